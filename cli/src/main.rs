@@ -1,0 +1,2 @@
+//! Check.
+fn main() {}
