@@ -31,6 +31,21 @@ pub struct Config {
     pub hash: String,
 }
 
+impl Config {
+    /// A provider by its index.
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
+        self.providers.get(id.0)
+    }
+}
+
+impl core::fmt::Display for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let rules = self.rules.as_ref().map_or(0, Vec::len);
+        write!(f, "{} providers, {rules} rules, policy {}", self.providers.len(), self.hash)
+    }
+}
+
 /// Scheme, host and port of a place where clients reach this gate (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
