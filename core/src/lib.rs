@@ -8,5 +8,6 @@ pub mod config;
 pub mod crypto;
 pub mod jose;
 pub mod json;
+pub mod jwks;
 pub mod limits;
 pub mod time;
