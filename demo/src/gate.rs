@@ -16,6 +16,9 @@ use tokio::time::timeout;
 /// The module's path in `envoy/envoy.yaml`.
 pub(crate) const MODULE: &str = "dist/passgate.wasm";
 
+/// Where the Envoy file goes that is really used, one for each gate.
+const FOLDER: &str = ".tools/demo";
+
 /// A running Envoy.
 pub(crate) struct Gate {
     child: Child,
@@ -41,6 +44,10 @@ impl Gate {
         let config = configuration(&template, ports, module)
             .map_err(|missing| format!("{file} does not hold {missing}"))?;
 
+        std::fs::create_dir_all(FOLDER)?;
+        let config_path = format!("{FOLDER}/envoy-{}.yaml", ports.gate);
+        std::fs::write(&config_path, config)?;
+
         let mut command = match &options.func_e {
             // With ENVOY_PATH func-e looks for no version and so needs no network.
             Some(func_e) => {
@@ -51,7 +58,7 @@ impl Gate {
             None => Command::new(&options.envoy),
         };
         command
-            .args(["--config-yaml", &config])
+            .args(["--config-path", &config_path])
             .args(["--concurrency", "2", "--use-dynamic-base-id"])
             .args(["--file-flush-interval-msec", "200"]) // the access log; 10 s would be long to wait
             .args([
