@@ -8,9 +8,9 @@ GATE_PORT ?= 8080
 export GATE_PORT
 
 MODULE := dist/passgate.wasm
-DEMO := cargo run --locked --quiet --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
+DEMO := cargo run --locked --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
 # func-e keeps everything that it writes below this folder.
-FUNC_E := FUNC_E_HOME=$(CURDIR)/.tools/func-e-home $(DEMO) --func-e .tools/func-e/func-e
+FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/func-e/func-e
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -29,11 +29,12 @@ run-func-e: wasm envoy func-e ## the same, with Envoy started by func-e
 wasm: rust ## build dist/passgate.wasm
 	tools/build-wasm
 
-check: rust test-core ## formatting, lints, the core's tests: the quick round while working
+check: rust ## formatting, lints, the core's tests: the quick round while working
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --package passgate --target wasm32-wasip1 -- --deny warnings
 	tools/check-core-is-pure
+	cargo test --locked --package passgate-core
 
 test: check wasm test-module test-native test-files test-envoy test-run test-func-e test-reproducible ## everything
 
