@@ -2,6 +2,30 @@
 //!
 //! The decoder and every check of meaning live below this module; the rest of the core reads these types.
 
+mod across;
+mod claim;
+mod date;
+mod decode;
+mod document;
+mod duration;
+mod header_name;
+mod hints;
+mod keys;
+mod parse;
+mod path;
+mod provider;
+mod raw;
+mod requirement;
+mod rule;
+#[cfg(feature = "schema")]
+pub mod schema;
+mod shadow;
+mod shown;
+mod suggest;
+mod text;
+mod uri;
+mod words;
+
 use core::time::Duration;
 
 use crate::{crypto::Algorithm, jose::JwkSet, json::Json, limits::Limits, time::UnixTime};
