@@ -85,7 +85,12 @@ pub(crate) fn resume_request() -> Result<(), HostError> {
 }
 
 /// Answers the request of the effective context. `details` is what the host shows as response code details.
-pub(crate) fn reply(status: u16, details: &str, headers: &[(&str, String)], body: &str) -> Result<(), HostError> {
+pub(crate) fn reply(
+    status: u16,
+    details: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> Result<(), HostError> {
     abi::send_local_response(status, details, headers, body)
 }
 
@@ -126,7 +131,8 @@ pub(crate) fn dispatch_http_call(
     headers: Vec<(&str, &str)>,
     timeout: Duration,
 ) -> Result<u32, HostError> {
-    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout).map_err(|_| HostError)
+    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout)
+        .map_err(|_| HostError)
 }
 
 /// A counter of this name.
