@@ -28,12 +28,12 @@ pub enum Reason {
 
 /// Declares the inner enum of one blame together with the codes of its variants.
 macro_rules! facts {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $({ $($field:ident: $type:ty),+ })? => $code:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty),+ })? => $code:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum $name {
             $($(#[$variant_doc])* $variant $({
-                $(#[allow(missing_docs, reason = "the variant says it")] $field: $type),+
+                $($(#[$field_doc])* $field: $type),+
             })?,)+
         }
 
@@ -131,8 +131,11 @@ facts! {
 facts! {
     /// The token is believed but does not suffice.
     Insufficient {
-        /// A scope is not granted; holds all that the rule wants.
-        Scope { required: Vec<String> } => "insufficient.scope",
+        /// A scope is not granted.
+        Scope {
+            /// All scopes that the rule wants.
+            required: Vec<String>
+        } => "insufficient.scope",
     }
 }
 
@@ -158,7 +161,10 @@ facts! {
     /// It cannot be decided now.
     Unavailable {
         /// The provider's keys cannot be had.
-        Keys { retry_after: Duration } => "unavailable.keys",
+        Keys {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.keys",
         /// Too many requests wait for keys already.
         WaitingLimit => "unavailable.waiting_limit",
     }

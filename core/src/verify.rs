@@ -19,6 +19,10 @@ use crate::{
 
 /// What to do about a request now.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made per request, and moved, not kept"
+)]
 pub enum Step {
     /// It is decided.
     Settle(Verdict, AuditRecord),

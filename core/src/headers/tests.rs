@@ -149,3 +149,26 @@ fn a_token_is_cut_out_and_its_neighbours_stay_byte_for_byte() {
     );
     assert_eq!(removed(&header, &[]), []);
 }
+
+proptest::proptest! {
+    #[test]
+    fn two_lists_never_look_alike(a: Vec<String>, b: Vec<String>) {
+        let json = |texts: &[String]| texts.iter().map(|text| Json::String(text.as_str().into())).collect::<Vec<_>>();
+        // A list of one empty element and an empty list are both no header.
+        let (shown_a, shown_b) = (list(&json(&a)), list(&json(&b)));
+        proptest::prop_assert!(a == b || shown_a != shown_b || shown_a.is_empty());
+        proptest::prop_assert!(shown_a.bytes().all(|byte| byte.is_ascii_graphic()));
+    }
+
+    #[test]
+    fn two_principals_never_look_alike(a: String, b: String, x in "https://[a-z/]{1,6}", y in "https://[a-z/]{1,6}") {
+        proptest::prop_assert!((&x, &a) == (&y, &b) || principal(&x, &a) != principal(&y, &b));
+    }
+
+    #[test]
+    fn a_written_value_holds_nothing_that_ends_a_header(text: String) {
+        if let Some(value) = super::plain(&text) {
+            proptest::prop_assert!(!value.bytes().any(|byte| byte < b' ' || byte == 0x7f));
+        }
+    }
+}

@@ -361,3 +361,28 @@ fn a_cookie_speaks_only_for_requests_that_no_other_site_can_cause() {
         ]
     ));
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_normal_path_is_its_own_normal_form(path in "/[ -~]{0,12}|/([a-c./;\\\\]|%2[ef5]|%5c|%41){0,8}") {
+        for policy in [STRICT, LAX] {
+            if let Some(normal) = normalise(path.as_bytes(), policy) {
+                proptest::prop_assert_eq!(normalise(normal.as_bytes(), policy), Some(normal));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_strictly_for_dots_is_refused_whatever_is_allowed(path in "/([a./;\\\\]|%2[ef5]|%5c){0,8}") {
+        if let Some(normal) = normalise(path.as_bytes(), LAX) {
+            let reread = normal.replace("%2F", "/").replace("%5C", "/").replace('\\', "/");
+            proptest::prop_assert!(!reread.split('/').any(|segment| segment == "." || segment == ".."));
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic_the_reading_of_a_request(method: Vec<u8>, path: Vec<u8>, authority: Vec<u8>) {
+        let headers: [(&[u8], &[u8]); 3] = [(b":method", &method), (b":path", &path), (b":authority", &authority)];
+        let _ = Request::new(&headers).target(LAX);
+    }
+}
