@@ -174,10 +174,7 @@ impl JwksCache {
             .map(|keys| &mut keys.source)
         {
             Some(Source::Local(set)) => Lookup::from_set(set, kid, alg),
-            Some(Source::Remote(remote)) => {
-                remote.advance(now);
-                remote.lookup(kid, alg, now)
-            }
+            Some(Source::Remote(remote)) => remote.lookup(kid, alg, now),
             // A provider of another configuration has no keys here.
             None => Lookup::Unknown,
         }
@@ -187,20 +184,13 @@ impl JwksCache {
     pub fn poll_fetch(&mut self, now: UnixTime) -> Option<Fetch> {
         let now = self.clock.advance(now);
         let id = FetchId(self.next_id);
-        let mut started = None;
-        for (index, remote) in remotes(&mut self.providers) {
-            remote.advance(now);
-            if started.is_none() && remote.start(id, now) {
-                started = Some(Fetch {
-                    id,
-                    provider: ProviderId(index),
-                });
-            }
-        }
-        if started.is_some() {
-            self.next_id = self.next_id.wrapping_add(1);
-        }
-        started
+        let index = remotes(&mut self.providers)
+            .find_map(|(index, remote)| remote.poll(id, now).then_some(index))?;
+        self.next_id = self.next_id.wrapping_add(1);
+        Some(Fetch {
+            id,
+            provider: ProviderId(index),
+        })
     }
 
     /// Takes the answer to a fetch, and says whose waiting requests are to be judged again. `None`: the fetch is
@@ -277,3 +267,6 @@ fn remotes(providers: &mut [Keys]) -> impl Iterator<Item = (usize, &mut Remote)>
             Source::Remote(remote) => Some((index, &mut **remote)),
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,20 +100,12 @@ impl Remote {
         core::mem::take(&mut self.changes)
     }
 
-    /// What time alone brings: the first fetch is planned, a lost fetch ends, keys become stale and end.
-    pub(super) fn advance(&mut self, now: Moment) {
+    /// What time alone does to the keys: they become stale, and end. The first fetch is planned at the first call.
+    fn age(&mut self, now: Moment) {
         if self.due.is_none() {
             self.due = Some(now.plus(self.jitter.up_to(FIRST_STAGGER)));
         }
-        if let Some(flight) = self.flight.take_if(|flight| flight.deadline <= now) {
-            self.failed(Failure::Lost, flight.started, now);
-        }
-        if self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.stale_until <= now)
-        {
-            self.held = None;
+        if self.held.take_if(|held| held.stale_until <= now).is_some() {
             self.generation = self.generation.wrapping_add(1);
             self.changed(Change::Unavailable);
         }
@@ -126,13 +118,14 @@ impl Remote {
         }
     }
 
-    /// The key for a token, or why there is none. `advance` came first.
+    /// The key for a token, or why there is none.
     pub(super) fn lookup(
         &mut self,
         kid: Option<&str>,
         algorithm: Algorithm,
         now: Moment,
     ) -> Lookup<'_> {
+        self.age(now);
         let selected = self
             .held
             .as_ref()
@@ -150,7 +143,7 @@ impl Remote {
 
     /// No keys may serve: wait for a fetch that runs or is about to, but never for one behind a backoff.
     fn no_set(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Moment) -> Lookup<'static> {
-        self.unknown.seen(kid, algorithm, now);
+        self.unknown.seen(kid, algorithm, self.asked_at(now));
         if self.last_start.is_none() {
             // Somebody waits: the stagger between workers is over.
             self.due = Some(now);
@@ -167,7 +160,7 @@ impl Remote {
         algorithm: Algorithm,
         now: Moment,
     ) -> Lookup<'static> {
-        let first_seen = match self.unknown.seen(kid, algorithm, now) {
+        let first_seen = match self.unknown.seen(kid, algorithm, self.asked_at(now)) {
             Standing::Confirmed => return Lookup::Unknown,
             Standing::Since(first_seen) => Some(first_seen),
             Standing::NoRoom => None,
@@ -183,6 +176,14 @@ impl Remote {
             return Lookup::Pending;
         }
         self.unavailable(now)
+    }
+
+    /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
+    fn asked_at(&self, now: Moment) -> Moment {
+        let instant = Duration::from_millis(1);
+        self.flight
+            .as_ref()
+            .map_or(now, |flight| now.max(flight.started.plus(instant)))
     }
 
     fn unavailable(&self, now: Moment) -> Lookup<'static> {
@@ -213,13 +214,17 @@ impl Remote {
         })
     }
 
-    /// Whether a lookup could be told to wait.
+    /// Whether a fetch is in flight.
     pub(super) const fn is_fetching(&self) -> bool {
         self.flight.is_some()
     }
 
-    /// Starts a fetch if one is due. `advance` came first.
-    pub(super) fn start(&mut self, id: FetchId, now: Moment) -> bool {
+    /// Ends the fetch in flight if its answer is lost, and starts one if it is due.
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> bool {
+        self.age(now);
+        if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
+            self.failed(Failure::Lost, lost.started, now);
+        }
         if self.flight.is_some() || self.next_start().is_none_or(|at| at > now) {
             return false;
         }
@@ -241,6 +246,7 @@ impl Remote {
         let Some(flight) = self.flight.take_if(|flight| flight.id == id) else {
             return false;
         };
+        self.age(now);
         match read(answer, &self.limits) {
             Ok((set, headers)) => self.succeeded(set, headers, flight.started, now),
             Err(failure) => self.failed(failure, flight.started, now),
