@@ -210,15 +210,15 @@ impl JwksCache {
     }
 
     /// When [`Self::poll_fetch`] has something to do next, if nothing else happens: start or end a fetch, or
-    /// note that keys have become stale or ended. A time that is over means now. `None`: never.
+    /// note that keys have become stale or ended. A time that is over means now; before the first
+    /// call it always is. `None`: never.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<UnixTime> {
         self.providers
             .iter()
             .filter_map(|keys| match &keys.source {
                 Source::Local(_) => None,
-                // Before the first call no time is known: the first poll is due at once.
-                Source::Remote(remote) => Some(remote.next_change().unwrap_or_default()),
+                Source::Remote(remote) => Some(remote.next_change()),
             })
             .min()
             .map(|moment| self.clock.to_wall(moment))

@@ -39,8 +39,8 @@ pub(super) struct Remote {
     held: Option<Held>,
     generation: u64,
     flight: Option<Flight>,
-    /// When the next fetch is due whether or not anybody asks; `None` before the first call.
-    due: Option<Moment>,
+    /// When the next fetch is due whether or not anybody asks.
+    due: Moment,
     last_start: Option<Moment>,
     outage: Option<Outage>,
     pace: Pace,
@@ -72,14 +72,16 @@ const MOST_CHANGES: usize = 64;
 
 impl Remote {
     pub(super) fn new(source: &RemoteJwks, limits: Limits, seed: u64) -> Self {
+        let mut jitter = Jitter::new(seed);
+        let due = Moment::default().plus(jitter.up_to(FIRST_STAGGER));
         Self {
             source: source.clone(),
             limits,
-            jitter: Jitter::new(seed),
+            jitter,
             held: None,
             generation: 0,
             flight: None,
-            due: None,
+            due,
             last_start: None,
             outage: None,
             pace: Pace::new(source.refetch_cooldown),
@@ -100,11 +102,8 @@ impl Remote {
         core::mem::take(&mut self.changes)
     }
 
-    /// What time alone does to the keys: they become stale, and end. The first fetch is planned at the first call.
+    /// What time alone does to the keys: they become stale, and end.
     fn age(&mut self, now: Moment) {
-        if self.due.is_none() {
-            self.due = Some(now.plus(self.jitter.up_to(FIRST_STAGGER)));
-        }
         if self.held.take_if(|held| held.stale_until <= now).is_some() {
             self.generation = self.generation.wrapping_add(1);
             self.changed(Change::Unavailable);
@@ -146,9 +145,9 @@ impl Remote {
         self.unknown.seen(kid, algorithm, self.asked_at(now));
         if self.last_start.is_none() {
             // Somebody waits: the stagger between workers is over.
-            self.due = Some(now);
+            self.due = now;
         }
-        if self.flight.is_some() || self.due.is_some_and(|due| due <= now) {
+        if self.flight.is_some() || self.due <= now {
             return Lookup::Pending;
         }
         self.unavailable(now)
@@ -169,7 +168,7 @@ impl Remote {
             self.wanted = true;
             // Who has waited long for a fetch that had started too early to settle it does not wait again.
             let patient = first_seen.is_some_and(|since| now.since(since) <= SLACK);
-            if patient && self.wish().is_some_and(|at| at <= now) {
+            if patient && self.wish() <= now {
                 return Lookup::Pending;
             }
         } else if first_seen.is_some() {
@@ -189,7 +188,7 @@ impl Remote {
     fn unavailable(&self, now: Moment) -> Lookup<'static> {
         let next = match &self.flight {
             Some(flight) => flight.deadline,
-            None => self.next_start().unwrap_or(now),
+            None => self.next_start(),
         };
         Lookup::Unavailable {
             retry_after: next.since(now).max(Duration::from_secs(1)),
@@ -197,21 +196,18 @@ impl Remote {
     }
 
     /// When the next fetch is wanted. In an outage unknown keys cause none of their own.
-    fn wish(&self) -> Option<Moment> {
-        let due = self.due?;
+    fn wish(&self) -> Moment {
         if self.wanted && self.outage.is_none() {
-            return Some(due.min(self.pace.ready_at()));
+            return self.due.min(self.pace.ready_at());
         }
-        Some(due)
+        self.due
     }
 
     /// When the next fetch may start, provided that none is in flight.
-    fn next_start(&self) -> Option<Moment> {
-        let wish = self.wish()?;
-        Some(match self.last_start {
-            Some(last) => wish.max(last.plus(LEAST_APART)),
-            None => wish,
-        })
+    fn next_start(&self) -> Moment {
+        let wish = self.wish();
+        self.last_start
+            .map_or(wish, |last| wish.max(last.plus(LEAST_APART)))
     }
 
     /// Whether a fetch is in flight.
@@ -225,10 +221,10 @@ impl Remote {
         if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
             self.failed(Failure::Lost, lost.started, now);
         }
-        if self.flight.is_some() || self.next_start().is_none_or(|at| at > now) {
+        if self.flight.is_some() || self.next_start() > now {
             return false;
         }
-        if self.due.is_some_and(|due| due > now) {
+        if self.due > now {
             self.pace.spend(now);
         }
         self.wanted = false;
@@ -259,7 +255,7 @@ impl Remote {
             self.changed(Change::Failing(failure));
         }
         let wait = Outage::failed(&mut self.outage, started, now, &mut self.jitter);
-        self.due = Some(now.plus(wait));
+        self.due = now.plus(wait);
     }
 
     fn succeeded(&mut self, set: JwkSet, headers: &[(&[u8], &[u8])], started: Moment, now: Moment) {
@@ -301,7 +297,7 @@ impl Remote {
                 confirm_at
             }
         };
-        self.due = Some(confirm_at);
+        self.due = confirm_at;
         false
     }
 
@@ -312,7 +308,7 @@ impl Remote {
         let tenth = fresh_until.since(now).checked_div(10).unwrap_or_default();
         let lead = tenth.min(LONGEST_LEAD);
         let lead = lead.saturating_add(self.jitter.up_to(lead));
-        self.due = Some(fresh_until.minus(lead));
+        self.due = fresh_until.minus(lead);
         let withdrawal = self.empty.take().is_some();
         if self.held.as_ref().is_none_or(|held| held.set != set) {
             self.generation = self.generation.wrapping_add(1);
@@ -333,20 +329,17 @@ impl Remote {
         self.unknown.new_set(started, now);
     }
 
-    /// When time alone changes something next; `None` before the first call.
-    pub(super) fn next_change(&self) -> Option<Moment> {
-        let fetch = match &self.flight {
-            Some(flight) => flight.deadline,
-            None => self.next_start()?,
-        };
-        let keys = self.held.as_ref().map(|held| {
-            if held.stale {
-                held.stale_until
-            } else {
-                held.fresh_until.min(held.stale_until)
-            }
-        });
-        Some(keys.map_or(fetch, |keys| keys.min(fetch)))
+    /// When time alone changes something next.
+    pub(super) fn next_change(&self) -> Moment {
+        let fetch = self
+            .flight
+            .as_ref()
+            .map_or_else(|| self.next_start(), |flight| flight.deadline);
+        match &self.held {
+            None => fetch,
+            Some(held) if held.stale => fetch.min(held.stale_until),
+            Some(held) => fetch.min(held.fresh_until),
+        }
     }
 
     fn changed(&mut self, change: Change) {
