@@ -46,6 +46,14 @@ pub(crate) struct Model {
     empty_since: Option<u64>,
     flight: Option<Flight>,
     last_start: Option<u64>,
+    /// Before this the schedule has no fetch: one that starts all the same was caused by an unknown key.
+    scheduled_from: u64,
+    /// Fetches that failed in a row.
+    failures: u32,
+    /// When the bucket of fetches for unknown keys is full again.
+    pace_full_at: u64,
+    /// A key was asked for, since the last fetch started, that nobody knew.
+    wanted: bool,
     /// First operation that asked for a `kid`.
     asked: HashMap<String, u64>,
     /// When a `kid` was published.
@@ -63,6 +71,10 @@ impl Model {
             empty_since: None,
             flight: None,
             last_start: None,
+            scheduled_from: 0,
+            failures: 0,
+            pace_full_at: 0,
+            wanted: false,
             asked: HashMap::new(),
             published: HashMap::new(),
         }
@@ -84,6 +96,11 @@ impl Model {
 
     pub(crate) fn asks(&mut self, kid: &str, now: Now) {
         self.asked.entry(kid.to_owned()).or_insert(now.operation);
+    }
+
+    /// A request waits or is put off.
+    pub(crate) fn wants(&mut self) {
+        self.wanted = true;
     }
 
     pub(crate) fn publishes(&mut self, kid: &str, now: Now) {
@@ -113,7 +130,24 @@ impl Model {
         if let Some(last) = self.last_start {
             let apart = now.counted - last;
             assert!(apart >= LEAST_APART, "fetches {apart} ms apart");
+            // 1 s, 2 s, 4 s …, less a quarter of jitter.
+            let backoff = [0, 750, 1_500, 3_000][usize::try_from(self.failures.min(3)).unwrap()];
+            assert!(
+                apart >= backoff,
+                "{apart} ms after {} failures",
+                self.failures
+            );
         }
+        if now.counted < self.scheduled_from && self.failures == 0 {
+            assert!(self.wanted, "a fetch that nobody wanted");
+            let full_at = self.pace_full_at;
+            assert!(
+                full_at <= now.counted + self.times.cooldown,
+                "a third fetch for unknown keys within the cooldown"
+            );
+            self.pace_full_at = full_at.max(now.counted) + self.times.cooldown;
+        }
+        self.wanted = false;
         self.last_start = Some(now.counted);
         self.flight = Some(Flight { id, started: now });
     }
@@ -126,6 +160,7 @@ impl Model {
             age >= self.times.timeout + SLACK,
             "given up after {age} ms, too early"
         );
+        self.failures += 1;
     }
 
     /// An answer was offered, and taken or ignored. `published` is what the origin publishes on arrival.
@@ -146,6 +181,7 @@ impl Model {
         let Some(Flight { started, .. }) = flight else {
             return;
         };
+        let failures = std::mem::take(&mut self.failures);
         match reply {
             Reply::Keys {
                 keys,
@@ -162,6 +198,7 @@ impl Model {
                 self.accepts(&[], CacheControl::Silent, started, now);
             }
             Reply::Status(_) | Reply::Junk | Reply::TooLarge | Reply::NoAnswer | Reply::NotSent => {
+                self.failures = failures + 1
             }
         }
     }
@@ -173,6 +210,7 @@ impl Model {
             let since = *self.empty_since.get_or_insert(now.counted);
             let confirmed_from = since + (self.times.cache / 2).clamp(500, 5_000);
             if since == now.counted || started.counted < confirmed_from {
+                self.scheduled_from = confirmed_from;
                 return;
             }
             self.empty_since = None;
@@ -183,6 +221,8 @@ impl Model {
             CacheControl::MaxAge(secs) => (secs * 1_000).min(self.times.max_cache),
         };
         let fresh_until = (started.counted + fresh).max(now.counted + 1_000);
+        let lead = ((fresh_until - now.counted) / 10).min(30_000);
+        self.scheduled_from = fresh_until - 2 * lead;
         self.in_force = Some(InForce {
             keys: keys.to_vec(),
             fetched: started,
