@@ -12,16 +12,23 @@
     reason = "a simulation that meets the unexpected should stop"
 )]
 
+#[path = "sim/clients.rs"]
+mod clients;
 #[path = "sim/model.rs"]
 mod model;
 #[path = "sim/origin.rs"]
 mod origin;
 #[path = "sim/random.rs"]
 mod random;
+#[path = "sim/setup.rs"]
+mod setup;
+#[path = "sim/tally.rs"]
+mod tally;
 #[path = "sim/world.rs"]
 mod world;
 
-use world::{Tally, World};
+use tally::Tally;
+use world::World;
 
 const HISTORIES: u64 = 2_000;
 const THREADS: usize = 4;

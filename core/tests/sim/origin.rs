@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use passgate_core::crypto::VerifyingKey;
+use passgate_core::{crypto::VerifyingKey, jwks::Answer};
 
 use crate::random::Random;
 
@@ -179,8 +179,54 @@ impl From<Failed> for Reply {
     }
 }
 
+/// Gives a reply to whoever takes answers, in the form that the cache reads.
+pub(crate) fn with_answer<T>(
+    reply: &Reply,
+    published: &[Key],
+    odd: bool,
+    give: impl FnOnce(Answer<'_>) -> T,
+) -> T {
+    let http = |status, body: &[u8], give: &mut dyn FnMut(Answer<'_>)| {
+        give(Answer::Http {
+            status,
+            headers: &[],
+            body,
+        });
+    };
+    let mut give = Some(give);
+    let mut result = None;
+    let mut once = |answer: Answer<'_>| result = give.take().map(|give| give(answer));
+    match reply {
+        Reply::Keys {
+            keys,
+            cache_control,
+        } => {
+            let body = document(keys.as_deref().unwrap_or(published), odd);
+            let value = match cache_control {
+                CacheControl::Silent => "public".to_owned(),
+                CacheControl::MaxAge(secs) => format!("max-age={secs}"),
+                CacheControl::NoStore => "no-store".to_owned(),
+            };
+            let headers: [(&[u8], &[u8]); 1] = [(b"Cache-Control", value.as_bytes())];
+            once(Answer::Http {
+                status: 200,
+                headers: &headers,
+                body: &body,
+            });
+        }
+        Reply::Empty => http(200, br#"{"keys":[]}"#, &mut once),
+        Reply::OnlyOdd => http(200, &document(&[], true), &mut once),
+        Reply::Status(status) => http(*status, &document(published, odd), &mut once),
+        Reply::Junk => http(200, b"<html>", &mut once),
+        Reply::TooLarge => http(200, &[b' '; 5_000], &mut once),
+        Reply::NoAnswer => once(Answer::NoAnswer),
+        Reply::NotSent => once(Answer::NotSent),
+    }
+    result.unwrap()
+}
+
 /// The document of a set, with an odd key in it now and then: it must not spoil the others.
-pub(crate) fn document(keys: &[Key], odd: bool) -> Vec<u8> {
+fn document(keys: &[Key], odd: bool) -> Vec<u8> {
     let mut jwks: Vec<String> = keys.iter().map(Key::jwk).collect();
     if odd {
         jwks.insert(0, r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.into());

@@ -1,20 +1,20 @@
 //! One history: a worker's shell reduced to what matters for keys, its origins, its clients and its clock.
 
-use core::time::Duration;
 use std::collections::BTreeMap;
 
 use passgate_core::{
-    config::{Config, KeySource, Kinds, PathPolicy, Provider, ProviderId, RemoteJwks, TokenSource},
-    crypto::Algorithm,
-    jwks::{Answer, FetchId, JwksCache, Lookup},
-    limits::Limits,
+    config::{Config, ProviderId},
+    jwks::{FetchId, JwksCache},
     time::UnixTime,
 };
 
 use crate::{
+    clients::{Ask, Said, ask_for},
     model::{Model, Now, Times},
-    origin::{self, CacheControl, Key, Reply, WEATHERS, Weather},
+    origin::{self, Key, Reply, WEATHERS, Weather},
     random::Random,
+    setup,
+    tally::Tally,
 };
 
 /// More steps than any honest history takes: one that reaches it goes round in a circle.
@@ -23,13 +23,13 @@ const MOST_STEPS: u64 = 20_000;
 /// the cooldown, and the memory of a guess.
 const HEALED_AFTER: u64 = 100_000;
 
-struct Site {
-    id: ProviderId,
-    model: Model,
+pub(crate) struct Site {
+    pub(crate) id: ProviderId,
+    pub(crate) model: Model,
     weather: Weather,
-    published: Vec<Key>,
-    withdrawn: Vec<Key>,
-    made: u64,
+    pub(crate) published: Vec<Key>,
+    pub(crate) withdrawn: Vec<Key>,
+    pub(crate) made: u64,
 }
 
 enum Happening {
@@ -52,79 +52,17 @@ struct Waiter {
     since: u64,
 }
 
-#[derive(Clone)]
-struct Ask {
-    kid: Option<String>,
-    algorithm: Algorithm,
-    honest: bool,
-}
-
-/// How often what happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) fetches: u64,
-    found: u64,
-    pending: u64,
-    unknown: u64,
-    guessed: u64,
-    misfit: u64,
-    ambiguous: u64,
-    unavailable: u64,
-    settled_after_wait: u64,
-    lost: u64,
-    ignored: u64,
-    jumps: u64,
-    reloads: u64,
-}
-
-impl Tally {
-    fn counts(&mut self) -> [&mut u64; 13] {
-        [
-            &mut self.fetches,
-            &mut self.found,
-            &mut self.pending,
-            &mut self.unknown,
-            &mut self.guessed,
-            &mut self.misfit,
-            &mut self.ambiguous,
-            &mut self.unavailable,
-            &mut self.settled_after_wait,
-            &mut self.lost,
-            &mut self.ignored,
-            &mut self.jumps,
-            &mut self.reloads,
-        ]
-    }
-
-    pub(crate) fn saw_everything(&self) -> bool {
-        let mut copy = *self;
-        copy.counts().iter().all(|count| **count > 100)
-    }
-}
-
-impl std::iter::Sum for Tally {
-    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
-        let mut total = Self::default();
-        for mut tally in tallies {
-            for (sum, count) in total.counts().into_iter().zip(tally.counts()) {
-                *sum += *count;
-            }
-        }
-        total
-    }
-}
-
 pub(crate) struct World {
-    random: Random,
+    pub(crate) random: Random,
     config: Config,
-    cache: JwksCache,
-    sites: Vec<Site>,
+    pub(crate) cache: JwksCache,
+    pub(crate) sites: Vec<Site>,
     agenda: BTreeMap<(u64, u64), Happening>,
     waiters: Vec<Waiter>,
     /// Milliseconds of the time that really passes.
     real: u64,
     /// What the clock shows.
-    wall: u64,
+    pub(crate) wall: u64,
     /// What the cache was shown last.
     shown: Option<u64>,
     counted: u64,
@@ -132,19 +70,19 @@ pub(crate) struct World {
     sound: u64,
     shown_at: u64,
     operation: u64,
-    tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let times: Vec<Times> = (0..random.between(1, 3))
-            .map(|_| any_times(&mut random))
+            .map(|_| setup::any_times(&mut random))
             .collect();
-        let config = config(&times);
+        let config = setup::config(&times);
         let sites = times
             .iter()
-            .zip(ids(&config))
+            .zip(setup::ids(&config))
             .map(|(times, id)| Site {
                 id,
                 model: Model::new(*times),
@@ -276,7 +214,7 @@ impl World {
     }
 
     /// The time of a call, which the cache is shown; the model counts it likewise.
-    fn show(&mut self) -> UnixTime {
+    pub(crate) fn show(&mut self) -> UnixTime {
         let step = self.wall.saturating_sub(self.shown.unwrap_or(self.wall));
         self.counted += step;
         self.sound += step.min(self.real - self.shown_at);
@@ -286,7 +224,7 @@ impl World {
         UnixTime::from_millis(self.wall)
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now {
             counted: self.counted,
             operation: self.operation,
@@ -439,7 +377,7 @@ impl World {
             id: provider,
             ..
         } = &mut self.sites[site];
-        let taken = with_answer(reply, published, odd, |answer| {
+        let taken = origin::with_answer(reply, published, odd, |answer| {
             self.cache.on_answer(id, answer, time)
         });
         assert!(taken.is_none_or(|taken| taken == *provider));
@@ -490,250 +428,4 @@ impl World {
             last.point = (last.point + 5) % 16;
         }
     }
-
-    fn any_ask(&mut self, site: usize) -> Ask {
-        let choice = self.random.between(0, 99);
-        let Site {
-            published,
-            withdrawn,
-            made,
-            ..
-        } = &self.sites[site];
-        let made_up = |kid: String| Ask {
-            kid: Some(kid),
-            algorithm: Algorithm::Es256,
-            honest: false,
-        };
-        match choice {
-            0..=59 => {
-                let index = usize::try_from(self.random.next()).unwrap() % published.len();
-                ask_for(&published[index], true)
-            }
-            60..=69 => withdrawn
-                .last()
-                .map_or_else(|| made_up("never".into()), |key| ask_for(key, false)),
-            70..=74 => made_up(format!("key-{made}")),
-            75..=79 => Ask {
-                kid: None,
-                algorithm: Algorithm::Es256,
-                honest: false,
-            },
-            80..=84 => Ask {
-                algorithm: Algorithm::Rs256,
-                ..ask_for(&published[0], false)
-            },
-            _ => made_up(format!("made-up-{}", self.random.between(0, 9))),
-        }
-    }
-
-    /// Asks the cache, and holds its answer against the model.
-    fn ask(&mut self, site: usize, ask: &Ask) -> Said {
-        let time = self.show();
-        let now = self.now();
-        let Site {
-            id,
-            model,
-            published,
-            ..
-        } = &mut self.sites[site];
-        let name = ask.kid.as_deref().unwrap_or("");
-        model.asks(name, now);
-        let in_force = model.keys(now);
-        let matching = in_force.map_or(0, |keys| {
-            keys.iter()
-                .filter(|key| ask.kid.as_ref().is_none_or(|kid| *kid == key.kid))
-                .count()
-        });
-        let wanted = ask.algorithm == Algorithm::Es256 && matching == 1;
-        let lookup = self
-            .cache
-            .lookup(*id, ask.kid.as_deref(), ask.algorithm, time);
-        assert_eq!(
-            wanted,
-            matches!(lookup, Lookup::Found(_)),
-            "{lookup:?} for {name}, with {in_force:?} in force"
-        );
-        // A guess that came true is honest from then on, whoever made it.
-        let honest = ask.honest && published.iter().any(|key| key.kid == name);
-        let (said, count) = match lookup {
-            Lookup::Found(jwk) => {
-                let key = in_force
-                    .unwrap()
-                    .iter()
-                    .find(|key| Some(&key.kid) == jwk.kid.as_ref());
-                assert_eq!(
-                    key.unwrap().verifying_key(),
-                    &jwk.key,
-                    "not the key that was published"
-                );
-                (Said::Found, &mut self.tally.found)
-            }
-            Lookup::Pending => {
-                model.wants();
-                (Said::Pending, &mut self.tally.pending)
-            }
-            Lookup::Unknown => {
-                model.unknown(name, honest, now);
-                if honest {
-                    (Said::Settled, &mut self.tally.guessed)
-                } else {
-                    (Said::Settled, &mut self.tally.unknown)
-                }
-            }
-            Lookup::Misfit => {
-                assert!(ask.algorithm == Algorithm::Rs256 && matching == 1);
-                (Said::Settled, &mut self.tally.misfit)
-            }
-            Lookup::Ambiguous => {
-                assert!(ask.kid.is_none() && matching > 1);
-                (Said::Settled, &mut self.tally.ambiguous)
-            }
-            Lookup::Unavailable { retry_after } => {
-                model.wants();
-                let longest = 60_000
-                    .max(model.times.cooldown)
-                    .max(model.times.timeout + 1_000);
-                let longest = Duration::from_millis(longest);
-                assert!(retry_after >= Duration::from_secs(1) && retry_after <= longest);
-                (Said::Settled, &mut self.tally.unavailable)
-            }
-        };
-        *count += 1;
-        if said == Said::Pending {
-            // Who waits, waits for something that is under way or starts in a moment.
-            let soon = self.cache.next_wakeup().unwrap().as_millis() <= self.wall + 200;
-            assert!(
-                soon || self.cache.is_fetching(self.sites[site].id),
-                "waits for nothing"
-            );
-        }
-        said
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
-    Found,
-    Pending,
-    Settled,
-}
-
-fn ask_for(key: &Key, honest: bool) -> Ask {
-    Ask {
-        kid: Some(key.kid.clone()),
-        algorithm: Algorithm::Es256,
-        honest,
-    }
-}
-
-fn with_answer<T>(
-    reply: &Reply,
-    published: &[Key],
-    odd: bool,
-    give: impl FnOnce(Answer<'_>) -> T,
-) -> T {
-    let http = |status, body: &[u8], give: &mut dyn FnMut(Answer<'_>)| {
-        give(Answer::Http {
-            status,
-            headers: &[],
-            body,
-        });
-    };
-    let mut give = Some(give);
-    let mut result = None;
-    let mut once = |answer: Answer<'_>| result = give.take().map(|give| give(answer));
-    match reply {
-        Reply::Keys {
-            keys,
-            cache_control,
-        } => {
-            let body = origin::document(keys.as_deref().unwrap_or(published), odd);
-            let value = match cache_control {
-                CacheControl::Silent => "public".to_owned(),
-                CacheControl::MaxAge(secs) => format!("max-age={secs}"),
-                CacheControl::NoStore => "no-store".to_owned(),
-            };
-            let headers: [(&[u8], &[u8]); 1] = [(b"Cache-Control", value.as_bytes())];
-            once(Answer::Http {
-                status: 200,
-                headers: &headers,
-                body: &body,
-            });
-        }
-        Reply::Empty => http(200, br#"{"keys":[]}"#, &mut once),
-        Reply::OnlyOdd => http(200, &origin::document(&[], true), &mut once),
-        Reply::Status(status) => http(*status, &origin::document(published, odd), &mut once),
-        Reply::Junk => http(200, b"<html>", &mut once),
-        Reply::TooLarge => http(200, &[b' '; 5_000], &mut once),
-        Reply::NoAnswer => once(Answer::NoAnswer),
-        Reply::NotSent => once(Answer::NotSent),
-    }
-    result.unwrap()
-}
-
-fn any_times(random: &mut Random) -> Times {
-    let cache = random.one_of(&[1_000, 5_000, 60_000, 300_000]);
-    Times {
-        timeout: random.one_of(&[500, 1_000, 5_000]),
-        cache,
-        max_cache: cache * random.between(1, 3),
-        max_stale: random.one_of(&[0, 2_000, 60_000, 3_600_000]),
-        cooldown: random.one_of(&[0, 1_000, 10_000, 30_000]),
-    }
-}
-
-fn config(times: &[Times]) -> Config {
-    let provider = |(index, times): (usize, &Times)| Provider {
-        name: format!("provider{index}"),
-        issuer: format!("https://{index}.example"),
-        audiences: vec!["api".into()],
-        audience_claim: "aud".into(),
-        algorithms: Algorithm::ALL.to_vec(),
-        keys: KeySource::Remote(RemoteJwks {
-            authority: "id.example".into(),
-            path: "/certs".into(),
-            scheme: "https".into(),
-            cluster: "id".into(),
-            timeout: Duration::from_millis(times.timeout),
-            cache_duration: Duration::from_millis(times.cache),
-            max_cache_duration: Duration::from_millis(times.max_cache),
-            max_stale: Duration::from_millis(times.max_stale),
-            refetch_cooldown: Duration::from_millis(times.cooldown),
-        }),
-        sources: vec![TokenSource::Cookie("token".into())],
-        forward: false,
-        forward_payload_header: None,
-        claim_to_headers: Vec::new(),
-        clock_skew: Duration::ZERO,
-        max_token_lifetime: None,
-        kinds: Kinds::default(),
-    };
-    Config {
-        origins: Vec::new(),
-        providers: times.iter().enumerate().map(provider).collect(),
-        rules: None,
-        bypass_cors_preflight: false,
-        path: PathPolicy::default(),
-        kept_override_headers: Vec::new(),
-        limits: Limits {
-            jwks_bytes: 4_096,
-            ..Limits::default()
-        },
-        hash: String::new(),
-    }
-}
-
-/// The names of the providers, in their order. Only the cache gives them out, so a cache is asked for them.
-fn ids(config: &Config) -> Vec<ProviderId> {
-    let mut cache = JwksCache::new(config, 0);
-    let mut ids = Vec::new();
-    for millis in [0, 50] {
-        let now = UnixTime::from_millis(millis);
-        for _ in 0..=config.providers.len() {
-            ids.extend(cache.poll_fetch(now).map(|fetch| fetch.provider));
-        }
-    }
-    ids.sort();
-    assert_eq!(ids.len(), config.providers.len());
-    ids
 }
