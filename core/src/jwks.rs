@@ -105,7 +105,11 @@ impl<'a> Answer<'a> {
     pub fn from_host(headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Self {
         let status = headers.iter().find(|(name, _)| *name == b":status");
         let status = status.and_then(|(_, value)| core::str::from_utf8(value).ok()?.parse().ok());
-        status.map_or(Self::NoAnswer, |status| Self::Http { status, headers, body })
+        status.map_or(Self::NoAnswer, |status| Self::Http {
+            status,
+            headers,
+            body,
+        })
     }
 }
 
