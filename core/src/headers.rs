@@ -34,53 +34,63 @@ const OVERRIDES: [&str; 4] = [
 
 /// The names that a client must not send, compared as CGI and WSGI compare them: without case, `_` equal to `-`.
 #[derive(Debug)]
-pub(crate) struct OwnedNames(Vec<String>);
+pub(crate) struct OwnedNames {
+    /// Ours in every spelling; sorted.
+    ours: Vec<String>,
+    /// Headers that hold tokens: ours in every spelling but their own.
+    sources: Vec<String>,
+}
 
 impl OwnedNames {
     pub(crate) fn of(config: &Config) -> Self {
         let overrides = OVERRIDES.iter().map(|&name| name.to_owned());
-        let mut names: Vec<String> = overrides
-            .filter(|name| !config.kept_override_headers.iter().any(|kept| kept == name))
+        let mut ours: Vec<String> = overrides
+            .filter(|name| !config.kept_override_headers.contains(name))
             .collect();
+        let mut sources = Vec::new();
         for provider in &config.providers {
-            names.extend(
-                provider
-                    .claim_to_headers
-                    .iter()
-                    .map(|claim| claim.header.replace('_', "-")),
+            let claims = provider.claim_to_headers.iter().map(|claim| &claim.header);
+            ours.extend(
+                claims
+                    .chain(&provider.forward_payload_header)
+                    .map(|name| name.replace('_', "-")),
             );
-            names.extend(
-                provider
-                    .forward_payload_header
-                    .iter()
-                    .map(|header| header.replace('_', "-")),
-            );
+            sources.extend(provider.sources.iter().filter_map(|source| match source {
+                TokenSource::Header { name, .. } => Some(name.clone()),
+                TokenSource::Cookie(_) | TokenSource::Param(_) => None,
+            }));
         }
-        names.sort_unstable();
-        names.dedup();
-        Self(names)
+        ours.sort_unstable();
+        Self { ours, sources }
     }
 
-    /// Whether a name on the wire is one of ours, in any spelling.
+    /// Whether a client must not send a header of this name.
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
-        let canonical = |byte: &u8| {
-            if *byte == b'_' {
-                b'-'
-            } else {
-                byte.to_ascii_lowercase()
-            }
+        let canonical = || {
+            name.iter().map(|&byte| {
+                if byte == b'_' {
+                    b'-'
+                } else {
+                    byte.to_ascii_lowercase()
+                }
+            })
         };
-        let is_prefixed = name.len() >= PREFIX.len()
-            && name
-                .iter()
-                .map(canonical)
-                .zip(PREFIX.bytes())
-                .all(|(a, b)| a == b);
-        is_prefixed
-            || self
-                .0
-                .binary_search_by(|own| own.bytes().cmp(name.iter().map(canonical)))
+        let is_prefixed =
+            name.len() >= PREFIX.len() && canonical().zip(PREFIX.bytes()).all(|(a, b)| a == b);
+        let is_ours = || {
+            self.ours
+                .binary_search_by(|own| own.bytes().cmp(canonical()))
                 .is_ok()
+        };
+        // Beside the token that was judged, a service that reads `x_token` as `x-token` would see another one.
+        let is_other_spelling = || {
+            let looks_like = |source: &&String| source.replace('_', "-").bytes().eq(canonical());
+            self.sources
+                .iter()
+                .find(looks_like)
+                .is_some_and(|source| !name.eq_ignore_ascii_case(source.as_bytes()))
+        };
+        is_prefixed || is_ours() || is_other_spelling()
     }
 
     /// Removals for the names among these that are ours, each once. For request headers and for trailers.

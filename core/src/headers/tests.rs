@@ -84,7 +84,10 @@ fn principals_of_two_issuers_never_collide() {
 
 #[test]
 fn a_name_is_ours_in_every_spelling() {
-    let names = OwnedNames(vec!["x-roles".to_owned(), "x-user".to_owned()]);
+    let names = OwnedNames {
+        ours: vec!["x-roles".to_owned(), "x-user".to_owned()],
+        sources: vec!["x-token".to_owned()],
+    };
     for name in [
         "x-user",
         "X-User",
@@ -92,10 +95,20 @@ fn a_name_is_ours_in_every_spelling() {
         "x-passgate-anything",
         "X_Passgate_principal",
         "x-passgate-",
+        "x_token",
     ] {
         assert!(names.covers(name.as_bytes()), "{name}");
     }
-    for name in ["x-user2", "xx-user", "user", "x-passgate", "", "x-use"] {
+    for name in [
+        "x-user2",
+        "xx-user",
+        "user",
+        "x-passgate",
+        "x-token",
+        "X-Token",
+        "",
+        "x-use",
+    ] {
         assert!(!names.covers(name.as_bytes()), "{name}");
     }
     let stripped = names.strip([&b"x_user"[..], b"x-other", b"x_user", b"X-ROLES"].into_iter());
