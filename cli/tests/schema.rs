@@ -161,7 +161,7 @@ fn wrong_shapes_violate_the_schema() {
         ("provider_empty_values", 7),
         ("provider_jwt_authn_words", 16),
         ("provider_missing", 1),
-        ("public", 9),
+        ("public", 8),
         ("requires_empty_lists", 3),
         ("scopes", 6),
         ("top_slips", 6),
