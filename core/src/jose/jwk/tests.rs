@@ -290,6 +290,16 @@ fn three_keys_of_one_kid_are_all_skipped() {
 }
 
 #[test]
+fn keys_without_a_kid_do_not_clash_but_no_token_can_mean_one_of_them() {
+    let set = parse(&[ec(""), other_ec("")]);
+    assert!(set.skipped().is_empty());
+    assert_eq!(
+        set.select(None, Algorithm::Es256),
+        Err(SelectError::Ambiguous)
+    );
+}
+
+#[test]
 fn one_key_written_twice_is_one_key() {
     let set = parse(&[ec(r#","kid":"a""#), ec(r#","kid":"a","use":"sig""#)]);
     assert_eq!(set.keys().len(), 1);
