@@ -2,6 +2,30 @@
 //!
 //! The decoder and every check of meaning live below this module; the rest of the core reads these types.
 
+mod across;
+mod claim;
+mod date;
+mod decode;
+mod document;
+mod duration;
+mod header_name;
+mod hints;
+mod keys;
+mod parse;
+mod path;
+mod provider;
+mod raw;
+mod requirement;
+mod rule;
+#[cfg(feature = "schema")]
+pub mod schema;
+mod shadow;
+mod shown;
+mod suggest;
+mod text;
+mod uri;
+mod words;
+
 use core::time::Duration;
 
 use crate::{crypto::Algorithm, jose::JwkSet, json::Json, limits::Limits, time::UnixTime};
@@ -29,6 +53,26 @@ pub struct Config {
     pub limits: Limits,
     /// Stable hash of the document, for logs.
     pub hash: String,
+}
+
+impl Config {
+    /// A provider by its index.
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
+        self.providers.get(id.0)
+    }
+}
+
+impl core::fmt::Display for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let rules = self.rules.as_ref().map_or(0, Vec::len);
+        write!(
+            f,
+            "{} providers, {rules} rules, policy {}",
+            self.providers.len(),
+            self.hash
+        )
+    }
 }
 
 /// Scheme, host and port of a place where clients reach this gate (RFC 6454).

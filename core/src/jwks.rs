@@ -99,6 +99,20 @@ pub enum Answer<'a> {
     NotSent,
 }
 
+impl<'a> Answer<'a> {
+    /// What a Proxy-Wasm host hands over: `:status` among the headers, and no headers at all when there was no answer.
+    #[must_use]
+    pub fn from_host(headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Self {
+        let status = headers.iter().find(|(name, _)| *name == b":status");
+        let status = status.and_then(|(_, value)| core::str::from_utf8(value).ok()?.parse().ok());
+        status.map_or(Self::NoAnswer, |status| Self::Http {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
 /// What the cache knows about the key of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {

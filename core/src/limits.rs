@@ -30,6 +30,22 @@ pub const RSA_MIN_BITS: usize = 2_048;
 pub const RSA_MAX_BITS: usize = 4_096;
 /// Largest skew between clocks that may be configured, in seconds: more would undo `exp`.
 pub const CLOCK_SKEW_SECS: u64 = 600;
+/// Longest duration that a configuration may name, in seconds: ten years, beyond any use.
+pub const DURATION_SECS: u64 = 315_360_000;
+/// Shortest time that one fetch of keys may be given, in milliseconds: a TLS handshake on one continent.
+pub const FETCH_TIMEOUT_MIN_MILLIS: u64 = 100;
+/// Longest time that one fetch of keys may be given, in milliseconds: requests wait for it.
+pub const FETCH_TIMEOUT_MAX_MILLIS: u64 = 60_000;
+/// Longest time that keys may be fresh, and that they may be stale, in seconds: a week. A withdrawn key lives on so long.
+pub const KEY_AGE_SECS: u64 = 604_800;
+/// Slowest pace of fetches that unknown keys may cause, in seconds: one hour, or a new key would never be found.
+pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
+/// Most providers of a configuration.
+pub const PROVIDERS: usize = 100;
+/// Most rules of a configuration: each request reads them in order.
+pub const RULES: usize = 1_000;
+/// Most problems of a configuration that are told at once.
+pub const CONFIG_PROBLEMS: usize = 100;
 
 /// The bounds that a configuration may tighten but never lift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
