@@ -1,0 +1,346 @@
+//! The configuration, valid by construction: there is no other way to a [`Config`] than [`Config::parse`].
+//!
+//! The decoder and every check of meaning live below this module; the rest of the core reads these types.
+
+mod across;
+mod claim;
+mod date;
+mod decode;
+mod document;
+mod duration;
+mod header_name;
+mod hints;
+mod keys;
+mod parse;
+mod path;
+mod provider;
+mod raw;
+mod requirement;
+mod rule;
+#[cfg(feature = "schema")]
+pub mod schema;
+mod shadow;
+mod shown;
+mod suggest;
+mod text;
+mod uri;
+mod words;
+
+use core::time::Duration;
+
+use crate::{crypto::Algorithm, jose::JwkSet, json::Json, limits::Limits, time::UnixTime};
+
+/// Index of a provider in [`Config::providers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderId(pub(crate) usize);
+
+/// The whole configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Where clients reach this gate.
+    pub origins: Vec<Origin>,
+    /// The issuers that are trusted, in order of their names.
+    pub providers: Vec<Provider>,
+    /// First match decides. `None`: every request needs a token of one of the providers. Empty: nothing passes.
+    pub rules: Option<Vec<Rule>>,
+    /// Whether CORS preflights pass.
+    pub bypass_cors_preflight: bool,
+    /// Which ambiguous spellings of a path are let through.
+    pub path: PathPolicy,
+    /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
+    pub kept_override_headers: Vec<String>,
+    /// Bounds on inputs.
+    pub limits: Limits,
+    /// Stable hash of the document, for logs.
+    pub hash: String,
+}
+
+impl Config {
+    /// A provider by its index.
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
+        self.providers.get(id.0)
+    }
+}
+
+impl core::fmt::Display for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let rules = self.rules.as_ref().map_or(0, Vec::len);
+        write!(f, "{} providers, {rules} rules, policy {}", self.providers.len(), self.hash)
+    }
+}
+
+/// Scheme, host and port of a place where clients reach this gate (RFC 6454).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// As browsers write it: lower case, without a default port.
+    pub text: String,
+    /// Lower case, without port; IPv6 in brackets.
+    pub host: String,
+    /// The port, the scheme's default included.
+    pub port: u16,
+}
+
+/// An issuer that is trusted.
+#[derive(Debug)]
+pub struct Provider {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Exact value of `iss`; unique among the providers.
+    pub issuer: String,
+    /// Any of them must be in the token's audience; never empty.
+    pub audiences: Vec<String>,
+    /// The claim that holds the audience: `aud`, or `client_id`.
+    pub audience_claim: String,
+    /// Algorithms that its tokens may use.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys come from.
+    pub keys: KeySource,
+    /// Where its tokens are looked for; never empty.
+    pub sources: Vec<TokenSource>,
+    /// Whether the token stays in the request.
+    pub forward: bool,
+    /// Header that gets the token's payload, base64url as it came.
+    pub forward_payload_header: Option<String>,
+    /// Headers made from claims.
+    pub claim_to_headers: Vec<ClaimHeader>,
+    /// Tolerance for `exp`, `nbf`, `iat`.
+    pub clock_skew: Duration,
+    /// Most that `exp - iat` may be.
+    pub max_token_lifetime: Option<Duration>,
+    /// What tells people, workloads and agents apart.
+    pub kinds: Kinds,
+}
+
+/// Where a provider's keys come from.
+#[derive(Debug)]
+pub enum KeySource {
+    /// Fetched over HTTP.
+    Remote(RemoteJwks),
+    /// Part of the configuration.
+    Local(JwkSet),
+}
+
+/// A JWK set behind a URL.
+#[derive(Clone, Debug)]
+pub struct RemoteJwks {
+    /// The authority of the URL, for `:authority`.
+    pub authority: String,
+    /// Path and query of the URL, for `:path`.
+    pub path: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The host's cluster that leads there.
+    pub cluster: String,
+    /// Most that one fetch may take.
+    pub timeout: Duration,
+    /// How long a set is fresh when the answer does not say.
+    pub cache_duration: Duration,
+    /// Most that `Cache-Control` may lengthen freshness to.
+    pub max_cache_duration: Duration,
+    /// How long a set that is no longer fresh may serve while fetches fail.
+    pub max_stale: Duration,
+    /// Pace of the fetches that unknown keys may cause.
+    pub refetch_cooldown: Duration,
+}
+
+/// A place in a request that may hold a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A header; `scheme` is the text before the token, without trailing blank (`Bearer`), or empty.
+    Header {
+        /// Lower case.
+        name: String,
+        /// As configured, without the blank that ends it.
+        scheme: String,
+    },
+    /// A cookie, by its exact name.
+    Cookie(String),
+    /// A query parameter, by its exact name.
+    Param(String),
+}
+
+/// A header made from a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimHeader {
+    /// Path of member names into the claims.
+    pub path: Vec<String>,
+    /// Lower case.
+    pub header: String,
+}
+
+/// What a token must show to count as one of the kinds; `None` where the kind is not configured.
+#[derive(Clone, Debug, Default)]
+pub struct Kinds {
+    /// A person.
+    pub human: Option<When>,
+    /// A program that acts for itself.
+    pub workload: Option<When>,
+    /// A program that acts for somebody; a token with `act` always is one.
+    pub agent: Option<When>,
+}
+
+/// A condition on what a token says about a sign-in; all that is given must hold, and something is given.
+#[derive(Clone, Debug, Default)]
+pub struct When {
+    /// `amr` holds all of these.
+    pub amr_all_of: Vec<String>,
+    /// `amr` holds one of these.
+    pub amr_any_of: Vec<String>,
+    /// `amr` is exactly this set.
+    pub amr_exactly: Vec<String>,
+    /// `amr` is a list of strings that is not empty and holds none of these.
+    pub amr_none_of: Vec<String>,
+    /// `acr` is one of these.
+    pub acr_any_of: Vec<String>,
+    /// A claim has a value.
+    pub claim: Option<ClaimEquals>,
+}
+
+/// A claim that must have one exact value.
+#[derive(Clone, Debug)]
+pub struct ClaimEquals {
+    /// Path of member names into the claims.
+    pub path: Vec<String>,
+    /// A string, number or boolean.
+    pub equals: Json,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Which requests it is about.
+    pub matcher: Matcher,
+    /// What it says about them.
+    pub action: Action,
+}
+
+/// Which requests a rule is about; all members must fit.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    /// The path, without query.
+    pub path: PathMatch,
+    /// Compare the path without regard to the case of ASCII letters.
+    pub ignore_case: bool,
+    /// Any of these; empty: all.
+    pub hosts: Vec<HostMatch>,
+    /// Any of these; empty: all but CONNECT and TRACE.
+    pub methods: Vec<String>,
+}
+
+/// How a path is compared. The texts are in the normal form that requests are brought to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// Every path.
+    Any,
+    /// This path.
+    Exact(String),
+    /// Paths that begin so; ends in `/`.
+    Prefix(String),
+    /// This path and all below it; does not end in `/`.
+    Segments(String),
+}
+
+/// How a host is compared; lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostMatch {
+    /// This host.
+    Exact(String),
+    /// Every host that ends so: `.example.com`, from `*.example.com`.
+    Suffix(String),
+}
+
+/// What a rule says.
+#[derive(Debug)]
+pub enum Action {
+    /// Anybody may pass.
+    Public(Public),
+    /// A token is needed.
+    Requires(Requirement),
+}
+
+/// An exemption, the only way past.
+#[derive(Clone, Debug)]
+pub struct Public {
+    /// Why.
+    pub reason: String,
+    /// Whose responsibility.
+    pub owner: String,
+    /// Last moment; `None`: never ends.
+    pub until: Option<UnixTime>,
+    /// A token of this provider, when there is one, must be valid and is written into headers.
+    pub identity_from: Option<ProviderId>,
+}
+
+/// What a matched rule demands: one token that meets one of the alternatives.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// Never empty. What stood beside the alternatives has been put into each of them.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One way to meet a requirement.
+#[derive(Clone, Debug, Default)]
+pub struct Alternative {
+    /// Only tokens of this provider; `None`: of any.
+    pub provider: Option<ProviderId>,
+    /// Of each list the token's audience must hold one; empty: the provider's own audiences count.
+    pub audiences: Vec<Vec<String>>,
+    /// All of them must be granted, in `scope` or `scp`.
+    pub scopes: Vec<String>,
+    /// All of them must hold.
+    pub claims: Vec<ClaimCondition>,
+}
+
+/// A condition on a claim.
+#[derive(Clone, Debug)]
+pub struct ClaimCondition {
+    /// Path of member names into the claims.
+    pub path: Vec<String>,
+    /// The comparison. Values are strings, numbers or booleans, compared with their type.
+    pub test: ClaimTest,
+    /// Split a string at blanks before comparing.
+    pub split: bool,
+}
+
+/// How a claim is compared; a claim that is a list offers each of its elements.
+#[derive(Clone, Debug)]
+pub enum ClaimTest {
+    /// One of these is offered.
+    AnyOf(Vec<Json>),
+    /// Each of these is offered.
+    AllOf(Vec<Json>),
+}
+
+/// Which ambiguous spellings of a path are let through (`path.allow`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathPolicy {
+    /// `%2f`
+    pub encoded_slash: bool,
+    /// `//`
+    pub double_slash: bool,
+    /// `;`
+    pub semicolon: bool,
+    /// `%25`
+    pub encoded_percent: bool,
+    /// `\` and `%5c`
+    pub backslash: bool,
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidConfig {
+    /// Where: `rules[1].match.prefix`.
+    pub path: String,
+    /// What was seen and what to write instead.
+    pub problem: String,
+}
+
+impl core::fmt::Display for InvalidConfig {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if self.path.is_empty() {
+            return f.write_str(&self.problem);
+        }
+        write!(f, "{}: {}", self.path, self.problem)
+    }
+}

@@ -1,0 +1,128 @@
+//! What must hold across providers: one issuer, one provider; one header, one source of truth.
+
+use super::{
+    decode::{At, List, Problems},
+    header_name::HeaderName,
+    raw::RawProvider,
+};
+
+/// A provider as people wrote it, with its name.
+type Named = (String, Option<RawProvider>);
+
+/// Two providers with one issuer: the token could not choose between them.
+pub(super) fn issuers(providers: &[Named], at: At<'_>, problems: &mut Problems) {
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (name, raw) in providers {
+        let Some(issuer) = raw.as_ref().and_then(|raw| raw.issuer.as_ref()) else {
+            continue;
+        };
+        match seen.iter().find(|(other, _)| *other == issuer.0) {
+            Some((_, first)) => problems.add(
+                at.member(name).member("issuer"),
+                [
+                    "is the issuer of ",
+                    first,
+                    " too; write one provider for both",
+                ]
+                .concat(),
+            ),
+            None => seen.push((&issuer.0, name)),
+        }
+    }
+}
+
+/// A header that a provider writes.
+struct Fed<'p> {
+    folded: String,
+    provider: &'p str,
+    shared: bool,
+}
+
+/// Every name of a header: may it be written, may it hold a token, and who writes it.
+pub(super) fn headers(providers: &[Named], at: At<'_>, problems: &mut Problems) {
+    let tokens = token_headers(providers, at, problems);
+    let mut fed: Vec<Fed<'_>> = Vec::new();
+    for (provider, raw) in providers {
+        let Some(raw) = raw else { continue };
+        let at = at.member(provider);
+        let shared = raw.shared_subjects.as_ref() == Some(&true);
+        let mut feed = |header: &HeaderName, at: At<'_>| {
+            let folded = header.folded();
+            let problem = if let Some(problem) = header.not_ours_to_write() {
+                Some(problem.to_owned())
+            } else if let Some((_, owner)) = tokens.iter().find(|(name, _)| *name == folded) {
+                Some(["holds the token of ", owner, "; write another name"].concat())
+            } else {
+                let clash = |other: &&Fed<'_>| {
+                    other.folded == folded
+                        && (other.provider == provider || !(shared && other.shared))
+                };
+                fed.iter()
+                    .find(clash)
+                    .map(|other| already_fed(other, provider))
+            };
+            if let Some(problem) = problem {
+                problems.add(at, ["\"", &header.0, "\" ", &problem].concat());
+            }
+            fed.push(Fed {
+                folded,
+                provider,
+                shared,
+            });
+        };
+        let list = at.member("claim_to_headers");
+        for (index, claim) in raw
+            .claim_to_headers
+            .as_ref()
+            .into_iter()
+            .flat_map(List::iter)
+        {
+            if let Some(header) = claim.header_name.as_ref() {
+                feed(header, list.element(index).member("header_name"));
+            }
+        }
+        if let Some(header) = raw.forward_payload_header.as_ref() {
+            feed(header, at.member("forward_payload_header"));
+        }
+    }
+}
+
+fn already_fed(other: &Fed<'_>, provider: &str) -> String {
+    if other.provider == provider {
+        return "is written twice (\"_\" and \"-\" are one); write another name".to_owned();
+    }
+    let remedy =
+        "; write another name, or shared_subjects: true in both if their values mean the same";
+    [
+        "is written by ",
+        other.provider,
+        " too, so nobody could tell whose it is",
+        remedy,
+    ]
+    .concat()
+}
+
+/// The headers that hold tokens, with the provider that says so.
+fn token_headers<'p>(
+    providers: &'p [Named],
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Vec<(String, &'p str)> {
+    let mut tokens = Vec::new();
+    for (provider, raw) in providers {
+        let Some(raw) = raw else { continue };
+        let at = at.member(provider);
+        let at = at.member("from_headers");
+        for (index, source) in raw.from_headers.as_ref().into_iter().flat_map(List::iter) {
+            let Some(name) = source.name.as_ref() else {
+                continue;
+            };
+            if let Some(problem) = name.no_token_source() {
+                let shown = ["\"", &name.0, "\" ", problem].concat();
+                problems.add(at.element(index).member("name"), shown);
+            }
+            tokens.push((name.folded(), &**provider));
+        }
+    }
+    tokens
+}

@@ -1,0 +1,118 @@
+//! The end of an exemption: a date, or the word `never`.
+
+use super::text::FromText;
+use crate::time::UnixTime;
+
+/// When an exemption ends; `None`: never.
+#[derive(Debug)]
+pub(super) struct Until(pub(super) Option<UnixTime>);
+
+impl FromText for Until {
+    const WANTED: &'static str = "a date such as \"2027-06-30\", or never";
+    const PATTERN: &'static str = "^(never|[0-9]{4}-[0-9]{2}-[0-9]{2})$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        let shape = || "is not a date; write it as 2027-06-30, or never".to_owned();
+        let bytes = text.as_bytes();
+        let (10, Some(b'-'), Some(b'-')) = (bytes.len(), bytes.get(4), bytes.get(7)) else {
+            return Err(shape());
+        };
+        let number = |from: usize, to: usize| -> Option<u64> {
+            let digits = text.get(from..to)?;
+            digits
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| digits.parse().ok())?
+        };
+        let (Some(year), Some(month), Some(day)) = (number(0, 4), number(5, 7), number(8, 10))
+        else {
+            return Err(shape());
+        };
+        last_moment(year, month, day)
+            .map(|moment| Self(Some(moment)))
+            .ok_or_else(|| "is no day of the calendar; write one from 1970 to 9999".to_owned())
+    }
+}
+
+/// The last millisecond of a day in UTC.
+fn last_moment(year: u64, month: u64, day: u64) -> Option<UnixTime> {
+    if year < 1970 || day < 1 || day > days_of_month(year, month)? {
+        return None;
+    }
+    let years = (1970..year).map(days_of_year);
+    let months = (1..month).filter_map(|month| days_of_month(year, month));
+    let days: u64 = years.chain(months).sum();
+    let day_after = days.saturating_add(day);
+    Some(UnixTime::from_millis(
+        day_after.saturating_mul(86_400_000).saturating_sub(1),
+    ))
+}
+
+fn days_of_year(year: u64) -> u64 {
+    if is_leap(year) { 366 } else { 365 }
+}
+
+fn days_of_month(year: u64, month: u64) -> Option<u64> {
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
+        4 | 6 | 9 | 11 => Some(30),
+        2 => Some(if is_leap(year) { 29 } else { 28 }),
+        _ => None,
+    }
+}
+
+const fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FromText as _, Until};
+
+    fn last_second(text: &str) -> Option<u64> {
+        let until = Until::from_text(text).ok()?;
+        until.0.map(crate::time::UnixTime::as_secs)
+    }
+
+    #[test]
+    fn a_day_ends_with_its_last_second_in_utc() {
+        assert_eq!(last_second("1970-01-01"), Some(86_399));
+        assert_eq!(last_second("2000-02-29"), Some(951_868_799));
+        assert_eq!(last_second("2027-06-30"), Some(1_814_399_999));
+        assert_eq!(last_second("9999-12-31"), Some(253_402_300_799));
+    }
+
+    #[test]
+    fn days_that_no_calendar_has_are_refused() {
+        for text in [
+            "2027-02-29",
+            "2100-02-29",
+            "2027-04-31",
+            "2027-13-01",
+            "2027-00-10",
+            "2027-01-00",
+            "1969-12-31",
+        ] {
+            assert_eq!(last_second(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused() {
+        for text in [
+            "",
+            "2027-6-30",
+            "30.06.2027",
+            "+027-06-30",
+            "2027-06-30T00:00:00Z",
+            "Never",
+            "2027/06/30",
+            "２０27-06",
+        ] {
+            assert!(Until::from_text(text).is_err(), "{text}");
+        }
+    }
+}

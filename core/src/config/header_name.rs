@@ -1,0 +1,142 @@
+//! Names of headers: how they are written, and which are ours to write (RFC 9110 section 5.1).
+
+use super::text::{FromText, is_token_byte};
+
+/// A header's name in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HeaderName(pub(super) String);
+
+impl FromText for HeaderName {
+    const WANTED: &'static str = "the name of a header";
+    const PATTERN: &'static str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.starts_with(':') {
+            return Err(
+                "is a pseudo header of HTTP/2; write the name of an ordinary header".to_owned(),
+            );
+        }
+        if text.is_empty() || !text.bytes().all(is_token_byte) {
+            return Err("is not the name of a header; write letters, digits and -".to_owned());
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+}
+
+impl HeaderName {
+    /// The name as CGI and WSGI read it: `_` and `-` are one.
+    pub(super) fn folded(&self) -> String {
+        self.0.replace('_', "-")
+    }
+
+    /// Why an identity header must not have this name.
+    pub(super) fn not_ours_to_write(&self) -> Option<&'static str> {
+        let name = self.folded();
+        if name.starts_with("x-passgate-") {
+            return Some(
+                "begins with x-passgate-, which the gate itself writes; write another name",
+            );
+        }
+        let prefixed = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        (WRITTEN_BY_OTHERS.contains(&&*name) || prefixed(&PREFIXES_OF_OTHERS))
+            .then_some("has a meaning of its own for proxies or applications; write another name, such as x-user")
+    }
+
+    /// Why no token can be read from this header.
+    pub(super) fn no_token_source(&self) -> Option<&'static str> {
+        let name = self.folded();
+        match &*name {
+            "cookie" => Some("holds cookies; write from_cookies: [<name of the cookie>]"),
+            name if name.starts_with("x-passgate-") => Some(
+                "is removed from every request, as all x-passgate- headers; write another name",
+            ),
+            name if FRAMING.contains(&name) => {
+                Some("belongs to the connection and holds no token; write another name")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Headers that frame the message or belong to one connection (RFC 9110 section 7.6.1).
+const FRAMING: [&str; 11] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+/// Headers that others write, or that change who, what or where a request is.
+const WRITTEN_BY_OTHERS: [&str; 29] = [
+    "authorization",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "cookie",
+    "cookie2",
+    "set-cookie",
+    "dpop",
+    "forwarded",
+    "x-real-ip",
+    "x-request-id",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "origin",
+    "referer",
+    "range",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+const PREFIXES_OF_OTHERS: [&str; 6] = [
+    "x-forwarded-",
+    "x-envoy-",
+    "x-istio-",
+    "sec-",
+    "access-control-",
+    "content-",
+];
+
+/// What `from_headers.value_prefix` may be: nothing, or a scheme and one blank (RFC 9110 section 11.1).
+#[derive(Debug)]
+pub(super) struct ValuePrefix(
+    /// Without the blank.
+    pub(super) String,
+);
+
+impl FromText for ValuePrefix {
+    const WANTED: &'static str = "a scheme and a blank: \"Bearer \"";
+    const PATTERN: &'static str = "^([!#$%&'*+.^_`|~0-9A-Za-z-]+ )?$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(String::new()));
+        }
+        let scheme = text.strip_suffix(' ').unwrap_or(text);
+        if scheme.is_empty() || !scheme.bytes().all(is_token_byte) {
+            return Err("is not a scheme and one blank; write \"Bearer \"".to_owned());
+        }
+        if scheme.len() == text.len() {
+            return Err(["does not end in a blank; write \"", text, " \""].concat());
+        }
+        Ok(Self(scheme.to_owned()))
+    }
+}

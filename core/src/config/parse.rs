@@ -1,0 +1,201 @@
+//! The way to a [`Config`]: bytes, strict JSON, raw records, meaning; and every problem on the way at once.
+
+use super::{
+    Config, InvalidConfig, Origin, PathPolicy, across,
+    decode::{At, Decode as _, Field, List, Map, Problems},
+    document, provider,
+    raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
+    requirement::Providers,
+    rule,
+};
+use crate::limits::{self, Limits};
+
+impl Config {
+    /// Reads a configuration: JSON, at most 1 MiB.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place, what was seen and what to write.
+    pub fn parse(json: &[u8]) -> Result<Self, Vec<InvalidConfig>> {
+        let mut problems = Problems::default();
+        let config = read(json, &mut problems);
+        let problems = problems.into_list();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+}
+
+/// A configuration that is right if, and only if, no problem was added.
+fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
+    let document = document::read(bytes, problems)?;
+    let root = At::Root;
+    let RawConfig {
+        origins,
+        providers,
+        rules,
+        bypass_cors_preflight,
+        path,
+        override_headers,
+        limits,
+    } = RawConfig::decode(&document, root, problems)?;
+    let limits = limits
+        .given()
+        .map(|raw| bounds(raw, root.member("limits"), problems))
+        .unwrap_or_default();
+    let path = path.given().map(path_policy).unwrap_or_default();
+
+    let at = root.member("providers");
+    let providers = named_providers(providers, rules.is_absent(), at, problems);
+    across::issuers(&providers, at, problems);
+    across::headers(&providers, at, problems);
+    let names: Vec<String> = providers.iter().map(|(name, _)| name.clone()).collect();
+    let providers = providers
+        .into_iter()
+        .filter_map(|(name, raw)| {
+            let place = name.clone();
+            provider::provider(name, raw?, &limits, at.member(&place), problems)
+        })
+        .collect();
+
+    let mut used = Providers::new(&names);
+    let denies_all = rules.as_ref().is_none_or(|rules| rules.len() == 0);
+    let rules = rules
+        .given()
+        .map(|raw| rule::rules(raw, path, &mut used, root.member("rules"), problems));
+    if !denies_all {
+        for name in used.unused() {
+            problems.add(
+                at.member(name),
+                "no rule asks for its tokens; name it in a rule, or remove it",
+            );
+        }
+    }
+    Some(Config {
+        origins: unique_origins(origins, root.member("origins"), problems),
+        providers,
+        rules,
+        bypass_cors_preflight: bypass_cors_preflight.given().unwrap_or(false),
+        path,
+        kept_override_headers: override_headers
+            .given()
+            .map(kept_headers)
+            .unwrap_or_default(),
+        limits,
+        hash: document::hash(&document),
+    })
+}
+
+/// The providers in order of their names.
+fn named_providers(
+    providers: Field<Map<RawProvider>>,
+    needed: bool,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Vec<(String, Option<RawProvider>)> {
+    let absent = providers.is_absent();
+    let refused = !absent && providers.as_ref().is_none();
+    let mut providers = providers.given().map(|map| map.0).unwrap_or_default();
+    if needed && !refused && providers.is_empty() {
+        let seen = if absent { "missing" } else { "empty" };
+        problems.add(
+            at,
+            [seen, "; name at least one issuer whose tokens are trusted"].concat(),
+        );
+    }
+    if providers.len() > limits::PROVIDERS {
+        problems.add(
+            at,
+            [
+                "has more than ",
+                &limits::PROVIDERS.to_string(),
+                " providers; write fewer",
+            ]
+            .concat(),
+        );
+        return Vec::new();
+    }
+    providers.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    for (name, _) in &providers {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
+            problems.add(
+                at.member(name),
+                "is not a name for headers and logs; write up to 64 letters, digits, - and _",
+            );
+        }
+    }
+    providers
+}
+
+fn unique_origins(raw: Field<List<Origin>>, at: At<'_>, problems: &mut Problems) -> Vec<Origin> {
+    let mut origins: Vec<Origin> = Vec::new();
+    for (index, origin) in raw.given().into_iter().flat_map(List::into_numbered) {
+        let twin = |other: &&Origin| (&other.host, other.port) == (&origin.host, origin.port);
+        if let Some(twin) = origins.iter().find(twin) {
+            let problem = [
+                &origin.text,
+                " has the host and port of ",
+                &twin.text,
+                "; write one of them",
+            ];
+            problems.add(at.element(index), problem.concat());
+        }
+        origins.push(origin);
+    }
+    origins
+}
+
+fn path_policy(raw: RawPath) -> PathPolicy {
+    let RawPath { allow } = raw;
+    let mut policy = PathPolicy::default();
+    for spelling in allow.given().into_iter().flat_map(List::into_values) {
+        spelling.allow(&mut policy);
+    }
+    policy
+}
+
+fn kept_headers(raw: RawOverrideHeaders) -> Vec<String> {
+    let RawOverrideHeaders { allow } = raw;
+    allow
+        .given()
+        .into_iter()
+        .flat_map(List::into_values)
+        .map(|header| header.0)
+        .collect()
+}
+
+/// Bounds may be tightened, never lifted.
+fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
+    let RawLimits {
+        token_bytes,
+        jwks_bytes,
+        jwks_keys,
+        waiting_requests,
+        waiting_bytes,
+    } = raw;
+    let built_in = Limits::default();
+    let mut tighten = |field: Field<usize>, most: usize, name: &str| {
+        let value = field.given().unwrap_or(most);
+        if value == 0 || value > most {
+            let problem = [
+                &value.to_string(),
+                " is out of bounds; write 1 to ",
+                &most.to_string(),
+            ];
+            problems.add(at.member(name), problem.concat());
+        }
+        value
+    };
+    Limits {
+        token_bytes: tighten(token_bytes, built_in.token_bytes, "token_bytes"),
+        jwks_bytes: tighten(jwks_bytes, built_in.jwks_bytes, "jwks_bytes"),
+        jwks_keys: tighten(jwks_keys, built_in.jwks_keys, "jwks_keys"),
+        waiting_requests: tighten(
+            waiting_requests,
+            built_in.waiting_requests,
+            "waiting_requests",
+        ),
+        waiting_bytes: tighten(waiting_bytes, built_in.waiting_bytes, "waiting_bytes"),
+    }
+}

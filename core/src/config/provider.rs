@@ -1,0 +1,159 @@
+//! Providers: from what people write to issuers that are trusted.
+
+use core::time::Duration;
+
+use super::{
+    ClaimHeader, Provider, TokenSource,
+    claim::{self, claim_path},
+    decode::{At, Field, List, Problems},
+    duration, keys,
+    raw::{RawClaimToHeader, RawFromHeader, RawProvider},
+    text::{CookieName, ParamName},
+};
+use crate::{
+    crypto::Algorithm,
+    limits::{self, Limits},
+};
+
+/// One provider, if it is right.
+pub(super) fn provider(
+    name: String,
+    raw: RawProvider,
+    limits: &Limits,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<Provider> {
+    let RawProvider {
+        issuer,
+        audiences,
+        audience_claim,
+        algorithms,
+        remote_jwks,
+        local_jwks,
+        from_headers,
+        from_cookies,
+        from_params,
+        forward,
+        forward_payload_header,
+        claim_to_headers,
+        clock_skew,
+        max_token_lifetime,
+        kinds,
+        shared_subjects: _, // read by the check across providers
+    } = raw;
+    let algorithms = algorithms.given().map_or_else(
+        || Algorithm::ALL.to_vec(),
+        |list| list.0.into_values().collect(),
+    );
+    let keys = keys::source(remote_jwks, local_jwks, &algorithms, limits, at, problems);
+    let sources = sources(from_headers, from_cookies, from_params, at, problems);
+    let claim_to_headers = claim_headers(claim_to_headers, at.member("claim_to_headers"), problems);
+    let clock_skew = clock_skew.given().unwrap_or(DEFAULT_SKEW);
+    let most = Duration::from_secs(limits::CLOCK_SKEW_SECS);
+    duration::bound(
+        clock_skew,
+        Duration::ZERO,
+        most,
+        at.member("clock_skew"),
+        problems,
+    );
+    let max_token_lifetime = max_token_lifetime.given();
+    if let Some(lifetime) = max_token_lifetime {
+        let (least, at) = (Duration::from_secs(1), at.member("max_token_lifetime"));
+        duration::bound(lifetime, least, Duration::MAX, at, problems);
+    }
+    let kinds = kinds
+        .given()
+        .map(|raw| claim::kinds(raw, at.member("kinds"), problems));
+    Some(Provider {
+        name,
+        issuer: issuer.given()?.0,
+        audiences: claim::texts(audiences.given()?),
+        audience_claim: audience_claim
+            .given()
+            .map_or_else(|| "aud".to_owned(), |claim| claim.0),
+        algorithms,
+        keys: keys?,
+        sources,
+        forward: forward.given().unwrap_or(false),
+        forward_payload_header: forward_payload_header.given().map(|header| header.0),
+        claim_to_headers,
+        clock_skew,
+        max_token_lifetime,
+        kinds: kinds.unwrap_or_default(),
+    })
+}
+
+/// Tolerance between clocks when nothing is written, as in `jwt_authn`.
+const DEFAULT_SKEW: Duration = Duration::from_secs(60);
+
+/// Where tokens are looked for; naming any place switches the default off.
+fn sources(
+    headers: Field<List<RawFromHeader>>,
+    cookies: Field<List<CookieName>>,
+    params: Field<List<ParamName>>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Vec<TokenSource> {
+    let mut sources = Vec::new();
+    let mut add = |source: TokenSource, at: At<'_>| {
+        if sources.contains(&source) {
+            problems.add(at, "names a place that was named before; remove one");
+        } else {
+            sources.push(source);
+        }
+    };
+    let list = at.member("from_headers");
+    for (index, raw) in headers.given().into_iter().flat_map(List::into_numbered) {
+        let RawFromHeader { name, value_prefix } = raw;
+        let scheme = value_prefix
+            .given()
+            .map(|prefix| prefix.0)
+            .unwrap_or_default();
+        if let Some(name) = name.given() {
+            add(
+                TokenSource::Header {
+                    name: name.0,
+                    scheme,
+                },
+                list.element(index),
+            );
+        }
+    }
+    let list = at.member("from_cookies");
+    for (index, name) in cookies.given().into_iter().flat_map(List::into_numbered) {
+        add(TokenSource::Cookie(name.0), list.element(index));
+    }
+    let list = at.member("from_params");
+    for (index, name) in params.given().into_iter().flat_map(List::into_numbered) {
+        add(TokenSource::Param(name.0), list.element(index));
+    }
+    if sources.is_empty() {
+        sources.push(TokenSource::Header {
+            name: "authorization".to_owned(),
+            scheme: "Bearer".to_owned(),
+        });
+    }
+    sources
+}
+
+fn claim_headers(
+    raw: Field<List<RawClaimToHeader>>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Vec<ClaimHeader> {
+    let raw = raw.given().into_iter().flat_map(List::into_numbered);
+    raw.filter_map(|(index, raw)| {
+        let RawClaimToHeader {
+            claim_name,
+            claim_path: path,
+            header_name,
+        } = raw;
+        let path = claim_path(claim_name, path, at.element(index), problems);
+        Some(ClaimHeader {
+            path: path?,
+            header: header_name.given()?.0,
+        })
+    })
+    .collect()
+}

@@ -1,0 +1,303 @@
+//! What people write: the shape of the document, field by field. Meaning is given one module up.
+
+use core::time::Duration;
+
+use super::{
+    HostMatch, Origin,
+    claim::{ClaimName, Scalar},
+    date::Until,
+    decode::{self, At, Decode, Field, Filled, List, Map, Problems, record},
+    header_name::{HeaderName, ValuePrefix},
+    text::{CookieName, InlineString, Method, ParamName, Scope, Text},
+    uri::HttpUri,
+    words::{AudienceClaim, OverrideHeader, Space, Spelling},
+};
+use crate::{crypto::Algorithm, json::Json};
+
+record! {
+    /// The configuration of the gate.
+    RawConfig "the configuration" {
+        /// Where clients reach this gate: scheme, host and port.
+        origins: List<Origin>,
+        /// The issuers that are trusted, by a name of your choice.
+        providers: Map<RawProvider>,
+        /// The first rule that matches decides; a request that none matches is denied. Without `rules`, every request needs a valid token of one of the providers.
+        rules: List<RawRule>,
+        /// Lets CORS preflights pass without a token. Default: false.
+        bypass_cors_preflight: bool,
+        /// Which spellings of a path that could be read in two ways are let through.
+        path: RawPath,
+        /// Which headers that change method or path behind the gate are kept.
+        override_headers: RawOverrideHeaders,
+        /// Bounds that are tighter than the built-in ones.
+        limits: RawLimits,
+    }
+}
+
+record! {
+    /// An issuer that is trusted, and what to do with its tokens.
+    RawProvider "provider" {
+        /// Exact value of `iss`; unique among the providers.
+        issuer: Text = "https://id.example.com/realms/acme",
+        /// The token's audience must hold one of these.
+        audiences: Filled<Text> = "[https://api.example.com]",
+        /// The claim that holds the audience: `aud` (default), or `client_id` for providers whose access tokens have no `aud`.
+        audience_claim: AudienceClaim,
+        /// Algorithms that tokens may use. Default: every one that we verify.
+        algorithms: Filled<Algorithm>,
+        /// Keys that are fetched. Exactly one of `remote_jwks` and `local_jwks`.
+        remote_jwks: RawRemoteJwks,
+        /// Keys that stand in the configuration. Exactly one of `remote_jwks` and `local_jwks`.
+        local_jwks: RawLocalJwks,
+        /// Headers that may hold the token. Naming any place switches the default, `Authorization: Bearer`, off.
+        from_headers: List<RawFromHeader>,
+        /// Cookies that may hold the token.
+        from_cookies: List<CookieName>,
+        /// Query parameters that may hold the token.
+        from_params: List<ParamName>,
+        /// Whether the token stays in the request. Default: false.
+        forward: bool,
+        /// Header that gets the token's payload, base64url as it came.
+        forward_payload_header: HeaderName,
+        /// Headers made from claims.
+        claim_to_headers: List<RawClaimToHeader>,
+        /// Tolerance for `exp`, `nbf` and `iat`. Default: 60s; at most 10m.
+        clock_skew: Duration,
+        /// Most that `exp - iat` may be. No default.
+        max_token_lifetime: Duration,
+        /// What tells people, workloads and agents apart.
+        kinds: RawKinds,
+        /// Says that one value means one subject at every provider that feeds the same header. Each of them must say so.
+        shared_subjects: bool,
+    }
+}
+
+record! {
+    /// A JWK set behind a URI.
+    RawRemoteJwks "remote_jwks" {
+        /// Where it is and how to get there.
+        http_uri: RawHttpUri = "{ uri: https://id.example.com/certs, cluster: id.example.com }",
+        /// How long a set is fresh when the answer does not say. Default: 5m.
+        cache_duration: Duration,
+        /// Most that `Cache-Control` may lengthen freshness to. Default: `cache_duration`.
+        max_cache_duration: Duration,
+        /// How long a set that is no longer fresh may serve while fetches fail. Default: 1h.
+        max_stale: Duration,
+        /// Pace of the fetches that unknown keys may cause. Default: 30s.
+        refetch_cooldown: Duration,
+    }
+}
+
+record! {
+    /// A URI and the cluster that leads there.
+    RawHttpUri "http_uri" {
+        /// An `http` or `https` URI.
+        uri: HttpUri = "https://id.example.com/certs",
+        /// Name of the cluster in Envoy, such as `outbound|443||id.example.com` in Istio.
+        cluster: Text = "id.example.com",
+        /// Most that one fetch may take. Default: 5s.
+        timeout: Duration,
+    }
+}
+
+record! {
+    /// A JWK set in the configuration.
+    RawLocalJwks "local_jwks" {
+        /// The set, as a string of JSON. Public keys only.
+        inline_string: InlineString = "'{\"keys\":[…]}'",
+    }
+}
+
+record! {
+    /// A header that may hold the token.
+    RawFromHeader "from_headers" {
+        /// Its name.
+        name: HeaderName = "authorization",
+        /// What stands before the token: a scheme and a blank. Without it the whole value is the token.
+        value_prefix: ValuePrefix,
+    }
+}
+
+record! {
+    /// A header made from a claim. Exactly one of `claim_name` and `claim_path`.
+    RawClaimToHeader "claim_to_headers" {
+        /// The claim; dots nest.
+        claim_name: ClaimName,
+        /// The claim, as a path of member names.
+        claim_path: Filled<Text>,
+        /// The header.
+        header_name: HeaderName = "x-user",
+    }
+}
+
+record! {
+    /// What a token must show to count as one of the kinds.
+    RawKinds "kinds" {
+        /// A person.
+        human: RawWhen,
+        /// A program that acts for itself.
+        workload: RawWhen,
+        /// A program that acts for somebody. A token with `act` always is one.
+        agent: RawWhen,
+    }
+}
+
+record! {
+    /// A condition on a token; all that is given must hold.
+    RawWhen "when" {
+        /// `amr` holds all of these.
+        amr_all_of: Filled<Text>,
+        /// `amr` holds one of these.
+        amr_any_of: Filled<Text>,
+        /// `amr` is exactly this set.
+        amr_exactly: Filled<Text>,
+        /// `amr` is a list that is not empty and holds none of these.
+        amr_none_of: Filled<Text>,
+        /// `acr` is one of these.
+        acr_any_of: Filled<Text>,
+        /// A claim has a value.
+        claim: RawClaimEquals,
+    }
+}
+
+record! {
+    /// A claim that must have one exact value.
+    RawClaimEquals "claim" {
+        /// The claim, as a path of member names.
+        path: Filled<Text> = "[client_type]",
+        /// The value: a string, number or boolean.
+        equals: Scalar = "service",
+    }
+}
+
+record! {
+    /// One rule. Exactly one of `public` and `requires`.
+    RawRule "rule" {
+        /// Which requests it is about.
+        matches as "match": RawMatch = "{ prefix: / }",
+        /// Lets these requests pass without a token.
+        public: RawPublic,
+        /// What a token must show.
+        requires: RawRequires,
+    }
+}
+
+record! {
+    /// Which requests a rule is about; all members must fit, and absent ones mean all. At most one of `path`, `prefix`, `path_separated_prefix`.
+    RawMatch "match" {
+        /// Exactly this path.
+        path: Text,
+        /// Paths that begin so; ends in `/`.
+        prefix: Text,
+        /// This path and all below it.
+        path_separated_prefix: Text,
+        /// Any of these hosts.
+        hosts: Filled<HostMatch>,
+        /// Any of these methods. Absent: all but CONNECT and TRACE.
+        methods: Filled<Method>,
+        /// Compare the path without regard to the case of ASCII letters. Default: false.
+        ignore_case: bool,
+    }
+}
+
+record! {
+    /// An exemption: these requests need no token.
+    RawPublic "public" {
+        /// Why.
+        reason: Text = "\"load balancer probe\"",
+        /// Whose responsibility.
+        owner: Text = "platform",
+        /// The last day (UTC), or `never`, said on purpose.
+        until: Until = "2027-06-30, or never",
+        /// A token of this provider, when there is one, must be valid, and its identity headers are written.
+        identity_from: Text,
+    }
+}
+
+record! {
+    /// What one token must show; all that is given must hold. With neither `provider_name` nor `requires_any`, a token of any provider will do.
+    RawRequires "requires" {
+        /// Only tokens of this provider.
+        provider_name: Text,
+        /// One of several ways to meet the rule.
+        requires_any: RawRequiresAny,
+        /// The token's audience must hold one of these, instead of one of the provider's.
+        audiences: Filled<Text>,
+        /// All of these must be granted, in `scope` or `scp`.
+        scopes: Filled<Scope>,
+        /// All of these must hold.
+        claims: Filled<RawClaim>,
+    }
+}
+
+record! {
+    /// Ways to meet a rule.
+    RawRequiresAny "requires_any" {
+        /// One of these, by one token.
+        requirements: Filled<RawAlternative> = "[{ provider_name: acme }, { provider_name: partners }]",
+    }
+}
+
+record! {
+    /// One way to meet a rule; what stands beside `requires_any` must hold too.
+    RawAlternative "requirement" {
+        /// Only tokens of this provider.
+        provider_name: Text,
+        /// The token's audience must hold one of these, instead of one of the provider's.
+        audiences: Filled<Text>,
+        /// All of these must be granted, in `scope` or `scp`.
+        scopes: Filled<Scope>,
+        /// All of these must hold.
+        claims: Filled<RawClaim>,
+    }
+}
+
+record! {
+    /// A condition on a claim. Exactly one of `claim_name` and `claim_path`, and exactly one of `any_of`, `all_of` and `equals`.
+    RawClaim "claims" {
+        /// The claim; dots nest.
+        claim_name: ClaimName,
+        /// The claim, as a path of member names.
+        claim_path: Filled<Text>,
+        /// The claim is, or holds, one of these.
+        any_of: Filled<Scalar>,
+        /// The claim holds all of these.
+        all_of: Filled<Scalar>,
+        /// The claim is, or holds, this.
+        equals: Scalar,
+        /// `space`: split a string at blanks before comparing.
+        split: Space,
+    }
+}
+
+record! {
+    /// Spellings of a path that could be read in two ways.
+    RawPath "path" {
+        /// `encoded_slash` (%2F), `double_slash` (//), `semicolon` (;), `encoded_percent` (%25), `backslash` (\ and %5C).
+        allow: List<Spelling> = "[encoded_slash]",
+    }
+}
+
+record! {
+    /// Headers that change method or path behind the gate.
+    RawOverrideHeaders "override_headers" {
+        /// `x-http-method-override`, `x-method-override`, `x-original-url`, `x-rewrite-url`.
+        allow: List<OverrideHeader> = "[x-http-method-override]",
+    }
+}
+
+record! {
+    /// Bounds that are tighter than the built-in ones.
+    RawLimits "limits" {
+        /// Largest token, in bytes.
+        token_bytes: usize,
+        /// Largest JWK set, in bytes.
+        jwks_bytes: usize,
+        /// Most keys of one JWK set.
+        jwks_keys: usize,
+        /// Most requests of one worker that wait for keys.
+        waiting_requests: usize,
+        /// Most bytes of headers that waiting requests of one worker hold.
+        waiting_bytes: usize,
+    }
+}

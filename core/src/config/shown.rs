@@ -1,0 +1,40 @@
+//! How a value of the configuration is shown in an error: JSON-escaped, cut, and never a whole structure.
+
+use crate::{json::Json, limits};
+
+/// A text, quoted, escaped and cut to [`limits::SHOWN_BYTES`].
+pub(super) fn text(text: &str) -> String {
+    let mut end = text.len().min(limits::SHOWN_BYTES);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let cut = if end < text.len() { "…" } else { "" };
+    let shown = [text.get(..end).unwrap_or_default(), cut].concat();
+    Json::String(shown.into()).to_string()
+}
+
+/// `60 is a number; write …`. Lists and objects are not shown: they are long, and may hold what is secret.
+pub(super) fn mismatch(seen: &Json, wanted: &str) -> String {
+    let value = match seen {
+        Json::String(seen) => Some(text(seen)),
+        Json::Number(digits) if digits.len() <= limits::SHOWN_BYTES => {
+            Some(String::from(&**digits))
+        }
+        Json::Bool(true) => Some("true".to_owned()),
+        Json::Bool(false) => Some("false".to_owned()),
+        Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
+    };
+    match value {
+        Some(value) => [&value, " is ", seen.kind(), "; write ", wanted].concat(),
+        None => [seen.kind(), "; write ", wanted].concat(),
+    }
+}
+
+/// `a, b or c`
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [first @ .., last] => [&first.join(", "), " or ", *last].concat(),
+    }
+}

@@ -1,0 +1,158 @@
+//! Strings with a meaning: what a field's string is parsed into, once, when the configuration is read.
+
+use super::{
+    decode::{At, Decode, Problems},
+    shown,
+};
+use crate::json::Json;
+
+/// Can be made from a string of the configuration.
+pub(super) trait FromText: Sized {
+    /// For "write …" when there is no string at all.
+    const WANTED: &'static str;
+    /// The regular expression of the JSON Schema, as far as one can tell; empty: none.
+    #[cfg_attr(
+        not(feature = "schema"),
+        expect(dead_code, reason = "only the schema reads it")
+    )]
+    const PATTERN: &'static str = "";
+
+    /// Parses; an error continues a sentence that begins with the string: `has no unit; write "300s"`.
+    fn from_text(text: &str) -> Result<Self, String>;
+}
+
+impl<T: FromText> Decode for T {
+    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
+        let Json::String(text) = json else {
+            problems.add(at, shown::mismatch(json, T::WANTED));
+            return None;
+        };
+        match T::from_text(text) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                problems.add(at, [&shown::text(text), " ", &problem].concat());
+                None
+            }
+        }
+    }
+}
+
+/// Text that is not empty and holds no control characters; otherwise exactly as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text(pub(super) String);
+
+impl FromText for Text {
+    const WANTED: &'static str = "a string";
+    const PATTERN: &'static str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("is empty; write the value".to_owned());
+        }
+        if text.chars().any(char::is_control) {
+            return Err("holds a control character; remove it".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A JSON Web Key set as it stands in the document; never shown.
+#[derive(Debug)]
+pub(super) struct InlineString(pub(super) String);
+
+impl FromText for InlineString {
+    const WANTED: &'static str = r#"the JWK set as a string: '{"keys":[…]}'"#;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A scope (RFC 6749 section 3.3).
+#[derive(Debug)]
+pub(super) struct Scope(pub(super) String);
+
+impl FromText for Scope {
+    const WANTED: &'static str = "a scope, such as payments:write";
+    const PATTERN: &'static str = r"^[!#-\[\]-~]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let allowed = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        if text.contains(' ') {
+            return Err("is not one scope; write each as an element of its own".to_owned());
+        }
+        if text.is_empty() || !text.bytes().all(allowed) {
+            return Err(
+                "is not a scope (RFC 6749 section 3.3); write visible ASCII without quotes and backslashes"
+                    .to_owned(),
+            );
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A method of HTTP, as requests are held to it.
+#[derive(Debug)]
+pub(super) struct Method(pub(super) String);
+
+impl FromText for Method {
+    const WANTED: &'static str = "a method, such as GET";
+    const PATTERN: &'static str = "^[A-Z-]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let letters = |b: u8| b.is_ascii_uppercase() || b == b'-';
+        if !text.is_empty() && text.bytes().all(letters) {
+            return Ok(Self(text.to_owned()));
+        }
+        let upper = text.to_ascii_uppercase();
+        if !text.is_empty() && upper.bytes().all(letters) {
+            return Err([
+                "is not a method: they are compared with their case; write ",
+                &upper,
+            ]
+            .concat());
+        }
+        Err("is not a method; write capital letters and - only, such as GET".to_owned())
+    }
+}
+
+/// A name of a cookie (RFC 6265 section 4.1.1).
+#[derive(Debug)]
+pub(super) struct CookieName(pub(super) String);
+
+impl FromText for CookieName {
+    const WANTED: &'static str = "the name of a cookie";
+    const PATTERN: &'static str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if !text.is_empty() && text.bytes().all(is_token_byte) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(
+            "is not the name of a cookie (RFC 6265 section 4.1.1); write letters, digits, - and _"
+                .to_owned(),
+        )
+    }
+}
+
+/// A name of a query parameter that needs no decoding.
+#[derive(Debug)]
+pub(super) struct ParamName(pub(super) String);
+
+impl FromText for ParamName {
+    const WANTED: &'static str = "the name of a query parameter";
+    const PATTERN: &'static str = "^[A-Za-z0-9._~-]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+        if !text.is_empty() && text.bytes().all(unreserved) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err("is not a name that is taken as it stands in a query; write letters, digits, - . _ ~ only".to_owned())
+    }
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+pub(super) fn is_token_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}

@@ -1,0 +1,169 @@
+//! URIs and their parts: where keys are fetched, where clients reach the gate, and hosts in rules (RFC 3986).
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{HostMatch, Origin, text::FromText};
+
+/// An `http` or `https` URI, split as a request needs it.
+#[derive(Debug)]
+pub(super) struct HttpUri {
+    pub(super) scheme: String,
+    pub(super) authority: String,
+    pub(super) path: String,
+}
+
+impl FromText for HttpUri {
+    const WANTED: &'static str = "a URI, such as https://id.example.com/certs";
+    const PATTERN: &'static str = "^https?://";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (scheme, authority, rest) = split(text)?;
+        if rest.contains('#') {
+            return Err(
+                "has a fragment, which is never sent; write it without # and what follows"
+                    .to_owned(),
+            );
+        }
+        host_and_port(authority)?;
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        Ok(Self {
+            scheme: scheme.to_owned(),
+            authority: authority.to_ascii_lowercase(),
+            path: [slash, rest].concat(),
+        })
+    }
+}
+
+impl FromText for Origin {
+    const WANTED: &'static str = "an origin, such as https://api.example.com";
+    const PATTERN: &'static str = "^https?://[^/?#]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (scheme, authority, rest) = split(text)?;
+        if !rest.is_empty() {
+            return Err(["is more than an origin; write ", scheme, "://", authority].concat());
+        }
+        let (host, port) = host_and_port(authority)?;
+        let host = host.to_ascii_lowercase();
+        if scheme == "http" && !is_loopback(&host) {
+            return Err([
+                "is reached without TLS, which only loopback may be; write https://",
+                authority,
+            ]
+            .concat());
+        }
+        let default = if scheme == "http" { 80 } else { 443 };
+        let shown_port = match port {
+            Some(port) if port != default => [":", &port.to_string()].concat(),
+            _ => String::new(),
+        };
+        Ok(Self {
+            text: [scheme, "://", &host, &shown_port].concat(),
+            port: port.unwrap_or(default),
+            host,
+        })
+    }
+}
+
+impl FromText for HostMatch {
+    const WANTED: &'static str = "a host, such as api.example.com or *.example.com";
+    const PATTERN: &'static str = r"^(\*\.)?[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Err("would match every host; leave hosts out to say so".to_owned());
+        }
+        if text.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err([
+                "is compared in lower case; write ",
+                &text.to_ascii_lowercase(),
+            ]
+            .concat());
+        }
+        let (wildcard, host) = match text.strip_prefix("*.") {
+            Some(parent) => (true, parent),
+            None => (false, text),
+        };
+        if host.contains('*') {
+            return Err(
+                "has a * inside; write it as the whole first label only: *.example.com".to_owned(),
+            );
+        }
+        match host_and_port(host) {
+            Ok((bare, Some(_))) => {
+                let star = if wildcard { "*." } else { "" };
+                Err(["names a port, which is not compared; write ", star, bare].concat())
+            }
+            Ok(_) if wildcard && host.starts_with('[') => Err(NO_HOST.to_owned()),
+            Ok(_) if wildcard => Ok(Self::Suffix([".", host].concat())),
+            Ok(_) => Ok(Self::Exact(host.to_owned())),
+            Err(_) => Err(NO_HOST.to_owned()),
+        }
+    }
+}
+
+const NO_HOST: &str = "is not a host; write its name alone, such as api.example.com";
+
+/// Scheme, authority, and the rest, which is empty or begins with `/`, `?` or `#`.
+fn split(text: &str) -> Result<(&str, &str, &str), String> {
+    let odd = |b: u8| !b.is_ascii_graphic() || b"\"<>\\^`{|}".contains(&b);
+    if text.bytes().any(odd) {
+        return Err("holds a character that no URI has; percent-encode it".to_owned());
+    }
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
+        _ => return Err("does not begin with https:// or http://; write the whole URI".to_owned()),
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end).unwrap_or_default();
+    if authority.contains('@') {
+        return Err("holds user information before @; remove it".to_owned());
+    }
+    Ok((scheme, authority, rest))
+}
+
+/// The host as written, and the port.
+fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), String> {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if !is_host(host) {
+        return Err(
+            "names no valid host; write a name, such as id.example.com, or an IP address"
+                .to_owned(),
+        );
+    }
+    let Some(port) = port else {
+        return Ok((host, None));
+    };
+    let digits = port.bytes().all(|b| b.is_ascii_digit()) && !port.starts_with('0');
+    match port.parse() {
+        Ok(port) if digits => Ok((host, Some(port))),
+        _ => Err("names no valid port; write a number from 1 to 65535".to_owned()),
+    }
+}
+
+/// Labels of letters, digits, `-` and `_`, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let label = |label: &str| {
+        let byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(byte)
+    };
+    host.len() <= 253 && host.split('.').all(label)
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host == "[::1]"
+        || host
+            .parse::<Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,153 @@
+//! Fields that take one of a few words.
+
+use super::{PathPolicy, shown, suggest, text::FromText};
+use crate::crypto::Algorithm;
+
+/// Says which words there are.
+fn unknown_word(text: &str, words: &[&str]) -> String {
+    match suggest::closest(text, words.iter().copied()) {
+        Some(word) => ["is unknown here; did you mean ", word, "?"].concat(),
+        None => ["is unknown here; write ", &shown::one_of(words)].concat(),
+    }
+}
+
+impl FromText for Algorithm {
+    const WANTED: &'static str = "an algorithm, such as ES256";
+    const PATTERN: &'static str = "^(ES256|RS256)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if let Some(algorithm) = Self::from_name(text) {
+            return Ok(algorithm);
+        }
+        let names = Self::ALL.map(Self::name);
+        if text.eq_ignore_ascii_case("none") {
+            return Err("is no signature at all and is never accepted; remove it".to_owned());
+        }
+        if ["HS256", "HS384", "HS512"]
+            .iter()
+            .any(|name| text.eq_ignore_ascii_case(name))
+        {
+            let why =
+                "is symmetric: whoever can verify could sign, so it is never accepted; write ";
+            return Err([why, &shown::one_of(&names)].concat());
+        }
+        if OTHERS.contains(&text) {
+            return Err([
+                "is not verified by this version; write ",
+                &shown::one_of(&names),
+            ]
+            .concat());
+        }
+        Err(unknown_word(text, &names))
+    }
+}
+
+/// Registered algorithms that are not verified yet (IANA JOSE registry).
+const OTHERS: [&str; 10] = [
+    "ES384", "ES512", "ES256K", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA", "Ed25519",
+];
+
+/// The claim that holds the audience.
+#[derive(Debug)]
+pub(super) struct AudienceClaim(pub(super) String);
+
+impl FromText for AudienceClaim {
+    const WANTED: &'static str = "aud or client_id";
+    const PATTERN: &'static str = "^(aud|client_id)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "aud" | "client_id" => Ok(Self(text.to_owned())),
+            _ => Err(unknown_word(text, &["aud", "client_id"])),
+        }
+    }
+}
+
+/// One word of `path.allow`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Spelling {
+    EncodedSlash,
+    DoubleSlash,
+    Semicolon,
+    EncodedPercent,
+    Backslash,
+}
+
+impl FromText for Spelling {
+    const WANTED: &'static str = "a word, such as encoded_slash";
+    const PATTERN: &'static str =
+        "^(encoded_slash|double_slash|semicolon|encoded_percent|backslash)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "encoded_slash" => Ok(Self::EncodedSlash),
+            "double_slash" => Ok(Self::DoubleSlash),
+            "semicolon" => Ok(Self::Semicolon),
+            "encoded_percent" => Ok(Self::EncodedPercent),
+            "backslash" => Ok(Self::Backslash),
+            _ => Err(unknown_word(
+                text,
+                &[
+                    "encoded_slash",
+                    "double_slash",
+                    "semicolon",
+                    "encoded_percent",
+                    "backslash",
+                ],
+            )),
+        }
+    }
+}
+
+impl Spelling {
+    pub(super) const fn allow(self, policy: &mut PathPolicy) {
+        match self {
+            Self::EncodedSlash => policy.encoded_slash = true,
+            Self::DoubleSlash => policy.double_slash = true,
+            Self::Semicolon => policy.semicolon = true,
+            Self::EncodedPercent => policy.encoded_percent = true,
+            Self::Backslash => policy.backslash = true,
+        }
+    }
+}
+
+/// One word of `override_headers.allow`.
+#[derive(Debug)]
+pub(super) struct OverrideHeader(pub(super) String);
+
+/// Headers that change method or path behind the gate, and are removed unless configured.
+pub(super) const OVERRIDE_HEADERS: [&str; 4] = [
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+impl FromText for OverrideHeader {
+    const WANTED: &'static str = "the name of a header, such as x-http-method-override";
+    const PATTERN: &'static str =
+        "^(x-http-method-override|x-method-override|x-original-url|x-rewrite-url)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if OVERRIDE_HEADERS.contains(&text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(unknown_word(text, &OVERRIDE_HEADERS))
+    }
+}
+
+/// `split: space`
+#[derive(Debug)]
+pub(super) struct Space;
+
+impl FromText for Space {
+    const WANTED: &'static str = "space";
+    const PATTERN: &'static str = "^space$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "space" => Ok(Self),
+            _ => Err(unknown_word(text, &["space"])),
+        }
+    }
+}

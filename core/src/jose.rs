@@ -1,0 +1,20 @@
+//! JSON Object Signing: the compact serialisation (RFC 7515), its header, and key sets (RFC 7517).
+
+mod jwk;
+mod jws;
+
+pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
+pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// Strict base64url: the URL-safe alphabet, no padding, no white space, trailing bits zero (RFC 7515 section 2).
+/// Anything else would give one token many spellings.
+pub(crate) fn base64url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Unpadded base64url.
+pub(crate) fn to_base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,307 @@
+//! JSON read strictly: one value and nothing after it, no member twice at any level, bounded depth and
+//! size, valid UTF-8, and numbers with all their digits.
+//!
+//! RFC 7515 section 4 and RFC 7519 section 4 let a parser keep the last of two members of one name. Two
+//! parsers that disagree are an attack, so a second one is an error here. The grammar is `serde_json`'s.
+
+use core::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::limits;
+
+/// A JSON value whose every level was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, exactly as it was written.
+    Number(Box<str>),
+    /// A string, unescaped.
+    String(Box<str>),
+    /// An array.
+    Array(Vec<Self>),
+    /// An object; its names are distinct and in the order of the document.
+    Object(Vec<(Box<str>, Self)>),
+}
+
+/// Why a text is not JSON that we accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError(String);
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for JsonError {}
+
+impl Json {
+    /// Reads one JSON value from all of `bytes`; at most `max_nodes` members and elements.
+    ///
+    /// # Errors
+    /// Says in English what is wrong and where.
+    pub fn parse(bytes: &[u8], max_nodes: usize) -> Result<Self, JsonError> {
+        let text = core::str::from_utf8(bytes).map_err(|e| JsonError(e.to_string()))?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(|e| JsonError(e.to_string()))?;
+        let mut budget = Budget { nodes: max_nodes };
+        read(raw, 0, &mut budget).map_err(|e| JsonError(e.to_string()))
+    }
+
+    /// The member called `name`, if this is an object that has it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.iter().find(|(n, _)| **n == *name).map(|(_, v)| v),
+            _ => None,
+        }
+    }
+
+    /// The value at the end of a path of member names.
+    #[must_use]
+    pub fn at(&self, path: &[String]) -> Option<&Self> {
+        path.iter().try_fold(self, |value, name| value.get(name))
+    }
+
+    /// The text, if this is a string.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What kind of value this is, for messages.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Array(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+impl fmt::Display for Json {
+    /// Compact JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(digits) => f.write_str(digits),
+            Self::String(text) => write_string(f, text),
+            Self::Array(elements) => {
+                f.write_str("[")?;
+                for (i, element) in elements.iter().enumerate() {
+                    f.write_str(if i == 0 { "" } else { "," })?;
+                    fmt::Display::fmt(element, f)?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                for (i, (name, value)) in members.iter().enumerate() {
+                    f.write_str(if i == 0 { "" } else { "," })?;
+                    write_string(f, name)?;
+                    write!(f, ":{value}")?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+}
+
+/// What is left of the bounds of one document.
+struct Budget {
+    nodes: usize,
+}
+
+impl Budget {
+    fn spend<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        self.nodes = self
+            .nodes
+            .checked_sub(1)
+            .ok_or_else(|| E::custom("too many members and elements"))?;
+        Ok(())
+    }
+}
+
+/// Reads a value whose grammar `serde_json` has checked already.
+fn read(raw: &RawValue, depth: usize, budget: &mut Budget) -> Result<Json, serde_json::Error> {
+    let text = raw.get();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    match text.as_bytes().first() {
+        Some(b'{' | b'[') if depth >= limits::JSON_DEPTH => {
+            Err(serde_json::Error::custom("nested too deeply"))
+        }
+        Some(b'{') => deserializer.deserialize_map(Container { depth, budget }),
+        Some(b'[') => deserializer.deserialize_seq(Container { depth, budget }),
+        Some(b'"') => serde_json::from_str::<Box<str>>(text).map(Json::String),
+        Some(b't') => Ok(Json::Bool(true)),
+        Some(b'f') => Ok(Json::Bool(false)),
+        Some(b'n') => Ok(Json::Null),
+        _ => Ok(Json::Number(text.into())),
+    }
+}
+
+struct Container<'b> {
+    depth: usize,
+    budget: &'b mut Budget,
+}
+
+impl<'de> Visitor<'de> for Container<'_> {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut members: Vec<(Box<str>, Json)> = Vec::new();
+        while let Some(name) = map.next_key::<Box<str>>()? {
+            self.budget.spend()?;
+            let value = map.next_value_seed(Nested {
+                depth: self.depth,
+                budget: self.budget,
+            })?;
+            members.push((name, value));
+        }
+        refuse_duplicates(&members)?;
+        Ok(Json::Object(members))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element_seed(Nested {
+            depth: self.depth,
+            budget: self.budget,
+        })? {
+            elements.push(element);
+        }
+        Ok(Json::Array(elements))
+    }
+}
+
+/// One value inside a container.
+struct Nested<'b> {
+    depth: usize,
+    budget: &'b mut Budget,
+}
+
+impl<'de> DeserializeSeed<'de> for Nested<'_> {
+    type Value = Json;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        self.budget.spend()?;
+        let raw: &RawValue = serde::Deserialize::deserialize(deserializer)?;
+        read(raw, self.depth.saturating_add(1), self.budget).map_err(D::Error::custom)
+    }
+}
+
+/// Sorting finds a second member of one name in `n log n`, so that a large object costs no more than its size.
+fn refuse_duplicates<E: serde::de::Error>(members: &[(Box<str>, Json)]) -> Result<(), E> {
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    let twice = names.windows(2).find_map(|pair| match pair {
+        [a, b] if a == b => Some(*a),
+        _ => None,
+    });
+    match twice {
+        Some(name) => Err(E::custom(format_args!("the member {name:?} occurs twice"))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Json;
+
+    fn parse(text: &str) -> Result<Json, String> {
+        Json::parse(text.as_bytes(), 50).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        for text in [
+            r#"{"a":[1,2.50,-0,1e400,12345678901234567890123],"b":{"c":null},"d":"\u00e9\"","e":true}"#,
+            "[]",
+            "{}",
+            "\"x\"",
+            "false",
+        ] {
+            let shown = parse(text).map(|json| json.to_string());
+            assert_eq!(shown, Ok(text.replace("\\u00e9", "é")));
+        }
+    }
+
+    #[test]
+    fn a_member_that_occurs_twice_is_refused_at_every_level() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"[{"x":{"a":1,"b":2,"a":3}}]"#,
+            r#"{"a":1,"\u0061":2}"#,
+        ] {
+            assert!(
+                parse(text).is_err_and(|e| e.contains("\"a\" occurs twice")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_strict_value_is_refused() {
+        for text in [
+            "",
+            " ",
+            "{}x",
+            "{} {}",
+            "\u{feff}{}",
+            "{a:1}",
+            "[1,]",
+            "01",
+            "+1",
+            "NaN",
+            "\"\\ud800\"",
+            "\"\n\"",
+            "'x'",
+            "{\"a\"}",
+            "tru",
+        ] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+        assert!(Json::parse(b"\"\xff\"", 50).is_err());
+        assert!(Json::parse(b"{\"\xff\":1}", 50).is_err());
+    }
+
+    #[test]
+    fn depth_and_size_are_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(&nested(16)).is_ok());
+        assert!(parse(&nested(17)).is_err());
+        assert!(parse(&nested(100_000)).is_err());
+        let long = |n: usize| format!("[{}1]", "1,".repeat(n));
+        assert!(parse(&long(49)).is_ok());
+        assert!(parse(&long(50)).is_err());
+    }
+
+    #[test]
+    fn no_text_passes_for_the_parsers_own_marks() {
+        let text = r#"{"$serde_json::private::Number":"1","$serde_json::private::RawValue":"2"}"#;
+        assert_eq!(
+            parse(text).map(|json| json.to_string()),
+            Ok(text.to_owned())
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! Every number that bounds an input, with its source.
+
+/// Largest configuration document, in bytes: Envoy refuses larger xDS resources long before.
+pub const CONFIG_BYTES: usize = 1 << 20;
+/// Largest token, in bytes. Envoy's default for all request headers together is 60 KiB; RFC 8725 leaves the number open.
+pub const TOKEN_BYTES: usize = 16 << 10;
+/// Largest JWK set, in bytes: a hundred RSA keys with their certificates fit.
+pub const JWKS_BYTES: usize = 256 << 10;
+/// Most keys of one JWK set.
+pub const JWKS_KEYS: usize = 100;
+/// Deepest nesting of any JSON that is read; identity providers stay below six.
+pub const JSON_DEPTH: usize = 16;
+/// Most members and elements of one JSON document that comes from a token.
+pub const TOKEN_JSON_NODES: usize = 2_000;
+/// Most members and elements of a JWK set or a configuration.
+pub const DOCUMENT_JSON_NODES: usize = 100_000;
+/// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
+pub const KID_BYTES: usize = 512;
+/// Most candidates for a token's key when several keys share a `kid` or none is named.
+pub const KEY_CANDIDATES: usize = 1;
+/// Most requests of one worker that wait for keys.
+pub const WAITING_REQUESTS: usize = 4_096;
+/// Most bytes of headers that waiting requests of one worker hold.
+pub const WAITING_BYTES: usize = 32 << 20;
+/// Most bytes of a value that comes from a token and is shown to an operator.
+pub const SHOWN_BYTES: usize = 128;
+/// Smallest RSA modulus, in bits (RFC 7518 section 3.3).
+pub const RSA_MIN_BITS: usize = 2_048;
+/// Largest RSA modulus, in bits: a verification costs the fourfold for each doubling.
+pub const RSA_MAX_BITS: usize = 4_096;
+/// Largest skew between clocks that may be configured, in seconds: more would undo `exp`.
+pub const CLOCK_SKEW_SECS: u64 = 600;
+/// Longest duration that a configuration may name, in seconds: ten years, beyond any use.
+pub const DURATION_SECS: u64 = 315_360_000;
+/// Shortest time that one fetch of keys may be given, in milliseconds: a TLS handshake on one continent.
+pub const FETCH_TIMEOUT_MIN_MILLIS: u64 = 100;
+/// Longest time that one fetch of keys may be given, in milliseconds: requests wait for it.
+pub const FETCH_TIMEOUT_MAX_MILLIS: u64 = 60_000;
+/// Longest time that keys may be fresh, and that they may be stale, in seconds: a week. A withdrawn key lives on so long.
+pub const KEY_AGE_SECS: u64 = 604_800;
+/// Slowest pace of fetches that unknown keys may cause, in seconds: one hour, or a new key would never be found.
+pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
+/// Most providers of a configuration.
+pub const PROVIDERS: usize = 100;
+/// Most rules of a configuration: each request reads them in order.
+pub const RULES: usize = 1_000;
+/// Most problems of a configuration that are told at once.
+pub const CONFIG_PROBLEMS: usize = 100;
+
+/// The bounds that a configuration may tighten but never lift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest token, in bytes.
+    pub token_bytes: usize,
+    /// Largest JWK set, in bytes.
+    pub jwks_bytes: usize,
+    /// Most keys of one JWK set.
+    pub jwks_keys: usize,
+    /// Most requests of one worker that wait for keys.
+    pub waiting_requests: usize,
+    /// Most bytes of headers that waiting requests of one worker hold.
+    pub waiting_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            token_bytes: TOKEN_BYTES,
+            jwks_bytes: JWKS_BYTES,
+            jwks_keys: JWKS_KEYS,
+            waiting_requests: WAITING_REQUESTS,
+            waiting_bytes: WAITING_BYTES,
+        }
+    }
+}
