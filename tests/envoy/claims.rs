@@ -105,18 +105,16 @@ fn a_rule_may_want_another_audience() {
             .claim("aud", json!([AUDIENCE, "payments"]))
             .build(),
     ];
-    let short = [
-        token(&gate).build(),
-        Token::of(&gate.issuer.key, ISSUER, "payment").build(),
-    ];
+    let of_the_provider = token(&gate).build();
+    let of_nobody = Token::of(&gate.issuer.key, ISSUER, "payment").build();
     for protocol in BOTH {
         for token in &enough {
             gate.passed(&gate.send(protocol, &Request::get("/").bearer(token)));
         }
-        for token in &short {
-            let answer = gate.send(protocol, &Request::get("/").bearer(token));
-            gate.denied(&answer, "forbidden.audience");
-        }
+        let answer = gate.send(protocol, &Request::get("/").bearer(&of_the_provider));
+        gate.denied(&answer, "forbidden.audience");
+        let answer = gate.send(protocol, &Request::get("/").bearer(&of_nobody));
+        gate.denied(&answer, "untrusted.audience");
     }
     gate.finish();
 }

@@ -75,6 +75,8 @@ fn a_new_configuration_takes_over_under_load() {
     let address = gate.address;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // The load ends with this block, also when it panics.
+        let at_the_end = Stop(&stop);
         let load: Vec<_> = BOTH
             .iter()
             .map(|protocol| {
@@ -105,7 +107,7 @@ fn a_new_configuration_takes_over_under_load() {
                     .then_some(())
             });
         }
-        stop.store(true, Ordering::SeqCst);
+        drop(at_the_end);
         let answers: Vec<_> = load
             .into_iter()
             .flat_map(|thread| thread.join().unwrap())
@@ -133,6 +135,14 @@ fn what_an_update_forbids_is_forbidden_at_once() {
     });
     gate.denied(&refused, "untrusted.audience");
     gate.finish();
+}
+
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Configurations that are refused, and what the operator is told of each.

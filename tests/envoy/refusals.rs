@@ -42,6 +42,10 @@ fn a_token_that_cannot_be_read_is_refused() {
         ("malformed.token_shape", input.to_owned()),
         ("malformed.token_shape", format!("{good}.more.parts")),
         ("malformed.token_shape", "opaque".to_owned()),
+        (
+            "malformed.token_shape",
+            token(&gate).header("alg", "none").signature(b"").build(),
+        ),
         ("malformed.base64url", format!("{input}.{signature}=")),
         (
             "malformed.base64url",
@@ -87,14 +91,8 @@ fn a_token_that_nobody_trusted_has_signed_is_refused() {
             "untrusted.token_type",
             token(&gate).header("typ", "logout+jwt").build(),
         ),
-        (
-            "untrusted.algorithm",
-            unsigned("none").signature(b"").build(),
-        ),
-        (
-            "untrusted.algorithm",
-            unsigned("NONE").signature(&[0; 64]).build(),
-        ),
+        ("untrusted.algorithm", unsigned("none").build()),
+        ("untrusted.algorithm", unsigned("NONE").build()),
         (
             "untrusted.algorithm",
             token(&gate).hs256(public.as_bytes()).build(),

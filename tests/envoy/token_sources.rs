@@ -36,11 +36,11 @@ fn the_bearer_token_is_forwarded_byte_for_byte() {
 
 #[test]
 fn a_header_of_another_name() {
-    let sources = json!({ "from_headers": [{ "name": "x-token", "value_prefix": "jwt=" }] });
+    let sources = json!({ "from_headers": [{ "name": "x-token", "value_prefix": "Jwt " }] });
     for forward in [false, true] {
         let gate = Gate::start(forwarding(&sources, forward));
         let token = good(&gate);
-        let value = format!("jwt={token}");
+        let value = format!("Jwt {token}");
         for protocol in BOTH {
             let request = Request::get("/").header("x-token", &value);
             let received = gate.passed(&gate.send(protocol, &request));

@@ -145,7 +145,11 @@ impl Gate {
             Protocol::Http1 => {
                 let mut client = Http1::connect(address);
                 client.send(request.to_http1());
-                client.try_read().map_err(|error| error.to_string())
+                let answer = match &*request.method {
+                    "HEAD" => client.try_read_head(),
+                    _ => client.try_read(),
+                };
+                answer.map_err(|error| error.to_string())
             }
             Protocol::Http2 => http2::exchange(address, request),
         }

@@ -1,6 +1,6 @@
 //! HTTP/1.1 byte by byte: one reader for both directions, and a client that sends whatever it is given.
 
-use super::{Headers, PATIENCE, Protocol, Response};
+use super::{Headers, PATIENCE, Response};
 use std::io::{self, Error, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -19,6 +19,8 @@ pub struct Message {
 pub enum Unsized {
     /// A request: it has no body.
     Empty,
+    /// An answer to HEAD: it has none whatever its `content-length` says.
+    Never,
     /// An answer: it lasts until the connection ends.
     UntilClose,
 }
@@ -44,7 +46,8 @@ impl<S: Read + Write> Wire<S> {
     pub fn read(&mut self, length: Unsized) -> io::Result<Message> {
         let start = self.line()?;
         let headers = self.fields()?;
-        let chunked = headers.all("transfer-encoding").contains(&&b"chunked"[..]);
+        let has_body = length != Unsized::Never;
+        let chunked = has_body && headers.all("transfer-encoding").contains(&&b"chunked"[..]);
         let mut trailers = Headers::default();
         let body = if chunked {
             let mut body = Vec::new();
@@ -59,7 +62,7 @@ impl<S: Read + Write> Wire<S> {
             }
             trailers = self.fields()?;
             body
-        } else if let Some(length) = headers.text("content-length") {
+        } else if let (true, Some(length)) = (has_body, headers.text("content-length")) {
             self.exactly(length.parse().map_err(Error::other)?)?
         } else if length == Unsized::UntilClose && !is_bodiless(&start) {
             self.stream.read_to_end(&mut self.ahead)?;
@@ -67,7 +70,6 @@ impl<S: Read + Write> Wire<S> {
         } else {
             Vec::new()
         };
-        let (body, trailers) = (body, trailers);
         Ok(Message {
             start,
             headers,
@@ -146,13 +148,21 @@ impl Http1 {
 
     /// The next answer; an error when the gate ended the connection instead.
     pub fn try_read(&mut self) -> io::Result<Response> {
-        let message = self.wire.read(Unsized::UntilClose)?;
+        self.response(Unsized::UntilClose)
+    }
+
+    /// The answer to a HEAD request.
+    pub fn try_read_head(&mut self) -> io::Result<Response> {
+        self.response(Unsized::Never)
+    }
+
+    fn response(&mut self, length: Unsized) -> io::Result<Response> {
+        let message = self.wire.read(length)?;
         let status = String::from_utf8_lossy(message.start.get(9..12).unwrap_or_default());
         Ok(Response {
             status: status.parse().map_err(Error::other)?,
             headers: message.headers,
             body: message.body,
-            protocol: Protocol::Http1,
         })
     }
 

@@ -1,6 +1,6 @@
 //! HTTP/2 with prior knowledge: odd methods and authorities go out as they are.
 
-use super::{Headers, PATIENCE, Protocol, Request, Response};
+use super::{Headers, PATIENCE, Request, Response};
 use h2::client::ResponseFuture;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
@@ -29,7 +29,6 @@ pub fn exchange(address: SocketAddr, request: &Request) -> Result<Response, Stri
             status: head.status.as_u16(),
             headers: Headers(headers.collect()),
             body,
-            protocol: Protocol::Http2,
         })
     })
 }

@@ -1,6 +1,5 @@
 //! A request to send and an answer received, whatever the protocol.
 
-use super::Protocol;
 use std::fmt;
 
 /// Names and values as bytes, in the order of the wire.
@@ -136,13 +135,23 @@ impl Request {
 }
 
 /// An answer of the gate, or of the origin behind it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Response {
     pub status: u16,
     pub headers: Headers,
     pub body: Vec<u8>,
-    /// What it came over.
-    pub protocol: Protocol,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {:?} {}",
+            self.status,
+            self.headers,
+            self.body.escape_ascii()
+        )
+    }
 }
 
 impl Response {
