@@ -35,7 +35,13 @@ impl Engine {
         // The standard library seeds its hashers from the host's random source; jitter needs no better one.
         let seed = RandomState::new().build_hasher().finish();
         let keys = JwksCache::new(&config, seed);
-        Self { verifier: Verifier::new(config), keys, waiting: BTreeMap::new(), waiting_bytes: 0, stats: Stats::default() }
+        Self {
+            verifier: Verifier::new(config),
+            keys,
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            stats: Stats::default(),
+        }
     }
 
     pub(crate) const fn verifier(&self) -> &Verifier {
@@ -47,7 +53,12 @@ impl Engine {
     }
 
     /// Judges a request. `None`: it waits from now on, until [`Engine::settled_by`] names it.
-    pub(crate) fn judge(&mut self, stream: u32, headers: HeaderMap, now: Option<UnixTime>) -> Option<Step> {
+    pub(crate) fn judge(
+        &mut self,
+        stream: u32,
+        headers: HeaderMap,
+        now: Option<UnixTime>,
+    ) -> Option<Step> {
         let Ok(pairs) = headers.pairs() else {
             return Some(self.verifier.failed(Request::new(&[]), Internal::Host));
         };
@@ -56,7 +67,9 @@ impl Engine {
             return Some(self.verifier.failed(request, Internal::Clock));
         };
         match self.verifier.verify(request, &mut self.keys, now) {
-            Step::Await(_) if self.has_no_room_for(&headers) => Some(self.verifier.overloaded(request)),
+            Step::Await(_) if self.has_no_room_for(&headers) => {
+                Some(self.verifier.overloaded(request))
+            }
             Step::Await(provider) => {
                 drop(pairs);
                 self.waiting_bytes = self.waiting_bytes.saturating_add(headers.len());
@@ -82,7 +95,8 @@ impl Engine {
 
     /// The streams that wait for keys of this provider.
     pub(crate) fn waiting_for(&self, provider: ProviderId) -> Vec<u32> {
-        let waits = |(stream, waiting): (&u32, &Waiting)| (waiting.provider == provider).then_some(*stream);
+        let waits =
+            |(stream, waiting): (&u32, &Waiting)| (waiting.provider == provider).then_some(*stream);
         self.waiting.iter().filter_map(waits).collect()
     }
 
@@ -97,7 +111,12 @@ impl Engine {
     }
 
     /// The answer to a fetch; returns whose keys it is about.
-    pub(crate) fn on_answer(&mut self, id: FetchId, answer: Answer<'_>, now: UnixTime) -> Option<ProviderId> {
+    pub(crate) fn on_answer(
+        &mut self,
+        id: FetchId,
+        answer: Answer<'_>,
+        now: UnixTime,
+    ) -> Option<ProviderId> {
         self.keys.on_answer(id, answer, now)
     }
 
@@ -106,9 +125,15 @@ impl Engine {
         for event in self.keys.events() {
             host::log(LogLevel::Warn, &format!("passgate {event}"));
         }
-        let period = self.keys.next_wakeup().map_or(Duration::ZERO, |at| at.since(now).max(SOONEST));
+        let period = self
+            .keys
+            .next_wakeup()
+            .map_or(Duration::ZERO, |at| at.since(now).max(SOONEST));
         if host::set_tick_period(period).is_err() {
-            host::log(LogLevel::Critical, "passgate: the host refuses to set a timer; keys will not be fetched");
+            host::log(
+                LogLevel::Critical,
+                "passgate: the host refuses to set a timer; keys will not be fetched",
+            );
         }
     }
 }

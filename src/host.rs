@@ -21,6 +21,9 @@ pub(crate) struct HeaderMap {
     bytes: Vec<u8>,
 }
 
+/// Name and value of a header.
+pub(crate) type Pair<'a> = (&'a [u8], &'a [u8]);
+
 impl HeaderMap {
     /// Reads a map of the effective context.
     pub(crate) fn get(map: MapType) -> Result<Self, HostError> {
@@ -34,14 +37,14 @@ impl HeaderMap {
 
     /// Names and values. The layout is the count, the lengths of all names and values, then each name and value
     /// followed by a zero byte; all numbers are 32 bits, little-endian.
-    pub(crate) fn pairs(&self) -> Result<Vec<(&[u8], &[u8])>, HostError> {
+    pub(crate) fn pairs(&self) -> Result<Vec<Pair<'_>>, HostError> {
         if self.bytes.is_empty() {
             return Ok(Vec::new());
         }
         self.read_pairs().ok_or(HostError)
     }
 
-    fn read_pairs(&self) -> Option<Vec<(&[u8], &[u8])>> {
+    fn read_pairs(&self) -> Option<Vec<Pair<'_>>> {
         let (count, rest) = take_number(&self.bytes)?;
         let (mut lengths, mut rest) = rest.split_at_checked(count.checked_mul(8)?)?;
         let mut pairs = Vec::with_capacity(count);
@@ -85,7 +88,12 @@ pub(crate) fn resume_request() -> Result<(), HostError> {
 }
 
 /// Answers the request of the effective context. `details` is what the host shows as response code details.
-pub(crate) fn reply(status: u16, details: &str, headers: &[(&str, String)], body: &str) -> Result<(), HostError> {
+pub(crate) fn reply(
+    status: u16,
+    details: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> Result<(), HostError> {
     abi::send_local_response(status, details, headers, body)
 }
 
@@ -126,7 +134,8 @@ pub(crate) fn dispatch_http_call(
     headers: Vec<(&str, &str)>,
     timeout: Duration,
 ) -> Result<u32, HostError> {
-    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout).map_err(|_| HostError)
+    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout)
+        .map_err(|_| HostError)
 }
 
 /// A counter of this name.

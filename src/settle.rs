@@ -18,14 +18,28 @@ pub(crate) enum Settled {
 }
 
 /// Applies a settled step. Where the host refuses the edits the request is refused instead.
-pub(crate) fn settle(step: Step, request_id: Option<&str>, verifier: &Verifier, stats: &mut Stats) -> Settled {
-    let Step::Settle(verdict, record) = step else { return Settled::Answered };
+pub(crate) fn settle(
+    step: Step,
+    request_id: Option<&str>,
+    verifier: &Verifier,
+    stats: &mut Stats,
+) -> Settled {
+    let Step::Settle(verdict, record) = step else {
+        return Settled::Answered;
+    };
     match verdict {
-        Verdict::Allow(permit) if host::apply(MapType::HttpRequestHeaders, permit.edits()).is_ok() => {
+        Verdict::Allow(permit)
+            if host::apply(MapType::HttpRequestHeaders, permit.edits()).is_ok() =>
+        {
             report(&record, stats);
             Settled::Passes
         }
-        Verdict::Allow(_) => settle(verifier.failed(Request::new(&[]), Internal::Host), request_id, verifier, stats),
+        Verdict::Allow(_) => settle(
+            verifier.failed(Request::new(&[]), Internal::Host),
+            request_id,
+            verifier,
+            stats,
+        ),
         Verdict::Deny(rejection) => {
             report(&record, stats);
             reply(&rejection, request_id);
@@ -37,9 +51,17 @@ pub(crate) fn settle(step: Step, request_id: Option<&str>, verifier: &Verifier, 
 /// Answers in the upstream's place. A host that refuses even this keeps the request paused, which is closed too.
 pub(crate) fn reply(rejection: &Rejection, request_id: Option<&str>) {
     let details = format!("passgate.{}", rejection.code);
-    let sent = host::reply(rejection.status, &details, &rejection.headers(), &rejection.body(request_id));
+    let sent = host::reply(
+        rejection.status,
+        &details,
+        &rejection.headers(),
+        &rejection.body(request_id),
+    );
     if sent.is_err() {
-        host::log(LogLevel::Error, "passgate: the host refused a local reply; the request stays paused");
+        host::log(
+            LogLevel::Error,
+            "passgate: the host refused a local reply; the request stays paused",
+        );
     }
 }
 

@@ -19,7 +19,9 @@ impl Stats {
             Some(&counter) => counter,
             None => {
                 let name = format!("passgate.verdicts.{}.{}", record.decision, record.reason);
-                let Ok(counter) = host::define_counter(&name) else { return };
+                let Ok(counter) = host::define_counter(&name) else {
+                    return;
+                };
                 self.counters.insert(record.reason, counter);
                 counter
             }

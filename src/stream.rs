@@ -57,7 +57,11 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 impl Context for Stream {
     fn on_done(&mut self) -> bool {
-        if let Some(mut engine) = self.engine.as_ref().and_then(|engine| engine.try_borrow_mut().ok()) {
+        if let Some(mut engine) = self
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.try_borrow_mut().ok())
+        {
             engine.forget(self.id);
         }
         true
@@ -67,7 +71,10 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
         if self.engine.is_none() {
-            host::log(LogLevel::Error, "passgate: no configuration is in force; the request is refused");
+            host::log(
+                LogLevel::Error,
+                "passgate: no configuration is in force; the request is refused",
+            );
             settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);
             return Action::Pause;
         }
@@ -78,11 +85,17 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
-        let Some(engine) = self.engine.as_ref().and_then(|engine| engine.try_borrow().ok()) else {
+        let Some(engine) = self
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.try_borrow().ok())
+        else {
             return Action::Pause;
         };
         let stripped = HeaderMap::get(MapType::HttpRequestTrailers).and_then(|trailers| {
-            let edits = engine.verifier().strip_trailers(trailers.pairs()?.iter().map(|(name, _)| *name));
+            let edits = engine
+                .verifier()
+                .strip_trailers(trailers.pairs()?.iter().map(|(name, _)| *name));
             host::apply(MapType::HttpRequestTrailers, &edits)
         });
         match stripped {

@@ -58,7 +58,11 @@ pub struct Seen {
 
 impl AuditRecord {
     pub(crate) fn new(request: Request<'_>, policy: &str) -> Self {
-        Self { request_id: request.id().map(str::to_owned), policy: policy.to_owned(), ..Self::default() }
+        Self {
+            request_id: request.id().map(str::to_owned),
+            policy: policy.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// Whether a line of the log is due: a refusal, or a token that was verified.
@@ -76,7 +80,9 @@ impl AuditRecord {
 
 /// A value from a token, cut at a character boundary.
 pub(crate) fn shown(text: &str) -> String {
-    text.get(..text.floor_char_boundary(limits::SHOWN_BYTES)).unwrap_or_default().to_owned()
+    text.get(..text.floor_char_boundary(limits::SHOWN_BYTES))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A claim as JSON, cut.

@@ -28,7 +28,11 @@ fn check_subject(claims: &Json) -> Result<(), Reason> {
 
 /// A token that names a key (RFC 7800) is no bearer token, whatever members its `cnf` has.
 fn check_key_binding(claims: &Json) -> Result<(), Reason> {
-    if claims.get("cnf").is_some() { Err(Untrusted::KeyBound.into()) } else { Ok(()) }
+    if claims.get("cnf").is_some() {
+        Err(Untrusted::KeyBound.into())
+    } else {
+        Ok(())
+    }
 }
 
 fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
@@ -60,7 +64,9 @@ pub(crate) fn numeric_date(claims: &Json, name: &str) -> Result<Option<UnixTime>
         Some(Json::Number(digits)) => digits,
         Some(_) => return Err(Malformed::Claims.into()),
     };
-    parse_numeric_date(digits).map(Some).ok_or_else(|| Malformed::Claims.into())
+    parse_numeric_date(digits)
+        .map(Some)
+        .ok_or_else(|| Malformed::Claims.into())
 }
 
 fn parse_numeric_date(digits: &str) -> Option<UnixTime> {
@@ -82,7 +88,10 @@ pub(crate) fn audience_is(claims: &Json, claim: &str, accepted: &[String]) -> Re
         Some(Json::String(audience)) => Ok(is_accepted(audience)),
         Some(Json::Array(audiences)) => {
             let audiences: Option<Vec<&str>> = audiences.iter().map(Json::as_str).collect();
-            Ok(audiences.ok_or(Malformed::Claims)?.into_iter().any(is_accepted))
+            Ok(audiences
+                .ok_or(Malformed::Claims)?
+                .into_iter()
+                .any(is_accepted))
         }
         Some(_) => Err(Malformed::Claims.into()),
     }

@@ -66,7 +66,12 @@ impl Config {
 impl core::fmt::Display for Config {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let rules = self.rules.as_ref().map_or(0, Vec::len);
-        write!(f, "{} providers, {rules} rules, policy {}", self.providers.len(), self.hash)
+        write!(
+            f,
+            "{} providers, {rules} rules, policy {}",
+            self.providers.len(),
+            self.hash
+        )
     }
 }
 

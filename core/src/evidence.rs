@@ -36,7 +36,11 @@ impl Kind {
             return Self::Agent;
         }
         let says = |when: &Option<When>| when.as_ref().is_some_and(|when| when.holds(claims));
-        match (says(&kinds.human), says(&kinds.workload), says(&kinds.agent)) {
+        match (
+            says(&kinds.human),
+            says(&kinds.workload),
+            says(&kinds.agent),
+        ) {
             (true, false, false) => Self::Human,
             (false, true, false) => Self::Workload,
             (false, false, true) => Self::Agent,
@@ -49,17 +53,27 @@ impl When {
     /// Whether all that is given holds. A missing or ill-typed claim satisfies nothing, negative conditions included.
     fn holds(&self, claims: &Json) -> bool {
         let amr = methods(claims);
-        let has = |method: &String| amr.as_ref().is_some_and(|amr| amr.contains(&method.as_str()));
+        let has = |method: &String| {
+            amr.as_ref()
+                .is_some_and(|amr| amr.contains(&method.as_str()))
+        };
         let all_of = self.amr_all_of.iter().all(has);
         let any_of = self.amr_any_of.is_empty() || self.amr_any_of.iter().any(has);
         let exactly = self.amr_exactly.is_empty()
             || (self.amr_exactly.iter().all(has)
-                && amr.iter().flatten().all(|method| self.amr_exactly.iter().any(|e| e == method)));
-        let none_of = self.amr_none_of.is_empty() || (amr.is_some() && !self.amr_none_of.iter().any(has));
+                && amr
+                    .iter()
+                    .flatten()
+                    .all(|method| self.amr_exactly.iter().any(|e| e == method)));
+        let none_of =
+            self.amr_none_of.is_empty() || (amr.is_some() && !self.amr_none_of.iter().any(has));
         let acr = claims.get("acr").and_then(Json::as_str);
-        let acr_any_of =
-            self.acr_any_of.is_empty() || acr.is_some_and(|acr| self.acr_any_of.iter().any(|a| a == acr));
-        let claim = self.claim.as_ref().is_none_or(|claim| claims.at(&claim.path) == Some(&claim.equals));
+        let acr_any_of = self.acr_any_of.is_empty()
+            || acr.is_some_and(|acr| self.acr_any_of.iter().any(|a| a == acr));
+        let claim = self
+            .claim
+            .as_ref()
+            .is_none_or(|claim| claims.at(&claim.path) == Some(&claim.equals));
         all_of && any_of && exactly && none_of && acr_any_of && claim
     }
 }
@@ -67,7 +81,9 @@ impl When {
 /// `amr` (OpenID Connect Core section 2): a list of strings that is not empty, or nothing.
 fn methods(claims: &Json) -> Option<Vec<&str>> {
     match claims.get("amr") {
-        Some(Json::Array(methods)) if !methods.is_empty() => methods.iter().map(Json::as_str).collect(),
+        Some(Json::Array(methods)) if !methods.is_empty() => {
+            methods.iter().map(Json::as_str).collect()
+        }
         _ => None,
     }
 }

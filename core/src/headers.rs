@@ -25,32 +25,72 @@ pub enum Edit {
 const PREFIX: &str = "x-passgate-";
 
 /// Headers by which a client could change method or path behind us.
-const OVERRIDES: [&str; 4] = ["x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"];
+const OVERRIDES: [&str; 4] = [
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
 
 /// The names that a client must not send, compared as CGI and WSGI compare them: without case, `_` equal to `-`.
 #[derive(Debug)]
-pub(crate) struct OwnedNames(Vec<String>);
+pub(crate) struct OwnedNames {
+    /// Ours in every spelling; sorted.
+    ours: Vec<String>,
+    /// Headers that hold tokens: ours in every spelling but their own.
+    sources: Vec<String>,
+}
 
 impl OwnedNames {
     pub(crate) fn of(config: &Config) -> Self {
         let overrides = OVERRIDES.iter().map(|&name| name.to_owned());
-        let mut names: Vec<String> =
-            overrides.filter(|name| !config.kept_override_headers.iter().any(|kept| kept == name)).collect();
+        let mut ours: Vec<String> = overrides
+            .filter(|name| !config.kept_override_headers.contains(name))
+            .collect();
+        let mut sources = Vec::new();
         for provider in &config.providers {
-            names.extend(provider.claim_to_headers.iter().map(|claim| claim.header.replace('_', "-")));
-            names.extend(provider.forward_payload_header.iter().map(|header| header.replace('_', "-")));
+            let claims = provider.claim_to_headers.iter().map(|claim| &claim.header);
+            ours.extend(
+                claims
+                    .chain(&provider.forward_payload_header)
+                    .map(|name| name.replace('_', "-")),
+            );
+            sources.extend(provider.sources.iter().filter_map(|source| match source {
+                TokenSource::Header { name, .. } => Some(name.clone()),
+                TokenSource::Cookie(_) | TokenSource::Param(_) => None,
+            }));
         }
-        names.sort_unstable();
-        names.dedup();
-        Self(names)
+        ours.sort_unstable();
+        Self { ours, sources }
     }
 
-    /// Whether a name on the wire is one of ours, in any spelling.
+    /// Whether a client must not send a header of this name.
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
-        let canonical = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-        let is_prefixed = name.len() >= PREFIX.len() && name.iter().map(canonical).zip(PREFIX.bytes()).all(|(a, b)| a == b);
-        is_prefixed
-            || self.0.binary_search_by(|own| own.bytes().cmp(name.iter().map(canonical))).is_ok()
+        let canonical = || {
+            name.iter().map(|&byte| {
+                if byte == b'_' {
+                    b'-'
+                } else {
+                    byte.to_ascii_lowercase()
+                }
+            })
+        };
+        let is_prefixed =
+            name.len() >= PREFIX.len() && canonical().zip(PREFIX.bytes()).all(|(a, b)| a == b);
+        let is_ours = || {
+            self.ours
+                .binary_search_by(|own| own.bytes().cmp(canonical()))
+                .is_ok()
+        };
+        // Beside the token that was judged, a service that reads `x_token` as `x-token` would see another one.
+        let is_other_spelling = || {
+            let looks_like = |source: &&String| source.replace('_', "-").bytes().eq(canonical());
+            self.sources
+                .iter()
+                .find(looks_like)
+                .is_some_and(|source| !name.eq_ignore_ascii_case(source.as_bytes()))
+        };
+        is_prefixed || is_ours() || is_other_spelling()
     }
 
     /// Removals for the names among these that are ours, each once. For request headers and for trailers.
@@ -67,7 +107,10 @@ impl OwnedNames {
 }
 
 /// Removes credentials from the places that hold them.
-pub(crate) fn remove_credentials<'c>(request: Request<'_>, sources: impl Iterator<Item = &'c TokenSource>) -> Vec<Edit> {
+pub(crate) fn remove_credentials<'c>(
+    request: Request<'_>,
+    sources: impl Iterator<Item = &'c TokenSource>,
+) -> Vec<Edit> {
     let mut cookies: Vec<&str> = Vec::new();
     let mut params: Vec<&str> = Vec::new();
     let mut edits = Vec::new();
@@ -87,10 +130,22 @@ pub(crate) fn remove_credentials<'c>(request: Request<'_>, sources: impl Iterato
 
 /// The Cookie header without these cookies; the others byte for byte.
 fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
-    let is_named = |pair: &&[u8]| names.iter().any(|name| cookie_pair(pair).0 == name.as_bytes());
-    let pairs = || request.values("cookie").flat_map(|header| header.split(|&byte| byte == b';'));
+    let is_named = |pair: &&[u8]| {
+        names
+            .iter()
+            .any(|name| cookie_pair(pair).0 == name.as_bytes())
+    };
+    let pairs = || {
+        request
+            .values("cookie")
+            .flat_map(|header| header.split(|&byte| byte == b';'))
+    };
     pairs().find(is_named)?;
-    let kept: Vec<&[u8]> = pairs().filter(|pair| !is_named(pair)).map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()).collect();
+    let kept: Vec<&[u8]> = pairs()
+        .filter(|pair| !is_named(pair))
+        .map(<[u8]>::trim_ascii)
+        .filter(|pair| !pair.is_empty())
+        .collect();
     Some(if kept.is_empty() {
         Edit::Remove(b"cookie".to_vec())
     } else {
@@ -103,7 +158,11 @@ fn without_params(request: Request<'_>, names: &[&str]) -> Option<Edit> {
     let raw = request.values(":path").next()?;
     let (path, query) = path::split(raw);
     let query = query?;
-    let is_named = |pair: &&[u8]| names.iter().any(|name| *param_pair(pair).0 == *name.as_bytes());
+    let is_named = |pair: &&[u8]| {
+        names
+            .iter()
+            .any(|name| *param_pair(pair).0 == *name.as_bytes())
+    };
     let pairs = || query.split(|&byte| byte == b'&');
     pairs().find(is_named)?;
     let kept: Vec<&[u8]> = pairs().filter(|pair| !is_named(pair)).collect();
@@ -118,15 +177,25 @@ fn without_params(request: Request<'_>, names: &[&str]) -> Option<Edit> {
 /// The headers that say who was let in.
 pub(crate) fn identity(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Vec<Edit> {
     let claims = &jwt.claims;
-    let mut edits: Vec<Edit> = provider.claim_to_headers.iter().filter_map(|claim| from_claim(claim, claims)).collect();
+    let mut edits: Vec<Edit> = provider
+        .claim_to_headers
+        .iter()
+        .filter_map(|claim| from_claim(claim, claims))
+        .collect();
     if let Some(name) = &provider.forward_payload_header {
         edits.push(set(name, jwt.payload));
     }
     if let Some(subject) = claims.get("sub").and_then(Json::as_str) {
-        edits.push(set("x-passgate-principal", &principal(&provider.issuer, subject)));
+        edits.push(set(
+            "x-passgate-principal",
+            &principal(&provider.issuer, subject),
+        ));
     }
     edits.push(set("x-passgate-provider", &provider.name));
-    edits.push(set("x-passgate-kind", Kind::of(claims, &provider.kinds).as_str()));
+    edits.push(set(
+        "x-passgate-kind",
+        Kind::of(claims, &provider.kinds).as_str(),
+    ));
     edits
 }
 
@@ -154,7 +223,8 @@ fn from_claim(rule: &ClaimHeader, claims: &Json) -> Option<Edit> {
 
 /// A string as it is, unless a header cannot carry it: control characters, or blanks that the next hop would trim.
 fn plain(text: &str) -> Option<String> {
-    let carried = !text.chars().any(char::is_control) && !text.starts_with(' ') && !text.ends_with(' ');
+    let carried =
+        !text.chars().any(char::is_control) && !text.starts_with(' ') && !text.ends_with(' ');
     carried.then(|| text.to_owned())
 }
 
@@ -167,7 +237,9 @@ fn list(elements: &[Json]) -> String {
         }
         match element {
             Json::String(text) => escape_into(&mut value, text, b","),
-            Json::Array(_) | Json::Object(_) => value.push_str(&to_base64url(element.to_string().as_bytes())),
+            Json::Array(_) | Json::Object(_) => {
+                value.push_str(&to_base64url(element.to_string().as_bytes()))
+            }
             scalar => value.push_str(&scalar.to_string()),
         }
     }

@@ -105,7 +105,11 @@ impl<'a> Answer<'a> {
     pub fn from_host(headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Self {
         let status = headers.iter().find(|(name, _)| *name == b":status");
         let status = status.and_then(|(_, value)| core::str::from_utf8(value).ok()?.parse().ok());
-        status.map_or(Self::NoAnswer, |status| Self::Http { status, headers, body })
+        status.map_or(Self::NoAnswer, |status| Self::Http {
+            status,
+            headers,
+            body,
+        })
     }
 }
 
@@ -184,10 +188,7 @@ impl JwksCache {
             .map(|keys| &mut keys.source)
         {
             Some(Source::Local(set)) => Lookup::from_set(set, kid, alg),
-            Some(Source::Remote(remote)) => {
-                remote.advance(now);
-                remote.lookup(kid, alg, now)
-            }
+            Some(Source::Remote(remote)) => remote.lookup(kid, alg, now),
             // A provider of another configuration has no keys here.
             None => Lookup::Unknown,
         }
@@ -197,20 +198,13 @@ impl JwksCache {
     pub fn poll_fetch(&mut self, now: UnixTime) -> Option<Fetch> {
         let now = self.clock.advance(now);
         let id = FetchId(self.next_id);
-        let mut started = None;
-        for (index, remote) in remotes(&mut self.providers) {
-            remote.advance(now);
-            if started.is_none() && remote.start(id, now) {
-                started = Some(Fetch {
-                    id,
-                    provider: ProviderId(index),
-                });
-            }
-        }
-        if started.is_some() {
-            self.next_id = self.next_id.wrapping_add(1);
-        }
-        started
+        let index = remotes(&mut self.providers)
+            .find_map(|(index, remote)| remote.poll(id, now).then_some(index))?;
+        self.next_id = self.next_id.wrapping_add(1);
+        Some(Fetch {
+            id,
+            provider: ProviderId(index),
+        })
     }
 
     /// Takes the answer to a fetch, and says whose waiting requests are to be judged again. `None`: the fetch is
@@ -230,15 +224,15 @@ impl JwksCache {
     }
 
     /// When [`Self::poll_fetch`] has something to do next, if nothing else happens: start or end a fetch, or
-    /// note that keys have become stale or ended. A time that is over means now. `None`: never.
+    /// note that keys have become stale or ended. A time that is over means now; before the first
+    /// call it always is. `None`: never.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<UnixTime> {
         self.providers
             .iter()
             .filter_map(|keys| match &keys.source {
                 Source::Local(_) => None,
-                // Before the first call no time is known: the first poll is due at once.
-                Source::Remote(remote) => Some(remote.next_change().unwrap_or_default()),
+                Source::Remote(remote) => Some(remote.next_change()),
             })
             .min()
             .map(|moment| self.clock.to_wall(moment))
@@ -287,3 +281,6 @@ fn remotes(providers: &mut [Keys]) -> impl Iterator<Item = (usize, &mut Remote)>
             Source::Remote(remote) => Some((index, &mut **remote)),
         })
 }
+
+#[cfg(test)]
+mod tests;

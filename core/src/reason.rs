@@ -28,12 +28,12 @@ pub enum Reason {
 
 /// Declares the inner enum of one blame together with the codes of its variants.
 macro_rules! facts {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $({ $($field:ident: $type:ty),+ })? => $code:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty),+ })? => $code:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum $name {
             $($(#[$variant_doc])* $variant $({
-                $(#[allow(missing_docs, reason = "the variant says it")] $field: $type),+
+                $($(#[$field_doc])* $field: $type),+
             })?,)+
         }
 
@@ -131,8 +131,11 @@ facts! {
 facts! {
     /// The token is believed but does not suffice.
     Insufficient {
-        /// A scope is not granted; holds all that the rule wants.
-        Scope { required: Vec<String> } => "insufficient.scope",
+        /// A scope is not granted.
+        Scope {
+            /// All scopes that the rule wants.
+            required: Vec<String>
+        } => "insufficient.scope",
     }
 }
 
@@ -158,7 +161,10 @@ facts! {
     /// It cannot be decided now.
     Unavailable {
         /// The provider's keys cannot be had.
-        Keys { retry_after: Duration } => "unavailable.keys",
+        Keys {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.keys",
         /// Too many requests wait for keys already.
         WaitingLimit => "unavailable.waiting_limit",
     }
@@ -214,30 +220,53 @@ impl Reason {
             let mut challenge = format!("Bearer realm=\"{realm}\"");
             if let Some((error, description)) = error {
                 // Writing into a string cannot fail.
-                let _ = write!(challenge, ", error=\"{error}\", error_description=\"{description}\"");
+                let _ = write!(
+                    challenge,
+                    ", error=\"{error}\", error_description=\"{description}\""
+                );
             }
             challenge
         };
         let (status, challenge, retry_after) = match self {
             // RFC 6750 section 3.1: a request without credentials is told no error code.
             Self::Missing(_) => (401, Some(bearer(None)), None),
-            Self::Malformed(_) | Self::Untrusted(_) => {
-                (401, Some(bearer(Some(("invalid_token", "The access token is missing, unreadable or not valid here")))), None)
-            }
-            Self::Ambiguous(_) => {
-                (400, Some(bearer(Some(("invalid_request", "The request can be read in two ways")))), None)
-            }
+            Self::Malformed(_) | Self::Untrusted(_) => (
+                401,
+                Some(bearer(Some((
+                    "invalid_token",
+                    "The access token is missing, unreadable or not valid here",
+                )))),
+                None,
+            ),
+            Self::Ambiguous(_) => (
+                400,
+                Some(bearer(Some((
+                    "invalid_request",
+                    "The request can be read in two ways",
+                )))),
+                None,
+            ),
             Self::Insufficient(Insufficient::Scope { required }) => {
-                let mut challenge = bearer(Some(("insufficient_scope", "The access token lacks a scope")));
+                let mut challenge = bearer(Some((
+                    "insufficient_scope",
+                    "The access token lacks a scope",
+                )));
                 let _ = write!(challenge, ", scope=\"{}\"", required.join(" "));
                 (403, Some(challenge), None)
             }
             Self::Forbidden(_) => (403, None, None),
-            Self::Unavailable(Unavailable::Keys { retry_after }) => (503, None, Some(retry_after.as_secs().max(1))),
+            Self::Unavailable(Unavailable::Keys { retry_after }) => {
+                (503, None, Some(retry_after.as_secs().max(1)))
+            }
             Self::Unavailable(Unavailable::WaitingLimit) => (503, None, Some(1)),
             Self::Internal(_) => (500, None, None),
         };
-        Rejection { status, code: self.code(), challenge, retry_after }
+        Rejection {
+            status,
+            code: self.code(),
+            challenge,
+            retry_after,
+        }
     }
 }
 
@@ -258,10 +287,19 @@ impl Rejection {
     /// Header names and values of the answer.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let mut headers =
-            vec![("content-type", "application/problem+json".to_owned()), ("cache-control", "no-store".to_owned())];
-        headers.extend(self.challenge.clone().map(|challenge| ("www-authenticate", challenge)));
-        headers.extend(self.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+        let mut headers = vec![
+            ("content-type", "application/problem+json".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        headers.extend(
+            self.challenge
+                .clone()
+                .map(|challenge| ("www-authenticate", challenge)),
+        );
+        headers.extend(
+            self.retry_after
+                .map(|seconds| ("retry-after", seconds.to_string())),
+        );
         headers
     }
 
@@ -275,7 +313,10 @@ impl Rejection {
             503 => "Service Unavailable",
             _ => "Internal Server Error",
         };
-        let mut body = format!("{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{}", self.status);
+        let mut body = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{}",
+            self.status
+        );
         if let Some(id) = request_id.and_then(|id| serde_json::to_string(id).ok()) {
             let _ = write!(body, ",\"request_id\":{id}");
         }

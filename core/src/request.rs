@@ -31,7 +31,10 @@ impl<'a> Request<'a> {
 
     /// The values of all headers of this name.
     pub(crate) fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.headers.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| *value)
+        self.headers
+            .iter()
+            .filter(move |(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| *value)
     }
 
     /// Whether a header of this name is there.
@@ -43,13 +46,17 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn id(&self) -> Option<&'a str> {
         let id = core::str::from_utf8(self.values("x-request-id").next()?).ok()?;
-        (id.len() <= limits::SHOWN_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
+        (id.len() <= limits::SHOWN_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then_some(id)
     }
 
     /// Method, path and authority, if each can be read in one way only.
     pub(crate) fn target(&self, policy: PathPolicy) -> Result<Target<'a>, Ambiguous> {
         let method = self.method()?;
-        let authority = self.one(":authority").and_then(Authority::parse).ok_or(Ambiguous::Authority)?;
+        let authority = self
+            .one(":authority")
+            .and_then(Authority::parse)
+            .ok_or(Ambiguous::Authority)?;
         let (path, query) = match self.one(":path") {
             // CONNECT to an authority has no path (RFC 9113 section 8.5).
             None if method == "CONNECT" && !self.has(":path") => (None, None),
@@ -57,10 +64,18 @@ impl<'a> Request<'a> {
             Some(b"*") if method == "OPTIONS" => (Some("*".to_owned()), None),
             Some(raw) => {
                 let (path, query) = path::split(raw);
-                (Some(path::normalise(path, policy).ok_or(Ambiguous::Path)?), query)
+                (
+                    Some(path::normalise(path, policy).ok_or(Ambiguous::Path)?),
+                    query,
+                )
             }
         };
-        Ok(Target { method, path, query, authority })
+        Ok(Target {
+            method,
+            path,
+            query,
+            authority,
+        })
     }
 
     /// The only value of a header.
@@ -71,22 +86,32 @@ impl<'a> Request<'a> {
 
     /// Methods are case-sensitive (RFC 9110 section 9.1); HTTP/2 lets `get` through, which some servers take for `GET`.
     fn method(&self) -> Result<&'a str, Ambiguous> {
-        let method = self.one(":method").and_then(|method| core::str::from_utf8(method).ok());
+        let method = self
+            .one(":method")
+            .and_then(|method| core::str::from_utf8(method).ok());
         method
-            .filter(|m| !m.is_empty() && m.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-'))
+            .filter(|m| {
+                !m.is_empty()
+                    && m.bytes()
+                        .all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+            })
             .ok_or(Ambiguous::Method)
     }
 
     /// A CORS preflight (Fetch standard, section 4.8), not any OPTIONS.
     pub(crate) fn is_preflight(&self, target: &Target<'_>) -> bool {
-        target.method == "OPTIONS" && self.has("origin") && self.has("access-control-request-method")
+        target.method == "OPTIONS"
+            && self.has("origin")
+            && self.has("access-control-request-method")
     }
 
     /// Whether a cookie may speak for this request: a browser attaches cookies to what other sites cause, too.
     pub(crate) fn cookie_may_speak(&self, target: &Target<'_>, origins: &[Origin]) -> bool {
         let safe = matches!(target.method, "GET" | "HEAD" | "OPTIONS") && !self.has("upgrade");
-        let from_ours =
-            || self.one("origin").is_some_and(|origin| origins.iter().any(|ours| ours.text.as_bytes() == origin));
+        let from_ours = || {
+            self.one("origin")
+                .is_some_and(|origin| origins.iter().any(|ours| ours.text.as_bytes() == origin))
+        };
         let same_origin = || self.one("sec-fetch-site") == Some(b"same-origin");
         safe || from_ours() || same_origin()
     }
@@ -108,8 +133,13 @@ impl Target<'_> {
     /// The configured origin that this request reached, by its authority alone.
     pub(crate) fn origin<'c>(&self, origins: &'c [Origin]) -> Option<&'c Origin> {
         origins.iter().find(|origin| {
-            let default = if origin.text.starts_with("https:") { 443 } else { 80 };
-            origin.host == self.authority.host && origin.port == self.authority.port.unwrap_or(default)
+            let default = if origin.text.starts_with("https:") {
+                443
+            } else {
+                80
+            };
+            origin.host == self.authority.host
+                && origin.port == self.authority.port.unwrap_or(default)
         })
     }
 }

@@ -19,6 +19,10 @@ use crate::{
 
 /// What to do about a request now.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made per request, and moved, not kept"
+)]
 pub enum Step {
     /// It is decided.
     Settle(Verdict, AuditRecord),
@@ -56,7 +60,8 @@ impl Permit {
     }
 
     /// The codes of all permits.
-    pub const CODES: [&'static str; 3] = ["permitted.token", "permitted.public", "permitted.preflight"];
+    pub const CODES: [&'static str; 3] =
+        ["permitted.token", "permitted.public", "permitted.preflight"];
 }
 
 /// Judges requests by one configuration.
@@ -85,8 +90,14 @@ impl Verifier {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let owned_names = OwnedNames::of(&config);
-        let any_provider = Requirement { alternatives: vec![Alternative::default()] };
-        Self { config, owned_names, any_provider }
+        let any_provider = Requirement {
+            alternatives: vec![Alternative::default()],
+        };
+        Self {
+            config,
+            owned_names,
+            any_provider,
+        }
     }
 
     /// The configuration.
@@ -128,7 +139,11 @@ impl Verifier {
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason) -> Step {
-        self.deny(request, reason, AuditRecord::new(request, &self.config.hash))
+        self.deny(
+            request,
+            reason,
+            AuditRecord::new(request, &self.config.hash),
+        )
     }
 
     fn deny(&self, request: Request<'_>, reason: &Reason, mut record: AuditRecord) -> Step {
@@ -140,7 +155,9 @@ impl Verifier {
     /// The configured origin that the request reached; never text of the client's.
     fn realm(&self, request: Request<'_>) -> &str {
         let target = request.target(self.config.path).ok();
-        let origin = target.as_ref().and_then(|target| target.origin(&self.config.origins));
+        let origin = target
+            .as_ref()
+            .and_then(|target| target.origin(&self.config.origins));
         origin.map_or("passgate", |origin| origin.text.as_str())
     }
 
@@ -163,12 +180,19 @@ impl Verifier {
         };
         let Some((index, rule)) = policy::first_match(rules, &target) else {
             let named = policy::must_be_named(target.method);
-            return Err(if named { Forbidden::Method } else { Forbidden::NoRule }.into());
+            return Err(if named {
+                Forbidden::Method
+            } else {
+                Forbidden::NoRule
+            }
+            .into());
         };
         record.rule = Some(index);
         match &rule.action {
             Action::Public(public) => self.exempt(public, request, &target, keys, now, record),
-            Action::Requires(requirement) => self.require(requirement, request, &target, keys, now, record),
+            Action::Requires(requirement) => {
+                self.require(requirement, request, &target, keys, now, record)
+            }
         }
     }
 
@@ -188,10 +212,17 @@ impl Verifier {
         let Some(provider) = public.identity_from else {
             return Ok(self.pass_unjudged(request, "permitted.public"));
         };
-        let alternative = Alternative { provider: Some(provider), ..Alternative::default() };
-        let requirement = Requirement { alternatives: vec![alternative] };
+        let alternative = Alternative {
+            provider: Some(provider),
+            ..Alternative::default()
+        };
+        let requirement = Requirement {
+            alternatives: vec![alternative],
+        };
         match self.require(&requirement, request, target, keys, now, record) {
-            Err(Stop::Deny(Reason::Missing(_))) => Ok(self.pass_unjudged(request, "permitted.public")),
+            Err(Stop::Deny(Reason::Missing(_))) => {
+                Ok(self.pass_unjudged(request, "permitted.public"))
+            }
             judged => judged,
         }
     }
@@ -199,11 +230,23 @@ impl Verifier {
     /// Lets pass without looking at a token: ours and the credentials of providers that do not forward are removed.
     fn pass_unjudged(&self, request: Request<'_>, code: &'static str) -> Permit {
         let forwarded = |source: &TokenSource| {
-            self.config.providers.iter().any(|provider| provider.forward && provider.sources.contains(source))
+            self.config
+                .providers
+                .iter()
+                .any(|provider| provider.forward && provider.sources.contains(source))
         };
-        let all = self.config.providers.iter().flat_map(|provider| &provider.sources);
-        let mut edits = self.owned_names.strip(request.headers().iter().map(|(name, _)| *name));
-        edits.extend(headers::remove_credentials(request, all.filter(|source| !forwarded(source))));
+        let all = self
+            .config
+            .providers
+            .iter()
+            .flat_map(|provider| &provider.sources);
+        let mut edits = self
+            .owned_names
+            .strip(request.headers().iter().map(|(name, _)| *name));
+        edits.extend(headers::remove_credentials(
+            request,
+            all.filter(|source| !forwarded(source)),
+        ));
         Permit { code, edits }
     }
 
@@ -217,16 +260,25 @@ impl Verifier {
         now: UnixTime,
         record: &mut AuditRecord,
     ) -> Result<Permit, Stop> {
-        let accepted = || self.providers().filter(|(id, _)| requirement.open_to(*id).next().is_some());
-        let credential = extract(request, target, accepted().flat_map(|(_, provider)| &provider.sources))?
-            .ok_or(Missing::Token)?;
+        let accepted = || {
+            self.providers()
+                .filter(|(id, _)| requirement.open_to(*id).next().is_some())
+        };
+        let credential = extract(
+            request,
+            target,
+            accepted().flat_map(|(_, provider)| &provider.sources),
+        )?
+        .ok_or(Missing::Token)?;
         if credential.only_in_cookies() && !request.cookie_may_speak(target, &self.config.origins) {
             return Err(Forbidden::CrossSite.into());
         }
         let jwt = UnverifiedJwt::parse(&credential.token, self.config.limits.token_bytes)?;
         record.seen = Some(seen(&jwt, "aud"));
         let (id, provider) = issuer_of(&jwt, accepted(), &credential).inspect_err(|_| {
-            let issuers: Vec<&str> = accepted().map(|(_, provider)| provider.issuer.as_str()).collect();
+            let issuers: Vec<&str> = accepted()
+                .map(|(_, provider)| provider.issuer.as_str())
+                .collect();
             record.expected = Some(issuers.join(" "));
         })?;
         record.provider = Some(provider.name.clone());
@@ -238,17 +290,35 @@ impl Verifier {
         Ok(self.permit(request, provider, &credential, &jwt))
     }
 
-    fn permit(&self, request: Request<'_>, provider: &Provider, credential: &Credential<'_, '_>, jwt: &VerifiedJwt<'_>) -> Permit {
-        let mut edits = self.owned_names.strip(request.headers().iter().map(|(name, _)| *name));
+    fn permit(
+        &self,
+        request: Request<'_>,
+        provider: &Provider,
+        credential: &Credential<'_, '_>,
+        jwt: &VerifiedJwt<'_>,
+    ) -> Permit {
+        let mut edits = self
+            .owned_names
+            .strip(request.headers().iter().map(|(name, _)| *name));
         if !provider.forward {
-            edits.extend(headers::remove_credentials(request, credential.found_in.iter().copied()));
+            edits.extend(headers::remove_credentials(
+                request,
+                credential.found_in.iter().copied(),
+            ));
         }
         edits.extend(headers::identity(provider, jwt));
-        Permit { code: "permitted.token", edits }
+        Permit {
+            code: "permitted.token",
+            edits,
+        }
     }
 
     fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
-        self.config.providers.iter().enumerate().map(|(index, provider)| (ProviderId(index), provider))
+        self.config
+            .providers
+            .iter()
+            .enumerate()
+            .map(|(index, provider)| (ProviderId(index), provider))
     }
 }
 
@@ -259,10 +329,19 @@ fn issuer_of<'c>(
     mut accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,
     credential: &Credential<'_, '_>,
 ) -> Result<(ProviderId, &'c Provider), Reason> {
-    let issuer = jwt.unverified_claims().get("iss").and_then(Json::as_str).ok_or(Untrusted::Issuer)?;
+    let issuer = jwt
+        .unverified_claims()
+        .get("iss")
+        .and_then(Json::as_str)
+        .ok_or(Untrusted::Issuer)?;
     accepted
         .find(|(_, provider)| provider.issuer == issuer)
-        .filter(|(_, provider)| credential.found_in.iter().any(|source| provider.sources.contains(source)))
+        .filter(|(_, provider)| {
+            credential
+                .found_in
+                .iter()
+                .any(|source| provider.sources.contains(source))
+        })
         .ok_or_else(|| Untrusted::Issuer.into())
 }
 
@@ -278,13 +357,21 @@ fn check_signature<'a>(
 ) -> Result<VerifiedJwt<'a>, Stop> {
     let header = jwt.unverified_header();
     if !provider.algorithms.contains(&header.algorithm) {
-        let names: Vec<&str> = provider.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        let names: Vec<&str> = provider
+            .algorithms
+            .iter()
+            .map(|algorithm| algorithm.name())
+            .collect();
         record.expected = Some(names.join(" "));
         return Err(Untrusted::Algorithm.into());
     }
     claims::check(jwt.unverified_claims(), provider, now)?;
-    let mut audiences = requirement.open_to(id).flat_map(|alternative| &alternative.audiences);
-    let is_for = |audiences: &[String]| claims::audience_is(jwt.unverified_claims(), &provider.audience_claim, audiences);
+    let mut audiences = requirement
+        .open_to(id)
+        .flat_map(|alternative| &alternative.audiences);
+    let is_for = |audiences: &[String]| {
+        claims::audience_is(jwt.unverified_claims(), &provider.audience_claim, audiences)
+    };
     if !is_for(&provider.audiences)? && !audiences.any(|audiences| is_for(audiences) == Ok(true)) {
         record.expected = Some(shown(&provider.audiences.join(" ")));
         return Err(Untrusted::Audience.into());

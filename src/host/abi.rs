@@ -1,5 +1,8 @@
 //! The raw calls of the Proxy-Wasm ABI 0.2.1 that the shell makes itself, and the only unsafe code.
-#![expect(unsafe_code, reason = "the host's functions are foreign functions; each call says why it is sound")]
+#![expect(
+    unsafe_code,
+    reason = "the host's functions are foreign functions; each call says why it is sound"
+)]
 
 use proxy_wasm::types::{BufferType, LogLevel, MapType};
 
@@ -47,7 +50,12 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
-    fn proxy_define_metric(metric_type: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_define_metric(
+        metric_type: u32,
+        name: *const u8,
+        name_size: usize,
+        id: *mut u32,
+    ) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
 
@@ -56,7 +64,10 @@ const fn check(status: u32) -> Result<(), HostError> {
 }
 
 /// Numbers of the SDK's enumerations, which are those of the ABI.
-#[expect(clippy::as_conversions, reason = "the enumeration is declared with repr(u32)")]
+#[expect(
+    clippy::as_conversions,
+    reason = "the enumeration is declared with repr(u32)"
+)]
 const fn map_number(map: MapType) -> u32 {
     map as u32
 }
@@ -74,7 +85,10 @@ unsafe fn take(data: *mut u8, size: usize) -> Vec<u8> {
 }
 
 pub(crate) fn log(level: LogLevel, message: &str) {
-    #[expect(clippy::as_conversions, reason = "the enumeration is declared with repr(u32)")]
+    #[expect(
+        clippy::as_conversions,
+        reason = "the enumeration is declared with repr(u32)"
+    )]
     let level = level as u32;
     // SAFETY: the host reads `message` during the call only. There is nobody to tell when logging fails.
     let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
@@ -103,7 +117,10 @@ pub(crate) fn continue_request() -> Result<(), HostError> {
 }
 
 pub(crate) fn get_buffer_bytes(buffer: BufferType, max_size: usize) -> Result<Vec<u8>, HostError> {
-    #[expect(clippy::as_conversions, reason = "the enumeration is declared with repr(u32)")]
+    #[expect(
+        clippy::as_conversions,
+        reason = "the enumeration is declared with repr(u32)"
+    )]
     let buffer = buffer as u32;
     let (mut data, mut size) = (core::ptr::null_mut(), 0);
     // SAFETY: the host writes a pointer and a size during the call.
@@ -125,10 +142,20 @@ pub(crate) fn remove_header_map_value(map: MapType, name: &[u8]) -> Result<(), H
     check(unsafe { proxy_remove_header_map_value(map_number(map), name.as_ptr(), name.len()) })
 }
 
-pub(crate) fn replace_header_map_value(map: MapType, name: &[u8], value: &[u8]) -> Result<(), HostError> {
+pub(crate) fn replace_header_map_value(
+    map: MapType,
+    name: &[u8],
+    value: &[u8],
+) -> Result<(), HostError> {
     // SAFETY: the host reads both during the call only.
     check(unsafe {
-        proxy_replace_header_map_value(map_number(map), name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        proxy_replace_header_map_value(
+            map_number(map),
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
     })
 }
 
@@ -158,7 +185,11 @@ pub(crate) fn send_local_response(
 
 /// The layout of a header map on its way to the host: see [`super::HeaderMap::pairs`].
 fn serialise(headers: &[(&str, String)]) -> Result<Vec<u8>, HostError> {
-    let number = |n: usize| u32::try_from(n).map(u32::to_le_bytes).map_err(|_| HostError);
+    let number = |n: usize| {
+        u32::try_from(n)
+            .map(u32::to_le_bytes)
+            .map_err(|_| HostError)
+    };
     let mut bytes = number(headers.len())?.to_vec();
     for (name, value) in headers {
         bytes.extend(number(name.len())?);

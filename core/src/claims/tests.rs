@@ -22,17 +22,40 @@ fn a_numeric_date_is_any_finite_number_of_our_time() {
         ("253402300799", 253_402_300_799_000),
         ("-0", 0),
     ] {
-        assert_eq!(parse_numeric_date(digits), Some(UnixTime::from_millis(millis)), "{digits}");
+        assert_eq!(
+            parse_numeric_date(digits),
+            Some(UnixTime::from_millis(millis)),
+            "{digits}"
+        );
     }
-    for digits in ["-1", "1e400", "9223372036854775808", "18446744073709551616", "253402300800", "-1e400", "1e15", "1300819380000"] {
+    for digits in [
+        "-1",
+        "1e400",
+        "9223372036854775808",
+        "18446744073709551616",
+        "253402300800",
+        "-1e400",
+        "1e15",
+        "1300819380000",
+    ] {
         assert_eq!(parse_numeric_date(digits), None, "{digits}");
     }
 }
 
 #[test]
 fn what_is_no_number_is_no_date() {
-    for claims in [r#"{"exp":"1300819380"}"#, r#"{"exp":true}"#, r#"{"exp":null}"#, r#"{"exp":[1]}"#, r#"{"exp":{}}"#] {
-        assert_eq!(numeric_date(&json(claims), "exp"), Err(Reason::from(Malformed::Claims)), "{claims}");
+    for claims in [
+        r#"{"exp":"1300819380"}"#,
+        r#"{"exp":true}"#,
+        r#"{"exp":null}"#,
+        r#"{"exp":[1]}"#,
+        r#"{"exp":{}}"#,
+    ] {
+        assert_eq!(
+            numeric_date(&json(claims), "exp"),
+            Err(Reason::from(Malformed::Claims)),
+            "{claims}"
+        );
     }
     assert_eq!(numeric_date(&json("{}"), "exp"), Ok(None));
 }
@@ -44,21 +67,48 @@ fn the_audience_is_a_string_or_a_list_of_strings() {
     for claims in [r#"{"aud":"api"}"#, r#"{"aud":["x","api"]}"#] {
         assert_eq!(holds(claims), Ok(true), "{claims}");
     }
-    for claims in ["{}", r#"{"aud":"API"}"#, r#"{"aud":"api/"}"#, r#"{"aud":[]}"#, r#"{"aud":["x"]}"#, r#"{"aud":""}"#] {
+    for claims in [
+        "{}",
+        r#"{"aud":"API"}"#,
+        r#"{"aud":"api/"}"#,
+        r#"{"aud":[]}"#,
+        r#"{"aud":["x"]}"#,
+        r#"{"aud":""}"#,
+    ] {
         assert_eq!(holds(claims), Ok(false), "{claims}");
     }
-    for claims in [r#"{"aud":{"api":1}}"#, r#"{"aud":["api",1]}"#, r#"{"aud":null}"#, r#"{"aud":7}"#] {
-        assert_eq!(holds(claims), Err(Reason::from(Malformed::Claims)), "{claims}");
+    for claims in [
+        r#"{"aud":{"api":1}}"#,
+        r#"{"aud":["api",1]}"#,
+        r#"{"aud":null}"#,
+        r#"{"aud":7}"#,
+    ] {
+        assert_eq!(
+            holds(claims),
+            Err(Reason::from(Malformed::Claims)),
+            "{claims}"
+        );
     }
 }
 
 #[test]
 fn scopes_are_whole_words_of_scope_or_scp() {
     let wanted = ["a:read".to_owned(), "b".to_owned()];
-    for claims in [r#"{"scope":"b x a:read"}"#, r#"{"scp":["b","a:read"]}"#, r#"{"scp":"a:read b"}"#] {
+    for claims in [
+        r#"{"scope":"b x a:read"}"#,
+        r#"{"scp":["b","a:read"]}"#,
+        r#"{"scp":"a:read b"}"#,
+    ] {
         assert!(grants(&json(claims), &wanted), "{claims}");
     }
-    for claims in ["{}", r#"{"scope":"a:read"}"#, r#"{"scope":"a:readb"}"#, r#"{"scope":["a:read","b"]}"#, r#"{"scp":["a:read b"]}"#, r#"{"scope":"a:read","scp":["b"]}"#] {
+    for claims in [
+        "{}",
+        r#"{"scope":"a:read"}"#,
+        r#"{"scope":"a:readb"}"#,
+        r#"{"scope":["a:read","b"]}"#,
+        r#"{"scp":["a:read b"]}"#,
+        r#"{"scope":"a:read","scp":["b"]}"#,
+    ] {
         assert!(!grants(&json(claims), &wanted), "{claims}");
     }
 }
@@ -68,6 +118,9 @@ fn times_saturate() {
     let far = UnixTime::from_millis(u64::MAX);
     assert_eq!(far.saturating_add(Duration::MAX), far);
     assert_eq!(UnixTime::from_secs(u64::MAX), far);
-    assert_eq!(UnixTime::from_millis(1).saturating_sub(Duration::from_secs(1)), UnixTime::from_millis(0));
+    assert_eq!(
+        UnixTime::from_millis(1).saturating_sub(Duration::from_secs(1)),
+        UnixTime::from_millis(0)
+    );
     assert_eq!(UnixTime::from_millis(1).since(far), Duration::ZERO);
 }

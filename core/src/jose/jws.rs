@@ -42,18 +42,26 @@ impl<'a> UnverifiedJwt<'a> {
         }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(Malformed::TokenShape)?;
         let (header, payload) = signing_input.split_once('.').ok_or(Malformed::TokenShape)?;
-        if header.is_empty() || payload.is_empty() || payload.contains('.') || signature.is_empty() {
+        if header.is_empty() || payload.is_empty() || payload.contains('.') || signature.is_empty()
+        {
             return Err(Malformed::TokenShape.into());
         }
         let header = base64url(header).ok_or(Malformed::Base64url)?;
         let claims = base64url(payload).ok_or(Malformed::Base64url)?;
         let signature = base64url(signature).ok_or(Malformed::Base64url)?;
         let header = Header::parse(&header)?;
-        let claims = Json::parse(&claims, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Claims)?;
+        let claims =
+            Json::parse(&claims, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Claims)?;
         if !matches!(claims, Json::Object(_)) {
             return Err(Malformed::Claims.into());
         }
-        Ok(Self { header, claims, payload, signing_input, signature })
+        Ok(Self {
+            header,
+            claims,
+            payload,
+            signing_input,
+            signature,
+        })
     }
 
     /// The header, which anybody may have written.
@@ -68,10 +76,17 @@ impl<'a> UnverifiedJwt<'a> {
 
     /// Checks the signature over the exact bytes of header and payload (RFC 7515 section 5.2).
     pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedJwt<'a>, Untrusted> {
-        if !key.verifies(self.header.algorithm, self.signing_input.as_bytes(), &self.signature) {
+        if !key.verifies(
+            self.header.algorithm,
+            self.signing_input.as_bytes(),
+            &self.signature,
+        ) {
             return Err(Untrusted::Signature);
         }
-        Ok(VerifiedJwt { claims: self.claims, payload: self.payload })
+        Ok(VerifiedJwt {
+            claims: self.claims,
+            payload: self.payload,
+        })
     }
 }
 
@@ -83,13 +98,23 @@ impl Header {
         if json.get("crit").is_some() || json.get("b64").is_some() {
             return Err(Malformed::Crit.into());
         }
-        let is_nested = json.get("cty").is_some_and(|cty| cty.as_str().is_none_or(|cty| media_type_is(cty, "jwt")));
-        if is_nested || ["enc", "zip", "epk"].iter().any(|name| json.get(name).is_some()) {
+        let is_nested = json
+            .get("cty")
+            .is_some_and(|cty| cty.as_str().is_none_or(|cty| media_type_is(cty, "jwt")));
+        if is_nested
+            || ["enc", "zip", "epk"]
+                .iter()
+                .any(|name| json.get(name).is_some())
+        {
             return Err(Malformed::Nested.into());
         }
         match json.get("typ") {
             None => {}
-            Some(Json::String(typ)) if FOREIGN_TYPES.iter().any(|foreign| media_type_is(typ, foreign)) => {
+            Some(Json::String(typ))
+                if FOREIGN_TYPES
+                    .iter()
+                    .any(|foreign| media_type_is(typ, foreign)) =>
+            {
                 return Err(Untrusted::TokenType.into());
             }
             Some(Json::String(_)) => {}
@@ -100,7 +125,10 @@ impl Header {
             Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(String::from(&**kid)),
             Some(_) => return Err(Malformed::Header.into()),
         };
-        let alg = json.get("alg").and_then(Json::as_str).ok_or(Malformed::Header)?;
+        let alg = json
+            .get("alg")
+            .and_then(Json::as_str)
+            .ok_or(Malformed::Header)?;
         let algorithm = Algorithm::from_name(alg).ok_or(Untrusted::Algorithm)?;
         Ok(Self { algorithm, kid })
     }

@@ -39,8 +39,8 @@ pub(super) struct Remote {
     held: Option<Held>,
     generation: u64,
     flight: Option<Flight>,
-    /// When the next fetch is due whether or not anybody asks; `None` before the first call.
-    due: Option<Moment>,
+    /// When the next fetch is due whether or not anybody asks.
+    due: Moment,
     last_start: Option<Moment>,
     outage: Option<Outage>,
     pace: Pace,
@@ -72,14 +72,16 @@ const MOST_CHANGES: usize = 64;
 
 impl Remote {
     pub(super) fn new(source: &RemoteJwks, limits: Limits, seed: u64) -> Self {
+        let mut jitter = Jitter::new(seed);
+        let due = Moment::default().plus(jitter.up_to(FIRST_STAGGER));
         Self {
             source: source.clone(),
             limits,
-            jitter: Jitter::new(seed),
+            jitter,
             held: None,
             generation: 0,
             flight: None,
-            due: None,
+            due,
             last_start: None,
             outage: None,
             pace: Pace::new(source.refetch_cooldown),
@@ -100,20 +102,9 @@ impl Remote {
         core::mem::take(&mut self.changes)
     }
 
-    /// What time alone brings: the first fetch is planned, a lost fetch ends, keys become stale and end.
-    pub(super) fn advance(&mut self, now: Moment) {
-        if self.due.is_none() {
-            self.due = Some(now.plus(self.jitter.up_to(FIRST_STAGGER)));
-        }
-        if let Some(flight) = self.flight.take_if(|flight| flight.deadline <= now) {
-            self.failed(Failure::Lost, flight.started, now);
-        }
-        if self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.stale_until <= now)
-        {
-            self.held = None;
+    /// What time alone does to the keys: they become stale, and end.
+    fn age(&mut self, now: Moment) {
+        if self.held.take_if(|held| held.stale_until <= now).is_some() {
             self.generation = self.generation.wrapping_add(1);
             self.changed(Change::Unavailable);
         }
@@ -126,13 +117,14 @@ impl Remote {
         }
     }
 
-    /// The key for a token, or why there is none. `advance` came first.
+    /// The key for a token, or why there is none.
     pub(super) fn lookup(
         &mut self,
         kid: Option<&str>,
         algorithm: Algorithm,
         now: Moment,
     ) -> Lookup<'_> {
+        self.age(now);
         let selected = self
             .held
             .as_ref()
@@ -150,12 +142,12 @@ impl Remote {
 
     /// No keys may serve: wait for a fetch that runs or is about to, but never for one behind a backoff.
     fn no_set(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Moment) -> Lookup<'static> {
-        self.unknown.seen(kid, algorithm, now);
+        self.unknown.seen(kid, algorithm, self.asked_at(now));
         if self.last_start.is_none() {
             // Somebody waits: the stagger between workers is over.
-            self.due = Some(now);
+            self.due = now;
         }
-        if self.flight.is_some() || self.due.is_some_and(|due| due <= now) {
+        if self.flight.is_some() || self.due <= now {
             return Lookup::Pending;
         }
         self.unavailable(now)
@@ -167,7 +159,7 @@ impl Remote {
         algorithm: Algorithm,
         now: Moment,
     ) -> Lookup<'static> {
-        let first_seen = match self.unknown.seen(kid, algorithm, now) {
+        let first_seen = match self.unknown.seen(kid, algorithm, self.asked_at(now)) {
             Standing::Confirmed => return Lookup::Unknown,
             Standing::Since(first_seen) => Some(first_seen),
             Standing::NoRoom => None,
@@ -176,7 +168,7 @@ impl Remote {
             self.wanted = true;
             // Who has waited long for a fetch that had started too early to settle it does not wait again.
             let patient = first_seen.is_some_and(|since| now.since(since) <= SLACK);
-            if patient && self.wish().is_some_and(|at| at <= now) {
+            if patient && self.wish() <= now {
                 return Lookup::Pending;
             }
         } else if first_seen.is_some() {
@@ -185,10 +177,18 @@ impl Remote {
         self.unavailable(now)
     }
 
+    /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
+    fn asked_at(&self, now: Moment) -> Moment {
+        let instant = Duration::from_millis(1);
+        self.flight
+            .as_ref()
+            .map_or(now, |flight| now.max(flight.started.plus(instant)))
+    }
+
     fn unavailable(&self, now: Moment) -> Lookup<'static> {
         let next = match &self.flight {
             Some(flight) => flight.deadline,
-            None => self.next_start().unwrap_or(now),
+            None => self.next_start(),
         };
         Lookup::Unavailable {
             retry_after: next.since(now).max(Duration::from_secs(1)),
@@ -196,34 +196,35 @@ impl Remote {
     }
 
     /// When the next fetch is wanted. In an outage unknown keys cause none of their own.
-    fn wish(&self) -> Option<Moment> {
-        let due = self.due?;
+    fn wish(&self) -> Moment {
         if self.wanted && self.outage.is_none() {
-            return Some(due.min(self.pace.ready_at()));
+            return self.due.min(self.pace.ready_at());
         }
-        Some(due)
+        self.due
     }
 
     /// When the next fetch may start, provided that none is in flight.
-    fn next_start(&self) -> Option<Moment> {
-        let wish = self.wish()?;
-        Some(match self.last_start {
-            Some(last) => wish.max(last.plus(LEAST_APART)),
-            None => wish,
-        })
+    fn next_start(&self) -> Moment {
+        let wish = self.wish();
+        self.last_start
+            .map_or(wish, |last| wish.max(last.plus(LEAST_APART)))
     }
 
-    /// Whether a lookup could be told to wait.
+    /// Whether a fetch is in flight.
     pub(super) const fn is_fetching(&self) -> bool {
         self.flight.is_some()
     }
 
-    /// Starts a fetch if one is due. `advance` came first.
-    pub(super) fn start(&mut self, id: FetchId, now: Moment) -> bool {
-        if self.flight.is_some() || self.next_start().is_none_or(|at| at > now) {
+    /// Ends the fetch in flight if its answer is lost, and starts one if it is due.
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> bool {
+        self.age(now);
+        if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
+            self.failed(Failure::Lost, lost.started, now);
+        }
+        if self.flight.is_some() || self.next_start() > now {
             return false;
         }
-        if self.due.is_some_and(|due| due > now) {
+        if self.due > now {
             self.pace.spend(now);
         }
         self.wanted = false;
@@ -241,6 +242,7 @@ impl Remote {
         let Some(flight) = self.flight.take_if(|flight| flight.id == id) else {
             return false;
         };
+        self.age(now);
         match read(answer, &self.limits) {
             Ok((set, headers)) => self.succeeded(set, headers, flight.started, now),
             Err(failure) => self.failed(failure, flight.started, now),
@@ -253,7 +255,7 @@ impl Remote {
             self.changed(Change::Failing(failure));
         }
         let wait = Outage::failed(&mut self.outage, started, now, &mut self.jitter);
-        self.due = Some(now.plus(wait));
+        self.due = now.plus(wait);
     }
 
     fn succeeded(&mut self, set: JwkSet, headers: &[(&[u8], &[u8])], started: Moment, now: Moment) {
@@ -295,7 +297,7 @@ impl Remote {
                 confirm_at
             }
         };
-        self.due = Some(confirm_at);
+        self.due = confirm_at;
         false
     }
 
@@ -306,7 +308,7 @@ impl Remote {
         let tenth = fresh_until.since(now).checked_div(10).unwrap_or_default();
         let lead = tenth.min(LONGEST_LEAD);
         let lead = lead.saturating_add(self.jitter.up_to(lead));
-        self.due = Some(fresh_until.minus(lead));
+        self.due = fresh_until.minus(lead);
         let withdrawal = self.empty.take().is_some();
         if self.held.as_ref().is_none_or(|held| held.set != set) {
             self.generation = self.generation.wrapping_add(1);
@@ -327,20 +329,17 @@ impl Remote {
         self.unknown.new_set(started, now);
     }
 
-    /// When time alone changes something next; `None` before the first call.
-    pub(super) fn next_change(&self) -> Option<Moment> {
-        let fetch = match &self.flight {
-            Some(flight) => flight.deadline,
-            None => self.next_start()?,
-        };
-        let keys = self.held.as_ref().map(|held| {
-            if held.stale {
-                held.stale_until
-            } else {
-                held.fresh_until.min(held.stale_until)
-            }
-        });
-        Some(keys.map_or(fetch, |keys| keys.min(fetch)))
+    /// When time alone changes something next.
+    pub(super) fn next_change(&self) -> Moment {
+        let fetch = self
+            .flight
+            .as_ref()
+            .map_or_else(|| self.next_start(), |flight| flight.deadline);
+        match &self.held {
+            None => fetch,
+            Some(held) if held.stale => fetch.min(held.stale_until),
+            Some(held) => fetch.min(held.fresh_until),
+        }
     }
 
     fn changed(&mut self, change: Change) {

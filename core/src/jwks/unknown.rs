@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::clock::Moment;
-use crate::crypto::Algorithm;
+use crate::{crypto::Algorithm, limits};
 
 /// Most names that are remembered per provider: at most 256 KiB of `kid`s, far more than honest clients use.
 const MOST: usize = 512;
@@ -13,7 +13,7 @@ const MOST: usize = 512;
 /// What is known about a key that the set in force does not hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// The set was fetched after the key was first asked for: it does not exist.
+    /// It does not exist: the set was fetched after the key was first asked for, or no set can hold it.
     Confirmed,
     /// Asked for since then, and not fetched since.
     Since(Moment),
@@ -53,6 +53,10 @@ impl UnknownKeys {
         algorithm: Algorithm,
         now: Moment,
     ) -> Standing {
+        if kid.is_some_and(|kid| kid.len() > limits::KID_BYTES) {
+            // No set holds a key with such a name, so none is worth a fetch, or the room.
+            return Standing::Confirmed;
+        }
         let name = (kid.map(Box::from), algorithm);
         match self.sightings.get_mut(&name) {
             Some(sighting) => match sighting.confirmed {

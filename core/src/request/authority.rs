@@ -16,7 +16,10 @@ impl Authority {
             Some(rest) => {
                 let (address, after) = rest.split_once(']')?;
                 let _: core::net::Ipv6Addr = address.parse().ok()?;
-                (format!("[{}]", address.to_ascii_lowercase()), after.strip_prefix(':').or(after.is_empty().then_some(""))?)
+                (
+                    format!("[{}]", address.to_ascii_lowercase()),
+                    after.strip_prefix(':').or(after.is_empty().then_some(""))?,
+                )
             }
             None => {
                 let (host, port) = text.split_once(':').unwrap_or((text, ""));
@@ -28,7 +31,9 @@ impl Authority {
         let port = match port {
             "" if colon_without_port => return None,
             "" => None,
-            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().ok()?)
+            }
             _ => return None,
         };
         Some(Self { host, port })
@@ -39,6 +44,9 @@ impl Authority {
 fn is_name(host: &str) -> bool {
     host.len() <= 253
         && host.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         })
 }

@@ -25,7 +25,12 @@ pub(crate) fn normalise(raw: &[u8], policy: PathPolicy) -> Option<String> {
         if byte == b'%' {
             let (digits, after) = rest.split_at_checked(2)?;
             rest = after;
-            push_encoded(&mut normal, u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?, digits, policy)?;
+            push_encoded(
+                &mut normal,
+                u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?,
+                digits,
+                policy,
+            )?;
         } else {
             push_plain(&mut normal, byte, policy)?;
         }
@@ -51,7 +56,9 @@ fn push_encoded(normal: &mut String, byte: u8, digits: &[u8], policy: PathPolicy
     // from_str_radix takes a sign.
     digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
     match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => normal.push(char::from(byte)),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            normal.push(char::from(byte))
+        }
         0 => return None,
         b'/' if !policy.encoded_slash => return None,
         b'\\' if !policy.backslash => return None,
@@ -59,7 +66,11 @@ fn push_encoded(normal: &mut String, byte: u8, digits: &[u8], policy: PathPolicy
         b';' if !policy.semicolon => return None,
         _ => {
             normal.push('%');
-            normal.extend(digits.iter().map(|digit| char::from(digit.to_ascii_uppercase())));
+            normal.extend(
+                digits
+                    .iter()
+                    .map(|digit| char::from(digit.to_ascii_uppercase())),
+            );
         }
     }
     Some(())
@@ -67,6 +78,12 @@ fn push_encoded(normal: &mut String, byte: u8, digits: &[u8], policy: PathPolicy
 
 /// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see them.
 fn has_dot_segment(normal: &str) -> bool {
-    let slashes = normal.replace("%2F", "/").replace("%5C", "/").replace('\\', "/").replace("%3B", ";");
-    slashes.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+    let slashes = normal
+        .replace("%2F", "/")
+        .replace("%5C", "/")
+        .replace('\\', "/")
+        .replace("%3B", ";");
+    slashes
+        .split('/')
+        .any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
