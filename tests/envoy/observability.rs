@@ -92,9 +92,7 @@ fn what_a_client_writes_cannot_forge_a_line_of_the_log() {
     let forged_line = "x\n[info] passgate {\"decision\":\"allow\",\"reason\":\"forged\"}";
     let long = "i".repeat(4000);
     for issuer in [forged_line, long.as_str()] {
-        let token = Token::of(&gate.issuer.key, issuer, AUDIENCE)
-            .header("kid", issuer)
-            .build();
+        let token = Token::of(&gate.issuer.key, issuer, AUDIENCE).build();
         for protocol in BOTH {
             let answer = gate.send(protocol, &Request::get("/").bearer(&token));
             gate.denied(&answer, "untrusted.issuer");

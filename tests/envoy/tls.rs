@@ -12,7 +12,7 @@ fn keys_come_over_tls_from_a_server_with_the_right_name() {
     for protocol in BOTH {
         gate.passed(&gate.send(protocol, &Request::get("/").bearer(&good)));
     }
-    assert_eq!(gate.issuer.fetches(), 1);
+    gate.fetched_once();
     assert!(gate.stat("cluster.idp.ssl.handshake") >= 1);
     gate.finish();
 }

@@ -181,6 +181,17 @@ impl Gate {
         });
     }
 
+    /// Keys were fetched once by each thread: the workers, and the main one, which has a VM of its own.
+    #[track_caller]
+    pub fn fetched_once(&self) {
+        let threads = 1 + usize::try_from(self.stat("server.concurrency")).unwrap();
+        let fetches = self.issuer.fetches();
+        assert!(
+            (1..=threads).contains(&fetches),
+            "{fetches} fetches by {threads} threads"
+        );
+    }
+
     /// A counter or gauge of Envoy; one that does not exist yet is zero.
     pub fn stat(&self, name: &str) -> u64 {
         let stats = self.stats();

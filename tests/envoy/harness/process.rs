@@ -61,7 +61,7 @@ impl Process {
         self.admin = Some(admin);
         eventually("a ready Envoy", || {
             assert!(self.is_alive(), "Envoy ended:\n{}", self.log_tail());
-            (self.admin("GET", "/ready").status == 200).then_some(())
+            (self.try_admin("GET", "/ready").ok()?.status == 200).then_some(())
         });
         eventually("the listener's address", || {
             let listeners = self.admin("GET", "/listeners").text();
@@ -90,11 +90,16 @@ impl Process {
 
     /// Asks Envoy's admin.
     pub fn admin(&self, method: &str, path: &str) -> Response {
+        self.try_admin(method, path)
+            .expect("an answer of Envoy's admin")
+    }
+
+    fn try_admin(&self, method: &str, path: &str) -> std::io::Result<Response> {
         let mut client = Http1::connect(self.admin.expect("a ready Envoy"));
         client.send(format!(
             "{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n"
         ));
-        client.read()
+        client.try_read()
     }
 
     pub fn folder(&self) -> &Path {
