@@ -1,1 +1,27 @@
-//! The filter.
+//! The shell: hosts the core in Envoy, or any other host of Proxy-Wasm, and decides nothing.
+//!
+//! - [`root`]: one per configuration and worker. Reads the configuration, fetches keys, settles waiting requests.
+//! - [`stream`]: one per request. Asks the core; then settles or waits.
+//! - [`engine`]: what the root and its streams share.
+//! - [`settle`]: a verdict applied to the request in hand.
+//! - [`host`]: host calls that return instead of panicking.
+//! - [`stats`]: counters named from the core's codes.
+
+mod engine;
+mod host;
+mod root;
+mod settle;
+mod stats;
+mod stream;
+
+use proxy_wasm::types::LogLevel;
+
+/// The module's entry point, which the macro exports.
+mod entry {
+    use super::{LogLevel, root::Root};
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(LogLevel::Info);
+        proxy_wasm::set_root_context(|_| Box::new(Root::default()));
+    }}
+}

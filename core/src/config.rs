@@ -56,6 +56,29 @@ pub struct Config {
     pub hash: String,
 }
 
+impl Config {
+    /// A provider by its index.
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
+        self.providers.get(id.0)
+    }
+}
+
+/// One line for logs: how much is configured, and the policy's hash.
+impl core::fmt::Display for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let providers = self.providers.len();
+        let s = |count: usize| if count == 1 { "" } else { "s" };
+        write!(f, "{providers} provider{}, ", s(providers))?;
+        match self.rules.as_ref().map(Vec::len) {
+            None => f.write_str("no rules: every request needs a token")?,
+            Some(0) => f.write_str("0 rules: nothing passes")?,
+            Some(rules) => write!(f, "{rules} rule{}", s(rules))?,
+        }
+        write!(f, ", policy {}", self.hash)
+    }
+}
+
 /// Scheme, host and port of a place where clients reach this gate (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {

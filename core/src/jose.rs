@@ -4,7 +4,7 @@ mod jwk;
 mod jws;
 
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
-pub(crate) use jws::{Header, UnverifiedJwt, VerifiedJwt};
+pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 

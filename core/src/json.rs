@@ -304,4 +304,21 @@ mod tests {
             Ok(text.to_owned())
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_we_accept_serde_json_reads_alike(text in "[\\[\\]{}:,\"a\\\\0-9.e+ntrufalse -]{0,24}") {
+            let reference = serde_json::from_str::<serde_json::Value>(&text);
+            if let Ok(ours) = parse(&text) {
+                let again = serde_json::from_str::<serde_json::Value>(&ours.to_string());
+                // A number that is out of its range is the one thing that we keep and it refuses.
+                proptest::prop_assert!(reference.is_err() || again.ok() == reference.ok());
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic_the_parser(bytes: Vec<u8>) {
+            let _ = Json::parse(&bytes, 50);
+        }
+    }
 }

@@ -1,12 +1,32 @@
 //! The brain of passgate: bytes and a time go in; a verdict, or "I need these keys", comes out.
 //!
-//! The core knows no host, clock, socket, global or random source. The shell asks it and does as it says.
+//! The core knows no host, clock, socket, global or random source. The shell asks it and does as it says:
+//! [`Config::parse`] once, [`Verifier::verify`] for each request, [`JwksCache`] for the keys.
 
 #![forbid(unsafe_code)]
 
+pub mod audit;
+mod claims;
 pub mod config;
 pub mod crypto;
+pub mod evidence;
+mod extract;
+pub mod headers;
 pub mod jose;
 pub mod json;
+pub mod jwks;
 pub mod limits;
+mod policy;
+pub mod reason;
+pub mod request;
 pub mod time;
+pub mod verify;
+
+pub use crate::{
+    audit::AuditRecord,
+    config::{Config, InvalidConfig, ProviderId},
+    jwks::JwksCache,
+    request::Request,
+    time::UnixTime,
+    verify::{Step, Verdict, Verifier},
+};

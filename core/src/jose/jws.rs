@@ -1,4 +1,161 @@
-//! stub
-pub(crate) struct Header;
-pub(crate) struct UnverifiedJwt;
-pub(crate) struct VerifiedJwt;
+//! Compact JWS (RFC 7515 section 3.1) that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no
+//! other constructor than a signature check.
+
+use super::base64url;
+use crate::{
+    crypto::{Algorithm, VerifyingKey},
+    json::Json,
+    limits,
+    reason::{Malformed, Reason, Untrusted},
+};
+
+/// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`.
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<String>,
+}
+
+/// A token that was taken apart, and of which nothing is true yet.
+#[derive(Debug)]
+pub(crate) struct UnverifiedJwt<'a> {
+    header: Header,
+    claims: Json,
+    payload: &'a str,
+    signing_input: &'a str,
+    signature: Vec<u8>,
+}
+
+/// A token whose signature was checked.
+#[derive(Debug)]
+pub(crate) struct VerifiedJwt<'a> {
+    pub(crate) claims: Json,
+    /// The payload as it came, base64url.
+    pub(crate) payload: &'a str,
+}
+
+impl<'a> UnverifiedJwt<'a> {
+    /// Takes a token of at most `max_bytes` apart.
+    pub(crate) fn parse(token: &'a str, max_bytes: usize) -> Result<Self, Reason> {
+        if token.len() > max_bytes {
+            return Err(Malformed::TokenSize.into());
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(Malformed::TokenShape)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(Malformed::TokenShape)?;
+        if header.is_empty() || payload.is_empty() || payload.contains('.') || signature.is_empty()
+        {
+            return Err(Malformed::TokenShape.into());
+        }
+        let header = base64url(header).ok_or(Malformed::Base64url)?;
+        let claims = base64url(payload).ok_or(Malformed::Base64url)?;
+        let signature = base64url(signature).ok_or(Malformed::Base64url)?;
+        let header = Header::parse(&header)?;
+        let claims =
+            Json::parse(&claims, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Claims)?;
+        if !matches!(claims, Json::Object(_)) {
+            return Err(Malformed::Claims.into());
+        }
+        Ok(Self {
+            header,
+            claims,
+            payload,
+            signing_input,
+            signature,
+        })
+    }
+
+    /// The header, which anybody may have written.
+    pub(crate) const fn unverified_header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The claims, which anybody may have written: good for choosing a provider and for refusing early.
+    pub(crate) const fn unverified_claims(&self) -> &Json {
+        &self.claims
+    }
+
+    /// Checks the signature over the exact bytes of header and payload (RFC 7515 section 5.2).
+    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedJwt<'a>, Untrusted> {
+        if !key.verifies(
+            self.header.algorithm,
+            self.signing_input.as_bytes(),
+            &self.signature,
+        ) {
+            return Err(Untrusted::Signature);
+        }
+        Ok(VerifiedJwt {
+            claims: self.claims,
+            payload: self.payload,
+        })
+    }
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Result<Self, Reason> {
+        let json = Json::parse(bytes, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Header)?;
+        // RFC 7515 section 4.1.11: we implement no extension, so every `crit` is refused. RFC 7797 section 7:
+        // `b64` is not for JWTs.
+        if json.get("crit").is_some() || json.get("b64").is_some() {
+            return Err(Malformed::Crit.into());
+        }
+        let is_nested = json
+            .get("cty")
+            .is_some_and(|cty| cty.as_str().is_none_or(|cty| media_type_is(cty, "jwt")));
+        if is_nested
+            || ["enc", "zip", "epk"]
+                .iter()
+                .any(|name| json.get(name).is_some())
+        {
+            return Err(Malformed::Nested.into());
+        }
+        match json.get("typ") {
+            None => {}
+            Some(Json::String(typ))
+                if FOREIGN_TYPES
+                    .iter()
+                    .any(|foreign| media_type_is(typ, foreign)) =>
+            {
+                return Err(Untrusted::TokenType.into());
+            }
+            Some(Json::String(_)) => {}
+            Some(_) => return Err(Malformed::Header.into()),
+        }
+        let kid = match json.get("kid") {
+            None => None,
+            Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(String::from(&**kid)),
+            Some(_) => return Err(Malformed::Header.into()),
+        };
+        let alg = json
+            .get("alg")
+            .and_then(Json::as_str)
+            .ok_or(Malformed::Header)?;
+        let algorithm = Algorithm::from_name(alg).ok_or(Untrusted::Algorithm)?;
+        Ok(Self { algorithm, kid })
+    }
+}
+
+/// Types of JWTs that are no access tokens (RFC 8725 section 3.11; RFC 9449, 8417, 9701, 9101; OpenID specifications).
+const FOREIGN_TYPES: [&str; 8] = [
+    "dpop+jwt",
+    "dbsc+jwt",
+    "logout+jwt",
+    "secevent+jwt",
+    "token-introspection+jwt",
+    "kb+jwt",
+    "dpop+id_token",
+    "oauth-authz-req+jwt",
+];
+
+/// Media types are compared without case, and `application/` may be left out (RFC 7515 section 4.1.9).
+fn media_type_is(value: &str, expected: &str) -> bool {
+    const PREFIX: &[u8] = b"application/";
+    let value = value.as_bytes();
+    let short = match value.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+        _ => value,
+    };
+    short.eq_ignore_ascii_case(expected.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

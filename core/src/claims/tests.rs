@@ -1,0 +1,126 @@
+use core::time::Duration;
+
+use super::{audience_is, grants, numeric_date, parse_numeric_date};
+use crate::{
+    json::Json,
+    reason::{Malformed, Reason},
+    time::UnixTime,
+};
+
+fn json(text: &str) -> Json {
+    Json::parse(text.as_bytes(), 100).unwrap_or(Json::Null)
+}
+
+#[test]
+fn a_numeric_date_is_any_finite_number_of_our_time() {
+    for (digits, millis) in [
+        ("0", 0),
+        ("1300819380", 1_300_819_380_000),
+        ("1300819380.5", 1_300_819_380_500),
+        ("1.30081938e9", 1_300_819_380_000),
+        ("1300819380.0009", 1_300_819_380_000),
+        ("253402300799", 253_402_300_799_000),
+        ("-0", 0),
+    ] {
+        assert_eq!(
+            parse_numeric_date(digits),
+            Some(UnixTime::from_millis(millis)),
+            "{digits}"
+        );
+    }
+    for digits in [
+        "-1",
+        "1e400",
+        "9223372036854775808",
+        "18446744073709551616",
+        "253402300800",
+        "-1e400",
+        "1e15",
+        "1300819380000",
+    ] {
+        assert_eq!(parse_numeric_date(digits), None, "{digits}");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_no_date() {
+    for claims in [
+        r#"{"exp":"1300819380"}"#,
+        r#"{"exp":true}"#,
+        r#"{"exp":null}"#,
+        r#"{"exp":[1]}"#,
+        r#"{"exp":{}}"#,
+    ] {
+        assert_eq!(
+            numeric_date(&json(claims), "exp"),
+            Err(Reason::from(Malformed::Claims)),
+            "{claims}"
+        );
+    }
+    assert_eq!(numeric_date(&json("{}"), "exp"), Ok(None));
+}
+
+#[test]
+fn the_audience_is_a_string_or_a_list_of_strings() {
+    let accepted = ["api".to_owned(), "other".to_owned()];
+    let holds = |text: &str| audience_is(&json(text), "aud", &accepted);
+    for claims in [r#"{"aud":"api"}"#, r#"{"aud":["x","api"]}"#] {
+        assert_eq!(holds(claims), Ok(true), "{claims}");
+    }
+    for claims in [
+        "{}",
+        r#"{"aud":"API"}"#,
+        r#"{"aud":"api/"}"#,
+        r#"{"aud":[]}"#,
+        r#"{"aud":["x"]}"#,
+        r#"{"aud":""}"#,
+    ] {
+        assert_eq!(holds(claims), Ok(false), "{claims}");
+    }
+    for claims in [
+        r#"{"aud":{"api":1}}"#,
+        r#"{"aud":["api",1]}"#,
+        r#"{"aud":null}"#,
+        r#"{"aud":7}"#,
+    ] {
+        assert_eq!(
+            holds(claims),
+            Err(Reason::from(Malformed::Claims)),
+            "{claims}"
+        );
+    }
+}
+
+#[test]
+fn scopes_are_whole_words_of_scope_or_scp() {
+    let wanted = ["a:read".to_owned(), "b".to_owned()];
+    for claims in [
+        r#"{"scope":"b x a:read"}"#,
+        r#"{"scp":["b","a:read"]}"#,
+        r#"{"scp":"a:read b"}"#,
+    ] {
+        assert!(grants(&json(claims), &wanted), "{claims}");
+    }
+    for claims in [
+        "{}",
+        r#"{"scope":"a:read"}"#,
+        r#"{"scope":"a:readb"}"#,
+        r#"{"scope":["a:read","b"]}"#,
+        r#"{"scp":["a:read b"]}"#,
+        r#"{"scope":"a:read","scp":["b"]}"#,
+    ] {
+        assert!(!grants(&json(claims), &wanted), "{claims}");
+    }
+}
+
+#[test]
+fn times_saturate() {
+    let far = UnixTime::from_millis(u64::MAX);
+    assert_eq!(far.saturating_add(Duration::MAX), far);
+    assert_eq!(UnixTime::from_secs(u64::MAX), far);
+    assert_eq!(
+        UnixTime::from_millis(1).saturating_sub(Duration::from_secs(1)),
+        UnixTime::from_millis(0)
+    );
+    assert_eq!(UnixTime::from_millis(1).since(far), Duration::ZERO);
+}

@@ -1,0 +1,198 @@
+//! Finds the one token of a request, or says why there is not exactly one.
+
+use std::borrow::Cow;
+
+use crate::{
+    config::TokenSource,
+    reason::{Ambiguous, Malformed, Reason},
+    request::{Request, Target},
+};
+
+/// A token and the places that hold it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Credential<'a, 'c> {
+    pub(crate) token: Cow<'a, str>,
+    pub(crate) found_in: Vec<&'c TokenSource>,
+}
+
+impl Credential<'_, '_> {
+    /// Whether nothing but cookies speaks for the request: the one credential that browsers attach by themselves.
+    pub(crate) fn only_in_cookies(&self) -> bool {
+        self.found_in
+            .iter()
+            .all(|source| matches!(source, TokenSource::Cookie(_)))
+    }
+}
+
+/// The token in these places. Equal bytes in two places count once; different ones are refused (RFC 6750 section 2).
+pub(crate) fn extract<'a, 'c>(
+    request: Request<'a>,
+    target: &Target<'a>,
+    sources: impl Iterator<Item = &'c TokenSource>,
+) -> Result<Option<Credential<'a, 'c>>, Reason> {
+    let mut found: Option<Credential<'a, 'c>> = None;
+    for source in sources {
+        for candidate in candidates(request, target, source)? {
+            let token = readable(candidate)?;
+            match &mut found {
+                None => {
+                    found = Some(Credential {
+                        token,
+                        found_in: vec![source],
+                    })
+                }
+                Some(first) if first.token != token => return Err(Ambiguous::Credentials.into()),
+                Some(first) if !first.found_in.contains(&source) => first.found_in.push(source),
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What one place holds, before it is known whether it could be a token.
+fn candidates<'a>(
+    request: Request<'a>,
+    target: &Target<'a>,
+    source: &TokenSource,
+) -> Result<Vec<Cow<'a, [u8]>>, Reason> {
+    match source {
+        TokenSource::Header { name, scheme } => header_candidates(request, name, scheme),
+        TokenSource::Cookie(name) => Ok(cookies(request)
+            .filter(|(n, _)| *n == name.as_bytes())
+            .map(|(_, value)| Cow::Borrowed(value))
+            .collect()),
+        TokenSource::Param(name) => Ok(params(target.query)
+            .filter(|(n, _)| **n == *name.as_bytes())
+            .map(|(_, value)| value)
+            .collect()),
+    }
+}
+
+fn header_candidates<'a>(
+    request: Request<'a>,
+    name: &str,
+    scheme: &str,
+) -> Result<Vec<Cow<'a, [u8]>>, Reason> {
+    let values: Vec<&[u8]> = request.values(name).collect();
+    // RFC 9110 section 11.6.2: one Authorization header, even where the others hold another scheme.
+    if name == "authorization"
+        && values
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a != b))
+    {
+        return Err(Ambiguous::Credentials.into());
+    }
+    let mut tokens = Vec::new();
+    for value in values {
+        match after_scheme(value, scheme) {
+            Some(token) => tokens.push(Cow::Borrowed(token)),
+            // Envoy joins repeated headers with a comma: a second credential behind one of another scheme.
+            None if value
+                .split(|&byte| byte == b',')
+                .any(|part| after_scheme(part.trim_ascii(), scheme).is_some()) =>
+            {
+                return Err(Ambiguous::Credentials.into());
+            }
+            None => {}
+        }
+    }
+    Ok(tokens)
+}
+
+/// What follows the scheme, which is compared without case and ends in blanks (RFC 9110 section 11.4).
+fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
+    if scheme.is_empty() {
+        return Some(value);
+    }
+    let (start, rest) = value.split_at_checked(scheme.len())?;
+    let needs_blank = scheme.ends_with(|c: char| c.is_ascii_alphanumeric());
+    let is_scheme = start.eq_ignore_ascii_case(scheme.as_bytes())
+        && (!needs_blank
+            || rest
+                .first()
+                .is_none_or(|&byte| byte == b' ' || byte == b'\t'));
+    is_scheme.then(|| rest.trim_ascii())
+}
+
+/// A candidate whose bytes could be a token's.
+fn readable(candidate: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
+    if candidate
+        .iter()
+        .any(|&byte| matches!(byte, b',' | b' ' | b'\t'))
+    {
+        return Err(Ambiguous::Credentials.into());
+    }
+    if candidate.is_empty() || !candidate.iter().all(u8::is_ascii_graphic) {
+        return Err(Malformed::Credential.into());
+    }
+    match candidate {
+        Cow::Borrowed(bytes) => core::str::from_utf8(bytes)
+            .map(Cow::Borrowed)
+            .map_err(|_| Malformed::Credential.into()),
+        Cow::Owned(bytes) => String::from_utf8(bytes)
+            .map(Cow::Owned)
+            .map_err(|_| Malformed::Credential.into()),
+    }
+}
+
+/// Names and values of all cookies (RFC 6265 section 5.4), by exact name.
+pub(crate) fn cookies(request: Request<'_>) -> impl Iterator<Item = (&[u8], &[u8])> {
+    request
+        .values("cookie")
+        .flat_map(|header| header.split(|&byte| byte == b';'))
+        .map(cookie_pair)
+}
+
+/// Name and value of one `name=value` of a Cookie header.
+pub(crate) fn cookie_pair(pair: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = pair.splitn(2, |&byte| byte == b'=');
+    (
+        parts.next().unwrap_or_default().trim_ascii(),
+        parts.next().unwrap_or_default().trim_ascii(),
+    )
+}
+
+/// Names and values of all query parameters, decoded: two spellings of a name are one name.
+fn params(query: Option<&[u8]>) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+    query
+        .into_iter()
+        .flat_map(|query| query.split(|&byte| byte == b'&'))
+        .map(param_pair)
+}
+
+/// Decoded name and value of one `name=value` of a query.
+pub(crate) fn param_pair(pair: &[u8]) -> (Cow<'_, [u8]>, Cow<'_, [u8]>) {
+    let mut parts = pair.splitn(2, |&byte| byte == b'=');
+    (
+        percent_decode(parts.next().unwrap_or_default()),
+        percent_decode(parts.next().unwrap_or_default()),
+    )
+}
+
+/// Decodes `%XX`; what is no such encoding stays.
+fn percent_decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'%') {
+        return Cow::Borrowed(text);
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = after
+            .split_at_checked(2)
+            .filter(|(digits, _)| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let encoded = hex.and_then(|(digits, after)| {
+            Some((
+                u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?,
+                after,
+            ))
+        });
+        let (byte, after) = encoded.unwrap_or((byte, after));
+        decoded.push(byte);
+        rest = after;
+    }
+    Cow::Owned(decoded)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+use super::extract;
+use crate::{
+    config::{PathPolicy, TokenSource},
+    reason::{Ambiguous, Malformed, Reason},
+    request::Request,
+};
+
+fn bearer() -> TokenSource {
+    TokenSource::Header {
+        name: "authorization".to_owned(),
+        scheme: "Bearer".to_owned(),
+    }
+}
+
+fn header(name: &str, scheme: &str) -> TokenSource {
+    TokenSource::Header {
+        name: name.to_owned(),
+        scheme: scheme.to_owned(),
+    }
+}
+
+fn cookie(name: &str) -> TokenSource {
+    TokenSource::Cookie(name.to_owned())
+}
+
+fn param(name: &str) -> TokenSource {
+    TokenSource::Param(name.to_owned())
+}
+
+/// The token that is found in `sources` of a GET of `path` with these headers.
+fn found(
+    sources: &[TokenSource],
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<Option<String>, Reason> {
+    let mut all: Vec<(&[u8], &[u8])> = vec![
+        (b":method", b"GET"),
+        (b":path", path.as_bytes()),
+        (b":authority", b"a"),
+    ];
+    all.extend(
+        headers
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+    );
+    let request = Request::new(&all);
+    let target = request.target(PathPolicy::default())?;
+    Ok(extract(request, &target, sources.iter())?.map(|credential| credential.token.into_owned()))
+}
+
+fn in_authorization(value: &str) -> Result<Option<String>, Reason> {
+    found(&[bearer()], "/", &[("authorization", value)])
+}
+
+#[test]
+fn a_bearer_token_is_found_whatever_the_case_of_the_scheme() {
+    for value in [
+        "Bearer abc",
+        "bearer abc",
+        "BEARER   abc",
+        "Bearer\tabc",
+        "Bearer abc ",
+    ] {
+        assert_eq!(
+            in_authorization(value),
+            Ok(Some("abc".to_owned())),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn another_scheme_is_no_candidate() {
+    for value in [
+        "Basic abc",
+        "DPoP abc",
+        "xBearer abc",
+        "Bearerabc",
+        "Bear",
+        "",
+        "Digest a=b, c=d",
+    ] {
+        assert_eq!(in_authorization(value), Ok(None), "{value}");
+    }
+}
+
+#[test]
+fn an_empty_credential_is_malformed() {
+    for value in ["Bearer", "Bearer ", "bearer   "] {
+        assert_eq!(
+            in_authorization(value),
+            Err(Malformed::Credential.into()),
+            "{value:?}"
+        );
+    }
+    assert_eq!(
+        found(&[cookie("t")], "/", &[("cookie", "t=")]),
+        Err(Malformed::Credential.into())
+    );
+    assert_eq!(
+        found(&[param("t")], "/?t=", &[]),
+        Err(Malformed::Credential.into())
+    );
+    assert_eq!(
+        found(&[header("x-t", "")], "/", &[("x-t", "")]),
+        Err(Malformed::Credential.into())
+    );
+}
+
+#[test]
+fn two_credentials_are_ambiguous_however_they_are_joined() {
+    let ambiguous = || Err(Ambiguous::Credentials.into());
+    for value in [
+        "Bearer a,Bearer b",
+        "Bearer a, Bearer b",
+        "Bearer a b",
+        "Basic x, Bearer a",
+        "Basic x,bearer a",
+        "Bearer a,b",
+    ] {
+        assert_eq!(in_authorization(value), ambiguous(), "{value}");
+    }
+    assert_eq!(
+        found(
+            &[bearer()],
+            "/",
+            &[("authorization", "Bearer a"), ("authorization", "Bearer b")]
+        ),
+        ambiguous()
+    );
+    assert_eq!(
+        found(
+            &[bearer()],
+            "/",
+            &[("authorization", "Basic a"), ("authorization", "Bearer b")]
+        ),
+        ambiguous()
+    );
+    assert_eq!(
+        found(&[cookie("t")], "/", &[("cookie", "t=a; t=b")]),
+        ambiguous()
+    );
+    assert_eq!(
+        found(&[cookie("t")], "/", &[("cookie", "t=a"), ("cookie", "t=b")]),
+        ambiguous()
+    );
+    assert_eq!(found(&[param("t")], "/?t=a&t=b", &[]), ambiguous());
+    assert_eq!(found(&[param("t")], "/?t=a&%74=b", &[]), ambiguous());
+    assert_eq!(
+        found(
+            &[bearer(), param("t")],
+            "/?t=a",
+            &[("authorization", "Bearer b")]
+        ),
+        ambiguous()
+    );
+}
+
+#[test]
+fn equal_bytes_in_two_places_count_once() {
+    let headers = [("authorization", "Bearer a"), ("cookie", "t=a")];
+    assert_eq!(
+        found(&[bearer(), cookie("t")], "/", &headers),
+        Ok(Some("a".to_owned()))
+    );
+}
+
+#[test]
+fn a_place_that_is_not_named_is_not_looked_at() {
+    assert_eq!(
+        found(&[cookie("t")], "/?t=a", &[("authorization", "Bearer b")]),
+        Ok(None)
+    );
+}
+
+#[test]
+fn a_cookie_is_found_by_its_exact_name() {
+    let find = |value: &str| found(&[cookie("__Host-t")], "/", &[("cookie", value)]);
+    assert_eq!(
+        find("a=1; __Host-t=x.y.z; b=2"),
+        Ok(Some("x.y.z".to_owned()))
+    );
+    assert_eq!(find("a=1;__Host-t=x"), Ok(Some("x".to_owned())));
+    assert_eq!(
+        find("x__Host-t=a; __Host-tt=b; a=__Host-t=c; __host-t=d"),
+        Ok(None)
+    );
+}
+
+#[test]
+fn a_parameter_is_decoded_once() {
+    assert_eq!(
+        found(&[param("access_token")], "/?a=b&access%5ftoken=x%2Ey", &[]),
+        Ok(Some("x.y".to_owned()))
+    );
+    assert_eq!(found(&[param("t")], "/?tt=a&T=b&a=t=c", &[]), Ok(None));
+    assert_eq!(found(&[param("t")], "/", &[]), Ok(None));
+}
+
+#[test]
+fn a_header_of_ones_own_may_have_any_prefix_or_none() {
+    assert_eq!(
+        found(&[header("x-jwt", "")], "/", &[("x-jwt", "abc")]),
+        Ok(Some("abc".to_owned()))
+    );
+    assert_eq!(
+        found(&[header("x-jwt", "Token=")], "/", &[("x-jwt", "Token=abc")]),
+        Ok(Some("abc".to_owned()))
+    );
+    assert_eq!(
+        found(&[header("x-jwt", "Token")], "/", &[("x-jwt", "abc")]),
+        Ok(None)
+    );
+}
+
+#[test]
+fn bytes_that_no_token_has_are_malformed() {
+    let headers: [(&[u8], &[u8]); 4] = [
+        (b":method", b"GET"),
+        (b":path", b"/"),
+        (b":authority", b"a"),
+        (b"authorization", b"Bearer a\x80\xff"),
+    ];
+    let request = Request::new(&headers);
+    let sources = [bearer()];
+    let extracted = request
+        .target(PathPolicy::default())
+        .map_err(Reason::from)
+        .and_then(|target| extract(request, &target, sources.iter()).map(|_| ()));
+    assert_eq!(extracted, Err(Malformed::Credential.into()));
+}

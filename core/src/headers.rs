@@ -1,0 +1,262 @@
+//! What is changed in a request that passes: our headers are removed, credentials are removed, and identity
+//! headers are written — from a verified token and nothing else.
+
+use core::fmt::Write as _;
+
+use crate::{
+    config::{ClaimHeader, Config, Provider, TokenSource},
+    evidence::Kind,
+    extract::{cookie_pair, param_pair},
+    jose::{VerifiedJwt, to_base64url},
+    json::Json,
+    request::{Request, path},
+};
+
+/// One change to the headers of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Remove all headers of this name.
+    Remove(Vec<u8>),
+    /// Put this value in the place of all headers of this name.
+    Set(String, Vec<u8>),
+}
+
+/// Every header that we write and that is not configured begins so.
+const PREFIX: &str = "x-passgate-";
+
+/// Headers by which a client could change method or path behind us.
+const OVERRIDES: [&str; 4] = [
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+/// The names that a client must not send, compared as CGI and WSGI compare them: without case, `_` equal to `-`.
+#[derive(Debug)]
+pub(crate) struct OwnedNames {
+    /// Ours in every spelling; sorted.
+    ours: Vec<String>,
+    /// Headers that hold tokens: ours in every spelling but their own.
+    sources: Vec<String>,
+}
+
+impl OwnedNames {
+    pub(crate) fn of(config: &Config) -> Self {
+        let overrides = OVERRIDES.iter().map(|&name| name.to_owned());
+        let mut ours: Vec<String> = overrides
+            .filter(|name| !config.kept_override_headers.contains(name))
+            .collect();
+        let mut sources = Vec::new();
+        for provider in &config.providers {
+            let claims = provider.claim_to_headers.iter().map(|claim| &claim.header);
+            ours.extend(
+                claims
+                    .chain(&provider.forward_payload_header)
+                    .map(|name| name.replace('_', "-")),
+            );
+            sources.extend(provider.sources.iter().filter_map(|source| match source {
+                TokenSource::Header { name, .. } => Some(name.clone()),
+                TokenSource::Cookie(_) | TokenSource::Param(_) => None,
+            }));
+        }
+        ours.sort_unstable();
+        Self { ours, sources }
+    }
+
+    /// Whether a client must not send a header of this name.
+    pub(crate) fn covers(&self, name: &[u8]) -> bool {
+        let canonical = || {
+            name.iter().map(|&byte| {
+                if byte == b'_' {
+                    b'-'
+                } else {
+                    byte.to_ascii_lowercase()
+                }
+            })
+        };
+        let is_prefixed =
+            name.len() >= PREFIX.len() && canonical().zip(PREFIX.bytes()).all(|(a, b)| a == b);
+        let is_ours = || {
+            self.ours
+                .binary_search_by(|own| own.bytes().cmp(canonical()))
+                .is_ok()
+        };
+        // Beside the token that was judged, a service that reads `x_token` as `x-token` would see another one.
+        let is_other_spelling = || {
+            let looks_like = |source: &&String| source.replace('_', "-").bytes().eq(canonical());
+            self.sources
+                .iter()
+                .find(looks_like)
+                .is_some_and(|source| !name.eq_ignore_ascii_case(source.as_bytes()))
+        };
+        is_prefixed || is_ours() || is_other_spelling()
+    }
+
+    /// Removals for the names among these that are ours, each once. For request headers and for trailers.
+    pub(crate) fn strip<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        for name in names.filter(|name| self.covers(name)) {
+            let edit = Edit::Remove(name.to_vec());
+            if !edits.contains(&edit) {
+                edits.push(edit);
+            }
+        }
+        edits
+    }
+}
+
+/// Removes credentials from the places that hold them.
+pub(crate) fn remove_credentials<'c>(
+    request: Request<'_>,
+    sources: impl Iterator<Item = &'c TokenSource>,
+) -> Vec<Edit> {
+    let mut cookies: Vec<&str> = Vec::new();
+    let mut params: Vec<&str> = Vec::new();
+    let mut edits = Vec::new();
+    for source in sources {
+        match source {
+            TokenSource::Header { name, .. } => edits.push(Edit::Remove(name.clone().into_bytes())),
+            TokenSource::Cookie(name) => cookies.push(name),
+            TokenSource::Param(name) => params.push(name),
+        }
+    }
+    edits.retain(|edit| matches!(edit, Edit::Remove(name) if request.headers().iter().any(|(n, _)| n.eq_ignore_ascii_case(name))));
+    edits.dedup();
+    edits.extend(without_cookies(request, &cookies));
+    edits.extend(without_params(request, &params));
+    edits
+}
+
+/// The Cookie header without these cookies; the others byte for byte.
+fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
+    let is_named = |pair: &&[u8]| {
+        names
+            .iter()
+            .any(|name| cookie_pair(pair).0 == name.as_bytes())
+    };
+    let pairs = || {
+        request
+            .values("cookie")
+            .flat_map(|header| header.split(|&byte| byte == b';'))
+    };
+    pairs().find(is_named)?;
+    let kept: Vec<&[u8]> = pairs()
+        .filter(|pair| !is_named(pair))
+        .map(<[u8]>::trim_ascii)
+        .filter(|pair| !pair.is_empty())
+        .collect();
+    Some(if kept.is_empty() {
+        Edit::Remove(b"cookie".to_vec())
+    } else {
+        Edit::Set("cookie".to_owned(), kept.join(&b"; "[..]))
+    })
+}
+
+/// The path without these query parameters; the others byte for byte.
+fn without_params(request: Request<'_>, names: &[&str]) -> Option<Edit> {
+    let raw = request.values(":path").next()?;
+    let (path, query) = path::split(raw);
+    let query = query?;
+    let is_named = |pair: &&[u8]| {
+        names
+            .iter()
+            .any(|name| *param_pair(pair).0 == *name.as_bytes())
+    };
+    let pairs = || query.split(|&byte| byte == b'&');
+    pairs().find(is_named)?;
+    let kept: Vec<&[u8]> = pairs().filter(|pair| !is_named(pair)).collect();
+    let mut rebuilt = path.to_vec();
+    if !kept.is_empty() {
+        rebuilt.push(b'?');
+        rebuilt.extend_from_slice(&kept.join(&b'&'));
+    }
+    Some(Edit::Set(":path".to_owned(), rebuilt))
+}
+
+/// The headers that say who was let in.
+pub(crate) fn identity(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Vec<Edit> {
+    let claims = &jwt.claims;
+    let mut edits: Vec<Edit> = provider
+        .claim_to_headers
+        .iter()
+        .filter_map(|claim| from_claim(claim, claims))
+        .collect();
+    if let Some(name) = &provider.forward_payload_header {
+        edits.push(set(name, jwt.payload));
+    }
+    if let Some(subject) = claims.get("sub").and_then(Json::as_str) {
+        edits.push(set(
+            "x-passgate-principal",
+            &principal(&provider.issuer, subject),
+        ));
+    }
+    edits.push(set("x-passgate-provider", &provider.name));
+    edits.push(set(
+        "x-passgate-kind",
+        Kind::of(claims, &provider.kinds).as_str(),
+    ));
+    edits
+}
+
+fn set(name: &str, value: &str) -> Edit {
+    Edit::Set(name.to_owned(), value.as_bytes().to_vec())
+}
+
+/// `issuer/subject`. The last slash separates: in the subject it is escaped, so no two pairs look alike.
+pub(crate) fn principal(issuer: &str, subject: &str) -> String {
+    let mut principal = format!("{issuer}/");
+    escape_into(&mut principal, subject, b"/");
+    principal
+}
+
+fn from_claim(rule: &ClaimHeader, claims: &Json) -> Option<Edit> {
+    let value = match claims.at(&rule.path)? {
+        Json::Null => return None,
+        Json::String(text) => plain(text)?,
+        scalar @ (Json::Number(_) | Json::Bool(_)) => scalar.to_string(),
+        Json::Array(elements) => list(elements),
+        object @ Json::Object(_) => to_base64url(object.to_string().as_bytes()),
+    };
+    (!value.is_empty()).then(|| set(&rule.header, &value))
+}
+
+/// A string as it is, unless a header cannot carry it: control characters, or blanks that the next hop would trim.
+fn plain(text: &str) -> Option<String> {
+    let carried =
+        !text.chars().any(char::is_control) && !text.starts_with(' ') && !text.ends_with(' ');
+    carried.then(|| text.to_owned())
+}
+
+/// Elements separated by commas; no element can pass for two.
+fn list(elements: &[Json]) -> String {
+    let mut value = String::new();
+    for (index, element) in elements.iter().enumerate() {
+        if index > 0 {
+            value.push(',');
+        }
+        match element {
+            Json::String(text) => escape_into(&mut value, text, b","),
+            Json::Array(_) | Json::Object(_) => {
+                value.push_str(&to_base64url(element.to_string().as_bytes()))
+            }
+            scalar => value.push_str(&scalar.to_string()),
+        }
+    }
+    value
+}
+
+/// Percent-escapes `%`, the given separators, and all that is not visible ASCII.
+fn escape_into(out: &mut String, text: &str, separators: &[u8]) {
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() && byte != b'%' && !separators.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! The keys of all providers, and when to fetch them next: a state machine without input or output of its own.
+//!
+//! Time and answers go in; keys and the wish for a fetch come out. Per remote provider:
+//!
+//! ```text
+//! never fetched -> fetching -> fresh -> stale -> unavailable
+//!                                ^        |          |
+//!                                +--------+----------+   a fetch that succeeds
+//! ```
+//!
+//! - Keys are fetched before the first request, and again a little before they stop being fresh. Stale keys serve
+//!   until `max_stale` is over; then there are none, and the answer is "unavailable", never "unknown".
+//! - A fetch that fails leaves the keys in hand as they are. The next one comes after a backoff, whoever asks.
+//! - A set without any usable key counts only when a second fetch brings one too.
+//! - A key that the set does not hold causes a fetch, at the pace of `refetch_cooldown` with a burst of two. It is
+//!   [`Lookup::Unknown`] only when a fetch that *started* after the key was first asked for has succeeded without
+//!   it; until then [`Lookup::Pending`], or [`Lookup::Unavailable`] when the pace is spent or the fetch failed.
+//! - **Progress**: a request that was told to wait, and that is judged again when the fetch ends, is told
+//!   something else within the fetch's timeout plus [`GRACE`]. Judge the waiting requests again right after
+//!   [`JwksCache::on_answer`], and, because an answer can be lost, whenever [`JwksCache::is_fetching`] has become
+//!   false after [`JwksCache::poll_fetch`].
+//! - **Rate**: at most one fetch of a provider is in flight, and two start at least 200 ms apart.
+//!
+//! **Clock.** Only forward steps of the clock count, and they add up. A jump back therefore changes nothing but that
+//! the time since the call before it is lost, and keys do not live longer by the width of the jump. A jump forward
+//! is believed: keys grow old, a fetch in flight counts as lost, and one new fetch starts. It costs no more than
+//! that, because what is overdue for long is due once.
+
+mod clock;
+mod event;
+mod freshness;
+mod pace;
+mod remote;
+mod unknown;
+
+use core::time::Duration;
+
+pub use event::{Change, Event, Failure};
+
+use self::{clock::Clock, pace::Jitter, remote::Remote};
+use crate::{
+    config::{Config, KeySource, ProviderId},
+    crypto::Algorithm,
+    jose::{Jwk, JwkSet, SelectError},
+    time::UnixTime,
+};
+
+/// How much longer than the timeout of its provider's fetches a request may wait for keys.
+pub const GRACE: Duration = remote::SLACK.saturating_mul(2);
+
+/// The keys of all providers.
+#[derive(Debug)]
+pub struct JwksCache {
+    clock: Clock,
+    next_id: u64,
+    providers: Vec<Keys>,
+}
+
+#[derive(Debug)]
+struct Keys {
+    name: String,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Local(JwkSet),
+    Remote(Box<Remote>),
+}
+
+/// Names one fetch, so that an answer that comes too late is known as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FetchId(u64);
+
+/// The wish for a fetch of a provider's key set; the configuration says from where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// To be given back with the answer.
+    pub id: FetchId,
+    /// Whose keys.
+    pub provider: ProviderId,
+}
+
+/// What came of a fetch.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// An HTTP response.
+    Http {
+        /// Its status.
+        status: u16,
+        /// Its headers; names in any case.
+        headers: &'a [(&'a [u8], &'a [u8])],
+        /// Its body.
+        body: &'a [u8],
+    },
+    /// The host gave up: timeout, reset, a body that it would not hold.
+    NoAnswer,
+    /// The host refused the call: unknown cluster, overload.
+    NotSent,
+}
+
+impl<'a> Answer<'a> {
+    /// What a Proxy-Wasm host hands over: `:status` among the headers, and no headers at all when there was no answer.
+    #[must_use]
+    pub fn from_host(headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Self {
+        let status = headers.iter().find(|(name, _)| *name == b":status");
+        let status = status.and_then(|(_, value)| core::str::from_utf8(value).ok()?.parse().ok());
+        status.map_or(Self::NoAnswer, |status| Self::Http {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+/// What the cache knows about the key of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup<'a> {
+    /// This is the key.
+    Found(&'a Jwk),
+    /// Wait for the fetch that is in flight or about to start, then ask again.
+    Pending,
+    /// There is no such key: the set is local, or a fetch since the key was first asked for says so.
+    Unknown,
+    /// The key exists, but not for this algorithm.
+    Misfit,
+    /// Without a `kid`, more than one key fits.
+    Ambiguous,
+    /// It cannot be known now, and waiting would not help soon.
+    Unavailable {
+        /// When to try again; at least a second.
+        retry_after: Duration,
+    },
+}
+
+impl<'a> Lookup<'a> {
+    fn from_set(set: &'a JwkSet, kid: Option<&str>, algorithm: Algorithm) -> Self {
+        match set.select(kid, algorithm) {
+            Ok(jwk) => Lookup::Found(jwk),
+            Err(SelectError::Unknown) => Lookup::Unknown,
+            Err(SelectError::Misfit) => Lookup::Misfit,
+            Err(SelectError::Ambiguous) => Lookup::Ambiguous,
+        }
+    }
+}
+
+impl JwksCache {
+    /// The keys of the providers of a configuration. `seed` keeps workers apart and should differ between them;
+    /// nothing else here is random.
+    #[must_use]
+    pub fn new(config: &Config, seed: u64) -> Self {
+        let mut seeds = Jitter::new(seed);
+        // Another worker's or configuration's ids are no ids here.
+        let next_id = seeds.next();
+        let providers = config
+            .providers
+            .iter()
+            .map(|provider| Keys {
+                name: provider.name.clone(),
+                source: match &provider.keys {
+                    KeySource::Local(set) => Source::Local(set.clone()),
+                    KeySource::Remote(remote) => {
+                        Source::Remote(Box::new(Remote::new(remote, config.limits, seeds.next())))
+                    }
+                },
+            })
+            .collect();
+        Self {
+            clock: Clock::default(),
+            next_id,
+            providers,
+        }
+    }
+
+    /// The key for a token. To be asked only for tokens that are otherwise plausible, since an unknown key causes
+    /// a fetch.
+    pub fn lookup(
+        &mut self,
+        provider: ProviderId,
+        kid: Option<&str>,
+        alg: Algorithm,
+        now: UnixTime,
+    ) -> Lookup<'_> {
+        let now = self.clock.advance(now);
+        match self
+            .providers
+            .get_mut(provider.0)
+            .map(|keys| &mut keys.source)
+        {
+            Some(Source::Local(set)) => Lookup::from_set(set, kid, alg),
+            Some(Source::Remote(remote)) => remote.lookup(kid, alg, now),
+            // A provider of another configuration has no keys here.
+            None => Lookup::Unknown,
+        }
+    }
+
+    /// The next fetch to start now; call it until it says `None`. It also ends fetches whose answer is lost.
+    pub fn poll_fetch(&mut self, now: UnixTime) -> Option<Fetch> {
+        let now = self.clock.advance(now);
+        let id = FetchId(self.next_id);
+        let index = remotes(&mut self.providers)
+            .find_map(|(index, remote)| remote.poll(id, now).then_some(index))?;
+        self.next_id = self.next_id.wrapping_add(1);
+        Some(Fetch {
+            id,
+            provider: ProviderId(index),
+        })
+    }
+
+    /// Takes the answer to a fetch, and says whose waiting requests are to be judged again. `None`: the fetch is
+    /// not in flight any more, and its answer was ignored.
+    pub fn on_answer(
+        &mut self,
+        id: FetchId,
+        answer: Answer<'_>,
+        now: UnixTime,
+    ) -> Option<ProviderId> {
+        let now = self.clock.advance(now);
+        remotes(&mut self.providers).find_map(|(index, remote)| {
+            remote
+                .on_answer(id, &answer, now)
+                .then_some(ProviderId(index))
+        })
+    }
+
+    /// When [`Self::poll_fetch`] has something to do next, if nothing else happens: start or end a fetch, or
+    /// note that keys have become stale or ended. A time that is over means now; before the first
+    /// call it always is. `None`: never.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<UnixTime> {
+        self.providers
+            .iter()
+            .filter_map(|keys| match &keys.source {
+                Source::Local(_) => None,
+                Source::Remote(remote) => Some(remote.next_change()),
+            })
+            .min()
+            .map(|moment| self.clock.to_wall(moment))
+    }
+
+    /// Whether a fetch of this provider is in flight.
+    #[must_use]
+    pub fn is_fetching(&self, provider: ProviderId) -> bool {
+        match self.providers.get(provider.0).map(|keys| &keys.source) {
+            Some(Source::Remote(remote)) => remote.is_fetching(),
+            Some(Source::Local(_)) | None => false,
+        }
+    }
+
+    /// A number that changes whenever the set in force changes or ends: what is remembered about a token belongs
+    /// to one of them. True as of the last call that took the time.
+    #[must_use]
+    pub fn generation(&self, provider: ProviderId) -> u64 {
+        match self.providers.get(provider.0).map(|keys| &keys.source) {
+            Some(Source::Remote(remote)) => remote.generation(),
+            Some(Source::Local(_)) | None => 0,
+        }
+    }
+
+    /// The changes of state since the last call, for the log.
+    pub fn events(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for keys in &mut self.providers {
+            if let Source::Remote(remote) = &mut keys.source {
+                events.extend(remote.changes().into_iter().map(|change| Event {
+                    provider: keys.name.clone(),
+                    change,
+                }));
+            }
+        }
+        events
+    }
+}
+
+fn remotes(providers: &mut [Keys]) -> impl Iterator<Item = (usize, &mut Remote)> {
+    providers
+        .iter_mut()
+        .enumerate()
+        .filter_map(|(index, keys)| match &mut keys.source {
+            Source::Local(_) => None,
+            Source::Remote(remote) => Some((index, &mut **remote)),
+        })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! What an operator should read about keys: changes of state, one line each, and nothing for every failure.
+
+use core::fmt;
+
+use crate::{
+    jose::{JwkSetError, SkippedKey},
+    limits,
+};
+
+/// A change of the state of one provider's keys; its `Display` is the log line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Name of the provider in the configuration.
+    pub provider: String,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What changed about the keys of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Another set is in force.
+    NewSet {
+        /// How many keys of it are used.
+        keys: usize,
+        /// Which of its keys are not used.
+        skipped: Vec<SkippedKey>,
+    },
+    /// A set without any usable key came; the keys in hand serve until a second answer confirms it.
+    EmptySet,
+    /// A second set without any usable key came: the keys are withdrawn.
+    Withdrawn {
+        /// Which keys of it are not used.
+        skipped: Vec<SkippedKey>,
+    },
+    /// Fetches fail from now on.
+    Failing(Failure),
+    /// Fetches succeed again.
+    Recovered,
+    /// The keys are no longer fresh, and serve until `max_stale` is over.
+    Stale,
+    /// There are no keys that may serve.
+    Unavailable,
+}
+
+/// Why a fetch brought no set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The answer has another status than 200.
+    Status(u16),
+    /// The answer is no JWK set.
+    Unreadable(JwkSetError),
+    /// The host gave no answer: it timed out or was reset.
+    NoAnswer,
+    /// The host refused to send the request.
+    NotSent,
+    /// Nothing at all came back in time, not even the host's word that it gave up.
+    Lost,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keys of {}: {}", self.provider, self.change)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewSet { keys, skipped } => {
+                write!(f, "a new set is in force, {keys} usable")?;
+                write_skipped(f, skipped)
+            }
+            Self::EmptySet => f.write_str(
+                "a set without usable keys came; waiting for a second answer to confirm it",
+            ),
+            Self::Withdrawn { skipped } => {
+                f.write_str("withdrawn: the set has no usable keys any more")?;
+                write_skipped(f, skipped)
+            }
+            Self::Failing(failure) => write!(f, "fetches fail: {failure}"),
+            Self::Recovered => f.write_str("fetches succeed again"),
+            Self::Stale => f.write_str("no longer fresh; they serve until max_stale is over"),
+            Self::Unavailable => f.write_str("unavailable"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::Unreadable(error) => f.write_str(&shown(&error.to_string())),
+            Self::NoAnswer => f.write_str("no answer in time, or the connection was reset"),
+            Self::NotSent => {
+                f.write_str("the host refused to send the request; is the cluster defined?")
+            }
+            Self::Lost => f.write_str("the answer was lost"),
+        }
+    }
+}
+
+/// Most skipped keys that a line names.
+const NAMED: usize = 4;
+
+fn write_skipped(f: &mut fmt::Formatter<'_>, skipped: &[SkippedKey]) -> fmt::Result {
+    if skipped.is_empty() {
+        return Ok(());
+    }
+    write!(f, ", {} skipped (", skipped.len())?;
+    // What was published by mistake is what an operator must see first.
+    let (secret, odd): (Vec<_>, Vec<_>) = skipped.iter().partition(|key| key.secret);
+    for (index, key) in secret.iter().chain(&odd).take(NAMED).enumerate() {
+        f.write_str(if index == 0 { "" } else { "; " })?;
+        write!(f, "\"{}\": {}", shown(&key.name), key.reason)?;
+    }
+    f.write_str(if skipped.len() > NAMED { "; …)" } else { ")" })
+}
+
+/// Text from outside, on one line and cut.
+fn shown(text: &str) -> String {
+    let mut line = String::new();
+    for escaped in text.chars().map(char::escape_debug) {
+        if line.len().saturating_add(escaped.len()) > limits::SHOWN_BYTES {
+            line.push('…');
+            break;
+        }
+        line.extend(escaped);
+    }
+    line
+}

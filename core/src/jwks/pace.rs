@@ -1,0 +1,173 @@
+//! How often a provider may be asked: jitter, the pace of fetches for unknown keys, the backoff of an outage.
+
+use core::time::Duration;
+
+use super::clock::Moment;
+
+/// Fetches for unknown keys that may come at once, so that one spent in vain does not delay a real rotation.
+const BURST: u32 = 2;
+/// First wait after a fetch that failed; each further one is twice as long.
+pub(super) const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait while an outage is shorter than [`SHORT_OUTAGE`]: a provider that comes back is asked within 5 s.
+const WAIT_IN_SHORT_OUTAGE: Duration = Duration::from_secs(4);
+/// Outages up to this length are expected to end any moment.
+const SHORT_OUTAGE: Duration = Duration::from_secs(60);
+/// Longest wait of all.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Pseudo-random delays that keep workers apart (SplitMix64). Nothing secret depends on them.
+#[derive(Debug)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub(super) const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A duration between zero and `most`.
+    pub(super) fn up_to(&mut self, most: Duration) -> Duration {
+        let choices = u64::try_from(most.as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        Duration::from_millis(self.next().checked_rem(choices).unwrap_or(0))
+    }
+}
+
+/// A token bucket of [`BURST`] fetches that fills by one per cooldown, kept as the time at which it is full.
+#[derive(Debug)]
+pub(super) struct Pace {
+    cooldown: Duration,
+    full_at: Moment,
+}
+
+impl Pace {
+    pub(super) fn new(cooldown: Duration) -> Self {
+        Self {
+            cooldown,
+            full_at: Moment::default(),
+        }
+    }
+
+    /// When the next fetch may start.
+    pub(super) fn ready_at(&self) -> Moment {
+        let others = self.cooldown.saturating_mul(BURST.saturating_sub(1));
+        self.full_at.minus(others)
+    }
+
+    /// Takes one fetch out of the bucket.
+    pub(super) fn spend(&mut self, now: Moment) {
+        self.full_at = self.full_at.max(now).plus(self.cooldown);
+    }
+}
+
+/// Fetches have failed since the last one that succeeded.
+#[derive(Debug)]
+pub(super) struct Outage {
+    since: Moment,
+    wait: Duration,
+}
+
+impl Outage {
+    /// Takes note of a failure, and says how long to wait before the next fetch. The time that the failed fetch
+    /// itself took counts, but for the shortest wait: a request that waited for it is never made to wait again.
+    pub(super) fn failed(
+        outage: &mut Option<Self>,
+        started: Moment,
+        now: Moment,
+        jitter: &mut Jitter,
+    ) -> Duration {
+        let wait = outage.as_ref().map_or(FIRST_WAIT, |outage| {
+            let longest = if now.since(outage.since) < SHORT_OUTAGE {
+                WAIT_IN_SHORT_OUTAGE
+            } else {
+                LONGEST_WAIT
+            };
+            outage.wait.saturating_mul(2).min(longest)
+        });
+        let since = outage.as_ref().map_or(now, |outage| outage.since);
+        *outage = Some(Self { since, wait });
+        let left = wait.saturating_sub(now.since(started)).max(FIRST_WAIT);
+        // Never longer than planned, so that the promise about short outages holds.
+        left.saturating_sub(jitter.up_to(left.checked_div(4).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Moment {
+        Moment::default().plus(Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn two_fetches_may_come_at_once_and_then_one_per_cooldown() {
+        let mut pace = Pace::new(Duration::from_secs(30));
+        for now in [100, 100, 130, 160] {
+            assert!(pace.ready_at() <= at(now), "{now}");
+            pace.spend(at(now));
+        }
+        assert_eq!(pace.ready_at(), at(190));
+    }
+
+    #[test]
+    fn a_long_rest_fills_the_bucket_to_the_burst_and_not_beyond() {
+        let mut pace = Pace::new(Duration::from_secs(30));
+        pace.spend(at(0));
+        pace.spend(at(1_000_000));
+        pace.spend(at(1_000_000));
+        assert_eq!(pace.ready_at(), at(1_000_030));
+    }
+
+    #[test]
+    fn the_backoff_doubles_from_one_second_to_its_ceiling_and_stays_short_in_the_first_minute() {
+        let mut jitter = Jitter::new(7);
+        let mut outage = None;
+        let mut now = at(10);
+        let mut planned = Vec::new();
+        for _ in 0..30 {
+            let wait = Outage::failed(&mut outage, now, now, &mut jitter);
+            let plan = outage.as_ref().map(|o| o.wait).unwrap_or_default();
+            assert!(wait <= plan && wait >= plan * 3 / 4, "{wait:?} of {plan:?}");
+            assert!(now.since(at(10)) >= SHORT_OUTAGE || wait <= WAIT_IN_SHORT_OUTAGE);
+            planned.push(plan.as_secs());
+            now = now.plus(wait);
+        }
+        planned.dedup();
+        assert_eq!(planned, [1, 2, 4, 8, 16, 32, 60]);
+    }
+
+    #[test]
+    fn the_time_a_failed_fetch_took_counts_but_for_the_shortest_wait() {
+        let mut jitter = Jitter::new(7);
+        let mut outage = Some(Outage {
+            since: at(0),
+            wait: Duration::from_secs(2),
+        });
+        let wait = Outage::failed(&mut outage, at(10), at(15), &mut jitter);
+        assert!(wait <= FIRST_WAIT && wait >= FIRST_WAIT * 3 / 4);
+    }
+
+    #[test]
+    fn jitter_stays_within_its_bound_and_depends_on_the_seed() {
+        let draw = |seed| {
+            let mut jitter = Jitter::new(seed);
+            (0..100)
+                .map(|_| jitter.up_to(Duration::from_millis(50)))
+                .collect::<Vec<_>>()
+        };
+        assert!(draw(1).iter().all(|d| *d <= Duration::from_millis(50)));
+        assert_ne!(draw(1), draw(2));
+        assert_eq!(draw(1), draw(1));
+        assert_eq!(Jitter::new(1).up_to(Duration::ZERO), Duration::ZERO);
+        assert!(Jitter::new(1).up_to(Duration::MAX) <= Duration::from_millis(u64::MAX));
+    }
+}

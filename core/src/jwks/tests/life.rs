@@ -1,0 +1,440 @@
+//! From never fetched to unavailable and back.
+
+use super::world::*;
+use crate::{
+    config::{KeySource, RemoteJwks},
+    crypto::Algorithm,
+    jwks::{Answer, JwksCache, Lookup},
+};
+
+#[test]
+fn keys_are_fetched_before_the_first_request() {
+    let mut world = World::new(source());
+    assert_eq!(world.until_wakeup(), secs(0), "due at once");
+    let before = world.now;
+    let fetch = world.next_fetch();
+    assert!(world.now.since(before) <= millis(50), "staggered a little");
+    assert_eq!(fetch.provider, ACME);
+    assert_eq!(world.poll(), None, "one fetch in flight");
+    assert_eq!(world.answer(fetch, &set_of(&["a"])), Some(ACME));
+    assert_eq!(world.ask("a"), Said::Found);
+    assert_eq!(
+        world.events(),
+        ["keys of provider0: a new set is in force, 1 usable"]
+    );
+}
+
+#[test]
+fn each_remote_provider_gets_a_fetch_of_its_own() {
+    let mut world = World::of(vec![
+        KeySource::Remote(source()),
+        KeySource::Remote(source()),
+    ]);
+    let (first, second) = (world.next_fetch(), world.next_fetch());
+    assert_ne!(first.provider, second.provider);
+    assert_ne!(first.id, second.id);
+    assert_eq!(world.answer(second, &set_of(&["a"])), Some(second.provider));
+    for (provider, found) in [(second.provider, true), (first.provider, false)] {
+        let lookup = world
+            .cache
+            .lookup(provider, Some("a"), Algorithm::Es256, world.now);
+        assert_eq!(matches!(lookup, Lookup::Found(_)), found);
+    }
+}
+
+#[test]
+fn workers_with_different_seeds_do_not_ask_at_the_same_instant() {
+    let mut firsts: Vec<_> = (0..8)
+        .map(|seed| {
+            let mut world = World::new(source());
+            world.cache = JwksCache::new(&config(vec![KeySource::Remote(source())]), seed);
+            world.next_fetch();
+            world.now
+        })
+        .collect();
+    firsts.sort();
+    firsts.dedup();
+    assert!(firsts.len() > 4, "{firsts:?}");
+}
+
+#[test]
+fn a_request_before_the_first_fetch_waits_and_ends_the_stagger() {
+    let mut world = World::new(source());
+    assert_eq!(world.ask("a"), Said::Pending);
+    assert_eq!(world.until_wakeup(), secs(0));
+    let fetch = world.poll().unwrap();
+    assert_eq!(world.ask("a"), Said::Pending);
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.ask("a"), Said::Found);
+}
+
+#[test]
+fn keys_are_fetched_again_a_little_before_they_stop_being_fresh_and_serve_meanwhile() {
+    let mut world = World::with_keys(source(), &["a"]);
+    let received = world.now;
+    let refresh = world.next_fetch();
+    let age = world.now.since(received);
+    assert!(age >= secs(240) && age <= secs(270), "{age:?}");
+    assert_eq!(
+        world.ask("a"),
+        Said::Found,
+        "old keys serve while refreshing"
+    );
+    world.answer(refresh, &set_of(&["b"]));
+    assert_eq!(world.ask("b"), Said::Found);
+    assert_eq!(
+        world.ask("a"),
+        Said::Pending,
+        "withdrawn; asked for once more"
+    );
+}
+
+#[test]
+fn the_answer_says_how_long_it_is_fresh() {
+    let mut world = World::new(source());
+    let fetch = world.next_fetch();
+    world.answer_with(
+        fetch,
+        200,
+        &[(b"Cache-Control", b"max-age=20"), (b"age", b"10")],
+        set_of(&["a"]).as_bytes(),
+    );
+    let received = world.now;
+    world.next_fetch();
+    let age = world.now.since(received);
+    assert!(age >= secs(8) && age < secs(10), "{age:?}");
+}
+
+#[test]
+fn a_slow_answer_is_as_old_as_its_fetch_but_always_fresh_for_a_second() {
+    let mut world = World::new(RemoteJwks {
+        cache_duration: secs(2),
+        max_stale: secs(0),
+        ..source()
+    });
+    let fetch = world.next_fetch();
+    world.pass(secs(4));
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.ask("a"), Said::Found);
+    world.pass(millis(999));
+    assert_eq!(world.ask("a"), Said::Found);
+    world.pass(millis(1));
+    assert_eq!(world.ask("a"), Said::Pending);
+}
+
+#[test]
+fn stale_keys_serve_until_max_stale_is_over_and_then_nothing_does() {
+    let mut world = World::with_keys(source(), &["a"]);
+    let received = world.now;
+    let generation = world.cache.generation(ACME);
+    let limit = secs(300 + 3_600);
+    for _ in 0..1_000 {
+        let age = world.now.since(received);
+        if age >= limit {
+            break;
+        }
+        assert_eq!(world.ask("a"), Said::Found, "{age:?}");
+        if let Some(fetch) = world.poll() {
+            world.fail(fetch);
+        }
+        let step = world
+            .until_wakeup()
+            .min(limit.saturating_sub(age))
+            .max(millis(1));
+        world.pass(step);
+    }
+    assert!(world.now.since(received) >= limit);
+    world.assert_unavailable("a");
+    assert_ne!(
+        world.cache.generation(ACME),
+        generation,
+        "what was remembered ends too"
+    );
+    assert_eq!(
+        world.events(),
+        [
+            "keys of provider0: fetches fail: no answer in time, or the connection was reset",
+            "keys of provider0: no longer fresh; they serve until max_stale is over",
+            "keys of provider0: unavailable",
+        ],
+        "one line per change of state, not per failure"
+    );
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.ask("a"), Said::Found);
+    assert_eq!(
+        world.events(),
+        [
+            "keys of provider0: fetches succeed again",
+            "keys of provider0: a new set is in force, 1 usable"
+        ]
+    );
+}
+
+#[test]
+fn when_there_are_no_keys_the_answer_is_never_unknown() {
+    let mut world = World::new(source());
+    let fetch = world.next_fetch();
+    assert_eq!(world.ask("made-up"), Said::Pending);
+    world.fail(fetch);
+    world.assert_unavailable("made-up");
+    world.assert_unavailable("made-up");
+}
+
+#[test]
+fn no_kind_of_failed_answer_harms_the_keys_in_hand() {
+    let too_large = format!("{}{}", set_of(&["b"]), " ".repeat(300_000));
+    let too_many = format!(r#"{{"keys":[{}{{}}]}}"#, "{},".repeat(100));
+    let good = set_of(&["b"]);
+    let http = |status, body| Answer::Http {
+        status,
+        headers: &[],
+        body,
+    };
+    let failures = [
+        (
+            Answer::NoAnswer,
+            "no answer in time, or the connection was reset",
+        ),
+        (
+            Answer::NotSent,
+            "the host refused to send the request; is the cluster defined?",
+        ),
+        (http(500, good.as_bytes()), "status 500"),
+        (http(301, good.as_bytes()), "status 301"),
+        (http(204, b""), "status 204"),
+        (
+            http(200, b""),
+            "not JSON: EOF while parsing a value at line 1 column 0",
+        ),
+        (
+            http(200, b"<html>"),
+            "not JSON: expected value at line 1 column 1",
+        ),
+        (
+            http(200, b"{}"),
+            "not an object with a list \\\"keys\\\" of objects",
+        ),
+        (
+            http(200, br#"{"keys":[],"keys":[]}"#),
+            "not JSON: the member \\\"keys\\\" occurs twice",
+        ),
+        (
+            http(200, too_large.as_bytes()),
+            "larger than limits.jwks_bytes",
+        ),
+        (
+            http(200, too_many.as_bytes()),
+            "more keys than limits.jwks_keys",
+        ),
+    ];
+    for (answer, words) in failures {
+        let mut world = World::with_keys(source(), &["a"]);
+        let generation = world.cache.generation(ACME);
+        let fetch = world.next_fetch();
+        world.cache.on_answer(fetch.id, answer, world.now);
+        assert_eq!(world.ask("a"), Said::Found, "{words}");
+        assert_eq!(world.cache.generation(ACME), generation);
+        let [line] = &world.events()[..] else {
+            panic!("{words}")
+        };
+        assert!(
+            line.starts_with(&format!("keys of provider0: fetches fail: {words}")),
+            "{line}"
+        );
+        let wait = world.until_wakeup();
+        assert!(
+            wait >= millis(750) && wait <= secs(1),
+            "backoff, not {wait:?}"
+        );
+    }
+}
+
+#[test]
+fn a_set_of_some_odd_keys_serves_the_others_and_the_line_names_the_worst_first() {
+    let mut world = World::new(source());
+    let fetch = world.next_fetch();
+    let odd = r#"{"kid":"x\ny","kty":"OKP"}"#;
+    let secret = r#"{"kid":"s","kty":"oct","k":"AAAA"}"#;
+    let body = set_of(&["a"]).replace("[", &format!("[{odd},{secret},"));
+    world.answer(fetch, &body);
+    assert_eq!(world.ask("a"), Said::Found);
+    assert_eq!(
+        world.events(),
+        [
+            r#"keys of provider0: a new set is in force, 1 usable, 2 skipped ("s": a symmetric key: whoever reads the set can sign with it; "x\ny": kty or crv is not one that we verify with)"#
+        ]
+    );
+}
+
+#[test]
+fn an_empty_set_withdraws_the_keys_only_when_a_second_fetch_confirms_it() {
+    for empty in [r#"{"keys":[]}"#, r#"{"keys":[{"kty":"OKP","kid":"new"}]}"#] {
+        let mut world = World::with_keys(source(), &["a"]);
+        let generation = world.cache.generation(ACME);
+        let fetch = world.next_fetch();
+        world.answer(fetch, empty);
+        assert_eq!(world.ask("a"), Said::Found);
+        assert_eq!(world.cache.generation(ACME), generation);
+        assert!(world.until_wakeup() <= secs(5));
+        let second = world.next_fetch();
+        assert_eq!(world.ask("a"), Said::Found);
+        world.answer(second, empty);
+        assert_ne!(world.cache.generation(ACME), generation);
+        assert_eq!(world.ask("a"), Said::Pending, "asked for once more");
+        let third = world.next_fetch();
+        world.answer(third, empty);
+        assert_eq!(world.ask("a"), Said::Unknown);
+        let events = world.events();
+        assert_eq!(
+            events[0],
+            "keys of provider0: a set without usable keys came; waiting for a second answer to confirm it"
+        );
+        assert!(
+            events[1]
+                .starts_with("keys of provider0: withdrawn: the set has no usable keys any more")
+        );
+        assert_eq!(events.len(), 2, "{events:?}");
+    }
+}
+
+#[test]
+fn an_empty_set_is_confirmed_within_a_cache_duration_of_one_second() {
+    let mut world = World::with_keys(
+        RemoteJwks {
+            cache_duration: secs(1),
+            ..source()
+        },
+        &["a"],
+    );
+    let fetch = world.next_fetch();
+    world.answer(fetch, r#"{"keys":[]}"#);
+    let seen = world.now;
+    let second = world.next_fetch();
+    world.answer(second, r#"{"keys":[]}"#);
+    assert!(world.now.since(seen) <= secs(1));
+    assert_ne!(world.ask("a"), Said::Found);
+}
+
+#[test]
+fn an_empty_set_that_was_a_slip_changes_nothing() {
+    let mut world = World::with_keys(source(), &["a"]);
+    let generation = world.cache.generation(ACME);
+    for body in [
+        r#"{"keys":[]}"#.to_owned(),
+        set_of(&["a"]),
+        r#"{"keys":[]}"#.to_owned(),
+    ] {
+        let fetch = world.next_fetch();
+        world.answer(fetch, &body);
+        assert_eq!(world.ask("a"), Said::Found);
+    }
+    assert_eq!(world.cache.generation(ACME), generation);
+}
+
+#[test]
+fn a_failure_between_two_empty_sets_does_not_count_as_the_second() {
+    let mut world = World::with_keys(source(), &["a"]);
+    let fetch = world.next_fetch();
+    world.answer(fetch, r#"{"keys":[]}"#);
+    let fetch = world.next_fetch();
+    world.fail(fetch);
+    assert_eq!(world.ask("a"), Said::Found);
+    let fetch = world.next_fetch();
+    world.answer(fetch, r#"{"keys":[]}"#);
+    assert_ne!(world.ask("a"), Said::Found);
+}
+
+#[test]
+fn a_first_set_that_is_empty_makes_nobody_unknown_until_it_is_confirmed() {
+    let mut world = World::new(source());
+    let fetch = world.next_fetch();
+    world.answer(fetch, r#"{"keys":[]}"#);
+    world.assert_unavailable("a");
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.ask("a"), Said::Found);
+}
+
+#[test]
+fn a_provider_that_comes_back_within_a_minute_is_asked_within_five_seconds() {
+    for down_for in (1..60).map(secs) {
+        let mut world = World::with_keys(
+            RemoteJwks {
+                cache_duration: secs(1),
+                ..source()
+            },
+            &["a"],
+        );
+        let down = world.now;
+        let mut fetches = 0;
+        loop {
+            let fetch = world.next_fetch();
+            if world.now.since(down) >= down_for {
+                world.answer(fetch, &set_of(&["b"]));
+                break;
+            }
+            world.fail(fetch);
+            fetches += 1;
+            assert!(fetches < 40, "faster than the backoff");
+        }
+        assert!(world.now.since(down) <= down_for + secs(5), "{down_for:?}");
+        assert_eq!(world.ask("b"), Said::Found);
+    }
+}
+
+#[test]
+fn an_answer_that_is_lost_ends_with_its_deadline_and_is_ignored_later() {
+    let mut world = World::new(source());
+    let lost = world.next_fetch();
+    assert_eq!(world.until_wakeup(), TIMEOUT + secs(1));
+    world.pass(world.until_wakeup());
+    assert!(world.cache.is_fetching(ACME));
+    assert_eq!(world.poll(), None);
+    assert!(!world.cache.is_fetching(ACME));
+    world.assert_unavailable("a");
+    assert_eq!(
+        world.events(),
+        ["keys of provider0: fetches fail: the answer was lost"]
+    );
+    let next = world.next_fetch();
+    assert_eq!(world.answer(lost, &set_of(&["old"])), None);
+    assert_eq!(world.answer(next, &set_of(&["a"])), Some(ACME));
+    assert_eq!(world.answer(next, &set_of(&["twice"])), None);
+    assert_eq!(world.ask("a"), Said::Found);
+}
+
+#[test]
+fn the_generation_changes_with_the_set_and_not_with_each_fetch() {
+    let mut world = World::with_keys(source(), &["a"]);
+    let first = world.cache.generation(ACME);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.cache.generation(ACME), first);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a", "b"]));
+    assert_ne!(world.cache.generation(ACME), first);
+}
+
+#[test]
+fn local_keys_serve_at_once_and_are_never_fetched() {
+    let mut world = World::local(&["a"]);
+    assert_eq!(world.ask("a"), Said::Found);
+    assert_eq!(world.ask("b"), Said::Unknown);
+    assert_eq!(world.ask_for(Some("a"), Algorithm::Rs256), Said::Misfit);
+    assert_eq!(world.poll(), None);
+    assert_eq!(world.cache.next_wakeup(), None);
+    assert!(!world.cache.is_fetching(ACME));
+    assert_eq!(world.cache.generation(ACME), 0);
+    assert!(world.events().is_empty());
+}
+
+#[test]
+fn ids_of_another_cache_are_no_ids_here() {
+    let mut old = World::new(source());
+    let fetch = old.next_fetch();
+    let mut new = World::new(source());
+    new.cache = JwksCache::new(&config(vec![KeySource::Remote(source())]), 43);
+    new.next_fetch();
+    assert_eq!(new.answer(fetch, &set_of(&["a"])), None);
+}

@@ -1,0 +1,238 @@
+//! Keys that the set does not hold: rotated in, withdrawn, made up.
+
+use super::world::*;
+use crate::{config::RemoteJwks, crypto::Algorithm, limits};
+
+#[test]
+fn a_new_key_is_fetched_when_its_first_token_comes() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    assert_eq!(world.ask("b"), Said::Pending);
+    let fetch = world.poll().unwrap();
+    assert_eq!(world.ask("b"), Said::Pending);
+    world.answer(fetch, &set_of(&["a", "b"]));
+    assert_eq!(world.ask("b"), Said::Found);
+    assert_eq!(world.ask("a"), Said::Found);
+}
+
+#[test]
+fn a_made_up_key_is_unknown_after_a_fetch_that_succeeded_and_costs_no_second_one() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    assert_eq!(world.ask("x"), Said::Pending);
+    let fetch = world.poll().unwrap();
+    world.answer(fetch, &set_of(&["a"]));
+    for _ in 0..29 {
+        assert_eq!(world.ask("x"), Said::Unknown);
+        world.pass(secs(1));
+        assert_eq!(world.poll(), None);
+    }
+}
+
+#[test]
+fn a_fetch_that_failed_makes_nobody_unknown() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    assert_eq!(world.ask("x"), Said::Pending);
+    let fetch = world.poll().unwrap();
+    world.fail(fetch);
+    world.assert_unavailable("x");
+    world.pass(millis(100));
+    world.assert_unavailable("y");
+    assert_eq!(world.poll(), None, "nobody shortens the backoff");
+    let again = world.next_fetch();
+    world.answer(again, &set_of(&["a", "y"]));
+    assert_eq!(world.ask("x"), Said::Unknown);
+    assert_eq!(world.ask("y"), Said::Found);
+}
+
+#[test]
+fn a_key_first_asked_for_during_a_fetch_is_not_condemned_by_it() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    world.ask("x");
+    let fetch = world.poll().unwrap();
+    assert_eq!(world.ask("b"), Said::Pending, "in the same millisecond");
+    world.pass(millis(20));
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.ask("x"), Said::Unknown);
+    assert_eq!(
+        world.ask("b"),
+        Said::Pending,
+        "the burst allows another fetch"
+    );
+    assert_eq!(world.until_wakeup(), millis(180), "200 ms after the other");
+    let second = world.next_fetch();
+    world.answer(second, &set_of(&["a", "b"]));
+    assert_eq!(world.ask("b"), Said::Found);
+}
+
+#[test]
+fn who_has_waited_long_for_a_fetch_that_started_too_early_does_not_wait_for_another() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    world.ask("x");
+    let fetch = world.poll().unwrap();
+    world.pass(millis(1));
+    assert_eq!(world.ask("b"), Said::Pending);
+    world.pass(secs(3));
+    world.answer(fetch, &set_of(&["a"]));
+    world.assert_unavailable("b");
+    let second = world.poll().unwrap();
+    world.answer(second, &set_of(&["a", "b"]));
+    assert_eq!(
+        world.ask("b"),
+        Said::Found,
+        "but its next try finds the key"
+    );
+}
+
+#[test]
+fn when_the_pace_is_spent_the_answer_is_to_come_back() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    let start = world.now;
+    for kid in ["x1", "x2"] {
+        assert_eq!(world.ask(kid), Said::Pending);
+        let fetch = world.next_fetch();
+        world.answer(fetch, &set_of(&["a"]));
+        assert_eq!(world.ask(kid), Said::Unknown);
+    }
+    let Said::Unavailable(retry_after) = world.ask("b") else {
+        panic!("the pace is spent");
+    };
+    assert_eq!(world.poll(), None);
+    assert_eq!(world.ask("a"), Said::Found);
+    let fetch = world.next_fetch();
+    assert_eq!(world.now.since(start), COOLDOWN);
+    assert!(retry_after <= COOLDOWN);
+    assert_eq!(world.ask("b"), Said::Pending);
+    world.answer(fetch, &set_of(&["a", "b"]));
+    assert_eq!(world.ask("b"), Said::Found);
+}
+
+#[test]
+fn a_scheduled_fetch_settles_unknown_keys_and_costs_no_pace() {
+    let mut world = World::with_keys(source(), &["a"]);
+    let refresh = world.next_fetch();
+    assert_eq!(world.ask("x"), Said::Pending);
+    world.answer(refresh, &set_of(&["a"]));
+    for _ in 0..2 {
+        assert_eq!(world.ask("x"), Said::Pending);
+        let fetch = world.next_fetch();
+        world.answer(fetch, &set_of(&["a"]));
+        assert_eq!(world.ask("x"), Said::Unknown);
+        world.pass(COOLDOWN);
+    }
+}
+
+#[test]
+fn ten_thousand_made_up_keys_cause_the_paced_fetches_and_evict_nothing() {
+    let mut world = World::with_keys(
+        RemoteJwks {
+            cache_duration: secs(3_000),
+            max_cache_duration: secs(3_000),
+            ..source()
+        },
+        &["a"],
+    );
+    let start = world.now;
+    let mut fetches = 0;
+    for n in 0..10_000 {
+        let said = world.ask(&format!("made-up-{n}"));
+        assert!(
+            matches!(said, Said::Pending | Said::Unavailable(_)),
+            "{said:?}"
+        );
+        assert_eq!(world.ask("a"), Said::Found);
+        if let Some(fetch) = world.poll() {
+            fetches += 1;
+            world.pass(millis(1));
+            world.answer(fetch, &set_of(&["a"]));
+        }
+        world.pass(millis(30));
+    }
+    let cooldowns = world.now.since(start).as_secs() / COOLDOWN.as_secs();
+    assert!(
+        fetches >= cooldowns && fetches <= cooldowns + 2,
+        "{fetches} in {cooldowns}"
+    );
+    // And a real rotation in the middle of it is found as soon as the pace allows.
+    world.ask("b");
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["b"]));
+    assert_eq!(world.ask("b"), Said::Found);
+}
+
+#[test]
+fn a_key_name_that_was_guessed_before_it_was_published_recovers_within_the_cooldown() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    world.ask("next");
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    world.pass(secs(29));
+    assert_eq!(world.ask("next"), Said::Unknown);
+    world.pass(secs(1));
+    assert_eq!(world.ask("next"), Said::Pending);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a", "next"]));
+    assert_eq!(world.ask("next"), Said::Found);
+}
+
+#[test]
+fn a_token_without_kid_that_no_key_fits_is_an_unknown_key_too() {
+    let mut world = World::with_keys(source(), &["a"]);
+    assert_eq!(world.ask_for(None, Algorithm::Es256), Said::Found);
+    world.pass(secs(10));
+    assert_eq!(world.ask_for(None, Algorithm::Rs256), Said::Pending);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.ask_for(None, Algorithm::Rs256), Said::Unknown);
+}
+
+#[test]
+fn misfit_and_ambiguous_cause_no_fetch() {
+    let mut world = World::with_keys(source(), &["a", "b"]);
+    world.pass(secs(10));
+    assert_eq!(world.ask_for(Some("a"), Algorithm::Rs256), Said::Misfit);
+    assert_eq!(world.ask_for(None, Algorithm::Es256), Said::Ambiguous);
+    assert_eq!(world.poll(), None);
+}
+
+#[test]
+fn a_cooldown_of_zero_still_settles_and_still_has_a_ceiling() {
+    let mut world = World::with_keys(
+        RemoteJwks {
+            refetch_cooldown: secs(0),
+            ..source()
+        },
+        &["a"],
+    );
+    world.pass(secs(10));
+    let start = world.now;
+    let mut fetches = 0;
+    for n in 0..1_000 {
+        let kid = format!("x{n}");
+        world.ask(&kid);
+        if let Some(fetch) = world.poll() {
+            fetches += 1;
+            world.answer(fetch, &set_of(&["a"]));
+            assert_eq!(world.ask(&kid), Said::Unknown);
+        }
+        world.pass(millis(10));
+    }
+    assert!(
+        fetches <= world.now.since(start).as_millis() / 200 + 1,
+        "{fetches}"
+    );
+}
+
+#[test]
+fn a_kid_longer_than_any_key_may_have_is_unknown_and_causes_no_fetch() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    assert_eq!(world.ask(&"x".repeat(limits::KID_BYTES + 1)), Said::Unknown);
+    assert_eq!(world.poll(), None);
+    assert_eq!(world.ask(&"x".repeat(limits::KID_BYTES)), Said::Pending);
+}

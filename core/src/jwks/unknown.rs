@@ -1,0 +1,181 @@
+//! Keys that tokens name and no set holds: since when they are asked for, and whether a fetch has confirmed that
+//! they do not exist.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::clock::Moment;
+use crate::{crypto::Algorithm, limits};
+
+/// Most names that are remembered per provider: at most 256 KiB of `kid`s, far more than honest clients use.
+const MOST: usize = 512;
+
+/// What is known about a key that the set in force does not hold.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It does not exist: the set was fetched after the key was first asked for, or no set can hold it.
+    Confirmed,
+    /// Asked for since then, and not fetched since.
+    Since(Moment),
+    /// There is no room to remember that it was asked for.
+    NoRoom,
+}
+
+#[derive(Debug)]
+struct Sighting {
+    first_seen: Moment,
+    confirmed: Option<Moment>,
+}
+
+/// A token without `kid` asks for the key that fits its algorithm.
+type Name = (Option<Box<str>>, Algorithm);
+
+/// The bounded memory of unknown keys.
+#[derive(Debug)]
+pub(super) struct UnknownKeys {
+    sightings: BTreeMap<Name, Sighting>,
+    memory: Duration,
+}
+
+impl UnknownKeys {
+    /// `memory`: how long a confirmation holds. Then the key may have been published since, and is asked for anew.
+    pub(super) const fn new(memory: Duration) -> Self {
+        Self {
+            sightings: BTreeMap::new(),
+            memory,
+        }
+    }
+
+    /// A token asks for a key that the set in force does not hold.
+    pub(super) fn seen(
+        &mut self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now: Moment,
+    ) -> Standing {
+        if kid.is_some_and(|kid| kid.len() > limits::KID_BYTES) {
+            // No set holds a key with such a name, so none is worth a fetch, or the room.
+            return Standing::Confirmed;
+        }
+        let name = (kid.map(Box::from), algorithm);
+        match self.sightings.get_mut(&name) {
+            Some(sighting) => match sighting.confirmed {
+                Some(confirmed) if now.since(confirmed) < self.memory => Standing::Confirmed,
+                Some(_) => {
+                    *sighting = Sighting {
+                        first_seen: now,
+                        confirmed: None,
+                    };
+                    Standing::Since(now)
+                }
+                None => Standing::Since(sighting.first_seen),
+            },
+            None => self.remember(name, now),
+        }
+    }
+
+    fn remember(&mut self, name: Name, now: Moment) -> Standing {
+        if self.sightings.len() >= MOST {
+            // What is confirmed costs a paced fetch at most when it is asked for again; what waits must stay.
+            self.sightings
+                .retain(|_, sighting| sighting.confirmed.is_none());
+        }
+        if self.sightings.len() >= MOST {
+            return Standing::NoRoom;
+        }
+        self.sightings.insert(
+            name,
+            Sighting {
+                first_seen: now,
+                confirmed: None,
+            },
+        );
+        Standing::Since(now)
+    }
+
+    /// A new set is in force, from a fetch that started then. What an older set confirmed dies with it; a key
+    /// first asked for while the fetch was under way may have been published too late for this answer.
+    pub(super) fn new_set(&mut self, started: Moment, now: Moment) {
+        self.sightings
+            .retain(|_, sighting| sighting.confirmed.is_none());
+        for sighting in self.sightings.values_mut() {
+            if sighting.first_seen <= started {
+                sighting.confirmed = Some(now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMORY: Duration = Duration::from_secs(30);
+
+    fn at(secs: u64) -> Moment {
+        Moment::default().plus(Duration::from_secs(secs))
+    }
+
+    fn keys() -> UnknownKeys {
+        UnknownKeys::new(MEMORY)
+    }
+
+    #[test]
+    fn only_a_fetch_that_started_later_confirms() {
+        let mut keys = keys();
+        let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
+        assert_eq!(seen(&mut keys, 5), Standing::Since(at(5)));
+        keys.new_set(at(4), at(6));
+        assert_eq!(seen(&mut keys, 6), Standing::Since(at(5)));
+        keys.new_set(at(6), at(7));
+        assert_eq!(seen(&mut keys, 7), Standing::Confirmed);
+    }
+
+    #[test]
+    fn a_confirmation_dies_with_the_next_set_and_with_time() {
+        let mut keys = keys();
+        let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
+        seen(&mut keys, 0);
+        keys.new_set(at(0), at(0));
+        assert_eq!(seen(&mut keys, 29), Standing::Confirmed);
+        assert_eq!(seen(&mut keys, 30), Standing::Since(at(30)));
+        keys.new_set(at(31), at(31));
+        assert_eq!(seen(&mut keys, 31), Standing::Confirmed);
+        keys.new_set(at(32), at(32));
+        assert_eq!(seen(&mut keys, 33), Standing::Since(at(33)));
+    }
+
+    #[test]
+    fn without_a_kid_each_algorithm_is_a_key_of_its_own() {
+        let mut keys = keys();
+        keys.seen(None, Algorithm::Es256, at(0));
+        keys.new_set(at(0), at(0));
+        assert_eq!(
+            keys.seen(None, Algorithm::Es256, at(1)),
+            Standing::Confirmed
+        );
+        assert_eq!(
+            keys.seen(None, Algorithm::Rs256, at(1)),
+            Standing::Since(at(1))
+        );
+    }
+
+    #[test]
+    fn made_up_names_take_bounded_room_and_what_is_confirmed_makes_way() {
+        let mut keys = keys();
+        for n in 0..10_000 {
+            keys.seen(Some(&format!("made-up-{n}")), Algorithm::Es256, at(0));
+        }
+        assert_eq!(keys.sightings.len(), MOST);
+        assert_eq!(
+            keys.seen(Some("b"), Algorithm::Es256, at(0)),
+            Standing::NoRoom
+        );
+        keys.new_set(at(0), at(1));
+        assert_eq!(
+            keys.seen(Some("b"), Algorithm::Es256, at(1)),
+            Standing::Since(at(1))
+        );
+        assert_eq!(keys.sightings.len(), 1);
+    }
+}

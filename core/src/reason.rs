@@ -1,0 +1,326 @@
+//! Why a request was refused: one table from reason to code, status and challenge.
+//!
+//! The outer variant is the blame and decides what the client is told; the inner one is for the operator. The
+//! code is used unchanged in response details, counters, log lines and test names.
+
+use core::{fmt::Write as _, time::Duration};
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing was presented.
+    Missing(Missing),
+    /// What was presented cannot be read.
+    Malformed(Malformed),
+    /// The request can be read in two ways.
+    Ambiguous(Ambiguous),
+    /// The token is well formed but is not believed.
+    Untrusted(Untrusted),
+    /// The token is believed but does not suffice; a better one would.
+    Insufficient(Insufficient),
+    /// No token would help.
+    Forbidden(Forbidden),
+    /// It cannot be decided now.
+    Unavailable(Unavailable),
+    /// The host failed us.
+    Internal(Internal),
+}
+
+/// Declares the inner enum of one blame together with the codes of its variants.
+macro_rules! facts {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty),+ })? => $code:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant $({
+                $($(#[$field_doc])* $field: $type),+
+            })?,)+
+        }
+
+        impl $name {
+            /// Codes of all variants, in order.
+            pub const CODES: &'static [&'static str] = &[$($code),+];
+
+            const fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$variant $({ $($field: _),+ })? => $code,)+
+                }
+            }
+        }
+
+        impl From<$name> for Reason {
+            fn from(fact: $name) -> Self {
+                Self::$name(fact)
+            }
+        }
+    };
+}
+
+facts! {
+    /// Nothing was presented (RFC 6750 section 3.1: no error code).
+    Missing {
+        /// No place that the rule's providers use holds a token.
+        Token => "missing.token",
+    }
+}
+
+facts! {
+    /// What was presented cannot be read.
+    Malformed {
+        /// A place holds an empty credential, or bytes that no token has.
+        Credential => "malformed.credential",
+        /// Longer than `limits.token_bytes`.
+        TokenSize => "malformed.token_size",
+        /// Not three parts that are not empty (RFC 7515 section 3.1).
+        TokenShape => "malformed.token_shape",
+        /// A part is not strict base64url.
+        Base64url => "malformed.base64url",
+        /// The JOSE header is not a strict JSON object with members of the right types.
+        Header => "malformed.header",
+        /// The claims are not a strict JSON object with members of the right types.
+        Claims => "malformed.claims",
+        /// `crit` names what we do not implement, which is everything; or `b64` (RFC 7797) is used in a JWT.
+        Crit => "malformed.crit",
+        /// Encrypted, compressed or nested (RFC 7519 section 5.2).
+        Nested => "malformed.nested",
+    }
+}
+
+facts! {
+    /// The request can be read in two ways.
+    Ambiguous {
+        /// More than one credential.
+        Credentials => "ambiguous.credentials",
+        /// A path that servers decode or merge differently.
+        Path => "ambiguous.path",
+        /// A method that is not upper case letters and `-`.
+        Method => "ambiguous.method",
+        /// An authority that is absent, doubled, or has user information.
+        Authority => "ambiguous.authority",
+    }
+}
+
+facts! {
+    /// The token is well formed but is not believed.
+    Untrusted {
+        /// `typ` says that it is something else (RFC 8725 section 3.11).
+        TokenType => "untrusted.token_type",
+        /// `alg` is not one that we verify, that the provider allows, or that the key is for.
+        Algorithm => "untrusted.algorithm",
+        /// `iss` is no provider that the rule accepts in this place.
+        Issuer => "untrusted.issuer",
+        /// The provider has no such key.
+        Key => "untrusted.key",
+        /// The signature is not the key's.
+        Signature => "untrusted.signature",
+        /// `exp` is over.
+        Expired => "untrusted.expired",
+        /// `nbf` is to come.
+        NotYetValid => "untrusted.not_yet_valid",
+        /// `iat` is to come.
+        IssuedInFuture => "untrusted.issued_in_future",
+        /// None of the provider's audiences.
+        Audience => "untrusted.audience",
+        /// `exp - iat` is longer than `max_token_lifetime`.
+        Lifetime => "untrusted.lifetime",
+        /// Bound to a key (`cnf`) but sent as plain bearer token (RFC 9449 section 7.2).
+        KeyBound => "untrusted.key_bound",
+    }
+}
+
+facts! {
+    /// The token is believed but does not suffice.
+    Insufficient {
+        /// A scope is not granted.
+        Scope {
+            /// All scopes that the rule wants.
+            required: Vec<String>
+        } => "insufficient.scope",
+    }
+}
+
+facts! {
+    /// No token would help.
+    Forbidden {
+        /// No rule is about this request.
+        NoRule => "forbidden.no_rule",
+        /// CONNECT or TRACE, which no rule names.
+        Method => "forbidden.method",
+        /// The exemption's last day is over.
+        ExemptionEnded => "forbidden.exemption_ended",
+        /// A claim that the rule wants does not hold.
+        Claim => "forbidden.claim",
+        /// None of the rule's audiences.
+        Audience => "forbidden.audience",
+        /// A cookie's token on a request that another site may have caused.
+        CrossSite => "forbidden.cross_site",
+    }
+}
+
+facts! {
+    /// It cannot be decided now.
+    Unavailable {
+        /// The provider's keys cannot be had.
+        Keys {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.keys",
+        /// Too many requests wait for keys already.
+        WaitingLimit => "unavailable.waiting_limit",
+    }
+}
+
+facts! {
+    /// The host failed us.
+    Internal {
+        /// It refused a call, or gave what cannot be.
+        Host => "internal.host",
+        /// It has no clock.
+        Clock => "internal.clock",
+    }
+}
+
+impl Reason {
+    /// The stable code, `blame.fact`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(fact) => fact.code(),
+            Self::Malformed(fact) => fact.code(),
+            Self::Ambiguous(fact) => fact.code(),
+            Self::Untrusted(fact) => fact.code(),
+            Self::Insufficient(fact) => fact.code(),
+            Self::Forbidden(fact) => fact.code(),
+            Self::Unavailable(fact) => fact.code(),
+            Self::Internal(fact) => fact.code(),
+        }
+    }
+
+    /// The codes of all reasons.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        [
+            Missing::CODES,
+            Malformed::CODES,
+            Ambiguous::CODES,
+            Untrusted::CODES,
+            Insufficient::CODES,
+            Forbidden::CODES,
+            Unavailable::CODES,
+            Internal::CODES,
+        ]
+        .into_iter()
+        .flatten()
+        .copied()
+    }
+
+    /// What the client is told. `realm` is the origin that it reached, in quotable characters.
+    #[must_use]
+    pub fn rejection(&self, realm: &str) -> Rejection {
+        let bearer = |error: Option<(&str, &str)>| {
+            let mut challenge = format!("Bearer realm=\"{realm}\"");
+            if let Some((error, description)) = error {
+                // Writing into a string cannot fail.
+                let _ = write!(
+                    challenge,
+                    ", error=\"{error}\", error_description=\"{description}\""
+                );
+            }
+            challenge
+        };
+        let (status, challenge, retry_after) = match self {
+            // RFC 6750 section 3.1: a request without credentials is told no error code.
+            Self::Missing(_) => (401, Some(bearer(None)), None),
+            Self::Malformed(_) | Self::Untrusted(_) => (
+                401,
+                Some(bearer(Some((
+                    "invalid_token",
+                    "The access token is missing, unreadable or not valid here",
+                )))),
+                None,
+            ),
+            Self::Ambiguous(_) => (
+                400,
+                Some(bearer(Some((
+                    "invalid_request",
+                    "The request can be read in two ways",
+                )))),
+                None,
+            ),
+            Self::Insufficient(Insufficient::Scope { required }) => {
+                let mut challenge = bearer(Some((
+                    "insufficient_scope",
+                    "The access token lacks a scope",
+                )));
+                let _ = write!(challenge, ", scope=\"{}\"", required.join(" "));
+                (403, Some(challenge), None)
+            }
+            Self::Forbidden(_) => (403, None, None),
+            Self::Unavailable(Unavailable::Keys { retry_after }) => {
+                (503, None, Some(retry_after.as_secs().max(1)))
+            }
+            Self::Unavailable(Unavailable::WaitingLimit) => (503, None, Some(1)),
+            Self::Internal(_) => (500, None, None),
+        };
+        Rejection {
+            status,
+            code: self.code(),
+            challenge,
+            retry_after,
+        }
+    }
+}
+
+/// What the client is told; never why in detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: u16,
+    /// The reason's code, for the host's response details and counters; not sent to the client.
+    pub code: &'static str,
+    /// Value of `WWW-Authenticate` (RFC 6750 section 3).
+    challenge: Option<String>,
+    /// Value of `Retry-After`, in seconds (RFC 9110 section 10.2.3).
+    retry_after: Option<u64>,
+}
+
+impl Rejection {
+    /// Header names and values of the answer.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("content-type", "application/problem+json".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        headers.extend(
+            self.challenge
+                .clone()
+                .map(|challenge| ("www-authenticate", challenge)),
+        );
+        headers.extend(
+            self.retry_after
+                .map(|seconds| ("retry-after", seconds.to_string())),
+        );
+        headers
+    }
+
+    /// The problem document (RFC 9457) of the answer: the same for all reasons of one status, but for the request id.
+    #[must_use]
+    pub fn body(&self, request_id: Option<&str>) -> String {
+        let title = match self.status {
+            400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            503 => "Service Unavailable",
+            _ => "Internal Server Error",
+        };
+        let mut body = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{}",
+            self.status
+        );
+        if let Some(id) = request_id.and_then(|id| serde_json::to_string(id).ok()) {
+            let _ = write!(body, ",\"request_id\":{id}");
+        }
+        body.push_str("}\n");
+        body
+    }
+}

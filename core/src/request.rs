@@ -1,0 +1,148 @@
+//! The request as the verifier sees it: a borrowed view of all that a decision may look at, read in one way only.
+
+mod authority;
+pub(crate) mod path;
+
+pub(crate) use authority::Authority;
+
+use crate::{
+    config::{Origin, PathPolicy},
+    limits,
+    reason::Ambiguous,
+};
+
+/// The headers of a request, pseudo headers (`:method`, `:path`, `:authority`) among them.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    headers: &'a [(&'a [u8], &'a [u8])],
+}
+
+impl<'a> Request<'a> {
+    /// A view of header names and values as the host gave them.
+    #[must_use]
+    pub const fn new(headers: &'a [(&'a [u8], &'a [u8])]) -> Self {
+        Self { headers }
+    }
+
+    /// All headers, in their order.
+    pub(crate) const fn headers(&self) -> &'a [(&'a [u8], &'a [u8])] {
+        self.headers
+    }
+
+    /// The values of all headers of this name.
+    pub(crate) fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.headers
+            .iter()
+            .filter(move |(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| *value)
+    }
+
+    /// Whether a header of this name is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
+    /// The host's id of the request, where it is fit to be shown.
+    #[must_use]
+    pub fn id(&self) -> Option<&'a str> {
+        let id = core::str::from_utf8(self.values("x-request-id").next()?).ok()?;
+        (id.len() <= limits::SHOWN_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then_some(id)
+    }
+
+    /// Method, path and authority, if each can be read in one way only.
+    pub(crate) fn target(&self, policy: PathPolicy) -> Result<Target<'a>, Ambiguous> {
+        let method = self.method()?;
+        let authority = self
+            .one(":authority")
+            .and_then(Authority::parse)
+            .ok_or(Ambiguous::Authority)?;
+        let (path, query) = match self.one(":path") {
+            // CONNECT to an authority has no path (RFC 9113 section 8.5).
+            None if method == "CONNECT" && !self.has(":path") => (None, None),
+            None => return Err(Ambiguous::Path),
+            Some(b"*") if method == "OPTIONS" => (Some("*".to_owned()), None),
+            Some(raw) => {
+                let (path, query) = path::split(raw);
+                (
+                    Some(path::normalise(path, policy).ok_or(Ambiguous::Path)?),
+                    query,
+                )
+            }
+        };
+        Ok(Target {
+            method,
+            path,
+            query,
+            authority,
+        })
+    }
+
+    /// The only value of a header.
+    fn one(&self, name: &str) -> Option<&'a [u8]> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Methods are case-sensitive (RFC 9110 section 9.1); HTTP/2 lets `get` through, which some servers take for `GET`.
+    fn method(&self) -> Result<&'a str, Ambiguous> {
+        let method = self
+            .one(":method")
+            .and_then(|method| core::str::from_utf8(method).ok());
+        method
+            .filter(|m| {
+                !m.is_empty()
+                    && m.bytes()
+                        .all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+            })
+            .ok_or(Ambiguous::Method)
+    }
+
+    /// A CORS preflight (Fetch standard, section 4.8), not any OPTIONS.
+    pub(crate) fn is_preflight(&self, target: &Target<'_>) -> bool {
+        target.method == "OPTIONS"
+            && self.has("origin")
+            && self.has("access-control-request-method")
+    }
+
+    /// Whether a cookie may speak for this request: a browser attaches cookies to what other sites cause, too.
+    pub(crate) fn cookie_may_speak(&self, target: &Target<'_>, origins: &[Origin]) -> bool {
+        let safe = matches!(target.method, "GET" | "HEAD" | "OPTIONS") && !self.has("upgrade");
+        let from_ours = || {
+            self.one("origin")
+                .is_some_and(|origin| origins.iter().any(|ours| ours.text.as_bytes() == origin))
+        };
+        let same_origin = || self.one("sec-fetch-site") == Some(b"same-origin");
+        safe || from_ours() || same_origin()
+    }
+}
+
+/// What a request is about.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    /// Upper case letters and `-`.
+    pub(crate) method: &'a str,
+    /// In normal form, without query; none for CONNECT.
+    pub(crate) path: Option<String>,
+    /// What follows the first `?`.
+    pub(crate) query: Option<&'a [u8]>,
+    pub(crate) authority: Authority,
+}
+
+impl Target<'_> {
+    /// The configured origin that this request reached, by its authority alone.
+    pub(crate) fn origin<'c>(&self, origins: &'c [Origin]) -> Option<&'c Origin> {
+        origins.iter().find(|origin| {
+            let default = if origin.text.starts_with("https:") {
+                443
+            } else {
+                80
+            };
+            origin.host == self.authority.host
+                && origin.port == self.authority.port.unwrap_or(default)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! The authority of a request (RFC 3986 section 3.2), in the one form that rules compare.
+
+/// Host and port that a request names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authority {
+    /// Lower case, without the trailing dot of a fully qualified name; IPv6 in brackets.
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl Authority {
+    /// `None` for what two parsers may read differently: user information, lists, odd characters, nothing at all.
+    pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
+        let text = core::str::from_utf8(raw).ok()?;
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, after) = rest.split_once(']')?;
+                let _: core::net::Ipv6Addr = address.parse().ok()?;
+                (
+                    format!("[{}]", address.to_ascii_lowercase()),
+                    after.strip_prefix(':').or(after.is_empty().then_some(""))?,
+                )
+            }
+            None => {
+                let (host, port) = text.split_once(':').unwrap_or((text, ""));
+                let host = host.strip_suffix('.').unwrap_or(host);
+                (is_name(host).then(|| host.to_ascii_lowercase())?, port)
+            }
+        };
+        let colon_without_port = port.is_empty() && text.ends_with(':');
+        let port = match port {
+            "" if colon_without_port => return None,
+            "" => None,
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().ok()?)
+            }
+            _ => return None,
+        };
+        Some(Self { host, port })
+    }
+}
+
+/// Labels of letters, digits, `-` and `_`, none empty.
+fn is_name(host: &str) -> bool {
+    host.len() <= 253
+        && host.split('.').all(|label| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        })
+}

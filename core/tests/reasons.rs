@@ -1,0 +1,495 @@
+//! One valid specimen, and for each reason one mutation of it that is refused for just this reason.
+//!
+//! A reason that is added to the core does not compile here until it has its mutation.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::time::Duration;
+
+use passgate_core::{
+    AuditRecord, Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier,
+    jwks::Answer,
+    reason::{
+        Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, Rejection,
+        Unavailable, Untrusted,
+    },
+};
+use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://id.example.com";
+const AUDIENCE: &str = "https://api.example.com";
+const NOW: i64 = 1_700_000_000;
+
+/// Everything that a verdict depends on.
+struct Specimen {
+    config: Value,
+    method: &'static str,
+    path: &'static str,
+    authority: &'static str,
+    authorization: Option<String>,
+    cookie: Option<String>,
+    /// What the provider serves; `None`: it is down.
+    jwks: Option<String>,
+    ask: Ask,
+}
+
+/// Which of the verifier's questions is asked.
+enum Ask {
+    Verify,
+    Overloaded,
+    Failed(Internal),
+}
+
+/// The specimen, with a token made by `make` of a builder that makes a good one.
+fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specimen {
+    let key = SigningKey::es256("key-1");
+    let builder = TokenBuilder::of(&key, ISSUER, AUDIENCE)
+        .claim("iat", NOW)
+        .claim("exp", NOW + 300)
+        .claim("scope", "read write")
+        .claim("groups", json!(["finance"]));
+    Specimen {
+        config: json!({
+            "providers": { "acme": {
+                "issuer": ISSUER,
+                "audiences": [AUDIENCE, "https://other.example.com"],
+                "algorithms": ["ES256"],
+                "remote_jwks": { "http_uri": { "uri": "https://id.example.com/jwks", "cluster": "id" } },
+                "from_headers": [{ "name": "authorization", "value_prefix": "Bearer " }],
+                "from_cookies": ["session"],
+                "max_token_lifetime": "1h",
+            } },
+            "rules": [
+                { "match": { "path": "/old" }, "public": { "reason": "r", "owner": "o", "until": "2020-01-01" } },
+                { "match": { "path_separated_prefix": "/pay" }, "requires": {
+                    "provider_name": "acme",
+                    "audiences": [AUDIENCE],
+                    "scopes": ["write"],
+                    "claims": [{ "claim_name": "groups", "any_of": ["finance"] }],
+                } },
+            ],
+        }),
+        method: "POST",
+        path: "/pay/1",
+        authority: "api.example.com",
+        authorization: Some(format!("Bearer {}", make(builder))),
+        cookie: None,
+        jwks: Some(jwks(&[&key])),
+        ask: Ask::Verify,
+    }
+}
+
+fn good() -> Specimen {
+    specimen(|token| token.build())
+}
+
+/// A specimen whose Authorization header is this.
+fn authorization(value: &str) -> Specimen {
+    Specimen {
+        authorization: Some(value.to_owned()),
+        ..good()
+    }
+}
+
+impl Specimen {
+    fn judge(&self) -> (Verdict, AuditRecord) {
+        let config = Config::parse(self.config.to_string().as_bytes())
+            .unwrap_or_else(|errors| panic!("{errors:?}"));
+        let now = UnixTime::from_secs(NOW.unsigned_abs());
+        let mut keys = JwksCache::new(&config, 1);
+        let mut verifier = Verifier::new(config);
+        let mut headers: Vec<(&[u8], &[u8])> = vec![
+            (b":method", self.method.as_bytes()),
+            (b":path", self.path.as_bytes()),
+            (b":authority", self.authority.as_bytes()),
+        ];
+        headers.extend(
+            self.authorization
+                .iter()
+                .map(|value| (&b"authorization"[..], value.as_bytes())),
+        );
+        headers.extend(
+            self.cookie
+                .iter()
+                .map(|value| (&b"cookie"[..], value.as_bytes())),
+        );
+        let request = Request::new(&headers);
+        // The first fetch brings the keys; a token of an unknown key waits for a second one.
+        let mut moment = now;
+        for _ in 0..4 {
+            let step = match &self.ask {
+                Ask::Verify => verifier.verify(request, &mut keys, moment),
+                Ask::Overloaded => verifier.overloaded(request),
+                Ask::Failed(failure) => verifier.failed(request, failure.clone()),
+            };
+            if let Step::Settle(verdict, record) = step {
+                return (verdict, record);
+            }
+            moment = moment.max(keys.next_wakeup().unwrap());
+            let fetch = keys.poll_fetch(moment).unwrap();
+            let answer = match &self.jwks {
+                Some(body) => Answer::Http {
+                    status: 200,
+                    headers: &[],
+                    body: body.as_bytes(),
+                },
+                None => Answer::NoAnswer,
+            };
+            keys.on_answer(fetch.id, answer, moment);
+        }
+        panic!("the request waits for ever");
+    }
+
+    fn rejection(&self) -> Rejection {
+        match self.judge() {
+            (Verdict::Deny(rejection), _) => rejection,
+            (Verdict::Allow(permit), _) => panic!("passed: {permit:?}"),
+        }
+    }
+}
+
+/// The mutation that is refused for this reason.
+fn mutation(reason: &Reason) -> Specimen {
+    match reason {
+        Reason::Missing(Missing::Token) => Specimen {
+            authorization: None,
+            ..good()
+        },
+        Reason::Malformed(fact) => match fact {
+            Malformed::Credential => authorization("Bearer "),
+            Malformed::TokenSize => specimen(|token| token.claim("x", "x".repeat(20_000)).build()),
+            Malformed::TokenShape => authorization("Bearer a.b"),
+            Malformed::Base64url => specimen(|token| token.build() + "="),
+            Malformed::Header => {
+                specimen(|token| token.raw_header(r#"{"alg":"ES256","alg":"ES256"}"#).build())
+            }
+            Malformed::Claims => specimen(|token| token.claim("exp", "tomorrow").build()),
+            Malformed::Crit => specimen(|token| token.header("crit", json!(["exp"])).build()),
+            Malformed::Nested => specimen(|token| token.header("cty", "JWT").build()),
+        },
+        Reason::Ambiguous(fact) => match fact {
+            Ambiguous::Credentials => {
+                authorization(&format!("{},Bearer x", good().authorization.unwrap()))
+            }
+            Ambiguous::Path => Specimen {
+                path: "/pay//1",
+                ..good()
+            },
+            Ambiguous::Method => Specimen {
+                method: "post",
+                ..good()
+            },
+            Ambiguous::Authority => Specimen {
+                authority: "user@api.example.com",
+                ..good()
+            },
+        },
+        Reason::Untrusted(fact) => match fact {
+            Untrusted::TokenType => specimen(|token| token.header("typ", "dpop+jwt").build()),
+            Untrusted::Algorithm => specimen(|token| token.header("alg", "HS256").build()),
+            Untrusted::Issuer => {
+                specimen(|token| token.claim("iss", "https://id.example.com/").build())
+            }
+            Untrusted::Key => specimen(|token| token.header("kid", "key-2").build()),
+            Untrusted::Signature => Specimen {
+                jwks: good().jwks,
+                ..good()
+            },
+            Untrusted::Expired => specimen(|token| token.claim("exp", NOW - 60).build()),
+            Untrusted::NotYetValid => specimen(|token| token.claim("nbf", NOW + 61).build()),
+            Untrusted::IssuedInFuture => specimen(|token| token.claim("iat", NOW + 61).build()),
+            Untrusted::Audience => {
+                specimen(|token| token.claim("aud", "https://api.example.com/").build())
+            }
+            Untrusted::Lifetime => specimen(|token| token.claim("exp", NOW + 3_601).build()),
+            Untrusted::KeyBound => {
+                specimen(|token| token.claim("cnf", json!({ "jkt": "x" })).build())
+            }
+        },
+        Reason::Insufficient(Insufficient::Scope { .. }) => {
+            specimen(|token| token.claim("scope", "read").build())
+        }
+        Reason::Forbidden(fact) => match fact {
+            Forbidden::NoRule => Specimen {
+                path: "/payments",
+                ..good()
+            },
+            Forbidden::Method => Specimen {
+                method: "TRACE",
+                ..good()
+            },
+            Forbidden::ExemptionEnded => Specimen {
+                path: "/old",
+                ..good()
+            },
+            Forbidden::Claim => specimen(|token| token.claim("groups", json!(["sales"])).build()),
+            Forbidden::Audience => {
+                specimen(|token| token.claim("aud", "https://other.example.com").build())
+            }
+            Forbidden::CrossSite => {
+                let mut specimen = good();
+                let token = specimen.authorization.take().unwrap();
+                specimen.cookie = Some(token.replace("Bearer ", "session="));
+                specimen
+            }
+        },
+        Reason::Unavailable(Unavailable::Keys { .. }) => Specimen {
+            jwks: None,
+            ..good()
+        },
+        Reason::Unavailable(Unavailable::WaitingLimit) => Specimen {
+            ask: Ask::Overloaded,
+            ..good()
+        },
+        Reason::Internal(Internal::Host) => Specimen {
+            ask: Ask::Failed(Internal::Host),
+            ..good()
+        },
+        Reason::Internal(Internal::Clock) => Specimen {
+            ask: Ask::Failed(Internal::Clock),
+            ..good()
+        },
+    }
+}
+
+/// All reasons; [`every_reason_is_listed`] keeps the list whole.
+fn reasons() -> Vec<Reason> {
+    vec![
+        Missing::Token.into(),
+        Malformed::Credential.into(),
+        Malformed::TokenSize.into(),
+        Malformed::TokenShape.into(),
+        Malformed::Base64url.into(),
+        Malformed::Header.into(),
+        Malformed::Claims.into(),
+        Malformed::Crit.into(),
+        Malformed::Nested.into(),
+        Ambiguous::Credentials.into(),
+        Ambiguous::Path.into(),
+        Ambiguous::Method.into(),
+        Ambiguous::Authority.into(),
+        Untrusted::TokenType.into(),
+        Untrusted::Algorithm.into(),
+        Untrusted::Issuer.into(),
+        Untrusted::Key.into(),
+        Untrusted::Signature.into(),
+        Untrusted::Expired.into(),
+        Untrusted::NotYetValid.into(),
+        Untrusted::IssuedInFuture.into(),
+        Untrusted::Audience.into(),
+        Untrusted::Lifetime.into(),
+        Untrusted::KeyBound.into(),
+        Insufficient::Scope {
+            required: vec!["write".to_owned()],
+        }
+        .into(),
+        Forbidden::NoRule.into(),
+        Forbidden::Method.into(),
+        Forbidden::ExemptionEnded.into(),
+        Forbidden::Claim.into(),
+        Forbidden::Audience.into(),
+        Forbidden::CrossSite.into(),
+        Unavailable::Keys {
+            retry_after: Duration::from_secs(1),
+        }
+        .into(),
+        Unavailable::WaitingLimit.into(),
+        Internal::Host.into(),
+        Internal::Clock.into(),
+    ]
+}
+
+#[test]
+fn the_specimen_passes() {
+    let (verdict, record) = good().judge();
+    assert!(matches!(verdict, Verdict::Allow(_)), "{record:?}");
+    assert_eq!(
+        (record.decision, record.reason),
+        ("allow", "permitted.token")
+    );
+}
+
+#[test]
+fn every_reason_is_listed() {
+    let listed: Vec<&str> = reasons().iter().map(Reason::code).collect();
+    assert_eq!(listed, Reason::codes().collect::<Vec<_>>());
+}
+
+#[test]
+fn each_mutation_is_refused_for_its_own_reason_and_recorded_so() {
+    for reason in reasons() {
+        let (verdict, record) = mutation(&reason).judge();
+        let Verdict::Deny(rejection) = verdict else {
+            panic!("{} passed", reason.code())
+        };
+        assert_eq!(rejection.code, reason.code());
+        assert_eq!((record.decision, record.reason), ("deny", reason.code()));
+    }
+}
+
+#[test]
+fn the_blame_decides_status_and_challenge() {
+    for reason in reasons() {
+        let rejection = mutation(&reason).rejection();
+        let headers = rejection.headers();
+        let header = |name: &str| {
+            headers
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| value.as_str())
+        };
+        let (status, challenge) = match &reason {
+            Reason::Missing(_) => (401, Some("")),
+            Reason::Malformed(_) | Reason::Untrusted(_) => {
+                (401, Some(", error=\"invalid_token\", error_description=\""))
+            }
+            Reason::Ambiguous(_) => (
+                400,
+                Some(", error=\"invalid_request\", error_description=\""),
+            ),
+            Reason::Insufficient(_) => (
+                403,
+                Some(", error=\"insufficient_scope\", error_description=\""),
+            ),
+            Reason::Forbidden(_) => (403, None),
+            Reason::Unavailable(_) => (503, None),
+            Reason::Internal(_) => (500, None),
+        };
+        assert_eq!(rejection.status, status, "{}", reason.code());
+        match challenge {
+            None => assert_eq!(header("www-authenticate"), None, "{}", reason.code()),
+            Some("") => assert_eq!(
+                header("www-authenticate"),
+                Some("Bearer realm=\"passgate\"")
+            ),
+            Some(error) => {
+                let expected = format!("Bearer realm=\"passgate\"{error}");
+                assert!(
+                    header("www-authenticate").is_some_and(|value| value.starts_with(&expected)),
+                    "{}",
+                    reason.code()
+                );
+            }
+        }
+        assert_eq!(
+            header("retry-after").is_some(),
+            status == 503,
+            "{}",
+            reason.code()
+        );
+        assert_eq!(header("cache-control"), Some("no-store"));
+        assert_eq!(header("content-type"), Some("application/problem+json"));
+    }
+}
+
+#[test]
+fn a_missing_scope_names_all_that_the_rule_wants() {
+    let rejection = specimen(|token| token.claim("scope", "read").build()).rejection();
+    let challenge = rejection
+        .headers()
+        .into_iter()
+        .find(|(name, _)| *name == "www-authenticate");
+    assert!(challenge.is_some_and(|(_, value)| value.ends_with(", scope=\"write\"")));
+}
+
+#[test]
+fn one_body_serves_every_reason_of_a_status() {
+    for reason in reasons() {
+        let rejection = mutation(&reason).rejection();
+        let body: Value = serde_json::from_str(&rejection.body(Some("id-1"))).unwrap();
+        let title = body["title"].clone();
+        let expected = json!({ "type": "about:blank", "title": title, "status": rejection.status, "request_id": "id-1" });
+        assert_eq!(body, expected);
+    }
+    let invalid_token =
+        |reason: &Reason| matches!(reason, Reason::Malformed(_) | Reason::Untrusted(_));
+    let answers: Vec<_> = reasons()
+        .iter()
+        .filter(|reason| invalid_token(reason))
+        .map(|reason| mutation(reason).rejection())
+        .map(|rejection| (rejection.body(None), rejection.headers()))
+        .collect();
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn the_realm_is_the_configured_origin_and_never_the_clients_text() {
+    let mut specimen = Specimen {
+        authorization: None,
+        ..good()
+    };
+    specimen.config["origins"] = json!(["https://api.example.com"]);
+    let challenge = |specimen: &Specimen| {
+        let headers = specimen.rejection().headers();
+        headers
+            .into_iter()
+            .find(|(name, _)| *name == "www-authenticate")
+            .map(|(_, value)| value)
+    };
+    assert_eq!(
+        challenge(&specimen).as_deref(),
+        Some("Bearer realm=\"https://api.example.com\"")
+    );
+    specimen.authority = "evil.example";
+    assert_eq!(
+        challenge(&specimen).as_deref(),
+        Some("Bearer realm=\"passgate\"")
+    );
+}
+
+#[test]
+fn the_record_says_what_was_seen_and_expected_and_never_the_token() {
+    let (_, record) = mutation(&Untrusted::Audience.into()).judge();
+    let line: Value = serde_json::from_str(&record.to_json()).unwrap();
+    assert_eq!(line["seen"]["audience"], "https://api.example.com/");
+    assert_eq!(
+        line["expected"],
+        "https://api.example.com https://other.example.com"
+    );
+    assert_eq!(line["provider"], "acme");
+    assert_eq!(
+        line.get("subject"),
+        None,
+        "nobody has signed for the subject"
+    );
+    for reason in reasons() {
+        let specimen = mutation(&reason);
+        let record = specimen.judge().1.to_json();
+        let credentials = specimen.authorization.iter().chain(&specimen.cookie);
+        for part in credentials
+            .flat_map(|text| text.split(['.', ' ', '=']))
+            .filter(|part| part.len() > 20)
+        {
+            assert!(!record.contains(part), "{}", reason.code());
+        }
+    }
+}
+
+#[test]
+fn values_of_a_token_are_cut_and_escaped_in_the_record() {
+    let line = specimen(|token| token.claim("iss", "é\"\n".repeat(100)).build())
+        .judge()
+        .1
+        .to_json();
+    assert!(!line.contains('\n'));
+    let record: Value = serde_json::from_str(&line).unwrap();
+    assert!(record["seen"]["issuer"].as_str().unwrap().len() <= 128);
+}
+
+#[test]
+fn other_claims_under_a_good_signature_are_refused() {
+    let swapped = specimen(|token| {
+        let token = token.build();
+        let parts: Vec<&str> = token.split('.').collect();
+        let exp = NOW + 300;
+        let claims = format!(
+            r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"root","exp":{exp},"iat":{NOW}}}"#
+        );
+        format!("{}.{}.{}", parts[0], base64url(claims), parts[2])
+    });
+    assert_eq!(swapped.rejection().code, "untrusted.signature");
+}

@@ -1,0 +1,155 @@
+//! The clients: which keys their tokens name, and whether what the cache says about them is true.
+
+use core::time::Duration;
+
+use passgate_core::{crypto::Algorithm, jwks::Lookup};
+
+use crate::{
+    origin::Key,
+    world::{Site, World},
+};
+
+/// The key that a token asks for; honest, if it was published when the token was made.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    kid: Option<String>,
+    algorithm: Algorithm,
+    honest: bool,
+}
+
+/// What the cache said, as far as the history goes on from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Found,
+    Pending,
+    Settled,
+}
+
+pub(crate) fn ask_for(key: &Key, honest: bool) -> Ask {
+    Ask {
+        kid: Some(key.kid.clone()),
+        algorithm: Algorithm::Es256,
+        honest,
+    }
+}
+
+impl World {
+    pub(crate) fn any_ask(&mut self, site: usize) -> Ask {
+        let choice = self.random.between(0, 99);
+        let Site {
+            published,
+            withdrawn,
+            made,
+            ..
+        } = &self.sites[site];
+        let made_up = |kid: String| Ask {
+            kid: Some(kid),
+            algorithm: Algorithm::Es256,
+            honest: false,
+        };
+        match choice {
+            0..=59 => {
+                let index = usize::try_from(self.random.next()).unwrap() % published.len();
+                ask_for(&published[index], true)
+            }
+            60..=69 => withdrawn
+                .last()
+                .map_or_else(|| made_up("never".into()), |key| ask_for(key, false)),
+            70..=74 => made_up(format!("key-{made}")),
+            75..=79 => Ask {
+                kid: None,
+                algorithm: Algorithm::Es256,
+                honest: false,
+            },
+            80..=84 => Ask {
+                algorithm: Algorithm::Rs256,
+                ..ask_for(&published[0], false)
+            },
+            _ => made_up(format!("made-up-{}", self.random.between(0, 9))),
+        }
+    }
+
+    /// Asks the cache, and holds its answer against the model.
+    pub(crate) fn ask(&mut self, site: usize, ask: &Ask) -> Said {
+        let time = self.show();
+        let now = self.now();
+        let Site {
+            id,
+            model,
+            published,
+            ..
+        } = &mut self.sites[site];
+        let name = ask.kid.as_deref().unwrap_or("");
+        model.asks(name, now);
+        let in_force = model.keys(now);
+        let matching = in_force.map_or(0, |keys| {
+            keys.iter()
+                .filter(|key| ask.kid.as_ref().is_none_or(|kid| *kid == key.kid))
+                .count()
+        });
+        let wanted = ask.algorithm == Algorithm::Es256 && matching == 1;
+        let lookup = self
+            .cache
+            .lookup(*id, ask.kid.as_deref(), ask.algorithm, time);
+        assert_eq!(
+            wanted,
+            matches!(lookup, Lookup::Found(_)),
+            "{lookup:?} for {name}, with {in_force:?} in force"
+        );
+        // A guess that came true is honest from then on, whoever made it.
+        let honest = ask.honest && published.iter().any(|key| key.kid == name);
+        let (said, count) = match lookup {
+            Lookup::Found(jwk) => {
+                let key = in_force
+                    .unwrap()
+                    .iter()
+                    .find(|key| Some(&key.kid) == jwk.kid.as_ref());
+                assert_eq!(
+                    key.unwrap().verifying_key(),
+                    &jwk.key,
+                    "not the key that was published"
+                );
+                (Said::Found, &mut self.tally.found)
+            }
+            Lookup::Pending => {
+                model.wants();
+                (Said::Pending, &mut self.tally.pending)
+            }
+            Lookup::Unknown => {
+                model.unknown(name, honest, now);
+                if honest {
+                    (Said::Settled, &mut self.tally.guessed)
+                } else {
+                    (Said::Settled, &mut self.tally.unknown)
+                }
+            }
+            Lookup::Misfit => {
+                assert!(ask.algorithm == Algorithm::Rs256 && matching == 1);
+                (Said::Settled, &mut self.tally.misfit)
+            }
+            Lookup::Ambiguous => {
+                assert!(ask.kid.is_none() && matching > 1);
+                (Said::Settled, &mut self.tally.ambiguous)
+            }
+            Lookup::Unavailable { retry_after } => {
+                model.wants();
+                let longest = 60_000
+                    .max(model.times.cooldown)
+                    .max(model.times.timeout + 1_000);
+                let longest = Duration::from_millis(longest);
+                assert!(retry_after >= Duration::from_secs(1) && retry_after <= longest);
+                (Said::Settled, &mut self.tally.unavailable)
+            }
+        };
+        *count += 1;
+        if said == Said::Pending {
+            // Who waits, waits for something that is under way or starts in a moment.
+            let soon = self.cache.next_wakeup().unwrap().as_millis() <= self.wall + 200;
+            assert!(
+                soon || self.cache.is_fetching(self.sites[site].id),
+                "waits for nothing"
+            );
+        }
+        said
+    }
+}

@@ -1,0 +1,259 @@
+//! What must be true of one provider, kept beside the cache with other means: times of the *counted* clock, in
+//! milliseconds, which adds up the forward steps of the clock that the cache is shown; and numbers of operations,
+//! which order what happens in one millisecond.
+
+use std::collections::HashMap;
+
+use passgate_core::jwks::{FetchId, GRACE};
+
+use crate::origin::{CacheControl, Key, Reply};
+
+/// The configuration of a provider, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) timeout: u64,
+    pub(crate) cache: u64,
+    pub(crate) max_cache: u64,
+    pub(crate) max_stale: u64,
+    pub(crate) cooldown: u64,
+}
+
+/// Now, on both scales.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) counted: u64,
+    pub(crate) operation: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) id: FetchId,
+    started: Now,
+}
+
+#[derive(Debug)]
+struct InForce {
+    keys: Vec<Key>,
+    fetched: Now,
+    until: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) times: Times,
+    in_force: Option<InForce>,
+    /// The first of the empty answers that nothing has contradicted since.
+    empty_since: Option<u64>,
+    flight: Option<Flight>,
+    last_start: Option<u64>,
+    /// Before this the schedule has no fetch: one that starts all the same was caused by an unknown key.
+    scheduled_from: u64,
+    /// Fetches that failed in a row.
+    failures: u32,
+    /// When the bucket of fetches for unknown keys is full again.
+    pace_full_at: u64,
+    /// A key was asked for, since the last fetch started, that nobody knew.
+    wanted: bool,
+    /// First operation that asked for a `kid`.
+    asked: HashMap<String, u64>,
+    /// When a `kid` was published.
+    published: HashMap<String, u64>,
+}
+
+const SLACK: u64 = 1_000;
+const LEAST_APART: u64 = 200;
+
+impl Model {
+    pub(crate) fn new(times: Times) -> Self {
+        Self {
+            times,
+            in_force: None,
+            empty_since: None,
+            flight: None,
+            last_start: None,
+            scheduled_from: 0,
+            failures: 0,
+            pace_full_at: 0,
+            wanted: false,
+            asked: HashMap::new(),
+            published: HashMap::new(),
+        }
+    }
+
+    /// A cache that starts anew remembers nothing; the world's own history goes on.
+    pub(crate) fn reload(&mut self) {
+        let published = std::mem::take(&mut self.published);
+        *self = Self {
+            published,
+            ..Self::new(self.times)
+        };
+    }
+
+    /// Longest that a request may wait, with the granularity of the host's timer.
+    pub(crate) fn longest_wait(&self) -> u64 {
+        self.times.timeout + u64::try_from(GRACE.as_millis()).unwrap() + 10
+    }
+
+    pub(crate) fn asks(&mut self, kid: &str, now: Now) {
+        self.asked.entry(kid.to_owned()).or_insert(now.operation);
+    }
+
+    /// A request waits or is put off.
+    pub(crate) fn wants(&mut self) {
+        self.wanted = true;
+    }
+
+    pub(crate) fn publishes(&mut self, kid: &str, now: Now) {
+        self.published.insert(kid.to_owned(), now.counted);
+    }
+
+    /// The keys that may serve.
+    pub(crate) fn keys(&self, now: Now) -> Option<&[Key]> {
+        self.in_force
+            .as_ref()
+            .filter(|set| now.counted < set.until)
+            .map(|set| set.keys.as_slice())
+    }
+
+    pub(crate) fn is_flying(&self) -> bool {
+        self.flight.is_some()
+    }
+
+    pub(crate) fn starts(&mut self, id: FetchId, now: Now) {
+        if let Some(flight) = &self.flight {
+            let age = now.counted - flight.started.counted;
+            assert!(
+                age >= self.times.timeout + SLACK,
+                "two fetches in flight: the other is {age} ms old"
+            );
+        }
+        if let Some(last) = self.last_start {
+            let apart = now.counted - last;
+            assert!(apart >= LEAST_APART, "fetches {apart} ms apart");
+            // 1 s, 2 s, 4 s …, less a quarter of jitter.
+            let backoff = [0, 750, 1_500, 3_000][usize::try_from(self.failures.min(3)).unwrap()];
+            assert!(
+                apart >= backoff,
+                "{apart} ms after {} failures",
+                self.failures
+            );
+        }
+        if now.counted < self.scheduled_from && self.failures == 0 {
+            assert!(self.wanted, "a fetch that nobody wanted");
+            let full_at = self.pace_full_at;
+            assert!(
+                full_at <= now.counted + self.times.cooldown,
+                "a third fetch for unknown keys within the cooldown"
+            );
+            self.pace_full_at = full_at.max(now.counted) + self.times.cooldown;
+        }
+        self.wanted = false;
+        self.last_start = Some(now.counted);
+        self.flight = Some(Flight { id, started: now });
+    }
+
+    /// The cache says that no fetch is in flight any more.
+    pub(crate) fn lost(&mut self, now: Now) {
+        let flight = self.flight.take().unwrap();
+        let age = now.counted - flight.started.counted;
+        assert!(
+            age >= self.times.timeout + SLACK,
+            "given up after {age} ms, too early"
+        );
+        self.failures += 1;
+    }
+
+    /// An answer was offered, and taken or ignored. `published` is what the origin publishes on arrival.
+    pub(crate) fn answered(
+        &mut self,
+        id: FetchId,
+        taken: bool,
+        reply: &Reply,
+        published: &[Key],
+        now: Now,
+    ) {
+        let flight = self.flight.take_if(|flight| flight.id == id);
+        assert_eq!(
+            taken,
+            flight.is_some(),
+            "an answer counts exactly if its fetch is in flight"
+        );
+        let Some(Flight { started, .. }) = flight else {
+            return;
+        };
+        let failures = std::mem::take(&mut self.failures);
+        match reply {
+            Reply::Keys {
+                keys,
+                cache_control,
+            } => {
+                let keys = keys.as_deref().unwrap_or(published);
+                self.accepts(keys, *cache_control, started, now);
+            }
+            Reply::Empty | Reply::OnlyOdd => {
+                // The origin itself says that nothing is published; its keys are published anew after that.
+                self.published
+                    .values_mut()
+                    .for_each(|published| *published = now.counted);
+                self.accepts(&[], CacheControl::Silent, started, now);
+            }
+            Reply::Status(_) | Reply::Junk | Reply::TooLarge | Reply::NoAnswer | Reply::NotSent => {
+                self.failures = failures + 1
+            }
+        }
+    }
+
+    fn accepts(&mut self, keys: &[Key], cache_control: CacheControl, started: Now, now: Now) {
+        if !keys.is_empty() {
+            self.empty_since = None;
+        } else if self.keys(now).is_none_or(|keys| !keys.is_empty()) {
+            let since = *self.empty_since.get_or_insert(now.counted);
+            let confirmed_from = since + (self.times.cache / 2).clamp(500, 5_000);
+            if since == now.counted || started.counted < confirmed_from {
+                self.scheduled_from = confirmed_from;
+                return;
+            }
+            self.empty_since = None;
+        }
+        let fresh = match cache_control {
+            CacheControl::Silent => self.times.cache,
+            CacheControl::MaxAge(0) | CacheControl::NoStore => self.times.cache.min(10_000),
+            CacheControl::MaxAge(secs) => (secs * 1_000).min(self.times.max_cache),
+        };
+        let fresh_until = (started.counted + fresh).max(now.counted + 1_000);
+        let lead = ((fresh_until - now.counted) / 10).min(30_000);
+        self.scheduled_from = fresh_until - 2 * lead;
+        self.in_force = Some(InForce {
+            keys: keys.to_vec(),
+            fetched: started,
+            until: fresh_until + self.times.max_stale,
+        });
+    }
+
+    /// A key was said not to exist.
+    pub(crate) fn unknown(&self, kid: &str, honest: bool, now: Now) {
+        let Some(set) = self.in_force.as_ref().filter(|_| self.keys(now).is_some()) else {
+            panic!("{kid} is unknown, but no keys are in force");
+        };
+        assert!(
+            set.keys.iter().all(|key| key.kid != kid),
+            "{kid} is unknown, but its set holds it"
+        );
+        let asked = self.asked[kid];
+        assert!(
+            asked < set.fetched.operation,
+            "{kid} is unknown without a fetch since it was asked for"
+        );
+        if honest {
+            // Only who was asked for before being published may be taken for unknown, and not for long.
+            let published = self.published[kid];
+            let memory = self.times.cooldown.max(SLACK);
+            let recovers = published + self.times.timeout + SLACK + memory;
+            assert!(
+                now.counted <= recovers,
+                "{kid} has been published for {} ms and is still unknown",
+                now.counted - published
+            );
+        }
+    }
+}

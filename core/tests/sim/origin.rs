@@ -1,0 +1,235 @@
+//! The scripted identity provider: what it publishes, and how it answers.
+
+use std::sync::OnceLock;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use passgate_core::{crypto::VerifyingKey, jwks::Answer};
+
+use crate::random::Random;
+
+/// A public key with a name. Equal points under two names are two keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) kid: String,
+    pub(crate) point: usize,
+}
+
+struct Point {
+    x: String,
+    y: String,
+    key: VerifyingKey,
+}
+
+const POINTS: u8 = 16;
+
+fn points() -> &'static [Point] {
+    static POINTS_MADE: OnceLock<Vec<Point>> = OnceLock::new();
+    POINTS_MADE.get_or_init(|| {
+        (1..=POINTS)
+            .map(|scalar| {
+                let point = p256::ecdsa::SigningKey::from_slice(&[scalar; 32])
+                    .unwrap()
+                    .verifying_key()
+                    .to_sec1_point(false);
+                let (x, y) = point.as_bytes()[1..].split_at(32);
+                Point {
+                    x: URL_SAFE_NO_PAD.encode(x),
+                    y: URL_SAFE_NO_PAD.encode(y),
+                    key: VerifyingKey::p256(x, y).unwrap(),
+                }
+            })
+            .collect()
+    })
+}
+
+impl Key {
+    pub(crate) fn verifying_key(&self) -> &'static VerifyingKey {
+        &points()[self.point].key
+    }
+
+    fn jwk(&self) -> String {
+        let Point { x, y, .. } = &points()[self.point];
+        let kid = &self.kid;
+        format!(r#"{{"kty":"EC","crv":"P-256","kid":"{kid}","x":"{x}","y":"{y}"}}"#)
+    }
+}
+
+/// How an origin behaves for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weather {
+    Good,
+    Slow,
+    /// Refuses at once.
+    Down,
+    /// Answers nothing; the host gives up after its timeout.
+    Hanging,
+    /// The host itself loses the answer, or delivers it long after the deadline.
+    Lossy,
+    /// Answers junk.
+    Sick,
+    /// Publishes a set without usable keys by mistake.
+    Empty,
+    /// Any of these for each fetch anew.
+    Mixed,
+}
+
+pub(crate) const WEATHERS: [Weather; 8] = [
+    Weather::Good,
+    Weather::Slow,
+    Weather::Down,
+    Weather::Hanging,
+    Weather::Lossy,
+    Weather::Sick,
+    Weather::Empty,
+    Weather::Mixed,
+];
+
+/// An answer on its way.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// The published keys; `None`: those of the moment of arrival.
+    Keys {
+        keys: Option<Vec<Key>>,
+        cache_control: CacheControl,
+    },
+    Empty,
+    OnlyOdd,
+    Status(u16),
+    Junk,
+    TooLarge,
+    NoAnswer,
+    NotSent,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CacheControl {
+    Silent,
+    MaxAge(u64),
+    NoStore,
+}
+
+/// What comes of one fetch: at most two arrivals of one reply.
+pub(crate) struct Delivery {
+    pub(crate) reply: Reply,
+    /// Milliseconds after the start.
+    pub(crate) after: Vec<u64>,
+}
+
+pub(crate) fn deliver(
+    weather: Weather,
+    published: &[Key],
+    timeout: u64,
+    random: &mut Random,
+) -> Delivery {
+    let quick = random.between(0, 40);
+    let keys = |random: &mut Random| Reply::Keys {
+        keys: random.percent(50).then(|| published.to_vec()),
+        cache_control: match random.between(0, 5) {
+            0 => CacheControl::MaxAge(random.between(0, 120)),
+            1 => CacheControl::NoStore,
+            _ => CacheControl::Silent,
+        },
+    };
+    let (reply, after) = match weather {
+        Weather::Good => (keys(random), vec![quick]),
+        Weather::Slow => (keys(random), vec![random.between(0, timeout)]),
+        Weather::Down => {
+            let reply = random.one_of(&[Failed::NotSent, Failed::NoAnswer, Failed::Status]);
+            (reply.into(), vec![quick / 8])
+        }
+        Weather::Hanging => (Reply::NoAnswer, vec![timeout]),
+        Weather::Lossy => match random.between(0, 3) {
+            0 => (keys(random), Vec::new()),
+            1 => (keys(random), vec![timeout + random.between(1_001, 9_000)]),
+            2 => (keys(random), vec![quick, quick + random.between(0, 3_000)]),
+            _ => (keys(random), vec![timeout + random.between(0, 900)]),
+        },
+        Weather::Sick => {
+            let reply = random.one_of(&[Failed::Status, Failed::Junk, Failed::TooLarge]);
+            (reply.into(), vec![quick])
+        }
+        Weather::Empty if random.percent(50) => (Reply::Empty, vec![quick]),
+        Weather::Empty => (Reply::OnlyOdd, vec![quick]),
+        Weather::Mixed => {
+            let weather = random.one_of(&WEATHERS[..7]);
+            return deliver(weather, published, timeout, random);
+        }
+    };
+    Delivery { reply, after }
+}
+
+#[derive(Clone, Copy)]
+enum Failed {
+    NotSent,
+    NoAnswer,
+    Status,
+    Junk,
+    TooLarge,
+}
+
+impl From<Failed> for Reply {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::NotSent => Self::NotSent,
+            Failed::NoAnswer => Self::NoAnswer,
+            Failed::Status => Self::Status(503),
+            Failed::Junk => Self::Junk,
+            Failed::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+/// Gives a reply to whoever takes answers, in the form that the cache reads.
+pub(crate) fn with_answer<T>(
+    reply: &Reply,
+    published: &[Key],
+    odd: bool,
+    give: impl FnOnce(Answer<'_>) -> T,
+) -> T {
+    let http = |status, body: &[u8], give: &mut dyn FnMut(Answer<'_>)| {
+        give(Answer::Http {
+            status,
+            headers: &[],
+            body,
+        });
+    };
+    let mut give = Some(give);
+    let mut result = None;
+    let mut once = |answer: Answer<'_>| result = give.take().map(|give| give(answer));
+    match reply {
+        Reply::Keys {
+            keys,
+            cache_control,
+        } => {
+            let body = document(keys.as_deref().unwrap_or(published), odd);
+            let value = match cache_control {
+                CacheControl::Silent => "public".to_owned(),
+                CacheControl::MaxAge(secs) => format!("max-age={secs}"),
+                CacheControl::NoStore => "no-store".to_owned(),
+            };
+            let headers: [(&[u8], &[u8]); 1] = [(b"Cache-Control", value.as_bytes())];
+            once(Answer::Http {
+                status: 200,
+                headers: &headers,
+                body: &body,
+            });
+        }
+        Reply::Empty => http(200, br#"{"keys":[]}"#, &mut once),
+        Reply::OnlyOdd => http(200, &document(&[], true), &mut once),
+        Reply::Status(status) => http(*status, &document(published, odd), &mut once),
+        Reply::Junk => http(200, b"<html>", &mut once),
+        Reply::TooLarge => http(200, &[b' '; 5_000], &mut once),
+        Reply::NoAnswer => once(Answer::NoAnswer),
+        Reply::NotSent => once(Answer::NotSent),
+    }
+    result.unwrap()
+}
+
+/// The document of a set, with an odd key in it now and then: it must not spoil the others.
+fn document(keys: &[Key], odd: bool) -> Vec<u8> {
+    let mut jwks: Vec<String> = keys.iter().map(Key::jwk).collect();
+    if odd {
+        jwks.insert(0, r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.into());
+    }
+    format!(r#"{{"keys":[{}]}}"#, jwks.join(",")).into_bytes()
+}

@@ -1,0 +1,149 @@
+//! The host's functions as the shell wants them: bytes, not text, and results instead of panics.
+//!
+//! The SDK's helpers panic on any unexpected status and on header names that are not UTF-8, and send local
+//! replies without details; a panic kills every stream of the worker. So nearly all calls go through [`abi`].
+
+mod abi;
+
+use std::time::Duration;
+
+use passgate_core::{UnixTime, headers::Edit};
+use proxy_wasm::{
+    hostcalls,
+    types::{BufferType, LogLevel, MapType},
+};
+
+pub(crate) use abi::HostError;
+
+/// The headers or trailers of a message, as the host serialised them.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderMap {
+    bytes: Vec<u8>,
+}
+
+/// Name and value of a header.
+pub(crate) type Pair<'a> = (&'a [u8], &'a [u8]);
+
+impl HeaderMap {
+    /// Reads a map of the effective context.
+    pub(crate) fn get(map: MapType) -> Result<Self, HostError> {
+        abi::get_header_map_pairs(map).map(|bytes| Self { bytes })
+    }
+
+    /// How many bytes it holds.
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Names and values. The layout is the count, the lengths of all names and values, then each name and value
+    /// followed by a zero byte; all numbers are 32 bits, little-endian.
+    pub(crate) fn pairs(&self) -> Result<Vec<Pair<'_>>, HostError> {
+        if self.bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read_pairs().ok_or(HostError)
+    }
+
+    fn read_pairs(&self) -> Option<Vec<Pair<'_>>> {
+        let (count, rest) = take_number(&self.bytes)?;
+        let (mut lengths, mut rest) = rest.split_at_checked(count.checked_mul(8)?)?;
+        let mut pairs = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (name_length, after) = take_number(lengths)?;
+            let (value_length, after) = take_number(after)?;
+            lengths = after;
+            let (name, after) = take_terminated(rest, name_length)?;
+            let (value, after) = take_terminated(after, value_length)?;
+            rest = after;
+            pairs.push((name, value));
+        }
+        Some(pairs)
+    }
+}
+
+fn take_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk::<4>()?;
+    Some((usize::try_from(u32::from_le_bytes(*number)).ok()?, rest))
+}
+
+fn take_terminated(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = bytes.split_at_checked(length)?;
+    Some((text, rest.split_first()?.1))
+}
+
+/// Changes headers or trailers of the effective context.
+pub(crate) fn apply(map: MapType, edits: &[Edit]) -> Result<(), HostError> {
+    for edit in edits {
+        match edit {
+            Edit::Remove(name) => abi::remove_header_map_value(map, name)?,
+            Edit::Set(name, value) => abi::replace_header_map_value(map, name.as_bytes(), value)?,
+        }
+    }
+    Ok(())
+}
+
+/// Lets the paused request of the effective context go on.
+pub(crate) fn resume_request() -> Result<(), HostError> {
+    abi::continue_request()
+}
+
+/// Answers the request of the effective context. `details` is what the host shows as response code details.
+pub(crate) fn reply(
+    status: u16,
+    details: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> Result<(), HostError> {
+    abi::send_local_response(status, details, headers, body)
+}
+
+/// Makes a stream, or the root, the one that calls are about. An error means that it is gone.
+pub(crate) fn set_effective_context(context_id: u32) -> Result<(), HostError> {
+    abi::set_effective_context(context_id)
+}
+
+/// The time now, if the host has a clock.
+pub(crate) fn now() -> Result<UnixTime, HostError> {
+    abi::current_time_nanoseconds().map(|nanos| UnixTime::from_millis(nanos / 1_000_000))
+}
+
+/// Calls the root's `on_tick` at this period from now on; zero: never.
+pub(crate) fn set_tick_period(period: Duration) -> Result<(), HostError> {
+    abi::set_tick_period(u32::try_from(period.as_millis()).unwrap_or(u32::MAX))
+}
+
+/// Writes to the host's log.
+pub(crate) fn log(level: LogLevel, message: &str) {
+    abi::log(level, message);
+}
+
+/// The first bytes, at most `max_bytes`, of the answer to an HTTP call.
+pub(crate) fn call_response_body(max_bytes: usize) -> Result<Vec<u8>, HostError> {
+    abi::get_buffer_bytes(BufferType::HttpCallResponseBody, max_bytes)
+}
+
+/// The plugin's configuration.
+pub(crate) fn configuration(max_bytes: usize) -> Result<Vec<u8>, HostError> {
+    abi::get_buffer_bytes(BufferType::PluginConfiguration, max_bytes)
+}
+
+/// Starts an HTTP call through a cluster of the host; the root gets the answer under the returned number.
+/// The SDK's helper is used here because the SDK routes the answer.
+pub(crate) fn dispatch_http_call(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    timeout: Duration,
+) -> Result<u32, HostError> {
+    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout)
+        .map_err(|_| HostError)
+}
+
+/// A counter of this name.
+pub(crate) fn define_counter(name: &str) -> Result<u32, HostError> {
+    abi::define_counter(name)
+}
+
+/// Adds one to a counter.
+pub(crate) fn increment(counter: u32) {
+    abi::increment_metric(counter);
+}

@@ -1,0 +1,180 @@
+//! One configuration on one worker: reads it, fetches keys when they are due, settles the requests that waited.
+//!
+//! Keys are fetched from here, on a tick, because the SDK gives an answer to the context that asked and drops
+//! it when that context is gone: a fetch of a stream would die with the first impatient client.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use passgate_core::{
+    Config, InvalidConfig, UnixTime,
+    config::KeySource,
+    jwks::{Answer, Fetch, FetchId},
+    limits,
+};
+use proxy_wasm::{
+    traits::{Context, HttpContext, RootContext},
+    types::{ContextType, LogLevel, MapType},
+};
+
+use crate::{
+    engine::Engine,
+    host::{self, HeaderMap},
+    settle::Settled,
+    stream::{Stream, judge_now},
+};
+
+/// The context of one configuration.
+#[derive(Default)]
+pub(crate) struct Root {
+    /// `None` until a configuration was accepted.
+    engine: Option<Rc<RefCell<Engine>>>,
+    /// The host's numbers of the fetches in flight.
+    calls: HashMap<u32, FetchId>,
+}
+
+impl Root {
+    /// Starts every fetch that is due. The cache gives at most one per provider.
+    fn fetch_due(&mut self, engine: &mut Engine, now: UnixTime) {
+        for _ in 0..engine.verifier().config().providers.len() {
+            let Some(fetch) = engine.poll_fetch(now) else {
+                return;
+            };
+            match dispatch(engine, &fetch) {
+                Some(call) => {
+                    self.calls.insert(call, fetch.id);
+                }
+                None => {
+                    engine.on_answer(fetch.id, Answer::NotSent, now);
+                }
+            }
+        }
+    }
+}
+
+/// Asks the host for a provider's keys.
+fn dispatch(engine: &Engine, fetch: &Fetch) -> Option<u32> {
+    let provider = engine.verifier().config().provider(fetch.provider)?;
+    let KeySource::Remote(jwks) = &provider.keys else {
+        return None;
+    };
+    let headers = vec![
+        (":method", "GET"),
+        (":scheme", jwks.scheme.as_str()),
+        (":authority", jwks.authority.as_str()),
+        (":path", jwks.path.as_str()),
+        ("accept", "application/jwk-set+json, application/json"),
+    ];
+    host::dispatch_http_call(&jwks.cluster, headers, jwks.timeout).ok()
+}
+
+/// Judges waiting requests again, from the start.
+fn settle_waiting(engine: &mut Engine, streams: Vec<u32>) {
+    for stream in streams {
+        let Some(headers) = engine.forget(stream) else {
+            continue;
+        };
+        // An error: the client has left.
+        if host::set_effective_context(stream).is_ok()
+            && judge_now(stream, headers, engine) == Some(Settled::Passes)
+        {
+            // An error leaves the request paused until the host's own time-out, which is closed.
+            let _ = host::resume_request();
+        }
+    }
+}
+
+fn log_refusal(errors: &[InvalidConfig]) {
+    let plural = if errors.len() == 1 {
+        "problem"
+    } else {
+        "problems"
+    };
+    host::log(
+        LogLevel::Error,
+        &format!("passgate refused: {} {plural}", errors.len()),
+    );
+    for error in errors {
+        host::log(LogLevel::Error, &format!("passgate {error}"));
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(
+        &mut self,
+        call: u32,
+        _num_headers: usize,
+        _body_size: usize,
+        _num_trailers: usize,
+    ) {
+        let Some(fetch) = self.calls.remove(&call) else {
+            return;
+        };
+        let (Some(shared), Ok(now)) = (self.engine.clone(), host::now()) else {
+            return;
+        };
+        let Ok(mut engine) = shared.try_borrow_mut() else {
+            return;
+        };
+        let headers = HeaderMap::get(MapType::HttpCallResponseHeaders).unwrap_or_default();
+        // One byte more than allowed shows the core that the answer is too large.
+        let max_bytes = engine
+            .verifier()
+            .config()
+            .limits
+            .jwks_bytes
+            .saturating_add(1);
+        let body = host::call_response_body(max_bytes).unwrap_or_default();
+        let provider = engine.on_answer(
+            fetch,
+            Answer::from_host(&headers.pairs().unwrap_or_default(), &body),
+            now,
+        );
+        let streams = provider
+            .map(|provider| engine.waiting_for(provider))
+            .unwrap_or_default();
+        settle_waiting(&mut engine, streams);
+        engine.wake(now);
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let document =
+            host::configuration(limits::CONFIG_BYTES.saturating_add(1)).unwrap_or_default();
+        match Config::parse(&document) {
+            Ok(config) => {
+                host::log(LogLevel::Info, &format!("passgate accepted: {config}"));
+                let mut engine = Engine::new(config);
+                engine.wake(host::now().unwrap_or(UnixTime::from_millis(0)));
+                self.engine = Some(Rc::new(RefCell::new(engine)));
+                true
+            }
+            Err(errors) => {
+                log_refusal(&errors);
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let (Some(shared), Ok(now)) = (self.engine.clone(), host::now()) else {
+            return;
+        };
+        let Ok(mut engine) = shared.try_borrow_mut() else {
+            return;
+        };
+        self.fetch_due(&mut engine, now);
+        // Fetches that could not be sent or are overdue have settled the question for those who waited.
+        let streams = engine.waiting();
+        settle_waiting(&mut engine, streams);
+        engine.wake(now);
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(id, self.engine.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

@@ -1,0 +1,73 @@
+//! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
+
+use passgate_core::{
+    AuditRecord, Request, Step, Verdict, Verifier,
+    reason::{Internal, Rejection},
+};
+use proxy_wasm::types::{LogLevel, MapType};
+
+use crate::{host, stats::Stats};
+
+/// Whether the request may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// Its headers are edited; let it go on.
+    Passes,
+    /// It was answered.
+    Answered,
+}
+
+/// Applies a settled step. Where the host refuses the edits the request is refused instead.
+pub(crate) fn settle(
+    step: Step,
+    request_id: Option<&str>,
+    verifier: &Verifier,
+    stats: &mut Stats,
+) -> Settled {
+    let Step::Settle(verdict, record) = step else {
+        return Settled::Answered;
+    };
+    match verdict {
+        Verdict::Allow(permit)
+            if host::apply(MapType::HttpRequestHeaders, permit.edits()).is_ok() =>
+        {
+            report(&record, stats);
+            Settled::Passes
+        }
+        Verdict::Allow(_) => settle(
+            verifier.failed(Request::new(&[]), Internal::Host),
+            request_id,
+            verifier,
+            stats,
+        ),
+        Verdict::Deny(rejection) => {
+            report(&record, stats);
+            reply(&rejection, request_id);
+            Settled::Answered
+        }
+    }
+}
+
+/// Answers in the upstream's place. A host that refuses even this keeps the request paused, which is closed too.
+pub(crate) fn reply(rejection: &Rejection, request_id: Option<&str>) {
+    let details = format!("passgate.{}", rejection.code);
+    let sent = host::reply(
+        rejection.status,
+        &details,
+        &rejection.headers(),
+        &rejection.body(request_id),
+    );
+    if sent.is_err() {
+        host::log(
+            LogLevel::Error,
+            "passgate: the host refused a local reply; the request stays paused",
+        );
+    }
+}
+
+fn report(record: &AuditRecord, stats: &mut Stats) {
+    stats.count(record);
+    if record.is_of_note() {
+        host::log(LogLevel::Info, &format!("passgate {}", record.to_json()));
+    }
+}

@@ -1,0 +1,106 @@
+//! One request: ask, then wait or settle.
+
+use std::{cell::RefCell, rc::Rc};
+
+use passgate_core::{
+    Request,
+    reason::{Internal, Reason},
+};
+use proxy_wasm::{
+    traits::{Context, HttpContext},
+    types::{Action, LogLevel, MapType},
+};
+
+use crate::{
+    engine::Engine,
+    host::{self, HeaderMap},
+    settle::{self, Settled, settle},
+};
+
+/// The context of one request.
+pub(crate) struct Stream {
+    id: u32,
+    /// `None` where the configuration was refused: everything is denied.
+    engine: Option<Rc<RefCell<Engine>>>,
+}
+
+impl Stream {
+    pub(crate) const fn new(id: u32, engine: Option<Rc<RefCell<Engine>>>) -> Self {
+        Self { id, engine }
+    }
+
+    /// Judges the request in hand. `None`: it waits.
+    fn judge(&self) -> Option<Settled> {
+        let mut engine = self.engine.as_ref()?.try_borrow_mut().ok()?;
+        let headers = HeaderMap::get(MapType::HttpRequestHeaders).unwrap_or_default();
+        let settled = judge_now(self.id, headers, &mut engine);
+        if settled.is_none()
+            && let Ok(now) = host::now()
+        {
+            engine.wake(now);
+        }
+        settled
+    }
+}
+
+/// Judges the request of the effective context by these headers of it. `None`: it waits.
+pub(crate) fn judge_now(stream: u32, headers: HeaderMap, engine: &mut Engine) -> Option<Settled> {
+    let request_id = request_id(&headers);
+    let step = engine.judge(stream, headers, host::now().ok())?;
+    let (verifier, stats) = engine.verifier_and_stats();
+    Some(settle(step, request_id.as_deref(), verifier, stats))
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    Request::new(&headers.pairs().ok()?).id().map(str::to_owned)
+}
+
+impl Context for Stream {
+    fn on_done(&mut self) -> bool {
+        if let Some(mut engine) = self
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.try_borrow_mut().ok())
+        {
+            engine.forget(self.id);
+        }
+        true
+    }
+}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
+        if self.engine.is_none() {
+            host::log(
+                LogLevel::Error,
+                "passgate: no configuration is in force; the request is refused",
+            );
+            settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);
+            return Action::Pause;
+        }
+        match self.judge() {
+            Some(Settled::Passes) => Action::Continue,
+            Some(Settled::Answered) | None => Action::Pause,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
+        let Some(engine) = self
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.try_borrow().ok())
+        else {
+            return Action::Pause;
+        };
+        let stripped = HeaderMap::get(MapType::HttpRequestTrailers).and_then(|trailers| {
+            let edits = engine
+                .verifier()
+                .strip_trailers(trailers.pairs()?.iter().map(|(name, _)| *name));
+            host::apply(MapType::HttpRequestTrailers, &edits)
+        });
+        match stripped {
+            Ok(()) => Action::Continue,
+            Err(_) => Action::Pause,
+        }
+    }
+}
