@@ -15,7 +15,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e \
-	test-module test-files test-reproducible tools rust envoy func-e clean
+	test-module test-files test-reproducible tools rust envoy func-e schema clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,10 @@ endif
 
 func-e:
 	@tools/install-func-e
+
+schema: rust ## write schema/passgate.schema.json anew, after a change of the configuration
+	cargo run --locked --quiet --package passgate-cli -- schema > schema/passgate.schema.json.new
+	mv schema/passgate.schema.json.new schema/passgate.schema.json
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist .tools

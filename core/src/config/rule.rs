@@ -46,7 +46,7 @@ pub(super) fn rules(
         match (public.is_absent(), requires.is_absent()) {
             (true, true) => problems.add(
                 at,
-                "says nothing about its requests; write requires: {} for a token of any provider",
+                "says nothing about its requests; write requires: {} for a token of any provider, or public to let them pass",
             ),
             (false, false) => {
                 problems.add(at, "public and requires are both given; write one of them")
