@@ -29,7 +29,7 @@ pub(crate) fn file(name: &OsStr) -> Result<Report, String> {
     };
     let bytes = bytes.map_err(|error| format!("passgate: {shown}: {error}\n"))?;
     let report = document(&bytes);
-    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it\n"))
+    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it; a plugin or filter counts when its name or module says passgate\n"))
 }
 
 fn read(source: impl Read) -> io::Result<Vec<u8>> {

@@ -125,7 +125,7 @@ fn what_cannot_be_read_is_status_2() {
     let (status, output, error) = check("other-plugin.yaml");
     assert_eq!((status, output.as_str()), (Some(2), ""));
     assert!(
-        error.ends_with("no configuration of passgate in it\n"),
+        error.contains(": no configuration of passgate in it; "),
         "{error}"
     );
 }

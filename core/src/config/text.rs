@@ -42,7 +42,7 @@ impl<T: FromText> Decode for T {
     }
 }
 
-/// Text that is not empty and holds no control characters; otherwise exactly as written.
+/// Text that is not empty, holds no control characters and has no blank at its ends; otherwise exactly as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Text(pub(super) String);
 
@@ -56,6 +56,9 @@ impl FromText for Text {
         }
         if text.chars().any(char::is_control) {
             return Err("holds a control character; remove it".to_owned());
+        }
+        if text.trim().len() != text.len() {
+            return Err("begins or ends with a blank; remove it".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
