@@ -1,7 +1,7 @@
 //! Paths of rules: in the normal form that paths of requests are brought to, by the same function. What a request
 //! cannot have, a rule cannot name.
 
-use super::PathPolicy;
+use super::{PathPolicy, shown};
 use crate::request::path;
 
 /// The normal form of a path; an error continues a sentence that begins with the path.
@@ -52,7 +52,7 @@ fn why_not(text: &str, policy: PathPolicy) -> String {
     match refused {
         Some((_, what, word)) => {
             let hint = "\", which is refused in requests; write it without, or allow it with path: { allow: [";
-            ["holds \"", what, hint, word, "] }"].concat()
+            shown::join(&["holds \"", what, hint, word, "] }"])
         }
         None => {
             "holds a \".\" or \"..\" segment, which no request may have; write the path without"

@@ -35,7 +35,7 @@ impl<T: FromText> Decode for T {
         match T::from_text(text) {
             Ok(value) => Some(value),
             Err(problem) => {
-                problems.add(at, [&T::shown(text), " ", &problem].concat());
+                problems.add(at, shown::join(&[&T::shown(text), " ", &problem]));
                 None
             }
         }
@@ -114,11 +114,10 @@ impl FromText for Method {
         }
         let upper = text.to_ascii_uppercase();
         if !text.is_empty() && upper.bytes().all(letters) {
-            return Err([
+            return Err(shown::join(&[
                 "is not a method: they are compared with their case; write ",
                 &upper,
-            ]
-            .concat());
+            ]));
         }
         Err("is not a method; write capital letters and - only, such as GET".to_owned())
     }
