@@ -64,15 +64,18 @@ impl Config {
     }
 }
 
+/// One line for logs: how much is configured, and the policy's hash.
 impl core::fmt::Display for Config {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let rules = self.rules.as_ref().map_or(0, Vec::len);
-        write!(
-            f,
-            "{} providers, {rules} rules, policy {}",
-            self.providers.len(),
-            self.hash
-        )
+        let providers = self.providers.len();
+        let s = |count: usize| if count == 1 { "" } else { "s" };
+        write!(f, "{providers} provider{}, ", s(providers))?;
+        match self.rules.as_ref().map(Vec::len) {
+            None => f.write_str("no rules: every request needs a token")?,
+            Some(0) => f.write_str("0 rules: nothing passes")?,
+            Some(rules) => write!(f, "{rules} rule{}", s(rules))?,
+        }
+        write!(f, ", policy {}", self.hash)
     }
 }
 

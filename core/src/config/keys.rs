@@ -93,7 +93,7 @@ fn remote_jwks(raw: RawRemoteJwks, at: At<'_>, problems: &mut Problems) -> Optio
             " is shorter than cache_duration; write at least ",
             &duration::written(fresh),
         ];
-        problems.add(at.member("max_cache_duration"), hint.concat());
+        problems.add(at.member("max_cache_duration"), shown::join(&hint));
     }
     let RawHttpUri {
         uri,
@@ -134,7 +134,7 @@ fn local_jwks(
         Err(error @ (JwkSetError::TooLarge | JwkSetError::TooManyKeys)) => {
             problems.add(
                 at,
-                ["is ", &error.to_string(), "; write fewer keys"].concat(),
+                shown::join(&["is ", &error.to_string(), "; write fewer keys"]),
             );
             return None;
         }
@@ -142,7 +142,7 @@ fn local_jwks(
             let error = error.to_string();
             problems.add(
                 at,
-                ["is no JWK set: ", &error, "; write {\"keys\":[…]}"].concat(),
+                shown::join(&["is no JWK set: ", &error, "; write {\"keys\":[…]}"]),
             );
             return None;
         }
@@ -155,14 +155,13 @@ fn local_jwks(
         };
         problems.add(
             at,
-            [
+            shown::join(&[
                 "the key ",
                 &shown::text(&key.name),
                 " is not usable: ",
                 key.reason,
                 advice,
-            ]
-            .concat(),
+            ]),
         );
     }
     let usable = |jwk: &crate::jose::Jwk| algorithms.iter().any(|&algorithm| jwk.fits(algorithm));

@@ -6,8 +6,8 @@ use crate::crypto::Algorithm;
 /// Says which words there are.
 fn unknown_word(text: &str, words: &[&str]) -> String {
     match suggest::closest(text, words.iter().copied()) {
-        Some(word) => ["is unknown here; did you mean ", word, "?"].concat(),
-        None => ["is unknown here; write ", &shown::one_of(words)].concat(),
+        Some(word) => shown::join(&["is unknown here; did you mean ", word, "?"]),
+        None => shown::join(&["is unknown here; write ", &shown::one_of(words)]),
     }
 }
 
@@ -29,14 +29,13 @@ impl FromText for Algorithm {
         {
             let why =
                 "is symmetric: whoever can verify could sign, so it is never accepted; write ";
-            return Err([why, &shown::one_of(&names)].concat());
+            return Err(shown::join(&[why, &shown::one_of(&names)]));
         }
         if OTHERS.contains(&text) {
-            return Err([
+            return Err(shown::join(&[
                 "is not verified by this version; write ",
                 &shown::one_of(&names),
-            ]
-            .concat());
+            ]));
         }
         Err(unknown_word(text, &names))
     }
