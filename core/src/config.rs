@@ -13,6 +13,7 @@ mod hints;
 mod keys;
 mod parse;
 mod path;
+mod problems;
 mod provider;
 mod raw;
 mod requirement;

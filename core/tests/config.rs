@@ -15,7 +15,7 @@ use passgate_core::{
         Provider, Requirement, TokenSource,
     },
     crypto::Algorithm,
-    limits::Limits,
+    limits::{self, Limits},
     time::UnixTime,
 };
 
@@ -315,4 +315,108 @@ fn the_hash_is_of_what_is_said_not_of_how_it_is_spelled() {
     assert_eq!(a.hash, b.hash);
     assert_ne!(a.hash, c.hash);
     assert!(a.hash.len() == 12 && a.hash.bytes().all(|b| b.is_ascii_hexdigit()));
+}
+
+/// The problems of a document that must be refused.
+fn problems(document: &[u8]) -> Vec<String> {
+    let problems = Config::parse(document).unwrap_err();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_struct_is_told_apart_from_bad_json() {
+    // {"a": 1} as a google.protobuf.Struct, with its one entry, and with a first entry of 200 bytes.
+    let long = [
+        b"\x0a\xc8\x01\x0a\x01a\x12\xc2\x01\x1a\xbf\x01".as_slice(),
+        &[b'x'; 191],
+    ]
+    .concat();
+    for bytes in [
+        b"\x0a\x0e\x0a\x01a\x12\x09\x11\0\0\0\0\0\0\xf0\x3f".as_slice(),
+        &long,
+    ] {
+        let problems = problems(bytes);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("StringValue"), "{problems:?}");
+    }
+    for bytes in [
+        b"\n{\n  \"providers\": ,}".as_slice(),
+        b"\x0a",
+        b"\x0a\xff\xff\xff\xff\xff\xff",
+        b"\xff\xfe",
+    ] {
+        let problems = problems(bytes);
+        assert_eq!(problems.len(), 1);
+        assert!(
+            problems[0].starts_with("the configuration is not JSON that is accepted: "),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
+fn a_document_over_its_bound_is_refused_unread() {
+    let spaces = limits::CONFIG_BYTES - document("", "").len();
+    assert!(parse(&document("", &" ".repeat(spaces))).is_ok());
+    let problems = problems(document("", &" ".repeat(spaces + 1)).as_bytes());
+    assert_eq!(
+        problems,
+        ["the configuration is larger than 1 MiB; write less"]
+    );
+}
+
+#[test]
+fn the_numbers_of_rules_and_providers_are_bounded() {
+    let rules = |count: usize| {
+        let rule = |index| format!(r#"{{"match":{{"path":"/{index}"}},"requires":{{}}}}"#);
+        let rules: Vec<String> = (0..count).map(rule).collect();
+        document("", &format!(r#","rules":[{}]"#, rules.join(",")))
+    };
+    assert!(parse(&rules(limits::RULES)).is_ok());
+    assert_eq!(
+        problems(rules(limits::RULES + 1).as_bytes()),
+        ["rules: has more than 1000 rules; write fewer"]
+    );
+
+    let providers = |count: usize| {
+        let one = |index| {
+            let keys = r#"{"http_uri":{"uri":"https://id.example.com","cluster":"c"}}"#;
+            format!(
+                r#""p{index}":{{"issuer":"https://{index}.example.com","audiences":["a"],"remote_jwks":{keys}}}"#
+            )
+        };
+        let providers: Vec<String> = (0..count).map(one).collect();
+        format!(r#"{{"providers":{{{}}}}}"#, providers.join(","))
+    };
+    assert!(parse(&providers(limits::PROVIDERS)).is_ok());
+    let refused = problems(providers(limits::PROVIDERS + 1).as_bytes());
+    assert_eq!(
+        refused,
+        ["providers: has more than 100 providers; write fewer"]
+    );
+}
+
+#[test]
+fn a_hundred_problems_are_told_and_the_rest_is_counted() {
+    let rules = vec!["{}"; 120].join(",");
+    let problems = problems(document("", &format!(r#","rules":[{rules}]"#)).as_bytes());
+    assert_eq!(problems.len(), limits::CONFIG_PROBLEMS + 1);
+    assert_eq!(
+        problems.last().unwrap(),
+        "and 140 more problems; correct these first"
+    );
+}
+
+#[test]
+fn what_is_shown_is_cut() {
+    let long = "x".repeat(100_000);
+    for member in [
+        format!(r#","forward":"{long}""#),
+        format!(r#","{long}":1"#),
+        format!(r#","clock_skew":{}"#, "9".repeat(5_000)),
+    ] {
+        for problem in problems(document(&member, "").as_bytes()) {
+            assert!(problem.len() < 600, "{problem}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use passgate_kit::{Token, tampered};
 #[test]
 fn an_earlier_success_on_the_connection_grants_nothing() {
     let gate = Gate::start(policy());
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     let mut client = gate.client();
     let mut send = |request: Request| {
         client.send(request.to_http1());
@@ -30,10 +30,8 @@ fn an_earlier_success_on_the_connection_grants_nothing() {
 fn the_answer_of_another_request_is_never_used() {
     // The same token for two callers' headers: nothing of the first request may show in the second.
     let gate = Gate::start(policy());
-    let alice = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
-    let bob = Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
-        .claim("sub", "bob")
-        .build();
+    let alice = gate.good();
+    let bob = gate.token().claim("sub", "bob").build();
     let mut client = gate.client();
     for (token, user) in [
         (&alice, "alice"),
@@ -53,9 +51,7 @@ fn a_token_that_expires_is_refused_though_it_passed_before() {
     let mut policy = policy();
     policy["providers"]["acme"]["clock_skew"] = serde_json::json!("0s");
     let gate = Gate::start(policy);
-    let brief = Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
-        .expires_in(3)
-        .build();
+    let brief = gate.token().expires_in(3).build();
     let request = Request::get("/").bearer(&brief).to_http1();
     let mut client = gate.client();
     let mut send = || {
@@ -74,7 +70,7 @@ fn a_token_that_expires_is_refused_though_it_passed_before() {
 #[test]
 fn two_workers_judge_alike() {
     let gate = Setup::new(policy()).workers(2).start();
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     let forged = tampered(&good);
     let served = |gate: &Gate| -> Vec<u64> {
         let stats = gate.stats();

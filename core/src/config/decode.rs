@@ -3,75 +3,9 @@
 //! `serde` stops at the first error and cannot say what stands in its way; this layer is the little that is
 //! needed. [`record!`] makes a raw struct, its decoder and (natively) its JSON Schema from one declaration.
 
-use super::{InvalidConfig, hints, shown};
-use crate::{json::Json, limits};
-
-/// Where in the document we are; a list on the stack, so that a path is written only for an error.
-#[derive(Clone, Copy)]
-pub(super) enum At<'a> {
-    Root,
-    Member(&'a At<'a>, &'a str),
-    Element(&'a At<'a>, usize),
-}
-
-impl<'a> At<'a> {
-    pub(super) const fn member(&'a self, name: &'a str) -> At<'a> {
-        At::Member(self, name)
-    }
-
-    pub(super) const fn element(&'a self, index: usize) -> At<'a> {
-        At::Element(self, index)
-    }
-
-    /// `rules[1].match.prefix`; a name that could be misread is quoted: `providers["a b"]`.
-    pub(super) fn path(self) -> String {
-        match self {
-            Self::Root => String::new(),
-            Self::Element(parent, index) => [&parent.path(), "[", &index.to_string(), "]"].concat(),
-            Self::Member(parent, name) => {
-                let parent = parent.path();
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-                if name.is_empty() || name.len() > limits::SHOWN_BYTES || !name.bytes().all(plain) {
-                    [&parent, "[", &shown::text(name), "]"].concat()
-                } else if parent.is_empty() {
-                    name.to_owned()
-                } else {
-                    [&parent, ".", name].concat()
-                }
-            }
-        }
-    }
-}
-
-/// All that is wrong, in the order of discovery.
-#[derive(Default)]
-pub(super) struct Problems {
-    found: Vec<InvalidConfig>,
-    more: usize,
-}
-
-impl Problems {
-    pub(super) fn add(&mut self, at: At<'_>, problem: impl Into<String>) {
-        if self.found.len() >= limits::CONFIG_PROBLEMS {
-            self.more = self.more.saturating_add(1);
-            return;
-        }
-        self.found.push(InvalidConfig {
-            path: at.path(),
-            problem: problem.into(),
-        });
-    }
-
-    pub(super) fn into_list(mut self) -> Vec<InvalidConfig> {
-        if self.more > 0 {
-            self.found.push(InvalidConfig {
-                path: String::new(),
-                problem: ["and ", &self.more.to_string(), " more problems"].concat(),
-            });
-        }
-        self.found
-    }
-}
+pub(super) use super::problems::{At, Problems};
+use super::{hints, shown};
+use crate::json::Json;
 
 /// What a decoder made of a field. `Refused` has been reported already, so nothing more is said about it.
 #[derive(Debug)]
@@ -99,6 +33,10 @@ impl<T> Field<T> {
     pub(super) const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused)
+    }
 }
 
 /// Can be made from JSON. `None` means that at least one problem was added.
@@ -113,6 +51,11 @@ pub(super) struct List<T>(Vec<Option<T>>);
 impl<T> List<T> {
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Whether no element was refused.
+    pub(super) fn is_complete(&self) -> bool {
+        self.0.iter().all(Option::is_some)
     }
 
     /// The good elements with their places.
@@ -156,14 +99,25 @@ impl<T: Decode> Decode for Filled<T> {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let list = List::decode(json, at, problems)?;
         if list.len() == 0 {
-            problems.add(at, EMPTY_LIST);
+            problems.add(at, "an empty list; name at least one");
             return None;
         }
         Some(Self(list))
     }
 }
 
-const EMPTY_LIST: &str = "an empty list; name at least one, or leave the field out where it may be";
+impl<T> Field<Filled<T>> {
+    /// Whether it is absent or every element of it is good.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_refused() && self.as_ref().is_none_or(|list| list.0.is_complete())
+    }
+
+    /// The good elements; none when it is absent.
+    pub(super) fn into_values(self) -> Vec<T> {
+        let list = self.given().into_iter();
+        list.flat_map(|list| list.0.into_values()).collect()
+    }
+}
 
 /// An object whose member names are free; members that were refused keep their name.
 #[derive(Debug)]
@@ -171,7 +125,7 @@ pub(super) struct Map<T>(pub(super) Vec<(String, Option<T>)>);
 
 impl<T: Decode> Decode for Map<T> {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
-        let members = object(json, at, problems)?;
+        let members = object(json, &["a name of your choice for each"], at, problems)?;
         let decoded = members.iter().map(|(name, value)| {
             let value = T::decode(value, at.member(name), problems);
             (String::from(&**name), value)
@@ -205,6 +159,7 @@ impl Decode for usize {
 /// The members of an object.
 pub(super) fn object<'j>(
     json: &'j Json,
+    takes: &[&str],
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<&'j [(Box<str>, Json)]> {
@@ -212,7 +167,11 @@ pub(super) fn object<'j>(
         return Some(members);
     }
     // Never the value itself: what stands here by mistake may be a key set with a private key in it.
-    problems.add(at, [json.kind(), "; write an object: { … }"].concat());
+    let takes = takes.join(", ");
+    problems.add(
+        at,
+        [json.kind(), "; write an object with ", &takes].concat(),
+    );
     None
 }
 
@@ -272,7 +231,7 @@ macro_rules! record {
         impl Decode for $name {
             fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
                 const FIELDS: &[&str] = &[$( record!(@name $field $($written)?) ),+];
-                let members = decode::object(json, at, problems)?;
+                let members = decode::object(json, FIELDS, at, problems)?;
                 decode::refuse_unknown(members, $record, FIELDS, at, problems);
                 Some(Self {
                     $( $field: decode::field(

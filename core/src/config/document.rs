@@ -2,10 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    decode::{At, Problems},
-    shown,
-};
+use super::decode::{At, Problems};
 use crate::{json::Json, limits};
 
 /// Reads the document; what is no JSON gets one clear error.
@@ -35,7 +32,11 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
             None
         }
         Err(error) => {
-            let error = shown::text(&error.to_string());
+            let error: String = error
+                .to_string()
+                .chars()
+                .take(2 * limits::SHOWN_BYTES)
+                .collect();
             problems.add(
                 At::Root,
                 ["the configuration is not JSON that is accepted: ", &error].concat(),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     crypto::Algorithm,
-    jose::JwkSet,
+    jose::{JwkSet, JwkSetError},
     limits::{self, Limits},
 };
 
@@ -54,11 +54,14 @@ fn remote_jwks(raw: RawRemoteJwks, at: At<'_>, problems: &mut Problems) -> Optio
         refetch_cooldown,
     } = raw;
     let mut bounded = |field: Field<Duration>, default, least, most, name| {
-        let value = field.given().unwrap_or(default);
+        let Some(value) = field.given() else {
+            return default;
+        };
         duration::bound(value, least, most, at.member(name), problems);
         value
     };
     let second = Duration::from_secs(1);
+    let hour = Duration::from_secs(3_600);
     let most = Duration::from_secs(limits::KEY_AGE_SECS);
     let fresh = bounded(
         cache_duration,
@@ -74,19 +77,13 @@ fn remote_jwks(raw: RawRemoteJwks, at: At<'_>, problems: &mut Problems) -> Optio
         most,
         "max_cache_duration",
     );
-    let stale = bounded(
-        max_stale,
-        Duration::from_secs(3_600),
-        Duration::ZERO,
-        most,
-        "max_stale",
-    );
-    let hour = Duration::from_secs(limits::REFETCH_COOLDOWN_SECS);
+    let stale = bounded(max_stale, hour, Duration::ZERO, most, "max_stale");
+    let slowest = Duration::from_secs(limits::REFETCH_COOLDOWN_SECS);
     let cooldown = bounded(
         refetch_cooldown,
         Duration::from_secs(30),
         second,
-        hour,
+        slowest,
         "refetch_cooldown",
     );
     if max_fresh < fresh {
@@ -134,15 +131,18 @@ fn local_jwks(
     let at = at.member("inline_string");
     let set = match JwkSet::parse(inline_string.given()?.0.as_bytes(), limits) {
         Ok(set) => set,
-        Err(error) => {
+        Err(error @ (JwkSetError::TooLarge | JwkSetError::TooManyKeys)) => {
             problems.add(
                 at,
-                [
-                    "is no JWK set: ",
-                    &error.to_string(),
-                    "; write {\"keys\":[…]}",
-                ]
-                .concat(),
+                ["is ", &error.to_string(), "; write fewer keys"].concat(),
+            );
+            return None;
+        }
+        Err(error) => {
+            let error = error.to_string();
+            problems.add(
+                at,
+                ["is no JWK set: ", &error, "; write {\"keys\":[…]}"].concat(),
             );
             return None;
         }

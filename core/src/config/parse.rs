@@ -63,7 +63,8 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
     let rules = rules
         .given()
         .map(|raw| rule::rules(raw, path, &mut used, root.member("rules"), problems));
-    if !denies_all {
+    // A rule that was refused may be the one that asks for them.
+    if !denies_all && !problems.any_in("rules") {
         for name in used.unused() {
             problems.add(
                 at.member(name),

@@ -6,7 +6,9 @@ use super::PathPolicy;
 /// The normal form of a path; an error continues a sentence that begins with the path.
 pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String> {
     if !text.starts_with('/') {
-        return Err(["is not absolute; write /", text].concat());
+        return Err(
+            "does not begin with a slash; write the path from the root, such as /api".to_owned(),
+        );
     }
     let unless = |allowed: bool, word: &str, what: &str| {
         if allowed {
@@ -41,6 +43,7 @@ pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String
                 match (high << 4) | low {
                     0 => return Err("holds %00, which no request may have; remove it".to_owned()),
                     b'/' => unless(policy.encoded_slash, "encoded_slash", "%2F")?,
+                    b';' => unless(policy.semicolon, "semicolon", "%3B")?,
                     b'%' => unless(policy.encoded_percent, "encoded_percent", "%25")?,
                     b'\\' => unless(policy.backslash, "backslash", "%5C")?,
                     plain if is_unreserved(plain) => {
@@ -65,16 +68,24 @@ pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String
     if normal.contains("//") {
         unless(policy.double_slash, "double_slash", "\"//\"")?;
     }
-    if normal
-        .split(['/', '\\'])
-        .any(|segment| segment == "." || segment == "..")
-    {
+    if has_dot_segment(&normal) {
         return Err(
             "holds a \".\" or \"..\" segment, which no request may have; write the path without"
                 .to_owned(),
         );
     }
     Ok(normal)
+}
+
+/// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see them.
+fn has_dot_segment(normal: &str) -> bool {
+    let slashes = normal
+        .replace("%2F", "/")
+        .replace("%5C", "/")
+        .replace('\\', "/")
+        .replace("%3B", ";");
+    let mut segments = slashes.split('/');
+    segments.any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
 /// RFC 3986 section 2.3.

@@ -144,7 +144,7 @@ record! {
 
 record! {
     /// A condition on a token; all that is given must hold.
-    RawWhen "when" {
+    RawWhen "a condition" {
         /// `amr` holds all of these.
         amr_all_of: Filled<Text>,
         /// `amr` holds one of these.

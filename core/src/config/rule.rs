@@ -137,17 +137,18 @@ fn matcher(
         segments_match,
     );
     let any = absent.then_some(PathMatch::Any);
+    if !hosts.is_whole() || !methods.is_whole() || ignore_case.is_refused() {
+        return None;
+    }
     Some(Matcher {
         path: exact.or(prefix).or(segments).or(any)?,
         ignore_case: ignore_case.given().unwrap_or(false),
-        hosts: hosts
-            .given()
-            .map(|list| list.0.into_values().collect())
-            .unwrap_or_default(),
+        hosts: hosts.into_values(),
         methods: methods
-            .given()
-            .map(|list| list.0.into_values().map(|method| method.0).collect())
-            .unwrap_or_default(),
+            .into_values()
+            .into_iter()
+            .map(|method| method.0)
+            .collect(),
     })
 }
 

@@ -10,7 +10,9 @@ pub(super) fn text(text: &str) -> String {
     }
     let cut = if end < text.len() { "…" } else { "" };
     let shown = [text.get(..end).unwrap_or_default(), cut].concat();
-    Json::String(shown.into()).to_string()
+    let quoted = Json::String(shown.into()).to_string();
+    // JSON leaves these control characters as they are; a log must not.
+    quoted.replace(|c: char| c.is_control(), "\u{fffd}")
 }
 
 /// `60 is a number; write …`. Lists and objects are not shown: they are long, and may hold what is secret.
@@ -26,6 +28,7 @@ pub(super) fn mismatch(seen: &Json, wanted: &str) -> String {
     };
     match value {
         Some(value) => [&value, " is ", seen.kind(), "; write ", wanted].concat(),
+        None if *seen == Json::Null => ["null; leave the field out, or write ", wanted].concat(),
         None => [seen.kind(), "; write ", wanted].concat(),
     }
 }

@@ -17,6 +17,11 @@ pub(super) trait FromText: Sized {
     )]
     const PATTERN: &'static str = "";
 
+    /// How the string is shown in an error.
+    fn shown(text: &str) -> String {
+        shown::text(text)
+    }
+
     /// Parses; an error continues a sentence that begins with the string: `has no unit; write "300s"`.
     fn from_text(text: &str) -> Result<Self, String>;
 }
@@ -30,7 +35,7 @@ impl<T: FromText> Decode for T {
         match T::from_text(text) {
             Ok(value) => Some(value),
             Err(problem) => {
-                problems.add(at, [&shown::text(text), " ", &problem].concat());
+                problems.add(at, [&T::shown(text), " ", &problem].concat());
                 None
             }
         }

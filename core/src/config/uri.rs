@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{HostMatch, Origin, text::FromText};
+use super::{HostMatch, Origin, shown, text::FromText};
 
 /// An `http` or `https` URI, split as a request needs it.
 #[derive(Debug)]
@@ -15,6 +15,10 @@ pub(super) struct HttpUri {
 impl FromText for HttpUri {
     const WANTED: &'static str = "a URI, such as https://id.example.com/certs";
     const PATTERN: &'static str = "^https?://";
+
+    fn shown(text: &str) -> String {
+        shown_uri(text)
+    }
 
     fn from_text(text: &str) -> Result<Self, String> {
         let (scheme, authority, rest) = split(text)?;
@@ -37,6 +41,10 @@ impl FromText for HttpUri {
 impl FromText for Origin {
     const WANTED: &'static str = "an origin, such as https://api.example.com";
     const PATTERN: &'static str = "^https?://[^/?#]+$";
+
+    fn shown(text: &str) -> String {
+        shown_uri(text)
+    }
 
     fn from_text(text: &str) -> Result<Self, String> {
         let (scheme, authority, rest) = split(text)?;
@@ -102,6 +110,15 @@ impl FromText for HostMatch {
     }
 }
 
+/// Without user information, which may be a password.
+fn shown_uri(text: &str) -> String {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    match rest.split_once('@') {
+        Some((_, host)) => shown::text(&["…@", host].concat()),
+        None => shown::text(text),
+    }
+}
+
 const NO_HOST: &str = "is not a host; write its name alone, such as api.example.com";
 
 /// Scheme, authority, and the rest, which is empty or begins with `/`, `?` or `#`.
@@ -110,9 +127,8 @@ fn split(text: &str) -> Result<(&str, &str, &str), String> {
     if text.bytes().any(odd) {
         return Err("holds a character that no URI has; percent-encode it".to_owned());
     }
-    let (scheme, rest) = match text.split_once("://") {
-        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
-        _ => return Err("does not begin with https:// or http://; write the whole URI".to_owned()),
+    let Some((scheme @ ("http" | "https"), rest)) = text.split_once("://") else {
+        return Err("does not begin with https:// or http://; write the whole URI".to_owned());
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at_checked(end).unwrap_or_default();

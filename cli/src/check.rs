@@ -1,0 +1,122 @@
+//! One file: read it, find the configurations in it, and say of each what the proxy would say.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{self, Read},
+};
+
+use passgate_core::{config::Config, json::Json, limits};
+
+use crate::{find, yaml};
+
+/// What is printed, and whether everything was accepted.
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) accepted: bool,
+}
+
+/// Largest file that is read, in bytes: a configuration and what may stand around it.
+const FILE_BYTES: u64 = 16 << 20;
+
+/// Checks a file; `-` is standard input. An error says why there was nothing to check.
+pub(crate) fn file(name: &OsStr) -> Result<Report, String> {
+    let shown = name.to_string_lossy();
+    let bytes = if name == "-" {
+        read(io::stdin())
+    } else {
+        File::open(name).and_then(read)
+    };
+    let bytes = bytes.map_err(|error| format!("passgate: {shown}: {error}\n"))?;
+    let report = document(&bytes);
+    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it\n"))
+}
+
+fn read(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source
+        .take(FILE_BYTES.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|read| read <= FILE_BYTES) {
+        return Ok(bytes);
+    }
+    Err(io::Error::other("larger than 16 MiB"))
+}
+
+/// `None`: there is no configuration of passgate in it.
+fn document(bytes: &[u8]) -> Option<Report> {
+    let documents = match Json::parse(bytes, limits::DOCUMENT_JSON_NODES) {
+        Ok(json) => vec![json],
+        // What begins like JSON was meant to be JSON: the proxy's words are the right ones.
+        Err(_) if bytes.trim_ascii_start().starts_with(b"{\"") => return Some(judge(bytes)),
+        Err(_) => match read_yaml(bytes) {
+            Ok(documents) => documents,
+            Err(error) => {
+                let text =
+                    format!("refused: 1 problem\nthe file is not YAML that is accepted: {error}\n");
+                return Some(Report {
+                    text,
+                    accepted: false,
+                });
+            }
+        },
+    };
+    if documents.is_empty() {
+        return Some(judge(b""));
+    }
+    let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
+    let reports = found.into_iter().map(|found| {
+        let Report { text, accepted } = judge(&found.bytes);
+        let heading = found
+            .place
+            .map(|place| format!("{place}:\n"))
+            .unwrap_or_default();
+        Report {
+            text: heading + &text,
+            accepted,
+        }
+    });
+    reports.reduce(|all, next| Report {
+        text: all.text + &next.text,
+        accepted: all.accepted && next.accepted,
+    })
+}
+
+fn read_yaml(bytes: &[u8]) -> Result<Vec<Json>, String> {
+    let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    yaml::documents(text)
+}
+
+/// What the proxy says when it receives these bytes.
+fn judge(bytes: &[u8]) -> Report {
+    match Config::parse(bytes) {
+        Ok(config) => {
+            let providers = counted(config.providers.len(), "provider");
+            let rules = match config.rules.as_ref().map(Vec::len) {
+                None => "no rules: every request needs a token".to_owned(),
+                Some(0) => "0 rules: nothing passes".to_owned(),
+                Some(count) => counted(count, "rule"),
+            };
+            let text = format!("accepted: {providers}, {rules}, policy {}\n", config.hash);
+            Report {
+                text,
+                accepted: true,
+            }
+        }
+        Err(problems) => {
+            let mut text = format!("refused: {}\n", counted(problems.len(), "problem"));
+            for problem in problems {
+                text.push_str(&problem.to_string());
+                text.push('\n');
+            }
+            Report {
+                text,
+                accepted: false,
+            }
+        }
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

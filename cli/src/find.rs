@@ -1,0 +1,192 @@
+//! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a file of Envoy.
+
+use passgate_core::json::Json;
+
+/// A configuration in a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Where it was found; `None`: it is the whole file.
+    pub(crate) place: Option<String>,
+    /// What the filter would receive.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// All configurations of passgate in a document.
+pub(crate) fn configurations(document: &Json) -> Vec<Found> {
+    let mut found = Vec::new();
+    let is_resource = document.get("apiVersion").is_some() && document.get("kind").is_some();
+    if is_resource {
+        resource(document, "", &mut found);
+    } else if ENVOY.iter().any(|name| document.get(name).is_some()) {
+        filters(document, "", false, &mut found);
+    } else {
+        let bytes = document.to_string().into_bytes();
+        found.push(Found { place: None, bytes });
+    }
+    found
+}
+
+/// Members by which a file of Envoy is known: a bootstrap, a set of resources, a listener, a chain of filters, a filter.
+const ENVOY: [&str; 14] = [
+    "static_resources",
+    "staticResources",
+    "dynamic_resources",
+    "dynamicResources",
+    "admin",
+    "resources",
+    "filter_chains",
+    "filterChains",
+    "filters",
+    "http_filters",
+    "httpFilters",
+    "typed_config",
+    "typedConfig",
+    "vm_config",
+];
+
+/// A Kubernetes resource, or a list of them.
+fn resource(resource: &Json, place: &str, found: &mut Vec<Found>) {
+    let kind = resource
+        .get("kind")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    if let Some(Json::Array(items)) = resource.get("items") {
+        for (index, item) in items.iter().enumerate() {
+            self::resource(item, &format!("{place}items[{index}]."), found);
+        }
+        return;
+    }
+    let spec = resource.get("spec");
+    match kind {
+        "WasmPlugin" | "TrafficExtension" => {
+            let name = resource
+                .get("metadata")
+                .and_then(|metadata| metadata.get("name"));
+            if name.is_some_and(names_passgate) || spec.is_some_and(module_is_passgate) {
+                plugin(spec, &format!("{place}spec"), found);
+            }
+        }
+        _ => filters(resource, place, false, found),
+    }
+}
+
+/// Whether a plugin says that its module is passgate.
+fn module_is_passgate(spec: &Json) -> bool {
+    let wasm = spec.get("wasm");
+    let member = |name| {
+        spec.get(name)
+            .or_else(|| wasm.and_then(|wasm| wasm.get(name)))
+    };
+    ["pluginName", "url"]
+        .into_iter()
+        .filter_map(member)
+        .any(names_passgate)
+}
+
+/// The configuration of a plugin as it reaches the filter: members that are null are dropped on the way, and a
+/// plugin without configuration sends nothing at all.
+fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
+    let direct = spec
+        .and_then(|spec| spec.get("pluginConfig"))
+        .map(|config| ("pluginConfig", config));
+    let nested = || {
+        let wasm = spec.and_then(|spec| spec.get("wasm"))?;
+        Some(("wasm.pluginConfig", wasm.get("pluginConfig")?))
+    };
+    let (name, bytes) = match direct.or_else(nested) {
+        Some((name, Json::Null)) => (name, Vec::new()),
+        Some((name, config)) => (name, without_nulls(config).to_string().into_bytes()),
+        None => ("pluginConfig", Vec::new()),
+    };
+    found.push(Found {
+        place: Some(format!("{place}.{name}")),
+        bytes,
+    });
+}
+
+fn without_nulls(json: &Json) -> Json {
+    match json {
+        Json::Object(members) => {
+            let kept = members.iter().filter(|(_, value)| *value != Json::Null);
+            Json::Object(
+                kept.map(|(name, value)| (name.clone(), without_nulls(value)))
+                    .collect(),
+            )
+        }
+        Json::Array(elements) => Json::Array(elements.iter().map(without_nulls).collect()),
+        leaf => leaf.clone(),
+    }
+}
+
+/// Every Wasm filter of passgate below a value; `named` says that a filter around it bears the name.
+fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
+    match json {
+        Json::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                filters(element, &format!("{place}[{index}]"), named, found);
+            }
+        }
+        Json::Object(members) => {
+            let named = named || json.get("name").is_some_and(names_passgate);
+            let vm = json.get("vm_config").or_else(|| json.get("vmConfig"));
+            if let Some(vm) = vm
+                && (named || vm.get("code").is_some_and(mentions_passgate))
+            {
+                let place = if place.is_empty() {
+                    "configuration".to_owned()
+                } else {
+                    format!("{place}.configuration")
+                };
+                found.push(Found {
+                    place: Some(place),
+                    bytes: received(json.get("configuration")),
+                });
+                return;
+            }
+            for (name, value) in members {
+                let dot = if place.is_empty() || place.ends_with('.') {
+                    ""
+                } else {
+                    "."
+                };
+                // A name belongs to the filter that bears it: it does not reach the filters below it.
+                let named =
+                    named && matches!(&**name, "typed_config" | "typedConfig" | "config" | "value");
+                filters(value, &format!("{place}{dot}{name}"), named, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What Envoy hands to the filter for a `configuration`.
+fn received(configuration: Option<&Json>) -> Vec<u8> {
+    let Some(configuration) = configuration else {
+        return Vec::new();
+    };
+    let type_url = configuration
+        .get("@type")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    match configuration.get("value") {
+        Some(Json::String(text)) if type_url.ends_with("google.protobuf.StringValue") => {
+            text.as_bytes().to_vec()
+        }
+        _ => A_STRUCT.to_vec(),
+    }
+}
+
+/// Any message but a `StringValue` arrives as its own bytes: here a `google.protobuf.Struct` with one member.
+const A_STRUCT: &[u8] = b"\x0a\x05\x0a\x01a\x12\x00";
+
+fn names_passgate(name: &Json) -> bool {
+    name.as_str().is_some_and(|name| name.contains("passgate"))
+}
+
+fn mentions_passgate(json: &Json) -> bool {
+    match json {
+        Json::Object(members) => members.iter().any(|(_, value)| mentions_passgate(value)),
+        Json::Array(elements) => elements.iter().any(mentions_passgate),
+        leaf => names_passgate(leaf),
+    }
+}

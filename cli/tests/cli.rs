@@ -1,0 +1,198 @@
+//! The program as people and pipelines use it: exit status, output, and where it finds a configuration.
+#![allow(clippy::expect_used, reason = "tests")]
+
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// Exit status, standard output, standard error.
+type Outcome = (Option<i32>, String, String);
+
+fn run(arguments: &[&str], input: &[u8]) -> Outcome {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_passgate"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A program that does not read its input may have closed it already.
+    let _ = child.stdin.take().expect("standard input").write_all(input);
+    let output = child.wait_with_output().expect("the program ends");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn file(name: &str) -> String {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/files", name]
+        .iter()
+        .collect();
+    path.into_os_string()
+        .into_string()
+        .expect("a path in UTF-8")
+}
+
+/// Checks a file beside these tests.
+fn check(name: &str) -> Outcome {
+    run(&["check", &file(name)], b"")
+}
+
+/// Status and output of a check of standard input.
+fn check_input(input: &str) -> (Option<i32>, String) {
+    let (status, output, error) = run(&["check", "-"], input.as_bytes());
+    assert_eq!(error, "");
+    (status, output)
+}
+
+const GOOD: &str = r#"{"providers":{"acme":{"issuer":"https://id.example.com","audiences":["a"],"remote_jwks":{"http_uri":{"uri":"https://id.example.com/certs","cluster":"id"}}}}}"#;
+const ACCEPTED: &str =
+    "accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198\n";
+
+#[test]
+fn a_good_configuration_is_status_0() {
+    assert_eq!(check_input(GOOD), (Some(0), ACCEPTED.to_owned()));
+}
+
+#[test]
+fn one_document_has_one_policy_hash_in_json_and_yaml() {
+    let yaml = "providers:\n  acme:\n    remote_jwks: { http_uri: { cluster: id, uri: https://id.example.com/certs } }\n    issuer: https://id.example.com\n    audiences: [a]\n";
+    assert_eq!(check_input(yaml), (Some(0), ACCEPTED.to_owned()));
+}
+
+#[test]
+fn a_bad_configuration_is_status_1_and_says_why() {
+    let expected = "refused: 1 problem\nproviders: missing; name at least one issuer whose tokens are trusted\n";
+    assert_eq!(
+        check_input("bypass_cors_preflight: true\n"),
+        (Some(1), expected.to_owned())
+    );
+}
+
+#[test]
+fn an_empty_file_is_what_the_proxy_receives_without_configuration() {
+    for input in ["", "# nothing but a comment\n"] {
+        let expected = "refused: 1 problem\nthe configuration is empty; write at least one provider under providers\n";
+        assert_eq!(
+            check_input(input),
+            (Some(1), expected.to_owned()),
+            "{input:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_yaml_is_refused_in_one_line() {
+    for input in [
+        "providers: [",
+        "a: b: c",
+        "? [a]\n: 1\n",
+        "x: *nowhere\n",
+        "1: 2\n",
+    ] {
+        let (status, output) = check_input(input);
+        assert_eq!(status, Some(1), "{output}");
+        assert!(
+            output.starts_with("refused: 1 problem\nthe file is not YAML that is accepted: "),
+            "{output}"
+        );
+        assert_eq!(output.lines().count(), 2, "{output}");
+    }
+}
+
+#[test]
+fn anchors_cannot_be_blown_up() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..10 {
+        let before = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+    }
+    let (status, output) = check_input(&bomb);
+    assert_eq!(status, Some(1), "{output}");
+    assert!(output.contains("not YAML that is accepted"), "{output}");
+}
+
+#[test]
+fn what_cannot_be_read_is_status_2() {
+    let (status, output, error) = check("no-such-file.yaml");
+    assert_eq!((status, output.as_str()), (Some(2), ""));
+    assert!(error.contains("no-such-file.yaml: "), "{error}");
+    let (status, output, error) = check("other-plugin.yaml");
+    assert_eq!((status, output.as_str()), (Some(2), ""));
+    assert!(
+        error.ends_with("no configuration of passgate in it\n"),
+        "{error}"
+    );
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    for arguments in [
+        &[][..],
+        &["check"],
+        &["check", "a", "b"],
+        &["frobnicate"],
+        &["schema", "x"],
+    ] {
+        let (status, output, error) = run(arguments, b"");
+        assert_eq!((status, output.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(error.starts_with("usage: passgate check FILE"), "{error}");
+    }
+    let (status, output, error) = run(&["--help"], b"");
+    assert_eq!((status, error.as_str()), (Some(0), ""));
+    assert!(output.starts_with("usage: passgate check FILE"), "{output}");
+}
+
+#[test]
+fn the_configuration_of_a_wasm_plugin_is_found() {
+    let expected = "\
+items[1].spec.pluginConfig:
+refused: 1 problem
+providers.acme.clock_skew_seconds: unknown here; write clock_skew: \"60s\"
+items[2].spec.pluginConfig:
+refused: 1 problem
+the configuration is empty; write at least one provider under providers
+spec.pluginConfig:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+spec.pluginConfig:
+refused: 1 problem
+the configuration is empty; write at least one provider under providers
+";
+    assert_eq!(
+        check("wasm-plugins.yaml"),
+        (Some(1), expected.to_owned(), String::new())
+    );
+}
+
+#[test]
+fn the_configurations_in_a_bootstrap_are_found() {
+    let filters =
+        "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters";
+    let expected = format!(
+        "\
+{filters}[1].typed_config.config.configuration:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+{filters}[2].typed_config.config.configuration:
+refused: 1 problem
+the configuration is a google.protobuf.Struct, which does not arrive as JSON; write it as JSON in a StringValue: \"@type\": type.googleapis.com/google.protobuf.StringValue
+{filters}[3].typed_config.config.configuration:
+refused: 1 problem
+the configuration is empty; write at least one provider under providers
+{filters}[4].typed_config.config.configuration:
+refused: 1 problem
+the configuration is not JSON that is accepted: expected value at line 1 column 1
+"
+    );
+    assert_eq!(check("bootstrap.yaml"), (Some(1), expected, String::new()));
+}
+
+#[test]
+fn the_configuration_in_a_single_filter_is_found() {
+    let expected = format!("typed_config.config.configuration:\n{ACCEPTED}");
+    assert_eq!(check("filter.json"), (Some(0), expected, String::new()));
+}
