@@ -1,7 +1,7 @@
 //! What a rule may want of a token: scopes, claims, another audience.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, ruled};
-use passgate_kit::{Token, TokenBuilder};
+use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, ruled};
+use passgate_kit::Token;
 use serde_json::{Value, json};
 
 #[test]
@@ -114,6 +114,22 @@ fn a_rule_may_want_another_audience() {
         let answer = gate.send(protocol, &Request::get("/").bearer(&of_the_provider));
         gate.denied(&answer, "forbidden.audience");
         let answer = gate.send(protocol, &Request::get("/").bearer(&of_nobody));
+        gate.denied(&answer, "untrusted.audience");
+    }
+    gate.finish();
+}
+
+#[test]
+fn the_audience_may_be_another_claim() {
+    let gate = Gate::start(policy_with(json!({ "audience_claim": "client_id" })));
+    let good = gate
+        .token()
+        .without("aud")
+        .claim("client_id", AUDIENCE)
+        .build();
+    for protocol in BOTH {
+        gate.passed(&gate.send(protocol, &Request::get("/").bearer(&good)));
+        let answer = gate.send(protocol, &Request::get("/").bearer(&gate.good()));
         gate.denied(&answer, "untrusted.audience");
     }
     gate.finish();

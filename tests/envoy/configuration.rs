@@ -1,9 +1,6 @@
 //! What Envoy does with a configuration: the shipped one, a broken one, a new one under load.
 
-use crate::harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Protocol, Request, Setup, eventually, policy, policy_with, with,
-};
-use passgate_kit::Token;
+use crate::harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy, policy_with, with};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,7 +1,7 @@
 //! Every request is judged for itself, whatever came before it on its connection.
 
-use crate::harness::{AUDIENCE, Gate, Http1, ISSUER, Request, Setup, eventually, policy};
-use passgate_kit::{Token, tampered};
+use crate::harness::{Gate, Http1, Request, Setup, eventually, policy};
+use passgate_kit::tampered;
 
 #[test]
 fn an_earlier_success_on_the_connection_grants_nothing() {
@@ -23,6 +23,29 @@ fn an_earlier_success_on_the_connection_grants_nothing() {
     gate.denied(&send(spoofed), "missing.token");
     gate.passed(&send(Request::get("/").bearer(&good)));
     assert_eq!(gate.upstream.hits(), 3);
+    gate.finish();
+}
+
+#[test]
+fn streams_of_one_connection_are_judged_each_for_itself() {
+    let gate = Gate::start(policy());
+    let good = gate.good();
+    let forged = tampered(&good);
+    let requests: Vec<Request> = (0..90)
+        .map(|index| match index % 3 {
+            0 => Request::get("/").bearer(&good),
+            1 => Request::post("/", b"body").bearer(&forged),
+            _ => Request::get("/").header("x-user", "alice"),
+        })
+        .collect();
+    for (index, answer) in gate.send_streams(&requests).iter().enumerate() {
+        match index % 3 {
+            0 => assert_eq!(answer.status, 200),
+            1 => gate.denied(answer, "untrusted.signature"),
+            _ => gate.denied(answer, "missing.token"),
+        }
+    }
+    assert_eq!(gate.upstream.hits(), 30);
     gate.finish();
 }
 

@@ -1,7 +1,7 @@
 //! Exactly one credential in a request, or a reason.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with};
-use passgate_kit::{Token, tampered};
+use crate::harness::{BOTH, Gate, Request, policy, policy_with};
+use passgate_kit::tampered;
 use serde_json::json;
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the upstream is told about the caller.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, Headers, ISSUER, Request, policy_with};
-use passgate_kit::{Token, TokenBuilder, base64url};
+use crate::harness::{BOTH, Gate, Headers, Request, policy_with};
+use passgate_kit::{TokenBuilder, base64url};
 use serde_json::{Value, json};
 
 #[test]

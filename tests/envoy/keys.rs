@@ -4,7 +4,7 @@ use crate::harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy,
     policy_with, provider,
 };
-use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
+use passgate_kit::{SigningKey, Token, jwks};
 use serde_json::json;
 
 #[test]

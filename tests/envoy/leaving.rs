@@ -1,10 +1,6 @@
 //! Waiting ends: the client leaves, the fetch takes too long, or there is no room to wait.
 
-use crate::harness::{
-    AUDIENCE, BOTH, Gate, Http1, ISSUER, Issuer, Protocol, Request, SECOND, Setup, eventually,
-    policy, second_provider, with,
-};
-use passgate_kit::{Token, TokenBuilder, tampered};
+use crate::harness::{BOTH, Gate, Issuer, Protocol, Request, Setup, eventually, policy, with};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

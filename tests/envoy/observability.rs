@@ -1,9 +1,9 @@
 //! What the operator sees: counters, a log line, the access log; and what nobody sees.
 
 use crate::harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Request, eventually, policy, public, ruled, the_rest, with,
+    AUDIENCE, BOTH, Gate, Request, eventually, policy, public, ruled, the_rest, with,
 };
-use passgate_kit::{Token, TokenBuilder, tampered};
+use passgate_kit::{Token, tampered};
 use serde_json::{Value, json};
 
 #[test]

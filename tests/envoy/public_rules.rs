@@ -1,9 +1,9 @@
 //! `public`: the only way past, and what becomes of tokens there.
 
 use crate::harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Issuer, Request, Setup, policy, policy_with, ruled, the_rest,
+    AUDIENCE, BOTH, Gate, Issuer, Request, Setup, policy, policy_with, ruled, the_rest,
 };
-use passgate_kit::{Token, TokenBuilder, tampered};
+use passgate_kit::{Token, tampered};
 use serde_json::{Value, json};
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Request, SECOND, Setup, policy, ruled, second_provider,
 };
-use passgate_kit::{Token, TokenBuilder};
+use passgate_kit::Token;
 use serde_json::{Value, json};
 
 #[test]

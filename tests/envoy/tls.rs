@@ -1,7 +1,6 @@
 //! Keys fetched over real TLS, from a server whose certificate Envoy checks.
 
-use crate::harness::{AUDIENCE, Authority, BOTH, Gate, ISSUER, Issuer, Request, Setup, policy};
-use passgate_kit::Token;
+use crate::harness::{Authority, BOTH, Gate, Issuer, Request, Setup, policy};
 use serde_json::json;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where a token may be, and what becomes of it on the way to the upstream.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with};
-use passgate_kit::{Token, tampered};
+use crate::harness::{BOTH, Gate, Request, policy, policy_with};
+use passgate_kit::tampered;
 use serde_json::{Value, json};
 
 #[test]

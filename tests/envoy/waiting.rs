@@ -1,12 +1,12 @@
 //! Requests that come before the keys: they wait, and nothing of them goes on before the verdict.
 
 use crate::harness::{
-    AUDIENCE, BOTH, Gate, Http1, ISSUER, Issuer, Protocol, Request, SECOND, Setup, eventually,
-    policy, second_provider, with,
+    AUDIENCE, BOTH, Gate, Http1, Issuer, Protocol, Request, SECOND, Setup, eventually, policy,
+    second_provider,
 };
-use passgate_kit::{Token, TokenBuilder, tampered};
-use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use passgate_kit::{Token, tampered};
+use serde_json::Value;
+use std::time::Duration;
 
 #[test]
 fn nothing_reaches_the_upstream_before_the_verdict() {
@@ -127,6 +127,43 @@ fn five_hundred_requests_at_once_cost_one_fetch() {
         assert_eq!(client.read().status, expected, "request {index}");
     }
     assert_eq!(gate.upstream.hits(), 450);
+    gate.fetched_once();
+    gate.finish();
+}
+
+#[test]
+fn many_streams_of_one_connection_wait_together() {
+    let gate = stalled(policy()).start();
+    let good = gate.good();
+    let requests: Vec<Request> = (0..90)
+        .map(|index| {
+            let token = if index % 9 == 0 {
+                &tampered(&good)
+            } else {
+                &good
+            };
+            Request::post(format!("/{index}"), b"body").bearer(token)
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        let answers = scope.spawn(|| gate.send_streams(&requests));
+        eventually("all requests at the gate", || {
+            (gate.stat("http.gate.downstream_rq_active") == 90).then_some(())
+        });
+        assert_eq!(gate.upstream.connections(), 0);
+        gate.issuer.release();
+        for (index, answer) in answers.join().unwrap().iter().enumerate() {
+            let expected = if index % 9 == 0 { 401 } else { 200 };
+            assert_eq!(answer.status, expected, "stream {index}");
+        }
+    });
+    assert_eq!(gate.upstream.hits(), 80);
+    assert!(
+        gate.upstream
+            .received()
+            .iter()
+            .all(|received| received.body == b"body")
+    );
     gate.fetched_once();
     gate.finish();
 }
