@@ -1,8 +1,4 @@
 //! Each way in which a key can be odd: it alone is skipped, and named.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets the unexpected should stop"
-)]
 
 use super::*;
 

@@ -56,16 +56,16 @@ fn one_token_has_one_spelling() {
     for odd in [
         format!("{good}="),
         format!("{good}=="),
-        format!("{rest}.{}+A", &signature[2..]),
-        format!("{rest}.{}/A", &signature[2..]),
+        format!("{rest}.+/+/"),
+        format!("{rest}.{signature} "),
         format!("{rest}. {signature}"),
         format!("{rest}.A"),
     ] {
         assert_eq!(refused(&odd), Some(Malformed::Base64url.into()), "{odd}");
     }
     // 64 bytes leave four unused bits in the last character: AQ is one byte, AR the same with a bit that means nothing.
-    let (start, _) = good.split_at(good.len() - 1);
-    assert_eq!(good.chars().last(), Some('Q'));
+    let start = good.strip_suffix('Q').unwrap_or_default();
+    assert_eq!(refused(&format!("{start}Q")), None);
     assert_eq!(
         refused(&format!("{start}R")),
         Some(Malformed::Base64url.into())
