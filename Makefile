@@ -15,7 +15,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e \
-	test-module test-files test-reproducible tools rust envoy func-e schema clean
+	test-module test-files test-reproducible schema tools rust envoy func-e clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,11 @@ test-files: wasm envoy ## every file in envoy/ is one that Envoy accepts
 test-reproducible: wasm ## the module is the same from another folder, without a path of this machine
 	tools/check-reproducible
 
+schema: rust ## write schema/passgate.schema.json anew from the types of the configuration
+	@mkdir -p schema
+	cargo run --locked --quiet --package passgate-cli -- schema > schema/passgate.schema.json.new
+	mv schema/passgate.schema.json.new schema/passgate.schema.json
+
 tools: rust envoy func-e ## install everything that the other targets use
 
 rust:
@@ -75,10 +80,6 @@ endif
 
 func-e:
 	@tools/install-func-e
-
-schema: rust ## write schema/passgate.schema.json anew, after a change of the configuration
-	cargo run --locked --quiet --package passgate-cli -- schema > schema/passgate.schema.json.new
-	mv schema/passgate.schema.json.new schema/passgate.schema.json
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist .tools

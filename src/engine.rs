@@ -123,7 +123,12 @@ impl Engine {
     /// Logs what happened to keys and asks the host for the next tick when the keys want one.
     pub(crate) fn wake(&mut self, now: UnixTime) {
         for event in self.keys.events() {
-            host::log(LogLevel::Warn, &format!("passgate {event}"));
+            let level = if event.wants_attention() {
+                LogLevel::Warn
+            } else {
+                LogLevel::Info
+            };
+            host::log(level, &format!("passgate {event}"));
         }
         let period = self
             .keys

@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
             Some(raw) => {
                 let (path, query) = path::split(raw);
                 (
-                    Some(path::normalise(path, policy).ok_or(Ambiguous::Path)?),
+                    Some(path::normalise(path, policy).map_err(|_| Ambiguous::Path)?),
                     query,
                 )
             }

@@ -1,1 +1,26 @@
-//! Stories.
+//! Stories about the filter inside a real Envoy: one file each.
+//!
+//! They start the bootstrap that is shipped in `envoy/` (the harness only changes ports and, where a story
+//! needs its own, the plugin configuration), and speak to it as clients do. Envoy is `$ENVOY`, or the one
+//! that `make tools` brought; the module is `$PASSGATE_WASM`, or `dist/passgate.wasm`.
+
+mod harness;
+
+mod claims;
+mod configuration;
+mod connections;
+mod cookies;
+mod credentials;
+mod identity_headers;
+mod instances;
+mod keys;
+mod observability;
+mod odd_bytes;
+mod public_rules;
+mod reading;
+mod refusals;
+mod rules;
+mod spoofing;
+mod tls;
+mod token_sources;
+mod waiting;

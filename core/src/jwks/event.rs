@@ -16,6 +16,22 @@ pub struct Event {
     pub change: Change,
 }
 
+impl Event {
+    /// Whether an operator should look into it; the rest is good news.
+    #[must_use]
+    pub fn wants_attention(&self) -> bool {
+        match &self.change {
+            Change::NewSet { skipped, .. } => !skipped.is_empty(),
+            Change::Recovered => false,
+            Change::EmptySet
+            | Change::Withdrawn { .. }
+            | Change::Failing(_)
+            | Change::Stale
+            | Change::Unavailable => true,
+        }
+    }
+}
+
 /// What changed about the keys of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -1,11 +1,34 @@
-//! The path of a request in the one form that rules compare, or nothing.
+//! The path of a request in the one form that rules compare, or why it has none.
 //!
 //! Servers disagree on what `%2f`, `..`, `//`, `;` and `\` mean. A rule that was judged on one reading while
 //! the upstream follows another is a bypass, so such paths are refused, and only what every reader of RFC 3986
 //! agrees on is normalised: percent-encoded unreserved characters are decoded (section 6.2.2.2) and the digits
-//! of the other encodings are put into upper case (section 6.2.2.1).
+//! of the other encodings are put into upper case (section 6.2.2.1). Paths of rules are brought to the same
+//! form: what a request cannot have, a rule cannot name.
 
 use crate::config::PathPolicy;
+
+/// What makes a path readable in two ways, or in none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OddPath {
+    /// It does not begin with a slash.
+    NotAbsolute,
+    /// It holds `?` or `#`.
+    QueryOrFragment,
+    /// It holds a `%` without two hexadecimal digits.
+    Percent,
+    /// It holds a byte that no path has.
+    Character,
+    /// It holds `%00`.
+    Nul,
+    /// A segment is `.` or `..`, for some reader at least.
+    DotSegment,
+    /// It holds this, which the word in `path.allow` would let through.
+    Unless {
+        what: &'static str,
+        word: &'static str,
+    },
+}
 
 /// Path and query of `:path`.
 pub(crate) fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -13,67 +36,75 @@ pub(crate) fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
     (parts.next().unwrap_or_default(), parts.next())
 }
 
-/// The normal form of a path without query, unless it can be read in two ways.
-pub(crate) fn normalise(raw: &[u8], policy: PathPolicy) -> Option<String> {
+/// The normal form of a path without query.
+pub(crate) fn normalise(raw: &[u8], policy: PathPolicy) -> Result<String, OddPath> {
     if raw.first() != Some(&b'/') {
-        return None;
+        return Err(OddPath::NotAbsolute);
     }
     let mut normal = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         if byte == b'%' {
-            let (digits, after) = rest.split_at_checked(2)?;
+            let (digits, after) = rest.split_at_checked(2).ok_or(OddPath::Percent)?;
             rest = after;
-            push_encoded(
-                &mut normal,
-                u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?,
-                digits,
-                policy,
-            )?;
+            push_encoded(&mut normal, digits, policy)?;
         } else {
             push_plain(&mut normal, byte, policy)?;
         }
     }
-    (policy.double_slash || !normal.contains("//")).then_some(())?;
-    (!has_dot_segment(&normal)).then_some(normal)
+    if normal.contains("//") {
+        unless(policy.double_slash, "\"//\"", "double_slash")?;
+    }
+    if has_dot_segment(&normal) {
+        return Err(OddPath::DotSegment);
+    }
+    Ok(normal)
+}
+
+const fn unless(allowed: bool, what: &'static str, word: &'static str) -> Result<(), OddPath> {
+    if allowed {
+        Ok(())
+    } else {
+        Err(OddPath::Unless { what, word })
+    }
 }
 
 /// A character that stands for itself.
-fn push_plain(normal: &mut String, byte: u8, policy: PathPolicy) -> Option<()> {
-    let plain = match byte {
-        b'\\' => policy.backslash,
-        b';' => policy.semicolon,
-        // Never sent by a client that means a path.
-        b'#' => false,
-        _ => byte.is_ascii_graphic(),
-    };
-    plain.then(|| normal.push(char::from(byte)))
+fn push_plain(normal: &mut String, byte: u8, policy: PathPolicy) -> Result<(), OddPath> {
+    match byte {
+        b'?' | b'#' => return Err(OddPath::QueryOrFragment),
+        b'\\' => unless(policy.backslash, "a backslash", "backslash")?,
+        b';' => unless(policy.semicolon, "\";\"", "semicolon")?,
+        _ if byte.is_ascii_graphic() => {}
+        _ => return Err(OddPath::Character),
+    }
+    normal.push(char::from(byte));
+    Ok(())
 }
 
-/// A percent-encoded byte.
-fn push_encoded(normal: &mut String, byte: u8, digits: &[u8], policy: PathPolicy) -> Option<()> {
-    // from_str_radix takes a sign.
-    digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
+/// A percent-encoded byte, by its two digits.
+fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Result<(), OddPath> {
+    // from_str_radix takes a sign, too.
+    let digits = core::str::from_utf8(digits)
+        .ok()
+        .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        .ok_or(OddPath::Percent)?;
+    let byte = u8::from_str_radix(digits, 16).map_err(|_| OddPath::Percent)?;
     match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            normal.push(char::from(byte))
-        }
-        0 => return None,
-        b'/' if !policy.encoded_slash => return None,
-        b'\\' if !policy.backslash => return None,
-        b'%' if !policy.encoded_percent => return None,
-        b';' if !policy.semicolon => return None,
-        _ => {
-            normal.push('%');
-            normal.extend(
-                digits
-                    .iter()
-                    .map(|digit| char::from(digit.to_ascii_uppercase())),
-            );
-        }
+        // RFC 3986 section 2.3.
+        b'-' | b'.' | b'_' | b'~' => return push_plain(normal, byte, policy),
+        _ if byte.is_ascii_alphanumeric() => return push_plain(normal, byte, policy),
+        0 => return Err(OddPath::Nul),
+        b'/' => unless(policy.encoded_slash, "%2F", "encoded_slash")?,
+        b'\\' => unless(policy.backslash, "%5C", "backslash")?,
+        b'%' => unless(policy.encoded_percent, "%25", "encoded_percent")?,
+        b';' => unless(policy.semicolon, "%3B", "semicolon")?,
+        _ => {}
     }
-    Some(())
+    normal.push('%');
+    normal.push_str(&digits.to_ascii_uppercase());
+    Ok(())
 }
 
 /// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see them.
@@ -83,7 +114,6 @@ fn has_dot_segment(normal: &str) -> bool {
         .replace("%5C", "/")
         .replace('\\', "/")
         .replace("%3B", ";");
-    slashes
-        .split('/')
-        .any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+    let mut segments = slashes.split('/');
+    segments.any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }

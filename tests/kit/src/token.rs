@@ -1,6 +1,7 @@
 //! Tokens, good and bad.
 
 use crate::{SigningKey, base64url};
+use ring::hmac;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -18,6 +19,7 @@ pub struct TokenBuilder<'k> {
     raw_header: Option<String>,
     raw_claims: Option<String>,
     signature: Option<Vec<u8>>,
+    secret: Option<Vec<u8>>,
 }
 
 impl<'k> TokenBuilder<'k> {
@@ -33,6 +35,7 @@ impl<'k> TokenBuilder<'k> {
             raw_header: None,
             raw_claims: None,
             signature: None,
+            secret: None,
         }
     }
 
@@ -78,6 +81,12 @@ impl<'k> TokenBuilder<'k> {
         self
     }
 
+    /// Signs with HS256 and this secret, as somebody does who takes a public key for one.
+    pub fn hs256(mut self, secret: &[u8]) -> Self {
+        self.secret = Some(secret.to_vec());
+        self.header("alg", "HS256")
+    }
+
     /// Sets `exp` to so many seconds from now; a negative number is in the past.
     pub fn expires_in(self, seconds: i64) -> Self {
         self.claim("exp", now() + seconds)
@@ -92,9 +101,11 @@ impl<'k> TokenBuilder<'k> {
             .raw_claims
             .unwrap_or_else(|| Value::Object(self.claims).to_string());
         let signing_input = format!("{}.{}", base64url(header), base64url(claims));
-        let signature = self
-            .signature
-            .unwrap_or_else(|| self.key.sign(signing_input.as_bytes()));
+        let signature = match (self.signature, self.secret) {
+            (Some(bytes), _) => bytes,
+            (None, Some(secret)) => hmac_sha256(&secret, &signing_input),
+            (None, None) => self.key.sign(signing_input.as_bytes()),
+        };
         let token = format!("{signing_input}.{}", base64url(signature));
         remember(&token);
         token
@@ -140,6 +151,11 @@ fn remember(token: &str) {
         minted.pop_front();
     }
     minted.push_back(token.to_owned());
+}
+
+fn hmac_sha256(secret: &[u8], text: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
 }
 
 fn members(value: Value) -> Map<String, Value> {

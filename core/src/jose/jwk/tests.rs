@@ -1,1 +1,389 @@
+//! Each way in which a key can be odd: it alone is skipped, and named.
 
+use super::*;
+
+/// RFC 7515 appendix A.3.
+const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+/// Another point: RFC 7517 appendix A.1.
+const OTHER_X: &str = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4";
+const OTHER_Y: &str = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM";
+/// RFC 7517 appendix A.1.
+const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+
+fn ec(members: &str) -> String {
+    format!(r#"{{"kty":"EC","crv":"P-256","x":"{X}","y":"{Y}"{members}}}"#)
+}
+
+fn other_ec(members: &str) -> String {
+    format!(r#"{{"kty":"EC","crv":"P-256","x":"{OTHER_X}","y":"{OTHER_Y}"{members}}}"#)
+}
+
+fn rsa(members: &str) -> String {
+    format!(r#"{{"kty":"RSA","n":"{N}","e":"AQAB"{members}}}"#)
+}
+
+fn parse(keys: &[String]) -> JwkSet {
+    let document = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+    JwkSet::parse(document.as_bytes(), &Limits::default()).unwrap()
+}
+
+fn error(document: &[u8]) -> JwkSetError {
+    JwkSet::parse(document, &Limits::default()).unwrap_err()
+}
+
+/// Why a key is skipped, and that the good keys around it are not.
+fn skipped(odd: &str) -> SkippedKey {
+    let set = parse(&[ec(r#","kid":"good""#), odd.into(), rsa(r#","kid":"rsa""#)]);
+    let kids: Vec<_> = set.keys().iter().map(|jwk| jwk.kid.as_deref()).collect();
+    assert_eq!(kids, [Some("good"), Some("rsa")], "{odd}");
+    let [skipped] = set.skipped() else {
+        unreachable!("one key is odd: {odd}")
+    };
+    skipped.clone()
+}
+
+#[track_caller]
+fn assert_skipped(odd: &str, reason: &str) {
+    let skipped = skipped(odd);
+    assert!(skipped.reason.contains(reason), "{odd}: {skipped:?}");
+    assert!(!skipped.secret, "{odd}");
+}
+
+#[test]
+fn a_plain_set_is_read_whole() {
+    let set = parse(&[
+        ec(
+            r#","kid":"e","use":"sig","alg":"ES256","key_ops":["verify"],"x5c":["AA"],"extra":{"a":1}"#,
+        ),
+        rsa(r#","kid":"r","use":"sig","alg":"RS256","crv":"P-256""#),
+        other_ec(""),
+    ]);
+    assert_eq!(set.keys().len(), 3);
+    assert!(set.skipped().is_empty());
+    assert!(parse(&[]).keys().is_empty());
+}
+
+#[test]
+fn a_document_that_is_no_set_is_an_error_as_a_whole() {
+    for shape in [
+        "[]",
+        "{}",
+        "null",
+        r#"{"keys":{}}"#,
+        r#"{"keys":null}"#,
+        r#"{"keys":[1]}"#,
+        r#"{"keys":[[]]}"#,
+        r#"{"Keys":[]}"#,
+    ] {
+        assert_eq!(error(shape.as_bytes()), JwkSetError::Shape, "{shape}");
+    }
+    for junk in [
+        &b""[..],
+        b"<html>",
+        b"{\"keys\":[]}x",
+        b"{\"keys\":[],\"keys\":[]}",
+        b"{\"keys\":[\"\xff\"]}",
+    ] {
+        assert!(matches!(error(junk), JwkSetError::Json(_)), "{junk:?}");
+    }
+    let twice = format!(r#"{{"keys":[{}]}}"#, ec(r#","kid":"a","kid":"b""#));
+    assert!(matches!(error(twice.as_bytes()), JwkSetError::Json(_)));
+}
+
+#[test]
+fn size_and_number_of_keys_are_bounded_and_the_bounds_can_be_tightened() {
+    let padded = |length: usize| {
+        let set = r#"{"keys":[]}"#;
+        format!("{set}{}", " ".repeat(length - set.len()))
+    };
+    assert!(JwkSet::parse(padded(limits::JWKS_BYTES).as_bytes(), &Limits::default()).is_ok());
+    assert_eq!(
+        error(padded(limits::JWKS_BYTES + 1).as_bytes()),
+        JwkSetError::TooLarge
+    );
+    let many = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec!["{}"; count].join(","));
+    assert!(JwkSet::parse(many(limits::JWKS_KEYS).as_bytes(), &Limits::default()).is_ok());
+    assert_eq!(
+        error(many(limits::JWKS_KEYS + 1).as_bytes()),
+        JwkSetError::TooManyKeys
+    );
+    let tight = Limits {
+        jwks_bytes: 100,
+        jwks_keys: 2,
+        ..Limits::default()
+    };
+    assert_eq!(
+        JwkSet::parse(padded(101).as_bytes(), &tight),
+        Err(JwkSetError::TooLarge)
+    );
+    assert_eq!(
+        JwkSet::parse(many(3).as_bytes(), &tight),
+        Err(JwkSetError::TooManyKeys)
+    );
+}
+
+#[test]
+fn a_type_or_curve_that_we_do_not_verify_with_is_skipped() {
+    let (point, reason) = (format!(r#""x":"{X}","y":"{Y}""#), "kty or crv");
+    for odd in [
+        "{}".to_owned(),
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.into(),
+        format!(r#"{{"kty":"EC","crv":"P-384",{point}}}"#),
+        format!(r#"{{"kty":"EC","crv":"p-256",{point}}}"#),
+        format!(r#"{{"kty":"ec","crv":"P-256",{point}}}"#),
+        format!(r#"{{"kty":"EC",{point}}}"#),
+        format!(r#"{{"crv":"P-256",{point}}}"#),
+        format!(r#"{{"kty":7,"crv":"P-256",{point}}}"#),
+    ] {
+        assert_skipped(&odd, reason);
+    }
+}
+
+#[test]
+fn a_member_that_is_absent_or_not_strict_base64url_is_skipped() {
+    for odd in [
+        format!(r#"{{"kty":"EC","crv":"P-256","x":"{X}"}}"#),
+        format!(r#"{{"kty":"EC","crv":"P-256","y":"{Y}"}}"#),
+        format!(r#"{{"kty":"EC","crv":"P-256","x":"{X}=","y":"{Y}"}}"#),
+        format!(r#"{{"kty":"EC","crv":"P-256","x":" {X}","y":"{Y}"}}"#),
+        format!(r#"{{"kty":"EC","crv":"P-256","x":"{X}","y":7}}"#),
+        ec("").replace('_', "/"),
+        format!(r#"{{"kty":"RSA","n":"{N}"}}"#),
+        format!(r#"{{"kty":"RSA","n":"{N}","e":65537}}"#),
+        r#"{"kty":"RSA","e":"AQAB"}"#.into(),
+    ] {
+        assert_skipped(&odd, "absent or not base64url");
+    }
+}
+
+#[test]
+fn a_coordinate_of_another_length_or_a_point_off_the_curve_is_skipped() {
+    let point = |x: &str, y: &str| format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+    assert_skipped(&point("AA", Y), "length of the field");
+    assert_skipped(&point(&format!("AAAA{X}"), Y), "length of the field");
+    assert_skipped(&point(X, ""), "length of the field");
+    assert_skipped(&point(X, X), "not on the curve");
+    assert_skipped(&point(OTHER_X, Y), "not on the curve");
+}
+
+#[test]
+fn an_rsa_key_out_of_bounds_is_skipped() {
+    let key = |n: &str, e: &str| format!(r#"{{"kty":"RSA","n":"{n}","e":"{e}"}}"#);
+    assert_skipped(&key("AQAB", "AQAB"), "modulus");
+    assert_skipped(&key(&"_".repeat(1_000), "AQAB"), "modulus");
+    for e in ["AQ", "Ag", "AAEAAQ", "", "_______3"] {
+        assert_skipped(&key(N, e), "exponent");
+    }
+}
+
+#[test]
+fn private_and_symmetric_keys_are_skipped_as_secrets() {
+    for odd in [
+        r#"{"kty":"oct","kid":"s","k":"AAAA"}"#.to_owned(),
+        r#"{"kty":"oct","kid":"s"}"#.into(),
+        ec(r#","kid":"s","d":"AAAA""#),
+        ec(r#","kid":"s","d":null"#),
+        ec(r#","kid":"s","k":"AAAA""#),
+        rsa(r#","kid":"s","d":"AAAA""#),
+        rsa(r#","kid":"s","p":"AAAA""#),
+        rsa(r#","kid":"s","q":"AAAA""#),
+        rsa(r#","kid":"s","dp":"AAAA""#),
+        rsa(r#","kid":"s","dq":"AAAA""#),
+        rsa(r#","kid":"s","qi":"AAAA""#),
+        rsa(r#","kid":"s","oth":[]"#),
+    ] {
+        let skipped = skipped(&odd);
+        assert!(skipped.secret, "{odd}");
+        assert_eq!(skipped.name, "s");
+        assert!(!skipped.reason.contains("AAAA"));
+    }
+}
+
+#[test]
+fn a_key_for_another_use_is_skipped() {
+    for usage in [r#""enc""#, r#""SIG""#, r#""""#, "null", r#"["sig"]"#] {
+        assert_skipped(&ec(&format!(r#","use":{usage}"#)), "use is not sig");
+    }
+}
+
+#[test]
+fn a_key_whose_operations_do_not_hold_verify_is_skipped() {
+    for operations in [
+        "[]",
+        r#"["sign"]"#,
+        r#"["encrypt","wrapKey"]"#,
+        r#""verify""#,
+        "null",
+        r#"["Verify"]"#,
+        "[1]",
+    ] {
+        assert_skipped(&ec(&format!(r#","key_ops":{operations}"#)), "key_ops");
+    }
+    let set = parse(&[ec(r#","key_ops":["sign","verify"]"#)]);
+    assert_eq!(set.keys().len(), 1);
+}
+
+#[test]
+fn an_alg_that_is_foreign_or_does_not_fit_the_key_is_skipped() {
+    for alg in ["ES384", "HS256", "none", "es256", "RSA-OAEP", ""] {
+        assert_skipped(&ec(&format!(r#","alg":"{alg}""#)), "alg is not one");
+    }
+    assert_skipped(&ec(r#","alg":null"#), "alg is not a string");
+    assert_skipped(&ec(r#","alg":"RS256""#), "alg does not fit");
+    assert_skipped(&rsa(r#","alg":"ES256""#), "alg does not fit");
+}
+
+#[test]
+fn a_kid_that_is_no_string_or_too_long_is_skipped() {
+    for kid in ["7", "null", r#"["a"]"#] {
+        assert_skipped(&ec(&format!(r#","kid":{kid}"#)), "kid is not a string");
+    }
+    let kid = |length: usize| ec(&format!(r#","kid":"{}""#, "k".repeat(length)));
+    assert_skipped(&kid(limits::KID_BYTES + 1), "at most 512 bytes");
+    assert_eq!(parse(&[kid(limits::KID_BYTES)]).keys().len(), 1);
+}
+
+#[test]
+fn a_skipped_key_is_named_by_its_kid_or_its_place() {
+    assert_eq!(skipped(r#"{"kty":"OKP","kid":"odd"}"#).name, "odd");
+    assert_eq!(skipped(r#"{"kty":"OKP"}"#).name, "keys[1]");
+    let long = format!(r#"{{"kty":"OKP","kid":"{}"}}"#, "é".repeat(400));
+    assert_eq!(skipped(&long).name, "é".repeat(limits::SHOWN_BYTES));
+}
+
+#[test]
+fn two_different_keys_of_one_kid_are_both_skipped_and_the_others_stay() {
+    let set = parse(&[
+        ec(r#","kid":"a""#),
+        other_ec(r#","kid":"a""#),
+        rsa(r#","kid":"b""#),
+    ]);
+    assert_eq!(
+        set.select(Some("a"), Algorithm::Es256),
+        Err(SelectError::Unknown)
+    );
+    assert!(set.select(Some("b"), Algorithm::Rs256).is_ok());
+    assert_eq!(set.skipped().len(), 2);
+    assert!(
+        set.skipped()
+            .iter()
+            .all(|key| key.name == "a" && key.reason.contains("names two keys"))
+    );
+}
+
+#[test]
+fn three_keys_of_one_kid_are_all_skipped() {
+    // The generator of the curve.
+    let third = ec(r#","kid":"a""#)
+        .replace(X, "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY")
+        .replace(Y, "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
+    assert_eq!(parse(core::slice::from_ref(&third)).keys().len(), 1);
+    let first_two = [ec(r#","kid":"a""#), other_ec(r#","kid":"a""#)];
+    let set = parse(&[&first_two[..], &[third, rsa("")]].concat());
+    assert_eq!(set.keys().len(), 1);
+    assert_eq!(set.skipped().len(), 3);
+}
+
+#[test]
+fn keys_without_a_kid_do_not_clash_but_no_token_can_mean_one_of_them() {
+    let set = parse(&[ec(""), other_ec("")]);
+    assert!(set.skipped().is_empty());
+    assert_eq!(
+        set.select(None, Algorithm::Es256),
+        Err(SelectError::Ambiguous)
+    );
+}
+
+#[test]
+fn one_key_written_twice_is_one_key() {
+    let set = parse(&[ec(r#","kid":"a""#), ec(r#","kid":"a","use":"sig""#)]);
+    assert_eq!(set.keys().len(), 1);
+    assert!(set.skipped().is_empty());
+}
+
+#[test]
+fn keys_of_different_types_may_share_a_kid() {
+    let set = parse(&[ec(r#","kid":"a""#), rsa(r#","kid":"a""#)]);
+    assert!(
+        set.select(Some("a"), Algorithm::Es256)
+            .unwrap()
+            .fits(Algorithm::Es256)
+    );
+    assert!(
+        set.select(Some("a"), Algorithm::Rs256)
+            .unwrap()
+            .fits(Algorithm::Rs256)
+    );
+}
+
+#[test]
+fn a_kid_selects_exactly_its_key() {
+    let set = parse(&[
+        ec(r#","kid":"a""#),
+        other_ec(r#","kid":"b""#),
+        rsa(""),
+        other_ec(r#","kid":"""#),
+    ]);
+    for kid in ["a", "b", ""] {
+        let jwk = set.select(Some(kid), Algorithm::Es256).unwrap();
+        assert_eq!(jwk.kid.as_deref(), Some(kid));
+    }
+    for kid in ["A", "a ", "c", "keys[2]"] {
+        assert_eq!(
+            set.select(Some(kid), Algorithm::Es256),
+            Err(SelectError::Unknown),
+            "{kid}"
+        );
+    }
+    assert_eq!(
+        set.select(Some("a"), Algorithm::Rs256),
+        Err(SelectError::Misfit)
+    );
+}
+
+#[test]
+fn without_a_kid_the_only_key_that_fits_is_meant() {
+    let set = parse(&[ec(r#","kid":"a""#), rsa(r#","kid":"b""#)]);
+    assert_eq!(
+        set.select(None, Algorithm::Es256).unwrap().kid.as_deref(),
+        Some("a")
+    );
+    assert_eq!(
+        set.select(None, Algorithm::Rs256).unwrap().kid.as_deref(),
+        Some("b")
+    );
+    let set = parse(&[ec(r#","kid":"a""#), other_ec("")]);
+    assert_eq!(
+        set.select(None, Algorithm::Es256),
+        Err(SelectError::Ambiguous)
+    );
+    assert_eq!(
+        set.select(None, Algorithm::Rs256),
+        Err(SelectError::Unknown)
+    );
+    assert_eq!(
+        parse(&[]).select(None, Algorithm::Es256),
+        Err(SelectError::Unknown)
+    );
+}
+
+#[test]
+fn errors_read_as_sentences() {
+    let shown = [
+        JwkSetError::TooLarge,
+        JwkSetError::TooManyKeys,
+        JwkSetError::Shape,
+        JwkSetError::Json("x".into()),
+    ]
+    .map(|e| e.to_string());
+    assert_eq!(
+        shown,
+        [
+            "larger than limits.jwks_bytes",
+            "more keys than limits.jwks_keys",
+            "not an object with a list \"keys\" of objects",
+            "not JSON: x"
+        ]
+    );
+}

@@ -438,3 +438,28 @@ fn ids_of_another_cache_are_no_ids_here() {
     new.next_fetch();
     assert_eq!(new.answer(fetch, &set_of(&["a"])), None);
 }
+
+#[test]
+fn an_answer_of_the_host_without_a_status_is_none() {
+    let none: [&[(&[u8], &[u8])]; 4] = [
+        &[],
+        &[(b"content-type", b"text/html")],
+        &[(b":status", b"\xff")],
+        &[(b":status", b"")],
+    ];
+    for headers in none {
+        assert!(matches!(
+            Answer::from_host(headers, b"{}"),
+            Answer::NoAnswer
+        ));
+    }
+    let headers: &[(&[u8], &[u8])] = &[(b"age", b"1"), (b":status", b"404")];
+    assert!(matches!(
+        Answer::from_host(headers, b"{}"),
+        Answer::Http {
+            status: 404,
+            body: b"{}",
+            ..
+        }
+    ));
+}

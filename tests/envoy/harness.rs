@@ -1,0 +1,52 @@
+//! What the stories stand on: a real Envoy, an origin behind it, an issuer beside it, and clients.
+
+mod bootstrap;
+mod check;
+mod gate;
+mod http1;
+mod http2;
+mod issuer;
+mod message;
+mod policy;
+mod process;
+mod server;
+mod tls;
+mod upstream;
+
+pub use gate::{Gate, Setup};
+pub use http1::Http1;
+pub use issuer::Issuer;
+pub use message::{Headers, Request, Response};
+pub use policy::{
+    AUDIENCE, ISSUER, SECOND, policy, policy_with, provider, public, ruled, second_provider,
+    the_rest, with,
+};
+pub use tls::Authority;
+pub use upstream::{Received, Upstream};
+
+use std::time::{Duration, Instant};
+
+/// No single answer takes longer than this, or the story fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The two protocols that a client may speak to the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Most stories hold for both.
+pub const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
+
+/// Asks again until the answer comes, within `PATIENCE`.
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,237 @@
+//! The gate of one story: Envoy with the filter, an upstream behind it and an issuer beside it.
+
+use super::bootstrap::Bootstrap;
+use super::process::{Process, module, new_folder};
+use super::{Http1, Issuer, Protocol, Request, Response, Upstream, eventually, http2};
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What a story wants of its gate before it starts.
+pub struct Setup {
+    bootstrap: Bootstrap,
+    policy: Option<Value>,
+    issuer: Issuer,
+    upstream: Upstream,
+    workers: u32,
+    watched: bool,
+}
+
+impl Setup {
+    /// The shipped bootstrap with this plugin configuration.
+    pub fn new(policy: Value) -> Self {
+        let mut setup = Self::shipped("envoy/envoy.yaml");
+        setup.bootstrap.set_policy(&policy);
+        setup.policy = Some(policy);
+        setup
+    }
+
+    /// A file of `envoy/` with the plugin configuration that it holds.
+    pub fn shipped(file: &str) -> Self {
+        let mut bootstrap = Bootstrap::load(file);
+        bootstrap.localise(&module());
+        Self {
+            bootstrap,
+            policy: None,
+            issuer: Issuer::start(),
+            upstream: Upstream::start(),
+            workers: 1,
+            watched: false,
+        }
+    }
+
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.issuer = issuer;
+        self
+    }
+
+    /// Changes the bootstrap.
+    pub fn edit(mut self, edit: impl FnOnce(&mut Bootstrap)) -> Self {
+        edit(&mut self.bootstrap);
+        self
+    }
+
+    /// Another cluster, for the keys of another provider.
+    pub fn cluster(self, name: &str, address: SocketAddr) -> Self {
+        self.edit(|bootstrap| bootstrap.add_cluster(name, address))
+    }
+
+    /// Puts the listener into a file that Envoy watches, so that `Gate::reconfigure` works.
+    pub fn watched(mut self) -> Self {
+        self.watched = true;
+        self
+    }
+
+    /// Starts all of it and waits until the gate listens.
+    pub fn start(self) -> Gate {
+        let (mut process, upstream, issuer, bootstrap) = self.spawn();
+        let address = process.ready();
+        Gate {
+            address,
+            upstream,
+            issuer,
+            process,
+            bootstrap,
+            finished: false,
+            versions: 1,
+        }
+    }
+
+    /// Starts an Envoy that is expected to refuse its configuration; what it logged.
+    pub fn refused(self) -> String {
+        let (mut process, upstream, _issuer, _) = self.spawn();
+        let status = process.wait().expect("Envoy refuses to start");
+        assert!(!status.success(), "Envoy ended as if all were well");
+        assert_eq!(upstream.hits(), 0);
+        process.log()
+    }
+
+    fn spawn(mut self) -> (Process, Upstream, Issuer, Bootstrap) {
+        self.bootstrap.set_address("idp", self.issuer.address());
+        self.bootstrap
+            .set_address("upstream", self.upstream.address());
+        let folder = new_folder();
+        let full = self.bootstrap.clone();
+        if self.watched {
+            let file = folder.join("lds.json");
+            fs::write(&file, self.bootstrap.listener_resource().to_string()).unwrap();
+            self.bootstrap.watch_listener(&file);
+        }
+        let process = Process::spawn(folder, &self.bootstrap, self.workers);
+        (process, self.upstream, self.issuer, full)
+    }
+}
+
+/// A running gate. Every story ends with `finish`.
+pub struct Gate {
+    pub address: SocketAddr,
+    pub upstream: Upstream,
+    pub issuer: Issuer,
+    pub(super) process: Process,
+    bootstrap: Bootstrap,
+    pub(super) finished: bool,
+    versions: u32,
+}
+
+impl Gate {
+    /// One worker, the shipped bootstrap, this plugin configuration.
+    pub fn start(policy: Value) -> Self {
+        Setup::new(policy).start()
+    }
+
+    /// One request on a connection of its own.
+    pub fn send(&self, protocol: Protocol, request: &Request) -> Response {
+        self.try_send(protocol, request).expect("an answer")
+    }
+
+    /// The same where the gate may end the connection or the stream instead.
+    pub fn try_send(&self, protocol: Protocol, request: &Request) -> Result<Response, String> {
+        Self::send_to(self.address, protocol, request)
+    }
+
+    /// The same without a borrowed gate, for load beside a change of the gate.
+    pub fn send_to(
+        address: SocketAddr,
+        protocol: Protocol,
+        request: &Request,
+    ) -> Result<Response, String> {
+        match protocol {
+            Protocol::Http1 => {
+                let mut client = Http1::connect(address);
+                client.send(request.to_http1());
+                let answer = match &*request.method {
+                    "HEAD" => client.try_read_head(),
+                    _ => client.try_read(),
+                };
+                answer.map_err(|error| error.to_string())
+            }
+            Protocol::Http2 => http2::exchange(address, request),
+        }
+    }
+
+    /// An HTTP/1.1 connection to the gate.
+    pub fn client(&self) -> Http1 {
+        Http1::connect(self.address)
+    }
+
+    /// Sends a request over HTTP/2 and resets it after this long without an answer.
+    pub fn abandon(&self, request: &Request, wait: Duration) {
+        http2::abandon(self.address, request, wait).expect("no answer yet");
+    }
+
+    /// Hands Envoy another plugin configuration through the watched file.
+    pub fn reconfigure(&mut self, policy: &Value) {
+        self.bootstrap.set_policy(policy);
+        let folder = self.process.folder();
+        let fresh = folder.join("lds.json.new");
+        fs::write(&fresh, self.bootstrap.listener_resource().to_string()).unwrap();
+        fs::rename(&fresh, folder.join("lds.json")).unwrap();
+        self.versions += 1;
+        // Taken or refused: Envoy has read it.
+        eventually("an update of the listener", || {
+            let taken = self.stat("listener_manager.lds.update_success");
+            let refused = self.stat("listener_manager.lds.update_rejected");
+            (taken + refused >= u64::from(self.versions)).then_some(())
+        });
+    }
+
+    /// Keys were fetched once by each thread: the workers, and the main one, which has a VM of its own.
+    #[track_caller]
+    pub fn fetched_once(&self) {
+        let threads = 1 + usize::try_from(self.stat("server.concurrency")).unwrap();
+        let fetches = self.issuer.fetches();
+        assert!(
+            (1..=threads).contains(&fetches),
+            "{fetches} fetches by {threads} threads"
+        );
+    }
+
+    /// A counter or gauge of Envoy; one that does not exist yet is zero.
+    pub fn stat(&self, name: &str) -> u64 {
+        let stats = self.stats();
+        let found = stats.iter().find(|(known, _)| known == name);
+        found.map_or(0, |(_, value)| *value)
+    }
+
+    /// All counters and gauges.
+    pub fn stats(&self) -> Vec<(String, u64)> {
+        let text = self.process.admin("GET", "/stats").text();
+        let pairs = text.lines().filter_map(|line| line.rsplit_once(": "));
+        pairs
+            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+            .collect()
+    }
+
+    /// Envoy's page of this path at its admin.
+    pub fn admin(&self, path: &str) -> String {
+        self.process.admin("GET", path).text()
+    }
+
+    /// What Envoy logged so far, the filter's lines included.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The access log so far.
+    pub fn access_log(&self) -> Vec<Value> {
+        let log = self.process.access_log();
+        log.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// The access log's entry of one request.
+    pub fn entry(&self, request_id: &str) -> Value {
+        eventually("an entry of the access log", || {
+            let log = self.access_log();
+            log.into_iter()
+                .find(|entry| entry["request_id"] == json!(request_id))
+        })
+    }
+}

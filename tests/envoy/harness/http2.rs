@@ -1,0 +1,109 @@
+//! HTTP/2 with prior knowledge: odd methods and authorities go out as they are.
+
+use super::{Headers, PATIENCE, Request, Response};
+use h2::client::ResponseFuture;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// Sends one request on a connection of its own; the error is a reset or the end of the connection.
+pub fn exchange(address: SocketAddr, request: &Request) -> Result<Response, String> {
+    in_time(async {
+        let (answer, _) = send(address, request).await?;
+        let answer = answer.await.map_err(told)?;
+        let (head, mut stream) = answer.into_parts();
+        let mut body = Vec::new();
+        while let Some(chunk) = stream.data().await {
+            let chunk = chunk.map_err(told)?;
+            stream
+                .flow_control()
+                .release_capacity(chunk.len())
+                .map_err(told)?;
+            body.extend(chunk);
+        }
+        let pairs = head.headers.iter();
+        let headers = pairs.map(|(n, v)| (n.as_str().as_bytes().to_vec(), v.as_bytes().to_vec()));
+        Ok(Response {
+            status: head.status.as_u16(),
+            headers: Headers(headers.collect()),
+            body,
+        })
+    })
+}
+
+/// Sends one request and resets its stream after this long without an answer.
+pub fn abandon(address: SocketAddr, request: &Request, wait: Duration) -> Result<(), String> {
+    in_time(async {
+        let (answer, mut requests) = send(address, request).await?;
+        if tokio::time::timeout(wait, answer).await.is_ok() {
+            return Err("answered before it could be abandoned".to_owned());
+        }
+        // The dropped future resets the stream; the connection's task sends that.
+        requests = requests.ready().await.map_err(told)?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(requests);
+        Ok(())
+    })
+}
+
+type Requests = h2::client::SendRequest<bytes::Bytes>;
+
+async fn send(
+    address: SocketAddr,
+    request: &Request,
+) -> Result<(ResponseFuture, Requests), String> {
+    let stream = TcpStream::connect(address).await.map_err(told)?;
+    let (requests, connection) = h2::client::handshake(stream).await.map_err(told)?;
+    tokio::spawn(connection);
+    let mut requests = requests.ready().await.map_err(told)?;
+
+    let mut uri =
+        Uri::builder().path_and_query(PathAndQuery::try_from(&request.path[..]).map_err(told)?);
+    let mut version = Version::HTTP_2;
+    match &request.authority {
+        Some(authority) => uri = uri.scheme(Scheme::HTTP).authority(authority.as_str()),
+        // So does `h2` send a request without `:authority`.
+        None => version = Version::HTTP_11,
+    }
+    let mut head = http::Request::new(());
+    *head.method_mut() = Method::from_bytes(request.method.as_bytes()).map_err(told)?;
+    *head.uri_mut() = uri.build().map_err(told)?;
+    *head.version_mut() = version;
+    *head.headers_mut() = map(&request.headers)?;
+
+    let has_trailers = !request.trailers.0.is_empty();
+    let ends_with_head = request.body.is_none() && !has_trailers;
+    let (answer, mut body) = requests.send_request(head, ends_with_head).map_err(told)?;
+    if let Some(bytes) = &request.body {
+        body.send_data(bytes.clone().into(), !has_trailers)
+            .map_err(told)?;
+    }
+    if has_trailers {
+        body.send_trailers(map(&request.trailers)?).map_err(told)?;
+    }
+    Ok((answer, requests))
+}
+
+fn map(headers: &Headers) -> Result<HeaderMap, String> {
+    let mut map = HeaderMap::new();
+    for (name, value) in &headers.0 {
+        let name = HeaderName::from_bytes(name).map_err(told)?;
+        map.append(name, HeaderValue::from_bytes(value).map_err(told)?);
+    }
+    Ok(map)
+}
+
+fn in_time<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let work = async { tokio::time::timeout(PATIENCE, work).await };
+    runtime.block_on(work).expect("an answer in time")
+}
+
+fn told(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,174 @@
+//! An identity provider's key endpoint, with every mood a network can have.
+
+use super::server::{Server, serve};
+use super::tls::Authority;
+use passgate_kit::{SigningKey, jwks};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// Serves a JWK set at any path.
+pub struct Issuer {
+    pub key: SigningKey,
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    mood: Mutex<Mood>,
+    changed: Condvar,
+}
+
+struct Mood {
+    body: String,
+    status: u16,
+    headers: String,
+    held: bool,
+    dropping: bool,
+    fetches: usize,
+    paths: Vec<String>,
+}
+
+impl Issuer {
+    /// With a fresh ES256 key named `k1`, published at once.
+    pub fn start() -> Self {
+        Self::with_key(SigningKey::es256("k1"))
+    }
+
+    /// With this key, published at once.
+    pub fn with_key(key: SigningKey) -> Self {
+        Self::serving(key, |stream, shared| {
+            serve(stream, |request| shared.answer(&request.start));
+        })
+    }
+
+    /// Behind TLS, with a certificate for `name` signed by `authority`.
+    pub fn over_tls(authority: &Authority, name: &str) -> Self {
+        let config = authority.server_for(name);
+        Self::serving(SigningKey::es256("k1"), move |stream, shared| {
+            let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let stream = rustls::StreamOwned::new(session, stream);
+            serve(stream, |request| shared.answer(&request.start));
+        })
+    }
+
+    fn serving(
+        key: SigningKey,
+        connection: impl Fn(TcpStream, &Shared) + Send + Sync + 'static,
+    ) -> Self {
+        let mood = Mood {
+            body: jwks(&[&key]),
+            status: 200,
+            headers: String::new(),
+            held: false,
+            dropping: false,
+            fetches: 0,
+            paths: Vec::new(),
+        };
+        let shared = Arc::new(Shared {
+            mood: Mutex::new(mood),
+            changed: Condvar::new(),
+        });
+        let of_server = Arc::clone(&shared);
+        let server = Server::start(move |stream| connection(stream, &of_server));
+        Self {
+            key,
+            server,
+            shared,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// Publishes these keys from now on.
+    pub fn publish(&self, keys: &[&SigningKey]) {
+        self.publish_text(&jwks(keys));
+    }
+
+    /// Publishes this text from now on.
+    pub fn publish_text(&self, body: &str) {
+        self.change(|mood| mood.body = body.to_owned());
+    }
+
+    /// Answers with this status from now on.
+    pub fn status(&self, status: u16) {
+        self.change(|mood| mood.status = status);
+    }
+
+    /// Adds a header line to the answers from now on.
+    pub fn header(&self, line: &str) {
+        self.change(|mood| mood.headers = format!("{line}\r\n"));
+    }
+
+    /// Lets fetches wait until `release`.
+    pub fn hold(&self) {
+        self.change(|mood| mood.held = true);
+    }
+
+    /// Answers the fetches that wait, and those to come.
+    pub fn release(&self) {
+        self.change(|mood| mood.held = false);
+    }
+
+    /// Ends every connection without an answer from now on.
+    pub fn drop_connections(&self) {
+        self.change(|mood| mood.dropping = true);
+    }
+
+    /// Answers again.
+    pub fn recover(&self) {
+        self.change(|mood| (mood.dropping, mood.status) = (false, 200));
+    }
+
+    /// How many fetches came so far.
+    pub fn fetches(&self) -> usize {
+        self.shared.mood.lock().unwrap().fetches
+    }
+
+    /// The paths that were asked for so far.
+    pub fn paths(&self) -> Vec<String> {
+        self.shared.mood.lock().unwrap().paths.clone()
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut Mood)) {
+        edit(&mut self.shared.mood.lock().unwrap());
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl Shared {
+    fn answer(&self, start: &[u8]) -> Option<Vec<u8>> {
+        let mut mood = self.mood.lock().unwrap();
+        mood.fetches += 1;
+        let path = String::from_utf8_lossy(start.split(|b| *b == b' ').nth(1).unwrap_or_default());
+        mood.paths.push(path.into_owned());
+        // Bounded: a story that never releases must not keep the thread.
+        let longest = Duration::from_secs(60);
+        let (mood, _) = self
+            .changed
+            .wait_timeout_while(mood, longest, |mood| mood.held)
+            .unwrap();
+        if mood.dropping {
+            return None;
+        }
+        let Mood {
+            body,
+            status,
+            headers,
+            ..
+        } = &*mood;
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{headers}content-length: {length}"
+        );
+        Some(format!("{head}\r\n\r\n{body}").into_bytes())
+    }
+}

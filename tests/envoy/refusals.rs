@@ -1,0 +1,271 @@
+//! Each reason to refuse a token, as the client and the operator see it.
+
+use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, with};
+use passgate_kit::{SigningKey, Token, TokenBuilder, now, tampered};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+#[test]
+fn a_request_without_a_token_is_challenged_without_an_error_code() {
+    let gate = Gate::start(policy());
+    for protocol in BOTH {
+        for request in [
+            Request::get("/"),
+            Request::post("/", b"body"),
+            Request::new("HEAD", "/"),
+        ] {
+            let answer = gate.send(protocol, &request);
+            if request.method == "HEAD" {
+                assert_eq!(answer.status, 401);
+                continue;
+            }
+            gate.denied(&answer, "missing.token");
+            let challenge = answer.headers.text("www-authenticate");
+            assert_eq!(challenge, Some("Bearer realm=\"passgate\""));
+        }
+    }
+    assert_eq!(gate.upstream.hits(), 0);
+    gate.finish();
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_refused() {
+    let gate = Gate::start(policy());
+    let good = token(&gate).build();
+    let (input, signature) = good.rsplit_once('.').unwrap();
+    let cases = [
+        ("malformed.credential", String::new()),
+        (
+            "malformed.token_size",
+            token(&gate).claim("filler", "f".repeat(16 * 1024)).build(),
+        ),
+        ("malformed.token_shape", input.to_owned()),
+        ("malformed.token_shape", format!("{good}.more.parts")),
+        ("malformed.token_shape", "opaque".to_owned()),
+        (
+            "malformed.token_shape",
+            token(&gate).header("alg", "none").signature(b"").build(),
+        ),
+        ("malformed.base64url", format!("{input}.{signature}=")),
+        (
+            "malformed.base64url",
+            format!("{input}.+/{}", &signature[2..]),
+        ),
+        ("malformed.header", token(&gate).raw_header("{").build()),
+        ("malformed.header", token(&gate).raw_header("[]").build()),
+        (
+            "malformed.header",
+            token(&gate).without_header("alg").build(),
+        ),
+        ("malformed.claims", token(&gate).raw_claims("[]").build()),
+        (
+            "malformed.claims",
+            token(&gate).claim("exp", "tomorrow").build(),
+        ),
+        (
+            "malformed.crit",
+            token(&gate).header("crit", json!(["exp"])).build(),
+        ),
+        (
+            "malformed.nested",
+            token(&gate).header("cty", "JWT").build(),
+        ),
+    ];
+    refuse_all(&gate, &cases);
+    gate.finish();
+}
+
+#[test]
+fn a_token_that_nobody_trusted_has_signed_is_refused() {
+    let gate = Gate::start(policy());
+    let good = token(&gate).build();
+    let stranger = SigningKey::es256("k1");
+    let public = gate.issuer.key.public_jwk().to_string();
+    let unsigned = |alg: &str| token(&gate).header("alg", alg);
+    let cases = [
+        (
+            "untrusted.token_type",
+            token(&gate).header("typ", "dpop+jwt").build(),
+        ),
+        (
+            "untrusted.token_type",
+            token(&gate).header("typ", "logout+jwt").build(),
+        ),
+        ("untrusted.algorithm", unsigned("none").build()),
+        ("untrusted.algorithm", unsigned("NONE").build()),
+        (
+            "untrusted.algorithm",
+            token(&gate).hs256(public.as_bytes()).build(),
+        ),
+        (
+            "untrusted.issuer",
+            Token::of(&gate.issuer.key, "https://evil.example", AUDIENCE).build(),
+        ),
+        (
+            "untrusted.issuer",
+            Token::of(&gate.issuer.key, &format!("{ISSUER}/"), AUDIENCE).build(),
+        ),
+        ("untrusted.issuer", token(&gate).without("iss").build()),
+        ("untrusted.signature", tampered(&good)),
+        (
+            "untrusted.signature",
+            Token::of(&stranger, ISSUER, AUDIENCE).build(),
+        ),
+        (
+            "untrusted.signature",
+            token(&gate).signature(&[0; 64]).build(),
+        ),
+    ];
+    refuse_all(&gate, &cases);
+    gate.finish();
+}
+
+#[test]
+fn a_token_of_another_time_or_audience_is_refused() {
+    let gate = Gate::start(policy_with(
+        json!({ "max_token_lifetime": "1h", "clock_skew": "10s" }),
+    ));
+    let cases = [
+        (
+            "untrusted.expired",
+            token(&gate)
+                .claim("iat", now() - 600)
+                .expires_in(-60)
+                .build(),
+        ),
+        (
+            "untrusted.not_yet_valid",
+            token(&gate).claim("nbf", now() + 60).build(),
+        ),
+        (
+            "untrusted.issued_in_future",
+            token(&gate).claim("iat", now() + 60).build(),
+        ),
+        (
+            "untrusted.audience",
+            Token::of(&gate.issuer.key, ISSUER, "https://other.example").build(),
+        ),
+        (
+            "untrusted.audience",
+            Token::of(&gate.issuer.key, ISSUER, &format!("{AUDIENCE}/")).build(),
+        ),
+        (
+            "untrusted.audience",
+            token(&gate).claim("aud", json!([])).build(),
+        ),
+        ("untrusted.audience", token(&gate).without("aud").build()),
+        (
+            "untrusted.lifetime",
+            token(&gate).expires_in(2 * 3600).build(),
+        ),
+        (
+            "untrusted.key_bound",
+            token(&gate).claim("cnf", json!({ "jkt": "x" })).build(),
+        ),
+    ];
+    refuse_all(&gate, &cases);
+
+    // The skew works in both directions.
+    for allowed in [
+        token(&gate).claim("iat", now() - 60).expires_in(-3).build(),
+        token(&gate).claim("nbf", now() + 5).build(),
+        token(&gate).claim("iat", now() + 5).build(),
+        token(&gate)
+            .claim("aud", json!(["https://other.example", AUDIENCE]))
+            .build(),
+    ] {
+        gate.passed(&gate.send(BOTH[0], &Request::get("/").bearer(&allowed)));
+    }
+    gate.finish();
+}
+
+#[test]
+fn a_token_without_an_end_is_refused() {
+    let gate = Gate::start(policy());
+    let endless = token(&gate).without("exp").build();
+    for protocol in BOTH {
+        let answer = gate.send(protocol, &Request::get("/").bearer(&endless));
+        gate.denied(&answer, "malformed.claims");
+    }
+    gate.finish();
+}
+
+#[test]
+fn the_realm_is_the_origin_that_the_client_asked_for() {
+    let origins = json!(["https://api.example.com", "https://two.example.com:8443"]);
+    let gate = Gate::start(with(policy(), "origins", origins));
+    for (authority, realm) in [
+        ("api.example.com", "https://api.example.com"),
+        ("API.example.com:443", "https://api.example.com"),
+        ("two.example.com:8443", "https://two.example.com:8443"),
+        ("two.example.com", "passgate"),
+        ("other.example.com", "passgate"),
+    ] {
+        for protocol in BOTH {
+            // The scheme and forwarding headers are never looked at.
+            let request = Request::get("/").authority(authority);
+            let request = request.header("x-forwarded-host", "two.example.com:8443");
+            let answer = gate.send(protocol, &request);
+            gate.denied(&answer, "missing.token");
+            let challenge = format!("Bearer realm=\"{realm}\"");
+            assert_eq!(
+                answer.headers.text("www-authenticate"),
+                Some(&*challenge),
+                "{authority}"
+            );
+        }
+    }
+    gate.finish();
+}
+
+#[test]
+fn a_page_of_our_origins_may_read_the_challenge() {
+    let origins = json!(["https://api.example.com", "https://app.example.com"]);
+    let gate = Gate::start(with(policy(), "origins", origins));
+    for protocol in BOTH {
+        let ours = Request::get("/").header("origin", "https://app.example.com");
+        let answer = gate.send(protocol, &ours);
+        gate.denied(&answer, "missing.token");
+        let allowed = answer.headers.text("access-control-allow-origin");
+        assert_eq!(allowed, Some("https://app.example.com"));
+        let exposed = answer
+            .headers
+            .text("access-control-expose-headers")
+            .unwrap_or_default();
+        assert!(
+            exposed.to_lowercase().contains("www-authenticate"),
+            "{answer:?}"
+        );
+
+        let foreign = Request::get("/").header("origin", "https://evil.example");
+        let answer = gate.send(protocol, &foreign);
+        gate.denied(&answer, "missing.token");
+        assert_eq!(answer.headers.text("access-control-allow-origin"), None);
+    }
+    gate.finish();
+}
+
+/// Each is refused for its reason, and the client cannot tell one from another.
+fn refuse_all(gate: &Gate, cases: &[(&str, String)]) {
+    let mut told = BTreeSet::new();
+    for (code, token) in cases {
+        for protocol in BOTH {
+            let answer = gate.send(protocol, &Request::get("/").bearer(token));
+            gate.denied(&answer, code);
+            let mut body: Value = serde_json::from_slice(&answer.body).unwrap();
+            body["request_id"] = Value::Null;
+            let challenge = answer.headers.text("www-authenticate").unwrap();
+            told.insert((body.to_string(), challenge.to_owned()));
+        }
+    }
+    assert_eq!(
+        told.len(),
+        1,
+        "the client is told more than `invalid_token`: {told:?}"
+    );
+    assert_eq!(gate.upstream.hits(), 0);
+}
+
+fn token(gate: &Gate) -> TokenBuilder<'_> {
+    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
+}

@@ -1,0 +1,190 @@
+//! Identity headers that a client sends itself.
+
+use crate::harness::{
+    AUDIENCE, BOTH, Gate, Headers, ISSUER, Issuer, Request, Setup, policy, public, ruled,
+    second_provider, the_rest,
+};
+use passgate_kit::{Token, TokenBuilder};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What must never reach the upstream from a client.
+const SPOOFS: [&str; 10] = [
+    "x-user",
+    "x_user",
+    "x-passgate-principal",
+    "x_passgate_principal",
+    "x-passgate_provider",
+    "x-passgate-kind",
+    "x-passgate-phishing-resistant",
+    "x_passgate_made_up",
+    "x-passgate-",
+    "x-passgate-user-verified",
+];
+
+#[test]
+fn spoofed_headers_are_removed_beside_a_good_token() {
+    let gate = Gate::start(policy());
+    let good = token(&gate).build();
+    for protocol in BOTH {
+        let received = gate.passed(&gate.send(protocol, &spoofed(Request::get("/")).bearer(&good)));
+        free_of_spoofs(&received.headers);
+        assert_eq!(received.headers.text("x-user"), Some("alice"));
+        assert_eq!(received.headers.text("x-userx"), Some("kept"));
+    }
+    gate.finish();
+}
+
+#[test]
+fn spoofed_headers_are_removed_on_public_paths() {
+    let gate = Gate::start(ruled(policy(), json!([public("/public/"), the_rest()])));
+    let good = token(&gate).build();
+    for protocol in BOTH {
+        for request in [
+            Request::get("/public/a"),
+            Request::get("/public/a").bearer(&good),
+        ] {
+            let received = gate.passed(&gate.send(protocol, &spoofed(request)));
+            free_of_spoofs(&received.headers);
+            assert_eq!(received.headers.bytes("x-user"), None);
+            assert_eq!(received.headers.bytes("x-passgate-principal"), None);
+        }
+    }
+    gate.finish();
+}
+
+#[test]
+fn a_claim_that_is_absent_null_or_empty_leaves_no_spoofed_header() {
+    let gate = Gate::start(policy());
+    for token in [
+        token(&gate).without("sub"),
+        token(&gate).claim("sub", Value::Null),
+        token(&gate).claim("sub", ""),
+        token(&gate).claim("sub", json!([])),
+    ] {
+        let token = token.build();
+        for protocol in BOTH {
+            let answer = gate.send(protocol, &spoofed(Request::get("/")).bearer(&token));
+            // A subject that is no string may also be a reason to refuse.
+            if answer.status == 401 {
+                gate.denied(&answer, "malformed.claims");
+                continue;
+            }
+            let received = gate.passed(&answer);
+            free_of_spoofs(&received.headers);
+            assert!(
+                received
+                    .headers
+                    .bytes("x-user")
+                    .unwrap_or_default()
+                    .is_empty()
+            );
+        }
+    }
+    gate.finish();
+}
+
+#[test]
+fn spoofed_trailers_are_removed() {
+    let rules = json!([public("/public/"), the_rest()]);
+    let gate = with_trailers(Setup::new(ruled(policy(), rules))).start();
+    let good = token(&gate).build();
+    for protocol in BOTH {
+        for path in ["/private", "/public/a"] {
+            let mut request = Request::post(path, b"body").bearer(&good);
+            for name in SPOOFS {
+                request = request.trailer(name, "spoofed");
+            }
+            let request = request.trailer("x-checksum", "kept");
+            let received = gate.passed(&gate.send(protocol, &request));
+            assert_eq!(received.body, b"body");
+            assert_eq!(
+                received.trailers.text("x-checksum"),
+                Some("kept"),
+                "{protocol:?} {path}"
+            );
+            free_of_spoofs(&received.trailers);
+        }
+    }
+    gate.finish();
+}
+
+#[test]
+fn spoofed_trailers_are_removed_while_keys_are_awaited() {
+    let issuer = Issuer::start();
+    issuer.hold();
+    let gate = with_trailers(Setup::new(policy()).issuer(issuer)).start();
+    let good = token(&gate).build();
+    let mut client = gate.client();
+    let request = Request::post("/", b"body").bearer(&good);
+    let request = request
+        .trailer("x-user", "spoofed")
+        .trailer("x-checksum", "kept");
+    client.send(request.to_http1());
+    assert!(client.is_silent(Duration::from_millis(300)));
+    assert_eq!(gate.upstream.connections(), 0);
+    gate.issuer.release();
+    let received = gate.passed(&client.read());
+    assert_eq!(received.body, b"body");
+    assert_eq!(received.trailers.text("x-checksum"), Some("kept"));
+    free_of_spoofs(&received.trailers);
+    gate.finish();
+}
+
+#[test]
+fn headers_of_a_second_provider_are_removed_as_well() {
+    let mut policy = policy();
+    policy["providers"]["partners"] = second_provider();
+    let policy = ruled(
+        policy,
+        json!([
+            { "match": { "path_separated_prefix": "/partners" }, "requires": { "provider_name": "partners" } },
+            the_rest(),
+        ]),
+    );
+    let second = Issuer::start();
+    let gate = Setup::new(policy).cluster("idp2", second.address()).start();
+    let good = token(&gate).build();
+    for protocol in BOTH {
+        let request = Request::get("/")
+            .bearer(&good)
+            .header("x_partner", "spoofed");
+        let received = gate.passed(&gate.send(protocol, &request.header("x-partner", "spoofed")));
+        free_of_spoofs(&received.headers);
+        assert_eq!(received.headers.text("x-user"), Some("alice"));
+    }
+    gate.finish();
+}
+
+/// Envoy drops HTTP/1.1 trailers unless it is told otherwise on both sides.
+fn with_trailers(setup: Setup) -> Setup {
+    setup.edit(|bootstrap| {
+        bootstrap.manager()["http_protocol_options"] = json!({ "enable_trailers": true });
+        bootstrap.cluster("upstream")["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+            },
+        });
+    })
+}
+
+fn spoofed(mut request: Request) -> Request {
+    for name in SPOOFS {
+        request = request.header(name, "spoofed");
+    }
+    request.header("x-userx", "kept")
+}
+
+#[track_caller]
+fn free_of_spoofs(headers: &Headers) {
+    let spoofed = headers
+        .0
+        .iter()
+        .any(|(_, value)| value.windows(7).any(|part| part == b"spoofed"));
+    assert!(!spoofed, "{headers:?}");
+}
+
+fn token(gate: &Gate) -> TokenBuilder<'_> {
+    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
+}
