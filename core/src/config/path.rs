@@ -1,6 +1,6 @@
 //! Paths of rules, in the normal form of requests' paths.
 
-use super::PathPolicy;
+use super::{PathPolicy, shown};
 use crate::request::path::{self, OddPath};
 
 /// The normal form of a path; an error continues a sentence that begins with the path.
@@ -14,9 +14,8 @@ pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String
             OddPath::Nul => "holds %00, which no request may have; remove it",
             OddPath::DotSegment => "holds a \".\" or \"..\" segment, which no request may have; write the path without",
             OddPath::Unless { what, word } => {
-                return format!(
-                    "holds {what}, which is refused in requests; write it without, or allow it with path: {{ allow: [{word}] }}"
-                );
+                let hint = ", which is refused in requests; write it without, or allow it with path: { allow: [";
+                return shown::join(&["holds ", what, hint, word, "] }"]);
             }
         }
         .to_owned()
