@@ -20,6 +20,32 @@ fn the_caller_is_named_with_the_issuer() {
 }
 
 #[test]
+fn the_kind_of_the_caller_needs_positive_evidence() {
+    let gate = Gate::start(policy_with(json!({ "kinds": {
+        "human": { "amr_any_of": ["hwk", "pop"], "amr_none_of": ["pwd"] },
+        "workload": { "claim": { "path": ["client_type"], "equals": "service" } },
+    } })));
+    let amr = |values: Value| gate.token().claim("amr", values);
+    for (token, kind) in [
+        (amr(json!(["hwk"])), "human"),
+        (gate.token().claim("client_type", "service"), "workload"),
+        // Somebody acts for the person (RFC 8693 section 4.1).
+        (
+            amr(json!(["hwk"])).claim("act", json!({ "sub": "robot" })),
+            "agent",
+        ),
+        (amr(json!(["hwk", "pwd"])), "unknown"),
+        (amr(json!([])), "unknown"),
+        (gate.token(), "unknown"),
+    ] {
+        for headers in received(&gate, token) {
+            assert_eq!(headers.text("x-passgate-kind"), Some(kind));
+        }
+    }
+    gate.finish();
+}
+
+#[test]
 fn strings_numbers_and_booleans_are_written_as_they_are() {
     let gate = Gate::start(claim_headers(json!([
         { "claim_name": "name", "header_name": "x-name" },

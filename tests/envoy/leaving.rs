@@ -77,6 +77,27 @@ fn a_fetch_that_takes_too_long_ends_the_wait() {
 }
 
 #[test]
+fn all_who_wait_are_refused_when_the_fetch_fails() {
+    let gate = stalled(policy()).start();
+    let good = gate.good();
+    let request = Request::post("/", b"body").bearer(&good).to_http1();
+    let mut waiting: Vec<_> = (0..50).map(|_| gate.client()).collect();
+    for client in &mut waiting {
+        client.send(&request);
+    }
+    eventually("all requests at the gate", || {
+        (gate.stat("http.gate.downstream_rq_active") == 50).then_some(())
+    });
+    gate.issuer.status(500);
+    gate.issuer.release();
+    for client in &mut waiting {
+        gate.denied(&client.read(), "unavailable.keys");
+    }
+    assert_eq!((gate.upstream.hits(), gate.upstream.connections()), (0, 0));
+    gate.finish();
+}
+
+#[test]
 fn the_number_of_waiting_requests_is_bounded() {
     let gate = stalled(with(policy(), "limits", json!({ "waiting_requests": 2 }))).start();
     let good = gate.good();
