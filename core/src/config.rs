@@ -29,6 +29,8 @@ mod words;
 
 use core::time::Duration;
 
+pub use crate::request::path::PathPolicy;
+
 use crate::{crypto::Algorithm, jose::JwkSet, json::Json, limits::Limits, time::UnixTime};
 
 /// Index of a provider in [`Config::providers`].
@@ -319,21 +321,6 @@ pub enum ClaimTest {
     AnyOf(Vec<Json>),
     /// Each of these is offered.
     AllOf(Vec<Json>),
-}
-
-/// Which ambiguous spellings of a path are let through (`path.allow`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PathPolicy {
-    /// `%2f`
-    pub encoded_slash: bool,
-    /// `//`
-    pub double_slash: bool,
-    /// `;`
-    pub semicolon: bool,
-    /// `%25`
-    pub encoded_percent: bool,
-    /// `\` and `%5c`
-    pub backslash: bool,
 }
 
 /// One thing that is wrong with a configuration.

@@ -149,7 +149,10 @@ impl Verifier {
     fn deny(&self, request: Request<'_>, reason: &Reason, mut record: AuditRecord) -> Step {
         record.decision = "deny";
         record.reason = reason.code();
-        Step::Settle(Verdict::Deny(reason.rejection(self.realm(request))), record)
+        let rejection = reason
+            .rejection(self.realm(request))
+            .readable_by(request.page_of(&self.config.origins));
+        Step::Settle(Verdict::Deny(rejection), record)
     }
 
     /// The configured origin that the request reached; never text of the client's.

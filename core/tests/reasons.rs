@@ -32,6 +32,7 @@ struct Specimen {
     authority: &'static str,
     authorization: Option<String>,
     cookie: Option<String>,
+    origin: Option<&'static str>,
     /// What the provider serves; `None`: it is down.
     jwks: Option<String>,
     ask: Ask,
@@ -78,6 +79,7 @@ fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specimen {
         authority: "api.example.com",
         authorization: Some(format!("Bearer {}", make(builder))),
         cookie: None,
+        origin: None,
         jwks: Some(jwks(&[&key])),
         ask: Ask::Verify,
     }
@@ -116,6 +118,11 @@ impl Specimen {
             self.cookie
                 .iter()
                 .map(|value| (&b"cookie"[..], value.as_bytes())),
+        );
+        headers.extend(
+            self.origin
+                .iter()
+                .map(|value| (&b"origin"[..], value.as_bytes())),
         );
         let request = Request::new(&headers);
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
@@ -439,6 +446,36 @@ fn the_realm_is_the_configured_origin_and_never_the_clients_text() {
         challenge(&specimen).as_deref(),
         Some("Bearer realm=\"passgate\"")
     );
+}
+
+#[test]
+fn a_page_of_our_origins_may_read_the_answer_and_no_other_page() {
+    let readable_by = |origin: &'static str| {
+        let mut specimen = Specimen {
+            authorization: None,
+            origin: Some(origin),
+            ..good()
+        };
+        specimen.config["origins"] = json!(["https://api.example.com", "https://app.example.com"]);
+        let headers = specimen.rejection().headers();
+        headers
+            .into_iter()
+            .find(|(name, _)| *name == "access-control-allow-origin")
+            .map(|(_, value)| value)
+    };
+    assert_eq!(
+        readable_by("https://app.example.com").as_deref(),
+        Some("https://app.example.com")
+    );
+    for other in [
+        "https://evil.example",
+        "null",
+        "https://app.example.com.evil.example",
+        "https://APP.example.com",
+        "",
+    ] {
+        assert_eq!(readable_by(other), None, "{other}");
+    }
 }
 
 #[test]
