@@ -19,13 +19,9 @@ use crate::{
 
 /// What to do about a request now.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is made per request, and moved, not kept"
-)]
 pub enum Step {
     /// It is decided.
-    Settle(Verdict, AuditRecord),
+    Settle(Verdict, Box<AuditRecord>),
     /// Keys of this provider are being fetched: hold the request and ask again when the fetch has ended.
     Await(ProviderId),
 }
@@ -114,7 +110,7 @@ impl Verifier {
                 record.decision = "allow";
                 record.reason = permit.code;
                 record.seen = None;
-                Step::Settle(Verdict::Allow(permit), record)
+                Step::Settle(Verdict::Allow(permit), Box::new(record))
             }
             Err(Stop::Await(provider)) => Step::Await(provider),
             Err(Stop::Deny(reason)) => self.deny(request, &reason, record),
@@ -152,7 +148,7 @@ impl Verifier {
         let rejection = reason
             .rejection(self.realm(request))
             .readable_by(request.page_of(&self.config.origins));
-        Step::Settle(Verdict::Deny(rejection), record)
+        Step::Settle(Verdict::Deny(rejection), Box::new(record))
     }
 
     /// The configured origin that the request reached; never text of the client's.

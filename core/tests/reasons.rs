@@ -98,7 +98,7 @@ fn authorization(value: &str) -> Specimen {
 }
 
 impl Specimen {
-    fn judge(&self) -> (Verdict, AuditRecord) {
+    fn judge(&self) -> (Verdict, Box<AuditRecord>) {
         let config = Config::parse(self.config.to_string().as_bytes())
             .unwrap_or_else(|errors| panic!("{errors:?}"));
         let now = UnixTime::from_secs(NOW.unsigned_abs());
