@@ -18,6 +18,8 @@ pub const DOCUMENT_JSON_NODES: usize = 100_000;
 pub const KID_BYTES: usize = 512;
 /// Most candidates for a token's key when several keys share a `kid` or none is named.
 pub const KEY_CANDIDATES: usize = 1;
+/// Most keys of one worker that have a table of multiples, 86 KiB each.
+pub const KEY_TABLES: usize = 16;
 /// Most requests of one worker that wait for keys.
 pub const WAITING_REQUESTS: usize = 4_096;
 /// Most bytes of headers that waiting requests of one worker hold.
