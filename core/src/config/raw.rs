@@ -29,7 +29,7 @@ record! {
         path: RawPath,
         /// Which headers that change method or path behind the gate are kept.
         override_headers: RawOverrideHeaders,
-        /// Bounds that are tighter than the built-in ones.
+        /// Bounds. All but `rsa_bits` may be tightened only.
         limits: RawLimits,
     }
 }
@@ -287,7 +287,7 @@ record! {
 }
 
 record! {
-    /// Bounds that are tighter than the built-in ones.
+    /// Bounds. All but `rsa_bits` may be tightened only.
     RawLimits "limits" {
         /// Largest token, in bytes.
         token_bytes: usize,
@@ -299,5 +299,7 @@ record! {
         waiting_requests: usize,
         /// Most bytes of headers that waiting requests of one worker hold.
         waiting_bytes: usize,
+        /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
+        rsa_bits: usize,
     }
 }
