@@ -140,14 +140,3 @@ impl FromText for Space {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_schema_names_the_algorithms_that_we_verify() {
-        let names = Algorithm::ALL.map(Algorithm::name).join("|");
-        assert_eq!(Algorithm::PATTERN, format!("^({names})$"));
-    }
-}

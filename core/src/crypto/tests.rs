@@ -64,9 +64,10 @@ fn public(key: &SigningKey) -> VerifyingKey {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+    let digit = |byte: &u8| u8::try_from(char::from(*byte).to_digit(16).unwrap()).unwrap();
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| digit(&pair[0]) * 16 + digit(&pair[1]))
         .collect()
 }
 
