@@ -8,7 +8,7 @@ use crate::{
     evidence::Kind,
     extract::{Credential, extract},
     headers::{self, Edit, OwnedNames},
-    jose::{UnverifiedJwt, VerifiedJwt},
+    jose::{MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::{JwksCache, Lookup},
     policy,
@@ -356,6 +356,12 @@ fn check_signature<'a>(
     record: &mut AuditRecord,
 ) -> Result<VerifiedJwt<'a>, Stop> {
     let header = jwt.unverified_header();
+    let is_expected = |typ: &MediaType| provider.token_types.contains(typ);
+    if !provider.token_types.is_empty() && !header.typ.as_ref().is_some_and(is_expected) {
+        let names: Vec<&str> = provider.token_types.iter().map(MediaType::as_str).collect();
+        record.expected = Some(names.join(" "));
+        return Err(Untrusted::TokenType.into());
+    }
     if !provider.algorithms.contains(&header.algorithm) {
         let names: Vec<&str> = provider
             .algorithms
@@ -390,6 +396,7 @@ fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
     let (header, claims) = (jwt.unverified_header(), jwt.unverified_claims());
     Seen {
         algorithm: header.algorithm.name(),
+        token_type: header.typ.as_ref().map(|typ| shown(typ.as_str())),
         kid: header.kid.as_deref().map(shown),
         issuer: shown_claim(claims, "iss"),
         audience: shown_claim(claims, audience_claim),

@@ -12,7 +12,7 @@ use super::{
     uri::HttpUri,
     words::{AudienceClaim, OverrideHeader, Space, Spelling},
 };
-use crate::{crypto::Algorithm, json::Json};
+use crate::{crypto::Algorithm, jose::MediaType, json::Json};
 
 record! {
     /// The configuration of the gate.
@@ -45,6 +45,8 @@ record! {
         audience_claim: AudienceClaim,
         /// Algorithms that tokens may use. Default: every one that we verify.
         algorithms: Filled<Algorithm>,
+        /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: any but those of known other kinds, and none.
+        token_types: Filled<MediaType>,
         /// Keys that are fetched. Exactly one of `remote_jwks` and `local_jwks`.
         remote_jwks: RawRemoteJwks,
         /// Keys that stand in the configuration. Exactly one of `remote_jwks` and `local_jwks`.

@@ -1,7 +1,7 @@
 //! Fields that take one of a few words.
 
 use super::{PathPolicy, shown, suggest, text::FromText};
-use crate::crypto::Algorithm;
+use crate::{crypto::Algorithm, jose::MediaType};
 
 /// Says which words there are.
 fn unknown_word(text: &str, words: &[&str]) -> String {
@@ -33,6 +33,24 @@ impl FromText for Algorithm {
             return Err([why, &shown::one_of(&names)].concat());
         }
         Err(unknown_word(text, &names))
+    }
+}
+
+impl FromText for MediaType {
+    const WANTED: &'static str = "a media type, such as at+jwt";
+    const PATTERN: &'static str = "^[A-Za-z0-9!#$&^_.+/-]+$";
+
+    /// Characters of RFC 6838 section 4.2.
+    fn from_text(text: &str) -> Result<Self, String> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$&^_.+/-".contains(&b);
+        if text.is_empty() || !text.bytes().all(plain) {
+            return Err("is no media type; write one such as at+jwt".to_owned());
+        }
+        let media_type = Self::new(text);
+        if media_type.is_foreign() {
+            return Err("is never an access token; write at+jwt, or JWT".to_owned());
+        }
+        Ok(media_type)
     }
 }
 
