@@ -141,6 +141,13 @@ fn the_shipped_schema_is_up_to_date() {
 }
 
 #[test]
+fn the_schema_names_the_algorithms_that_we_verify() {
+    use passgate_core::crypto::Algorithm;
+    let names = Algorithm::ALL.map(Algorithm::name).join("|");
+    assert!(shipped().contains(&format!("\"^({names})$\"")));
+}
+
+#[test]
 fn every_good_configuration_has_the_shape_of_the_schema() {
     let good = configurations("good");
     assert!(good.len() > 5, "the files were found");

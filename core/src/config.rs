@@ -31,7 +31,13 @@ use core::time::Duration;
 
 pub use crate::request::path::PathPolicy;
 
-use crate::{crypto::Algorithm, jose::JwkSet, json::Json, limits::Limits, time::UnixTime};
+use crate::{
+    crypto::Algorithm,
+    jose::{JwkSet, MediaType},
+    json::Json,
+    limits::Limits,
+    time::UnixTime,
+};
 
 /// Index of a provider in [`Config::providers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +111,8 @@ pub struct Provider {
     pub audience_claim: String,
     /// Algorithms that its tokens may use.
     pub algorithms: Vec<Algorithm>,
+    /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
+    pub token_types: Vec<MediaType>,
     /// Where its keys come from.
     pub keys: KeySource,
     /// Where its tokens are looked for; never empty.

@@ -28,8 +28,10 @@ pub const WAITING_BYTES: usize = 32 << 20;
 pub const SHOWN_BYTES: usize = 128;
 /// Smallest RSA modulus, in bits (RFC 7518 section 3.3).
 pub const RSA_MIN_BITS: usize = 2_048;
-/// Largest RSA modulus, in bits: a verification costs the fourfold for each doubling.
-pub const RSA_MAX_BITS: usize = 4_096;
+/// Longest RSA modulus where nothing is configured, in bits: a verification costs the fourfold for each doubling.
+pub const RSA_BITS: usize = 4_096;
+/// Longest RSA modulus that may be configured, in bits: longer keys cost an attacker nothing and us milliseconds.
+pub const RSA_BITS_CEILING: usize = 8_192;
 /// Largest skew between clocks that may be configured, in seconds: more would undo `exp`.
 pub const CLOCK_SKEW_SECS: u64 = 600;
 /// Longest duration that a configuration may name, in seconds: ten years, beyond any use.
@@ -49,7 +51,7 @@ pub const RULES: usize = 1_000;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
 
-/// The bounds that a configuration may tighten but never lift.
+/// The bounds that a configuration may tighten but never lift; [`Limits::rsa_bits`] is the exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest token, in bytes.
@@ -62,6 +64,9 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Most bytes of headers that waiting requests of one worker hold.
     pub waiting_bytes: usize,
+    /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. The one bound that may be raised,
+    /// because the issuer chooses the size of its keys and a token of a longer one cannot be verified otherwise.
+    pub rsa_bits: usize,
 }
 
 impl Default for Limits {
@@ -72,6 +77,7 @@ impl Default for Limits {
             jwks_keys: JWKS_KEYS,
             waiting_requests: WAITING_REQUESTS,
             waiting_bytes: WAITING_BYTES,
+            rsa_bits: RSA_BITS,
         }
     }
 }

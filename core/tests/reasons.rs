@@ -530,3 +530,38 @@ fn other_claims_under_a_good_signature_are_refused() {
     });
     assert_eq!(swapped.rejection().code, "untrusted.signature");
 }
+
+#[test]
+fn token_types_are_compared_as_media_types_and_an_absent_one_is_none_of_them() {
+    let judged = |specimen: Specimen, types: Value| {
+        let mut specimen = specimen;
+        specimen.config["providers"]["acme"]["token_types"] = types;
+        let (_, record) = specimen.judge();
+        (record.reason, record.expected)
+    };
+    let typ = |typ: &str| specimen(|token| token.header("typ", typ).build());
+    let at_jwt = || json!(["application/AT+jwt", "x"]);
+    for good in [
+        "at+jwt",
+        "AT+JWT",
+        "application/at+jwt",
+        "Application/At+Jwt",
+        "X",
+    ] {
+        assert_eq!(judged(typ(good), at_jwt()).0, "permitted.token", "{good}");
+    }
+    let refused = ("untrusted.token_type", Some("at+jwt x".to_owned()));
+    for bad in [
+        "JWT",
+        "",
+        "text/at+jwt",
+        "at+jwt ",
+        "at+jwt;v=1",
+        "dpop+jwt/at+jwt",
+    ] {
+        assert_eq!(judged(typ(bad), at_jwt()), refused, "{bad}");
+    }
+    let absent = || specimen(|token| token.without_header("typ").build());
+    assert_eq!(judged(absent(), at_jwt()), refused);
+    assert_eq!(absent().judge().1.reason, "permitted.token");
+}

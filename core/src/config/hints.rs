@@ -342,11 +342,6 @@ const LATER: &[Hint] = &[
         "write conditions on claims in the rules",
     ),
     (PROVIDER, "login", "remove it"),
-    (
-        PROVIDER,
-        "token_types",
-        "remove it; tokens of known other kinds are refused in any case",
-    ),
     (RULE, "mode", "remove it; every rule is enforced"),
     (REQUIRES, "facts", "write a condition under claims"),
     (REQUIRES, "max_age", "remove it"),

@@ -178,7 +178,7 @@ fn kept_headers(raw: RawOverrideHeaders) -> Vec<String> {
         .collect()
 }
 
-/// Bounds may be tightened, never lifted.
+/// Bounds may be tightened, never lifted, but for the size of RSA keys.
 fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
     let RawLimits {
         token_bytes,
@@ -186,20 +186,32 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         jwks_keys,
         waiting_requests,
         waiting_bytes,
+        rsa_bits,
     } = raw;
     let built_in = Limits::default();
-    let mut tighten = |field: Field<usize>, most: usize, name: &str| {
-        let value = field.given().unwrap_or(most);
-        if value == 0 || value > most {
+    let mut bound = |field: Field<usize>, default, least: usize, most: usize, name: &str| {
+        let value = field.given().unwrap_or(default);
+        if !(least..=most).contains(&value) {
             let problem = [
                 &value.to_string(),
-                " is out of bounds; write 1 to ",
+                " is out of bounds; write ",
+                &least.to_string(),
+                " to ",
                 &most.to_string(),
             ];
             problems.add(at.member(name), shown::join(&problem));
         }
         value
     };
+    let rsa_bits = bound(
+        rsa_bits,
+        built_in.rsa_bits,
+        limits::RSA_MIN_BITS,
+        limits::RSA_BITS_CEILING,
+        "rsa_bits",
+    );
+    let mut tighten =
+        |field: Field<usize>, most: usize, name: &str| bound(field, most, 1, most, name);
     Limits {
         token_bytes: tighten(token_bytes, built_in.token_bytes, "token_bytes"),
         jwks_bytes: tighten(jwks_bytes, built_in.jwks_bytes, "jwks_bytes"),
@@ -210,5 +222,6 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
             "waiting_requests",
         ),
         waiting_bytes: tighten(waiting_bytes, built_in.waiting_bytes, "waiting_bytes"),
+        rsa_bits,
     }
 }

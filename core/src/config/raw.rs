@@ -12,7 +12,7 @@ use super::{
     uri::HttpUri,
     words::{AudienceClaim, OverrideHeader, Space, Spelling},
 };
-use crate::{crypto::Algorithm, json::Json};
+use crate::{crypto::Algorithm, jose::MediaType, json::Json};
 
 record! {
     /// The configuration of the gate.
@@ -29,7 +29,7 @@ record! {
         path: RawPath,
         /// Which headers that change method or path behind the gate are kept.
         override_headers: RawOverrideHeaders,
-        /// Bounds that are tighter than the built-in ones.
+        /// Bounds. All but `rsa_bits` may be tightened only.
         limits: RawLimits,
     }
 }
@@ -45,6 +45,8 @@ record! {
         audience_claim: AudienceClaim,
         /// Algorithms that tokens may use. Default: every one that we verify.
         algorithms: Filled<Algorithm>,
+        /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: any but those of known other kinds, and none.
+        token_types: Filled<MediaType>,
         /// Keys that are fetched. Exactly one of `remote_jwks` and `local_jwks`.
         remote_jwks: RawRemoteJwks,
         /// Keys that stand in the configuration. Exactly one of `remote_jwks` and `local_jwks`.
@@ -287,7 +289,7 @@ record! {
 }
 
 record! {
-    /// Bounds that are tighter than the built-in ones.
+    /// Bounds. All but `rsa_bits` may be tightened only.
     RawLimits "limits" {
         /// Largest token, in bytes.
         token_bytes: usize,
@@ -299,5 +301,7 @@ record! {
         waiting_requests: usize,
         /// Most bytes of headers that waiting requests of one worker hold.
         waiting_bytes: usize,
+        /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
+        rsa_bits: usize,
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     evidence::Kind,
     extract::{Credential, extract},
     headers::{self, Edit, OwnedNames},
-    jose::{UnverifiedJwt, VerifiedJwt},
+    jose::{MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::{JwksCache, Lookup},
     policy,
@@ -192,10 +192,14 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         provider: &Provider,
         requirement: &Requirement,
     ) -> Result<(), Stop> {
-        if !provider
-            .algorithms
-            .contains(&jwt.unverified_header().algorithm)
-        {
+        let header = jwt.unverified_header();
+        let is_expected = |typ: &MediaType| provider.token_types.contains(typ);
+        if !provider.token_types.is_empty() && !header.typ.as_ref().is_some_and(is_expected) {
+            let names: Vec<&str> = provider.token_types.iter().map(MediaType::as_str).collect();
+            self.record.expected = Some(names.join(" "));
+            return Err(Untrusted::TokenType.into());
+        }
+        if !provider.algorithms.contains(&header.algorithm) {
             let names: Vec<&str> = provider
                 .algorithms
                 .iter()
@@ -281,6 +285,7 @@ fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
     let (header, claims) = (jwt.unverified_header(), jwt.unverified_claims());
     Seen {
         algorithm: header.algorithm.name(),
+        token_type: header.typ.as_ref().map(|typ| shown(typ.as_str())),
         kid: header.kid.as_deref().map(shown),
         issuer: shown_claim(claims, "iss"),
         audience: shown_claim(claims, audience_claim),
