@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{
     HostMatch, Origin,
-    claim::{ClaimName, Scalar},
+    claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, Problems, record},
     header_name::{HeaderName, ValuePrefix},
