@@ -57,13 +57,16 @@ fn dispatch(engine: &Engine, fetch: &Fetch) -> Option<u32> {
     let KeySource::Remote(jwks) = &provider.keys else {
         return None;
     };
-    let headers = vec![
+    let mut headers = vec![
         (":method", "GET"),
         (":scheme", jwks.scheme.as_str()),
         (":authority", jwks.authority.as_str()),
         (":path", jwks.path.as_str()),
         ("accept", "application/jwk-set+json, application/json"),
     ];
+    if let Some(validator) = &fetch.if_none_match {
+        headers.push(("if-none-match", validator.as_str()));
+    }
     host::dispatch_http_call(&jwks.cluster, headers, jwks.timeout).ok()
 }
 

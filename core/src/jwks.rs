@@ -11,6 +11,8 @@
 //! - Keys are fetched before the first request, and again a little before they stop being fresh. Stale keys serve
 //!   until `max_stale` is over; then there are none, and the answer is "unavailable", never "unknown".
 //! - A fetch that fails leaves the keys in hand as they are. The next one comes after a backoff, whoever asks.
+//! - An answer with an `ETag` is asked for by that name the next time; 304 then means "the same again". It is
+//!   asked so only while the set in force outlives the fetch, so that there always is something to confirm.
 //! - A set without any usable key counts only when a second fetch brings one too.
 //! - A key that the set does not hold causes a fetch, at the pace of `refetch_cooldown` with a burst of two. It is
 //!   [`Lookup::Unknown`] only when a fetch that *started* after the key was first asked for has succeeded without
@@ -36,6 +38,7 @@ mod unknown;
 use core::time::Duration;
 
 pub use event::{Change, Event, Failure};
+pub use freshness::Validator;
 
 use self::{clock::Clock, pace::Jitter, remote::Remote};
 use crate::{
@@ -73,12 +76,14 @@ enum Source {
 pub struct FetchId(u64);
 
 /// The wish for a fetch of a provider's key set; the configuration says from where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
     /// To be given back with the answer.
     pub id: FetchId,
     /// Whose keys.
     pub provider: ProviderId,
+    /// To be sent as `If-None-Match`: the answer 304 confirms the set in force.
+    pub if_none_match: Option<Validator>,
 }
 
 /// What came of a fetch.
@@ -198,12 +203,13 @@ impl JwksCache {
     pub fn poll_fetch(&mut self, now: UnixTime) -> Option<Fetch> {
         let now = self.clock.advance(now);
         let id = FetchId(self.next_id);
-        let index = remotes(&mut self.providers)
-            .find_map(|(index, remote)| remote.poll(id, now).then_some(index))?;
+        let (index, wish) = remotes(&mut self.providers)
+            .find_map(|(index, remote)| Some((index, remote.poll(id, now)?)))?;
         self.next_id = self.next_id.wrapping_add(1);
         Some(Fetch {
             id,
             provider: ProviderId(index),
+            if_none_match: wish.if_none_match,
         })
     }
 

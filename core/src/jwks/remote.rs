@@ -6,7 +6,7 @@ use super::{
     Answer, FetchId, Lookup,
     clock::Moment,
     event::{Change, Failure},
-    freshness::{self, freshness},
+    freshness::{self, Validator, freshness},
     pace::{Jitter, Outage, Pace},
     unknown::{Standing, UnknownKeys},
 };
@@ -55,6 +55,10 @@ pub(super) struct Remote {
 #[derive(Debug)]
 struct Held {
     set: JwkSet,
+    /// What names this answer in the next fetch.
+    validator: Option<Validator>,
+    /// How long the answer was fresh.
+    fresh: Duration,
     fresh_until: Moment,
     stale_until: Moment,
     stale: bool,
@@ -65,6 +69,14 @@ struct Flight {
     id: FetchId,
     started: Moment,
     deadline: Moment,
+    /// It asks for a set only if that is another than the one in force.
+    conditional: bool,
+}
+
+/// A fetch that starts.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) if_none_match: Option<Validator>,
 }
 
 /// Most changes that are kept for a shell that does not ask for them.
@@ -216,25 +228,33 @@ impl Remote {
     }
 
     /// Ends the fetch in flight if its answer is lost, and starts one if it is due.
-    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> bool {
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<Wish> {
         self.age(now);
         if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
             self.failed(Failure::Lost, lost.started, now);
         }
         if self.flight.is_some() || self.next_start() > now {
-            return false;
+            return None;
         }
         if self.due > now {
             self.pace.spend(now);
         }
         self.wanted = false;
         self.last_start = Some(now);
+        let deadline = now.plus(self.source.timeout).plus(SLACK);
+        // Only what lives as long as the answer may take can be confirmed by it.
+        let held = self
+            .held
+            .as_ref()
+            .filter(|held| deadline <= held.stale_until);
+        let if_none_match = held.and_then(|held| held.validator.clone());
         self.flight = Some(Flight {
             id,
             started: now,
-            deadline: now.plus(self.source.timeout).plus(SLACK),
+            deadline,
+            conditional: if_none_match.is_some(),
         });
-        true
+        Some(Wish { if_none_match })
     }
 
     /// Takes the answer to the fetch in flight; any other is too late and ignored.
@@ -243,8 +263,8 @@ impl Remote {
             return false;
         };
         self.age(now);
-        match read(answer, &self.limits) {
-            Ok((set, headers)) => self.succeeded(set, headers, flight.started, now),
+        match self.read(answer, flight.conditional) {
+            Ok(received) => self.succeeded(received, flight.started, now),
             Err(failure) => self.failed(failure, flight.started, now),
         }
         true
@@ -258,21 +278,56 @@ impl Remote {
         self.due = now.plus(wait);
     }
 
-    fn succeeded(&mut self, set: JwkSet, headers: &[(&[u8], &[u8])], started: Moment, now: Moment) {
+    /// What an answer brings. Redirects are not followed: where keys come from is said by the configuration alone.
+    fn read(&self, answer: &Answer<'_>, conditional: bool) -> Result<Received, Failure> {
+        let (source, held) = (&self.source, &self.held);
+        let fresh = |headers| freshness(headers, source.cache_duration, source.max_cache_duration);
+        match (*answer, held) {
+            (
+                Answer::Http {
+                    status: 200,
+                    headers,
+                    body,
+                },
+                _,
+            ) => Ok(Received {
+                set: JwkSet::parse(body, &self.limits).map_err(Failure::Unreadable)?,
+                validator: Validator::of(headers),
+                fresh: fresh(headers),
+            }),
+            // RFC 9111 section 4.3.4: the answer of then, with what this one says anew.
+            (
+                Answer::Http {
+                    status: 304,
+                    headers,
+                    ..
+                },
+                Some(held),
+            ) if conditional => Ok(Received {
+                set: held.set.clone(),
+                validator: Validator::of(headers).or_else(|| held.validator.clone()),
+                fresh: if freshness::is_said(headers) {
+                    fresh(headers)
+                } else {
+                    held.fresh
+                },
+            }),
+            (Answer::Http { status, .. }, _) => Err(Failure::Status(status)),
+            (Answer::NoAnswer, _) => Err(Failure::NoAnswer),
+            (Answer::NotSent, _) => Err(Failure::NotSent),
+        }
+    }
+
+    fn succeeded(&mut self, received: Received, started: Moment, now: Moment) {
         if self.outage.take().is_some() {
             self.changed(Change::Recovered);
         }
-        if !set.keys().is_empty() {
+        if !received.set.keys().is_empty() {
             self.empty = None;
         } else if !self.is_withdrawal(started, now) {
             return;
         }
-        let fresh = freshness(
-            headers,
-            self.source.cache_duration,
-            self.source.max_cache_duration,
-        );
-        self.put_in_force(set, fresh, started, now);
+        self.put_in_force(received, started, now);
     }
 
     /// Whether a set without usable keys is the second such answer, or the set in force has none already. If not,
@@ -301,7 +356,12 @@ impl Remote {
         false
     }
 
-    fn put_in_force(&mut self, set: JwkSet, fresh: Duration, started: Moment, now: Moment) {
+    fn put_in_force(&mut self, received: Received, started: Moment, now: Moment) {
+        let Received {
+            set,
+            validator,
+            fresh,
+        } = received;
         // Freshness counts from the start of the fetch: the answer may be as old as that. At least a second of it
         // is left all the same, or a slow provider's keys would never serve.
         let fresh_until = started.plus(fresh).max(now.plus(freshness::SHORTEST));
@@ -322,6 +382,8 @@ impl Remote {
         }
         self.held = Some(Held {
             set,
+            validator,
+            fresh,
             fresh_until,
             stale_until: fresh_until.plus(self.source.max_stale),
             stale: false,
@@ -349,20 +411,9 @@ impl Remote {
     }
 }
 
-type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
-
-/// The set in an answer. Redirects are not followed: where keys come from is said by the configuration alone.
-fn read<'a>(answer: &Answer<'a>, limits: &Limits) -> Result<(JwkSet, Headers<'a>), Failure> {
-    match *answer {
-        Answer::Http {
-            status: 200,
-            headers,
-            body,
-        } => JwkSet::parse(body, limits)
-            .map(|set| (set, headers))
-            .map_err(Failure::Unreadable),
-        Answer::Http { status, .. } => Err(Failure::Status(status)),
-        Answer::NoAnswer => Err(Failure::NoAnswer),
-        Answer::NotSent => Err(Failure::NotSent),
-    }
+/// A set and what its answer says about it.
+struct Received {
+    set: JwkSet,
+    validator: Option<Validator>,
+    fresh: Duration,
 }

@@ -3,4 +3,5 @@
 mod clock;
 mod life;
 mod rotation;
+mod validator;
 mod world;

@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use passgate_core::jwks::{FetchId, GRACE};
+use passgate_core::jwks::{Fetch, FetchId, GRACE};
 
-use crate::origin::{CacheControl, Key, Reply};
+use crate::origin::{CacheControl, Key, Reply, etag};
 
 /// The configuration of a provider, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +29,15 @@ pub(crate) struct Now {
 pub(crate) struct Flight {
     pub(crate) id: FetchId,
     started: Now,
+    conditional: bool,
 }
 
 #[derive(Debug)]
 struct InForce {
     keys: Vec<Key>,
     fetched: Now,
+    /// Longest that a 304 without a word of its own may prolong it.
+    fresh: u64,
     until: u64,
 }
 
@@ -119,7 +122,17 @@ impl Model {
         self.flight.is_some()
     }
 
-    pub(crate) fn starts(&mut self, id: FetchId, now: Now) {
+    pub(crate) fn starts(&mut self, fetch: &Fetch, now: Now) {
+        let conditional = fetch.if_none_match.as_ref().map(|tag| tag.as_str());
+        if let Some(tag) = conditional {
+            let set = self.in_force.as_ref().unwrap();
+            assert_eq!(tag, etag(&set.keys), "not the name of the set in force");
+            let deadline = now.counted + self.times.timeout + SLACK;
+            assert!(
+                deadline <= set.until,
+                "the set may end before it is confirmed"
+            );
+        }
         if let Some(flight) = &self.flight {
             let age = now.counted - flight.started.counted;
             assert!(
@@ -149,7 +162,11 @@ impl Model {
         }
         self.wanted = false;
         self.last_start = Some(now.counted);
-        self.flight = Some(Flight { id, started: now });
+        self.flight = Some(Flight {
+            id: fetch.id,
+            started: now,
+            conditional: conditional.is_some(),
+        });
     }
 
     /// The cache says that no fetch is in flight any more.
@@ -178,7 +195,12 @@ impl Model {
             flight.is_some(),
             "an answer counts exactly if its fetch is in flight"
         );
-        let Some(Flight { started, .. }) = flight else {
+        let Some(Flight {
+            started,
+            conditional,
+            ..
+        }) = flight
+        else {
             return;
         };
         let failures = std::mem::take(&mut self.failures);
@@ -186,24 +208,50 @@ impl Model {
             Reply::Keys {
                 keys,
                 cache_control,
+                ..
             } => {
                 let keys = keys.as_deref().unwrap_or(published);
-                self.accepts(keys, *cache_control, started, now);
+                self.accepts(keys, self.fresh(*cache_control), started, now);
+            }
+            Reply::NotModified(cache_control) if conditional => {
+                // The origin may lie, and say that what it has published since is not there.
+                self.published_anew(now);
+                let set = self.in_force.as_ref().unwrap();
+                let (keys, fresh) = (set.keys.clone(), set.fresh);
+                let fresh = cache_control.map_or(fresh, |cache_control| self.fresh(cache_control));
+                self.accepts(&keys, fresh, started, now);
             }
             Reply::Empty | Reply::OnlyOdd => {
-                // The origin itself says that nothing is published; its keys are published anew after that.
-                self.published
-                    .values_mut()
-                    .for_each(|published| *published = now.counted);
-                self.accepts(&[], CacheControl::Silent, started, now);
+                // The origin itself says that nothing is published.
+                self.published_anew(now);
+                self.accepts(&[], self.times.cache, started, now);
             }
-            Reply::Status(_) | Reply::Junk | Reply::TooLarge | Reply::NoAnswer | Reply::NotSent => {
-                self.failures = failures + 1
-            }
+            Reply::NotModified(_)
+            | Reply::Status(_)
+            | Reply::Junk
+            | Reply::TooLarge
+            | Reply::NoAnswer
+            | Reply::NotSent => self.failures = failures + 1,
         }
     }
 
-    fn accepts(&mut self, keys: &[Key], cache_control: CacheControl, started: Now, now: Now) {
+    /// The origin has taken back what it had published; whatever it says next counts from now on.
+    fn published_anew(&mut self, now: Now) {
+        self.published
+            .values_mut()
+            .for_each(|published| *published = now.counted);
+    }
+
+    /// How long an answer is fresh that says this.
+    fn fresh(&self, cache_control: CacheControl) -> u64 {
+        match cache_control {
+            CacheControl::Silent => self.times.cache,
+            CacheControl::MaxAge(0) | CacheControl::NoStore => self.times.cache.min(10_000),
+            CacheControl::MaxAge(secs) => (secs * 1_000).min(self.times.max_cache),
+        }
+    }
+
+    fn accepts(&mut self, keys: &[Key], fresh: u64, started: Now, now: Now) {
         if !keys.is_empty() {
             self.empty_since = None;
         } else if self.keys(now).is_none_or(|keys| !keys.is_empty()) {
@@ -215,17 +263,13 @@ impl Model {
             }
             self.empty_since = None;
         }
-        let fresh = match cache_control {
-            CacheControl::Silent => self.times.cache,
-            CacheControl::MaxAge(0) | CacheControl::NoStore => self.times.cache.min(10_000),
-            CacheControl::MaxAge(secs) => (secs * 1_000).min(self.times.max_cache),
-        };
         let fresh_until = (started.counted + fresh).max(now.counted + 1_000);
         let lead = ((fresh_until - now.counted) / 10).min(30_000);
         self.scheduled_from = fresh_until - 2 * lead;
         self.in_force = Some(InForce {
             keys: keys.to_vec(),
             fetched: started,
+            fresh,
             until: fresh_until + self.times.max_stale,
         });
     }

@@ -91,7 +91,10 @@ pub(crate) enum Reply {
     Keys {
         keys: Option<Vec<Key>>,
         cache_control: CacheControl,
+        tagged: bool,
     },
+    /// "The same as you have", honestly or not; `None`: without `Cache-Control`.
+    NotModified(Option<CacheControl>),
     Empty,
     OnlyOdd,
     Status(u16),
@@ -101,11 +104,30 @@ pub(crate) enum Reply {
     NotSent,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheControl {
     Silent,
     MaxAge(u64),
     NoStore,
+}
+
+impl CacheControl {
+    fn value(self) -> String {
+        match self {
+            Self::Silent => "public".to_owned(),
+            Self::MaxAge(secs) => format!("max-age={secs}"),
+            Self::NoStore => "no-store".to_owned(),
+        }
+    }
+}
+
+/// The name of a set of keys: another set has another.
+pub(crate) fn etag(keys: &[Key]) -> String {
+    let names: Vec<_> = keys
+        .iter()
+        .map(|key| format!("{}={}", key.kid, key.point))
+        .collect();
+    format!("W/\"{}\"", names.join(","))
 }
 
 /// What comes of one fetch: at most two arrivals of one reply.
@@ -118,17 +140,26 @@ pub(crate) struct Delivery {
 pub(crate) fn deliver(
     weather: Weather,
     published: &[Key],
+    if_none_match: Option<&str>,
     timeout: u64,
     random: &mut Random,
 ) -> Delivery {
     let quick = random.between(0, 40);
-    let keys = |random: &mut Random| Reply::Keys {
-        keys: random.percent(50).then(|| published.to_vec()),
-        cache_control: match random.between(0, 5) {
+    let keys = |random: &mut Random| {
+        let cache_control = match random.between(0, 5) {
             0 => CacheControl::MaxAge(random.between(0, 120)),
             1 => CacheControl::NoStore,
             _ => CacheControl::Silent,
-        },
+        };
+        if if_none_match == Some(&*etag(published)) {
+            let says = random.percent(50);
+            return Reply::NotModified(says.then_some(cache_control));
+        }
+        Reply::Keys {
+            keys: random.percent(50).then(|| published.to_vec()),
+            cache_control,
+            tagged: random.percent(70),
+        }
     };
     let (reply, after) = match weather {
         Weather::Good => (keys(random), vec![quick]),
@@ -145,14 +176,19 @@ pub(crate) fn deliver(
             _ => (keys(random), vec![timeout + random.between(0, 900)]),
         },
         Weather::Sick => {
-            let reply = random.one_of(&[Failed::Status, Failed::Junk, Failed::TooLarge]);
+            let reply = random.one_of(&[
+                Failed::Status,
+                Failed::Junk,
+                Failed::TooLarge,
+                Failed::NotModified,
+            ]);
             (reply.into(), vec![quick])
         }
         Weather::Empty if random.percent(50) => (Reply::Empty, vec![quick]),
         Weather::Empty => (Reply::OnlyOdd, vec![quick]),
         Weather::Mixed => {
             let weather = random.one_of(&WEATHERS[..7]);
-            return deliver(weather, published, timeout, random);
+            return deliver(weather, published, if_none_match, timeout, random);
         }
     };
     Delivery { reply, after }
@@ -165,6 +201,7 @@ enum Failed {
     Status,
     Junk,
     TooLarge,
+    NotModified,
 }
 
 impl From<Failed> for Reply {
@@ -175,6 +212,7 @@ impl From<Failed> for Reply {
             Failed::Status => Self::Status(503),
             Failed::Junk => Self::Junk,
             Failed::TooLarge => Self::TooLarge,
+            Failed::NotModified => Self::NotModified(None),
         }
     }
 }
@@ -200,18 +238,29 @@ pub(crate) fn with_answer<T>(
         Reply::Keys {
             keys,
             cache_control,
+            tagged,
         } => {
-            let body = document(keys.as_deref().unwrap_or(published), odd);
-            let value = match cache_control {
-                CacheControl::Silent => "public".to_owned(),
-                CacheControl::MaxAge(secs) => format!("max-age={secs}"),
-                CacheControl::NoStore => "no-store".to_owned(),
-            };
-            let headers: [(&[u8], &[u8]); 1] = [(b"Cache-Control", value.as_bytes())];
+            let keys = keys.as_deref().unwrap_or(published);
+            let (body, value, tag) = (document(keys, odd), cache_control.value(), etag(keys));
+            let headers: [(&[u8], &[u8]); 2] = [
+                (b"Cache-Control", value.as_bytes()),
+                (b"etag", tag.as_bytes()),
+            ];
             once(Answer::Http {
                 status: 200,
-                headers: &headers,
+                headers: if *tagged { &headers } else { &headers[..1] },
                 body: &body,
+            });
+        }
+        Reply::NotModified(cache_control) => {
+            let value = cache_control.map(CacheControl::value);
+            let header = value
+                .as_ref()
+                .map(|value| (&b"Cache-Control"[..], value.as_bytes()));
+            once(Answer::Http {
+                status: 304,
+                headers: header.as_slice(),
+                body: b"",
             });
         }
         Reply::Empty => http(200, br#"{"keys":[]}"#, &mut once),

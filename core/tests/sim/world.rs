@@ -329,9 +329,11 @@ impl World {
                 published,
                 ..
             } = &mut sites[site];
-            model.starts(fetch.id, now);
-            let delivery = origin::deliver(*weather, published, model.times.timeout, random);
+            model.starts(&fetch, now);
+            let tag = fetch.if_none_match.as_ref().map(|tag| tag.as_str());
+            let delivery = origin::deliver(*weather, published, tag, model.times.timeout, random);
             self.tally.fetches += 1;
+            self.tally.conditional += u64::from(tag.is_some());
             for after in delivery.after {
                 let (id, reply) = (fetch.id, delivery.reply.clone());
                 self.schedule(self.real + after, Happening::Arrival { site, id, reply });
@@ -383,6 +385,7 @@ impl World {
         assert!(taken.is_none_or(|taken| taken == *provider));
         model.answered(id, taken.is_some(), reply, published, now);
         if taken.is_some() {
+            self.tally.not_modified += u64::from(matches!(reply, Reply::NotModified(_)));
             self.settle(site);
         } else {
             self.tally.ignored += 1;
