@@ -7,7 +7,6 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use passgate_core::{
     Config, InvalidConfig, UnixTime,
-    config::KeySource,
     jwks::{Answer, Fetch, FetchId},
     limits,
 };
@@ -39,7 +38,7 @@ impl Root {
             let Some(fetch) = engine.poll_fetch(now) else {
                 return;
             };
-            match dispatch(engine, &fetch) {
+            match dispatch(&fetch) {
                 Some(call) => {
                     self.calls.insert(call, fetch.id);
                 }
@@ -51,23 +50,20 @@ impl Root {
     }
 }
 
-/// Asks the host for a provider's keys.
-fn dispatch(engine: &Engine, fetch: &Fetch) -> Option<u32> {
-    let provider = engine.verifier().config().provider(fetch.provider)?;
-    let KeySource::Remote(jwks) = &provider.keys else {
-        return None;
-    };
+/// Asks the host for what the cache wants.
+fn dispatch(fetch: &Fetch) -> Option<u32> {
+    let endpoint = &fetch.endpoint;
     let mut headers = vec![
         (":method", "GET"),
-        (":scheme", jwks.scheme.as_str()),
-        (":authority", jwks.authority.as_str()),
-        (":path", jwks.path.as_str()),
+        (":scheme", endpoint.scheme.as_str()),
+        (":authority", endpoint.authority.as_str()),
+        (":path", endpoint.path.as_str()),
         ("accept", "application/jwk-set+json, application/json"),
     ];
     if let Some(validator) = &fetch.if_none_match {
         headers.push(("if-none-match", validator.as_str()));
     }
-    host::dispatch_http_call(&jwks.cluster, headers, jwks.timeout).ok()
+    host::dispatch_http_call(&endpoint.cluster, headers, fetch.timeout).ok()
 }
 
 /// Judges waiting requests again, from the start.
@@ -125,6 +121,7 @@ impl Context for Root {
             .config()
             .limits
             .jwks_bytes
+            .max(limits::DISCOVERY_BYTES)
             .saturating_add(1);
         let body = host::call_response_body(max_bytes).unwrap_or_default();
         let provider = engine.on_answer(

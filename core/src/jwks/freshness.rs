@@ -5,6 +5,9 @@ use core::time::Duration;
 
 use crate::limits;
 
+/// The headers of an answer; names in any case.
+pub(super) type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
+
 /// Shortest freshness that an answer can ask for.
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 /// Freshness of an answer that is not to be reused at all. Keys that serve every request cannot be fetched for

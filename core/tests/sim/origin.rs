@@ -3,7 +3,10 @@
 use std::sync::OnceLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use passgate_core::{crypto::VerifyingKey, jwks::Answer};
+use passgate_core::{
+    crypto::VerifyingKey,
+    jwks::{Answer, Fetch, Target},
+};
 
 use crate::random::Random;
 
@@ -93,6 +96,11 @@ pub(crate) enum Reply {
         cache_control: CacheControl,
         tagged: bool,
     },
+    /// The issuer's document.
+    Document {
+        says: Says,
+        tagged: bool,
+    },
     /// "The same as you have", honestly or not; `None`: without `Cache-Control`.
     NotModified(Option<CacheControl>),
     Empty,
@@ -102,6 +110,29 @@ pub(crate) enum Reply {
     TooLarge,
     NoAnswer,
     NotSent,
+}
+
+/// What the issuer's document says about the address of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    Path(u64),
+    /// It is another issuer's.
+    OtherIssuer,
+    /// An address that the configuration does not allow.
+    Elsewhere,
+}
+
+/// The path of the issuer's document.
+pub(crate) const DOCUMENT: &str = "/acme/.well-known/openid-configuration";
+
+/// The path of the keys, which changes now and then.
+pub(crate) fn path(number: u64) -> String {
+    format!("/acme/{number}")
+}
+
+/// The name of the document that says so.
+pub(crate) fn document_etag(path: u64) -> String {
+    format!("\"{path}\"")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,15 +168,44 @@ pub(crate) struct Delivery {
     pub(crate) after: Vec<u64>,
 }
 
+/// What an origin has: its keys, and the number of their address.
+#[derive(Clone, Copy)]
+pub(crate) struct Published<'a> {
+    pub(crate) keys: &'a [Key],
+    pub(crate) path: u64,
+}
+
 pub(crate) fn deliver(
     weather: Weather,
-    published: &[Key],
-    if_none_match: Option<&str>,
+    published: Published<'_>,
+    fetch: &Fetch,
     timeout: u64,
     random: &mut Random,
 ) -> Delivery {
     let quick = random.between(0, 40);
-    let keys = |random: &mut Random| {
+    let if_none_match = fetch.if_none_match.as_ref().map(|tag| tag.as_str());
+    let is_document = fetch.target == Target::Document;
+    let Published {
+        keys: published,
+        path: number,
+    } = published;
+    let asked = &fetch.endpoint.path;
+    let moved_away = asked.starts_with("/acme/") && *asked != path(number);
+    let content = |random: &mut Random| {
+        if is_document {
+            let same = if_none_match == Some(&*document_etag(number));
+            return if same && random.percent(70) {
+                Reply::NotModified(None)
+            } else {
+                Reply::Document {
+                    says: Says::Path(number),
+                    tagged: random.percent(70),
+                }
+            };
+        }
+        if moved_away {
+            return Reply::Status(404);
+        }
         let cache_control = match random.between(0, 5) {
             0 => CacheControl::MaxAge(random.between(0, 120)),
             1 => CacheControl::NoStore,
@@ -162,19 +222,30 @@ pub(crate) fn deliver(
         }
     };
     let (reply, after) = match weather {
-        Weather::Good => (keys(random), vec![quick]),
-        Weather::Slow => (keys(random), vec![random.between(0, timeout)]),
+        Weather::Good => (content(random), vec![quick]),
+        Weather::Slow => (content(random), vec![random.between(0, timeout)]),
         Weather::Down => {
             let reply = random.one_of(&[Failed::NotSent, Failed::NoAnswer, Failed::Status]);
             (reply.into(), vec![quick / 8])
         }
         Weather::Hanging => (Reply::NoAnswer, vec![timeout]),
         Weather::Lossy => match random.between(0, 3) {
-            0 => (keys(random), Vec::new()),
-            1 => (keys(random), vec![timeout + random.between(1_001, 9_000)]),
-            2 => (keys(random), vec![quick, quick + random.between(0, 3_000)]),
-            _ => (keys(random), vec![timeout + random.between(0, 900)]),
+            0 => (content(random), Vec::new()),
+            1 => (
+                content(random),
+                vec![timeout + random.between(1_001, 9_000)],
+            ),
+            2 => (
+                content(random),
+                vec![quick, quick + random.between(0, 3_000)],
+            ),
+            _ => (content(random), vec![timeout + random.between(0, 900)]),
         },
+        Weather::Sick if is_document && random.percent(50) => {
+            let says = random.one_of(&[Says::OtherIssuer, Says::Elsewhere]);
+            let tagged = false;
+            (Reply::Document { says, tagged }, vec![quick])
+        }
         Weather::Sick => {
             let reply = random.one_of(&[
                 Failed::Status,
@@ -184,11 +255,16 @@ pub(crate) fn deliver(
             ]);
             (reply.into(), vec![quick])
         }
+        Weather::Empty if is_document => (content(random), vec![quick]),
         Weather::Empty if random.percent(50) => (Reply::Empty, vec![quick]),
         Weather::Empty => (Reply::OnlyOdd, vec![quick]),
         Weather::Mixed => {
             let weather = random.one_of(&WEATHERS[..7]);
-            return deliver(weather, published, if_none_match, timeout, random);
+            let published = Published {
+                keys: published,
+                path: number,
+            };
+            return deliver(weather, published, fetch, timeout, random);
         }
     };
     Delivery { reply, after }
@@ -267,7 +343,30 @@ pub(crate) fn with_answer<T>(
         Reply::OnlyOdd => http(200, &document(&[], true), &mut once),
         Reply::Status(status) => http(*status, &document(published, odd), &mut once),
         Reply::Junk => http(200, b"<html>", &mut once),
-        Reply::TooLarge => http(200, &[b' '; 5_000], &mut once),
+        Reply::Document { says, tagged } => {
+            let (issuer, number) = match says {
+                Says::Path(number) => ("https://id.example/acme", *number),
+                Says::OtherIssuer => ("https://id.example/evil", 0),
+                Says::Elsewhere => ("https://id.example/acme", 0),
+            };
+            let host = if *says == Says::Elsewhere {
+                "evil.example"
+            } else {
+                "id.example"
+            };
+            let body = format!(
+                r#"{{"issuer":"{issuer}","jwks_uri":"https://{host}{}"}}"#,
+                path(number)
+            );
+            let tag = document_etag(number);
+            let headers: [(&[u8], &[u8]); 1] = [(b"ETag", tag.as_bytes())];
+            once(Answer::Http {
+                status: 200,
+                headers: if *tagged { &headers } else { &[] },
+                body: body.as_bytes(),
+            });
+        }
+        Reply::TooLarge => http(200, &[b' '; 70_000], &mut once),
         Reply::NoAnswer => once(Answer::NoAnswer),
         Reply::NotSent => once(Answer::NotSent),
     }
