@@ -19,7 +19,7 @@ use crate::{
     engine::Engine,
     host::{self, HeaderMap},
     settle::Settled,
-    stream::{Stream, judge_now},
+    stream::{Stream, judge_again},
 };
 
 /// The context of one configuration.
@@ -69,12 +69,12 @@ fn dispatch(fetch: &Fetch) -> Option<u32> {
 /// Judges waiting requests again, from the start.
 fn settle_waiting(engine: &mut Engine, streams: Vec<u32>) {
     for stream in streams {
-        let Some(headers) = engine.forget(stream) else {
+        let Some(place) = engine.forget(stream) else {
             continue;
         };
         // An error: the client has left.
         if host::set_effective_context(stream).is_ok()
-            && judge_now(stream, headers, engine) == Some(Settled::Passes)
+            && judge_again(stream, place, engine) == Some(Settled::Passes)
         {
             // An error leaves the request paused until the host's own time-out, which is closed.
             let _ = host::resume_request();
@@ -98,6 +98,11 @@ fn log_refusal(errors: &[InvalidConfig]) {
 }
 
 impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        self.retire();
+        true
+    }
+
     fn on_http_call_response(
         &mut self,
         call: u32,
@@ -130,10 +135,20 @@ impl Context for Root {
             now,
         );
         let streams = provider
-            .map(|provider| engine.waiting_for(provider))
+            .map(|provider| engine.waiting_for(provider, now))
             .unwrap_or_default();
         settle_waiting(&mut engine, streams);
         engine.wake(now);
+    }
+}
+
+impl Root {
+    fn retire(&mut self) {
+        if let Some(shared) = self.engine.take()
+            && let Ok(mut engine) = shared.try_borrow_mut()
+        {
+            engine.retire();
+        }
     }
 }
 
@@ -144,6 +159,7 @@ impl RootContext for Root {
         match Config::parse(&document) {
             Ok(config) => {
                 host::log(LogLevel::Info, &format!("passgate accepted: {config}"));
+                self.retire();
                 let mut engine = Engine::new(config);
                 engine.wake(host::now().unwrap_or(UnixTime::from_millis(0)));
                 self.engine = Some(Rc::new(RefCell::new(engine)));
@@ -165,7 +181,7 @@ impl RootContext for Root {
         };
         self.fetch_due(&mut engine, now);
         // Fetches that could not be sent or are overdue have settled the question for those who waited.
-        let streams = engine.waiting();
+        let streams = engine.ready(now);
         settle_waiting(&mut engine, streams);
         engine.wake(now);
     }

@@ -36,10 +36,13 @@ mod clock;
 mod document;
 mod event;
 mod freshness;
+mod held;
 mod locator;
 mod pace;
 mod remote;
+mod report;
 mod unknown;
+mod waiting;
 
 use core::time::Duration;
 
@@ -47,6 +50,8 @@ pub use answer::Answer;
 pub use document::DocumentError;
 pub use event::{Change, Event, Failure};
 pub use freshness::Validator;
+pub use report::{Outcome, Report, State};
+pub use waiting::{Place, WaitingRoom};
 
 use self::{
     clock::Clock,
@@ -281,6 +286,21 @@ impl JwksCache {
             Some(Source::Remote(remote)) => remote.generation(),
             Some(Source::Local(_)) | None => 0,
         }
+    }
+
+    /// The numbers of each provider whose keys are fetched, as of the last call that took the time.
+    pub fn reports(&mut self) -> impl Iterator<Item = (ProviderId, Report<'_>)> {
+        let now = self.clock.now();
+        let numbered = self.providers.iter_mut().enumerate();
+        numbered.filter_map(move |(index, keys)| {
+            let Source::Remote(remote) = &mut keys.source else {
+                return None;
+            };
+            let age = remote.confirmed().map(|confirmed| now.since(confirmed));
+            let counts = remote.counts();
+            let report = counts.into_report(&keys.name, remote.state(), age);
+            Some((ProviderId(index), report))
+        })
     }
 
     /// The changes of state since the last call, for the log.

@@ -1,6 +1,6 @@
 //! What comes back from a fetch.
 
-use super::{event::Failure, freshness::Headers};
+use super::{event::Failure, freshness::Headers, report::Outcome};
 
 /// What came of a fetch.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,14 @@ impl<'a> Answer<'a> {
             headers,
             body,
         })
+    }
+
+    /// How a fetch ended that brought something good.
+    pub(super) const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Http { status: 304, .. } => Outcome::NotModified,
+            _ => Outcome::Ok,
+        }
     }
 
     /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not followed: where

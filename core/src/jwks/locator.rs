@@ -8,6 +8,7 @@ use super::{
     freshness::Validator,
     pace::{self, Jitter, Outage},
     remote::{Flight, Wish},
+    report::Outcome,
 };
 use crate::{
     config::{Discovery, Endpoint, RemoteJwks},
@@ -87,7 +88,7 @@ impl Locator {
         }
     }
 
-    /// Takes the answer. True: the keys are at another address now.
+    /// Takes the answer, and says how the fetch ended and whether the keys are at another address now.
     pub(super) fn on_answer(
         &mut self,
         answer: &Answer<'_>,
@@ -96,12 +97,13 @@ impl Locator {
         now: Moment,
         jitter: &mut Jitter,
         changes: &mut Vec<Change>,
-    ) -> bool {
+    ) -> (Outcome, bool) {
         let (endpoint, validator) = match self.read(answer, flight.conditional) {
             Ok(received) => received,
             Err(failure) => {
+                let outcome = Outcome::from(&failure);
                 self.failed(failure, flight.started, now, jitter, changes);
-                return false;
+                return (outcome, false);
             }
         };
         if self.outage.take().is_some() {
@@ -118,7 +120,7 @@ impl Locator {
             validator,
             ends: fresh_until.plus(source.max_stale),
         });
-        moved
+        (answer.outcome(), moved)
     }
 
     fn read(

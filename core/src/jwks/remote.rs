@@ -5,18 +5,20 @@ use core::time::Duration;
 
 use super::{
     FetchId, Lookup, Target,
-    answer::{Answer, Content},
+    answer::Answer,
     clock::Moment,
     event::{Change, Failure},
-    freshness::{self, Headers, Validator, freshness},
+    freshness::Validator,
+    held::{self, Held, Received},
     locator::Locator,
     pace::{self, Jitter, Outage, Pace},
+    report::{Counts, Outcome, State},
     unknown::{Standing, UnknownKeys},
 };
 use crate::{
     config::{Endpoint, Location, RemoteJwks},
     crypto::Algorithm,
-    jose::{JwkSet, SelectError},
+    jose::SelectError,
     limits::Limits,
 };
 
@@ -51,18 +53,7 @@ pub(super) struct Remote {
     /// A set without usable keys came; an answer to a fetch from then on confirms it.
     empty: Option<Moment>,
     changes: Vec<Change>,
-}
-
-#[derive(Debug)]
-struct Held {
-    set: JwkSet,
-    /// What names this answer in the next fetch.
-    validator: Option<Validator>,
-    /// How long the answer was fresh.
-    fresh: Duration,
-    fresh_until: Moment,
-    stale_until: Moment,
-    stale: bool,
+    counts: Counts,
 }
 
 /// The fetch that is in flight.
@@ -114,6 +105,7 @@ impl Remote {
             wanted: false,
             empty: None,
             changes: Vec::new(),
+            counts: Counts::default(),
         }
     }
 
@@ -123,6 +115,26 @@ impl Remote {
 
     pub(super) fn changes(&mut self) -> Vec<Change> {
         core::mem::take(&mut self.changes)
+    }
+
+    /// What has happened since the last call.
+    pub(super) fn counts(&mut self) -> Counts {
+        core::mem::take(&mut self.counts)
+    }
+
+    /// How the keys are, as of the last call that took the time.
+    pub(super) fn state(&self) -> State {
+        match &self.held {
+            Some(held) if held.is_stale() => State::Stale,
+            Some(_) => State::Fresh,
+            None if self.generation == 0 => State::NeverFetched,
+            None => State::Unavailable,
+        }
+    }
+
+    /// When the fetch started that brought or confirmed the keys in hand.
+    pub(super) fn confirmed(&self) -> Option<Moment> {
+        self.held.as_ref().map(Held::confirmed)
     }
 
     /// Where the keys are, if that is known.
@@ -143,15 +155,15 @@ impl Remote {
         {
             self.changed(Change::LocationEnded);
         }
-        if self.held.take_if(|held| held.stale_until <= now).is_some() {
+        if self.held.take_if(|held| held.has_ended(now)).is_some() {
             self.generation = self.generation.wrapping_add(1);
             self.changed(Change::Unavailable);
         }
-        if let Some(held) = &mut self.held
-            && !held.stale
-            && held.fresh_until <= now
+        if self
+            .held
+            .as_mut()
+            .is_some_and(|held| held.becomes_stale(now))
         {
-            held.stale = true;
             self.changed(Change::Stale);
         }
     }
@@ -202,7 +214,10 @@ impl Remote {
         now: Moment,
     ) -> Lookup<'static> {
         let first_seen = match self.unknown.seen(kid, algorithm, self.asked_at(now)) {
-            Standing::Confirmed => return Lookup::Unknown,
+            Standing::Confirmed => {
+                self.counts.unknown_kid();
+                return Lookup::Unknown;
+            }
             Standing::Since(first_seen) => Some(first_seen),
             Standing::NoRoom => None,
         };
@@ -348,10 +363,7 @@ impl Remote {
         self.wanted = false;
         self.last_start = Some(now);
         // Only what lives as long as the answer may take can be confirmed by it.
-        let held = self
-            .held
-            .as_ref()
-            .filter(|held| deadline <= held.stale_until);
+        let held = self.held.as_ref().filter(|held| held.outlives(deadline));
         Wish {
             target: Target::Keys,
             endpoint,
@@ -373,14 +385,20 @@ impl Remote {
                 changes,
                 ..
             } = self;
-            if locator.on_answer(answer, &flight, source, now, jitter, changes) {
+            let (outcome, moved) = locator.on_answer(answer, &flight, source, now, jitter, changes);
+            self.counts.fetched(Target::Document, outcome);
+            if moved {
                 self.moved(now);
             }
             self.changes.truncate(MOST_CHANGES);
             return true;
         }
-        match self.read(answer, flight.conditional) {
-            Ok(received) => self.succeeded(received, flight.started, now),
+        let held = self.held.as_ref();
+        match held::read(answer, &flight, held, &self.source, &self.limits) {
+            Ok(received) => {
+                self.counts.fetched(Target::Keys, answer.outcome());
+                self.succeeded(received, flight.started, now);
+            }
             Err(failure) => self.failed(&flight, failure, now),
         }
         true
@@ -395,6 +413,7 @@ impl Remote {
     }
 
     fn failed(&mut self, flight: &Flight, failure: Failure, now: Moment) {
+        self.counts.fetched(flight.target, Outcome::from(&failure));
         let Self {
             jitter, changes, ..
         } = self;
@@ -408,31 +427,6 @@ impl Remote {
         }
         let wait = Outage::failed(&mut self.outage, flight.started, now, jitter);
         self.due = now.plus(wait);
-    }
-
-    fn read(&self, answer: &Answer<'_>, conditional: bool) -> Result<Received, Failure> {
-        let (source, held) = (&self.source, &self.held);
-        let fresh = |headers: Headers<'_>| {
-            freshness(headers, source.cache_duration, source.max_cache_duration)
-        };
-        match (answer.content(conditional)?, held) {
-            (Content::New { headers, body }, _) => Ok(Received {
-                set: JwkSet::parse(body, &self.limits).map_err(Failure::Unreadable)?,
-                validator: Validator::of(headers),
-                fresh: fresh(headers),
-            }),
-            // RFC 9111 section 4.3.4: the answer of then, with what this one says anew.
-            (Content::Same { headers }, Some(held)) => Ok(Received {
-                set: held.set.clone(),
-                validator: Validator::of(headers).or_else(|| held.validator.clone()),
-                fresh: if freshness::is_said(headers) {
-                    fresh(headers)
-                } else {
-                    held.fresh
-                },
-            }),
-            (Content::Same { .. }, None) => Err(Failure::Status(304)),
-        }
     }
 
     fn succeeded(&mut self, received: Received, started: Moment, now: Moment) {
@@ -492,14 +486,14 @@ impl Remote {
                 Change::NewSet { keys, skipped }
             });
         }
-        self.held = Some(Held {
+        let stale_until = fresh_until.plus(self.source.max_stale);
+        self.held = Some(Held::new(
             set,
             validator,
             fresh,
-            fresh_until,
-            stale_until: fresh_until.plus(self.source.max_stale),
-            stale: false,
-        });
+            started,
+            (fresh_until, stale_until),
+        ));
         self.unknown.new_set(started, now);
     }
 
@@ -509,13 +503,7 @@ impl Remote {
             .flight
             .as_ref()
             .map_or_else(|| self.next_start(), |flight| flight.deadline);
-        let keys = self.held.as_ref().map(|held| {
-            if held.stale {
-                held.stale_until
-            } else {
-                held.fresh_until
-            }
-        });
+        let keys = self.held.as_ref().map(Held::next_change);
         let address = self.locator.as_ref().and_then(Locator::ends);
         keys.into_iter().chain(address).fold(fetch, Moment::min)
     }
@@ -525,11 +513,4 @@ impl Remote {
             self.changes.push(change);
         }
     }
-}
-
-/// A set and what its answer says about it.
-struct Received {
-    set: JwkSet,
-    validator: Option<Validator>,
-    fresh: Duration,
 }

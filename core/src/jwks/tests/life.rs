@@ -59,6 +59,25 @@ fn workers_with_different_seeds_do_not_ask_at_the_same_instant() {
 }
 
 #[test]
+fn workers_with_different_seeds_do_not_refresh_at_the_same_instant_either() {
+    let mut refreshes: Vec<_> = (0..8)
+        .map(|seed| {
+            let mut world = World::new(source());
+            world.cache = JwksCache::new(&config(vec![KeySource::Remote(source())]), seed);
+            let start = world.now;
+            let fetch = world.next_fetch();
+            world.now = start;
+            world.answer(fetch, &set_of(&["a"]));
+            world.next_fetch();
+            world.now.since(start).as_secs()
+        })
+        .collect();
+    refreshes.sort();
+    refreshes.dedup();
+    assert!(refreshes.len() > 4, "{refreshes:?} s after the start");
+}
+
+#[test]
 fn a_request_before_the_first_fetch_waits_and_ends_the_stagger() {
     let mut world = World::new(source());
     assert_eq!(world.ask("a"), Said::Pending);
