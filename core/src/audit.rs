@@ -42,6 +42,9 @@ pub struct AuditRecord {
 pub struct Seen {
     /// `alg`
     pub algorithm: &'static str,
+    /// `typ`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
     /// `kid`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,

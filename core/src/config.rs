@@ -31,7 +31,15 @@ mod words;
 use core::time::Duration;
 
 pub use self::uri_prefix::UriPrefix;
-use crate::{crypto::Algorithm, jose::JwkSet, json::Json, limits::Limits, time::UnixTime};
+pub use crate::request::path::PathPolicy;
+
+use crate::{
+    crypto::Algorithm,
+    jose::{JwkSet, MediaType},
+    json::Json,
+    limits::Limits,
+    time::UnixTime,
+};
 
 /// Index of a provider in [`Config::providers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,15 +74,18 @@ impl Config {
     }
 }
 
+/// One line for logs: how much is configured, and the policy's hash.
 impl core::fmt::Display for Config {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let rules = self.rules.as_ref().map_or(0, Vec::len);
-        write!(
-            f,
-            "{} providers, {rules} rules, policy {}",
-            self.providers.len(),
-            self.hash
-        )
+        let providers = self.providers.len();
+        let s = |count: usize| if count == 1 { "" } else { "s" };
+        write!(f, "{providers} provider{}, ", s(providers))?;
+        match self.rules.as_ref().map(Vec::len) {
+            None => f.write_str("no rules: every request needs a token")?,
+            Some(0) => f.write_str("0 rules: nothing passes")?,
+            Some(rules) => write!(f, "{rules} rule{}", s(rules))?,
+        }
+        write!(f, ", policy {}", self.hash)
     }
 }
 
@@ -102,6 +113,8 @@ pub struct Provider {
     pub audience_claim: String,
     /// Algorithms that its tokens may use.
     pub algorithms: Vec<Algorithm>,
+    /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
+    pub token_types: Vec<MediaType>,
     /// Where its keys come from.
     pub keys: KeySource,
     /// Where its tokens are looked for; never empty.
@@ -355,21 +368,6 @@ pub enum ClaimTest {
     AnyOf(Vec<Json>),
     /// Each of these is offered.
     AllOf(Vec<Json>),
-}
-
-/// Which ambiguous spellings of a path are let through (`path.allow`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PathPolicy {
-    /// `%2f`
-    pub encoded_slash: bool,
-    /// `//`
-    pub double_slash: bool,
-    /// `;`
-    pub semicolon: bool,
-    /// `%25`
-    pub encoded_percent: bool,
-    /// `\` and `%5c`
-    pub backslash: bool,
 }
 
 /// One thing that is wrong with a configuration.

@@ -2,9 +2,11 @@
 
 mod jwk;
 mod jws;
+mod media_type;
 
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
 pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
+pub use media_type::MediaType;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 

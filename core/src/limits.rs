@@ -24,6 +24,8 @@ pub const JWKS_URI_BYTES: usize = 2_048;
 pub const KID_BYTES: usize = 512;
 /// Most candidates for a token's key when several keys share a `kid` or none is named.
 pub const KEY_CANDIDATES: usize = 1;
+/// Most keys of one worker that have a table of multiples, 86 KiB each.
+pub const KEY_TABLES: usize = 16;
 /// Most requests of one worker that wait for keys.
 pub const WAITING_REQUESTS: usize = 4_096;
 /// Most bytes of headers that waiting requests of one worker hold.
@@ -32,8 +34,10 @@ pub const WAITING_BYTES: usize = 32 << 20;
 pub const SHOWN_BYTES: usize = 128;
 /// Smallest RSA modulus, in bits (RFC 7518 section 3.3).
 pub const RSA_MIN_BITS: usize = 2_048;
-/// Largest RSA modulus, in bits: a verification costs the fourfold for each doubling.
-pub const RSA_MAX_BITS: usize = 4_096;
+/// Longest RSA modulus where nothing is configured, in bits: a verification costs the fourfold for each doubling.
+pub const RSA_BITS: usize = 4_096;
+/// Longest RSA modulus that may be configured, in bits: longer keys cost an attacker nothing and us milliseconds.
+pub const RSA_BITS_CEILING: usize = 8_192;
 /// Largest skew between clocks that may be configured, in seconds: more would undo `exp`.
 pub const CLOCK_SKEW_SECS: u64 = 600;
 /// Longest duration that a configuration may name, in seconds: ten years, beyond any use.
@@ -53,7 +57,7 @@ pub const RULES: usize = 1_000;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
 
-/// The bounds that a configuration may tighten but never lift.
+/// The bounds that a configuration may tighten but never lift; [`Limits::rsa_bits`] is the exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest token, in bytes.
@@ -66,6 +70,9 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Most bytes of headers that waiting requests of one worker hold.
     pub waiting_bytes: usize,
+    /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. The one bound that may be raised,
+    /// because the issuer chooses the size of its keys and a token of a longer one cannot be verified otherwise.
+    pub rsa_bits: usize,
 }
 
 impl Default for Limits {
@@ -76,6 +83,7 @@ impl Default for Limits {
             jwks_keys: JWKS_KEYS,
             waiting_requests: WAITING_REQUESTS,
             waiting_bytes: WAITING_BYTES,
+            rsa_bits: RSA_BITS,
         }
     }
 }

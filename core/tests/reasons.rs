@@ -32,6 +32,7 @@ struct Specimen {
     authority: &'static str,
     authorization: Option<String>,
     cookie: Option<String>,
+    origin: Option<&'static str>,
     /// What the provider serves; `None`: it is down.
     jwks: Option<String>,
     ask: Ask,
@@ -79,6 +80,7 @@ fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specimen {
         authority: "api.example.com",
         authorization: Some(format!("Bearer {}", make(builder))),
         cookie: None,
+        origin: None,
         jwks: Some(jwks(&[&key])),
         ask: Ask::Verify,
     }
@@ -97,7 +99,7 @@ fn authorization(value: &str) -> Specimen {
 }
 
 impl Specimen {
-    fn judge(&self) -> (Verdict, AuditRecord) {
+    fn judge(&self) -> (Verdict, Box<AuditRecord>) {
         let config = Config::parse(self.config.to_string().as_bytes())
             .unwrap_or_else(|errors| panic!("{errors:?}"));
         let now = UnixTime::from_secs(NOW.unsigned_abs());
@@ -117,6 +119,11 @@ impl Specimen {
             self.cookie
                 .iter()
                 .map(|value| (&b"cookie"[..], value.as_bytes())),
+        );
+        headers.extend(
+            self.origin
+                .iter()
+                .map(|value| (&b"origin"[..], value.as_bytes())),
         );
         let request = Request::new(&headers);
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
@@ -449,6 +456,36 @@ fn the_realm_is_the_configured_origin_and_never_the_clients_text() {
 }
 
 #[test]
+fn a_page_of_our_origins_may_read_the_answer_and_no_other_page() {
+    let readable_by = |origin: &'static str| {
+        let mut specimen = Specimen {
+            authorization: None,
+            origin: Some(origin),
+            ..good()
+        };
+        specimen.config["origins"] = json!(["https://api.example.com", "https://app.example.com"]);
+        let headers = specimen.rejection().headers();
+        headers
+            .into_iter()
+            .find(|(name, _)| *name == "access-control-allow-origin")
+            .map(|(_, value)| value)
+    };
+    assert_eq!(
+        readable_by("https://app.example.com").as_deref(),
+        Some("https://app.example.com")
+    );
+    for other in [
+        "https://evil.example",
+        "null",
+        "https://app.example.com.evil.example",
+        "https://APP.example.com",
+        "",
+    ] {
+        assert_eq!(readable_by(other), None, "{other}");
+    }
+}
+
+#[test]
 fn the_record_says_what_was_seen_and_expected_and_never_the_token() {
     let (_, record) = mutation(&Untrusted::Audience.into()).judge();
     let line: Value = serde_json::from_str(&record.to_json()).unwrap();
@@ -499,4 +536,39 @@ fn other_claims_under_a_good_signature_are_refused() {
         format!("{}.{}.{}", parts[0], base64url(claims), parts[2])
     });
     assert_eq!(swapped.rejection().code, "untrusted.signature");
+}
+
+#[test]
+fn token_types_are_compared_as_media_types_and_an_absent_one_is_none_of_them() {
+    let judged = |specimen: Specimen, types: Value| {
+        let mut specimen = specimen;
+        specimen.config["providers"]["acme"]["token_types"] = types;
+        let (_, record) = specimen.judge();
+        (record.reason, record.expected)
+    };
+    let typ = |typ: &str| specimen(|token| token.header("typ", typ).build());
+    let at_jwt = || json!(["application/AT+jwt", "x"]);
+    for good in [
+        "at+jwt",
+        "AT+JWT",
+        "application/at+jwt",
+        "Application/At+Jwt",
+        "X",
+    ] {
+        assert_eq!(judged(typ(good), at_jwt()).0, "permitted.token", "{good}");
+    }
+    let refused = ("untrusted.token_type", Some("at+jwt x".to_owned()));
+    for bad in [
+        "JWT",
+        "",
+        "text/at+jwt",
+        "at+jwt ",
+        "at+jwt;v=1",
+        "dpop+jwt/at+jwt",
+    ] {
+        assert_eq!(judged(typ(bad), at_jwt()), refused, "{bad}");
+    }
+    let absent = || specimen(|token| token.without_header("typ").build());
+    assert_eq!(judged(absent(), at_jwt()), refused);
+    assert_eq!(absent().judge().1.reason, "permitted.token");
 }

@@ -19,12 +19,11 @@ impl FromText for ClaimName {
 
     fn from_text(text: &str) -> Result<Self, String> {
         if text.contains("://") {
-            return Err([
+            return Err(shown::join(&[
                 "is one name with dots, and dots nest; write claim_path: [\"",
                 text,
                 "\"]",
-            ]
-            .concat());
+            ]));
         }
         if text.split('.').any(str::is_empty) || text.chars().any(char::is_control) {
             return Err(
@@ -128,11 +127,10 @@ pub(super) fn condition(
         let shown = shown::text(value.as_str().unwrap_or(&value.to_string()));
         problems.add(
             at,
-            [
+            shown::join(&[
                 &shown,
                 " can never be a part of a string split at blanks; write single words",
-            ]
-            .concat(),
+            ]),
         );
     }
     Some(ClaimCondition {

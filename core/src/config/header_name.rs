@@ -1,6 +1,9 @@
 //! Names of headers: how they are written, and which are ours to write (RFC 9110 section 5.1).
 
-use super::text::{FromText, is_token_byte};
+use super::{
+    shown,
+    text::{FromText, is_token_byte},
+};
 
 /// A header's name in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +138,11 @@ impl FromText for ValuePrefix {
             return Err("is not a scheme and one blank; write \"Bearer \"".to_owned());
         }
         if scheme.len() == text.len() {
-            return Err(["does not end in a blank; write \"", text, " \""].concat());
+            return Err(shown::join(&[
+                "does not end in a blank; write \"",
+                text,
+                " \"",
+            ]));
         }
         Ok(Self(scheme.to_owned()))
     }

@@ -1,18 +1,18 @@
 //! What to write instead of a field that is not ours: a word of `jwt_authn` or Istio, another spelling, a slip.
 
-use super::suggest;
+use super::{shown, suggest};
 
 /// The text for an unknown field of a record.
 pub(super) fn unknown(record: &str, name: &str, fields: &[&str]) -> String {
     let snake = snake_case(name);
     if fields.contains(&&*snake) {
-        return ["unknown here; write ", &snake].concat();
+        return shown::join(&["unknown here; write ", &snake]);
     }
     let table = |table: &[Hint]| {
         let hint = table
             .iter()
             .find(|(records, field, _)| *field == snake && records.contains(&record));
-        hint.map(|(_, _, hint)| ["unknown here; ", hint].concat())
+        hint.map(|(_, _, hint)| shown::join(&["unknown here; ", hint]))
     };
     if let Some(hint) = table(JWT_AUTHN).or_else(|| table(ELSEWHERE)) {
         return hint;
@@ -21,11 +21,11 @@ pub(super) fn unknown(record: &str, name: &str, fields: &[&str]) -> String {
         .iter()
         .find(|(records, field, _)| *field == snake && records.contains(&record))
     {
-        return ["not in this version; ", instead].concat();
+        return shown::join(&["not in this version; ", instead]);
     }
     match suggest::closest(&snake, fields.iter().copied()) {
-        Some(field) => ["unknown here; did you mean ", field, "?"].concat(),
-        None => ["unknown here; ", record, " takes ", &fields.join(", ")].concat(),
+        Some(field) => shown::join(&["unknown here; did you mean ", field, "?"]),
+        None => shown::join(&["unknown here; ", record, " takes ", &fields.join(", ")]),
     }
 }
 
@@ -357,11 +357,6 @@ const LATER: &[Hint] = &[
         "write conditions on claims in the rules",
     ),
     (PROVIDER, "login", "remove it"),
-    (
-        PROVIDER,
-        "token_types",
-        "remove it; tokens of known other kinds are refused in any case",
-    ),
     (RULE, "mode", "remove it; every rule is enforced"),
     (REQUIRES, "facts", "write a condition under claims"),
     (REQUIRES, "max_age", "remove it"),

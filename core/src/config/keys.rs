@@ -55,7 +55,7 @@ pub(super) fn source(
         [_] => {}
         _ => problems.add(
             at,
-            [&given.join(" and "), " are given; write one of them"].concat(),
+            shown::join(&[&given.join(" and "), " are given; write one of them"]),
         ),
     }
     let remote = remote
@@ -219,7 +219,7 @@ impl Times {
                 " is shorter than cache_duration; write at least ",
                 &duration::written(fresh),
             ];
-            problems.add(at.member("max_cache_duration"), hint.concat());
+            problems.add(at.member("max_cache_duration"), shown::join(&hint));
         }
         BoundedTimes {
             fresh,
@@ -258,7 +258,7 @@ fn local_jwks(
         Err(error @ (JwkSetError::TooLarge | JwkSetError::TooManyKeys)) => {
             problems.add(
                 at,
-                ["is ", &error.to_string(), "; write fewer keys"].concat(),
+                shown::join(&["is ", &error.to_string(), "; write fewer keys"]),
             );
             return None;
         }
@@ -266,7 +266,7 @@ fn local_jwks(
             let error = error.to_string();
             problems.add(
                 at,
-                ["is no JWK set: ", &error, "; write {\"keys\":[…]}"].concat(),
+                shown::join(&["is no JWK set: ", &error, "; write {\"keys\":[…]}"]),
             );
             return None;
         }
@@ -279,14 +279,13 @@ fn local_jwks(
         };
         problems.add(
             at,
-            [
+            shown::join(&[
                 "the key ",
                 &shown::text(&key.name),
                 " is not usable: ",
                 key.reason,
                 advice,
-            ]
-            .concat(),
+            ]),
         );
     }
     let usable = |jwk: &crate::jose::Jwk| algorithms.iter().any(|&algorithm| jwk.fits(algorithm));

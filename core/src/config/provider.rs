@@ -28,6 +28,7 @@ pub(super) fn provider(
         audiences,
         audience_claim,
         algorithms,
+        token_types,
         remote_jwks,
         discovery,
         local_jwks,
@@ -86,6 +87,10 @@ pub(super) fn provider(
             .given()
             .map_or_else(|| "aud".to_owned(), |claim| claim.0),
         algorithms,
+        token_types: token_types
+            .given()
+            .map(|list| list.0.into_values().collect())
+            .unwrap_or_default(),
         keys: keys?,
         sources,
         forward: forward.given().unwrap_or(false),

@@ -13,7 +13,7 @@ use super::{
     uri_prefix::UriPrefix,
     words::{AudienceClaim, OverrideHeader, Space, Spelling},
 };
-use crate::{crypto::Algorithm, json::Json};
+use crate::{crypto::Algorithm, jose::MediaType, json::Json};
 
 record! {
     /// The configuration of the gate.
@@ -30,7 +30,7 @@ record! {
         path: RawPath,
         /// Which headers that change method or path behind the gate are kept.
         override_headers: RawOverrideHeaders,
-        /// Bounds that are tighter than the built-in ones.
+        /// Bounds. All but `rsa_bits` may be tightened only.
         limits: RawLimits,
     }
 }
@@ -46,6 +46,8 @@ record! {
         audience_claim: AudienceClaim,
         /// Algorithms that tokens may use. Default: every one that we verify.
         algorithms: Filled<Algorithm>,
+        /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: any but those of known other kinds, and none.
+        token_types: Filled<MediaType>,
         /// Keys that are fetched. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
         remote_jwks: RawRemoteJwks,
         /// Keys that are fetched from where the issuer's own document says. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
@@ -314,7 +316,7 @@ record! {
 }
 
 record! {
-    /// Bounds that are tighter than the built-in ones.
+    /// Bounds. All but `rsa_bits` may be tightened only.
     RawLimits "limits" {
         /// Largest token, in bytes.
         token_bytes: usize,
@@ -326,5 +328,7 @@ record! {
         waiting_requests: usize,
         /// Most bytes of headers that waiting requests of one worker hold.
         waiting_bytes: usize,
+        /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
+        rsa_bits: usize,
     }
 }

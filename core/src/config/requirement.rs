@@ -37,11 +37,14 @@ impl<'n> Providers<'n> {
         }
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let hint = match suggest::closest(name, names.iter().copied()) {
-            Some(close) => ["; did you mean ", close, "?"].concat(),
+            Some(close) => shown::join(&["; did you mean ", close, "?"]),
             None if names.is_empty() => "; write it under providers".to_owned(),
-            None => ["; write ", &shown::one_of(&names)].concat(),
+            None => shown::join(&["; write ", &shown::one_of(&names)]),
         };
-        problems.add(at, [&shown::text(name), " is no provider", &hint].concat());
+        problems.add(
+            at,
+            shown::join(&[&shown::text(name), " is no provider", &hint]),
+        );
         None
     }
 

@@ -33,7 +33,7 @@ impl FromText for HttpUri {
         Ok(Self {
             scheme: scheme.to_owned(),
             authority: authority.to_ascii_lowercase(),
-            path: [slash, rest].concat(),
+            path: shown::join(&[slash, rest]),
         })
     }
 }
@@ -75,24 +75,28 @@ impl FromText for Origin {
     fn from_text(text: &str) -> Result<Self, String> {
         let (scheme, authority, rest) = split(text)?;
         if !rest.is_empty() {
-            return Err(["is more than an origin; write ", scheme, "://", authority].concat());
+            return Err(shown::join(&[
+                "is more than an origin; write ",
+                scheme,
+                "://",
+                authority,
+            ]));
         }
         let (host, port) = host_and_port(authority)?;
         let host = host.to_ascii_lowercase();
         if scheme == "http" && !is_loopback(&host) {
-            return Err([
+            return Err(shown::join(&[
                 "is reached without TLS, which only loopback may be; write https://",
                 authority,
-            ]
-            .concat());
+            ]));
         }
         let default = if scheme == "http" { 80 } else { 443 };
         let shown_port = match port {
-            Some(port) if port != default => [":", &port.to_string()].concat(),
+            Some(port) if port != default => shown::join(&[":", &port.to_string()]),
             _ => String::new(),
         };
         Ok(Self {
-            text: [scheme, "://", &host, &shown_port].concat(),
+            text: shown::join(&[scheme, "://", &host, &shown_port]),
             port: port.unwrap_or(default),
             host,
         })
@@ -108,11 +112,10 @@ impl FromText for HostMatch {
             return Err("would match every host; leave hosts out to say so".to_owned());
         }
         if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err([
+            return Err(shown::join(&[
                 "is compared in lower case; write ",
                 &text.to_ascii_lowercase(),
-            ]
-            .concat());
+            ]));
         }
         let (wildcard, host) = match text.strip_prefix("*.") {
             Some(parent) => (true, parent),
@@ -126,10 +129,14 @@ impl FromText for HostMatch {
         match host_and_port(host) {
             Ok((bare, Some(_))) => {
                 let star = if wildcard { "*." } else { "" };
-                Err(["names a port, which is not compared; write ", star, bare].concat())
+                Err(shown::join(&[
+                    "names a port, which is not compared; write ",
+                    star,
+                    bare,
+                ]))
             }
             Ok(_) if wildcard && host.starts_with('[') => Err(NO_HOST.to_owned()),
-            Ok(_) if wildcard => Ok(Self::Suffix([".", host].concat())),
+            Ok(_) if wildcard => Ok(Self::Suffix(shown::join(&[".", host]))),
             Ok(_) => Ok(Self::Exact(host.to_owned())),
             Err(_) => Err(NO_HOST.to_owned()),
         }
@@ -140,7 +147,7 @@ impl FromText for HostMatch {
 pub(super) fn shown_uri(text: &str) -> String {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     match rest.split_once('@') {
-        Some((_, host)) => shown::text(&["…@", host].concat()),
+        Some((_, host)) => shown::text(&shown::join(&["…@", host])),
         None => shown::text(text),
     }
 }

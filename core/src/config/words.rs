@@ -1,19 +1,20 @@
 //! Fields that take one of a few words.
 
 use super::{PathPolicy, shown, suggest, text::FromText};
-use crate::crypto::Algorithm;
+use crate::{crypto::Algorithm, jose::MediaType};
 
 /// Says which words there are.
 fn unknown_word(text: &str, words: &[&str]) -> String {
     match suggest::closest(text, words.iter().copied()) {
-        Some(word) => ["is unknown here; did you mean ", word, "?"].concat(),
-        None => ["is unknown here; write ", &shown::one_of(words)].concat(),
+        Some(word) => shown::join(&["is unknown here; did you mean ", word, "?"]),
+        None => shown::join(&["is unknown here; write ", &shown::one_of(words)]),
     }
 }
 
 impl FromText for Algorithm {
     const WANTED: &'static str = "an algorithm, such as ES256";
-    const PATTERN: &'static str = "^(ES256|RS256)$";
+    const PATTERN: &'static str =
+        "^(ES256|ES384|ES512|RS256|RS384|RS512|PS256|PS384|PS512|EdDSA|Ed25519)$";
 
     fn from_text(text: &str) -> Result<Self, String> {
         if let Some(algorithm) = Self::from_name(text) {
@@ -29,23 +30,29 @@ impl FromText for Algorithm {
         {
             let why =
                 "is symmetric: whoever can verify could sign, so it is never accepted; write ";
-            return Err([why, &shown::one_of(&names)].concat());
-        }
-        if OTHERS.contains(&text) {
-            return Err([
-                "is not verified by this version; write ",
-                &shown::one_of(&names),
-            ]
-            .concat());
+            return Err(shown::join(&[why, &shown::one_of(&names)]));
         }
         Err(unknown_word(text, &names))
     }
 }
 
-/// Registered algorithms that are not verified yet (IANA JOSE registry).
-const OTHERS: [&str; 10] = [
-    "ES384", "ES512", "ES256K", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA", "Ed25519",
-];
+impl FromText for MediaType {
+    const WANTED: &'static str = "a media type, such as at+jwt";
+    const PATTERN: &'static str = "^[A-Za-z0-9!#$&^_.+/-]+$";
+
+    /// Characters of RFC 6838 section 4.2.
+    fn from_text(text: &str) -> Result<Self, String> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$&^_.+/-".contains(&b);
+        if text.is_empty() || !text.bytes().all(plain) {
+            return Err("is no media type; write one such as at+jwt".to_owned());
+        }
+        let media_type = Self::new(text);
+        if media_type.is_foreign() {
+            return Err("is never an access token; write at+jwt, or JWT".to_owned());
+        }
+        Ok(media_type)
+    }
+}
 
 /// The claim that holds the audience.
 #[derive(Debug)]

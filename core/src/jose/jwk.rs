@@ -103,7 +103,7 @@ impl JwkSet {
             if !matches!(element, Json::Object(_)) {
                 return Err(JwkSetError::Shape);
             }
-            match read_key(element) {
+            match read_key(element, limits) {
                 Ok(jwk) if set.keys.contains(&jwk) => {}
                 Ok(jwk) => set.keys.push(jwk),
                 Err(skip) => set.skip(element.get("kid").and_then(Json::as_str), index, skip),
@@ -193,7 +193,7 @@ enum Skip {
 /// Members that only a private key has (RFC 7518 sections 6.2.2, 6.3.2; RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-fn read_key(jwk: &Json) -> Result<Jwk, Skip> {
+fn read_key(jwk: &Json, limits: &Limits) -> Result<Jwk, Skip> {
     if jwk.get("kty").and_then(Json::as_str) == Some("oct") {
         return Err(Skip::Secret(
             "a symmetric key: whoever reads the set can sign with it",
@@ -230,14 +230,14 @@ fn read_key(jwk: &Json) -> Result<Jwk, Skip> {
         }
         Some(_) => return Err(Skip::Odd("alg is not a string")),
     };
-    let key = read_material(jwk)?;
+    let key = read_material(jwk, limits)?;
     if alg.is_some_and(|alg| !key.fits(alg)) {
         return Err(Skip::Odd("alg does not fit the type of the key"));
     }
     Ok(Jwk { kid, alg, key })
 }
 
-fn read_material(jwk: &Json) -> Result<VerifyingKey, Skip> {
+fn read_material(jwk: &Json, limits: &Limits) -> Result<VerifyingKey, Skip> {
     let text = |name: &str| jwk.get(name).and_then(Json::as_str);
     let bytes = |name: &str| {
         text(name)
@@ -246,7 +246,10 @@ fn read_material(jwk: &Json) -> Result<VerifyingKey, Skip> {
     };
     let key = match (text("kty"), text("crv")) {
         (Some("EC"), Some("P-256")) => VerifyingKey::p256(&bytes("x")?, &bytes("y")?),
-        (Some("RSA"), _) => VerifyingKey::rsa(&bytes("n")?, &bytes("e")?),
+        (Some("EC"), Some("P-384")) => VerifyingKey::p384(&bytes("x")?, &bytes("y")?),
+        (Some("EC"), Some("P-521")) => VerifyingKey::p521(&bytes("x")?, &bytes("y")?),
+        (Some("RSA"), _) => VerifyingKey::rsa(&bytes("n")?, &bytes("e")?, limits.rsa_bits),
+        (Some("OKP"), Some("Ed25519")) => VerifyingKey::ed25519(&bytes("x")?),
         _ => return Err(Skip::Odd("kty or crv is not one that we verify with")),
     };
     key.map_err(|error| Skip::Odd(error.as_str()))

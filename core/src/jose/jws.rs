@@ -1,9 +1,9 @@
 //! Compact JWS (RFC 7515 section 3.1) that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no
 //! other constructor than a signature check.
 
-use super::base64url;
+use super::{MediaType, base64url};
 use crate::{
-    crypto::{Algorithm, VerifyingKey},
+    crypto::{Algorithm, KeyTables, VerifyingKey},
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
@@ -14,6 +14,7 @@ use crate::{
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
+    pub(crate) typ: Option<MediaType>,
 }
 
 /// A token that was taken apart, and of which nothing is true yet.
@@ -75,12 +76,13 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// Checks the signature over the exact bytes of header and payload (RFC 7515 section 5.2).
-    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedJwt<'a>, Untrusted> {
-        if !key.verifies(
-            self.header.algorithm,
-            self.signing_input.as_bytes(),
-            &self.signature,
-        ) {
+    pub(crate) fn verify(
+        self,
+        key: &VerifyingKey,
+        tables: &mut KeyTables,
+    ) -> Result<VerifiedJwt<'a>, Untrusted> {
+        let input = self.signing_input.as_bytes();
+        if !key.verifies_with(tables, self.header.algorithm, input, &self.signature) {
             return Err(Untrusted::Signature);
         }
         Ok(VerifiedJwt {
@@ -100,7 +102,7 @@ impl Header {
         }
         let is_nested = json
             .get("cty")
-            .is_some_and(|cty| cty.as_str().is_none_or(|cty| media_type_is(cty, "jwt")));
+            .is_some_and(|cty| cty.as_str().is_none_or(|cty| MediaType::new(cty).is_jwt()));
         if is_nested
             || ["enc", "zip", "epk"]
                 .iter()
@@ -108,17 +110,13 @@ impl Header {
         {
             return Err(Malformed::Nested.into());
         }
-        match json.get("typ") {
-            None => {}
-            Some(Json::String(typ))
-                if FOREIGN_TYPES
-                    .iter()
-                    .any(|foreign| media_type_is(typ, foreign)) =>
-            {
-                return Err(Untrusted::TokenType.into());
-            }
-            Some(Json::String(_)) => {}
+        let typ = match json.get("typ") {
+            None => None,
+            Some(Json::String(typ)) => Some(MediaType::new(typ)),
             Some(_) => return Err(Malformed::Header.into()),
+        };
+        if typ.as_ref().is_some_and(MediaType::is_foreign) {
+            return Err(Untrusted::TokenType.into());
         }
         let kid = match json.get("kid") {
             None => None,
@@ -130,31 +128,12 @@ impl Header {
             .and_then(Json::as_str)
             .ok_or(Malformed::Header)?;
         let algorithm = Algorithm::from_name(alg).ok_or(Untrusted::Algorithm)?;
-        Ok(Self { algorithm, kid })
+        Ok(Self {
+            algorithm,
+            kid,
+            typ,
+        })
     }
-}
-
-/// Types of JWTs that are no access tokens (RFC 8725 section 3.11; RFC 9449, 8417, 9701, 9101; OpenID specifications).
-const FOREIGN_TYPES: [&str; 8] = [
-    "dpop+jwt",
-    "dbsc+jwt",
-    "logout+jwt",
-    "secevent+jwt",
-    "token-introspection+jwt",
-    "kb+jwt",
-    "dpop+id_token",
-    "oauth-authz-req+jwt",
-];
-
-/// Media types are compared without case, and `application/` may be left out (RFC 7515 section 4.1.9).
-fn media_type_is(value: &str, expected: &str) -> bool {
-    const PREFIX: &[u8] = b"application/";
-    let value = value.as_bytes();
-    let short = match value.split_at_checked(PREFIX.len()) {
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
-        _ => value,
-    };
-    short.eq_ignore_ascii_case(expected.as_bytes())
 }
 
 #[cfg(test)]

@@ -6,7 +6,20 @@
 //! of the other encodings are put into upper case (section 6.2.2.1). Paths of rules are brought to the same
 //! form: what a request cannot have, a rule cannot name.
 
-use crate::config::PathPolicy;
+/// Which ambiguous spellings of a path are let through (`path.allow`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathPolicy {
+    /// `%2f`
+    pub encoded_slash: bool,
+    /// `//`
+    pub double_slash: bool,
+    /// `;`
+    pub semicolon: bool,
+    /// `%25`
+    pub encoded_percent: bool,
+    /// `\` and `%5c`
+    pub backslash: bool,
+}
 
 /// What makes a path readable in two ways, or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,6 +36,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
         audiences: vec!["api".into()],
         audience_claim: "aud".into(),
         algorithms: Algorithm::ALL.to_vec(),
+        token_types: Vec::new(),
         keys: KeySource::Remote(RemoteJwks {
             location: location(times),
             timeout: Duration::from_millis(times.timeout),

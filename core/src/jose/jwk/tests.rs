@@ -1,6 +1,7 @@
 //! Each way in which a key can be odd: it alone is skipped, and named.
 
 use super::*;
+use passgate_kit::{SigningKey, jwks};
 
 /// RFC 7515 appendix A.3.
 const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
@@ -128,8 +129,11 @@ fn a_type_or_curve_that_we_do_not_verify_with_is_skipped() {
     let (point, reason) = (format!(r#""x":"{X}","y":"{Y}""#), "kty or crv");
     for odd in [
         "{}".to_owned(),
-        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.into(),
-        format!(r#"{{"kty":"EC","crv":"P-384",{point}}}"#),
+        r#"{"kty":"OKP","crv":"Ed448","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.into(),
+        r#"{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.into(),
+        r#"{"kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.into(),
+        r#"{"kty":"AKP","pub":"AAAA"}"#.into(),
+        format!(r#"{{"kty":"EC","crv":"secp256k1",{point}}}"#),
         format!(r#"{{"kty":"EC","crv":"p-256",{point}}}"#),
         format!(r#"{{"kty":"ec","crv":"P-256",{point}}}"#),
         format!(r#"{{"kty":"EC",{point}}}"#),
@@ -165,6 +169,16 @@ fn a_coordinate_of_another_length_or_a_point_off_the_curve_is_skipped() {
     assert_skipped(&point(X, ""), "length of the field");
     assert_skipped(&point(X, X), "not on the curve");
     assert_skipped(&point(OTHER_X, Y), "not on the curve");
+    for crv in ["P-384", "P-521"] {
+        assert_skipped(&point(X, Y).replace("P-256", crv), "length of the field");
+    }
+    let ed25519 = |x: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#);
+    assert_skipped(&ed25519("AQ"), "length of the field");
+    assert_skipped(&ed25519(&"A".repeat(43)), "small order");
+    assert_skipped(
+        &ed25519(&format!("Ag{}", "A".repeat(41))),
+        "not on the curve",
+    );
 }
 
 #[test]
@@ -175,6 +189,36 @@ fn an_rsa_key_out_of_bounds_is_skipped() {
     for e in ["AQ", "Ag", "AAEAAQ", "", "_______3"] {
         assert_skipped(&key(N, e), "exponent");
     }
+}
+
+#[test]
+fn keys_of_every_algorithm_are_read_and_serve_it_alone() {
+    for algorithm in Algorithm::ALL {
+        let key = SigningKey::of(algorithm.name(), "k");
+        let set = JwkSet::parse(jwks(&[&key]).as_bytes(), &Limits::default()).unwrap();
+        for asked in Algorithm::ALL {
+            let selected = set.select(Some("k"), asked);
+            assert_eq!(
+                selected.is_ok(),
+                asked == algorithm,
+                "{algorithm:?} {asked:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_rsa_key_above_4096_bits_needs_a_raised_limit() {
+    let n = format!("{}w", "_".repeat(1_365));
+    let key = format!(r#"{{"keys":[{{"kty":"RSA","n":"{n}","e":"AQAB"}}]}}"#);
+    let keys = |rsa_bits| {
+        let limits = Limits {
+            rsa_bits,
+            ..Limits::default()
+        };
+        JwkSet::parse(key.as_bytes(), &limits).unwrap().keys().len()
+    };
+    assert_eq!((keys(4_096), keys(8_191), keys(8_192)), (0, 0, 1));
 }
 
 #[test]
@@ -226,11 +270,13 @@ fn a_key_whose_operations_do_not_hold_verify_is_skipped() {
 
 #[test]
 fn an_alg_that_is_foreign_or_does_not_fit_the_key_is_skipped() {
-    for alg in ["ES384", "HS256", "none", "es256", "RSA-OAEP", ""] {
+    for alg in ["ES256K", "HS256", "none", "es256", "RSA-OAEP", ""] {
         assert_skipped(&ec(&format!(r#","alg":"{alg}""#)), "alg is not one");
     }
     assert_skipped(&ec(r#","alg":null"#), "alg is not a string");
-    assert_skipped(&ec(r#","alg":"RS256""#), "alg does not fit");
+    for alg in ["ES384", "ES512", "RS256", "PS256", "EdDSA", "Ed25519"] {
+        assert_skipped(&ec(&format!(r#","alg":"{alg}""#)), "alg does not fit");
+    }
     assert_skipped(&rsa(r#","alg":"ES256""#), "alg does not fit");
 }
 

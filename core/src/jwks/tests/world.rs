@@ -53,6 +53,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         audiences: vec!["api".into()],
         audience_claim: "aud".into(),
         algorithms: Algorithm::ALL.to_vec(),
+        token_types: Vec::new(),
         keys,
         sources: vec![TokenSource::Cookie("token".into())],
         forward: false,

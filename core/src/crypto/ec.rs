@@ -1,0 +1,79 @@
+//! Elliptic curve keys (RFC 7518 section 6.2) and ECDSA (section 3.4): each curve has its hash and its length.
+
+use core::convert::Infallible;
+use core::num::NonZeroUsize;
+use std::borrow::Cow;
+
+use jwt_compact::{Algorithm as Jwa, AlgorithmSignature};
+use p256::ecdsa::signature::Verifier as _;
+
+use super::{Algorithm, KeyError, Material, VerifyingKey};
+
+/// Declares a curve: how a key is read from its coordinates, and the one algorithm that it is for.
+macro_rules! curve {
+    ($constructor:ident, $name:literal, $material:ident, $crate_:ident, $coordinate:literal, $algorithm:ident, $signature:ident) => {
+        impl VerifyingKey {
+            #[doc = concat!("A ", $name, " key from its coordinates (RFC 7518 section 6.2.1).")]
+            ///
+            /// # Errors
+            /// When a coordinate does not have exactly the length of the field, or the point is not on the curve.
+            pub fn $constructor(x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
+                if x.len() != $coordinate || y.len() != $coordinate {
+                    return Err(KeyError::CoordinateLength);
+                }
+                // An uncompressed point has no encoding for infinity (SEC 1 section 2.3.4).
+                let sec1 = [&[4], x, y].concat();
+                let key = $crate_::ecdsa::VerifyingKey::from_sec1_bytes(&sec1)
+                    .map_err(|_| KeyError::NotOnCurve)?;
+                Ok(Self(Material::$material(key)))
+            }
+        }
+
+        pub(super) struct $algorithm;
+
+        pub(super) struct $signature(pub(super) $crate_::ecdsa::Signature);
+
+        impl AlgorithmSignature for $signature {
+            const LENGTH: Option<NonZeroUsize> = NonZeroUsize::new(2 * $coordinate);
+
+            /// `r` and `s`, each as long as a coordinate and in [1, n-1] (RFC 7518 section 3.4).
+            fn try_from_slice(slice: &[u8]) -> anyhow::Result<Self> {
+                Ok(Self(
+                    $crate_::ecdsa::Signature::from_slice(slice)
+                        .map_err(|_| anyhow::anyhow!("not an ECDSA signature"))?,
+                ))
+            }
+
+            fn as_bytes(&self) -> Cow<'_, [u8]> {
+                Cow::Owned(self.0.to_bytes().to_vec())
+            }
+        }
+
+        impl Jwa for $algorithm {
+            type SigningKey = Infallible;
+            type VerifyingKey = $crate_::ecdsa::VerifyingKey;
+            type Signature = $signature;
+
+            fn name(&self) -> Cow<'static, str> {
+                Cow::Borrowed(Algorithm::$algorithm.name())
+            }
+
+            fn sign(&self, no_key: &Infallible, _text: &[u8]) -> $signature {
+                match *no_key {}
+            }
+
+            fn verify_signature(
+                &self,
+                signature: &$signature,
+                key: &Self::VerifyingKey,
+                text: &[u8],
+            ) -> bool {
+                key.verify(text, &signature.0).is_ok()
+            }
+        }
+    };
+}
+
+curve!(p256, "P-256", P256, p256, 32, Es256, Es256Signature);
+curve!(p384, "P-384", P384, p384, 48, Es384, Es384Signature);
+curve!(p521, "P-521", P521, p521, 66, Es512, Es512Signature);

@@ -1,0 +1,141 @@
+//! RSA keys (RFC 7518 section 6.3), RSASSA-PKCS1-v1_5 (section 3.3) and RSASSA-PSS (section 3.5).
+
+use core::convert::Infallible;
+use core::marker::PhantomData;
+use std::borrow::Cow;
+
+use jwt_compact::{Algorithm as Jwa, AlgorithmSignature};
+use rsa::{
+    BoxedUint, RsaPublicKey, pkcs1v15, pss,
+    signature::{SignatureEncoding as _, Verifier as _},
+    traits::PublicKeyParts as _,
+};
+use sha2::digest::{Digest, FixedOutputReset, const_oid::AssociatedOid};
+
+use super::{KeyError, Material, VerifyingKey};
+use crate::limits;
+
+impl VerifyingKey {
+    /// An RSA key from modulus and exponent, big-endian (RFC 7518 section 6.3.1), with a modulus of at most
+    /// `max_bits`.
+    ///
+    /// # Errors
+    /// When modulus or exponent is out of bounds or even.
+    pub fn rsa(n: &[u8], e: &[u8], max_bits: usize) -> Result<Self, KeyError> {
+        let max_bits = max_bits.min(limits::RSA_BITS_CEILING);
+        // One zero in front is not counted: some write it.
+        let longest = max_bits.div_ceil(8).saturating_add(1);
+        if n.len() > longest || n.last().is_none_or(|last| last & 1 == 0) {
+            return Err(KeyError::Modulus);
+        }
+        let n = BoxedUint::from_be_slice_vartime(n);
+        let bits = usize::try_from(n.bits()).unwrap_or(usize::MAX);
+        if !(limits::RSA_MIN_BITS..=max_bits).contains(&bits) {
+            return Err(KeyError::Modulus);
+        }
+        let odd_and_above_one = e.last().is_some_and(|last| last & 1 == 1) && e != [1];
+        if e.is_empty() || e.len() > 5 || e.first() == Some(&0) || !odd_and_above_one {
+            return Err(KeyError::Exponent);
+        }
+        let e = BoxedUint::from_be_slice_vartime(e);
+        let key = RsaPublicKey::new(n, e).map_err(|_| KeyError::Exponent)?;
+        Ok(Self(Material::Rsa(key)))
+    }
+}
+
+/// RSASSA-PKCS1-v1_5 with a hash: the expected encoding is built and compared, nothing is parsed.
+pub(super) struct Pkcs1v15<D>(PhantomData<D>);
+
+/// RSASSA-PSS with a hash, MGF1 with the same hash, and a salt as long as the hash.
+pub(super) struct Pss<D>(PhantomData<D>);
+
+impl<D> Pkcs1v15<D> {
+    pub(super) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<D> Pss<D> {
+    pub(super) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+pub(super) struct Pkcs1v15Signature(pkcs1v15::Signature);
+
+pub(super) struct PssSignature(pss::Signature);
+
+impl AlgorithmSignature for Pkcs1v15Signature {
+    fn try_from_slice(slice: &[u8]) -> anyhow::Result<Self> {
+        Ok(Self(
+            pkcs1v15::Signature::try_from(slice)
+                .map_err(|_| anyhow::anyhow!("not an RSA signature"))?,
+        ))
+    }
+
+    fn as_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.0.to_vec())
+    }
+}
+
+impl AlgorithmSignature for PssSignature {
+    fn try_from_slice(slice: &[u8]) -> anyhow::Result<Self> {
+        Ok(Self(
+            pss::Signature::try_from(slice).map_err(|_| anyhow::anyhow!("not an RSA signature"))?,
+        ))
+    }
+
+    fn as_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.0.to_vec())
+    }
+}
+
+impl<D: Digest + AssociatedOid> Jwa for Pkcs1v15<D> {
+    type SigningKey = Infallible;
+    type VerifyingKey = RsaPublicKey;
+    type Signature = Pkcs1v15Signature;
+
+    fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed("RSASSA-PKCS1-v1_5")
+    }
+
+    fn sign(&self, no_key: &Infallible, _text: &[u8]) -> Pkcs1v15Signature {
+        match *no_key {}
+    }
+
+    fn verify_signature(
+        &self,
+        signature: &Pkcs1v15Signature,
+        key: &RsaPublicKey,
+        text: &[u8],
+    ) -> bool {
+        // RFC 8017 section 8.2.2 step 1: a signature is exactly as long as the modulus.
+        signature.0.encoded_len() == key.size()
+            && pkcs1v15::VerifyingKey::<D>::new(key.clone())
+                .verify(text, &signature.0)
+                .is_ok()
+    }
+}
+
+impl<D: Digest + FixedOutputReset> Jwa for Pss<D> {
+    type SigningKey = Infallible;
+    type VerifyingKey = RsaPublicKey;
+    type Signature = PssSignature;
+
+    fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed("RSASSA-PSS")
+    }
+
+    fn sign(&self, no_key: &Infallible, _text: &[u8]) -> PssSignature {
+        match *no_key {}
+    }
+
+    fn verify_signature(&self, signature: &PssSignature, key: &RsaPublicKey, text: &[u8]) -> bool {
+        let salt = <D as Digest>::output_size();
+        // RFC 8017 section 8.1.2 step 1, as above.
+        signature.0.encoded_len() == key.size()
+            && pss::VerifyingKey::<D>::new_with_salt_len(key.clone(), salt)
+                .verify(text, &signature.0)
+                .is_ok()
+    }
+}
