@@ -212,7 +212,11 @@ fn readme_documents() -> Vec<String> {
 #[test]
 fn every_configuration_in_the_readme_is_accepted() {
     let documents = readme_documents();
-    assert_eq!(documents.len(), 2, "the first example, the whole language");
+    assert_eq!(
+        documents.len(),
+        3,
+        "the first example, the whole language, discovery"
+    );
     for document in documents {
         let (status, output) = check_input(&document);
         assert_eq!(status, Some(0), "{document}\n{output}");

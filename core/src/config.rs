@@ -26,10 +26,12 @@ mod shown;
 mod suggest;
 mod text;
 mod uri;
+mod uri_prefix;
 mod words;
 
 use core::time::Duration;
 
+pub use self::uri_prefix::UriPrefix;
 pub use crate::request::path::PathPolicy;
 
 use crate::{
@@ -151,14 +153,8 @@ pub enum KeySource {
 /// A JWK set behind a URL.
 #[derive(Clone, Debug)]
 pub struct RemoteJwks {
-    /// The authority of the URL, for `:authority`.
-    pub authority: String,
-    /// Path and query of the URL, for `:path`.
-    pub path: String,
-    /// `http` or `https`.
-    pub scheme: String,
-    /// The host's cluster that leads there.
-    pub cluster: String,
+    /// Where it is.
+    pub location: Location,
     /// Most that one fetch may take.
     pub timeout: Duration,
     /// How long a set is fresh when the answer does not say.
@@ -169,6 +165,49 @@ pub struct RemoteJwks {
     pub max_stale: Duration,
     /// Pace of the fetches that unknown keys may cause.
     pub refetch_cooldown: Duration,
+}
+
+/// Where a JWK set is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// Here.
+    Fixed(Endpoint),
+    /// Where the issuer's own document says.
+    Discovered(Box<Discovery>),
+}
+
+/// Something that is fetched over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The authority of the URL, for `:authority`.
+    pub authority: String,
+    /// Path and query of the URL, for `:path`.
+    pub path: String,
+    /// The host's cluster that leads there.
+    pub cluster: String,
+}
+
+impl core::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+    }
+}
+
+/// The document in which an issuer says where its keys are (OpenID Connect Discovery 1.0).
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    /// What the document must say that its issuer is.
+    pub issuer: String,
+    /// Where the document is.
+    pub document: Endpoint,
+    /// What the `jwks_uri` must lie below.
+    pub jwks_uri_prefix: UriPrefix,
+    /// The host's cluster that leads there.
+    pub jwks_cluster: String,
+    /// How long the document is fresh.
+    pub refresh: Duration,
 }
 
 /// A place in a request that may hold a token.

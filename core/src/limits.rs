@@ -14,6 +14,12 @@ pub const JSON_DEPTH: usize = 16;
 pub const TOKEN_JSON_NODES: usize = 2_000;
 /// Most members and elements of a JWK set or a configuration.
 pub const DOCUMENT_JSON_NODES: usize = 100_000;
+/// Longest `ETag` of a key set that is sent back, in bytes; servers use a hash or a time.
+pub const ETAG_BYTES: usize = 256;
+/// Largest discovery document, in bytes; those of large providers stay below 8 KiB.
+pub const DISCOVERY_BYTES: usize = 64 << 10;
+/// Longest `jwks_uri` of a discovery document, in bytes: RFC 9110 section 4.1 recommends to take 8,000, nobody uses them.
+pub const JWKS_URI_BYTES: usize = 2_048;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;
 /// Most candidates for a token's key when several keys share a `kid` or none is named.

@@ -167,6 +167,8 @@ facts! {
         } => "unavailable.keys",
         /// Too many requests wait for keys already.
         WaitingLimit => "unavailable.waiting_limit",
+        /// It has waited too long for keys, although that should have ended otherwise.
+        WaitingTime => "unavailable.waiting_time",
     }
 }
 
@@ -258,7 +260,9 @@ impl Reason {
             Self::Unavailable(Unavailable::Keys { retry_after }) => {
                 (503, None, Some(retry_after.as_secs().max(1)))
             }
-            Self::Unavailable(Unavailable::WaitingLimit) => (503, None, Some(1)),
+            Self::Unavailable(Unavailable::WaitingLimit | Unavailable::WaitingTime) => {
+                (503, None, Some(1))
+            }
             Self::Internal(_) => (500, None, None),
         };
         Rejection {

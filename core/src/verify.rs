@@ -109,6 +109,12 @@ impl Verifier {
         self.refuse(request, &Unavailable::WaitingLimit.into())
     }
 
+    /// The answer for a request that has waited longer than keys take to come or not to come.
+    #[must_use]
+    pub fn waited_too_long(&self, request: Request<'_>) -> Step {
+        self.refuse(request, &Unavailable::WaitingTime.into())
+    }
+
     /// The answer for a request about which the host did not tell us enough.
     #[must_use]
     pub fn failed(&self, request: Request<'_>, failure: Internal) -> Step {

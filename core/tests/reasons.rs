@@ -42,6 +42,7 @@ struct Specimen {
 enum Ask {
     Verify,
     Overloaded,
+    WaitedTooLong,
     Failed(Internal),
 }
 
@@ -131,6 +132,7 @@ impl Specimen {
             let step = match &self.ask {
                 Ask::Verify => verifier.verify(request, &mut keys, moment),
                 Ask::Overloaded => verifier.overloaded(request),
+                Ask::WaitedTooLong => verifier.waited_too_long(request),
                 Ask::Failed(failure) => verifier.failed(request, failure.clone()),
             };
             if let Step::Settle(verdict, record) = step {
@@ -252,6 +254,10 @@ fn mutation(reason: &Reason) -> Specimen {
             ask: Ask::Overloaded,
             ..good()
         },
+        Reason::Unavailable(Unavailable::WaitingTime) => Specimen {
+            ask: Ask::WaitedTooLong,
+            ..good()
+        },
         Reason::Internal(Internal::Host) => Specimen {
             ask: Ask::Failed(Internal::Host),
             ..good()
@@ -305,6 +311,7 @@ fn reasons() -> Vec<Reason> {
         }
         .into(),
         Unavailable::WaitingLimit.into(),
+        Unavailable::WaitingTime.into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]

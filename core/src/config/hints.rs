@@ -47,6 +47,7 @@ type Hint = (&'static [&'static str], &'static str, &'static str);
 const TOP: &[&str] = &["the configuration"];
 const PROVIDER: &[&str] = &["provider"];
 const REMOTE: &[&str] = &["remote_jwks"];
+const DISCOVERY: &[&str] = &["discovery"];
 const LOCAL: &[&str] = &["local_jwks"];
 const RULE: &[&str] = &["rule"];
 const MATCH: &[&str] = &["match"];
@@ -292,6 +293,21 @@ const ELSEWHERE: &[Hint] = &[
     (REMOTE, "cluster", "write it inside http_uri"),
     (REMOTE, "timeout", "write it inside http_uri"),
     (
+        DISCOVERY,
+        "uri",
+        "remove it; the document is the issuer's /.well-known/openid-configuration",
+    ),
+    (
+        DISCOVERY,
+        "http_uri",
+        "write cluster; the document is the issuer's /.well-known/openid-configuration",
+    ),
+    (
+        DISCOVERY,
+        "jwks_uri",
+        "write jwks_uri_prefix, or remote_jwks where the address is known",
+    ),
+    (
         LOCAL,
         "keys",
         "write the set as a string: inline_string: '{\"keys\":[…]}'",
@@ -335,7 +351,6 @@ const LATER: &[Hint] = &[
         "remove it; each verdict of note makes one line in the log",
     ),
     (TOP, "resource_metadata", "remove it"),
-    (PROVIDER, "discovery", "write remote_jwks"),
     (
         PROVIDER,
         "evidence",

@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{HostMatch, Origin, shown, text::FromText};
+use super::{Endpoint, HostMatch, Origin, shown, text::FromText};
 
 /// An `http` or `https` URI, split as a request needs it.
 #[derive(Debug)]
@@ -36,6 +36,32 @@ impl FromText for HttpUri {
             path: shown::join(&[slash, rest]),
         })
     }
+}
+
+impl HttpUri {
+    /// What is there, to be asked through this cluster.
+    pub(super) fn through(self, cluster: String) -> Endpoint {
+        let Self {
+            scheme,
+            authority,
+            path,
+        } = self;
+        Endpoint {
+            scheme,
+            authority,
+            path,
+            cluster,
+        }
+    }
+}
+
+/// Where an issuer's document is (OpenID Connect Discovery 1.0 section 4): below the issuer, which has no query.
+pub(super) fn openid_document(issuer: &str) -> Option<HttpUri> {
+    let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
+    if issuer.contains('?') {
+        return None;
+    }
+    HttpUri::from_text(&[issuer, "/.well-known/openid-configuration"].concat()).ok()
 }
 
 impl FromText for Origin {
@@ -118,7 +144,7 @@ impl FromText for HostMatch {
 }
 
 /// Without user information, which may be a password.
-fn shown_uri(text: &str) -> String {
+pub(super) fn shown_uri(text: &str) -> String {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     match rest.split_once('@') {
         Some((_, host)) => shown::text(&shown::join(&["…@", host])),
@@ -129,7 +155,7 @@ fn shown_uri(text: &str) -> String {
 const NO_HOST: &str = "is not a host; write its name alone, such as api.example.com";
 
 /// Scheme, authority, and the rest, which is empty or begins with `/`, `?` or `#`.
-fn split(text: &str) -> Result<(&str, &str, &str), String> {
+pub(super) fn split(text: &str) -> Result<(&str, &str, &str), String> {
     let odd = |b: u8| !b.is_ascii_graphic() || b"\"<>\\^`{|}".contains(&b);
     if text.bytes().any(odd) {
         return Err("holds a character that no URI has; percent-encode it".to_owned());
@@ -146,7 +172,7 @@ fn split(text: &str) -> Result<(&str, &str, &str), String> {
 }
 
 /// The host as written, and the port.
-fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), String> {
+pub(super) fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
