@@ -167,6 +167,8 @@ facts! {
         } => "unavailable.keys",
         /// Too many requests wait for keys already.
         WaitingLimit => "unavailable.waiting_limit",
+        /// So many signatures of the provider's tokens were wrong that no more are checked for now.
+        Budget => "unavailable.budget",
     }
 }
 
@@ -258,7 +260,9 @@ impl Reason {
             Self::Unavailable(Unavailable::Keys { retry_after }) => {
                 (503, None, Some(retry_after.as_secs().max(1)))
             }
-            Self::Unavailable(Unavailable::WaitingLimit) => (503, None, Some(1)),
+            Self::Unavailable(Unavailable::WaitingLimit | Unavailable::Budget) => {
+                (503, None, Some(1))
+            }
             Self::Internal(_) => (500, None, None),
         };
         Rejection {

@@ -3,6 +3,7 @@
 
 use crate::{
     audit::{AuditRecord, Seen, shown, shown_claim},
+    budget::Budget,
     claims,
     config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, TokenSource},
     evidence::Kind,
@@ -71,6 +72,14 @@ pub struct Verifier {
     owned_names: OwnedNames,
     /// What is required where no rules are configured: a token of any provider.
     any_provider: Requirement,
+    budget: Budget,
+}
+
+/// What a judgement draws on besides the request.
+struct Means<'a> {
+    keys: &'a mut JwksCache,
+    budget: &'a mut Budget,
+    now: UnixTime,
 }
 
 /// Why a judgement stops before a permit.
@@ -93,10 +102,12 @@ impl Verifier {
         let any_provider = Requirement {
             alternatives: vec![Alternative::default()],
         };
+        let budget = Budget::new(config.providers.len(), &config.limits);
         Self {
             config,
             owned_names,
             any_provider,
+            budget,
         }
     }
 
@@ -106,10 +117,20 @@ impl Verifier {
         &self.config
     }
 
-    /// Judges one request. `&mut` for what later requests may profit from; the verdict never depends on earlier ones.
+    /// Judges one request. `&mut` for the count of wrong signatures: a verdict depends on earlier requests in that it
+    /// may be `unavailable.budget`, and in nothing else.
     pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
         let mut record = AuditRecord::new(request, &self.config.hash);
-        match self.judge(request, keys, now, &mut record) {
+        // Taken out while the rest of the verifier is read.
+        let mut budget = core::mem::take(&mut self.budget);
+        let mut means = Means {
+            keys,
+            budget: &mut budget,
+            now,
+        };
+        let judged = self.judge(request, &mut means, &mut record);
+        self.budget = budget;
+        match judged {
             Ok(permit) => {
                 record.decision = "allow";
                 record.reason = permit.code;
@@ -164,8 +185,7 @@ impl Verifier {
     fn judge(
         &self,
         request: Request<'_>,
-        keys: &mut JwksCache,
-        now: UnixTime,
+        means: &mut Means<'_>,
         record: &mut AuditRecord,
     ) -> Result<Permit, Stop> {
         let target = request.target(self.config.path)?;
@@ -176,7 +196,7 @@ impl Verifier {
             if policy::must_be_named(target.method) {
                 return Err(Forbidden::Method.into());
             }
-            return self.require(&self.any_provider, request, &target, keys, now, record);
+            return self.require(&self.any_provider, request, &target, means, record);
         };
         let Some((index, rule)) = policy::first_match(rules, &target) else {
             let named = policy::must_be_named(target.method);
@@ -189,9 +209,9 @@ impl Verifier {
         };
         record.rule = Some(index);
         match &rule.action {
-            Action::Public(public) => self.exempt(public, request, &target, keys, now, record),
+            Action::Public(public) => self.exempt(public, request, &target, means, record),
             Action::Requires(requirement) => {
-                self.require(requirement, request, &target, keys, now, record)
+                self.require(requirement, request, &target, means, record)
             }
         }
     }
@@ -202,11 +222,10 @@ impl Verifier {
         public: &Public,
         request: Request<'_>,
         target: &Target<'_>,
-        keys: &mut JwksCache,
-        now: UnixTime,
+        means: &mut Means<'_>,
         record: &mut AuditRecord,
     ) -> Result<Permit, Stop> {
-        if public.until.is_some_and(|until| now > until) {
+        if public.until.is_some_and(|until| means.now > until) {
             return Err(Forbidden::ExemptionEnded.into());
         }
         let Some(provider) = public.identity_from else {
@@ -219,7 +238,7 @@ impl Verifier {
         let requirement = Requirement {
             alternatives: vec![alternative],
         };
-        match self.require(&requirement, request, target, keys, now, record) {
+        match self.require(&requirement, request, target, means, record) {
             Err(Stop::Deny(Reason::Missing(_))) => {
                 Ok(self.pass_unjudged(request, "permitted.public"))
             }
@@ -256,8 +275,7 @@ impl Verifier {
         requirement: &Requirement,
         request: Request<'_>,
         target: &Target<'_>,
-        keys: &mut JwksCache,
-        now: UnixTime,
+        means: &mut Means<'_>,
         record: &mut AuditRecord,
     ) -> Result<Permit, Stop> {
         let accepted = || {
@@ -283,7 +301,15 @@ impl Verifier {
         })?;
         record.provider = Some(provider.name.clone());
         record.seen = Some(seen(&jwt, &provider.audience_claim));
-        let jwt = check_signature(jwt, id, provider, requirement, keys, now, record)?;
+        let jwt = check_signature(
+            jwt,
+            &credential.token,
+            id,
+            provider,
+            requirement,
+            means,
+            record,
+        )?;
         record.subject = jwt.claims.get("sub").and_then(Json::as_str).map(shown);
         record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
         requirement.met_by(id, provider, &jwt.claims)?;
@@ -348,11 +374,11 @@ fn issuer_of<'c>(
 /// Everything about a token that is the same for all rules, the signature last: what is refused before it costs little.
 fn check_signature<'a>(
     jwt: UnverifiedJwt<'a>,
+    token: &str,
     id: ProviderId,
     provider: &Provider,
     requirement: &Requirement,
-    keys: &mut JwksCache,
-    now: UnixTime,
+    means: &mut Means<'_>,
     record: &mut AuditRecord,
 ) -> Result<VerifiedJwt<'a>, Stop> {
     let header = jwt.unverified_header();
@@ -371,7 +397,7 @@ fn check_signature<'a>(
         record.expected = Some(names.join(" "));
         return Err(Untrusted::Algorithm.into());
     }
-    claims::check(jwt.unverified_claims(), provider, now)?;
+    claims::check(jwt.unverified_claims(), provider, means.now)?;
     let mut audiences = requirement
         .open_to(id)
         .flat_map(|alternative| &alternative.audiences);
@@ -382,14 +408,33 @@ fn check_signature<'a>(
         record.expected = Some(shown(&provider.audiences.join(" ")));
         return Err(Untrusted::Audience.into());
     }
-    let jwk = match keys.lookup(id, header.kid.as_deref(), header.algorithm, now) {
+    let jwk = match means
+        .keys
+        .lookup(id, header.kid.as_deref(), header.algorithm, means.now)
+    {
         Lookup::Found(jwk) => jwk,
         Lookup::Pending => return Err(Stop::Await(id)),
         Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
         Lookup::Misfit => return Err(Untrusted::Algorithm.into()),
         Lookup::Unavailable { retry_after } => return Err(Unavailable::Keys { retry_after }.into()),
     };
-    Ok(jwt.verify(&jwk.key)?)
+    if !jwt.could_be_of(&jwk.key) {
+        return Err(Untrusted::Signature.into());
+    }
+    let admission = means
+        .budget
+        .admit(id, token, means.now)
+        .ok_or(Unavailable::Budget)?;
+    match jwt.verify(&jwk.key) {
+        Ok(verified) => {
+            means.budget.was_good(admission);
+            Ok(verified)
+        }
+        Err(wrong) => {
+            means.budget.was_wrong(admission);
+            Err(wrong.into())
+        }
+    }
 }
 
 fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
