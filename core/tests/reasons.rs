@@ -4,6 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
 
@@ -36,6 +38,8 @@ struct Specimen {
     /// What the provider serves; `None`: it is down.
     jwks: Option<String>,
     ask: Ask,
+    /// How many verdicts about the same request come before the one that counts.
+    earlier: usize,
 }
 
 /// Which of the verifier's questions is asked.
@@ -83,6 +87,7 @@ fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specimen {
         origin: None,
         jwks: Some(jwks(&[&key])),
         ask: Ask::Verify,
+        earlier: 0,
     }
 }
 
@@ -128,7 +133,8 @@ impl Specimen {
         let request = Request::new(&headers);
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
-        for _ in 0..4 {
+        let mut earlier = self.earlier;
+        for _ in 0..4 + self.earlier {
             let step = match &self.ask {
                 Ask::Verify => verifier.verify(request, &mut keys, moment),
                 Ask::Overloaded => verifier.overloaded(request),
@@ -136,7 +142,11 @@ impl Specimen {
                 Ask::Failed(failure) => verifier.failed(request, failure.clone()),
             };
             if let Step::Settle(verdict, record) = step {
-                return (verdict, record);
+                if earlier == 0 {
+                    return (verdict, record);
+                }
+                earlier -= 1;
+                continue;
             }
             moment = moment.max(keys.next_wakeup().unwrap());
             let fetch = keys.poll_fetch(moment).unwrap();
@@ -258,6 +268,12 @@ fn mutation(reason: &Reason) -> Specimen {
             ask: Ask::WaitedTooLong,
             ..good()
         },
+        Reason::Unavailable(Unavailable::Budget) => {
+            let mut specimen = mutation(&Untrusted::Signature.into());
+            specimen.config["limits"] = json!({ "wrong_signatures": 1 });
+            specimen.earlier = 1;
+            specimen
+        }
         Reason::Internal(Internal::Host) => Specimen {
             ask: Ask::Failed(Internal::Host),
             ..good()
@@ -312,6 +328,7 @@ fn reasons() -> Vec<Reason> {
         .into(),
         Unavailable::WaitingLimit.into(),
         Unavailable::WaitingTime.into(),
+        Unavailable::Budget.into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]

@@ -328,6 +328,8 @@ record! {
         waiting_requests: usize,
         /// Most bytes of headers that waiting requests of one worker hold.
         waiting_bytes: usize,
+        /// Most wrong signatures per second and provider of one worker that are checked; beyond, tokens that were not verified before get 503. Default: 100.
+        wrong_signatures: usize,
         /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
         rsa_bits: usize,
     }

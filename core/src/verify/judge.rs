@@ -4,6 +4,7 @@
 use super::Permit;
 use crate::{
     audit::{AuditRecord, Seen, shown, shown_claim},
+    budget::Budget,
     claims,
     config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, TokenSource},
     crypto::KeyTables,
@@ -74,6 +75,7 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) request: Request<'r>,
     pub(super) keys: &'k mut JwksCache,
     pub(super) tables: &'k mut KeyTables,
+    pub(super) budget: &'k mut Budget,
     pub(super) now: UnixTime,
     pub(super) record: &'k mut AuditRecord,
 }
@@ -177,7 +179,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         self.record.provider = Some(provider.name.clone());
         self.record.seen = Some(seen(&jwt, &provider.audience_claim));
         self.check_claims(&jwt, id, provider, requirement)?;
-        let jwt = self.check_signature(jwt, id)?;
+        let jwt = self.check_signature(jwt, &credential.token, id)?;
         self.record.subject = jwt.claims.get("sub").and_then(Json::as_str).map(shown);
         self.record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
         requirement.met_by(id, provider, &jwt.claims)?;
@@ -226,19 +228,35 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     fn check_signature<'t>(
         &mut self,
         jwt: UnverifiedJwt<'t>,
+        token: &str,
         id: ProviderId,
     ) -> Result<VerifiedJwt<'t>, Stop> {
         let header = jwt.unverified_header();
-        match self
+        let jwk = match self
             .keys
             .lookup(id, header.kid.as_deref(), header.algorithm, self.now)
         {
-            Lookup::Found(jwk) => Ok(jwt.verify(&jwk.key, self.tables)?),
-            Lookup::Pending => Err(Stop::Await(id)),
-            Lookup::Unknown | Lookup::Ambiguous => Err(Untrusted::Key.into()),
-            Lookup::Misfit => Err(Untrusted::Algorithm.into()),
-            Lookup::Unavailable { retry_after } => Err(Unavailable::Keys { retry_after }.into()),
+            Lookup::Found(jwk) => jwk,
+            Lookup::Pending => return Err(Stop::Await(id)),
+            Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
+            Lookup::Misfit => return Err(Untrusted::Algorithm.into()),
+            Lookup::Unavailable { retry_after } => {
+                return Err(Unavailable::Keys { retry_after }.into());
+            }
+        };
+        if !jwt.could_be_of(&jwk.key) {
+            return Err(Untrusted::Signature.into());
         }
+        let admission = self
+            .budget
+            .admit(id, token, self.now)
+            .ok_or(Unavailable::Budget)?;
+        let verified = jwt.verify(&jwk.key, self.tables);
+        match verified {
+            Ok(_) => self.budget.was_good(admission),
+            Err(_) => self.budget.was_wrong(admission),
+        }
+        Ok(verified?)
     }
 
     fn permit(
