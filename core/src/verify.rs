@@ -128,7 +128,7 @@ impl Verifier {
 
     /// Removals of headers that a client must not send, for the names of a request's trailers.
     pub fn strip_trailers<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
-        self.policy.owned_names.strip(names)
+        self.policy.owned_names.strip_trailers(names)
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason) -> Step {

@@ -532,13 +532,48 @@ fn the_record_says_what_was_seen_and_expected_and_never_the_token() {
 
 #[test]
 fn values_of_a_token_are_cut_and_escaped_in_the_record() {
-    let line = specimen(|token| token.claim("iss", "é\"\n".repeat(100)).build())
+    let odd = "é\"\n\u{85}\u{2028}\u{202e}\u{1f600}\u{7f}";
+    let line = specimen(|token| token.claim("iss", odd.repeat(100)).build())
         .judge()
         .1
         .to_json();
-    assert!(!line.contains('\n'));
+    assert!(
+        line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+        "{line}"
+    );
     let record: Value = serde_json::from_str(&line).unwrap();
-    assert!(record["seen"]["issuer"].as_str().unwrap().len() <= 128);
+    let issuer = record["seen"]["issuer"].as_str().unwrap();
+    assert!(issuer.len() <= 128 && issuer.starts_with(odd));
+}
+
+#[test]
+fn the_record_of_what_a_rule_wants_says_what() {
+    for (reason, expected) in [
+        (
+            Insufficient::Scope {
+                required: vec!["write".to_owned()],
+            }
+            .into(),
+            "write",
+        ),
+        (Reason::from(Forbidden::Claim), "groups"),
+        (Forbidden::Audience.into(), AUDIENCE),
+        (Untrusted::Issuer.into(), ISSUER),
+    ] {
+        let (_, record) = mutation(&reason).judge();
+        assert_eq!(
+            record.expected.as_deref(),
+            Some(expected),
+            "{}",
+            reason.code()
+        );
+    }
+    let (_, record) = mutation(&Untrusted::Algorithm.into()).judge();
+    assert!(
+        record
+            .expected
+            .is_some_and(|expected| expected.starts_with("ES256 "))
+    );
 }
 
 #[test]

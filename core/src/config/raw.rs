@@ -310,7 +310,7 @@ record! {
 record! {
     /// Headers that change method or path behind the gate.
     RawOverrideHeaders "override_headers" {
-        /// `x-http-method-override`, `x-method-override`, `x-original-url`, `x-rewrite-url`.
+        /// `x-http-method`, `x-http-method-override`, `x-method-override`, `x-original-url`, `x-override-url`, `x-rewrite-url`.
         allow: List<OverrideHeader> = "[x-http-method-override]",
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     budget::Budget,
     claims,
     config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, TokenSource},
-    crypto::KeyTables,
+    crypto::{Algorithm, KeyTables},
     evidence::Kind,
     extract::{Credential, extract},
     headers::{self, Edit, OwnedNames},
@@ -130,28 +130,30 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         }
     }
 
-    /// Lets pass without looking at a token: ours and the credentials of providers that do not forward are removed.
+    /// Lets pass without looking at a token.
     fn pass_unjudged(&self, code: &'static str) -> Permit {
-        let providers = &self.policy.config.providers;
-        let forwarded = |source: &TokenSource| {
-            providers
-                .iter()
-                .any(|provider| provider.forward && provider.sources.contains(source))
-        };
-        let all = providers.iter().flat_map(|provider| &provider.sources);
-        let mut edits = self.strip();
-        edits.extend(headers::remove_credentials(
-            self.request,
-            all.filter(|source| !forwarded(source)),
-        ));
-        Permit { code, edits }
+        Permit {
+            code,
+            edits: self.clean(&[]),
+        }
     }
 
-    /// Removals of what the client must not have sent.
-    fn strip(&self) -> Vec<Edit> {
-        self.policy
-            .owned_names
-            .strip(self.request.headers().iter().map(|(name, _)| *name))
+    /// Removals of what must not go on: our headers, the credential that was judged, and every other credential
+    /// in a place whose providers do not forward.
+    fn clean(&self, judged: &[&TokenSource]) -> Vec<Edit> {
+        let providers = &self.policy.config.providers;
+        let is_forwarded = |source: &TokenSource| {
+            let mut users = providers
+                .iter()
+                .filter(|provider| provider.sources.contains(source));
+            users.any(|provider| provider.forward)
+        };
+        let all = providers.iter().flat_map(|provider| &provider.sources);
+        let sources = all.filter(|source| judged.contains(source) || !is_forwarded(source));
+        let names = self.request.headers().iter().map(|(name, _)| *name);
+        let mut edits = self.policy.owned_names.strip(names);
+        edits.extend(headers::remove_credentials(self.request, sources));
+        edits
     }
 
     /// A rule that wants a token.
@@ -167,7 +169,13 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
             return Err(Forbidden::CrossSite.into());
         }
-        let jwt = UnverifiedJwt::parse(&credential.token, config.limits.token_bytes)?;
+        let jwt = UnverifiedJwt::parse(&credential.token, config.limits.token_bytes).inspect_err(
+            |reason| {
+                if *reason == Reason::from(Untrusted::Algorithm) {
+                    self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
+                }
+            },
+        )?;
         let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
             let issuers: Vec<&str> = accepted()
                 .map(|(_, provider)| provider.issuer.as_str())
@@ -182,7 +190,12 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let jwt = self.check_signature(jwt, &credential.token, id)?;
         self.record.subject = jwt.claims.get("sub").and_then(Json::as_str).map(shown);
         self.record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
-        requirement.met_by(id, provider, &jwt.claims)?;
+        requirement
+            .met_by(id, provider, &jwt.claims)
+            .map_err(|unmet| {
+                self.record.expected = Some(shown(&unmet.expected));
+                unmet.reason
+            })?;
         Ok(self.permit(provider, &credential, &jwt))
     }
 
@@ -265,13 +278,12 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         credential: &Credential<'_, '_>,
         jwt: &VerifiedJwt<'_>,
     ) -> Permit {
-        let mut edits = self.strip();
-        if !provider.forward {
-            edits.extend(headers::remove_credentials(
-                self.request,
-                credential.found_in.iter().copied(),
-            ));
-        }
+        let judged: &[&TokenSource] = if provider.forward {
+            &[]
+        } else {
+            &credential.found_in
+        };
+        let mut edits = self.clean(judged);
         edits.extend(headers::identity(provider, jwt));
         Permit {
             code: "permitted.token",
