@@ -1,0 +1,190 @@
+//! What is tried on each input, for the fuzzer and for the replay of its corpus (core/tests/fuzz_corpus.rs). Each
+//! function checks something beside "it does not panic".
+
+use std::sync::LazyLock;
+
+use passgate_core::{
+    Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, crypto::Algorithm,
+    headers::Edit, jose::JwkSet, jose::thumbprint, limits::Limits,
+};
+use passgate_kit::{SigningKey, base64url, jwks};
+use serde_json::json;
+
+/// A key that signs fast, and a configuration that trusts it.
+struct World {
+    key: SigningKey,
+    config: String,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let key = SigningKey::of("EdDSA", "k");
+    let config = json!({
+        "providers": { "p": {
+            "issuer": "i", "audiences": ["a"], "local_jwks": { "inline_string": jwks(&[&key]) },
+            "from_headers": [{ "name": "authorization", "value_prefix": "Bearer " }],
+            "from_cookies": ["s"], "from_params": ["t"],
+            "claim_to_headers": [{ "claim_name": "sub", "header_name": "x-user" }, { "claim_name": "g", "header_name": "x-g" }],
+            "kinds": { "human": { "amr_any_of": ["hwk"] }, "workload": { "claim": { "path": ["c", "d"], "equals": 1 } } },
+        } },
+        "rules": [
+            { "match": { "path": "/public" }, "public": { "reason": "r", "owner": "o", "until": "never" } },
+            { "match": { "path_separated_prefix": "/strict", "hosts": ["*.example.com"] }, "requires": {
+                "scopes": ["w"], "claims": [{ "claim_name": "g", "any_of": ["x"], "split": "space" }] } },
+            { "match": { "prefix": "/" }, "requires": { "provider_name": "p" } },
+        ],
+    });
+    World {
+        key,
+        config: config.to_string(),
+    }
+});
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+fn verdict(headers: &[(&[u8], &[u8])]) -> Verdict {
+    let config = Config::parse(WORLD.config.as_bytes()).expect("a good configuration");
+    let mut keys = JwksCache::new(&config, 1);
+    match Verifier::new(config).verify(Request::new(headers), &mut keys, NOW) {
+        Step::Settle(verdict, record) => {
+            let line = record.to_json();
+            assert!(!line.contains('\n') && line.len() < 8_192, "{line}");
+            verdict
+        }
+        Step::Await(_) => panic!("the keys are part of the configuration"),
+    }
+}
+
+fn verdict_on(token: &[u8]) -> Verdict {
+    let authorization = [b"Bearer ", token].concat();
+    verdict(&[
+        (b":method", b"GET"),
+        (b":path", b"/"),
+        (b":authority", b"a"),
+        (b"authorization", &authorization),
+    ])
+}
+
+/// A token that nobody signed passes nowhere.
+pub(crate) fn token(data: &[u8]) {
+    assert!(matches!(verdict_on(data), Verdict::Deny(_)));
+}
+
+/// Any header over good claims, with a signature that is right for an Ed25519 key: it passes with two names only.
+pub(crate) fn header(data: &[u8]) {
+    let claims = json!({ "iss": "i", "aud": "a", "sub": "s", "exp": NOW.as_secs() + 60 });
+    let text = format!("{}.{}", base64url(data), base64url(claims.to_string()));
+    let signature = WORLD.key.sign(text.as_bytes());
+    if let Verdict::Allow(_) = verdict_on(format!("{text}.{}", base64url(signature)).as_bytes()) {
+        let header: serde_json::Value = serde_json::from_slice(data).expect("JSON");
+        assert_eq!(header["alg"], "EdDSA");
+        assert!(
+            ["crit", "b64", "zip", "enc", "epk"]
+                .iter()
+                .all(|name| header.get(name).is_none())
+        );
+    }
+}
+
+/// Any claims under a good signature: what passes names issuer, audience, subject and an end to come.
+pub(crate) fn claims(data: &[u8]) {
+    let text = format!("{}.{}", base64url(r#"{"alg":"EdDSA"}"#), base64url(data));
+    let signature = WORLD.key.sign(text.as_bytes());
+    if let Verdict::Allow(permit) =
+        verdict_on(format!("{text}.{}", base64url(signature)).as_bytes())
+    {
+        let claims: serde_json::Value = serde_json::from_slice(data).expect("JSON");
+        assert_eq!(claims["iss"], "i");
+        assert!(
+            claims["aud"] == "a"
+                || claims["aud"]
+                    .as_array()
+                    .is_some_and(|list| list.contains(&json!("a")))
+        );
+        assert!(claims["sub"].is_string() && claims.get("cnf").is_none());
+        assert!(
+            claims["exp"]
+                .as_f64()
+                .is_some_and(|exp| exp + 60.0 > 1_700_000_000.0)
+        );
+        for edit in permit.edits() {
+            if let Edit::Set(_, value) = edit {
+                assert!(
+                    value.iter().all(|byte| (0x20..0x7f).contains(byte)),
+                    "{value:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Any document: each key of a set serves some algorithm and has a thumbprint; nothing is lost unnamed.
+pub(crate) fn jwk_set(data: &[u8]) {
+    let Ok(set) = JwkSet::parse(data, &Limits::default()) else {
+        return;
+    };
+    assert!(set.keys().len() + set.skipped().len() <= Limits::default().jwks_keys);
+    for jwk in set.keys() {
+        assert!(
+            Algorithm::ALL
+                .into_iter()
+                .any(|algorithm| jwk.fits(algorithm))
+        );
+        for algorithm in Algorithm::ALL {
+            assert!(
+                !jwk.key
+                    .verifies(algorithm, b"text", &vec![0; jwk.key.signature_length()])
+            );
+        }
+        assert_ne!(thumbprint(&jwk.key), [0; 32]);
+    }
+    assert!(
+        set.skipped()
+            .iter()
+            .all(|key| !key.name.is_empty() && key.name.len() <= 512)
+    );
+}
+
+/// Any document: accepted whole, or refused with a bounded number of problems of bounded length.
+pub(crate) fn configuration(data: &[u8]) {
+    match Config::parse(data) {
+        Ok(config) => {
+            assert!(!config.providers.is_empty() || config.rules.is_some());
+            let mut keys = JwksCache::new(&config, 1);
+            let request: [(&[u8], &[u8]); 3] = [
+                (b":method", b"GET"),
+                (b":path", b"/"),
+                (b":authority", b"a"),
+            ];
+            let _ = Verifier::new(config).verify(Request::new(&request), &mut keys, NOW);
+        }
+        Err(problems) => {
+            assert!((1..=101).contains(&problems.len()));
+            assert!(
+                problems
+                    .iter()
+                    .all(|problem| problem.to_string().len() < 4_096)
+            );
+        }
+    }
+}
+
+/// Any headers, a line each, `name value`: without a token nothing passes but the public path.
+pub(crate) fn request(data: &[u8]) {
+    let headers: Vec<(&[u8], &[u8])> = data
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let at = line.iter().position(|byte| *byte == b' ')?;
+            Some((line.get(..at)?, line.get(at + 1..)?))
+        })
+        .collect();
+    if let Verdict::Allow(permit) = verdict(&headers) {
+        assert_eq!(permit.code(), "permitted.public");
+        assert!(
+            permit
+                .edits()
+                .iter()
+                .all(|edit| matches!(edit, Edit::Remove(_))
+                    || !format!("{edit:?}").contains("x-user"))
+        );
+    }
+}
