@@ -1,14 +1,14 @@
 //! What a root and its streams share: the verifier, the keys, and the requests that wait for keys.
 
 use std::{
-    collections::BTreeMap,
+    collections::VecDeque,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     time::Duration,
 };
 
 use passgate_core::{
     Config, JwksCache, ProviderId, Request, Step, UnixTime, Verifier,
-    jwks::{Answer, Fetch, FetchId},
+    jwks::{Answer, Fetch, FetchId, Place, WaitingRoom},
     reason::Internal,
 };
 use proxy_wasm::types::LogLevel;
@@ -19,27 +19,21 @@ use crate::{host, host::HeaderMap, stats::Stats};
 pub(crate) struct Engine {
     verifier: Verifier,
     keys: JwksCache,
-    waiting: BTreeMap<u32, Waiting>,
-    waiting_bytes: usize,
+    waiting: WaitingRoom<HeaderMap>,
+    /// Streams that are to be judged again, a few in each callback.
+    due: VecDeque<u32>,
     stats: Stats,
-}
-
-/// A request that waits for keys.
-struct Waiting {
-    provider: ProviderId,
-    headers: HeaderMap,
 }
 
 impl Engine {
     pub(crate) fn new(config: Config) -> Self {
         // The standard library seeds its hashers from the host's random source; jitter needs no better one.
         let seed = RandomState::new().build_hasher().finish();
-        let keys = JwksCache::new(&config, seed);
         Self {
+            keys: JwksCache::new(&config, seed),
+            waiting: WaitingRoom::new(&config.limits),
             verifier: Verifier::new(config),
-            keys,
-            waiting: BTreeMap::new(),
-            waiting_bytes: 0,
+            due: VecDeque::new(),
             stats: Stats::default(),
         }
     }
@@ -52,7 +46,7 @@ impl Engine {
         (&self.verifier, &mut self.stats)
     }
 
-    /// Judges a request. `None`: it waits from now on, until [`Engine::settled_by`] names it.
+    /// Judges a request. `None`: it waits from now on, until [`Engine::next_due`] names it.
     pub(crate) fn judge(
         &mut self,
         stream: u32,
@@ -66,43 +60,73 @@ impl Engine {
         let Some(now) = now else {
             return Some(self.verifier.failed(request, Internal::Clock));
         };
-        match self.verifier.verify(request, &mut self.keys, now) {
-            Step::Await(_) if self.has_no_room_for(&headers) => {
-                Some(self.verifier.overloaded(request))
-            }
+        let settled = match self.verifier.verify(request, &mut self.keys, now) {
             Step::Await(provider) => {
+                let longest = self.keys.longest_wait(provider);
+                let size = headers.len();
+                let kept = (headers.clone(), size);
+                if self.waiting.enter(stream, provider, kept, longest, now) {
+                    return None;
+                }
+                self.verifier.overloaded(request)
+            }
+            settled @ Step::Settle(..) => settled,
+        };
+        Some(settled)
+    }
+
+    /// Judges a request again that was taken off the waiting list. `None`: it waits on.
+    pub(crate) fn judge_again(
+        &mut self,
+        stream: u32,
+        mut place: Place<HeaderMap>,
+        now: Option<UnixTime>,
+    ) -> Option<Step> {
+        let headers = core::mem::take(&mut place.content);
+        let Ok(pairs) = headers.pairs() else {
+            return Some(self.verifier.failed(Request::new(&[]), Internal::Host));
+        };
+        let request = Request::new(&pairs);
+        let Some(now) = now else {
+            return Some(self.verifier.failed(request, Internal::Clock));
+        };
+        match self.verifier.verify(request, &mut self.keys, now) {
+            Step::Await(provider) => {
+                let too_long = self.verifier.waited_too_long(request);
                 drop(pairs);
-                self.waiting_bytes = self.waiting_bytes.saturating_add(headers.len());
-                self.waiting.insert(stream, Waiting { provider, headers });
-                None
+                (place.provider, place.content) = (provider, headers);
+                (!self.waiting.stay(stream, place, now)).then_some(too_long)
             }
             settled @ Step::Settle(..) => Some(settled),
         }
     }
 
-    fn has_no_room_for(&self, headers: &HeaderMap) -> bool {
-        let limits = self.verifier.config().limits;
-        self.waiting.len() >= limits.waiting_requests
-            || self.waiting_bytes.saturating_add(headers.len()) > limits.waiting_bytes
-    }
-
     /// Takes a request off the waiting list: it is judged again, or its client has left.
-    pub(crate) fn forget(&mut self, stream: u32) -> Option<HeaderMap> {
-        let waiting = self.waiting.remove(&stream)?;
-        self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.headers.len());
-        Some(waiting.headers)
+    pub(crate) fn forget(&mut self, stream: u32) -> Option<Place<HeaderMap>> {
+        self.waiting.leave(stream)
     }
 
-    /// The streams that wait for keys of this provider.
-    pub(crate) fn waiting_for(&self, provider: ProviderId) -> Vec<u32> {
-        let waits =
-            |(stream, waiting): (&u32, &Waiting)| (waiting.provider == provider).then_some(*stream);
-        self.waiting.iter().filter_map(waits).collect()
+    /// Notes who is to be judged again: whoever waits for keys of this provider, and whoever has waited too long.
+    pub(crate) fn call_in(&mut self, provider: ProviderId, now: UnixTime) {
+        self.due
+            .extend(self.waiting.ready(|other| other == provider, now));
     }
 
-    /// All streams that wait.
-    pub(crate) fn waiting(&self) -> Vec<u32> {
-        self.waiting.keys().copied().collect()
+    /// Notes who is to be judged again: whoever waits for no fetch in flight, and whoever has waited too long.
+    pub(crate) fn call_in_idle(&mut self, now: UnixTime) {
+        let keys = &self.keys;
+        let idle = |provider| !keys.holds_waiters(provider);
+        self.due.extend(self.waiting.ready(idle, now));
+    }
+
+    /// The next stream that is to be judged again.
+    pub(crate) fn next_due(&mut self) -> Option<u32> {
+        self.due.pop_front()
+    }
+
+    /// Whether anybody is still to be judged again.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
     }
 
     /// The next fetch that is due.
@@ -130,16 +154,32 @@ impl Engine {
             };
             host::log(level, &format!("passgate {event}"));
         }
-        let period = self
-            .keys
-            .next_wakeup()
-            .map_or(Duration::ZERO, |at| at.since(now).max(SOONEST));
+        self.show(now);
+        let wakeups = [self.keys.next_wakeup(), self.waiting.next_deadline()];
+        let next = wakeups.into_iter().flatten().min();
+        let period = match next {
+            _ if self.has_due() => SOONEST,
+            Some(at) => at.since(now).max(SOONEST),
+            None => Duration::ZERO,
+        };
         if host::set_tick_period(period).is_err() {
             host::log(
                 LogLevel::Critical,
                 "passgate: the host refuses to set a timer; keys will not be fetched",
             );
         }
+    }
+
+    /// Brings the metrics of the keys up to date.
+    fn show(&mut self, now: UnixTime) {
+        for (provider, report) in self.keys.reports() {
+            self.stats.show(&report, self.waiting.count(provider), now);
+        }
+    }
+
+    /// The configuration is gone: what this worker has added to gauges goes with it.
+    pub(crate) fn retire(&mut self) {
+        self.stats.retire();
     }
 }
 

@@ -13,10 +13,10 @@ use proxy_wasm::{
     types::{BufferType, LogLevel, MapType},
 };
 
-pub(crate) use abi::HostError;
+pub(crate) use abi::{HostError, Metric};
 
 /// The headers or trailers of a message, as the host serialised them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct HeaderMap {
     bytes: Vec<u8>,
 }
@@ -138,12 +138,17 @@ pub(crate) fn dispatch_http_call(
         .map_err(|_| HostError)
 }
 
-/// A counter of this name.
-pub(crate) fn define_counter(name: &str) -> Result<u32, HostError> {
-    abi::define_counter(name)
+/// A metric of this name, which all workers share.
+pub(crate) fn define_metric(metric: Metric, name: &str) -> Result<u32, HostError> {
+    abi::define_metric(metric, name)
 }
 
-/// Adds one to a counter.
-pub(crate) fn increment(counter: u32) {
-    abi::increment_metric(counter);
+/// Adds to a metric; only a gauge takes what is negative.
+pub(crate) fn add(metric: u32, offset: i64) {
+    abi::add_to_metric(metric, offset);
+}
+
+/// Sets a gauge.
+pub(crate) fn record(gauge: u32, value: u64) {
+    abi::record_metric(gauge, value);
 }

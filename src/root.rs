@@ -7,7 +7,6 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use passgate_core::{
     Config, InvalidConfig, UnixTime,
-    config::KeySource,
     jwks::{Answer, Fetch, FetchId},
     limits,
 };
@@ -20,7 +19,7 @@ use crate::{
     engine::Engine,
     host::{self, HeaderMap},
     settle::Settled,
-    stream::{Stream, judge_now},
+    stream::{Stream, judge_again},
 };
 
 /// The context of one configuration.
@@ -39,7 +38,7 @@ impl Root {
             let Some(fetch) = engine.poll_fetch(now) else {
                 return;
             };
-            match dispatch(engine, &fetch) {
+            match dispatch(&fetch) {
                 Some(call) => {
                     self.calls.insert(call, fetch.id);
                 }
@@ -51,31 +50,38 @@ impl Root {
     }
 }
 
-/// Asks the host for a provider's keys.
-fn dispatch(engine: &Engine, fetch: &Fetch) -> Option<u32> {
-    let provider = engine.verifier().config().provider(fetch.provider)?;
-    let KeySource::Remote(jwks) = &provider.keys else {
-        return None;
-    };
-    let headers = vec![
+/// Asks the host for what the cache wants.
+fn dispatch(fetch: &Fetch) -> Option<u32> {
+    let endpoint = &fetch.endpoint;
+    let mut headers = vec![
         (":method", "GET"),
-        (":scheme", jwks.scheme.as_str()),
-        (":authority", jwks.authority.as_str()),
-        (":path", jwks.path.as_str()),
+        (":scheme", endpoint.scheme.as_str()),
+        (":authority", endpoint.authority.as_str()),
+        (":path", endpoint.path.as_str()),
         ("accept", "application/jwk-set+json, application/json"),
     ];
-    host::dispatch_http_call(&jwks.cluster, headers, jwks.timeout).ok()
+    if let Some(validator) = &fetch.if_none_match {
+        headers.push(("if-none-match", validator.as_str()));
+    }
+    host::dispatch_http_call(&endpoint.cluster, headers, fetch.timeout).ok()
 }
 
-/// Judges waiting requests again, from the start.
-fn settle_waiting(engine: &mut Engine, streams: Vec<u32>) {
-    for stream in streams {
-        let Some(headers) = engine.forget(stream) else {
+/// Most requests that are settled in one callback. The host answers them after the callback, each answer inside the
+/// one before it, and some three hundred overflow its stack.
+const AT_ONCE: usize = 32;
+
+/// Judges requests that waited again, from the start: a few now, the others on the next tick.
+fn settle_due(engine: &mut Engine) {
+    for _ in 0..AT_ONCE {
+        let Some(stream) = engine.next_due() else {
+            return;
+        };
+        let Some(place) = engine.forget(stream) else {
             continue;
         };
         // An error: the client has left.
         if host::set_effective_context(stream).is_ok()
-            && judge_now(stream, headers, engine) == Some(Settled::Passes)
+            && judge_again(stream, place, engine) == Some(Settled::Passes)
         {
             // An error leaves the request paused until the host's own time-out, which is closed.
             let _ = host::resume_request();
@@ -99,6 +105,11 @@ fn log_refusal(errors: &[InvalidConfig]) {
 }
 
 impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        self.retire();
+        true
+    }
+
     fn on_http_call_response(
         &mut self,
         call: u32,
@@ -122,6 +133,7 @@ impl Context for Root {
             .config()
             .limits
             .jwks_bytes
+            .max(limits::DISCOVERY_BYTES)
             .saturating_add(1);
         let body = host::call_response_body(max_bytes).unwrap_or_default();
         let provider = engine.on_answer(
@@ -129,11 +141,21 @@ impl Context for Root {
             Answer::from_host(&headers.pairs().unwrap_or_default(), &body),
             now,
         );
-        let streams = provider
-            .map(|provider| engine.waiting_for(provider))
-            .unwrap_or_default();
-        settle_waiting(&mut engine, streams);
+        if let Some(provider) = provider {
+            engine.call_in(provider, now);
+        }
+        settle_due(&mut engine);
         engine.wake(now);
+    }
+}
+
+impl Root {
+    fn retire(&mut self) {
+        if let Some(shared) = self.engine.take()
+            && let Ok(mut engine) = shared.try_borrow_mut()
+        {
+            engine.retire();
+        }
     }
 }
 
@@ -144,6 +166,7 @@ impl RootContext for Root {
         match Config::parse(&document) {
             Ok(config) => {
                 host::log(LogLevel::Info, &format!("passgate accepted: {config}"));
+                self.retire();
                 let mut engine = Engine::new(config);
                 engine.wake(host::now().unwrap_or(UnixTime::from_millis(0)));
                 self.engine = Some(Rc::new(RefCell::new(engine)));
@@ -163,10 +186,13 @@ impl RootContext for Root {
         let Ok(mut engine) = shared.try_borrow_mut() else {
             return;
         };
-        self.fetch_due(&mut engine, now);
-        // Fetches that could not be sent or are overdue have settled the question for those who waited.
-        let streams = engine.waiting();
-        settle_waiting(&mut engine, streams);
+        // Whoever waited for the last answer is settled before anything new is fetched.
+        if !engine.has_due() {
+            self.fetch_due(&mut engine, now);
+            // Fetches that could not be sent or are overdue have settled the question for those who waited.
+            engine.call_in_idle(now);
+        }
+        settle_due(&mut engine);
         engine.wake(now);
     }
 

@@ -1,31 +1,110 @@
-//! Counters: one for each code of the core, and no others, so that traffic cannot make new ones.
+//! Counters and gauges: one for each code of the core, and for each provider of the configuration and word of the
+//! core, and no others, so that traffic cannot make new ones.
+//!
+//! Envoy adds all workers up. So a gauge that says how the keys are counts the threads for which they are so.
 
 use std::collections::HashMap;
 
-use passgate_core::AuditRecord;
+use passgate_core::{
+    AuditRecord, UnixTime,
+    jwks::{Report, State, Target},
+};
 
-use crate::host;
+use crate::host::{self, Metric};
 
-/// Numbers of the counters that were used so far.
+/// Numbers of the metrics that were used so far, and what this worker has added to gauges.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
-    counters: HashMap<&'static str, u32>,
+    verdicts: HashMap<&'static str, u32>,
+    keys: HashMap<String, u32>,
+    shown: HashMap<String, Shown>,
+}
+
+/// What this worker has added to the gauges of a provider.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shown {
+    state: Option<State>,
+    waiting: i64,
 }
 
 impl Stats {
     /// Counts a verdict under `passgate.verdicts.<decision>.<code>`.
     pub(crate) fn count(&mut self, record: &AuditRecord) {
-        let counter = match self.counters.get(record.reason) {
+        let counter = match self.verdicts.get(record.reason) {
             Some(&counter) => counter,
             None => {
                 let name = format!("passgate.verdicts.{}.{}", record.decision, record.reason);
-                let Ok(counter) = host::define_counter(&name) else {
+                let Ok(counter) = host::define_metric(Metric::Counter, &name) else {
                     return;
                 };
-                self.counters.insert(record.reason, counter);
+                self.verdicts.insert(record.reason, counter);
                 counter
             }
         };
-        host::increment(counter);
+        host::add(counter, 1);
+    }
+
+    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.<provider>`.
+    pub(crate) fn show(&mut self, report: &Report<'_>, waiting: usize, now: UnixTime) {
+        let provider = report.provider;
+        for (target, outcome) in &report.fetches {
+            let target = match target {
+                Target::Document => "discovery",
+                Target::Keys => "fetches",
+            };
+            self.add(Metric::Counter, provider, &[target, outcome.name()], 1);
+        }
+        if report.unknown_kids > 0 {
+            let unknown = i64::try_from(report.unknown_kids).unwrap_or(i64::MAX);
+            self.add(Metric::Counter, provider, &["unknown_kids"], unknown);
+        }
+        if let Some(age) = report.age
+            && let Some(gauge) = self.metric(Metric::Gauge, provider, &["confirmed_at_seconds"])
+        {
+            host::record(gauge, now.saturating_sub(age).as_secs());
+        }
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        self.update(provider, Some(report.state), waiting);
+    }
+
+    /// Takes back what this worker has added to gauges: its configuration is gone.
+    pub(crate) fn retire(&mut self) {
+        let providers: Vec<String> = self.shown.keys().cloned().collect();
+        for provider in providers {
+            self.update(&provider, None, 0);
+        }
+    }
+
+    fn update(&mut self, provider: &str, state: Option<State>, waiting: i64) {
+        let shown = self.shown.get(provider).copied().unwrap_or_default();
+        if shown.state != state {
+            for (state, change) in [(shown.state, -1), (state, 1)] {
+                if let Some(state) = state {
+                    self.add(Metric::Gauge, provider, &["state", state.name()], change);
+                }
+            }
+        }
+        let change = waiting.saturating_sub(shown.waiting);
+        if change != 0 {
+            self.add(Metric::Gauge, provider, &["waiting"], change);
+        }
+        let shown = Shown { state, waiting };
+        self.shown.insert(provider.to_owned(), shown);
+    }
+
+    fn add(&mut self, metric: Metric, provider: &str, words: &[&str], offset: i64) {
+        if let Some(metric) = self.metric(metric, provider, words) {
+            host::add(metric, offset);
+        }
+    }
+
+    fn metric(&mut self, metric: Metric, provider: &str, words: &[&str]) -> Option<u32> {
+        let name = format!("passgate.keys.{provider}.{}", words.join("."));
+        if let Some(known) = self.keys.get(&name) {
+            return Some(*known);
+        }
+        let defined = host::define_metric(metric, &name).ok()?;
+        self.keys.insert(name, defined);
+        Some(defined)
     }
 }

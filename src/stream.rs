@@ -4,6 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use passgate_core::{
     Request,
+    jwks::Place,
     reason::{Internal, Reason},
 };
 use proxy_wasm::{
@@ -47,6 +48,18 @@ impl Stream {
 pub(crate) fn judge_now(stream: u32, headers: HeaderMap, engine: &mut Engine) -> Option<Settled> {
     let request_id = request_id(&headers);
     let step = engine.judge(stream, headers, host::now().ok())?;
+    let (verifier, stats) = engine.verifier_and_stats();
+    Some(settle(step, request_id.as_deref(), verifier, stats))
+}
+
+/// The same for a request that has waited.
+pub(crate) fn judge_again(
+    stream: u32,
+    place: Place<HeaderMap>,
+    engine: &mut Engine,
+) -> Option<Settled> {
+    let request_id = request_id(&place.content);
+    let step = engine.judge_again(stream, place, host::now().ok())?;
     let (verifier, stats) = engine.verifier_and_stats();
     Some(settle(step, request_id.as_deref(), verifier, stats))
 }

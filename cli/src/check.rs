@@ -29,7 +29,7 @@ pub(crate) fn file(name: &OsStr) -> Result<Report, String> {
     };
     let bytes = bytes.map_err(|error| format!("passgate: {shown}: {error}\n"))?;
     let report = document(&bytes);
-    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it\n"))
+    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it; a plugin or filter counts when its name or module says passgate\n"))
 }
 
 fn read(source: impl Read) -> io::Result<Vec<u8>> {
@@ -90,21 +90,17 @@ fn read_yaml(bytes: &[u8]) -> Result<Vec<Json>, String> {
 /// What the proxy says when it receives these bytes.
 fn judge(bytes: &[u8]) -> Report {
     match Config::parse(bytes) {
-        Ok(config) => {
-            let providers = counted(config.providers.len(), "provider");
-            let rules = match config.rules.as_ref().map(Vec::len) {
-                None => "no rules: every request needs a token".to_owned(),
-                Some(0) => "0 rules: nothing passes".to_owned(),
-                Some(count) => counted(count, "rule"),
-            };
-            let text = format!("accepted: {providers}, {rules}, policy {}\n", config.hash);
-            Report {
-                text,
-                accepted: true,
-            }
-        }
+        Ok(config) => Report {
+            text: format!("accepted: {config}\n"),
+            accepted: true,
+        },
         Err(problems) => {
-            let mut text = format!("refused: {}\n", counted(problems.len(), "problem"));
+            let plural = if problems.len() == 1 {
+                "problem"
+            } else {
+                "problems"
+            };
+            let mut text = format!("refused: {} {plural}\n", problems.len());
             for problem in problems {
                 text.push_str(&problem.to_string());
                 text.push('\n');
@@ -115,8 +111,4 @@ fn judge(bytes: &[u8]) -> Report {
             }
         }
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -84,22 +84,18 @@ fn module_is_passgate(spec: &Json) -> bool {
 }
 
 /// The configuration of a plugin as it reaches the filter: members that are null are dropped on the way, and a
-/// plugin without configuration sends nothing at all.
+/// plugin without configuration sends nothing at all. A `TrafficExtension` has it one level deeper.
 fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
-    let direct = spec
-        .and_then(|spec| spec.get("pluginConfig"))
-        .map(|config| ("pluginConfig", config));
-    let nested = || {
-        let wasm = spec.and_then(|spec| spec.get("wasm"))?;
-        Some(("wasm.pluginConfig", wasm.get("pluginConfig")?))
+    let (spec, place) = match spec.and_then(|spec| spec.get("wasm")) {
+        Some(wasm) => (Some(wasm), format!("{place}.wasm")),
+        None => (spec, place.to_owned()),
     };
-    let (name, bytes) = match direct.or_else(nested) {
-        Some((name, Json::Null)) => (name, Vec::new()),
-        Some((name, config)) => (name, without_nulls(config).to_string().into_bytes()),
-        None => ("pluginConfig", Vec::new()),
+    let bytes = match spec.and_then(|spec| spec.get("pluginConfig")) {
+        None | Some(Json::Null) => Vec::new(),
+        Some(config) => without_nulls(config).to_string().into_bytes(),
     };
     found.push(Found {
-        place: Some(format!("{place}.{name}")),
+        place: Some(format!("{place}.pluginConfig")),
         bytes,
     });
 }

@@ -125,7 +125,7 @@ fn what_cannot_be_read_is_status_2() {
     let (status, output, error) = check("other-plugin.yaml");
     assert_eq!((status, output.as_str()), (Some(2), ""));
     assert!(
-        error.ends_with("no configuration of passgate in it\n"),
+        error.contains(": no configuration of passgate in it; "),
         "{error}"
     );
 }
@@ -149,7 +149,7 @@ fn wrong_usage_is_status_2() {
 }
 
 #[test]
-fn the_configuration_of_a_wasm_plugin_is_found() {
+fn the_configurations_in_resources_of_istio_are_found() {
     let expected = "\
 items[1].spec.pluginConfig:
 refused: 1 problem
@@ -162,9 +162,11 @@ accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
 spec.pluginConfig:
 refused: 1 problem
 the configuration is empty; write at least one provider under providers
+spec.wasm.pluginConfig:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
 ";
     assert_eq!(
-        check("wasm-plugins.yaml"),
+        check("istio.yaml"),
         (Some(1), expected.to_owned(), String::new())
     );
 }
@@ -195,4 +197,28 @@ the configuration is not JSON that is accepted: expected value at line 1 column 
 fn the_configuration_in_a_single_filter_is_found() {
     let expected = format!("typed_config.config.configuration:\n{ACCEPTED}");
     assert_eq!(check("filter.json"), (Some(0), expected, String::new()));
+}
+
+/// The README's documents: every fenced block of YAML that begins with a field of the configuration.
+fn readme_documents() -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let blocks = readme.split("\n```yaml\n").skip(1);
+    let texts = blocks.filter_map(|block| block.split("\n```").next());
+    let is_configuration =
+        |text: &&str| text.starts_with("providers:") || text.starts_with("origins:");
+    texts.filter(is_configuration).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_configuration_in_the_readme_is_accepted() {
+    let documents = readme_documents();
+    assert_eq!(
+        documents.len(),
+        3,
+        "the first example, the whole language, discovery"
+    );
+    for document in documents {
+        let (status, output) = check_input(&document);
+        assert_eq!(status, Some(0), "{document}\n{output}");
+    }
 }

@@ -79,3 +79,21 @@ fn every_bad_configuration_is_refused_with_the_text_beside_it() {
 fn every_good_configuration_is_accepted_with_the_text_beside_it() {
     assert!(check_all("good", 0).len() > 5, "the files were found");
 }
+
+#[test]
+fn every_file_of_envoy_that_we_ship_is_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy");
+    let mut checked = 0;
+    for entry in fs::read_dir(folder).expect("the folder") {
+        let file = entry.expect("an entry").path();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
+        let output = command
+            .arg("check")
+            .arg(&file)
+            .output()
+            .expect("the program runs");
+        assert!(output.status.success(), "{}: {output:?}", file.display());
+        checked += 1;
+    }
+    assert!(checked > 0, "the files were found");
+}

@@ -51,9 +51,13 @@ fn violations(schema: &Value, value: &Value, place: &str, found: &mut Vec<String
             "minimum" => value
                 .as_f64()
                 .is_none_or(|number| number >= rule.as_f64().expect("a number")),
-            "minItems" => value
-                .as_array()
-                .is_none_or(|list| list.len() as u64 >= rule.as_u64().expect("a number")),
+            "minItems" => {
+                let least = rule
+                    .as_u64()
+                    .and_then(|least| usize::try_from(least).ok())
+                    .expect("a number");
+                value.as_array().is_none_or(|list| list.len() >= least)
+            }
             "required" => value.as_object().is_none_or(|members| {
                 let names = rule.as_array().expect("a list").iter();
                 names

@@ -4,6 +4,7 @@
 
 mod across;
 mod claim;
+mod claim_name;
 mod date;
 mod decode;
 mod document;
@@ -19,15 +20,19 @@ mod raw;
 mod requirement;
 mod rule;
 #[cfg(feature = "schema")]
-pub mod schema;
+mod schema;
 mod shadow;
 mod shown;
 mod suggest;
 mod text;
 mod uri;
+mod uri_prefix;
 mod words;
 
 use core::time::Duration;
+
+pub use self::uri_prefix::UriPrefix;
+pub use crate::request::path::PathPolicy;
 
 use crate::{
     crypto::Algorithm,
@@ -70,15 +75,25 @@ impl Config {
     }
 }
 
+/// One line for logs: how much is configured, and the policy's hash.
+/// The JSON Schema of the configuration (draft 2020-12), for editors: the shape alone.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schema::document::<raw::RawConfig>()
+}
+
 impl core::fmt::Display for Config {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let rules = self.rules.as_ref().map_or(0, Vec::len);
-        write!(
-            f,
-            "{} providers, {rules} rules, policy {}",
-            self.providers.len(),
-            self.hash
-        )
+        let providers = self.providers.len();
+        let s = |count: usize| if count == 1 { "" } else { "s" };
+        write!(f, "{providers} provider{}, ", s(providers))?;
+        match self.rules.as_ref().map(Vec::len) {
+            None => f.write_str("no rules: every request needs a token")?,
+            Some(0) => f.write_str("0 rules: nothing passes")?,
+            Some(rules) => write!(f, "{rules} rule{}", s(rules))?,
+        }
+        write!(f, ", policy {}", self.hash)
     }
 }
 
@@ -138,14 +153,8 @@ pub enum KeySource {
 /// A JWK set behind a URL.
 #[derive(Clone, Debug)]
 pub struct RemoteJwks {
-    /// The authority of the URL, for `:authority`.
-    pub authority: String,
-    /// Path and query of the URL, for `:path`.
-    pub path: String,
-    /// `http` or `https`.
-    pub scheme: String,
-    /// The host's cluster that leads there.
-    pub cluster: String,
+    /// Where it is.
+    pub location: Location,
     /// Most that one fetch may take.
     pub timeout: Duration,
     /// How long a set is fresh when the answer does not say.
@@ -156,6 +165,49 @@ pub struct RemoteJwks {
     pub max_stale: Duration,
     /// Pace of the fetches that unknown keys may cause.
     pub refetch_cooldown: Duration,
+}
+
+/// Where a JWK set is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// Here.
+    Fixed(Endpoint),
+    /// Where the issuer's own document says.
+    Discovered(Box<Discovery>),
+}
+
+/// Something that is fetched over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The authority of the URL, for `:authority`.
+    pub authority: String,
+    /// Path and query of the URL, for `:path`.
+    pub path: String,
+    /// The host's cluster that leads there.
+    pub cluster: String,
+}
+
+impl core::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
+    }
+}
+
+/// The document in which an issuer says where its keys are (OpenID Connect Discovery 1.0).
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    /// What the document must say that its issuer is.
+    pub issuer: String,
+    /// Where the document is.
+    pub document: Endpoint,
+    /// What the `jwks_uri` must lie below.
+    pub jwks_uri_prefix: UriPrefix,
+    /// The host's cluster that leads there.
+    pub jwks_cluster: String,
+    /// How long the document is fresh.
+    pub refresh: Duration,
 }
 
 /// A place in a request that may hold a token.
@@ -324,21 +376,6 @@ pub enum ClaimTest {
     AnyOf(Vec<Json>),
     /// Each of these is offered.
     AllOf(Vec<Json>),
-}
-
-/// Which ambiguous spellings of a path are let through (`path.allow`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PathPolicy {
-    /// `%2f`
-    pub encoded_slash: bool,
-    /// `//`
-    pub double_slash: bool,
-    /// `;`
-    pub semicolon: bool,
-    /// `%25`
-    pub encoded_percent: bool,
-    /// `\` and `%5c`
-    pub backslash: bool,
 }
 
 /// One thing that is wrong with a configuration.

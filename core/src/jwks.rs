@@ -11,42 +11,59 @@
 //! - Keys are fetched before the first request, and again a little before they stop being fresh. Stale keys serve
 //!   until `max_stale` is over; then there are none, and the answer is "unavailable", never "unknown".
 //! - A fetch that fails leaves the keys in hand as they are. The next one comes after a backoff, whoever asks.
+//! - An answer with an `ETag` is asked for by that name the next time; 304 then means "the same again". It is
+//!   asked so only while the set in force outlives the fetch, so that there always is something to confirm.
 //! - A set without any usable key counts only when a second fetch brings one too.
 //! - A key that the set does not hold causes a fetch, at the pace of `refetch_cooldown` with a burst of two. It is
 //!   [`Lookup::Unknown`] only when a fetch that *started* after the key was first asked for has succeeded without
 //!   it; until then [`Lookup::Pending`], or [`Lookup::Unavailable`] when the pace is spent or the fetch failed.
 //! - **Progress**: a request that was told to wait, and that is judged again when the fetch ends, is told
-//!   something else within the fetch's timeout plus [`GRACE`]. Judge the waiting requests again right after
-//!   [`JwksCache::on_answer`], and, because an answer can be lost, whenever [`JwksCache::is_fetching`] has become
-//!   false after [`JwksCache::poll_fetch`].
-//! - **Rate**: at most one fetch of a provider is in flight, and two start at least 200 ms apart.
+//!   something else within [`JwksCache::longest_wait`]. Judge the waiting requests again right after
+//!   [`JwksCache::on_answer`], and, because an answer can be lost, whenever [`JwksCache::holds_waiters`] is false
+//!   after [`JwksCache::poll_fetch`].
+//! - Where the issuer's own document says where its keys are, the document comes first, and its address is followed
+//!   while it is fresh, and until `max_stale` is over while fetches of it fail. It has a backoff of its own. Keys in
+//!   hand do not depend on it, and keys that are due come before a refresh of it.
+//! - **Rate**: at most one fetch of a provider is in flight, and two for the same thing start at least 200 ms apart.
 //!
 //! **Clock.** Only forward steps of the clock count, and they add up. A jump back therefore changes nothing but that
 //! the time since the call before it is lost, and keys do not live longer by the width of the jump. A jump forward
 //! is believed: keys grow old, a fetch in flight counts as lost, and one new fetch starts. It costs no more than
 //! that, because what is overdue for long is due once.
 
+mod answer;
 mod clock;
+mod document;
 mod event;
 mod freshness;
+mod held;
+mod locator;
 mod pace;
 mod remote;
+mod report;
 mod unknown;
+mod waiting;
 
 use core::time::Duration;
 
+pub use answer::Answer;
+pub use document::DocumentError;
 pub use event::{Change, Event, Failure};
+pub use freshness::Validator;
+pub use report::{Outcome, Report, State};
+pub use waiting::{Place, WaitingRoom};
 
-use self::{clock::Clock, pace::Jitter, remote::Remote};
+use self::{
+    clock::Clock,
+    pace::Jitter,
+    remote::{Remote, Wish},
+};
 use crate::{
-    config::{Config, KeySource, ProviderId},
+    config::{Config, Endpoint, KeySource, ProviderId},
     crypto::Algorithm,
     jose::{Jwk, JwkSet, SelectError},
     time::UnixTime,
 };
-
-/// How much longer than the timeout of its provider's fetches a request may wait for keys.
-pub const GRACE: Duration = remote::SLACK.saturating_mul(2);
 
 /// The keys of all providers.
 #[derive(Debug)]
@@ -72,45 +89,30 @@ enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FetchId(u64);
 
-/// The wish for a fetch of a provider's key set; the configuration says from where.
+/// What a fetch is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The document in which the issuer says where its keys are.
+    Document,
+    /// The key set.
+    Keys,
+}
+
+/// The wish for a fetch: a GET request that follows no redirects.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
     /// To be given back with the answer.
     pub id: FetchId,
     /// Whose keys.
     pub provider: ProviderId,
-}
-
-/// What came of a fetch.
-#[derive(Clone, Copy, Debug)]
-pub enum Answer<'a> {
-    /// An HTTP response.
-    Http {
-        /// Its status.
-        status: u16,
-        /// Its headers; names in any case.
-        headers: &'a [(&'a [u8], &'a [u8])],
-        /// Its body.
-        body: &'a [u8],
-    },
-    /// The host gave up: timeout, reset, a body that it would not hold.
-    NoAnswer,
-    /// The host refused the call: unknown cluster, overload.
-    NotSent,
-}
-
-impl<'a> Answer<'a> {
-    /// What a Proxy-Wasm host hands over: `:status` among the headers, and no headers at all when there was no answer.
-    #[must_use]
-    pub fn from_host(headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Self {
-        let status = headers.iter().find(|(name, _)| *name == b":status");
-        let status = status.and_then(|(_, value)| core::str::from_utf8(value).ok()?.parse().ok());
-        status.map_or(Self::NoAnswer, |status| Self::Http {
-            status,
-            headers,
-            body,
-        })
-    }
+    /// What for.
+    pub target: Target,
+    /// From where.
+    pub endpoint: Endpoint,
+    /// Most that it may take.
+    pub timeout: Duration,
+    /// To be sent as `If-None-Match`: the answer 304 confirms the set in force.
+    pub if_none_match: Option<Validator>,
 }
 
 /// What the cache knows about the key of a token.
@@ -198,13 +200,24 @@ impl JwksCache {
     pub fn poll_fetch(&mut self, now: UnixTime) -> Option<Fetch> {
         let now = self.clock.advance(now);
         let id = FetchId(self.next_id);
-        let index = remotes(&mut self.providers)
-            .find_map(|(index, remote)| remote.poll(id, now).then_some(index))?;
+        let fetch = remotes(&mut self.providers).find_map(|(index, remote)| {
+            let Wish {
+                target,
+                endpoint,
+                timeout,
+                if_none_match,
+            } = remote.poll(id, now)?;
+            Some(Fetch {
+                id,
+                provider: ProviderId(index),
+                target,
+                endpoint,
+                timeout,
+                if_none_match,
+            })
+        })?;
         self.next_id = self.next_id.wrapping_add(1);
-        Some(Fetch {
-            id,
-            provider: ProviderId(index),
-        })
+        Some(fetch)
     }
 
     /// Takes the answer to a fetch, and says whose waiting requests are to be judged again. `None`: the fetch is
@@ -247,6 +260,24 @@ impl JwksCache {
         }
     }
 
+    /// Whether the requests that wait for this provider wait for a fetch in flight. If not, judge them again.
+    #[must_use]
+    pub fn holds_waiters(&self, provider: ProviderId) -> bool {
+        match self.providers.get(provider.0).map(|keys| &keys.source) {
+            Some(Source::Remote(remote)) => remote.holds_waiters(),
+            Some(Source::Local(_)) | None => false,
+        }
+    }
+
+    /// Longest that a request for keys of this provider is told to wait.
+    #[must_use]
+    pub fn longest_wait(&self, provider: ProviderId) -> Duration {
+        match self.providers.get(provider.0).map(|keys| &keys.source) {
+            Some(Source::Remote(remote)) => remote.longest_wait(),
+            Some(Source::Local(_)) | None => Duration::ZERO,
+        }
+    }
+
     /// A number that changes whenever the set in force changes or ends: what is remembered about a token belongs
     /// to one of them. True as of the last call that took the time.
     #[must_use]
@@ -255,6 +286,21 @@ impl JwksCache {
             Some(Source::Remote(remote)) => remote.generation(),
             Some(Source::Local(_)) | None => 0,
         }
+    }
+
+    /// The numbers of each provider whose keys are fetched, as of the last call that took the time.
+    pub fn reports(&mut self) -> impl Iterator<Item = (ProviderId, Report<'_>)> {
+        let now = self.clock.now();
+        let numbered = self.providers.iter_mut().enumerate();
+        numbered.filter_map(move |(index, keys)| {
+            let Source::Remote(remote) = &mut keys.source else {
+                return None;
+            };
+            let age = remote.confirmed().map(|confirmed| now.since(confirmed));
+            let counts = remote.counts();
+            let report = counts.into_report(&keys.name, remote.state(), age);
+            Some((ProviderId(index), report))
+        })
     }
 
     /// The changes of state since the last call, for the log.

@@ -14,10 +14,18 @@ pub const JSON_DEPTH: usize = 16;
 pub const TOKEN_JSON_NODES: usize = 2_000;
 /// Most members and elements of a JWK set or a configuration.
 pub const DOCUMENT_JSON_NODES: usize = 100_000;
+/// Longest `ETag` of a key set that is sent back, in bytes; servers use a hash or a time.
+pub const ETAG_BYTES: usize = 256;
+/// Largest discovery document, in bytes; those of large providers stay below 8 KiB.
+pub const DISCOVERY_BYTES: usize = 64 << 10;
+/// Longest `jwks_uri` of a discovery document, in bytes: RFC 9110 section 4.1 recommends to take 8,000, nobody uses them.
+pub const JWKS_URI_BYTES: usize = 2_048;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;
 /// Most candidates for a token's key when several keys share a `kid` or none is named.
 pub const KEY_CANDIDATES: usize = 1;
+/// Most keys of one worker that have a table of multiples, 86 KiB each.
+pub const KEY_TABLES: usize = 16;
 /// Most requests of one worker that wait for keys.
 pub const WAITING_REQUESTS: usize = 4_096;
 /// Most bytes of headers that waiting requests of one worker hold.

@@ -167,6 +167,8 @@ facts! {
         } => "unavailable.keys",
         /// Too many requests wait for keys already.
         WaitingLimit => "unavailable.waiting_limit",
+        /// It has waited too long for keys, although that should have ended otherwise.
+        WaitingTime => "unavailable.waiting_time",
         /// So many signatures of the provider's tokens were wrong that no more are checked for now.
         Budget => "unavailable.budget",
     }
@@ -260,9 +262,9 @@ impl Reason {
             Self::Unavailable(Unavailable::Keys { retry_after }) => {
                 (503, None, Some(retry_after.as_secs().max(1)))
             }
-            Self::Unavailable(Unavailable::WaitingLimit | Unavailable::Budget) => {
-                (503, None, Some(1))
-            }
+            Self::Unavailable(
+                Unavailable::WaitingLimit | Unavailable::WaitingTime | Unavailable::Budget,
+            ) => (503, None, Some(1)),
             Self::Internal(_) => (500, None, None),
         };
         Rejection {
@@ -270,6 +272,7 @@ impl Reason {
             code: self.code(),
             challenge,
             retry_after,
+            reader: None,
         }
     }
 }
@@ -285,9 +288,19 @@ pub struct Rejection {
     challenge: Option<String>,
     /// Value of `Retry-After`, in seconds (RFC 9110 section 10.2.3).
     retry_after: Option<u64>,
+    /// The origin whose page may read the answer.
+    reader: Option<String>,
 }
 
 impl Rejection {
+    /// The same, readable by a page of this origin (Fetch standard, section 3.3): without these headers a
+    /// script would see a network error instead of the challenge.
+    #[must_use]
+    pub fn readable_by(mut self, origin: Option<&str>) -> Self {
+        self.reader = origin.map(str::to_owned);
+        self
+    }
+
     /// Header names and values of the answer.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
@@ -304,6 +317,14 @@ impl Rejection {
             self.retry_after
                 .map(|seconds| ("retry-after", seconds.to_string())),
         );
+        if let Some(origin) = &self.reader {
+            headers.push(("access-control-allow-origin", origin.clone()));
+            headers.push(("access-control-allow-credentials", "true".to_owned()));
+            headers.push((
+                "access-control-expose-headers",
+                "WWW-Authenticate, Retry-After".to_owned(),
+            ));
+        }
         headers
     }
 

@@ -5,11 +5,9 @@ pub(crate) mod path;
 
 pub(crate) use authority::Authority;
 
-use crate::{
-    config::{Origin, PathPolicy},
-    limits,
-    reason::Ambiguous,
-};
+use self::path::PathPolicy;
+
+use crate::{config::Origin, limits, reason::Ambiguous};
 
 /// The headers of a request, pseudo headers (`:method`, `:path`, `:authority`) among them.
 #[derive(Clone, Copy, Debug)]
@@ -105,13 +103,17 @@ impl<'a> Request<'a> {
             && self.has("access-control-request-method")
     }
 
+    /// The configured origin whose page made this request, as its browser says.
+    pub(crate) fn page_of<'c>(&self, origins: &'c [Origin]) -> Option<&'c str> {
+        let origin = self.one("origin")?;
+        let mut texts = origins.iter().map(|ours| ours.text.as_str());
+        texts.find(|ours| ours.as_bytes() == origin)
+    }
+
     /// Whether a cookie may speak for this request: a browser attaches cookies to what other sites cause, too.
     pub(crate) fn cookie_may_speak(&self, target: &Target<'_>, origins: &[Origin]) -> bool {
         let safe = matches!(target.method, "GET" | "HEAD" | "OPTIONS") && !self.has("upgrade");
-        let from_ours = || {
-            self.one("origin")
-                .is_some_and(|origin| origins.iter().any(|ours| ours.text.as_bytes() == origin))
-        };
+        let from_ours = || self.page_of(origins).is_some();
         let same_origin = || self.one("sec-fetch-site") == Some(b"same-origin");
         safe || from_ours() || same_origin()
     }

@@ -11,8 +11,8 @@ use core::time::Duration;
 
 use passgate_core::{
     config::{
-        Action, ClaimTest, Config, HostMatch, InvalidConfig, KeySource, PathMatch, PathPolicy,
-        Provider, Requirement, TokenSource,
+        Action, ClaimTest, Config, HostMatch, InvalidConfig, KeySource, Location, PathMatch,
+        PathPolicy, Provider, Requirement, TokenSource,
     },
     crypto::Algorithm,
     limits::{self, Limits},
@@ -93,11 +93,11 @@ fn the_smallest_configuration_has_the_documented_defaults() {
     let KeySource::Remote(remote) = &provider.keys else {
         panic!("local")
     };
-    assert_eq!(
-        (&*remote.scheme, &*remote.authority, &*remote.path),
-        ("https", "id.example.com", "/certs")
-    );
-    assert_eq!(remote.cluster, "id");
+    let Location::Fixed(endpoint) = &remote.location else {
+        panic!("discovered")
+    };
+    assert_eq!(endpoint.to_string(), "https://id.example.com/certs");
+    assert_eq!(endpoint.cluster, "id");
     assert_eq!(remote.timeout, Duration::from_secs(5));
     assert_eq!(remote.cache_duration, Duration::from_secs(300));
     assert_eq!(remote.max_cache_duration, remote.cache_duration);
@@ -304,7 +304,51 @@ fn providers_come_in_order_of_their_names() {
     let KeySource::Remote(remote) = &config.providers[0].keys else {
         panic!("local")
     };
-    assert_eq!(remote.path, "/");
+    let Location::Fixed(endpoint) = &remote.location else {
+        panic!("discovered")
+    };
+    assert_eq!(endpoint.path, "/");
+}
+
+#[test]
+fn discovery_has_the_documented_defaults() {
+    let discovery = |issuer: &str, members: &str| {
+        let text = format!(
+            r#"{{"providers":{{"acme":{{"issuer":"{issuer}","audiences":["api"],"discovery":{{
+            "cluster":"id","jwks_uri_prefix":"https://id.example.com/"{members}}}}}}}}}"#
+        );
+        let KeySource::Remote(remote) = parse(&text).unwrap().providers.remove(0).keys else {
+            panic!("local")
+        };
+        let Location::Discovered(discovery) = remote.location.clone() else {
+            panic!("fixed")
+        };
+        (remote, discovery)
+    };
+    let (remote, found) = discovery(ISSUER, "");
+    let document = format!("{ISSUER}/.well-known/openid-configuration");
+    assert_eq!(found.document.to_string(), document);
+    assert_eq!(
+        (&*found.document.cluster, &*found.jwks_cluster),
+        ("id", "id")
+    );
+    assert_eq!(found.issuer, ISSUER);
+    assert_eq!(found.refresh, Duration::from_secs(3_600));
+    assert_eq!(remote.timeout, Duration::from_secs(5));
+    assert_eq!(remote.cache_duration, Duration::from_secs(300));
+    assert_eq!(remote.max_cache_duration, remote.cache_duration);
+    assert_eq!(remote.max_stale, Duration::from_secs(3_600));
+    assert_eq!(remote.refetch_cooldown, Duration::from_secs(30));
+
+    // A slash that ends the issuer is part of its name, but not of the address.
+    let (_, found) = discovery("https://id.example.com/", r#","jwks_cluster":"keys""#);
+    assert_eq!(found.issuer, "https://id.example.com/");
+    let document = "https://id.example.com/.well-known/openid-configuration";
+    assert_eq!(found.document.to_string(), document);
+    assert_eq!(
+        (&*found.document.cluster, &*found.jwks_cluster),
+        ("id", "keys")
+    );
 }
 
 #[test]

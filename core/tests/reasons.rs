@@ -34,6 +34,7 @@ struct Specimen {
     authority: &'static str,
     authorization: Option<String>,
     cookie: Option<String>,
+    origin: Option<&'static str>,
     /// What the provider serves; `None`: it is down.
     jwks: Option<String>,
     ask: Ask,
@@ -45,6 +46,7 @@ struct Specimen {
 enum Ask {
     Verify,
     Overloaded,
+    WaitedTooLong,
     Failed(Internal),
 }
 
@@ -82,6 +84,7 @@ fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specimen {
         authority: "api.example.com",
         authorization: Some(format!("Bearer {}", make(builder))),
         cookie: None,
+        origin: None,
         jwks: Some(jwks(&[&key])),
         ask: Ask::Verify,
         earlier: 0,
@@ -101,7 +104,7 @@ fn authorization(value: &str) -> Specimen {
 }
 
 impl Specimen {
-    fn judge(&self) -> (Verdict, AuditRecord) {
+    fn judge(&self) -> (Verdict, Box<AuditRecord>) {
         let config = Config::parse(self.config.to_string().as_bytes())
             .unwrap_or_else(|errors| panic!("{errors:?}"));
         let now = UnixTime::from_secs(NOW.unsigned_abs());
@@ -122,6 +125,11 @@ impl Specimen {
                 .iter()
                 .map(|value| (&b"cookie"[..], value.as_bytes())),
         );
+        headers.extend(
+            self.origin
+                .iter()
+                .map(|value| (&b"origin"[..], value.as_bytes())),
+        );
         let request = Request::new(&headers);
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
@@ -130,6 +138,7 @@ impl Specimen {
             let step = match &self.ask {
                 Ask::Verify => verifier.verify(request, &mut keys, moment),
                 Ask::Overloaded => verifier.overloaded(request),
+                Ask::WaitedTooLong => verifier.waited_too_long(request),
                 Ask::Failed(failure) => verifier.failed(request, failure.clone()),
             };
             if let Step::Settle(verdict, record) = step {
@@ -255,6 +264,10 @@ fn mutation(reason: &Reason) -> Specimen {
             ask: Ask::Overloaded,
             ..good()
         },
+        Reason::Unavailable(Unavailable::WaitingTime) => Specimen {
+            ask: Ask::WaitedTooLong,
+            ..good()
+        },
         Reason::Unavailable(Unavailable::Budget) => {
             let mut specimen = mutation(&Untrusted::Signature.into());
             specimen.config["limits"] = json!({ "wrong_signatures": 1 });
@@ -314,6 +327,7 @@ fn reasons() -> Vec<Reason> {
         }
         .into(),
         Unavailable::WaitingLimit.into(),
+        Unavailable::WaitingTime.into(),
         Unavailable::Budget.into(),
         Internal::Host.into(),
         Internal::Clock.into(),
@@ -459,6 +473,36 @@ fn the_realm_is_the_configured_origin_and_never_the_clients_text() {
 }
 
 #[test]
+fn a_page_of_our_origins_may_read_the_answer_and_no_other_page() {
+    let readable_by = |origin: &'static str| {
+        let mut specimen = Specimen {
+            authorization: None,
+            origin: Some(origin),
+            ..good()
+        };
+        specimen.config["origins"] = json!(["https://api.example.com", "https://app.example.com"]);
+        let headers = specimen.rejection().headers();
+        headers
+            .into_iter()
+            .find(|(name, _)| *name == "access-control-allow-origin")
+            .map(|(_, value)| value)
+    };
+    assert_eq!(
+        readable_by("https://app.example.com").as_deref(),
+        Some("https://app.example.com")
+    );
+    for other in [
+        "https://evil.example",
+        "null",
+        "https://app.example.com.evil.example",
+        "https://APP.example.com",
+        "",
+    ] {
+        assert_eq!(readable_by(other), None, "{other}");
+    }
+}
+
+#[test]
 fn the_record_says_what_was_seen_and_expected_and_never_the_token() {
     let (_, record) = mutation(&Untrusted::Audience.into()).judge();
     let line: Value = serde_json::from_str(&record.to_json()).unwrap();
@@ -488,13 +532,48 @@ fn the_record_says_what_was_seen_and_expected_and_never_the_token() {
 
 #[test]
 fn values_of_a_token_are_cut_and_escaped_in_the_record() {
-    let line = specimen(|token| token.claim("iss", "é\"\n".repeat(100)).build())
+    let odd = "é\"\n\u{85}\u{2028}\u{202e}\u{1f600}\u{7f}";
+    let line = specimen(|token| token.claim("iss", odd.repeat(100)).build())
         .judge()
         .1
         .to_json();
-    assert!(!line.contains('\n'));
+    assert!(
+        line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+        "{line}"
+    );
     let record: Value = serde_json::from_str(&line).unwrap();
-    assert!(record["seen"]["issuer"].as_str().unwrap().len() <= 128);
+    let issuer = record["seen"]["issuer"].as_str().unwrap();
+    assert!(issuer.len() <= 128 && issuer.starts_with(odd));
+}
+
+#[test]
+fn the_record_of_what_a_rule_wants_says_what() {
+    for (reason, expected) in [
+        (
+            Insufficient::Scope {
+                required: vec!["write".to_owned()],
+            }
+            .into(),
+            "write",
+        ),
+        (Reason::from(Forbidden::Claim), "groups"),
+        (Forbidden::Audience.into(), AUDIENCE),
+        (Untrusted::Issuer.into(), ISSUER),
+    ] {
+        let (_, record) = mutation(&reason).judge();
+        assert_eq!(
+            record.expected.as_deref(),
+            Some(expected),
+            "{}",
+            reason.code()
+        );
+    }
+    let (_, record) = mutation(&Untrusted::Algorithm.into()).judge();
+    assert!(
+        record
+            .expected
+            .is_some_and(|expected| expected.starts_with("ES256 "))
+    );
 }
 
 #[test]

@@ -14,8 +14,14 @@ pub(crate) struct HostError;
 const OK: u32 = 0;
 /// `StreamType::HttpRequest`.
 const HTTP_REQUEST: u32 = 0;
-/// `MetricType::Counter`.
-const COUNTER: u32 = 0;
+/// What a metric is; the numbers are those of `MetricType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metric {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -57,6 +63,7 @@ unsafe extern "C" {
         id: *mut u32,
     ) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
 }
 
 const fn check(status: u32) -> Result<(), HostError> {
@@ -204,14 +211,23 @@ fn serialise(headers: &[(&str, String)]) -> Result<Vec<u8>, HostError> {
     Ok(bytes)
 }
 
-pub(crate) fn define_counter(name: &str) -> Result<u32, HostError> {
+pub(crate) fn define_metric(metric: Metric, name: &str) -> Result<u32, HostError> {
+    let metric = match metric {
+        Metric::Counter => 0,
+        Metric::Gauge => 1,
+    };
     let mut id = 0;
     // SAFETY: the host reads `name` and writes one u32 during the call.
-    check(unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) })?;
+    check(unsafe { proxy_define_metric(metric, name.as_ptr(), name.len(), &raw mut id) })?;
     Ok(id)
 }
 
-pub(crate) fn increment_metric(id: u32) {
+pub(crate) fn add_to_metric(id: u32, offset: i64) {
     // SAFETY: takes no memory. A lost count is not worth a request.
-    let _ = unsafe { proxy_increment_metric(id, 1) };
+    let _ = unsafe { proxy_increment_metric(id, offset) };
+}
+
+pub(crate) fn record_metric(id: u32, value: u64) {
+    // SAFETY: takes no memory. A lost value is not worth a request.
+    let _ = unsafe { proxy_record_metric(id, value) };
 }

@@ -1,31 +1,31 @@
 //! What a rule may want of a token: scopes, claims, another audience.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, ruled};
-use passgate_kit::{Token, TokenBuilder};
+use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, ruled};
+use passgate_kit::Token;
 use serde_json::{Value, json};
 
 #[test]
 fn scopes_are_all_wanted() {
     let gate = requiring(json!({ "scopes": ["payments:read", "payments:write"] }));
     let enough = [
-        token(&gate)
+        gate.token()
             .claim("scope", "payments:write profile payments:read")
             .build(),
-        token(&gate)
+        gate.token()
             .claim("scp", json!(["payments:read", "payments:write"]))
             .build(),
     ];
     let short = [
-        token(&gate).build(),
-        token(&gate).claim("scope", "payments:read").build(),
-        token(&gate)
+        gate.good(),
+        gate.token().claim("scope", "payments:read").build(),
+        gate.token()
             .claim("scope", "payments:read,payments:write")
             .build(),
-        token(&gate)
+        gate.token()
             .claim("scope", "payments:read payments:writes")
             .build(),
-        token(&gate).claim("scope", "").build(),
-        token(&gate).claim("scp", json!(["payments:read"])).build(),
+        gate.token().claim("scope", "").build(),
+        gate.token().claim("scp", json!(["payments:read"])).build(),
     ];
     for protocol in BOTH {
         for token in &enough {
@@ -46,7 +46,7 @@ fn claims_are_compared_with_their_type() {
         { "claim_name": "level", "any_of": [2, 3] },
     ] }));
     let with = |groups: Value, level: Value| {
-        token(&gate)
+        gate.token()
             .claim("groups", groups)
             .claim("level", level)
             .build()
@@ -67,7 +67,7 @@ fn claims_are_compared_with_their_type() {
         with(json!({ "finance": true }), json!(2)),
         with(json!(true), json!(2)),
         with(Value::Null, json!(2)),
-        token(&gate).claim("groups", "finance").build(),
+        gate.token().claim("groups", "finance").build(),
     ];
     for protocol in BOTH {
         for token in &enough {
@@ -86,8 +86,8 @@ fn a_claim_of_words_is_split_where_the_rule_says_so() {
     let gate = requiring(json!({ "claims": [
         { "claim_name": "groups", "any_of": ["finance"], "split": "space" },
     ] }));
-    let enough = token(&gate).claim("groups", "it finance").build();
-    let short = token(&gate).claim("groups", "it finances").build();
+    let enough = gate.token().claim("groups", "it finance").build();
+    let short = gate.token().claim("groups", "it finances").build();
     for protocol in BOTH {
         gate.passed(&gate.send(protocol, &Request::get("/").bearer(&enough)));
         let answer = gate.send(protocol, &Request::get("/").bearer(&short));
@@ -101,11 +101,11 @@ fn a_rule_may_want_another_audience() {
     let gate = requiring(json!({ "provider_name": "acme", "audiences": ["payments"] }));
     let enough = [
         Token::of(&gate.issuer.key, ISSUER, "payments").build(),
-        token(&gate)
+        gate.token()
             .claim("aud", json!([AUDIENCE, "payments"]))
             .build(),
     ];
-    let of_the_provider = token(&gate).build();
+    let of_the_provider = gate.good();
     let of_nobody = Token::of(&gate.issuer.key, ISSUER, "payment").build();
     for protocol in BOTH {
         for token in &enough {
@@ -120,9 +120,25 @@ fn a_rule_may_want_another_audience() {
 }
 
 #[test]
+fn the_audience_may_be_another_claim() {
+    let gate = Gate::start(policy_with(json!({ "audience_claim": "client_id" })));
+    let good = gate
+        .token()
+        .without("aud")
+        .claim("client_id", AUDIENCE)
+        .build();
+    for protocol in BOTH {
+        gate.passed(&gate.send(protocol, &Request::get("/").bearer(&good)));
+        let answer = gate.send(protocol, &Request::get("/").bearer(&gate.good()));
+        gate.denied(&answer, "untrusted.audience");
+    }
+    gate.finish();
+}
+
+#[test]
 fn an_untrusted_token_is_told_nothing_of_what_the_rule_wants() {
     let gate = requiring(json!({ "scopes": ["payments:write"] }));
-    let expired = token(&gate).claim("iat", 1).expires_in(-3600).build();
+    let expired = gate.token().claim("iat", 1).expires_in(-3600).build();
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/").bearer(&expired));
         gate.denied(&answer, "untrusted.expired");
@@ -136,8 +152,4 @@ fn requiring(requires: Value) -> Gate {
         policy(),
         json!([{ "match": { "prefix": "/" }, "requires": requires }]),
     ))
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

@@ -1,37 +1,8 @@
 //! What Envoy does with a configuration: the shipped one, a broken one, a new one under load.
 
-use crate::harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Protocol, Request, Setup, eventually, policy, policy_with, with,
-};
-use passgate_kit::Token;
+use crate::harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy, policy_with, with};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-#[test]
-fn the_shipped_configuration_does_what_it_says() {
-    let gate = Setup::shipped("envoy/envoy.yaml").start();
-    let token = || {
-        Token::of(
-            &gate.issuer.key,
-            "http://127.0.0.1:9000",
-            "http://127.0.0.1:8080",
-        )
-    };
-    let (good, paying) = (
-        token().build(),
-        token().claim("scope", "payments:write").build(),
-    );
-    for protocol in BOTH {
-        gate.passed(&gate.send(protocol, &Request::get("/healthz")));
-        gate.denied(&gate.send(protocol, &Request::get("/")), "missing.token");
-        let received = gate.passed(&gate.send(protocol, &Request::get("/").bearer(&good)));
-        assert_eq!(received.headers.text("x-user"), Some("alice"));
-        let answer = gate.send(protocol, &Request::get("/payments/1").bearer(&good));
-        gate.denied(&answer, "insufficient.scope");
-        gate.passed(&gate.send(protocol, &Request::get("/payments/1").bearer(&paying)));
-    }
-    gate.finish();
-}
 
 #[test]
 fn with_a_broken_configuration_envoy_does_not_start() {
@@ -47,7 +18,7 @@ fn with_a_broken_configuration_envoy_does_not_start() {
 #[test]
 fn a_broken_update_is_refused_and_the_old_configuration_stays() {
     let mut gate = Setup::new(policy()).watched().start();
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     for (policy, told) in broken() {
         gate.reconfigure(&policy);
         for line in told {
@@ -71,7 +42,7 @@ fn a_broken_update_is_refused_and_the_old_configuration_stays() {
 #[test]
 fn a_new_configuration_takes_over_under_load() {
     let mut gate = Setup::new(policy()).watched().workers(2).start();
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     let address = gate.address;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -124,7 +95,7 @@ fn a_new_configuration_takes_over_under_load() {
 #[test]
 fn what_an_update_forbids_is_forbidden_at_once() {
     let mut gate = Setup::new(policy()).watched().start();
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     gate.passed(&gate.send(Protocol::Http1, &Request::get("/").bearer(&good)));
     gate.reconfigure(&policy_with(
         json!({ "audiences": ["https://elsewhere.example"] }),

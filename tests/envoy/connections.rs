@@ -1,12 +1,12 @@
 //! Every request is judged for itself, whatever came before it on its connection.
 
-use crate::harness::{AUDIENCE, Gate, Http1, ISSUER, Request, Setup, eventually, policy};
-use passgate_kit::{Token, tampered};
+use crate::harness::{Gate, Http1, Request, Setup, eventually, policy};
+use passgate_kit::tampered;
 
 #[test]
 fn an_earlier_success_on_the_connection_grants_nothing() {
     let gate = Gate::start(policy());
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     let mut client = gate.client();
     let mut send = |request: Request| {
         client.send(request.to_http1());
@@ -27,13 +27,34 @@ fn an_earlier_success_on_the_connection_grants_nothing() {
 }
 
 #[test]
+fn streams_of_one_connection_are_judged_each_for_itself() {
+    let gate = Gate::start(policy());
+    let good = gate.good();
+    let forged = tampered(&good);
+    let requests: Vec<Request> = (0..90)
+        .map(|index| match index % 3 {
+            0 => Request::get("/").bearer(&good),
+            1 => Request::post("/", b"body").bearer(&forged),
+            _ => Request::get("/").header("x-user", "alice"),
+        })
+        .collect();
+    for (index, answer) in gate.send_streams(&requests).iter().enumerate() {
+        match index % 3 {
+            0 => assert_eq!(answer.status, 200),
+            1 => gate.denied(answer, "untrusted.signature"),
+            _ => gate.denied(answer, "missing.token"),
+        }
+    }
+    assert_eq!(gate.upstream.hits(), 30);
+    gate.finish();
+}
+
+#[test]
 fn the_answer_of_another_request_is_never_used() {
     // The same token for two callers' headers: nothing of the first request may show in the second.
     let gate = Gate::start(policy());
-    let alice = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
-    let bob = Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
-        .claim("sub", "bob")
-        .build();
+    let alice = gate.good();
+    let bob = gate.token().claim("sub", "bob").build();
     let mut client = gate.client();
     for (token, user) in [
         (&alice, "alice"),
@@ -53,9 +74,7 @@ fn a_token_that_expires_is_refused_though_it_passed_before() {
     let mut policy = policy();
     policy["providers"]["acme"]["clock_skew"] = serde_json::json!("0s");
     let gate = Gate::start(policy);
-    let brief = Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
-        .expires_in(3)
-        .build();
+    let brief = gate.token().expires_in(3).build();
     let request = Request::get("/").bearer(&brief).to_http1();
     let mut client = gate.client();
     let mut send = || {
@@ -74,7 +93,7 @@ fn a_token_that_expires_is_refused_though_it_passed_before() {
 #[test]
 fn two_workers_judge_alike() {
     let gate = Setup::new(policy()).workers(2).start();
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     let forged = tampered(&good);
     let served = |gate: &Gate| -> Vec<u64> {
         let stats = gate.stats();

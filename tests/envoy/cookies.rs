@@ -1,13 +1,12 @@
 //! A token in a cookie comes with every request of a browser, wanted or not.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Protocol, Request, policy_with, with};
-use passgate_kit::Token;
+use crate::harness::{BOTH, Gate, Protocol, Request, policy_with, with};
 use serde_json::{Value, json};
 
 #[test]
 fn a_cookie_on_an_unsafe_method_needs_our_origin() {
     let gate = Gate::start(cookie_policy());
-    let token = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let token = gate.good();
     let cookie = format!("session={token}");
     for protocol in BOTH {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
@@ -47,7 +46,7 @@ fn a_cookie_on_an_unsafe_method_needs_our_origin() {
 #[test]
 fn a_cookie_on_an_upgrade_needs_our_origin() {
     let gate = Gate::start(cookie_policy());
-    let token = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let token = gate.good();
     let upgrade = || {
         Request::get("/socket")
             .header("connection", "upgrade")
@@ -69,7 +68,7 @@ fn a_cookie_on_an_upgrade_needs_our_origin() {
 #[test]
 fn a_bearer_token_needs_no_origin() {
     let gate = Gate::start(cookie_policy());
-    let token = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let token = gate.good();
     for protocol in BOTH {
         let request = Request::post("/", b"body").bearer(&token);
         gate.passed(&gate.send(protocol, &request.header("origin", "https://evil.example")));

@@ -1,13 +1,13 @@
 //! Exactly one credential in a request, or a reason.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with};
-use passgate_kit::{Token, tampered};
+use crate::harness::{BOTH, Gate, Request, policy, policy_with};
+use passgate_kit::tampered;
 use serde_json::json;
 
 #[test]
 fn two_authorization_headers_are_ambiguous() {
     let gate = Gate::start(policy());
-    let token = good(&gate);
+    let token = gate.good();
     let bearer = format!("Bearer {token}");
     let forged = format!("Bearer {}", tampered(&token));
     for protocol in BOTH {
@@ -51,10 +51,8 @@ fn the_same_bytes_in_two_places_count_once_and_two_candidates_are_ambiguous() {
         "from_cookies": ["session"],
         "from_params": ["access_token"],
     })));
-    let token = good(&gate);
-    let other = Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
-        .claim("sub", "bob")
-        .build();
+    let token = gate.good();
+    let other = gate.token().claim("sub", "bob").build();
     for protocol in BOTH {
         let everywhere = Request::get(format!("/p?access_token={token}"))
             .bearer(&token)
@@ -80,8 +78,4 @@ fn the_same_bytes_in_two_places_count_once_and_two_candidates_are_ambiguous() {
         }
     }
     gate.finish();
-}
-
-fn good(gate: &Gate) -> String {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build()
 }

@@ -1,7 +1,7 @@
 //! What the upstream is told about the caller.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, Headers, ISSUER, Request, policy_with};
-use passgate_kit::{Token, TokenBuilder, base64url};
+use crate::harness::{BOTH, Gate, Headers, Request, policy_with};
+use passgate_kit::{TokenBuilder, base64url};
 use serde_json::{Value, json};
 
 #[test]
@@ -9,12 +9,38 @@ fn the_caller_is_named_with_the_issuer() {
     let gate = Gate::start(claim_headers(
         json!([{ "claim_name": "sub", "header_name": "x-user" }]),
     ));
-    let headers = received(&gate, token(&gate));
+    let headers = received(&gate, gate.token());
     for headers in headers {
         assert_eq!(headers.text("x-user"), Some("alice"));
         assert_eq!(headers.text("x-passgate-provider"), Some("acme"));
         let principal = headers.text("x-passgate-principal");
         assert_eq!(principal, Some("https://id.example.com/alice"));
+    }
+    gate.finish();
+}
+
+#[test]
+fn the_kind_of_the_caller_needs_positive_evidence() {
+    let gate = Gate::start(policy_with(json!({ "kinds": {
+        "human": { "amr_any_of": ["hwk", "pop"], "amr_none_of": ["pwd"] },
+        "workload": { "claim": { "path": ["client_type"], "equals": "service" } },
+    } })));
+    let amr = |values: Value| gate.token().claim("amr", values);
+    for (token, kind) in [
+        (amr(json!(["hwk"])), "human"),
+        (gate.token().claim("client_type", "service"), "workload"),
+        // Somebody acts for the person (RFC 8693 section 4.1).
+        (
+            amr(json!(["hwk"])).claim("act", json!({ "sub": "robot" })),
+            "agent",
+        ),
+        (amr(json!(["hwk", "pwd"])), "unknown"),
+        (amr(json!([])), "unknown"),
+        (gate.token(), "unknown"),
+    ] {
+        for headers in received(&gate, token) {
+            assert_eq!(headers.text("x-passgate-kind"), Some(kind));
+        }
     }
     gate.finish();
 }
@@ -28,7 +54,8 @@ fn strings_numbers_and_booleans_are_written_as_they_are() {
         { "claim_name": "ratio", "header_name": "x-ratio" },
         { "claim_name": "admin", "header_name": "x-admin" },
     ])));
-    let token = token(&gate)
+    let token = gate
+        .token()
         .claim("name", "Alice, the \"first\" 100%")
         .claim("level", 9_007_199_254_740_993_u64)
         .claim("debt", -5)
@@ -58,7 +85,7 @@ fn no_element_of_an_array_can_pass_for_two() {
         ),
         (json!([1, true]), Some("1,true")),
     ] {
-        for headers in received(&gate, token(&gate).claim("groups", groups.clone())) {
+        for headers in received(&gate, gate.token().claim("groups", groups.clone())) {
             assert_eq!(headers.text("x-groups"), expected);
         }
     }
@@ -71,7 +98,7 @@ fn an_object_is_written_as_base64url_json() {
         json!([{ "claim_name": "realm", "header_name": "x-realm" }]),
     ));
     let realm = json!({ "roles": ["a", "b"] });
-    for headers in received(&gate, token(&gate).claim("realm", realm.clone())) {
+    for headers in received(&gate, gate.token().claim("realm", realm.clone())) {
         assert_eq!(
             headers.text("x-realm"),
             Some(&*base64url(realm.to_string()))
@@ -87,7 +114,8 @@ fn dots_and_paths_reach_into_objects() {
         { "claim_path": ["realm_access", "roles"], "header_name": "x-roles" },
         { "claim_path": ["https://example.com/dotted.claim"], "header_name": "x-dotted" },
     ])));
-    let token = token(&gate)
+    let token = gate
+        .token()
         .claim(
             "realm_access",
             json!({ "name": "acme", "roles": ["reader", "writer"] }),
@@ -113,7 +141,7 @@ fn nothing_is_written_that_a_header_may_not_carry() {
         "bell\u{7}",
         "del\u{7f}",
     ] {
-        let token = token(&gate).claim("name", name).build();
+        let token = gate.token().claim("name", name).build();
         for protocol in BOTH {
             let before = gate.upstream.hits();
             let request = Request::get("/").bearer(&token).header("x-name", "spoofed");
@@ -138,8 +166,4 @@ fn received(gate: &Gate, token: TokenBuilder<'_>) -> Vec<Headers> {
 
 fn claim_headers(lines: Value) -> Value {
     policy_with(json!({ "claim_to_headers": lines }))
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

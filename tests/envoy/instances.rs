@@ -1,9 +1,7 @@
 //! The filter more than once on one request: two instances in a chain, and an internal redirect.
 
-use crate::harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Issuer, Request, Setup, policy, policy_with, ruled,
-};
-use passgate_kit::{Token, TokenBuilder, tampered};
+use crate::harness::{BOTH, Gate, Issuer, Request, Setup, policy, policy_with, ruled};
+use passgate_kit::tampered;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -22,8 +20,8 @@ fn two_instances_must_both_agree() {
     let gate = Setup::new(inner)
         .edit(|bootstrap| bootstrap.add_outer("outer", &outer))
         .start();
-    let good = token(&gate).claim("scope", "inner").build();
-    let short = token(&gate).build();
+    let good = gate.token().claim("scope", "inner").build();
+    let short = gate.good();
     for protocol in BOTH {
         let request = Request::get("/").bearer(&good);
         let request = ["x-outer", "x-user", "x-passgate-principal"]
@@ -55,11 +53,7 @@ fn two_instances_wait_for_keys_one_after_the_other() {
         .edit(|bootstrap| bootstrap.add_outer("outer", &outer))
         .start();
     let mut client = gate.client();
-    client.send(
-        Request::post("/", b"body")
-            .bearer(&token(&gate).build())
-            .to_http1(),
-    );
+    client.send(Request::post("/", b"body").bearer(&gate.good()).to_http1());
     assert!(client.is_silent(Duration::from_millis(300)));
     assert_eq!(gate.upstream.connections(), 0);
     gate.issuer.release();
@@ -76,7 +70,7 @@ fn an_outer_instance_that_removes_the_token_leaves_nothing_for_the_inner_one() {
         .edit(|bootstrap| bootstrap.add_outer("outer", &policy()))
         .start();
     for protocol in BOTH {
-        let answer = gate.send(protocol, &Request::get("/").bearer(&token(&gate).build()));
+        let answer = gate.send(protocol, &Request::get("/").bearer(&gate.good()));
         gate.denied(&answer, "missing.token");
     }
     gate.finish();
@@ -88,7 +82,7 @@ fn an_internal_redirect_runs_the_filter_again() {
         let gate = redirecting(policy_with(json!({ "forward": forward })));
         gate.upstream
             .redirect("/first", "http://api.example.com/second");
-        let good = token(&gate).build();
+        let good = gate.good();
         for protocol in BOTH {
             let answer = gate.send(protocol, &Request::get("/first").bearer(&good));
             assert_eq!(answer.status, status, "forward: {forward}: {answer:?}");
@@ -116,7 +110,7 @@ fn an_internal_redirect_cannot_reach_what_the_token_may_not() {
     ));
     gate.upstream
         .redirect("/first", "http://api.example.com/admin");
-    let good = token(&gate).build();
+    let good = gate.good();
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/first").bearer(&good));
         assert_eq!(answer.status, 403, "{answer:?}");
@@ -136,8 +130,4 @@ fn redirecting(policy: Value) -> Gate {
         bootstrap.route()["internal_redirect_policy"] = json!({ "max_internal_redirects": 1 });
     });
     setup.start()
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

@@ -4,7 +4,7 @@ use crate::harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy,
     policy_with, provider,
 };
-use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
+use passgate_kit::{SigningKey, Token, jwks};
 use serde_json::json;
 
 #[test]
@@ -20,7 +20,7 @@ fn rs256_and_es256_keys_of_one_set() {
         .build();
     for protocol in BOTH {
         gate.passed(&gate.send(protocol, &Request::get("/").bearer(&good)));
-        gate.passed(&gate.send(protocol, &Request::get("/").bearer(&token(&gate).build())));
+        gate.passed(&gate.send(protocol, &Request::get("/").bearer(&gate.good())));
         let answer = gate.send(protocol, &Request::get("/").bearer(&wrong));
         gate.denied(&answer, "untrusted.signature");
         let answer = gate.send(protocol, &Request::get("/").bearer(&confused));
@@ -38,7 +38,7 @@ fn an_algorithm_that_the_provider_does_not_name_is_refused() {
     let gate = setup.start();
     let of_rsa = Token::of(&rsa, ISSUER, AUDIENCE).build();
     for protocol in BOTH {
-        gate.passed(&gate.send(protocol, &Request::get("/").bearer(&token(&gate).build())));
+        gate.passed(&gate.send(protocol, &Request::get("/").bearer(&gate.good())));
         let answer = gate.send(protocol, &Request::get("/").bearer(&of_rsa));
         gate.denied(&answer, "untrusted.algorithm");
     }
@@ -53,7 +53,7 @@ fn keys_from_the_configuration_need_no_fetch() {
         json!({ "remote_jwks": null, "local_jwks": inline }),
     ));
     let good = Token::of(&key, ISSUER, AUDIENCE).build();
-    let unknown = token(&gate).build();
+    let unknown = gate.good();
     for protocol in BOTH {
         gate.passed(&gate.send(protocol, &Request::get("/").bearer(&good)));
         let answer = gate.send(protocol, &Request::get("/").bearer(&unknown));
@@ -65,7 +65,8 @@ fn keys_from_the_configuration_need_no_fetch() {
 
 #[test]
 fn an_issuer_that_is_down_is_never_a_reason_to_pass() {
-    let troubles: [(&str, fn(&Issuer)); 5] = [
+    type Trouble = (&'static str, fn(&Issuer));
+    let troubles: [Trouble; 5] = [
         ("connections are dropped", Issuer::drop_connections),
         ("500", |issuer| issuer.status(500)),
         ("404", |issuer| issuer.status(404)),
@@ -78,7 +79,7 @@ fn an_issuer_that_is_down_is_never_a_reason_to_pass() {
         let issuer = Issuer::start();
         make(&issuer);
         let gate = Setup::new(policy()).issuer(issuer).start();
-        let good = token(&gate).build();
+        let good = gate.good();
         for protocol in BOTH {
             for request in [
                 Request::get("/").bearer(&good),
@@ -105,7 +106,7 @@ fn an_issuer_that_comes_back_is_asked_again() {
     let issuer = Issuer::start();
     issuer.drop_connections();
     let gate = Setup::new(policy()).issuer(issuer).start();
-    let request = Request::get("/").bearer(&token(&gate).build());
+    let request = Request::get("/").bearer(&gate.good());
     gate.denied(&gate.send(Protocol::Http1, &request), "unavailable.keys");
     gate.issuer.recover();
     eventually("keys after all", || {
@@ -120,7 +121,7 @@ fn an_outage_after_a_good_fetch_is_bridged() {
     policy["providers"]["acme"]["remote_jwks"]["cache_duration"] = json!("1s");
     policy["providers"]["acme"]["remote_jwks"]["max_stale"] = json!("1h");
     let gate = Gate::start(policy);
-    let request = Request::get("/").bearer(&token(&gate).build());
+    let request = Request::get("/").bearer(&gate.good());
     gate.passed(&gate.send(Protocol::Http1, &request));
     gate.issuer.drop_connections();
     let before = gate.issuer.fetches();
@@ -137,10 +138,7 @@ fn an_outage_after_a_good_fetch_is_bridged() {
 #[test]
 fn a_new_key_works_at_once_and_made_up_ones_do_not_hammer_the_issuer() {
     let gate = Gate::start(policy());
-    gate.passed(&gate.send(
-        Protocol::Http1,
-        &Request::get("/").bearer(&token(&gate).build()),
-    ));
+    gate.passed(&gate.send(Protocol::Http1, &Request::get("/").bearer(&gate.good())));
 
     let fresh = SigningKey::es256("k2");
     gate.issuer.publish(&[&gate.issuer.key, &fresh]);
@@ -148,7 +146,8 @@ fn a_new_key_works_at_once_and_made_up_ones_do_not_hammer_the_issuer() {
     gate.passed(&gate.send(Protocol::Http1, &Request::get("/").bearer(&of_fresh)));
 
     for index in 0..50 {
-        let made_up = token(&gate)
+        let made_up = gate
+            .token()
             .header("kid", format!("made-up-{index}"))
             .build();
         let answer = gate.send(BOTH[index % 2], &Request::get("/").bearer(&made_up));
@@ -173,14 +172,10 @@ fn a_cluster_that_envoy_does_not_know_is_never_a_reason_to_pass() {
         "http_uri": { "uri": "https://id.example.com/jwks", "cluster": "nowhere", "timeout": "5s" },
     } });
     let gate = Gate::start(json!({ "providers": { "acme": provider(members) } }));
-    let good = token(&gate).build();
+    let good = gate.good();
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/").bearer(&good));
         gate.denied(&answer, "unavailable.keys");
     }
     gate.finish();
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod authorities;
 mod claims;
 mod configuration;
 mod connections;
@@ -14,12 +15,16 @@ mod credentials;
 mod identity_headers;
 mod instances;
 mod keys;
+mod leaving;
+mod limits;
+mod methods;
 mod observability;
 mod odd_bytes;
+mod paths;
 mod public_rules;
-mod reading;
 mod refusals;
 mod rules;
+mod shipped;
 mod spoofing;
 mod tls;
 mod token_sources;

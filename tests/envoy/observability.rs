@@ -1,16 +1,16 @@
 //! What the operator sees: counters, a log line, the access log; and what nobody sees.
 
 use crate::harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Request, eventually, policy, public, ruled, the_rest, with,
+    AUDIENCE, BOTH, Gate, Request, eventually, policy, public, ruled, the_rest, with,
 };
-use passgate_kit::{Token, TokenBuilder, tampered};
+use passgate_kit::{Token, tampered};
 use serde_json::{Value, json};
 
 #[test]
 fn every_verdict_is_counted_once() {
     let policy = ruled(policy(), json!([public("/open/"), the_rest()]));
     let gate = Gate::start(with(policy, "bypass_cors_preflight", json!(true)));
-    let good = token(&gate).build();
+    let good = gate.good();
     let preflight = Request::new("OPTIONS", "/")
         .header("origin", "https://app.example.com")
         .header("access-control-request-method", "GET");
@@ -69,7 +69,7 @@ fn every_verdict_is_counted_once() {
 #[test]
 fn a_refusal_is_one_line_of_the_log() {
     let gate = Gate::start(policy());
-    let expired = token(&gate).claim("iat", 1).expires_in(-3600).build();
+    let expired = gate.token().claim("iat", 1).expires_in(-3600).build();
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/").bearer(&expired));
         gate.denied(&answer, "untrusted.expired");
@@ -122,11 +122,11 @@ fn no_secret_is_logged_wherever_it_was() {
     policy["providers"]["acme"]["from_cookies"] = json!(["session"]);
     policy["providers"]["acme"]["from_params"] = json!(["access_token"]);
     let gate = Gate::start(policy);
-    let good = token(&gate).build();
+    let good = gate.good();
     for token in [
         good.clone(),
         tampered(&good),
-        token(&gate).header("kid", "unknown").build(),
+        gate.token().header("kid", "unknown").build(),
     ] {
         for protocol in BOTH {
             for request in [
@@ -156,8 +156,4 @@ fn records(gate: &Gate) -> Vec<Value> {
         values.next()?.ok()
     })
     .collect()
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

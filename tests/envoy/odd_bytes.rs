@@ -10,7 +10,7 @@ use serde_json::json;
 #[test]
 fn odd_bytes_in_values_pass_through_unchanged() {
     let gate = Gate::start(policy());
-    let good = good(&gate);
+    let good = gate.good();
     for protocol in BOTH {
         for byte in 0x80..=0xff_u8 {
             let value = [b'a', byte, b'z'];
@@ -42,7 +42,7 @@ fn odd_bytes_in_a_credential_are_refused() {
         "from_headers": [{ "name": "authorization", "value_prefix": "Bearer " }],
         "from_cookies": ["session"],
     })));
-    let good = good(&gate);
+    let good = gate.good();
     for protocol in BOTH {
         for byte in [0x80, 0x9f, 0xa0, 0xc3, 0xed, 0xff_u8] {
             let with_prefix = |prefix: &str, token: &str| {
@@ -71,7 +71,7 @@ fn odd_bytes_in_a_credential_are_refused() {
 #[test]
 fn odd_bytes_in_the_headers_that_a_decision_reads() {
     let gate = Gate::start(policy());
-    let good = good(&gate);
+    let good = gate.good();
     for protocol in BOTH {
         for name in [
             "origin",
@@ -104,7 +104,7 @@ fn odd_bytes_in_the_headers_that_a_decision_reads() {
 #[test]
 fn odd_bytes_in_a_path_are_refused_or_forwarded_but_never_misread() {
     let gate = Gate::start(ruled(policy(), json!([public("/public/"), the_rest()])));
-    let good = good(&gate);
+    let good = gate.good();
     for byte in 0x80..=0xff_u8 {
         for (path, is_open) in [
             ([b"/public/".to_vec(), vec![byte]].concat(), true),
@@ -132,7 +132,7 @@ fn odd_bytes_in_a_path_are_refused_or_forwarded_but_never_misread() {
 #[test]
 fn odd_bytes_in_names_reach_nobody() {
     let gate = Gate::start(policy());
-    let good = good(&gate);
+    let good = gate.good();
     for byte in 0x80..=0xff_u8 {
         let mut request = Request::get("/").bearer(&good);
         request
@@ -159,7 +159,7 @@ fn odd_bytes_in_trailers() {
             bootstrap.manager()["http_protocol_options"] = json!({ "enable_trailers": true });
         })
         .start();
-    let good = good(&gate);
+    let good = gate.good();
     for protocol in BOTH {
         for byte in [0x80, 0xbf, 0xc3, 0xff_u8] {
             let request = Request::post("/", b"body")
@@ -195,8 +195,4 @@ fn odd_bytes_in_claims_and_key_ids() {
         assert!(matches!(answer.status, 401 | 503), "{answer:?}");
     }
     gate.finish();
-}
-
-fn good(gate: &Gate) -> String {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build()
 }

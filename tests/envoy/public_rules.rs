@@ -1,15 +1,15 @@
 //! `public`: the only way past, and what becomes of tokens there.
 
 use crate::harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Issuer, Request, Setup, policy, policy_with, ruled, the_rest,
+    AUDIENCE, BOTH, Gate, Issuer, Request, Setup, policy, policy_with, ruled, the_rest,
 };
-use passgate_kit::{Token, TokenBuilder, tampered};
+use passgate_kit::{Token, tampered};
 use serde_json::{Value, json};
 
 #[test]
 fn without_identity_from_a_token_is_not_looked_at_and_removed() {
     let gate = Gate::start(ruled(policy(), open(json!({ "until": "never" }))));
-    let good = token(&gate).build();
+    let good = gate.good();
     for protocol in BOTH {
         for request in [
             Request::get("/open/a"),
@@ -37,7 +37,7 @@ fn without_identity_from_a_token_is_not_looked_at_and_removed() {
 fn with_forward_true_the_token_stays() {
     let policy = policy_with(json!({ "forward": true }));
     let gate = Gate::start(ruled(policy, open(json!({ "until": "never" }))));
-    let value = format!("Bearer {}", token(&gate).build());
+    let value = format!("Bearer {}", gate.good());
     for protocol in BOTH {
         let request = Request::get("/open/a").header("authorization", &value);
         let received = gate.passed(&gate.send(protocol, &request));
@@ -51,7 +51,7 @@ fn with_forward_true_the_token_stays() {
 fn with_identity_from_a_token_that_is_present_must_be_valid() {
     let rules = open(json!({ "until": "never", "identity_from": "acme" }));
     let gate = Gate::start(ruled(policy(), rules));
-    let good = token(&gate).build();
+    let good = gate.good();
     let stranger = Token::of(&gate.issuer.key, "https://evil.example", AUDIENCE).build();
     for protocol in BOTH {
         let received = gate.passed(&gate.send(protocol, &Request::get("/open/a")));
@@ -65,7 +65,7 @@ fn with_identity_from_a_token_that_is_present_must_be_valid() {
         for (token, code) in [
             (tampered(&good), "untrusted.signature"),
             (
-                token(&gate).claim("iat", 1).expires_in(-3600).build(),
+                gate.token().claim("iat", 1).expires_in(-3600).build(),
                 "untrusted.expired",
             ),
             (stranger.clone(), "untrusted.issuer"),
@@ -82,7 +82,7 @@ fn with_identity_from_a_token_that_is_present_must_be_valid() {
 #[test]
 fn an_exemption_that_has_ended_denies() {
     let gate = Gate::start(ruled(policy(), open(json!({ "until": "2020-01-31" }))));
-    let good = token(&gate).build();
+    let good = gate.good();
     for protocol in BOTH {
         for request in [
             Request::get("/open/a"),
@@ -122,8 +122,4 @@ fn open(members: Value) -> Value {
         public[name] = value.clone();
     }
     json!([{ "match": { "prefix": "/open/" }, "public": public }, the_rest()])
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

@@ -1,7 +1,7 @@
 //! Each reason to refuse a token, as the client and the operator see it.
 
 use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, with};
-use passgate_kit::{SigningKey, Token, TokenBuilder, now, tampered};
+use passgate_kit::{SigningKey, Token, now, tampered};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -31,44 +31,44 @@ fn a_request_without_a_token_is_challenged_without_an_error_code() {
 #[test]
 fn a_token_that_cannot_be_read_is_refused() {
     let gate = Gate::start(policy());
-    let good = token(&gate).build();
+    let good = gate.good();
     let (input, signature) = good.rsplit_once('.').unwrap();
     let cases = [
         ("malformed.credential", String::new()),
         (
             "malformed.token_size",
-            token(&gate).claim("filler", "f".repeat(16 * 1024)).build(),
+            gate.token().claim("filler", "f".repeat(16 * 1024)).build(),
         ),
         ("malformed.token_shape", input.to_owned()),
         ("malformed.token_shape", format!("{good}.more.parts")),
         ("malformed.token_shape", "opaque".to_owned()),
         (
             "malformed.token_shape",
-            token(&gate).header("alg", "none").signature(b"").build(),
+            gate.token().header("alg", "none").signature(b"").build(),
         ),
         ("malformed.base64url", format!("{input}.{signature}=")),
         (
             "malformed.base64url",
             format!("{input}.+/{}", &signature[2..]),
         ),
-        ("malformed.header", token(&gate).raw_header("{").build()),
-        ("malformed.header", token(&gate).raw_header("[]").build()),
+        ("malformed.header", gate.token().raw_header("{").build()),
+        ("malformed.header", gate.token().raw_header("[]").build()),
         (
             "malformed.header",
-            token(&gate).without_header("alg").build(),
+            gate.token().without_header("alg").build(),
         ),
-        ("malformed.claims", token(&gate).raw_claims("[]").build()),
+        ("malformed.claims", gate.token().raw_claims("[]").build()),
         (
             "malformed.claims",
-            token(&gate).claim("exp", "tomorrow").build(),
+            gate.token().claim("exp", "tomorrow").build(),
         ),
         (
             "malformed.crit",
-            token(&gate).header("crit", json!(["exp"])).build(),
+            gate.token().header("crit", json!(["exp"])).build(),
         ),
         (
             "malformed.nested",
-            token(&gate).header("cty", "JWT").build(),
+            gate.token().header("cty", "JWT").build(),
         ),
     ];
     refuse_all(&gate, &cases);
@@ -78,24 +78,24 @@ fn a_token_that_cannot_be_read_is_refused() {
 #[test]
 fn a_token_that_nobody_trusted_has_signed_is_refused() {
     let gate = Gate::start(policy());
-    let good = token(&gate).build();
+    let good = gate.good();
     let stranger = SigningKey::es256("k1");
     let public = gate.issuer.key.public_jwk().to_string();
-    let unsigned = |alg: &str| token(&gate).header("alg", alg);
+    let unsigned = |alg: &str| gate.token().header("alg", alg);
     let cases = [
         (
             "untrusted.token_type",
-            token(&gate).header("typ", "dpop+jwt").build(),
+            gate.token().header("typ", "dpop+jwt").build(),
         ),
         (
             "untrusted.token_type",
-            token(&gate).header("typ", "logout+jwt").build(),
+            gate.token().header("typ", "logout+jwt").build(),
         ),
         ("untrusted.algorithm", unsigned("none").build()),
         ("untrusted.algorithm", unsigned("NONE").build()),
         (
             "untrusted.algorithm",
-            token(&gate).hs256(public.as_bytes()).build(),
+            gate.token().hs256(public.as_bytes()).build(),
         ),
         (
             "untrusted.issuer",
@@ -105,7 +105,7 @@ fn a_token_that_nobody_trusted_has_signed_is_refused() {
             "untrusted.issuer",
             Token::of(&gate.issuer.key, &format!("{ISSUER}/"), AUDIENCE).build(),
         ),
-        ("untrusted.issuer", token(&gate).without("iss").build()),
+        ("untrusted.issuer", gate.token().without("iss").build()),
         ("untrusted.signature", tampered(&good)),
         (
             "untrusted.signature",
@@ -113,7 +113,7 @@ fn a_token_that_nobody_trusted_has_signed_is_refused() {
         ),
         (
             "untrusted.signature",
-            token(&gate).signature(&[0; 64]).build(),
+            gate.token().signature(&[0; 64]).build(),
         ),
     ];
     refuse_all(&gate, &cases);
@@ -128,18 +128,18 @@ fn a_token_of_another_time_or_audience_is_refused() {
     let cases = [
         (
             "untrusted.expired",
-            token(&gate)
+            gate.token()
                 .claim("iat", now() - 600)
                 .expires_in(-60)
                 .build(),
         ),
         (
             "untrusted.not_yet_valid",
-            token(&gate).claim("nbf", now() + 60).build(),
+            gate.token().claim("nbf", now() + 60).build(),
         ),
         (
             "untrusted.issued_in_future",
-            token(&gate).claim("iat", now() + 60).build(),
+            gate.token().claim("iat", now() + 60).build(),
         ),
         (
             "untrusted.audience",
@@ -151,26 +151,26 @@ fn a_token_of_another_time_or_audience_is_refused() {
         ),
         (
             "untrusted.audience",
-            token(&gate).claim("aud", json!([])).build(),
+            gate.token().claim("aud", json!([])).build(),
         ),
-        ("untrusted.audience", token(&gate).without("aud").build()),
+        ("untrusted.audience", gate.token().without("aud").build()),
         (
             "untrusted.lifetime",
-            token(&gate).expires_in(2 * 3600).build(),
+            gate.token().expires_in(2 * 3600).build(),
         ),
         (
             "untrusted.key_bound",
-            token(&gate).claim("cnf", json!({ "jkt": "x" })).build(),
+            gate.token().claim("cnf", json!({ "jkt": "x" })).build(),
         ),
     ];
     refuse_all(&gate, &cases);
 
     // The skew works in both directions.
     for allowed in [
-        token(&gate).claim("iat", now() - 60).expires_in(-3).build(),
-        token(&gate).claim("nbf", now() + 5).build(),
-        token(&gate).claim("iat", now() + 5).build(),
-        token(&gate)
+        gate.token().claim("iat", now() - 60).expires_in(-3).build(),
+        gate.token().claim("nbf", now() + 5).build(),
+        gate.token().claim("iat", now() + 5).build(),
+        gate.token()
             .claim("aud", json!(["https://other.example", AUDIENCE]))
             .build(),
     ] {
@@ -182,7 +182,7 @@ fn a_token_of_another_time_or_audience_is_refused() {
 #[test]
 fn a_token_without_an_end_is_refused() {
     let gate = Gate::start(policy());
-    let endless = token(&gate).without("exp").build();
+    let endless = gate.token().without("exp").build();
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/").bearer(&endless));
         gate.denied(&answer, "malformed.claims");
@@ -264,8 +264,4 @@ fn refuse_all(gate: &Gate, cases: &[(&str, String)]) {
         "the client is told more than `invalid_token`: {told:?}"
     );
     assert_eq!(gate.upstream.hits(), 0);
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

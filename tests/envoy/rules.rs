@@ -3,7 +3,7 @@
 use crate::harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Request, SECOND, Setup, policy, ruled, second_provider,
 };
-use passgate_kit::{Token, TokenBuilder};
+use passgate_kit::Token;
 use serde_json::{Value, json};
 
 #[test]
@@ -16,7 +16,7 @@ fn a_request_that_no_rule_matches_is_denied() {
             { "match": { "prefix": "/slash/", "methods": ["POST"] }, "requires": { "provider_name": "acme" } },
         ]),
     ));
-    let good = token(&gate).build();
+    let good = gate.good();
     for protocol in BOTH {
         for path in ["/exact", "/exact?query", "/tree", "/tree/", "/tree/leaf"] {
             gate.passed(&gate.send(protocol, &Request::get(path).bearer(&good)));
@@ -52,7 +52,7 @@ fn the_first_rule_that_matches_decides() {
             { "match": { "prefix": "/" }, "requires": { "provider_name": "acme" } },
         ]),
     ));
-    let good = token(&gate).build();
+    let good = gate.good();
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/a").bearer(&good));
         gate.denied(&answer, "insufficient.scope");
@@ -67,7 +67,7 @@ fn a_rule_of_one_provider_takes_no_token_of_another() {
         { "match": { "path_separated_prefix": "/acme" }, "requires": { "provider_name": "acme" } },
         { "match": { "path_separated_prefix": "/partners" }, "requires": { "provider_name": "partners" } },
     ]));
-    let of_acme = token(&gate).build();
+    let of_acme = gate.good();
     let of_partners = Token::of(&second.key, SECOND, AUDIENCE).build();
     for protocol in BOTH {
         for (path, token, header) in [
@@ -113,7 +113,7 @@ fn all_of_one_alternative_is_met_by_one_token() {
             { "provider_name": "partners" },
         ] },
     } }]));
-    let of_acme = |scope: &str| token(&gate).claim("scope", scope).build();
+    let of_acme = |scope: &str| gate.token().claim("scope", scope).build();
     let of_partners = |scope: &str| {
         Token::of(&second.key, SECOND, AUDIENCE)
             .claim("scope", scope)
@@ -138,7 +138,7 @@ fn each_provider_has_its_own_place_for_tokens() {
     policy["providers"]["partners"]["from_headers"] = json!([{ "name": "x-partner-token" }]);
     let second = Issuer::start();
     let gate = Setup::new(policy).cluster("idp2", second.address()).start();
-    let of_acme = token(&gate).build();
+    let of_acme = gate.good();
     let of_partners = Token::of(&second.key, SECOND, AUDIENCE).build();
     for protocol in BOTH {
         let request = Request::get("/").header("x-partner-token", &of_partners);
@@ -172,7 +172,7 @@ fn a_key_of_one_provider_signs_nothing_for_another() {
 }
 
 fn each_provider_passes_and_no_other(gate: &Gate, second: &Issuer) {
-    let of_acme = token(gate).build();
+    let of_acme = gate.good();
     let of_partners = Token::of(&second.key, SECOND, AUDIENCE).build();
     let of_nobody = Token::of(&second.key, "https://nobody.example", AUDIENCE).build();
     for protocol in BOTH {
@@ -197,8 +197,4 @@ fn two_providers(rules: Value) -> (Gate, Issuer) {
     let second = Issuer::start();
     let setup = Setup::new(ruled(policy, rules));
     (setup.cluster("idp2", second.address()).start(), second)
-}
-
-fn token(gate: &Gate) -> TokenBuilder<'_> {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
 }

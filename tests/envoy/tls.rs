@@ -1,14 +1,13 @@
 //! Keys fetched over real TLS, from a server whose certificate Envoy checks.
 
-use crate::harness::{AUDIENCE, Authority, BOTH, Gate, ISSUER, Issuer, Request, Setup, policy};
-use passgate_kit::Token;
+use crate::harness::{Authority, BOTH, Gate, Issuer, Request, Setup, policy};
 use serde_json::json;
 
 #[test]
 fn keys_come_over_tls_from_a_server_with_the_right_name() {
     let authority = Authority::new();
     let gate = fetching_from(Issuer::over_tls(&authority, "id.example.com"), &authority);
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     for protocol in BOTH {
         gate.passed(&gate.send(protocol, &Request::get("/").bearer(&good)));
     }
@@ -39,7 +38,7 @@ fn keys_of_a_server_with_a_certificate_of_another_authority_are_not_taken() {
 }
 
 fn refused(gate: &Gate) {
-    let good = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let good = gate.good();
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/").bearer(&good));
         gate.denied(&answer, "unavailable.keys");
@@ -56,13 +55,12 @@ fn fetching_from(issuer: Issuer, trusted: &Authority) -> Gate {
                 "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
                 "sni": "id.example.com",
                 "common_tls_context": { "validation_context": {
-                    "trusted_ca": { "inline_string": trusted.pem() },
-                    "match_typed_subject_alt_names": [
+                                        "match_typed_subject_alt_names": [
                         { "san_type": "DNS", "matcher": { "exact": "id.example.com" } },
                     ],
                 } },
             },
         });
     });
-    setup.start()
+    setup.trusting("idp", trusted).start()
 }

@@ -1,13 +1,13 @@
 //! Where a token may be, and what becomes of it on the way to the upstream.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with};
-use passgate_kit::{Token, tampered};
+use crate::harness::{BOTH, Gate, Request, policy, policy_with};
+use passgate_kit::tampered;
 use serde_json::{Value, json};
 
 #[test]
 fn the_bearer_token_is_taken_and_removed() {
     let gate = Gate::start(policy());
-    let token = good(&gate);
+    let token = gate.good();
     for protocol in BOTH {
         // The scheme's name has no case (RFC 9110 section 11.1).
         for scheme in ["Bearer", "bearer", "BEARER"] {
@@ -25,7 +25,7 @@ fn the_bearer_token_is_taken_and_removed() {
 #[test]
 fn the_bearer_token_is_forwarded_byte_for_byte() {
     let gate = Gate::start(policy_with(json!({ "forward": true })));
-    let value = format!("Bearer {}", good(&gate));
+    let value = format!("Bearer {}", gate.good());
     for protocol in BOTH {
         let request = Request::get("/").header("authorization", &value);
         let received = gate.passed(&gate.send(protocol, &request));
@@ -39,7 +39,7 @@ fn a_header_of_another_name() {
     let sources = json!({ "from_headers": [{ "name": "x-token", "value_prefix": "Jwt " }] });
     for forward in [false, true] {
         let gate = Gate::start(forwarding(&sources, forward));
-        let token = good(&gate);
+        let token = gate.good();
         let value = format!("Jwt {token}");
         for protocol in BOTH {
             let request = Request::get("/").header("x-token", &value);
@@ -63,7 +63,7 @@ fn a_cookie() {
     let sources = json!({ "from_cookies": ["__Host-session"] });
     for forward in [false, true] {
         let gate = Gate::start(forwarding(&sources, forward));
-        let token = good(&gate);
+        let token = gate.good();
         let cookie = format!("theme=dark; __Host-session={token}; lang=en");
         for protocol in BOTH {
             let request = Request::get("/").header("cookie", &cookie);
@@ -91,7 +91,7 @@ fn a_cookie() {
 fn cookies_in_several_headers() {
     // HTTP/2 clients split cookies, one to a field (RFC 9113 section 8.2.3).
     let gate = Gate::start(policy_with(json!({ "from_cookies": ["session"] })));
-    let token = good(&gate);
+    let token = gate.good();
     let split = |first: &str, second: &str| {
         let request = Request::get("/").header("cookie", first);
         request.header("cookie", second)
@@ -116,7 +116,7 @@ fn a_query_parameter() {
     let sources = json!({ "from_params": ["access_token"] });
     for forward in [false, true] {
         let gate = Gate::start(forwarding(&sources, forward));
-        let token = good(&gate);
+        let token = gate.good();
         for protocol in BOTH {
             for (sent, left) in [
                 (format!("/p?access_token={token}"), "/p"),
@@ -143,7 +143,7 @@ fn the_payload_can_be_handed_on() {
     let gate = Gate::start(policy_with(
         json!({ "forward_payload_header": "x-jwt-payload" }),
     ));
-    let token = good(&gate);
+    let token = gate.good();
     for protocol in BOTH {
         let request = Request::get("/")
             .bearer(&token)
@@ -159,8 +159,4 @@ fn forwarding(sources: &Value, forward: bool) -> Value {
     let mut members = sources.clone();
     members["forward"] = json!(forward);
     policy_with(members)
-}
-
-fn good(gate: &Gate) -> String {
-    Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build()
 }

@@ -4,6 +4,7 @@ use super::{
     decode::{At, List, Problems},
     header_name::HeaderName,
     raw::RawProvider,
+    shown,
 };
 
 /// A provider as people wrote it, with its name.
@@ -19,12 +20,11 @@ pub(super) fn issuers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
         match seen.iter().find(|(other, _)| *other == issuer.0) {
             Some((_, first)) => problems.add(
                 at.member(name).member("issuer"),
-                [
+                shown::join(&[
                     "is the issuer of ",
                     first,
                     " too; write one provider for both",
-                ]
-                .concat(),
+                ]),
             ),
             None => seen.push((&issuer.0, name)),
         }
@@ -51,7 +51,11 @@ pub(super) fn headers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
             let problem = if let Some(problem) = header.not_ours_to_write() {
                 Some(problem.to_owned())
             } else if let Some((_, owner)) = tokens.iter().find(|(name, _)| *name == folded) {
-                Some(["holds the token of ", owner, "; write another name"].concat())
+                Some(shown::join(&[
+                    "holds the token of ",
+                    owner,
+                    "; write another name",
+                ]))
             } else {
                 let clash = |other: &&Fed<'_>| {
                     other.folded == folded
@@ -62,7 +66,7 @@ pub(super) fn headers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
                     .map(|other| already_fed(other, provider))
             };
             if let Some(problem) = problem {
-                problems.add(at, ["\"", &header.0, "\" ", &problem].concat());
+                problems.add(at, shown::join(&["\"", &header.0, "\" ", &problem]));
             }
             fed.push(Fed {
                 folded,
@@ -93,13 +97,12 @@ fn already_fed(other: &Fed<'_>, provider: &str) -> String {
     }
     let remedy =
         "; write another name, or shared_subjects: true in both if their values mean the same";
-    [
+    shown::join(&[
         "is written by ",
         other.provider,
         " too, so nobody could tell whose it is",
         remedy,
-    ]
-    .concat()
+    ])
 }
 
 /// The headers that hold tokens, with the provider that says so.
@@ -118,7 +121,7 @@ fn token_headers<'p>(
                 continue;
             };
             if let Some(problem) = name.no_token_source() {
-                let shown = ["\"", &name.0, "\" ", problem].concat();
+                let shown = shown::join(&["\"", &name.0, "\" ", problem]);
                 problems.add(at.element(index).member("name"), shown);
             }
             tokens.push((name.folded(), &**provider));

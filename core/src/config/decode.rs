@@ -170,12 +170,13 @@ pub(super) fn object<'j>(
     let takes = takes.join(", ");
     problems.add(
         at,
-        [json.kind(), "; write an object with ", &takes].concat(),
+        shown::join(&[json.kind(), "; write an object with ", &takes]),
     );
     None
 }
 
 /// One field of a record. A mandatory one comes with an example for the message when it is missing.
+#[inline(never)]
 pub(super) fn field<T: Decode>(
     members: &[(Box<str>, Json)],
     name: &str,
@@ -189,7 +190,7 @@ pub(super) fn field<T: Decode>(
         None => match example {
             None => Field::Absent,
             Some(example) => {
-                problems.add(at, ["missing; write ", name, ": ", example].concat());
+                problems.add(at, shown::join(&["missing; write ", name, ": ", example]));
                 Field::Refused
             }
         },
@@ -229,6 +230,7 @@ macro_rules! record {
         }
 
         impl Decode for $name {
+            #[inline(never)]
             fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
                 const FIELDS: &[&str] = &[$( record!(@name $field $($written)?) ),+];
                 let members = decode::object(json, FIELDS, at, problems)?;
@@ -266,3 +268,28 @@ macro_rules! record {
     (@example $example:literal) => { Some($example) };
 }
 pub(super) use record;
+
+#[cfg(feature = "schema")]
+mod schema {
+    use serde_json::{Value, json};
+
+    use super::{super::schema::Schema, Filled, List, Map};
+
+    impl<T: Schema> Schema for List<T> {
+        fn schema() -> Value {
+            json!({ "type": "array", "items": T::schema() })
+        }
+    }
+
+    impl<T: Schema> Schema for Filled<T> {
+        fn schema() -> Value {
+            json!({ "type": "array", "items": T::schema(), "minItems": 1 })
+        }
+    }
+
+    impl<T: Schema> Schema for Map<T> {
+        fn schema() -> Value {
+            json!({ "type": "object", "additionalProperties": T::schema() })
+        }
+    }
+}

@@ -2,7 +2,10 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::decode::{At, Problems};
+use super::{
+    decode::{At, Problems},
+    shown,
+};
 use crate::{json::Json, limits};
 
 /// Reads the document; what is no JSON gets one clear error.
@@ -39,7 +42,7 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
                 .collect();
             problems.add(
                 At::Root,
-                ["the configuration is not JSON that is accepted: ", &error].concat(),
+                shown::join(&["the configuration is not JSON that is accepted: ", &error]),
             );
             None
         }
@@ -83,12 +86,10 @@ fn sorted(json: &Json) -> Json {
     match json {
         Json::Array(elements) => Json::Array(elements.iter().map(sorted).collect()),
         Json::Object(members) => {
-            let mut members: Vec<_> = members
-                .iter()
-                .map(|(name, value)| (name.clone(), sorted(value)))
-                .collect();
-            members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-            Json::Object(members)
+            let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+            names.sort_unstable();
+            let member = |name: &str| Some((name.into(), sorted(json.get(name)?)));
+            Json::Object(names.into_iter().filter_map(member).collect())
         }
         leaf => leaf.clone(),
     }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::{
     decode::{At, Problems},
+    shown,
     text::FromText,
 };
 use crate::limits;
@@ -20,7 +21,7 @@ impl FromText for Duration {
             "s" if digits > 0 => 1_000,
             "m" if digits > 0 => 60_000,
             "h" if digits > 0 => 3_600_000,
-            "" if digits > 0 => return Err(["has no unit; write \"", text, "s\""].concat()),
+            "" if digits > 0 => return Err(shown::join(&["has no unit; write \"", text, "s\""])),
             "d" if digits > 0 => {
                 return Err("counts in days; write hours, such as \"24h\"".to_owned());
             }
@@ -49,22 +50,20 @@ pub(super) fn bound(
     if value < least {
         problems.add(
             at,
-            [
+            shown::join(&[
                 &written(value),
                 " is too short; write at least ",
                 &written(least),
-            ]
-            .concat(),
+            ]),
         );
     } else if value > most {
         problems.add(
             at,
-            [
+            shown::join(&[
                 &written(value),
                 " is too long; write at most ",
                 &written(most),
-            ]
-            .concat(),
+            ]),
         );
     }
 }
@@ -79,5 +78,5 @@ pub(super) fn written(value: Duration) -> String {
             (millis, if millis == 0 { "s" } else { "ms" }),
             |(size, unit)| (millis.checked_div(size).unwrap_or(millis), unit),
         );
-    ["\"", &number.to_string(), unit, "\""].concat()
+    shown::join(&["\"", &number.to_string(), unit, "\""])
 }

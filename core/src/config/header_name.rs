@@ -1,6 +1,9 @@
 //! Names of headers: how they are written, and which are ours to write (RFC 9110 section 5.1).
 
-use super::text::{FromText, is_token_byte};
+use super::{
+    shown,
+    text::{FromText, is_token_byte},
+};
 
 /// A header's name in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ const FRAMING: [&str; 11] = [
 ];
 
 /// Headers that others write, or that change who, what or where a request is.
-const WRITTEN_BY_OTHERS: [&str; 29] = [
+const WRITTEN_BY_OTHERS: [&str; 30] = [
     "authorization",
     "proxy-authorization",
     "proxy-authenticate",
@@ -89,6 +92,7 @@ const WRITTEN_BY_OTHERS: [&str; 29] = [
     "x-http-method-override",
     "x-method-override",
     "x-original-url",
+    "x-override-url",
     "x-rewrite-url",
     "origin",
     "referer",
@@ -135,7 +139,11 @@ impl FromText for ValuePrefix {
             return Err("is not a scheme and one blank; write \"Bearer \"".to_owned());
         }
         if scheme.len() == text.len() {
-            return Err(["does not end in a blank; write \"", text, " \""].concat());
+            return Err(shown::join(&[
+                "does not end in a blank; write \"",
+                text,
+                " \"",
+            ]));
         }
         Ok(Self(scheme.to_owned()))
     }

@@ -1,18 +1,18 @@
 //! What to write instead of a field that is not ours: a word of `jwt_authn` or Istio, another spelling, a slip.
 
-use super::suggest;
+use super::{shown, suggest};
 
 /// The text for an unknown field of a record.
 pub(super) fn unknown(record: &str, name: &str, fields: &[&str]) -> String {
     let snake = snake_case(name);
     if fields.contains(&&*snake) {
-        return ["unknown here; write ", &snake].concat();
+        return shown::join(&["unknown here; write ", &snake]);
     }
     let table = |table: &[Hint]| {
         let hint = table
             .iter()
             .find(|(records, field, _)| *field == snake && records.contains(&record));
-        hint.map(|(_, _, hint)| ["unknown here; ", hint].concat())
+        hint.map(|(_, _, hint)| shown::join(&["unknown here; ", hint]))
     };
     if let Some(hint) = table(JWT_AUTHN).or_else(|| table(ELSEWHERE)) {
         return hint;
@@ -21,11 +21,11 @@ pub(super) fn unknown(record: &str, name: &str, fields: &[&str]) -> String {
         .iter()
         .find(|(records, field, _)| *field == snake && records.contains(&record))
     {
-        return ["not in this version; ", instead].concat();
+        return shown::join(&["not in this version; ", instead]);
     }
     match suggest::closest(&snake, fields.iter().copied()) {
-        Some(field) => ["unknown here; did you mean ", field, "?"].concat(),
-        None => ["unknown here; ", record, " takes ", &fields.join(", ")].concat(),
+        Some(field) => shown::join(&["unknown here; did you mean ", field, "?"]),
+        None => shown::join(&["unknown here; ", record, " takes ", &fields.join(", ")]),
     }
 }
 
@@ -47,6 +47,7 @@ type Hint = (&'static [&'static str], &'static str, &'static str);
 const TOP: &[&str] = &["the configuration"];
 const PROVIDER: &[&str] = &["provider"];
 const REMOTE: &[&str] = &["remote_jwks"];
+const DISCOVERY: &[&str] = &["discovery"];
 const LOCAL: &[&str] = &["local_jwks"];
 const RULE: &[&str] = &["rule"];
 const MATCH: &[&str] = &["match"];
@@ -292,6 +293,21 @@ const ELSEWHERE: &[Hint] = &[
     (REMOTE, "cluster", "write it inside http_uri"),
     (REMOTE, "timeout", "write it inside http_uri"),
     (
+        DISCOVERY,
+        "uri",
+        "remove it; the document is the issuer's /.well-known/openid-configuration",
+    ),
+    (
+        DISCOVERY,
+        "http_uri",
+        "write cluster; the document is the issuer's /.well-known/openid-configuration",
+    ),
+    (
+        DISCOVERY,
+        "jwks_uri",
+        "write jwks_uri_prefix, or remote_jwks where the address is known",
+    ),
+    (
         LOCAL,
         "keys",
         "write the set as a string: inline_string: '{\"keys\":[…]}'",
@@ -335,7 +351,6 @@ const LATER: &[Hint] = &[
         "remove it; each verdict of note makes one line in the log",
     ),
     (TOP, "resource_metadata", "remove it"),
-    (PROVIDER, "discovery", "write remote_jwks"),
     (
         PROVIDER,
         "evidence",

@@ -3,11 +3,13 @@
 use core::time::Duration;
 
 use super::{
-    KeySource, RemoteJwks,
+    Discovery, KeySource, Location, RemoteJwks,
     decode::{At, Field, Problems},
     duration,
-    raw::{RawHttpUri, RawLocalJwks, RawRemoteJwks},
+    raw::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks},
     shown,
+    text::Text,
+    uri,
 };
 use crate::{
     crypto::Algorithm,
@@ -15,32 +17,58 @@ use crate::{
     limits::{self, Limits},
 };
 
+/// The key sources as people wrote them.
+pub(super) struct Sources {
+    pub(super) remote: Field<RawRemoteJwks>,
+    pub(super) discovery: Field<RawDiscovery>,
+    pub(super) local: Field<RawLocalJwks>,
+}
+
 /// The one source that is given.
 pub(super) fn source(
-    remote: Field<RawRemoteJwks>,
-    local: Field<RawLocalJwks>,
+    sources: Sources,
+    issuer: Option<&Text>,
     algorithms: &[Algorithm],
     limits: &Limits,
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<KeySource> {
-    match (remote.is_absent(), local.is_absent()) {
-        (true, true) => problems.add(at, "has no keys; write remote_jwks or local_jwks"),
-        (false, false) => {
-            problems.add(
-                at,
-                "remote_jwks and local_jwks are both given; write one of them",
-            );
-        }
-        (false, true) | (true, false) => {}
+    let Sources {
+        remote,
+        discovery,
+        local,
+    } = sources;
+    let given = [
+        ("remote_jwks", !remote.is_absent()),
+        ("discovery", !discovery.is_absent()),
+        ("local_jwks", !local.is_absent()),
+    ];
+    let given: Vec<&str> = given
+        .into_iter()
+        .filter_map(|(name, given)| given.then_some(name))
+        .collect();
+    match *given {
+        [] => problems.add(
+            at,
+            "has no keys; write remote_jwks, discovery or local_jwks",
+        ),
+        [_] => {}
+        _ => problems.add(
+            at,
+            shown::join(&[&given.join(" and "), " are given; write one of them"]),
+        ),
     }
     let remote = remote
         .given()
         .and_then(|raw| remote_jwks(raw, at.member("remote_jwks"), problems));
+    let discovery = discovery
+        .given()
+        .and_then(|raw| discovered(raw, issuer, at.member("discovery"), problems));
     let local = local
         .given()
         .and_then(|raw| local_jwks(raw, algorithms, limits, at.member("local_jwks"), problems));
     remote
+        .or(discovery)
         .map(KeySource::Remote)
         .or(local.map(KeySource::Local))
 }
@@ -53,70 +81,166 @@ fn remote_jwks(raw: RawRemoteJwks, at: At<'_>, problems: &mut Problems) -> Optio
         max_stale,
         refetch_cooldown,
     } = raw;
-    let mut bounded = |field: Field<Duration>, default, least, most, name| {
-        let Some(value) = field.given() else {
-            return default;
-        };
-        duration::bound(value, least, most, at.member(name), problems);
-        value
-    };
-    let second = Duration::from_secs(1);
-    let hour = Duration::from_secs(3_600);
-    let most = Duration::from_secs(limits::KEY_AGE_SECS);
-    let fresh = bounded(
+    let times = Times {
         cache_duration,
-        Duration::from_secs(300),
-        second,
-        most,
-        "cache_duration",
-    );
-    let max_fresh = bounded(
         max_cache_duration,
-        fresh,
-        second,
-        most,
-        "max_cache_duration",
-    );
-    let stale = bounded(max_stale, hour, Duration::ZERO, most, "max_stale");
-    let slowest = Duration::from_secs(limits::REFETCH_COOLDOWN_SECS);
-    let cooldown = bounded(
+        max_stale,
         refetch_cooldown,
-        Duration::from_secs(30),
-        second,
-        slowest,
-        "refetch_cooldown",
-    );
-    if max_fresh < fresh {
-        let shown = duration::written(max_fresh);
-        let hint = [
-            &shown,
-            " is shorter than cache_duration; write at least ",
-            &duration::written(fresh),
-        ];
-        problems.add(at.member("max_cache_duration"), hint.concat());
-    }
+    };
+    let times = times.bounded(at, problems);
     let RawHttpUri {
         uri,
         cluster,
         timeout,
     } = http_uri.given()?;
-    let http_uri = at.member("http_uri");
+    let timeout = bounded_timeout(timeout, at.member("http_uri"), problems);
+    let uri = uri.given()?;
+    Some(times.of(Location::Fixed(uri.through(cluster.given()?.0)), timeout))
+}
+
+fn discovered(
+    raw: RawDiscovery,
+    issuer: Option<&Text>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<RemoteJwks> {
+    let RawDiscovery {
+        cluster,
+        jwks_cluster,
+        jwks_uri_prefix,
+        timeout,
+        refresh,
+        cache_duration,
+        max_cache_duration,
+        max_stale,
+        refetch_cooldown,
+    } = raw;
+    let times = Times {
+        cache_duration,
+        max_cache_duration,
+        max_stale,
+        refetch_cooldown,
+    };
+    let times = times.bounded(at, problems);
+    let timeout = bounded_timeout(timeout, at, problems);
+    let refresh = refresh.given().unwrap_or(HOUR);
+    let most = Duration::from_secs(limits::KEY_AGE_SECS);
+    duration::bound(refresh, SECOND, most, at.member("refresh"), problems);
+    let (issuer, cluster) = (issuer?, cluster.given()?);
+    let Some(document) = uri::openid_document(&issuer.0) else {
+        problems.add(
+            at,
+            "the issuer is no http or https URI without query, so it has no document; write remote_jwks",
+        );
+        return None;
+    };
+    let discovery = Discovery {
+        issuer: issuer.0.clone(),
+        jwks_cluster: match jwks_cluster {
+            Field::Absent => cluster.0.clone(),
+            given => given.given()?.0,
+        },
+        document: document.through(cluster.0),
+        jwks_uri_prefix: jwks_uri_prefix.given()?,
+        refresh,
+    };
+    Some(times.of(Location::Discovered(Box::new(discovery)), timeout))
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn bounded_timeout(timeout: Field<Duration>, at: At<'_>, problems: &mut Problems) -> Duration {
     let timeout = timeout.given().unwrap_or(Duration::from_secs(5));
     let least = Duration::from_millis(limits::FETCH_TIMEOUT_MIN_MILLIS);
     let most = Duration::from_millis(limits::FETCH_TIMEOUT_MAX_MILLIS);
-    duration::bound(timeout, least, most, http_uri.member("timeout"), problems);
-    let uri = uri.given()?;
-    Some(RemoteJwks {
-        authority: uri.authority,
-        path: uri.path,
-        scheme: uri.scheme,
-        cluster: cluster.given()?.0,
-        timeout,
-        cache_duration: fresh,
-        max_cache_duration: max_fresh,
-        max_stale: stale,
-        refetch_cooldown: cooldown,
-    })
+    duration::bound(timeout, least, most, at.member("timeout"), problems);
+    timeout
+}
+
+/// The times in the life of a set, as people wrote them.
+struct Times {
+    cache_duration: Field<Duration>,
+    max_cache_duration: Field<Duration>,
+    max_stale: Field<Duration>,
+    refetch_cooldown: Field<Duration>,
+}
+
+struct BoundedTimes {
+    fresh: Duration,
+    max_fresh: Duration,
+    stale: Duration,
+    cooldown: Duration,
+}
+
+impl Times {
+    fn bounded(self, at: At<'_>, problems: &mut Problems) -> BoundedTimes {
+        let Self {
+            cache_duration,
+            max_cache_duration,
+            max_stale,
+            refetch_cooldown,
+        } = self;
+        let mut bounded = |field: Field<Duration>, default, least, most, name| {
+            let Some(value) = field.given() else {
+                return default;
+            };
+            duration::bound(value, least, most, at.member(name), problems);
+            value
+        };
+        let most = Duration::from_secs(limits::KEY_AGE_SECS);
+        let fresh = bounded(
+            cache_duration,
+            Duration::from_secs(300),
+            SECOND,
+            most,
+            "cache_duration",
+        );
+        let max_fresh = bounded(
+            max_cache_duration,
+            fresh,
+            SECOND,
+            most,
+            "max_cache_duration",
+        );
+        let stale = bounded(max_stale, HOUR, Duration::ZERO, most, "max_stale");
+        let slowest = Duration::from_secs(limits::REFETCH_COOLDOWN_SECS);
+        let cooldown = bounded(
+            refetch_cooldown,
+            Duration::from_secs(30),
+            SECOND,
+            slowest,
+            "refetch_cooldown",
+        );
+        if max_fresh < fresh {
+            let shown = duration::written(max_fresh);
+            let hint = [
+                &shown,
+                " is shorter than cache_duration; write at least ",
+                &duration::written(fresh),
+            ];
+            problems.add(at.member("max_cache_duration"), shown::join(&hint));
+        }
+        BoundedTimes {
+            fresh,
+            max_fresh,
+            stale,
+            cooldown,
+        }
+    }
+}
+
+impl BoundedTimes {
+    const fn of(self, location: Location, timeout: Duration) -> RemoteJwks {
+        RemoteJwks {
+            location,
+            timeout,
+            cache_duration: self.fresh,
+            max_cache_duration: self.max_fresh,
+            max_stale: self.stale,
+            refetch_cooldown: self.cooldown,
+        }
+    }
 }
 
 /// A fetched set may hold odd keys; one that a person wrote down is right or refused.
@@ -134,7 +258,7 @@ fn local_jwks(
         Err(error @ (JwkSetError::TooLarge | JwkSetError::TooManyKeys)) => {
             problems.add(
                 at,
-                ["is ", &error.to_string(), "; write fewer keys"].concat(),
+                shown::join(&["is ", &error.to_string(), "; write fewer keys"]),
             );
             return None;
         }
@@ -142,7 +266,7 @@ fn local_jwks(
             let error = error.to_string();
             problems.add(
                 at,
-                ["is no JWK set: ", &error, "; write {\"keys\":[…]}"].concat(),
+                shown::join(&["is no JWK set: ", &error, "; write {\"keys\":[…]}"]),
             );
             return None;
         }
@@ -155,14 +279,13 @@ fn local_jwks(
         };
         problems.add(
             at,
-            [
+            shown::join(&[
                 "the key ",
                 &shown::text(&key.name),
                 " is not usable: ",
                 key.reason,
                 advice,
-            ]
-            .concat(),
+            ]),
         );
     }
     let usable = |jwk: &crate::jose::Jwk| algorithms.iter().any(|&algorithm| jwk.fits(algorithm));

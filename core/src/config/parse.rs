@@ -6,7 +6,7 @@ use super::{
     document, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
     requirement::Providers,
-    rule,
+    rule, shown,
 };
 use crate::limits::{self, Limits};
 
@@ -83,7 +83,12 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
             .map(kept_headers)
             .unwrap_or_default(),
         limits,
-        hash: document::hash(&document),
+        // A good document has few members, whatever a bad one has.
+        hash: if problems.is_empty() {
+            document::hash(&document)
+        } else {
+            String::new()
+        },
     })
 }
 
@@ -101,23 +106,30 @@ fn named_providers(
         let seen = if absent { "missing" } else { "empty" };
         problems.add(
             at,
-            [seen, "; name at least one issuer whose tokens are trusted"].concat(),
+            shown::join(&[seen, "; name at least one issuer whose tokens are trusted"]),
         );
     }
     if providers.len() > limits::PROVIDERS {
         problems.add(
             at,
-            [
+            shown::join(&[
                 "has more than ",
                 &limits::PROVIDERS.to_string(),
                 " providers; write fewer",
-            ]
-            .concat(),
+            ]),
         );
         return Vec::new();
     }
-    providers.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    for (name, _) in &providers {
+    // They are few: taking the least again and again needs no code for sorting.
+    let mut sorted = Vec::with_capacity(providers.len());
+    while let Some((least, _)) = providers
+        .iter()
+        .enumerate()
+        .min_by_key(|(_, (name, _))| name)
+    {
+        sorted.push(providers.swap_remove(least));
+    }
+    for (name, _) in &sorted {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
             problems.add(
@@ -126,7 +138,7 @@ fn named_providers(
             );
         }
     }
-    providers
+    sorted
 }
 
 fn unique_origins(raw: Field<List<Origin>>, at: At<'_>, problems: &mut Problems) -> Vec<Origin> {
@@ -140,7 +152,7 @@ fn unique_origins(raw: Field<List<Origin>>, at: At<'_>, problems: &mut Problems)
                 &twin.text,
                 "; write one of them",
             ];
-            problems.add(at.element(index), problem.concat());
+            problems.add(at.element(index), shown::join(&problem));
         }
         origins.push(origin);
     }
@@ -188,7 +200,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
                 " to ",
                 &most.to_string(),
             ];
-            problems.add(at.member(name), problem.concat());
+            problems.add(at.member(name), shown::join(&problem));
         }
         value
     };

@@ -1,6 +1,6 @@
 //! Paths of rules, in the normal form of requests' paths.
 
-use super::PathPolicy;
+use super::{PathPolicy, shown};
 use crate::request::path::{self, OddPath};
 
 /// The normal form of a path; an error continues a sentence that begins with the path.
@@ -14,11 +14,48 @@ pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String
             OddPath::Nul => "holds %00, which no request may have; remove it",
             OddPath::DotSegment => "holds a \".\" or \"..\" segment, which no request may have; write the path without",
             OddPath::Unless { what, word } => {
-                return format!(
-                    "holds {what}, which is refused in requests; write it without, or allow it with path: {{ allow: [{word}] }}"
-                );
+                let hint = ", which is refused in requests; write it without, or allow it with path: { allow: [";
+                return shown::join(&["holds ", what, hint, word, "] }"]);
             }
         }
         .to_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PathPolicy, normalise};
+
+    #[test]
+    fn each_spelling_is_refused_by_name_until_it_is_allowed() {
+        let none = PathPolicy::default();
+        let all = PathPolicy {
+            encoded_slash: true,
+            double_slash: true,
+            semicolon: true,
+            encoded_percent: true,
+            backslash: true,
+        };
+        for (text, word) in [
+            ("/a%2fb", "encoded_slash"),
+            ("/a//b", "double_slash"),
+            ("/a;b", "semicolon"),
+            ("/a%3bb", "semicolon"),
+            ("/a%25b", "encoded_percent"),
+            ("/a\\b", "backslash"),
+            ("/a%5cb", "backslash"),
+        ] {
+            let problem = normalise(text, none).unwrap_err();
+            assert!(problem.contains(word), "{text}: {problem}");
+            assert!(normalise(text, all).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_refused_whatever_is_allowed_and_however_they_are_spelled() {
+        for text in ["/..", "/a/./b", "/a/%2e%2E", "/a/..", "/%2E"] {
+            let problem = normalise(text, PathPolicy::default()).unwrap_err();
+            assert!(problem.contains("segment"), "{text}: {problem}");
+        }
+    }
 }

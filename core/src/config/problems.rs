@@ -26,59 +26,72 @@ impl<'a> At<'a> {
     pub(super) fn path(self) -> String {
         match self {
             Self::Root => String::new(),
-            Self::Element(parent, index) => [&parent.path(), "[", &index.to_string(), "]"].concat(),
+            Self::Element(parent, index) => {
+                shown::join(&[&parent.path(), "[", &index.to_string(), "]"])
+            }
             Self::Member(parent, name) => {
                 let parent = parent.path();
                 let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
                 if name.is_empty() || name.len() > limits::SHOWN_BYTES || !name.bytes().all(plain) {
-                    [&parent, "[", &shown::text(name), "]"].concat()
+                    shown::join(&[&parent, "[", &shown::text(name), "]"])
                 } else if parent.is_empty() {
                     name.to_owned()
                 } else {
-                    [&parent, ".", name].concat()
+                    shown::join(&[&parent, ".", name])
                 }
             }
         }
     }
 }
 
-/// All that is wrong.
+/// All that is wrong, sorted by place, so that what is wrong in one place stands together; at most
+/// [`limits::CONFIG_PROBLEMS`] are kept.
 #[derive(Default)]
-pub(super) struct Problems(Vec<InvalidConfig>);
+pub(super) struct Problems {
+    kept: Vec<InvalidConfig>,
+    more: usize,
+}
 
 impl Problems {
     pub(super) fn add(&mut self, at: At<'_>, problem: impl Into<String>) {
-        self.0.push(InvalidConfig {
-            path: at.path(),
-            problem: problem.into(),
-        });
+        self.insert(at.path(), problem.into());
     }
 
-    /// Whether something is wrong in this member of the document.
+    #[inline(never)]
+    fn insert(&mut self, path: String, problem: String) {
+        let not_after = |other: &InvalidConfig| {
+            natural_order(other.path.as_bytes(), path.as_bytes()) != Ordering::Greater
+        };
+        let place = self.kept.partition_point(not_after);
+        self.kept.insert(place, InvalidConfig { path, problem });
+        if self.kept.len() > limits::CONFIG_PROBLEMS {
+            self.kept.pop();
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// Whether something is wrong in this member of the document, as far as is known.
     pub(super) fn any_in(&self, member: &str) -> bool {
-        self.0
-            .iter()
-            .any(|problem| problem.path.starts_with(member))
+        self.more > 0
+            || self
+                .kept
+                .iter()
+                .any(|problem| problem.path.starts_with(member))
     }
 
-    /// Sorted by place, so that what is wrong in one place stands together; at most [`limits::CONFIG_PROBLEMS`].
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     pub(super) fn into_list(mut self) -> Vec<InvalidConfig> {
-        self.0
-            .sort_by(|a, b| natural_order(a.path.as_bytes(), b.path.as_bytes()));
-        let more = self.0.len().saturating_sub(limits::CONFIG_PROBLEMS);
-        if more > 0 {
-            self.0.truncate(limits::CONFIG_PROBLEMS);
-            self.0.push(InvalidConfig {
+        if self.more > 0 {
+            let more = self.more.to_string();
+            self.kept.push(InvalidConfig {
                 path: String::new(),
-                problem: [
-                    "and ",
-                    &more.to_string(),
-                    " more problems; correct these first",
-                ]
-                .concat(),
+                problem: shown::join(&["and ", &more, " more problems; correct these first"]),
             });
         }
-        self.0
+        self.kept
     }
 }
 

@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use super::{
-    ClaimHeader, Provider, TokenSource,
-    claim::{self, claim_path},
+    ClaimHeader, Provider, TokenSource, claim,
+    claim_name::claim_path,
     decode::{At, Field, List, Problems},
     duration, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
-    text::{CookieName, ParamName},
+    text::{CookieName, ParamName, texts},
 };
 use crate::{
     crypto::Algorithm,
@@ -30,6 +30,7 @@ pub(super) fn provider(
         algorithms,
         token_types,
         remote_jwks,
+        discovery,
         local_jwks,
         from_headers,
         from_cookies,
@@ -46,7 +47,19 @@ pub(super) fn provider(
         || Algorithm::ALL.to_vec(),
         |list| list.0.into_values().collect(),
     );
-    let keys = keys::source(remote_jwks, local_jwks, &algorithms, limits, at, problems);
+    let key_sources = keys::Sources {
+        remote: remote_jwks,
+        discovery,
+        local: local_jwks,
+    };
+    let keys = keys::source(
+        key_sources,
+        issuer.as_ref(),
+        &algorithms,
+        limits,
+        at,
+        problems,
+    );
     let sources = sources(from_headers, from_cookies, from_params, at, problems);
     let claim_to_headers = claim_headers(claim_to_headers, at.member("claim_to_headers"), problems);
     let clock_skew = clock_skew.given().unwrap_or(DEFAULT_SKEW);
@@ -69,7 +82,7 @@ pub(super) fn provider(
     Some(Provider {
         name,
         issuer: issuer.given()?.0,
-        audiences: claim::texts(audiences.given()?),
+        audiences: texts(audiences.given()?),
         audience_claim: audience_claim
             .given()
             .map_or_else(|| "aud".to_owned(), |claim| claim.0),

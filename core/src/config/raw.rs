@@ -4,12 +4,13 @@ use core::time::Duration;
 
 use super::{
     HostMatch, Origin,
-    claim::{ClaimName, Scalar},
+    claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, Problems, record},
     header_name::{HeaderName, ValuePrefix},
     text::{CookieName, InlineString, Method, ParamName, Scope, Text},
     uri::HttpUri,
+    uri_prefix::UriPrefix,
     words::{AudienceClaim, OverrideHeader, Space, Spelling},
 };
 use crate::{crypto::Algorithm, jose::MediaType, json::Json};
@@ -47,9 +48,11 @@ record! {
         algorithms: Filled<Algorithm>,
         /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: any but those of known other kinds, and none.
         token_types: Filled<MediaType>,
-        /// Keys that are fetched. Exactly one of `remote_jwks` and `local_jwks`.
+        /// Keys that are fetched. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
         remote_jwks: RawRemoteJwks,
-        /// Keys that stand in the configuration. Exactly one of `remote_jwks` and `local_jwks`.
+        /// Keys that are fetched from where the issuer's own document says. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
+        discovery: RawDiscovery,
+        /// Keys that stand in the configuration. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
         local_jwks: RawLocalJwks,
         /// Headers that may hold the token. Naming any place switches the default, `Authorization: Bearer`, off.
         from_headers: List<RawFromHeader>,
@@ -84,6 +87,30 @@ record! {
         /// Most that `Cache-Control` may lengthen freshness to. Default: `cache_duration`.
         max_cache_duration: Duration,
         /// How long a set that is no longer fresh may serve while fetches fail. Default: 1h.
+        max_stale: Duration,
+        /// Pace of the fetches that unknown keys may cause. Default: 30s.
+        refetch_cooldown: Duration,
+    }
+}
+
+record! {
+    /// A JWK set where the issuer's OpenID document says: the `issuer`, followed by `/.well-known/openid-configuration`.
+    RawDiscovery "discovery" {
+        /// Name of the cluster in Envoy that leads to the issuer.
+        cluster: Text = "id.example.com",
+        /// Name of the cluster that leads to the keys. Default: `cluster`.
+        jwks_cluster: Text,
+        /// What the document's `jwks_uri` must lie below: scheme, host, port and path.
+        jwks_uri_prefix: UriPrefix = "https://id.example.com/realms/acme/",
+        /// Most that one fetch may take, of the document or of the keys. Default: 5s.
+        timeout: Duration,
+        /// How long the document is fresh. Default: 1h.
+        refresh: Duration,
+        /// How long a set is fresh when the answer does not say. Default: 5m.
+        cache_duration: Duration,
+        /// Most that `Cache-Control` may lengthen freshness to. Default: `cache_duration`.
+        max_cache_duration: Duration,
+        /// How long a set, or an address, that is no longer fresh may serve while fetches fail. Default: 1h.
         max_stale: Duration,
         /// Pace of the fetches that unknown keys may cause. Default: 30s.
         refetch_cooldown: Duration,
@@ -283,7 +310,7 @@ record! {
 record! {
     /// Headers that change method or path behind the gate.
     RawOverrideHeaders "override_headers" {
-        /// `x-http-method-override`, `x-method-override`, `x-original-url`, `x-rewrite-url`.
+        /// `x-http-method`, `x-http-method-override`, `x-method-override`, `x-original-url`, `x-override-url`, `x-rewrite-url`.
         allow: List<OverrideHeader> = "[x-http-method-override]",
     }
 }

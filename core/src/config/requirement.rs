@@ -5,7 +5,7 @@ use super::{
     decode::{At, Field, Filled, List, Problems},
     raw::{RawAlternative, RawClaim, RawRequires, RawRequiresAny},
     shown, suggest,
-    text::{Scope, Text},
+    text::{Scope, Text, texts},
 };
 
 /// The names of all providers, and which of them some rule makes use of.
@@ -37,11 +37,14 @@ impl<'n> Providers<'n> {
         }
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let hint = match suggest::closest(name, names.iter().copied()) {
-            Some(close) => ["; did you mean ", close, "?"].concat(),
+            Some(close) => shown::join(&["; did you mean ", close, "?"]),
             None if names.is_empty() => "; write it under providers".to_owned(),
-            None => ["; write ", &shown::one_of(&names)].concat(),
+            None => shown::join(&["; write ", &shown::one_of(&names)]),
         };
-        problems.add(at, [&shown::text(name), " is no provider", &hint].concat());
+        problems.add(
+            at,
+            shown::join(&[&shown::text(name), " is no provider", &hint]),
+        );
         None
     }
 
@@ -139,9 +142,7 @@ fn demands(
     at: At<'_>,
     problems: &mut Problems,
 ) {
-    alternative
-        .audiences
-        .extend(audiences.given().map(claim::texts));
+    alternative.audiences.extend(audiences.given().map(texts));
     for scope in scopes
         .given()
         .into_iter()

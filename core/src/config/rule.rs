@@ -22,12 +22,11 @@ pub(super) fn rules(
     if raw.len() > limits::RULES {
         problems.add(
             at,
-            [
+            shown::join(&[
                 "has more than ",
                 &limits::RULES.to_string(),
                 " rules; write fewer",
-            ]
-            .concat(),
+            ]),
         );
         return Vec::new();
     }
@@ -46,7 +45,7 @@ pub(super) fn rules(
         match (public.is_absent(), requires.is_absent()) {
             (true, true) => problems.add(
                 at,
-                "says nothing about its requests; write requires: {} for a token of any provider",
+                "says nothing about its requests; write requires: {} for a token of any provider, or public to let them pass",
             ),
             (false, false) => {
                 problems.add(at, "public and requires are both given; write one of them")
@@ -70,7 +69,7 @@ pub(super) fn rules(
                 &first,
                 "] matches all of them; move this rule before it, or remove it",
             ];
-            problems.add(at.member("match"), problem.concat());
+            problems.add(at.member("match"), shown::join(&problem));
         }
         earlier.push((index, matcher.clone()));
         let action = public
@@ -109,11 +108,10 @@ fn matcher(
     if given.len() > 1 {
         problems.add(
             at,
-            [
+            shown::join(&[
                 &given.join(" and "),
                 " are given together; write one of them",
-            ]
-            .concat(),
+            ]),
         );
         return None;
     }
@@ -124,7 +122,7 @@ fn matcher(
         read.map_err(|problem| {
             problems.add(
                 at.member(name),
-                [&shown::text(&text), " ", &problem].concat(),
+                shown::join(&[&shown::text(&text), " ", &problem]),
             )
         })
         .ok()
@@ -159,21 +157,23 @@ fn prefix_match(written: &str, normal: String) -> Result<PathMatch, String> {
     if normal.ends_with('/') {
         return Ok(PathMatch::Prefix(normal));
     }
-    let neighbour = shown::text(&[written, "ary"].concat());
-    Err([
+    let neighbour = shown::text(&shown::join(&[written, "ary"]));
+    Err(shown::join(&[
         "would cover ",
         &neighbour,
         " too; write path_separated_prefix: ",
         written,
-    ]
-    .concat())
+    ]))
 }
 
 fn segments_match(written: &str, normal: String) -> Result<PathMatch, String> {
     match normal.strip_suffix('/') {
         None => Ok(PathMatch::Segments(normal)),
         Some("") => Err("is every path; write prefix: /".to_owned()),
-        Some(_) => Err(["ends in a slash; write ", written.trim_end_matches('/')].concat()),
+        Some(_) => Err(shown::join(&[
+            "ends in a slash; write ",
+            written.trim_end_matches('/'),
+        ])),
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) fn text(text: &str) -> String {
         end = end.saturating_sub(1);
     }
     let cut = if end < text.len() { "…" } else { "" };
-    let shown = [text.get(..end).unwrap_or_default(), cut].concat();
+    let shown = join(&[text.get(..end).unwrap_or_default(), cut]);
     let quoted = Json::String(shown.into()).to_string();
     // JSON leaves these control characters as they are; a log must not.
     quoted.replace(|c: char| c.is_control(), "\u{fffd}")
@@ -27,10 +27,16 @@ pub(super) fn mismatch(seen: &Json, wanted: &str) -> String {
         Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
     };
     match value {
-        Some(value) => [&value, " is ", seen.kind(), "; write ", wanted].concat(),
-        None if *seen == Json::Null => ["null; leave the field out, or write ", wanted].concat(),
-        None => [seen.kind(), "; write ", wanted].concat(),
+        Some(value) => join(&[&value, " is ", seen.kind(), "; write ", wanted]),
+        None if *seen == Json::Null => join(&["null; leave the field out, or write ", wanted]),
+        None => join(&[seen.kind(), "; write ", wanted]),
     }
+}
+
+/// One text from its parts: out of line, since there are many messages and the module has a budget.
+#[inline(never)]
+pub(super) fn join(parts: &[&str]) -> String {
+    parts.concat()
 }
 
 /// `a, b or c`
@@ -38,6 +44,6 @@ pub(super) fn one_of(words: &[&str]) -> String {
     match words {
         [] => String::new(),
         [word] => (*word).to_owned(),
-        [first @ .., last] => [&first.join(", "), " or ", *last].concat(),
+        [first @ .., last] => join(&[&first.join(", "), " or ", *last]),
     }
 }

@@ -1,7 +1,7 @@
 //! Strings with a meaning: what a field's string is parsed into, once, when the configuration is read.
 
 use super::{
-    decode::{At, Decode, Problems},
+    decode::{At, Decode, Filled, Problems},
     shown,
 };
 use crate::json::Json;
@@ -35,14 +35,14 @@ impl<T: FromText> Decode for T {
         match T::from_text(text) {
             Ok(value) => Some(value),
             Err(problem) => {
-                problems.add(at, [&T::shown(text), " ", &problem].concat());
+                problems.add(at, shown::join(&[&T::shown(text), " ", &problem]));
                 None
             }
         }
     }
 }
 
-/// Text that is not empty and holds no control characters; otherwise exactly as written.
+/// Text that is not empty, holds no control characters and has no blank at its ends; otherwise exactly as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Text(pub(super) String);
 
@@ -56,6 +56,9 @@ impl FromText for Text {
         }
         if text.chars().any(char::is_control) {
             return Err("holds a control character; remove it".to_owned());
+        }
+        if text.trim().len() != text.len() {
+            return Err("begins or ends with a blank; remove it".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
@@ -111,11 +114,10 @@ impl FromText for Method {
         }
         let upper = text.to_ascii_uppercase();
         if !text.is_empty() && upper.bytes().all(letters) {
-            return Err([
+            return Err(shown::join(&[
                 "is not a method: they are compared with their case; write ",
                 &upper,
-            ]
-            .concat());
+            ]));
         }
         Err("is not a method; write capital letters and - only, such as GET".to_owned())
     }
@@ -160,4 +162,19 @@ impl FromText for ParamName {
 /// `tchar` of RFC 9110 section 5.6.2.
 pub(super) fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
+/// The strings of a list.
+pub(super) fn texts(list: Filled<Text>) -> Vec<String> {
+    list.0.into_values().map(|text| text.0).collect()
+}
+
+#[cfg(feature = "schema")]
+impl<T: FromText> super::schema::Schema for T {
+    fn schema() -> serde_json::Value {
+        if T::PATTERN.is_empty() {
+            return serde_json::json!({ "type": "string" });
+        }
+        serde_json::json!({ "type": "string", "pattern": T::PATTERN })
+    }
 }

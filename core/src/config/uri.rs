@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{HostMatch, Origin, shown, text::FromText};
+use super::{Endpoint, HostMatch, Origin, shown, text::FromText};
 
 /// An `http` or `https` URI, split as a request needs it.
 #[derive(Debug)]
@@ -33,9 +33,35 @@ impl FromText for HttpUri {
         Ok(Self {
             scheme: scheme.to_owned(),
             authority: authority.to_ascii_lowercase(),
-            path: [slash, rest].concat(),
+            path: shown::join(&[slash, rest]),
         })
     }
+}
+
+impl HttpUri {
+    /// What is there, to be asked through this cluster.
+    pub(super) fn through(self, cluster: String) -> Endpoint {
+        let Self {
+            scheme,
+            authority,
+            path,
+        } = self;
+        Endpoint {
+            scheme,
+            authority,
+            path,
+            cluster,
+        }
+    }
+}
+
+/// Where an issuer's document is (OpenID Connect Discovery 1.0 section 4): below the issuer, which has no query.
+pub(super) fn openid_document(issuer: &str) -> Option<HttpUri> {
+    let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
+    if issuer.contains('?') {
+        return None;
+    }
+    HttpUri::from_text(&[issuer, "/.well-known/openid-configuration"].concat()).ok()
 }
 
 impl FromText for Origin {
@@ -49,24 +75,28 @@ impl FromText for Origin {
     fn from_text(text: &str) -> Result<Self, String> {
         let (scheme, authority, rest) = split(text)?;
         if !rest.is_empty() {
-            return Err(["is more than an origin; write ", scheme, "://", authority].concat());
+            return Err(shown::join(&[
+                "is more than an origin; write ",
+                scheme,
+                "://",
+                authority,
+            ]));
         }
         let (host, port) = host_and_port(authority)?;
         let host = host.to_ascii_lowercase();
         if scheme == "http" && !is_loopback(&host) {
-            return Err([
+            return Err(shown::join(&[
                 "is reached without TLS, which only loopback may be; write https://",
                 authority,
-            ]
-            .concat());
+            ]));
         }
         let default = if scheme == "http" { 80 } else { 443 };
         let shown_port = match port {
-            Some(port) if port != default => [":", &port.to_string()].concat(),
+            Some(port) if port != default => shown::join(&[":", &port.to_string()]),
             _ => String::new(),
         };
         Ok(Self {
-            text: [scheme, "://", &host, &shown_port].concat(),
+            text: shown::join(&[scheme, "://", &host, &shown_port]),
             port: port.unwrap_or(default),
             host,
         })
@@ -82,11 +112,10 @@ impl FromText for HostMatch {
             return Err("would match every host; leave hosts out to say so".to_owned());
         }
         if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err([
+            return Err(shown::join(&[
                 "is compared in lower case; write ",
                 &text.to_ascii_lowercase(),
-            ]
-            .concat());
+            ]));
         }
         let (wildcard, host) = match text.strip_prefix("*.") {
             Some(parent) => (true, parent),
@@ -100,10 +129,14 @@ impl FromText for HostMatch {
         match host_and_port(host) {
             Ok((bare, Some(_))) => {
                 let star = if wildcard { "*." } else { "" };
-                Err(["names a port, which is not compared; write ", star, bare].concat())
+                Err(shown::join(&[
+                    "names a port, which is not compared; write ",
+                    star,
+                    bare,
+                ]))
             }
             Ok(_) if wildcard && host.starts_with('[') => Err(NO_HOST.to_owned()),
-            Ok(_) if wildcard => Ok(Self::Suffix([".", host].concat())),
+            Ok(_) if wildcard => Ok(Self::Suffix(shown::join(&[".", host]))),
             Ok(_) => Ok(Self::Exact(host.to_owned())),
             Err(_) => Err(NO_HOST.to_owned()),
         }
@@ -111,10 +144,10 @@ impl FromText for HostMatch {
 }
 
 /// Without user information, which may be a password.
-fn shown_uri(text: &str) -> String {
+pub(super) fn shown_uri(text: &str) -> String {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     match rest.split_once('@') {
-        Some((_, host)) => shown::text(&["…@", host].concat()),
+        Some((_, host)) => shown::text(&shown::join(&["…@", host])),
         None => shown::text(text),
     }
 }
@@ -122,7 +155,7 @@ fn shown_uri(text: &str) -> String {
 const NO_HOST: &str = "is not a host; write its name alone, such as api.example.com";
 
 /// Scheme, authority, and the rest, which is empty or begins with `/`, `?` or `#`.
-fn split(text: &str) -> Result<(&str, &str, &str), String> {
+pub(super) fn split(text: &str) -> Result<(&str, &str, &str), String> {
     let odd = |b: u8| !b.is_ascii_graphic() || b"\"<>\\^`{|}".contains(&b);
     if text.bytes().any(odd) {
         return Err("holds a character that no URI has; percent-encode it".to_owned());
@@ -139,7 +172,7 @@ fn split(text: &str) -> Result<(&str, &str, &str), String> {
 }
 
 /// The host as written, and the port.
-fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), String> {
+pub(super) fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),

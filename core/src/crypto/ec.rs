@@ -55,7 +55,7 @@ macro_rules! curve {
 
         pub(super) struct $algorithm;
 
-        pub(super) struct $signature($crate_::ecdsa::Signature);
+        pub(super) struct $signature(pub(super) $crate_::ecdsa::Signature);
 
         impl AlgorithmSignature for $signature {
             const LENGTH: Option<NonZeroUsize> = NonZeroUsize::new(2 * $coordinate);

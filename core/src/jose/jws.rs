@@ -3,7 +3,7 @@
 
 use super::{MediaType, base64url};
 use crate::{
-    crypto::{Algorithm, VerifyingKey},
+    crypto::{Algorithm, KeyTables, VerifyingKey},
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
@@ -81,12 +81,13 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// Checks the signature over the exact bytes of header and payload (RFC 7515 section 5.2).
-    pub(crate) fn verify(self, key: &VerifyingKey) -> Result<VerifiedJwt<'a>, Untrusted> {
-        if !key.verifies(
-            self.header.algorithm,
-            self.signing_input.as_bytes(),
-            &self.signature,
-        ) {
+    pub(crate) fn verify(
+        self,
+        key: &VerifyingKey,
+        tables: &mut KeyTables,
+    ) -> Result<VerifiedJwt<'a>, Untrusted> {
+        let input = self.signing_input.as_bytes();
+        if !key.verifies_with(tables, self.header.algorithm, input, &self.signature) {
             return Err(Untrusted::Signature);
         }
         Ok(VerifiedJwt {

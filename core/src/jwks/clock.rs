@@ -52,6 +52,11 @@ impl Clock {
         self.moment
     }
 
+    /// The moment of the last time that was shown.
+    pub(super) const fn now(&self) -> Moment {
+        self.moment
+    }
+
     /// When the host's clock will show this moment, if it does not jump. A moment that is over is now.
     pub(super) fn to_wall(&self, moment: Moment) -> UnixTime {
         self.wall.map_or(UnixTime::from_millis(0), |wall| {

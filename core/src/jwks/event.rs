@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::document::DocumentError;
 use crate::{
     jose::{JwkSetError, SkippedKey},
     limits,
@@ -22,12 +23,14 @@ impl Event {
     pub fn wants_attention(&self) -> bool {
         match &self.change {
             Change::NewSet { skipped, .. } => !skipped.is_empty(),
-            Change::Recovered => false,
+            Change::Recovered | Change::Located(_) | Change::DiscoveryRecovered => false,
             Change::EmptySet
             | Change::Withdrawn { .. }
             | Change::Failing(_)
             | Change::Stale
-            | Change::Unavailable => true,
+            | Change::Unavailable
+            | Change::DiscoveryFailing(_)
+            | Change::LocationEnded => true,
         }
     }
 }
@@ -57,6 +60,14 @@ pub enum Change {
     Stale,
     /// There are no keys that may serve.
     Unavailable,
+    /// The issuer's document says that the keys are here.
+    Located(String),
+    /// Fetches of the issuer's document fail from now on.
+    DiscoveryFailing(Failure),
+    /// Fetches of the issuer's document succeed again.
+    DiscoveryRecovered,
+    /// The document is too old: keys are not fetched from the address that it gave any more.
+    LocationEnded,
 }
 
 /// Why a fetch brought no set.
@@ -66,6 +77,8 @@ pub enum Failure {
     Status(u16),
     /// The answer is no JWK set.
     Unreadable(JwkSetError),
+    /// The answer is no document that says where keys are that we may take.
+    Document(DocumentError),
     /// The host gave no answer: it timed out or was reset.
     NoAnswer,
     /// The host refused to send the request.
@@ -98,6 +111,12 @@ impl fmt::Display for Change {
             Self::Recovered => f.write_str("fetches succeed again"),
             Self::Stale => f.write_str("no longer fresh; they serve until max_stale is over"),
             Self::Unavailable => f.write_str("unavailable"),
+            Self::Located(uri) => write!(f, "discovery found them at {}", shown(uri)),
+            Self::DiscoveryFailing(failure) => write!(f, "discovery fails: {failure}"),
+            Self::DiscoveryRecovered => f.write_str("discovery succeeds again"),
+            Self::LocationEnded => {
+                f.write_str("the address that discovery found is too old; they are not fetched from there any more")
+            }
         }
     }
 }
@@ -107,6 +126,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Status(status) => write!(f, "status {status}"),
             Self::Unreadable(error) => f.write_str(&shown(&error.to_string())),
+            Self::Document(error) => f.write_str(&shown(&error.to_string())),
             Self::NoAnswer => f.write_str("no answer in time, or the connection was reset"),
             Self::NotSent => {
                 f.write_str("the host refused to send the request; is the cluster defined?")

@@ -1,6 +1,12 @@
-//! How long an answer is fresh: `Cache-Control` and `Age` (RFC 9111) within the configured bounds.
+//! How long an answer is fresh: `Cache-Control` and `Age` (RFC 9111) within the configured bounds; and its `ETag`,
+//! by which the next fetch asks whether anything has changed (RFC 9110 section 13.1.2).
 
 use core::time::Duration;
+
+use crate::limits;
+
+/// The headers of an answer; names in any case.
+pub(super) type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
 
 /// Shortest freshness that an answer can ask for.
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
@@ -26,6 +32,37 @@ pub(super) fn freshness(
         return NOT_TO_BE_REUSED.min(cache_duration).max(SHORTEST);
     }
     wanted.min(max_cache_duration).max(SHORTEST)
+}
+
+/// Whether an answer says how long it is fresh.
+pub(super) fn is_said(headers: &[(&[u8], &[u8])]) -> bool {
+    values(headers, "cache-control").next().is_some()
+}
+
+/// An entity tag (RFC 9110 section 8.8.3), weak or strong, that is sent back exactly as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validator(String);
+
+impl Validator {
+    /// The `ETag` of an answer. One that is doubled, too long, or that is not visible ASCII in quotes is none.
+    pub(super) fn of(headers: &[(&[u8], &[u8])]) -> Option<Self> {
+        let mut tags = values(headers, "etag");
+        let (Some(tag), None) = (tags.next(), tags.next()) else {
+            return None;
+        };
+        let text = core::str::from_utf8(tag.trim_ascii()).ok()?;
+        let opaque = text.strip_prefix("W/").unwrap_or(text);
+        let opaque = opaque.strip_prefix('"')?.strip_suffix('"')?;
+        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
+        let fits = text.len() <= limits::ETAG_BYTES && opaque.bytes().all(plain);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// For `If-None-Match`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 #[derive(Default)]
@@ -97,6 +134,35 @@ mod tests {
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
             .collect();
         freshness(&headers, CACHE_DURATION, MAX_CACHE_DURATION).as_secs()
+    }
+
+    #[test]
+    fn an_etag_is_sent_back_as_it_came_or_not_at_all() {
+        let of = |tags: &[&[u8]]| {
+            let headers: Vec<(&[u8], &[u8])> =
+                tags.iter().map(|tag| (&b"ETag"[..], *tag)).collect();
+            Validator::of(&headers).map(|tag| tag.as_str().to_owned())
+        };
+        for good in ["\"\"", "\"33a64df5\"", "W/\"1;gzip\""] {
+            assert_eq!(of(&[good.as_bytes()]).as_deref(), Some(good));
+        }
+        assert_eq!(of(&[b" \"a\" "]).as_deref(), Some("\"a\""));
+        let long = format!("\"{}\"", "x".repeat(255));
+        let odd: [&[&[u8]]; 10] = [
+            &[],
+            &[b""],
+            &[b"a"],
+            &[b"\""],
+            &[b"w/\"a\""],
+            &[b"\"a\", \"b\""],
+            &[b"\"a b\""],
+            &[b"\"\xe9\""],
+            &[b"\"a\"", b"\"a\""],
+            &[long.as_bytes()],
+        ];
+        for tags in odd {
+            assert_eq!(of(tags), None, "{tags:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,34 @@
 
 use core::time::Duration;
 
-use super::clock::Moment;
+use super::{clock::Moment, freshness::SHORTEST};
+
+/// Two fetches of one thing start at least so far apart, whatever their causes: five per second at most.
+const LEAST_APART: Duration = Duration::from_millis(200);
+/// Longest time before the end of freshness that a refresh starts, without and with its jitter.
+const LONGEST_LEAD: Duration = Duration::from_secs(30);
+
+/// When a fetch may start that is wished for then.
+pub(super) fn apart(wish: Moment, last_start: Option<Moment>) -> Moment {
+    last_start.map_or(wish, |last| wish.max(last.plus(LEAST_APART)))
+}
+
+/// Until when an answer is fresh, and when to ask again: a little before, and not all workers at once.
+///
+/// Freshness counts from the start of the fetch: the answer may be as old as that. At least a second of it is
+/// left all the same, or what a slow provider says would never serve.
+pub(super) fn refresh_at(
+    started: Moment,
+    fresh: Duration,
+    now: Moment,
+    jitter: &mut Jitter,
+) -> (Moment, Moment) {
+    let fresh_until = started.plus(fresh).max(now.plus(SHORTEST));
+    let tenth = fresh_until.since(now).checked_div(10).unwrap_or_default();
+    let lead = tenth.min(LONGEST_LEAD);
+    let lead = lead.saturating_add(jitter.up_to(lead));
+    (fresh_until, fresh_until.minus(lead))
+}
 
 /// Fetches for unknown keys that may come at once, so that one spent in vain does not delay a real rotation.
 const BURST: u32 = 2;

@@ -1,31 +1,32 @@
-//! The life of one provider's key set: never fetched, fresh, stale, unavailable; and when to fetch next.
+//! The life of one provider's key set: never fetched, fresh, stale, unavailable; and when to fetch next. Where an
+//! issuer says itself where its keys are, its document comes first and has a life of its own ([`Locator`]).
 
 use core::time::Duration;
 
 use super::{
-    Answer, FetchId, Lookup,
+    FetchId, Lookup, Target,
+    answer::Answer,
     clock::Moment,
     event::{Change, Failure},
-    freshness::{self, freshness},
-    pace::{Jitter, Outage, Pace},
+    freshness::Validator,
+    held::{self, Held, Received},
+    locator::Locator,
+    pace::{self, Jitter, Outage, Pace},
+    report::{Counts, Outcome, State},
     unknown::{Standing, UnknownKeys},
 };
 use crate::{
-    config::RemoteJwks,
+    config::{Endpoint, Location, RemoteJwks},
     crypto::Algorithm,
-    jose::{JwkSet, SelectError},
+    jose::SelectError,
     limits::Limits,
 };
 
 /// How much later than the host's own timeout a fetch counts as lost; also how long a request may have waited for
-/// a fetch that could not settle it and still wait for the next one. Together they make [`super::GRACE`].
+/// a fetch that could not settle it and still wait for the next one.
 pub(super) const SLACK: Duration = Duration::from_secs(1);
 /// Workers that start together do not ask at the same instant.
 const FIRST_STAGGER: Duration = Duration::from_millis(50);
-/// Two fetches of a provider start at least so far apart, whatever their causes: five per second at most.
-pub(super) const LEAST_APART: Duration = Duration::from_millis(200);
-/// Longest time before the end of freshness that a refresh starts, without and with its jitter.
-const LONGEST_LEAD: Duration = Duration::from_secs(30);
 /// Bounds of the wait before an empty set is asked for again; half of `cache_duration` in between.
 const CONFIRM_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
@@ -33,13 +34,15 @@ const CONFIRM_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duratio
 #[derive(Debug)]
 pub(super) struct Remote {
     source: RemoteJwks,
+    /// `None`: the configuration says where the keys are.
+    locator: Option<Locator>,
     limits: Limits,
     jitter: Jitter,
     /// The set in force.
     held: Option<Held>,
     generation: u64,
     flight: Option<Flight>,
-    /// When the next fetch is due whether or not anybody asks.
+    /// When the next fetch of keys is due whether or not anybody asks.
     due: Moment,
     last_start: Option<Moment>,
     outage: Option<Outage>,
@@ -50,21 +53,27 @@ pub(super) struct Remote {
     /// A set without usable keys came; an answer to a fetch from then on confirms it.
     empty: Option<Moment>,
     changes: Vec<Change>,
+    counts: Counts,
 }
 
+/// The fetch that is in flight.
 #[derive(Debug)]
-struct Held {
-    set: JwkSet,
-    fresh_until: Moment,
-    stale_until: Moment,
-    stale: bool,
-}
-
-#[derive(Debug)]
-struct Flight {
+pub(super) struct Flight {
     id: FetchId,
-    started: Moment,
+    target: Target,
+    pub(super) started: Moment,
     deadline: Moment,
+    /// It asks for what is another than the one in hand.
+    pub(super) conditional: bool,
+}
+
+/// A fetch that starts.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) target: Target,
+    pub(super) endpoint: Endpoint,
+    pub(super) timeout: Duration,
+    pub(super) if_none_match: Option<Validator>,
 }
 
 /// Most changes that are kept for a shell that does not ask for them.
@@ -74,8 +83,13 @@ impl Remote {
     pub(super) fn new(source: &RemoteJwks, limits: Limits, seed: u64) -> Self {
         let mut jitter = Jitter::new(seed);
         let due = Moment::default().plus(jitter.up_to(FIRST_STAGGER));
+        let locator = match &source.location {
+            Location::Fixed(_) => None,
+            Location::Discovered(discovery) => Some(Locator::new(discovery, due)),
+        };
         Self {
             source: source.clone(),
+            locator,
             limits,
             jitter,
             held: None,
@@ -91,6 +105,7 @@ impl Remote {
             wanted: false,
             empty: None,
             changes: Vec::new(),
+            counts: Counts::default(),
         }
     }
 
@@ -102,17 +117,53 @@ impl Remote {
         core::mem::take(&mut self.changes)
     }
 
-    /// What time alone does to the keys: they become stale, and end.
+    /// What has happened since the last call.
+    pub(super) fn counts(&mut self) -> Counts {
+        core::mem::take(&mut self.counts)
+    }
+
+    /// How the keys are, as of the last call that took the time.
+    pub(super) fn state(&self) -> State {
+        match &self.held {
+            Some(held) if held.is_stale() => State::Stale,
+            Some(_) => State::Fresh,
+            None if self.generation == 0 => State::NeverFetched,
+            None => State::Unavailable,
+        }
+    }
+
+    /// When the fetch started that brought or confirmed the keys in hand.
+    pub(super) fn confirmed(&self) -> Option<Moment> {
+        self.held.as_ref().map(Held::confirmed)
+    }
+
+    /// Where the keys are, if that is known.
+    fn endpoint(&self) -> Option<&Endpoint> {
+        match (&self.locator, &self.source.location) {
+            (Some(locator), _) => locator.endpoint(),
+            (None, Location::Fixed(endpoint)) => Some(endpoint),
+            (None, Location::Discovered(_)) => None,
+        }
+    }
+
+    /// What time alone does to the keys: they become stale, and end; and so does their address.
     fn age(&mut self, now: Moment) {
-        if self.held.take_if(|held| held.stale_until <= now).is_some() {
+        if self
+            .locator
+            .as_mut()
+            .is_some_and(|locator| locator.age(now))
+        {
+            self.changed(Change::LocationEnded);
+        }
+        if self.held.take_if(|held| held.has_ended(now)).is_some() {
             self.generation = self.generation.wrapping_add(1);
             self.changed(Change::Unavailable);
         }
-        if let Some(held) = &mut self.held
-            && !held.stale
-            && held.fresh_until <= now
+        if self
+            .held
+            .as_mut()
+            .is_some_and(|held| held.becomes_stale(now))
         {
-            held.stale = true;
             self.changed(Change::Stale);
         }
     }
@@ -147,7 +198,10 @@ impl Remote {
             // Somebody waits: the stagger between workers is over.
             self.due = now;
         }
-        if self.flight.is_some() || self.due <= now {
+        if let Some(locator) = &mut self.locator {
+            locator.hurry(now);
+        }
+        if self.is_coming(self.due, now) {
             return Lookup::Pending;
         }
         self.unavailable(now)
@@ -160,21 +214,68 @@ impl Remote {
         now: Moment,
     ) -> Lookup<'static> {
         let first_seen = match self.unknown.seen(kid, algorithm, self.asked_at(now)) {
-            Standing::Confirmed => return Lookup::Unknown,
+            Standing::Confirmed => {
+                self.counts.unknown_kid();
+                return Lookup::Unknown;
+            }
             Standing::Since(first_seen) => Some(first_seen),
             Standing::NoRoom => None,
         };
-        if self.flight.is_none() {
-            self.wanted = true;
-            // Who has waited long for a fetch that had started too early to settle it does not wait again.
-            let patient = first_seen.is_some_and(|since| now.since(since) <= SLACK);
-            if patient && self.wish() <= now {
+        if self.fetches_keys() {
+            if first_seen.is_some() {
                 return Lookup::Pending;
             }
-        } else if first_seen.is_some() {
-            return Lookup::Pending;
+        } else {
+            self.wanted = true;
+            // Who has waited long for a fetch that could not settle it does not wait again.
+            let patient = first_seen.is_some_and(|since| now.since(since) <= self.patience());
+            if patient && self.is_coming(self.wish(), now) {
+                return Lookup::Pending;
+            }
         }
         self.unavailable(now)
+    }
+
+    fn fetches_keys(&self) -> bool {
+        let flight = self.flight.as_ref();
+        flight.is_some_and(|flight| flight.target == Target::Keys)
+    }
+
+    /// Whether a fetch of keys that is wished for then is in flight or about to start: it is worth waiting for.
+    fn is_coming(&self, wish: Moment, now: Moment) -> bool {
+        match &self.locator {
+            _ if self.fetches_keys() => true,
+            // The document comes first, and the keys follow at once.
+            Some(locator) if locator.endpoint().is_none() => {
+                self.flight.is_some() || locator.is_due(now)
+            }
+            _ => wish <= now,
+        }
+    }
+
+    /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are.
+    pub(super) fn holds_waiters(&self) -> bool {
+        self.fetches_keys() || (self.flight.is_some() && self.endpoint().is_none())
+    }
+
+    /// How long a request may have waited for fetches that could not settle it, and still wait for the next one.
+    fn patience(&self) -> Duration {
+        match self.locator {
+            None => SLACK,
+            // The document may have been in the way.
+            Some(_) => SLACK
+                .saturating_add(self.source.timeout)
+                .saturating_add(SLACK),
+        }
+    }
+
+    /// Longest that a request waits.
+    pub(super) fn longest_wait(&self) -> Duration {
+        let fetch = self.source.timeout.saturating_add(SLACK);
+        // The document may come once more before the keys.
+        let fetches = if self.locator.is_some() { 2 } else { 1 };
+        self.patience()
+            .saturating_add(fetch.saturating_mul(fetches))
     }
 
     /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
@@ -182,6 +283,7 @@ impl Remote {
         let instant = Duration::from_millis(1);
         self.flight
             .as_ref()
+            .filter(|flight| flight.target == Target::Keys)
             .map_or(now, |flight| now.max(flight.started.plus(instant)))
     }
 
@@ -195,7 +297,7 @@ impl Remote {
         }
     }
 
-    /// When the next fetch is wanted. In an outage unknown keys cause none of their own.
+    /// When the next fetch of keys is wanted. In an outage unknown keys cause none of their own.
     fn wish(&self) -> Moment {
         if self.wanted && self.outage.is_none() {
             return self.due.min(self.pace.ready_at());
@@ -203,11 +305,16 @@ impl Remote {
         self.due
     }
 
+    /// When the next fetch of keys may start, provided that none is in flight.
+    fn next_keys(&self) -> Moment {
+        pace::apart(self.wish(), self.last_start)
+    }
+
     /// When the next fetch may start, provided that none is in flight.
     fn next_start(&self) -> Moment {
-        let wish = self.wish();
-        self.last_start
-            .map_or(wish, |last| wish.max(last.plus(LEAST_APART)))
+        let keys = self.endpoint().map(|_| self.next_keys());
+        let document = self.locator.as_ref().map(Locator::next_start);
+        keys.into_iter().chain(document).min().unwrap_or(self.due)
     }
 
     /// Whether a fetch is in flight.
@@ -216,25 +323,53 @@ impl Remote {
     }
 
     /// Ends the fetch in flight if its answer is lost, and starts one if it is due.
-    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> bool {
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<Wish> {
         self.age(now);
         if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
-            self.failed(Failure::Lost, lost.started, now);
+            self.failed(&lost, Failure::Lost, now);
         }
-        if self.flight.is_some() || self.next_start() > now {
-            return false;
+        if self.flight.is_some() {
+            return None;
         }
+        let deadline = now.plus(self.source.timeout).plus(SLACK);
+        let wish = match self.endpoint() {
+            // Keys first: somebody may wait for them, and where they are is less likely to have changed.
+            Some(endpoint) if self.next_keys() <= now => {
+                let endpoint = endpoint.clone();
+                self.start(endpoint, now, deadline)
+            }
+            _ => {
+                let locator = self.locator.as_mut()?;
+                if locator.next_start() > now {
+                    return None;
+                }
+                locator.start(&self.source, now, deadline)
+            }
+        };
+        self.flight = Some(Flight {
+            id,
+            target: wish.target,
+            started: now,
+            deadline,
+            conditional: wish.if_none_match.is_some(),
+        });
+        Some(wish)
+    }
+
+    fn start(&mut self, endpoint: Endpoint, now: Moment, deadline: Moment) -> Wish {
         if self.due > now {
             self.pace.spend(now);
         }
         self.wanted = false;
         self.last_start = Some(now);
-        self.flight = Some(Flight {
-            id,
-            started: now,
-            deadline: now.plus(self.source.timeout).plus(SLACK),
-        });
-        true
+        // Only what lives as long as the answer may take can be confirmed by it.
+        let held = self.held.as_ref().filter(|held| held.outlives(deadline));
+        Wish {
+            target: Target::Keys,
+            endpoint,
+            timeout: self.source.timeout,
+            if_none_match: held.and_then(|held| held.validator.clone()),
+        }
     }
 
     /// Takes the answer to the fetch in flight; any other is too late and ignored.
@@ -243,36 +378,67 @@ impl Remote {
             return false;
         };
         self.age(now);
-        match read(answer, &self.limits) {
-            Ok((set, headers)) => self.succeeded(set, headers, flight.started, now),
-            Err(failure) => self.failed(failure, flight.started, now),
+        if let (Target::Document, Some(locator)) = (flight.target, &mut self.locator) {
+            let Self {
+                source,
+                jitter,
+                changes,
+                ..
+            } = self;
+            let (outcome, moved) = locator.on_answer(answer, &flight, source, now, jitter, changes);
+            self.counts.fetched(Target::Document, outcome);
+            if moved {
+                self.moved(now);
+            }
+            self.changes.truncate(MOST_CHANGES);
+            return true;
+        }
+        let held = self.held.as_ref();
+        match held::read(answer, &flight, held, &self.source, &self.limits) {
+            Ok(received) => {
+                self.counts.fetched(Target::Keys, answer.outcome());
+                self.succeeded(received, flight.started, now);
+            }
+            Err(failure) => self.failed(&flight, failure, now),
         }
         true
     }
 
-    fn failed(&mut self, failure: Failure, started: Moment, now: Moment) {
-        if self.outage.is_none() {
-            self.changed(Change::Failing(failure));
+    /// The keys are at another address: what is there is asked for at once, and without the other's tag.
+    fn moved(&mut self, now: Moment) {
+        self.due = self.due.min(now);
+        if let Some(held) = &mut self.held {
+            held.validator = None;
         }
-        let wait = Outage::failed(&mut self.outage, started, now, &mut self.jitter);
+    }
+
+    fn failed(&mut self, flight: &Flight, failure: Failure, now: Moment) {
+        self.counts.fetched(flight.target, Outcome::from(&failure));
+        let Self {
+            jitter, changes, ..
+        } = self;
+        if let (Target::Document, Some(locator)) = (flight.target, &mut self.locator) {
+            locator.failed(failure, flight.started, now, jitter, changes);
+            changes.truncate(MOST_CHANGES);
+            return;
+        }
+        if self.outage.is_none() {
+            changes.push(Change::Failing(failure));
+        }
+        let wait = Outage::failed(&mut self.outage, flight.started, now, jitter);
         self.due = now.plus(wait);
     }
 
-    fn succeeded(&mut self, set: JwkSet, headers: &[(&[u8], &[u8])], started: Moment, now: Moment) {
+    fn succeeded(&mut self, received: Received, started: Moment, now: Moment) {
         if self.outage.take().is_some() {
             self.changed(Change::Recovered);
         }
-        if !set.keys().is_empty() {
+        if !received.set.keys().is_empty() {
             self.empty = None;
         } else if !self.is_withdrawal(started, now) {
             return;
         }
-        let fresh = freshness(
-            headers,
-            self.source.cache_duration,
-            self.source.max_cache_duration,
-        );
-        self.put_in_force(set, fresh, started, now);
+        self.put_in_force(received, started, now);
     }
 
     /// Whether a set without usable keys is the second such answer, or the set in force has none already. If not,
@@ -301,14 +467,14 @@ impl Remote {
         false
     }
 
-    fn put_in_force(&mut self, set: JwkSet, fresh: Duration, started: Moment, now: Moment) {
-        // Freshness counts from the start of the fetch: the answer may be as old as that. At least a second of it
-        // is left all the same, or a slow provider's keys would never serve.
-        let fresh_until = started.plus(fresh).max(now.plus(freshness::SHORTEST));
-        let tenth = fresh_until.since(now).checked_div(10).unwrap_or_default();
-        let lead = tenth.min(LONGEST_LEAD);
-        let lead = lead.saturating_add(self.jitter.up_to(lead));
-        self.due = fresh_until.minus(lead);
+    fn put_in_force(&mut self, received: Received, started: Moment, now: Moment) {
+        let Received {
+            set,
+            validator,
+            fresh,
+        } = received;
+        let (fresh_until, due) = pace::refresh_at(started, fresh, now, &mut self.jitter);
+        self.due = due;
         let withdrawal = self.empty.take().is_some();
         if self.held.as_ref().is_none_or(|held| held.set != set) {
             self.generation = self.generation.wrapping_add(1);
@@ -320,12 +486,14 @@ impl Remote {
                 Change::NewSet { keys, skipped }
             });
         }
-        self.held = Some(Held {
+        let stale_until = fresh_until.plus(self.source.max_stale);
+        self.held = Some(Held::new(
             set,
-            fresh_until,
-            stale_until: fresh_until.plus(self.source.max_stale),
-            stale: false,
-        });
+            validator,
+            fresh,
+            started,
+            (fresh_until, stale_until),
+        ));
         self.unknown.new_set(started, now);
     }
 
@@ -335,34 +503,14 @@ impl Remote {
             .flight
             .as_ref()
             .map_or_else(|| self.next_start(), |flight| flight.deadline);
-        match &self.held {
-            None => fetch,
-            Some(held) if held.stale => fetch.min(held.stale_until),
-            Some(held) => fetch.min(held.fresh_until),
-        }
+        let keys = self.held.as_ref().map(Held::next_change);
+        let address = self.locator.as_ref().and_then(Locator::ends);
+        keys.into_iter().chain(address).fold(fetch, Moment::min)
     }
 
     fn changed(&mut self, change: Change) {
         if self.changes.len() < MOST_CHANGES {
             self.changes.push(change);
         }
-    }
-}
-
-type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
-
-/// The set in an answer. Redirects are not followed: where keys come from is said by the configuration alone.
-fn read<'a>(answer: &Answer<'a>, limits: &Limits) -> Result<(JwkSet, Headers<'a>), Failure> {
-    match *answer {
-        Answer::Http {
-            status: 200,
-            headers,
-            body,
-        } => JwkSet::parse(body, limits)
-            .map(|set| (set, headers))
-            .map_err(Failure::Unreadable),
-        Answer::Http { status, .. } => Err(Failure::Status(status)),
-        Answer::NoAnswer => Err(Failure::NoAnswer),
-        Answer::NotSent => Err(Failure::NotSent),
     }
 }

@@ -6,7 +6,30 @@
 //! of the other encodings are put into upper case (section 6.2.2.1). Paths of rules are brought to the same
 //! form: what a request cannot have, a rule cannot name.
 
-use crate::config::PathPolicy;
+/// Which ambiguous spellings of a path are let through (`path.allow`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathPolicy {
+    /// `%2f`
+    pub encoded_slash: bool,
+    /// `//`
+    pub double_slash: bool,
+    /// `;`
+    pub semicolon: bool,
+    /// `%25`
+    pub encoded_percent: bool,
+    /// `\` and `%5c`
+    pub backslash: bool,
+}
+
+/// Headers by which a client could change method or path behind us.
+pub(crate) const OVERRIDE_HEADERS: [&str; 6] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-override-url",
+    "x-rewrite-url",
+];
 
 /// What makes a path readable in two ways, or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

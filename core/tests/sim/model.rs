@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use passgate_core::jwks::{FetchId, GRACE};
+use passgate_core::jwks::{Fetch, FetchId, Target};
 
-use crate::origin::{CacheControl, Key, Reply};
+use crate::origin::{self, CacheControl, Key, Reply, Says, etag};
 
 /// The configuration of a provider, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Times {
     pub(crate) max_cache: u64,
     pub(crate) max_stale: u64,
     pub(crate) cooldown: u64,
+    /// How long the issuer's document is fresh, where it says where the keys are.
+    pub(crate) refresh: Option<u64>,
 }
 
 /// Now, on both scales.
@@ -28,13 +30,26 @@ pub(crate) struct Now {
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(crate) id: FetchId,
+    target: Target,
     started: Now,
+    conditional: bool,
+}
+
+/// Where the keys are, as the issuer's document said.
+#[derive(Debug)]
+struct Location {
+    path: u64,
+    until: u64,
 }
 
 #[derive(Debug)]
 struct InForce {
     keys: Vec<Key>,
+    /// From where the keys are fetched now.
+    from_here: bool,
     fetched: Now,
+    /// Longest that a 304 without a word of its own may prolong it.
+    fresh: u64,
     until: u64,
 }
 
@@ -42,6 +57,13 @@ struct InForce {
 pub(crate) struct Model {
     pub(crate) times: Times,
     in_force: Option<InForce>,
+    location: Option<Location>,
+    /// Of the document: before this the schedule has no fetch.
+    document_from: u64,
+    document_failures: u32,
+    document_last_start: Option<u64>,
+    /// The keys are at a new address: the backoff of the old one is over.
+    moved: bool,
     /// The first of the empty answers that nothing has contradicted since.
     empty_since: Option<u64>,
     flight: Option<Flight>,
@@ -68,6 +90,11 @@ impl Model {
         Self {
             times,
             in_force: None,
+            location: None,
+            document_from: 0,
+            document_failures: 0,
+            document_last_start: None,
+            moved: false,
             empty_since: None,
             flight: None,
             last_start: None,
@@ -91,7 +118,9 @@ impl Model {
 
     /// Longest that a request may wait, with the granularity of the host's timer.
     pub(crate) fn longest_wait(&self) -> u64 {
-        self.times.timeout + u64::try_from(GRACE.as_millis()).unwrap() + 10
+        let fetch = self.times.timeout + SLACK;
+        let documents = self.times.refresh.map_or(0, |_| 2 * fetch);
+        documents + SLACK + fetch + 10
     }
 
     pub(crate) fn asks(&mut self, kid: &str, now: Now) {
@@ -115,29 +144,71 @@ impl Model {
             .map(|set| set.keys.as_slice())
     }
 
+    /// The keys have another address, where they were not asked for yet.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.moved
+    }
+
     pub(crate) fn is_flying(&self) -> bool {
         self.flight.is_some()
     }
 
-    pub(crate) fn starts(&mut self, id: FetchId, now: Now) {
-        if let Some(flight) = &self.flight {
-            let age = now.counted - flight.started.counted;
+    pub(crate) fn starts(&mut self, fetch: &Fetch, now: Now) {
+        if self.flight.is_some() {
+            // The other is lost, or there are two in flight.
+            self.lost(now);
+        }
+        self.flight = Some(Flight {
+            id: fetch.id,
+            target: fetch.target,
+            started: now,
+            conditional: fetch.if_none_match.is_some(),
+        });
+        let tag = fetch.if_none_match.as_ref().map(|tag| tag.as_str());
+        match fetch.target {
+            Target::Document => self.starts_document(fetch, tag, now),
+            Target::Keys => self.starts_keys(fetch, tag, now),
+        }
+    }
+
+    fn starts_document(&mut self, fetch: &Fetch, tag: Option<&str>, now: Now) {
+        assert_eq!(fetch.endpoint.path, origin::DOCUMENT);
+        if let Some(tag) = tag {
+            let location = self.location.as_ref().unwrap();
+            assert_eq!(tag, origin::document_etag(location.path));
+            let deadline = now.counted + self.times.timeout + SLACK;
             assert!(
-                age >= self.times.timeout + SLACK,
-                "two fetches in flight: the other is {age} ms old"
+                deadline <= location.until,
+                "it may end before it is confirmed"
             );
         }
-        if let Some(last) = self.last_start {
-            let apart = now.counted - last;
-            assert!(apart >= LEAST_APART, "fetches {apart} ms apart");
-            // 1 s, 2 s, 4 s …, less a quarter of jitter.
-            let backoff = [0, 750, 1_500, 3_000][usize::try_from(self.failures.min(3)).unwrap()];
+        paced(self.document_last_start, self.document_failures, now);
+        let scheduled = now.counted >= self.document_from || self.document_failures > 0;
+        assert!(scheduled, "a document that is fresh is asked for");
+        self.document_last_start = Some(now.counted);
+    }
+
+    fn starts_keys(&mut self, fetch: &Fetch, tag: Option<&str>, now: Now) {
+        if self.times.refresh.is_some() {
+            let location = self.location.as_ref().unwrap();
+            assert_eq!(fetch.endpoint.path, origin::path(location.path));
             assert!(
-                apart >= backoff,
-                "{apart} ms after {} failures",
-                self.failures
+                now.counted < location.until,
+                "where the keys are is too old"
             );
         }
+        if let Some(tag) = tag {
+            let set = self.in_force.as_ref().unwrap();
+            assert!(set.from_here, "the tag of another address");
+            assert_eq!(tag, etag(&set.keys), "not the name of the set in force");
+            let deadline = now.counted + self.times.timeout + SLACK;
+            assert!(
+                deadline <= set.until,
+                "the set may end before it is confirmed"
+            );
+        }
+        let moved = std::mem::take(&mut self.moved);
+        paced(self.last_start, if moved { 0 } else { self.failures }, now);
         if now.counted < self.scheduled_from && self.failures == 0 {
             assert!(self.wanted, "a fetch that nobody wanted");
             let full_at = self.pace_full_at;
@@ -149,7 +220,6 @@ impl Model {
         }
         self.wanted = false;
         self.last_start = Some(now.counted);
-        self.flight = Some(Flight { id, started: now });
     }
 
     /// The cache says that no fetch is in flight any more.
@@ -160,7 +230,10 @@ impl Model {
             age >= self.times.timeout + SLACK,
             "given up after {age} ms, too early"
         );
-        self.failures += 1;
+        match flight.target {
+            Target::Document => self.document_failures += 1,
+            Target::Keys => self.failures += 1,
+        }
     }
 
     /// An answer was offered, and taken or ignored. `published` is what the origin publishes on arrival.
@@ -178,32 +251,101 @@ impl Model {
             flight.is_some(),
             "an answer counts exactly if its fetch is in flight"
         );
-        let Some(Flight { started, .. }) = flight else {
+        let Some(Flight {
+            target,
+            started,
+            conditional,
+            ..
+        }) = flight
+        else {
             return;
         };
+        if target == Target::Document {
+            return self.answered_document(reply, conditional, started, now);
+        }
         let failures = std::mem::take(&mut self.failures);
         match reply {
             Reply::Keys {
                 keys,
                 cache_control,
+                ..
             } => {
                 let keys = keys.as_deref().unwrap_or(published);
-                self.accepts(keys, *cache_control, started, now);
+                self.accepts(keys, self.fresh(*cache_control), started, now);
+            }
+            Reply::NotModified(cache_control) if conditional => {
+                // The origin may lie, and say that what it has published since is not there.
+                self.published_anew(now);
+                let set = self.in_force.as_ref().unwrap();
+                let (keys, fresh) = (set.keys.clone(), set.fresh);
+                let fresh = cache_control.map_or(fresh, |cache_control| self.fresh(cache_control));
+                self.accepts(&keys, fresh, started, now);
             }
             Reply::Empty | Reply::OnlyOdd => {
-                // The origin itself says that nothing is published; its keys are published anew after that.
-                self.published
-                    .values_mut()
-                    .for_each(|published| *published = now.counted);
-                self.accepts(&[], CacheControl::Silent, started, now);
+                // The origin itself says that nothing is published.
+                self.published_anew(now);
+                self.accepts(&[], self.times.cache, started, now);
             }
-            Reply::Status(_) | Reply::Junk | Reply::TooLarge | Reply::NoAnswer | Reply::NotSent => {
-                self.failures = failures + 1
-            }
+            Reply::Document { .. }
+            | Reply::NotModified(_)
+            | Reply::Status(_)
+            | Reply::Junk
+            | Reply::TooLarge
+            | Reply::NoAnswer
+            | Reply::NotSent => self.failures = failures + 1,
         }
     }
 
-    fn accepts(&mut self, keys: &[Key], cache_control: CacheControl, started: Now, now: Now) {
+    fn answered_document(&mut self, reply: &Reply, conditional: bool, started: Now, now: Now) {
+        let path = match reply {
+            Reply::Document {
+                says: Says::Path(path),
+                ..
+            } => *path,
+            Reply::NotModified(_) if conditional => self.location.as_ref().unwrap().path,
+            _ => {
+                self.document_failures += 1;
+                return;
+            }
+        };
+        self.document_failures = 0;
+        let known = self
+            .location
+            .take_if(|location| now.counted < location.until);
+        if known.is_none_or(|location| location.path != path) {
+            self.moved = true;
+            self.scheduled_from = self.scheduled_from.min(now.counted);
+            self.in_force
+                .iter_mut()
+                .for_each(|set| set.from_here = false);
+        }
+        let fresh = self.times.refresh.unwrap();
+        let fresh_until = (started.counted + fresh).max(now.counted + 1_000);
+        let lead = ((fresh_until - now.counted) / 10).min(30_000);
+        self.document_from = fresh_until - 2 * lead;
+        self.location = Some(Location {
+            path,
+            until: fresh_until + self.times.max_stale,
+        });
+    }
+
+    /// The origin has taken back what it had published; whatever it says next counts from now on.
+    fn published_anew(&mut self, now: Now) {
+        self.published
+            .values_mut()
+            .for_each(|published| *published = now.counted);
+    }
+
+    /// How long an answer is fresh that says this.
+    fn fresh(&self, cache_control: CacheControl) -> u64 {
+        match cache_control {
+            CacheControl::Silent => self.times.cache,
+            CacheControl::MaxAge(0) | CacheControl::NoStore => self.times.cache.min(10_000),
+            CacheControl::MaxAge(secs) => (secs * 1_000).min(self.times.max_cache),
+        }
+    }
+
+    fn accepts(&mut self, keys: &[Key], fresh: u64, started: Now, now: Now) {
         if !keys.is_empty() {
             self.empty_since = None;
         } else if self.keys(now).is_none_or(|keys| !keys.is_empty()) {
@@ -215,17 +357,14 @@ impl Model {
             }
             self.empty_since = None;
         }
-        let fresh = match cache_control {
-            CacheControl::Silent => self.times.cache,
-            CacheControl::MaxAge(0) | CacheControl::NoStore => self.times.cache.min(10_000),
-            CacheControl::MaxAge(secs) => (secs * 1_000).min(self.times.max_cache),
-        };
         let fresh_until = (started.counted + fresh).max(now.counted + 1_000);
         let lead = ((fresh_until - now.counted) / 10).min(30_000);
         self.scheduled_from = fresh_until - 2 * lead;
         self.in_force = Some(InForce {
             keys: keys.to_vec(),
+            from_here: true,
             fetched: started,
+            fresh,
             until: fresh_until + self.times.max_stale,
         });
     }
@@ -256,4 +395,14 @@ impl Model {
             );
         }
     }
+}
+
+/// Two fetches of one thing keep apart: a little always, and more after failures.
+fn paced(last_start: Option<u64>, failures: u32, now: Now) {
+    let Some(last) = last_start else { return };
+    let apart = now.counted - last;
+    assert!(apart >= LEAST_APART, "fetches {apart} ms apart");
+    // 1 s, 2 s, 4 s …, less a quarter of jitter.
+    let backoff = [0, 750, 1_500, 3_000][usize::try_from(failures.min(3)).unwrap()];
+    assert!(apart >= backoff, "{apart} ms after {failures} failures");
 }

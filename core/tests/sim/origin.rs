@@ -3,7 +3,10 @@
 use std::sync::OnceLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use passgate_core::{crypto::VerifyingKey, jwks::Answer};
+use passgate_core::{
+    crypto::VerifyingKey,
+    jwks::{Answer, Fetch, Target},
+};
 
 use crate::random::Random;
 
@@ -91,7 +94,15 @@ pub(crate) enum Reply {
     Keys {
         keys: Option<Vec<Key>>,
         cache_control: CacheControl,
+        tagged: bool,
     },
+    /// The issuer's document.
+    Document {
+        says: Says,
+        tagged: bool,
+    },
+    /// "The same as you have", honestly or not; `None`: without `Cache-Control`.
+    NotModified(Option<CacheControl>),
     Empty,
     OnlyOdd,
     Status(u16),
@@ -101,11 +112,53 @@ pub(crate) enum Reply {
     NotSent,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What the issuer's document says about the address of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    Path(u64),
+    /// It is another issuer's.
+    OtherIssuer,
+    /// An address that the configuration does not allow.
+    Elsewhere,
+}
+
+/// The path of the issuer's document.
+pub(crate) const DOCUMENT: &str = "/acme/.well-known/openid-configuration";
+
+/// The path of the keys, which changes now and then.
+pub(crate) fn path(number: u64) -> String {
+    format!("/acme/{number}")
+}
+
+/// The name of the document that says so.
+pub(crate) fn document_etag(path: u64) -> String {
+    format!("\"{path}\"")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheControl {
     Silent,
     MaxAge(u64),
     NoStore,
+}
+
+impl CacheControl {
+    fn value(self) -> String {
+        match self {
+            Self::Silent => "public".to_owned(),
+            Self::MaxAge(secs) => format!("max-age={secs}"),
+            Self::NoStore => "no-store".to_owned(),
+        }
+    }
+}
+
+/// The name of a set of keys: another set has another.
+pub(crate) fn etag(keys: &[Key]) -> String {
+    let names: Vec<_> = keys
+        .iter()
+        .map(|key| format!("{}={}", key.kid, key.point))
+        .collect();
+    format!("W/\"{}\"", names.join(","))
 }
 
 /// What comes of one fetch: at most two arrivals of one reply.
@@ -115,44 +168,103 @@ pub(crate) struct Delivery {
     pub(crate) after: Vec<u64>,
 }
 
+/// What an origin has: its keys, and the number of their address.
+#[derive(Clone, Copy)]
+pub(crate) struct Published<'a> {
+    pub(crate) keys: &'a [Key],
+    pub(crate) path: u64,
+}
+
 pub(crate) fn deliver(
     weather: Weather,
-    published: &[Key],
+    published: Published<'_>,
+    fetch: &Fetch,
     timeout: u64,
     random: &mut Random,
 ) -> Delivery {
     let quick = random.between(0, 40);
-    let keys = |random: &mut Random| Reply::Keys {
-        keys: random.percent(50).then(|| published.to_vec()),
-        cache_control: match random.between(0, 5) {
+    let if_none_match = fetch.if_none_match.as_ref().map(|tag| tag.as_str());
+    let is_document = fetch.target == Target::Document;
+    let Published {
+        keys: published,
+        path: number,
+    } = published;
+    let asked = &fetch.endpoint.path;
+    let moved_away = asked.starts_with("/acme/") && *asked != path(number);
+    let content = |random: &mut Random| {
+        if is_document {
+            let same = if_none_match == Some(&*document_etag(number));
+            return if same && random.percent(70) {
+                Reply::NotModified(None)
+            } else {
+                Reply::Document {
+                    says: Says::Path(number),
+                    tagged: random.percent(70),
+                }
+            };
+        }
+        if moved_away {
+            return Reply::Status(404);
+        }
+        let cache_control = match random.between(0, 5) {
             0 => CacheControl::MaxAge(random.between(0, 120)),
             1 => CacheControl::NoStore,
             _ => CacheControl::Silent,
-        },
+        };
+        if if_none_match == Some(&*etag(published)) {
+            let says = random.percent(50);
+            return Reply::NotModified(says.then_some(cache_control));
+        }
+        Reply::Keys {
+            keys: random.percent(50).then(|| published.to_vec()),
+            cache_control,
+            tagged: random.percent(70),
+        }
     };
     let (reply, after) = match weather {
-        Weather::Good => (keys(random), vec![quick]),
-        Weather::Slow => (keys(random), vec![random.between(0, timeout)]),
+        Weather::Good => (content(random), vec![quick]),
+        Weather::Slow => (content(random), vec![random.between(0, timeout)]),
         Weather::Down => {
             let reply = random.one_of(&[Failed::NotSent, Failed::NoAnswer, Failed::Status]);
             (reply.into(), vec![quick / 8])
         }
         Weather::Hanging => (Reply::NoAnswer, vec![timeout]),
         Weather::Lossy => match random.between(0, 3) {
-            0 => (keys(random), Vec::new()),
-            1 => (keys(random), vec![timeout + random.between(1_001, 9_000)]),
-            2 => (keys(random), vec![quick, quick + random.between(0, 3_000)]),
-            _ => (keys(random), vec![timeout + random.between(0, 900)]),
+            0 => (content(random), Vec::new()),
+            1 => (
+                content(random),
+                vec![timeout + random.between(1_001, 9_000)],
+            ),
+            2 => (
+                content(random),
+                vec![quick, quick + random.between(0, 3_000)],
+            ),
+            _ => (content(random), vec![timeout + random.between(0, 900)]),
         },
+        Weather::Sick if is_document && random.percent(50) => {
+            let says = random.one_of(&[Says::OtherIssuer, Says::Elsewhere]);
+            let tagged = false;
+            (Reply::Document { says, tagged }, vec![quick])
+        }
         Weather::Sick => {
-            let reply = random.one_of(&[Failed::Status, Failed::Junk, Failed::TooLarge]);
+            let reply = random.one_of(&[
+                Failed::Status,
+                Failed::Junk,
+                Failed::TooLarge,
+                Failed::NotModified,
+            ]);
             (reply.into(), vec![quick])
         }
+        Weather::Empty if is_document => (content(random), vec![quick]),
         Weather::Empty if random.percent(50) => (Reply::Empty, vec![quick]),
         Weather::Empty => (Reply::OnlyOdd, vec![quick]),
         Weather::Mixed => {
             let weather = random.one_of(&WEATHERS[..7]);
-            return deliver(weather, published, timeout, random);
+            let published = Published {
+                keys: published,
+                path: number,
+            };
+            return deliver(weather, published, fetch, timeout, random);
         }
     };
     Delivery { reply, after }
@@ -165,6 +277,7 @@ enum Failed {
     Status,
     Junk,
     TooLarge,
+    NotModified,
 }
 
 impl From<Failed> for Reply {
@@ -175,6 +288,7 @@ impl From<Failed> for Reply {
             Failed::Status => Self::Status(503),
             Failed::Junk => Self::Junk,
             Failed::TooLarge => Self::TooLarge,
+            Failed::NotModified => Self::NotModified(None),
         }
     }
 }
@@ -200,25 +314,59 @@ pub(crate) fn with_answer<T>(
         Reply::Keys {
             keys,
             cache_control,
+            tagged,
         } => {
-            let body = document(keys.as_deref().unwrap_or(published), odd);
-            let value = match cache_control {
-                CacheControl::Silent => "public".to_owned(),
-                CacheControl::MaxAge(secs) => format!("max-age={secs}"),
-                CacheControl::NoStore => "no-store".to_owned(),
-            };
-            let headers: [(&[u8], &[u8]); 1] = [(b"Cache-Control", value.as_bytes())];
+            let keys = keys.as_deref().unwrap_or(published);
+            let (body, value, tag) = (document(keys, odd), cache_control.value(), etag(keys));
+            let headers: [(&[u8], &[u8]); 2] = [
+                (b"Cache-Control", value.as_bytes()),
+                (b"etag", tag.as_bytes()),
+            ];
             once(Answer::Http {
                 status: 200,
-                headers: &headers,
+                headers: if *tagged { &headers } else { &headers[..1] },
                 body: &body,
+            });
+        }
+        Reply::NotModified(cache_control) => {
+            let value = cache_control.map(CacheControl::value);
+            let header = value
+                .as_ref()
+                .map(|value| (&b"Cache-Control"[..], value.as_bytes()));
+            once(Answer::Http {
+                status: 304,
+                headers: header.as_slice(),
+                body: b"",
             });
         }
         Reply::Empty => http(200, br#"{"keys":[]}"#, &mut once),
         Reply::OnlyOdd => http(200, &document(&[], true), &mut once),
         Reply::Status(status) => http(*status, &document(published, odd), &mut once),
         Reply::Junk => http(200, b"<html>", &mut once),
-        Reply::TooLarge => http(200, &[b' '; 5_000], &mut once),
+        Reply::Document { says, tagged } => {
+            let (issuer, number) = match says {
+                Says::Path(number) => ("https://id.example/acme", *number),
+                Says::OtherIssuer => ("https://id.example/evil", 0),
+                Says::Elsewhere => ("https://id.example/acme", 0),
+            };
+            let host = if *says == Says::Elsewhere {
+                "evil.example"
+            } else {
+                "id.example"
+            };
+            let body = format!(
+                r#"{{"issuer":"{issuer}","jwks_uri":"https://{host}{}"}}"#,
+                path(number)
+            );
+            let tag = document_etag(number);
+            let headers: [(&[u8], &[u8]); 1] = [(b"ETag", tag.as_bytes())];
+            once(Answer::Http {
+                status: 200,
+                headers: if *tagged { &headers } else { &[] },
+                body: body.as_bytes(),
+            });
+        }
+        Reply::TooLarge => http(200, &[b' '; 70_000], &mut once),
         Reply::NoAnswer => once(Answer::NoAnswer),
         Reply::NotSent => once(Answer::NotSent),
     }

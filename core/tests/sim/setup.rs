@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use passgate_core::{
-    config::{Config, KeySource, Kinds, PathPolicy, Provider, ProviderId, RemoteJwks, TokenSource},
+    config::{
+        Config, Discovery, Endpoint, KeySource, Kinds, Location, PathPolicy, Provider, ProviderId,
+        RemoteJwks, TokenSource,
+    },
     crypto::Algorithm,
     jwks::JwksCache,
     limits::Limits,
@@ -20,6 +23,9 @@ pub(crate) fn any_times(random: &mut Random) -> Times {
         max_cache: cache * random.between(1, 3),
         max_stale: random.one_of(&[0, 2_000, 60_000, 3_600_000]),
         cooldown: random.one_of(&[0, 1_000, 10_000, 30_000]),
+        refresh: random
+            .percent(40)
+            .then(|| random.one_of(&[1_000, 5_000, 20_000, 60_000])),
     }
 }
 
@@ -32,10 +38,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
         algorithms: Algorithm::ALL.to_vec(),
         token_types: Vec::new(),
         keys: KeySource::Remote(RemoteJwks {
-            authority: "id.example".into(),
-            path: "/certs".into(),
-            scheme: "https".into(),
-            cluster: "id".into(),
+            location: location(times),
             timeout: Duration::from_millis(times.timeout),
             cache_duration: Duration::from_millis(times.cache),
             max_cache_duration: Duration::from_millis(times.max_cache),
@@ -62,6 +65,37 @@ pub(crate) fn config(times: &[Times]) -> Config {
             ..Limits::default()
         },
         hash: String::new(),
+    }
+}
+
+fn location(times: &Times) -> Location {
+    match times.refresh {
+        None => Location::Fixed(Endpoint {
+            authority: "id.example".into(),
+            path: "/certs".into(),
+            scheme: "https".into(),
+            cluster: "id".into(),
+        }),
+        Some(refresh) => discovered(Duration::from_millis(refresh)),
+    }
+}
+
+/// Only the configuration makes what a document is held against.
+fn discovered(refresh: Duration) -> Location {
+    let mut config = Config::parse(
+        br#"{"providers":{"acme":{"issuer":"https://id.example/acme","audiences":["api"],
+        "discovery":{"cluster":"id","jwks_uri_prefix":"https://id.example/acme/"}}}}"#,
+    )
+    .unwrap();
+    match config.providers.remove(0).keys {
+        KeySource::Remote(RemoteJwks {
+            location: Location::Discovered(discovery),
+            ..
+        }) => Location::Discovered(Box::new(Discovery {
+            refresh,
+            ..*discovery
+        })),
+        other => panic!("{other:?}"),
     }
 }
 

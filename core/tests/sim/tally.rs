@@ -4,6 +4,10 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) fetches: u64,
+    pub(crate) documents: u64,
+    pub(crate) moved: u64,
+    pub(crate) conditional: u64,
+    pub(crate) not_modified: u64,
     pub(crate) found: u64,
     pub(crate) pending: u64,
     pub(crate) unknown: u64,
@@ -19,9 +23,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn counts(&mut self) -> [&mut u64; 13] {
+    fn counts(&mut self) -> [&mut u64; 17] {
         [
             &mut self.fetches,
+            &mut self.documents,
+            &mut self.moved,
+            &mut self.conditional,
+            &mut self.not_modified,
             &mut self.found,
             &mut self.pending,
             &mut self.unknown,

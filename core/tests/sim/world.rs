@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use passgate_core::{
     config::{Config, ProviderId},
-    jwks::{FetchId, JwksCache},
+    jwks::{FetchId, JwksCache, Target},
     time::UnixTime,
 };
 
@@ -20,8 +20,8 @@ use crate::{
 /// More steps than any honest history takes: one that reaches it goes round in a circle.
 const MOST_STEPS: u64 = 20_000;
 /// After the last disturbance every published key must be found within this time: the longest backoff, a fetch,
-/// the cooldown, and the memory of a guess.
-const HEALED_AFTER: u64 = 100_000;
+/// the cooldown, and the memory of a guess; and before them the longest refresh of an address.
+const HEALED_AFTER: u64 = 160_000;
 
 pub(crate) struct Site {
     pub(crate) id: ProviderId,
@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) published: Vec<Key>,
     pub(crate) withdrawn: Vec<Key>,
     pub(crate) made: u64,
+    /// The number of the address of its keys.
+    path: u64,
 }
 
 enum Happening {
@@ -41,6 +43,7 @@ enum Happening {
     Request(usize),
     Weather(usize),
     Rotation(usize),
+    Move(usize),
     Jump,
     EarlyPoll,
     Reload,
@@ -90,6 +93,7 @@ impl World {
                 published: Vec::new(),
                 withdrawn: Vec::new(),
                 made: 0,
+                path: 0,
             })
             .collect();
         let cache = JwksCache::new(&config, seed);
@@ -145,7 +149,8 @@ impl World {
                 0..=9 => Happening::Weather(site),
                 10..=19 => Happening::Rotation(site),
                 20..=23 => Happening::Jump,
-                24..=29 => Happening::EarlyPoll,
+                24..=26 => Happening::Move(site),
+                27..=29 => Happening::EarlyPoll,
                 30 => Happening::Reload,
                 _ => Happening::Request(site),
             };
@@ -243,6 +248,7 @@ impl World {
             }
             Happening::Weather(site) => self.sites[site].weather = self.random.one_of(&WEATHERS),
             Happening::Rotation(site) => self.publish(site),
+            Happening::Move(site) => self.sites[site].path += 1,
             Happening::Jump => self.jump(),
             Happening::EarlyPoll => self.early_poll(),
             Happening::Reload => self.reload(),
@@ -327,11 +333,19 @@ impl World {
                 model,
                 weather,
                 published,
+                path,
                 ..
             } = &mut sites[site];
-            model.starts(fetch.id, now);
-            let delivery = origin::deliver(*weather, published, model.times.timeout, random);
+            model.starts(&fetch, now);
+            let published = origin::Published {
+                keys: published,
+                path: *path,
+            };
+            let timeout = model.times.timeout;
+            let delivery = origin::deliver(*weather, published, &fetch, timeout, random);
             self.tally.fetches += 1;
+            self.tally.documents += u64::from(fetch.target == Target::Document);
+            self.tally.conditional += u64::from(fetch.if_none_match.is_some());
             for after in delivery.after {
                 let (id, reply) = (fetch.id, delivery.reply.clone());
                 self.schedule(self.real + after, Happening::Arrival { site, id, reply });
@@ -353,7 +367,7 @@ impl World {
         let next = self.cache.next_wakeup().unwrap().as_millis();
         assert!(next > self.wall, "polled, and still to be polled now");
         for site in 0..self.sites.len() {
-            if !self.cache.is_fetching(self.sites[site].id) {
+            if !self.cache.holds_waiters(self.sites[site].id) {
                 self.settle(site);
             }
         }
@@ -382,7 +396,10 @@ impl World {
         });
         assert!(taken.is_none_or(|taken| taken == *provider));
         model.answered(id, taken.is_some(), reply, published, now);
+        let moved = model.has_moved();
         if taken.is_some() {
+            self.tally.not_modified += u64::from(matches!(reply, Reply::NotModified(_)));
+            self.tally.moved += u64::from(moved);
             self.settle(site);
         } else {
             self.tally.ignored += 1;

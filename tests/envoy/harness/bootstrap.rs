@@ -17,13 +17,18 @@ impl Bootstrap {
         Self(serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}")))
     }
 
-    /// Free ports for the listener and the admin, the module where it really is.
+    /// Free ports for the listener and the admin, the module where it really is, and an access log.
     pub fn localise(&mut self, module: &Path) {
-        *member(&mut self.0, "/admin/address/socket_address/port_value") = json!(0);
-        *member(self.listener(), "/address/socket_address/port_value") = json!(0);
+        let free = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
+        self.0["admin"]["address"] = free.clone();
+        self.listener()["address"] = free;
+        self.listener()["name"] = json!("gate");
         for filter in self.filters().iter_mut().filter(|filter| is_ours(filter)) {
             let file = "/typed_config/config/vm_config/code/local/filename";
             *member(filter, file) = json!(module);
+        }
+        if self.manager()["access_log"].is_null() {
+            self.manager()["access_log"] = access_log();
         }
     }
 
@@ -96,6 +101,12 @@ impl Bootstrap {
         self.set_address(name, address);
     }
 
+    /// Lets a cluster that speaks TLS trust this authority and no other.
+    pub fn trust(&mut self, cluster: &str, pem: &str) {
+        let context = "/transport_socket/typed_config/common_tls_context/validation_context";
+        member(self.cluster(cluster), context)["trusted_ca"] = json!({ "inline_string": pem });
+    }
+
     /// Takes the listener out, for a file that Envoy watches (LDS).
     pub fn watch_listener(&mut self, file: &Path) {
         let folder = file.parent().unwrap();
@@ -129,8 +140,21 @@ pub fn workspace() -> PathBuf {
         .to_path_buf()
 }
 
+/// The instances are named `passgate` or `passgate-` and something.
 fn is_ours(filter: &Value) -> bool {
-    filter["name"] == "passgate"
+    filter["name"]
+        .as_str()
+        .is_some_and(|name| name.starts_with("passgate"))
+}
+
+/// The members that the harness reads, for a bootstrap that logs nothing.
+fn access_log() -> Value {
+    json!([{ "name": "envoy.access_loggers.stdout", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+        "log_format": { "json_format": {
+            "details": "%RESPONSE_CODE_DETAILS%", "request_id": "%REQ(X-REQUEST-ID)%",
+        } },
+    } }])
 }
 
 fn string_value(policy: &Value) -> Value {

@@ -169,6 +169,7 @@ fn without_refusals(log: &str) -> String {
     let refusals = [
         "Failed to configure base Wasm plugin",
         "Plugin passgate failed to load",
+        "Plugin configured to fail closed failed to load",
     ];
     let is_other = |line: &&str| !refusals.iter().any(|text| line.contains(text));
     log.lines().filter(is_other).collect::<Vec<_>>().join("\n")

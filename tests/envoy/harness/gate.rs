@@ -2,7 +2,11 @@
 
 use super::bootstrap::Bootstrap;
 use super::process::{Process, module, new_folder};
-use super::{Http1, Issuer, Protocol, Request, Response, Upstream, eventually, http2};
+use super::{
+    AUDIENCE, Authority, Http1, ISSUER, Issuer, Protocol, Request, Response, Upstream, eventually,
+    http2,
+};
+use passgate_kit::{Token, TokenBuilder};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
@@ -60,6 +64,11 @@ impl Setup {
     /// Another cluster, for the keys of another provider.
     pub fn cluster(self, name: &str, address: SocketAddr) -> Self {
         self.edit(|bootstrap| bootstrap.add_cluster(name, address))
+    }
+
+    /// Lets a cluster that speaks TLS trust this authority and no other.
+    pub fn trusting(self, cluster: &str, authority: &Authority) -> Self {
+        self.edit(|bootstrap| bootstrap.trust(cluster, &authority.pem()))
     }
 
     /// Puts the listener into a file that Envoy watches, so that `Gate::reconfigure` works.
@@ -125,6 +134,16 @@ impl Gate {
         Setup::new(policy).start()
     }
 
+    /// A token that the configured provider of the stories takes, to be spoilt or signed.
+    pub fn token(&self) -> TokenBuilder<'_> {
+        Token::of(&self.issuer.key, ISSUER, AUDIENCE)
+    }
+
+    /// A token that is good for five minutes.
+    pub fn good(&self) -> String {
+        self.token().build()
+    }
+
     /// One request on a connection of its own.
     pub fn send(&self, protocol: Protocol, request: &Request) -> Response {
         self.try_send(protocol, request).expect("an answer")
@@ -158,6 +177,11 @@ impl Gate {
     /// An HTTP/1.1 connection to the gate.
     pub fn client(&self) -> Http1 {
         Http1::connect(self.address)
+    }
+
+    /// Requests at once as streams of one HTTP/2 connection; the answers in the same order.
+    pub fn send_streams(&self, requests: &[Request]) -> Vec<Response> {
+        http2::exchange_all(self.address, requests).expect("an answer to each")
     }
 
     /// Sends a request over HTTP/2 and resets it after this long without an answer.

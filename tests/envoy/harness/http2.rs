@@ -11,37 +11,37 @@ use tokio::net::TcpStream;
 /// Sends one request on a connection of its own; the error is a reset or the end of the connection.
 pub fn exchange(address: SocketAddr, request: &Request) -> Result<Response, String> {
     in_time(async {
-        let (answer, _) = send(address, request).await?;
-        let answer = answer.await.map_err(told)?;
-        let (head, mut stream) = answer.into_parts();
-        let mut body = Vec::new();
-        while let Some(chunk) = stream.data().await {
-            let chunk = chunk.map_err(told)?;
-            stream
-                .flow_control()
-                .release_capacity(chunk.len())
-                .map_err(told)?;
-            body.extend(chunk);
+        let mut requests = connect(address).await?;
+        receive(send(&mut requests, request)?).await
+    })
+}
+
+/// Sends all requests at once on one connection; the answers in the same order.
+pub fn exchange_all(address: SocketAddr, requests: &[Request]) -> Result<Vec<Response>, String> {
+    in_time(async {
+        let mut connection = connect(address).await?;
+        let mut streams = Vec::new();
+        for request in requests {
+            connection = connection.ready().await.map_err(told)?;
+            streams.push(send(&mut connection, request)?);
         }
-        let pairs = head.headers.iter();
-        let headers = pairs.map(|(n, v)| (n.as_str().as_bytes().to_vec(), v.as_bytes().to_vec()));
-        Ok(Response {
-            status: head.status.as_u16(),
-            headers: Headers(headers.collect()),
-            body,
-        })
+        let mut answers = Vec::new();
+        for stream in streams {
+            answers.push(receive(stream).await?);
+        }
+        Ok(answers)
     })
 }
 
 /// Sends one request and resets its stream after this long without an answer.
 pub fn abandon(address: SocketAddr, request: &Request, wait: Duration) -> Result<(), String> {
     in_time(async {
-        let (answer, mut requests) = send(address, request).await?;
+        let mut requests = connect(address).await?;
+        let answer = send(&mut requests, request)?;
         if tokio::time::timeout(wait, answer).await.is_ok() {
             return Err("answered before it could be abandoned".to_owned());
         }
         // The dropped future resets the stream; the connection's task sends that.
-        requests = requests.ready().await.map_err(told)?;
         tokio::time::sleep(Duration::from_millis(50)).await;
         drop(requests);
         Ok(())
@@ -50,15 +50,34 @@ pub fn abandon(address: SocketAddr, request: &Request, wait: Duration) -> Result
 
 type Requests = h2::client::SendRequest<bytes::Bytes>;
 
-async fn send(
-    address: SocketAddr,
-    request: &Request,
-) -> Result<(ResponseFuture, Requests), String> {
+async fn connect(address: SocketAddr) -> Result<Requests, String> {
     let stream = TcpStream::connect(address).await.map_err(told)?;
     let (requests, connection) = h2::client::handshake(stream).await.map_err(told)?;
     tokio::spawn(connection);
-    let mut requests = requests.ready().await.map_err(told)?;
+    requests.ready().await.map_err(told)
+}
 
+async fn receive(answer: ResponseFuture) -> Result<Response, String> {
+    let (head, mut stream) = answer.await.map_err(told)?.into_parts();
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.data().await {
+        let chunk = chunk.map_err(told)?;
+        let window = stream.flow_control();
+        window.release_capacity(chunk.len()).map_err(told)?;
+        body.extend(chunk);
+    }
+    let pairs = head.headers.iter();
+    let headers = pairs.map(|(n, v)| (n.as_str().as_bytes().to_vec(), v.as_bytes().to_vec()));
+    let headers = Headers(headers.collect());
+    let status = head.status.as_u16();
+    Ok(Response {
+        status,
+        headers,
+        body,
+    })
+}
+
+fn send(requests: &mut Requests, request: &Request) -> Result<ResponseFuture, String> {
     let mut uri =
         Uri::builder().path_and_query(PathAndQuery::try_from(&request.path[..]).map_err(told)?);
     let mut version = Version::HTTP_2;
@@ -83,7 +102,7 @@ async fn send(
     if has_trailers {
         body.send_trailers(map(&request.trailers)?).map_err(told)?;
     }
-    Ok((answer, requests))
+    Ok(answer)
 }
 
 fn map(headers: &Headers) -> Result<HeaderMap, String> {

@@ -22,7 +22,6 @@ struct Shared {
 struct Mood {
     body: String,
     status: u16,
-    headers: String,
     held: bool,
     dropping: bool,
     fetches: usize,
@@ -59,7 +58,6 @@ impl Issuer {
         let mood = Mood {
             body: jwks(&[&key]),
             status: 200,
-            headers: String::new(),
             held: false,
             dropping: false,
             fetches: 0,
@@ -95,11 +93,6 @@ impl Issuer {
     /// Answers with this status from now on.
     pub fn status(&self, status: u16) {
         self.change(|mood| mood.status = status);
-    }
-
-    /// Adds a header line to the answers from now on.
-    pub fn header(&self, line: &str) {
-        self.change(|mood| mood.headers = format!("{line}\r\n"));
     }
 
     /// Lets fetches wait until `release`.
@@ -159,15 +152,10 @@ impl Shared {
         if mood.dropping {
             return None;
         }
-        let Mood {
-            body,
-            status,
-            headers,
-            ..
-        } = &*mood;
+        let Mood { body, status, .. } = &*mood;
         let length = body.len();
         let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{headers}content-length: {length}"
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}"
         );
         Some(format!("{head}\r\n\r\n{body}").into_bytes())
     }

@@ -33,8 +33,9 @@ fn each_remote_provider_gets_a_fetch_of_its_own() {
     let (first, second) = (world.next_fetch(), world.next_fetch());
     assert_ne!(first.provider, second.provider);
     assert_ne!(first.id, second.id);
-    assert_eq!(world.answer(second, &set_of(&["a"])), Some(second.provider));
-    for (provider, found) in [(second.provider, true), (first.provider, false)] {
+    let (first, its_provider) = (first.provider, second.provider);
+    assert_eq!(world.answer(second, &set_of(&["a"])), Some(its_provider));
+    for (provider, found) in [(its_provider, true), (first, false)] {
         let lookup = world
             .cache
             .lookup(provider, Some("a"), Algorithm::Es256, world.now);
@@ -55,6 +56,25 @@ fn workers_with_different_seeds_do_not_ask_at_the_same_instant() {
     firsts.sort();
     firsts.dedup();
     assert!(firsts.len() > 4, "{firsts:?}");
+}
+
+#[test]
+fn workers_with_different_seeds_do_not_refresh_at_the_same_instant_either() {
+    let mut refreshes: Vec<_> = (0..8)
+        .map(|seed| {
+            let mut world = World::new(source());
+            world.cache = JwksCache::new(&config(vec![KeySource::Remote(source())]), seed);
+            let start = world.now;
+            let fetch = world.next_fetch();
+            world.now = start;
+            world.answer(fetch, &set_of(&["a"]));
+            world.next_fetch();
+            world.now.since(start).as_secs()
+        })
+        .collect();
+    refreshes.sort();
+    refreshes.dedup();
+    assert!(refreshes.len() > 4, "{refreshes:?} s after the start");
 }
 
 #[test]
@@ -399,7 +419,7 @@ fn an_answer_that_is_lost_ends_with_its_deadline_and_is_ignored_later() {
     );
     let next = world.next_fetch();
     assert_eq!(world.answer(lost, &set_of(&["old"])), None);
-    assert_eq!(world.answer(next, &set_of(&["a"])), Some(ACME));
+    assert_eq!(world.answer(next.clone(), &set_of(&["a"])), Some(ACME));
     assert_eq!(world.answer(next, &set_of(&["twice"])), None);
     assert_eq!(world.ask("a"), Said::Found);
 }

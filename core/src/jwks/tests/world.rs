@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use crate::{
-    config::{Config, KeySource, Kinds, PathPolicy, Provider, ProviderId, RemoteJwks, TokenSource},
+    config::{
+        Config, Endpoint, KeySource, Kinds, Location, PathPolicy, Provider, ProviderId, RemoteJwks,
+        TokenSource,
+    },
     crypto::Algorithm,
     jose::{JwkSet, to_base64url},
     jwks::{Answer, Fetch, JwksCache, Lookup},
@@ -29,10 +32,12 @@ pub(super) fn millis(n: u64) -> Duration {
 /// 300 s fresh, 600 s at most, an hour stale.
 pub(super) fn source() -> RemoteJwks {
     RemoteJwks {
-        authority: "id.example".into(),
-        path: "/certs".into(),
-        scheme: "https".into(),
-        cluster: "id".into(),
+        location: Location::Fixed(Endpoint {
+            authority: "id.example".into(),
+            path: "/certs".into(),
+            scheme: "https".into(),
+            cluster: "id".into(),
+        }),
         timeout: TIMEOUT,
         cache_duration: secs(300),
         max_cache_duration: secs(600),
@@ -67,6 +72,19 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         kept_override_headers: Vec::new(),
         limits: Limits::default(),
         hash: String::new(),
+    }
+}
+
+/// The document is fresh for 1000 s, the keys for 300 s, both stale for an hour.
+pub(super) fn discovered() -> RemoteJwks {
+    let mut config = Config::parse(
+        br#"{"providers":{"acme":{"issuer":"https://id.example/acme","audiences":["api"],"discovery":{
+        "cluster":"id","jwks_cluster":"keys","jwks_uri_prefix":"https://keys.example/acme/","refresh":"1000s"}}}}"#,
+    )
+    .unwrap();
+    match config.providers.remove(0).keys {
+        KeySource::Remote(remote) => remote,
+        KeySource::Local(_) => panic!("local"),
     }
 }
 

@@ -1,0 +1,303 @@
+//! ES256 at native speed: multiples of a key that are computed once, so that a verification is additions only.
+//!
+//! A signature is good when `u1·G + u2·Q` has the right `x` (FIPS 186-5 section 6.4.2). For generator and key a
+//! table holds `j·2^(w·i)` times the point, affine, for each window `i` of `w` bits and each `j` up to `2^(w-1)`
+//! (digits are signed, since negating a point is free). What is left are some seventy additions: the first levels
+//! of their tree are affine additions that share one inversion per level, the rest is Jacobian.
+//!
+//! Field and group arithmetic are the crate's. The formulas here are incomplete: where two points of an addition
+//! have one `x` they give up, and the caller takes the crate's own way. Nothing here is secret, so nothing here is
+//! constant-time.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "indices and digits of scalars of a fixed size"
+)]
+
+use core::iter::successors;
+
+use sha2::{Digest as _, Sha256};
+
+use p256::{
+    AffinePoint, FieldBytes, NistP256, ProjectivePoint, Scalar, U256,
+    ecdsa::{Signature, VerifyingKey, signature::hazmat::PrehashVerifier as _},
+    elliptic_curve::{
+        BatchNormalize as _, Curve, Group as _, bigint::CheckedAdd as _, ff::PrimeField as _,
+        hazmat::FieldArithmetic, point::AffineCoordinates as _,
+    },
+};
+
+use crate::limits::KEY_TABLES;
+
+type FieldElement = <NistP256 as FieldArithmetic>::FieldElement;
+
+/// Bits of a window.
+const WINDOW: usize = 6;
+/// Windows that cover a scalar of 256 bits and the carry of its signed digits.
+const WINDOWS: usize = 43;
+/// Points of a window: the digits from 1 to 2^(w-1).
+const DIGITS: usize = 1 << (WINDOW - 1);
+/// The bits of a window.
+const MASK: u16 = (1 << WINDOW) - 1;
+/// The largest digit.
+const HALF: u16 = 1 << (WINDOW - 1);
+/// Levels of the tree of additions that share an inversion. Below, an inversion costs more than it saves.
+const AFFINE_LEVELS: usize = 2;
+
+/// A point that is not the identity.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    x: FieldElement,
+    y: FieldElement,
+}
+
+impl Point {
+    fn of(point: &AffinePoint) -> Option<Self> {
+        let coordinate = |bytes: &FieldBytes| Option::from(FieldElement::from_repr(*bytes));
+        Some(Self {
+            x: coordinate(&point.x())?,
+            y: coordinate(&point.y())?,
+        })
+    }
+
+    fn negated(self) -> Self {
+        Self {
+            x: self.x,
+            y: self.y.neg(),
+        }
+    }
+}
+
+/// The tables of the keys in use.
+///
+/// A key gets its table, which costs as much as ten verifications, when it has verified a second signature: only
+/// whoever holds its private half can cause that. The least recently used of too many gives way.
+#[derive(Debug, Default)]
+pub(crate) struct KeyTables {
+    generator: Option<Table>,
+    keys: Vec<KeyInUse>,
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct KeyInUse {
+    key: VerifyingKey,
+    table: Option<Table>,
+    last_use: u64,
+}
+
+impl KeyTables {
+    /// Whether this is the key's signature over exactly these bytes.
+    pub(crate) fn verifies(
+        &mut self,
+        key: &VerifyingKey,
+        message: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        let digest: FieldBytes = Sha256::digest(message);
+        if let Some(verdict) = self.fast(key, &digest, signature) {
+            return verdict;
+        }
+        let verdict = key.verify_prehash(&digest, signature).is_ok();
+        if verdict {
+            self.was_good(key);
+        }
+        verdict
+    }
+
+    fn fast(
+        &mut self,
+        key: &VerifyingKey,
+        digest: &FieldBytes,
+        signature: &Signature,
+    ) -> Option<bool> {
+        self.uses += 1;
+        let known = self.keys.iter_mut().find(|known| known.key == *key)?;
+        known.last_use = self.uses;
+        verifies(
+            self.generator.as_ref()?,
+            known.table.as_ref()?,
+            digest,
+            signature,
+        )
+    }
+
+    /// Notes that a key has verified a signature without a table.
+    fn was_good(&mut self, key: &VerifyingKey) {
+        match self.keys.iter_mut().find(|known| known.key == *key) {
+            Some(known) => {
+                if known.table.is_none() {
+                    known.table = Table::of_key(key);
+                }
+                if self.generator.is_none() {
+                    self.generator = Table::of_generator();
+                }
+            }
+            None => {
+                if self.keys.len() >= KEY_TABLES
+                    && let Some(oldest) = (0..self.keys.len())
+                        .min_by_key(|&index| self.keys.get(index).map(|key| key.last_use))
+                {
+                    self.keys.swap_remove(oldest);
+                }
+                self.keys.push(KeyInUse {
+                    key: *key,
+                    table: None,
+                    last_use: self.uses,
+                });
+            }
+        }
+    }
+}
+
+/// The multiples of one point, 86 KiB of them.
+#[derive(Debug)]
+pub(crate) struct Table(Vec<[Point; DIGITS]>);
+
+impl Table {
+    /// The table of the curve's generator.
+    pub(crate) fn of_generator() -> Option<Self> {
+        Self::of_point(&ProjectivePoint::GENERATOR)
+    }
+
+    /// The table of a key.
+    pub(crate) fn of_key(key: &VerifyingKey) -> Option<Self> {
+        Self::of_point(&ProjectivePoint::from(*key.as_affine()))
+    }
+
+    /// `None` if a multiple had no affine coordinates, which no point of this curve but the identity makes happen.
+    fn of_point(point: &ProjectivePoint) -> Option<Self> {
+        let bases = successors(Some(*point), |base| {
+            Some((0..WINDOW).fold(*base, |doubled, _| doubled.double()))
+        });
+        let mut windows = Vec::with_capacity(WINDOWS);
+        for base in bases.take(WINDOWS) {
+            let multiples: Vec<ProjectivePoint> = successors(Some(base), |multiple| {
+                Some(ProjectivePoint::add(multiple, &base))
+            })
+            .take(DIGITS)
+            .collect();
+            let affine = ProjectivePoint::batch_normalize(multiples.as_slice());
+            let points: Option<Vec<Point>> = affine.iter().map(Point::of).collect();
+            windows.push(points?.try_into().ok()?);
+        }
+        Some(Self(windows))
+    }
+
+    /// Appends the points whose sum is `scalar` times the table's point.
+    fn select(&self, scalar: &Scalar, points: &mut Vec<Point>) -> Option<()> {
+        for (window, digit) in self.0.iter().zip(signed_digits(scalar)) {
+            if digit != 0 {
+                let index = usize::from(digit.unsigned_abs()).checked_sub(1)?;
+                let point = *window.get(index)?;
+                points.push(if digit < 0 { point.negated() } else { point });
+            }
+        }
+        Some(())
+    }
+}
+
+/// The scalar in signed digits of [`WINDOW`] bits, the lowest first: each from `1 - 2^(w-1)` to `2^(w-1)`.
+fn signed_digits(scalar: &Scalar) -> impl Iterator<Item = i8> {
+    let mut bytes = scalar.to_repr();
+    bytes.reverse();
+    let byte = move |index: usize| u16::from(bytes.get(index).copied().unwrap_or(0));
+    let mut carry = 0;
+    (0..WINDOWS).map(move |window| {
+        let (index, shift) = (window * WINDOW / 8, window * WINDOW % 8);
+        let bits = ((byte(index) | (byte(index + 1) << 8)) >> shift) & MASK;
+        let digit = bits + carry;
+        carry = u16::from(digit > HALF);
+        // From 1 - 2^(w-1) to 2^(w-1), which fits.
+        i8::try_from(i32::from(digit) - i32::from(carry << WINDOW)).unwrap_or(0)
+    })
+}
+
+/// Whether this is the key's signature over a message with this digest. `None`: an addition met one of the cases
+/// that the formulas leave out; ask the crate.
+pub(crate) fn verifies(
+    generator: &Table,
+    key: &Table,
+    digest: &FieldBytes,
+    signature: &Signature,
+) -> Option<bool> {
+    let (r, s) = signature.split_scalars();
+    let z = <Scalar as p256::elliptic_curve::ops::Reduce<FieldBytes>>::reduce(digest);
+    let inverse: Scalar = Option::from(s.as_ref().invert_vartime())?;
+    let mut points = Vec::with_capacity(WINDOWS.saturating_mul(2));
+    generator.select(&z.multiply(&inverse), &mut points)?;
+    key.select(&r.multiply(&inverse), &mut points)?;
+    for _ in 0..AFFINE_LEVELS {
+        points = add_pairs(&points)?;
+    }
+    let (x, z) = sum(&points)?;
+    let z_squared = z.square();
+    // The affine x is X/Z², and r is x modulo the order, which is a little smaller than the field.
+    let is_x = |candidate: &FieldElement| candidate.multiply(&z_squared) == x;
+    Some(candidates(&r.to_repr()).iter().any(is_x))
+}
+
+/// The field elements that are `r` modulo the curve's order.
+fn candidates(r: &FieldBytes) -> Vec<FieldElement> {
+    let r = U256::from_be_slice(r);
+    let above = r.checked_add(NistP256::ORDER.as_ref());
+    let values = [Some(r), Option::from(above)];
+    values
+        .into_iter()
+        .flatten()
+        .filter_map(|value: U256| Option::from(FieldElement::from_uint(&value)))
+        .collect()
+}
+
+/// Adds the points two by two, with one inversion for all.
+fn add_pairs(points: &[Point]) -> Option<Vec<Point>> {
+    let mut pairs = points.chunks_exact(2);
+    // Montgomery's trick: the products of all differences before each one, the last one inverted, and back.
+    let mut before = Vec::with_capacity(points.len() / 2);
+    let mut product = FieldElement::ONE;
+    for pair in &mut pairs {
+        let [p, q] = pair else { return None };
+        before.push((product, p, q));
+        product = product.multiply(&q.x.sub(&p.x));
+    }
+    // Zero where two points have one x.
+    let mut inverse: FieldElement = Option::from(product.invert_vartime())?;
+    let mut sums = pairs.remainder().to_vec();
+    for (before, p, q) in before.into_iter().rev() {
+        let difference = q.x.sub(&p.x);
+        let slope = q.y.sub(&p.y).multiply(&before.multiply(&inverse));
+        inverse = inverse.multiply(&difference);
+        let x = slope.square().sub(&p.x).sub(&q.x);
+        sums.push(Point {
+            x,
+            y: slope.multiply(&p.x.sub(&x)).sub(&p.y),
+        });
+    }
+    Some(sums)
+}
+
+/// The sum of the points as Jacobian `X` and `Z`.
+fn sum(points: &[Point]) -> Option<(FieldElement, FieldElement)> {
+    let (first, rest) = points.split_first()?;
+    let (mut x, mut y, mut z) = (first.x, first.y, FieldElement::ONE);
+    for point in rest {
+        // Mixed addition, 8 multiplications and 3 squarings.
+        let z_squared = z.square();
+        let h = point.x.multiply(&z_squared).sub(&x);
+        if bool::from(h.is_zero()) {
+            return None;
+        }
+        let r = point.y.multiply(&z_squared.multiply(&z)).sub(&y);
+        let h_squared = h.square();
+        let h_cubed = h_squared.multiply(&h);
+        let v = x.multiply(&h_squared);
+        x = r.square().sub(&h_cubed).sub(&v.double());
+        y = r.multiply(&v.sub(&x)).sub(&y.multiply(&h_cubed));
+        z = z.multiply(&h);
+    }
+    Some((x, z))
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;

@@ -1,0 +1,226 @@
+use std::ops::Neg as _;
+
+use p256::{
+    FieldBytes, NonZeroScalar, ProjectivePoint, Scalar,
+    ecdsa::{Signature, SigningKey, VerifyingKey, signature::hazmat::PrehashVerifier as _},
+    elliptic_curve::{
+        bigint::U256,
+        ff::{Field as _, PrimeField as _},
+    },
+};
+use proptest::prelude::*;
+
+use super::{HALF, KeyTables, NistP256, Table, signed_digits, verifies};
+use crate::limits::KEY_TABLES;
+use p256::elliptic_curve::Curve as _;
+
+fn scalar(bytes: [u8; 32]) -> Scalar {
+    <Scalar as p256::elliptic_curve::ops::Reduce<FieldBytes>>::reduce(&bytes.into())
+}
+
+fn small(value: u64) -> Scalar {
+    Scalar::from(value)
+}
+
+/// Numbers at which carries and reductions turn.
+fn edges() -> Vec<Scalar> {
+    let mut edges: Vec<Scalar> = (0..70).map(small).collect();
+    for window in 0..43_u64 {
+        let power = p256::elliptic_curve::ff::Field::pow_vartime(&small(64), [window]);
+        edges.extend([
+            power,
+            power.sub(&Scalar::ONE),
+            power.multiply(&small(32)),
+            power.multiply(&small(33)),
+            power.multiply(&small(63)),
+        ]);
+    }
+    let negated: Vec<Scalar> = edges.iter().map(|edge| edge.neg()).collect();
+    edges.extend(negated);
+    edges.extend([[0xff; 32], [0x55; 32], [0xaa; 32], [0x20; 32], [0x1f; 32]].map(scalar));
+    edges
+}
+
+#[test]
+fn the_digits_make_up_the_scalar() {
+    for edge in edges() {
+        let digits: Vec<i8> = signed_digits(&edge).collect();
+        assert_eq!(digits.len(), 43);
+        let sum = digits.iter().rev().fold(Scalar::ZERO, |sum, &digit| {
+            assert!(u16::from(digit.unsigned_abs()) <= HALF);
+            let magnitude = small(u64::from(digit.unsigned_abs()));
+            let digit = if digit < 0 {
+                magnitude.neg()
+            } else {
+                magnitude
+            };
+            sum.multiply(&small(64)).add(&digit)
+        });
+        assert_eq!(sum, edge);
+    }
+}
+
+#[test]
+fn a_table_holds_the_multiples_that_it_says() {
+    let table = Table::of_generator().unwrap();
+    for edge in edges() {
+        let mut points = Vec::new();
+        table.select(&edge, &mut points).unwrap();
+        let sum = points.iter().fold(ProjectivePoint::IDENTITY, |sum, point| {
+            use p256::elliptic_curve::point::AffineCoordinates as _;
+            let affine =
+                p256::AffinePoint::from_coordinates(&point.x.to_repr(), &point.y.to_repr())
+                    .unwrap();
+            sum + ProjectivePoint::from(affine)
+        });
+        assert_eq!(sum, ProjectivePoint::GENERATOR * edge);
+    }
+}
+
+struct World {
+    generator: Table,
+    key: VerifyingKey,
+    signer: SigningKey,
+    table: Table,
+}
+
+fn world(secret: [u8; 32]) -> World {
+    let signer = SigningKey::from(NonZeroScalar::new(scalar(secret)).unwrap());
+    let key = *signer.verifying_key();
+    World {
+        generator: Table::of_generator().unwrap(),
+        table: Table::of_key(&key).unwrap(),
+        key,
+        signer,
+    }
+}
+
+impl World {
+    /// What the tables say, and what the crate says.
+    fn both(&self, digest: &FieldBytes, signature: &Signature) -> (Option<bool>, bool) {
+        let fast = verifies(&self.generator, &self.table, digest, signature);
+        (fast, self.key.verify_prehash(digest, signature).is_ok())
+    }
+}
+
+#[test]
+fn edge_scalars_are_judged_as_the_crate_judges_them() {
+    let world = world([7; 32]);
+    let edges: Vec<Scalar> = edges()
+        .into_iter()
+        .step_by(17)
+        .filter(|edge| !bool::from(edge.is_zero()))
+        .collect();
+    for r in &edges {
+        for s in &edges {
+            let signature = Signature::from_scalars(r.to_repr(), s.to_repr()).unwrap();
+            for digest in [[0; 32], [0xff; 32], [1; 32]] {
+                let (fast, slow) = world.both(&digest.into(), &signature);
+                assert!(fast.is_none_or(|fast| fast == slow));
+            }
+        }
+    }
+}
+
+#[test]
+fn points_that_the_formulas_leave_out_are_left_to_the_crate() {
+    // With the generator as key and both scalars one, the two points of the first addition are equal; with a
+    // digest of minus r they are each other's negative.
+    let signer = SigningKey::from(NonZeroScalar::new(Scalar::ONE).unwrap());
+    let key = *signer.verifying_key();
+    let (generator, table) = (Table::of_generator().unwrap(), Table::of_key(&key).unwrap());
+    let r = small(5);
+    let signature = Signature::from_scalars(r.to_repr(), r.to_repr()).unwrap();
+    for digest in [r, r.neg()] {
+        assert_eq!(
+            verifies(&generator, &table, &digest.to_repr(), &signature),
+            None
+        );
+    }
+}
+
+#[test]
+fn an_x_above_the_order_is_recognised() {
+    // A point whose x is r + n: its signature verifies only when the second candidate is tried.
+    let order = U256::from_be_slice(&NistP256::ORDER.as_ref().to_be_bytes());
+    let found = (0..2_000_u64).find_map(|r| {
+        use p256::elliptic_curve::{point::DecompressPoint as _, subtle::Choice};
+        let x = order.wrapping_add(&U256::from_u64(r));
+        let point = Option::from(p256::AffinePoint::decompress(
+            &x.to_be_bytes().into(),
+            Choice::from(0),
+        ));
+        point
+            .filter(|_| r > 0)
+            .map(|point: p256::AffinePoint| (r, point))
+    });
+    let (r, point) = found.unwrap();
+    // With u1 = u2 = z/s = r/s: R = u1·G + u2·Q, so Q = (R - u1·G)/u2.
+    let (r, s, z) = (small(r), small(11), small(13));
+    let inverse = s.invert().unwrap();
+    let (u1, u2) = (z.multiply(&inverse), r.multiply(&inverse));
+    let q = (ProjectivePoint::from(point) - ProjectivePoint::GENERATOR * u1) * u2.invert().unwrap();
+    let key = VerifyingKey::from_affine(q.to_affine()).unwrap();
+    let signature = Signature::from_scalars(r.to_repr(), s.to_repr()).unwrap();
+    let (generator, table) = (Table::of_generator().unwrap(), Table::of_key(&key).unwrap());
+    assert!(key.verify_prehash(&z.to_repr(), &signature).is_ok());
+    assert_eq!(
+        verifies(&generator, &table, &z.to_repr(), &signature),
+        Some(true)
+    );
+}
+
+#[test]
+fn a_key_gets_its_table_by_good_signatures_and_loses_it_to_others() {
+    use p256::ecdsa::signature::Signer as _;
+    let mut tables = KeyTables::default();
+    let signer = |index: u64| SigningKey::from(NonZeroScalar::new(small(1_000 + index)).unwrap());
+    let has_table = |tables: &KeyTables, signer: &SigningKey| {
+        tables
+            .keys
+            .iter()
+            .any(|known| known.key == *signer.verifying_key() && known.table.is_some())
+    };
+    let first = signer(0);
+    let (good, bad): (Signature, Signature) = (first.sign(b"a"), first.sign(b"b"));
+    for _ in 0..5 {
+        assert!(!tables.verifies(first.verifying_key(), b"a", &bad));
+    }
+    assert!(tables.keys.is_empty(), "a wrong signature buys nothing");
+    assert!(tables.verifies(first.verifying_key(), b"a", &good));
+    assert!(!has_table(&tables, &first));
+    assert!(tables.verifies(first.verifying_key(), b"a", &good));
+    assert!(has_table(&tables, &first));
+    assert!(tables.verifies(first.verifying_key(), b"a", &good));
+    assert!(!tables.verifies(first.verifying_key(), b"a", &bad));
+    for index in (1..).take(KEY_TABLES) {
+        let other = signer(index);
+        assert!(tables.verifies(other.verifying_key(), b"x", &other.sign(b"x")));
+    }
+    assert_eq!(tables.keys.len(), KEY_TABLES);
+    assert!(
+        !has_table(&tables, &first),
+        "the least recently used gave way"
+    );
+    assert!(tables.verifies(first.verifying_key(), b"a", &good));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn good_and_damaged_signatures_are_judged_as_the_crate_judges_them(
+        secret in prop::array::uniform32(1_u8..), digest: [u8; 32], other: [u8; 32], at in 0..64_usize, bit in 0..8_u32
+    ) {
+        use p256::ecdsa::signature::hazmat::PrehashSigner as _;
+        let world = world(secret);
+        let good: Signature = world.signer.sign_prehash(&digest).unwrap();
+        prop_assert_eq!(world.both(&digest.into(), &good), (Some(true), true));
+        prop_assert_eq!(world.both(&other.into(), &good), (Some(digest == other), digest == other));
+        let mut bytes = good.to_bytes();
+        bytes[at] ^= 1 << bit;
+        if let Ok(damaged) = Signature::from_bytes(&bytes) {
+            prop_assert_eq!(world.both(&digest.into(), &damaged), (Some(false), false));
+        }
+    }
+}

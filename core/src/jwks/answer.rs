@@ -1,0 +1,75 @@
+//! What comes back from a fetch.
+
+use super::{event::Failure, freshness::Headers, report::Outcome};
+
+/// What came of a fetch.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// An HTTP response.
+    Http {
+        /// Its status.
+        status: u16,
+        /// Its headers; names in any case.
+        headers: &'a [(&'a [u8], &'a [u8])],
+        /// Its body.
+        body: &'a [u8],
+    },
+    /// The host gave up: timeout, reset, a body that it would not hold.
+    NoAnswer,
+    /// The host refused the call: unknown cluster, overload.
+    NotSent,
+}
+
+impl<'a> Answer<'a> {
+    /// What a Proxy-Wasm host hands over: `:status` among the headers, and no headers at all when there was no answer.
+    #[must_use]
+    pub fn from_host(headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Self {
+        let status = headers.iter().find(|(name, _)| *name == b":status");
+        let status = status.and_then(|(_, value)| core::str::from_utf8(value).ok()?.parse().ok());
+        status.map_or(Self::NoAnswer, |status| Self::Http {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// How a fetch ended that brought something good.
+    pub(super) const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Http { status: 304, .. } => Outcome::NotModified,
+            _ => Outcome::Ok,
+        }
+    }
+
+    /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not followed: where
+    /// keys come from is said by the configuration alone.
+    pub(super) const fn content(&self, conditional: bool) -> Result<Content<'a>, Failure> {
+        match *self {
+            Self::Http {
+                status: 200,
+                headers,
+                body,
+            } => Ok(Content::New { headers, body }),
+            Self::Http {
+                status: 304,
+                headers,
+                ..
+            } if conditional => Ok(Content::Same { headers }),
+            Self::Http { status, .. } => Err(Failure::Status(status)),
+            Self::NoAnswer => Err(Failure::NoAnswer),
+            Self::NotSent => Err(Failure::NotSent),
+        }
+    }
+}
+
+/// What an answer brings.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    /// Something to read.
+    New {
+        headers: Headers<'a>,
+        body: &'a [u8],
+    },
+    /// What is there already.
+    Same { headers: Headers<'a> },
+}

@@ -1,0 +1,159 @@
+//! Where the keys are, for an issuer that says so itself: found, refreshed, and given up when it is too old.
+
+use super::{
+    answer::{Answer, Content},
+    clock::Moment,
+    document,
+    event::{Change, Failure},
+    freshness::Validator,
+    pace::{self, Jitter, Outage},
+    remote::{Flight, Wish},
+    report::Outcome,
+};
+use crate::{
+    config::{Discovery, Endpoint, RemoteJwks},
+    jwks::Target,
+};
+
+/// The address of a key set, as the issuer's document says it.
+#[derive(Debug)]
+pub(super) struct Locator {
+    source: Discovery,
+    found: Option<Found>,
+    /// When the next fetch of the document is due.
+    due: Moment,
+    last_start: Option<Moment>,
+    outage: Option<Outage>,
+}
+
+#[derive(Debug)]
+struct Found {
+    endpoint: Endpoint,
+    validator: Option<Validator>,
+    ends: Moment,
+}
+
+impl Locator {
+    pub(super) fn new(source: &Discovery, due: Moment) -> Self {
+        Self {
+            source: source.clone(),
+            found: None,
+            due,
+            last_start: None,
+            outage: None,
+        }
+    }
+
+    /// Where the keys are, if that is known.
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        self.found.as_ref().map(|found| &found.endpoint)
+    }
+
+    /// Gives up an address that is too old. True: it did.
+    pub(super) fn age(&mut self, now: Moment) -> bool {
+        self.found.take_if(|found| found.ends <= now).is_some()
+    }
+
+    /// Somebody waits: the stagger between workers is over.
+    pub(super) fn hurry(&mut self, now: Moment) {
+        if self.last_start.is_none() {
+            self.due = now;
+        }
+    }
+
+    /// Whether a fetch of the document is wished for now.
+    pub(super) fn is_due(&self, now: Moment) -> bool {
+        self.due <= now
+    }
+
+    /// When the next fetch of the document may start, provided that none is in flight.
+    pub(super) fn next_start(&self) -> Moment {
+        pace::apart(self.due, self.last_start)
+    }
+
+    /// When time alone ends the address.
+    pub(super) fn ends(&self) -> Option<Moment> {
+        self.found.as_ref().map(|found| found.ends)
+    }
+
+    /// The fetch of the document, which starts now and ends before the deadline.
+    pub(super) fn start(&mut self, source: &RemoteJwks, now: Moment, deadline: Moment) -> Wish {
+        self.last_start = Some(now);
+        let found = self.found.as_ref().filter(|found| deadline <= found.ends);
+        Wish {
+            target: Target::Document,
+            endpoint: self.source.document.clone(),
+            timeout: source.timeout,
+            if_none_match: found.and_then(|found| found.validator.clone()),
+        }
+    }
+
+    /// Takes the answer, and says how the fetch ended and whether the keys are at another address now.
+    pub(super) fn on_answer(
+        &mut self,
+        answer: &Answer<'_>,
+        flight: &Flight,
+        source: &RemoteJwks,
+        now: Moment,
+        jitter: &mut Jitter,
+        changes: &mut Vec<Change>,
+    ) -> (Outcome, bool) {
+        let (endpoint, validator) = match self.read(answer, flight.conditional) {
+            Ok(received) => received,
+            Err(failure) => {
+                let outcome = Outcome::from(&failure);
+                self.failed(failure, flight.started, now, jitter, changes);
+                return (outcome, false);
+            }
+        };
+        if self.outage.take().is_some() {
+            changes.push(Change::DiscoveryRecovered);
+        }
+        let (fresh_until, due) = pace::refresh_at(flight.started, self.source.refresh, now, jitter);
+        self.due = due;
+        let moved = self.endpoint() != Some(&endpoint);
+        if moved {
+            changes.push(Change::Located(endpoint.to_string()));
+        }
+        self.found = Some(Found {
+            endpoint,
+            validator,
+            ends: fresh_until.plus(source.max_stale),
+        });
+        (answer.outcome(), moved)
+    }
+
+    fn read(
+        &self,
+        answer: &Answer<'_>,
+        conditional: bool,
+    ) -> Result<(Endpoint, Option<Validator>), Failure> {
+        match (answer.content(conditional)?, &self.found) {
+            (Content::New { headers, body }, _) => {
+                let endpoint = document::read(body, &self.source).map_err(Failure::Document)?;
+                Ok((endpoint, Validator::of(headers)))
+            }
+            (Content::Same { headers }, Some(found)) => {
+                let validator = Validator::of(headers).or_else(|| found.validator.clone());
+                Ok((found.endpoint.clone(), validator))
+            }
+            (Content::Same { .. }, None) => Err(Failure::Status(304)),
+        }
+    }
+
+    /// Takes note of a fetch that failed; the address in hand stays.
+    pub(super) fn failed(
+        &mut self,
+        failure: Failure,
+        started: Moment,
+        now: Moment,
+        jitter: &mut Jitter,
+        changes: &mut Vec<Change>,
+    ) {
+        if self.outage.is_none() {
+            changes.push(Change::DiscoveryFailing(failure));
+        }
+        let wait = Outage::failed(&mut self.outage, started, now, jitter);
+        self.due = now.plus(wait);
+    }
+}

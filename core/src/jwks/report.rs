@@ -1,0 +1,147 @@
+//! What an operator may want to measure about keys: names of a fixed set, and numbers.
+
+use core::time::Duration;
+
+use super::{Target, document::DocumentError, event::Failure};
+use crate::jose::JwkSetError;
+
+/// How the keys of a provider are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There were none yet.
+    NeverFetched,
+    /// They are fresh.
+    Fresh,
+    /// They are no longer fresh, and serve until `max_stale` is over.
+    Stale,
+    /// There are none any more.
+    Unavailable,
+}
+
+impl State {
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NeverFetched => "never_fetched",
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// How a fetch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// 200, and what came is good.
+    Ok,
+    /// 304.
+    NotModified,
+    /// Another status.
+    Status,
+    /// Too large.
+    TooLarge,
+    /// Not what was asked for.
+    Unreadable,
+    /// A document of another issuer.
+    Issuer,
+    /// A document whose `jwks_uri` is not allowed.
+    JwksUri,
+    /// A time-out or a reset.
+    NoAnswer,
+    /// Refused by the host.
+    NotSent,
+    /// No answer at all.
+    Lost,
+}
+
+impl Outcome {
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::NotModified => "not_modified",
+            Self::Status => "status",
+            Self::TooLarge => "too_large",
+            Self::Unreadable => "unreadable",
+            Self::Issuer => "issuer",
+            Self::JwksUri => "jwks_uri",
+            Self::NoAnswer => "no_answer",
+            Self::NotSent => "not_sent",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl From<&Failure> for Outcome {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Status(_) => Self::Status,
+            Failure::Unreadable(JwkSetError::TooLarge | JwkSetError::TooManyKeys)
+            | Failure::Document(DocumentError::TooLarge) => Self::TooLarge,
+            Failure::Unreadable(JwkSetError::Json(_) | JwkSetError::Shape)
+            | Failure::Document(DocumentError::Json(_) | DocumentError::Shape(_)) => {
+                Self::Unreadable
+            }
+            Failure::Document(DocumentError::Issuer(_)) => Self::Issuer,
+            Failure::Document(DocumentError::JwksUri(_)) => Self::JwksUri,
+            Failure::NoAnswer => Self::NoAnswer,
+            Failure::NotSent => Self::NotSent,
+            Failure::Lost => Self::Lost,
+        }
+    }
+}
+
+/// What has happened since it was told last.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    fetches: Vec<(Target, Outcome)>,
+    unknown_kids: u64,
+}
+
+/// Most fetches that are kept for a shell that does not ask for them.
+const MOST_FETCHES: usize = 64;
+
+impl Counts {
+    pub(super) fn fetched(&mut self, target: Target, outcome: Outcome) {
+        if self.fetches.len() < MOST_FETCHES {
+            self.fetches.push((target, outcome));
+        }
+    }
+
+    pub(super) const fn unknown_kid(&mut self) {
+        self.unknown_kids = self.unknown_kids.saturating_add(1);
+    }
+
+    pub(super) fn into_report(
+        self,
+        provider: &str,
+        state: State,
+        age: Option<Duration>,
+    ) -> Report<'_> {
+        Report {
+            provider,
+            state,
+            age,
+            fetches: self.fetches,
+            unknown_kids: self.unknown_kids,
+        }
+    }
+}
+
+/// One provider's numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report<'a> {
+    /// Its name in the configuration.
+    pub provider: &'a str,
+    /// How its keys are.
+    pub state: State,
+    /// How long ago the keys in hand were brought or confirmed.
+    pub age: Option<Duration>,
+    /// The fetches that have ended since the last report.
+    pub fetches: Vec<(Target, Outcome)>,
+    /// How often, since then, a token was refused because it names a key that does not exist.
+    pub unknown_kids: u64,
+}

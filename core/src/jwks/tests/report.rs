@@ -1,0 +1,112 @@
+//! What can be measured.
+
+use super::world::*;
+use crate::jwks::{
+    Answer,
+    Outcome::{self, *},
+    State, Target,
+};
+
+/// State, age in seconds, results of fetches, unknown kids.
+fn report(world: &mut World) -> (State, Option<u64>, Vec<Outcome>, u64) {
+    world.cache.poll_fetch(world.now);
+    let (provider, report) = world.cache.reports().next().unwrap();
+    assert_eq!((provider, report.provider), (ACME, "provider0"));
+    let fetches = report.fetches.into_iter();
+    let keys = fetches.filter(|(target, _)| *target == Target::Keys);
+    let age = report.age.map(|age| age.as_secs());
+    (
+        report.state,
+        age,
+        keys.map(|(_, outcome)| outcome).collect(),
+        report.unknown_kids,
+    )
+}
+
+#[test]
+fn the_state_and_the_age_follow_the_life_of_the_keys() {
+    let mut world = World::new(source());
+    assert_eq!(report(&mut world), (State::NeverFetched, None, vec![], 0));
+    world.pass(millis(50));
+    let fetch = world.poll().unwrap();
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(report(&mut world), (State::Fresh, Some(0), vec![Ok], 0));
+    world.pass(secs(100));
+    assert_eq!(report(&mut world), (State::Fresh, Some(100), vec![], 0));
+    let fetch = world.next_fetch();
+    world.fail(fetch);
+    world.pass(secs(200));
+    let (state, _, fetches, _) = report(&mut world);
+    assert_eq!((state, fetches), (State::Stale, vec![NoAnswer]));
+    world.pass(secs(3_600));
+    let (state, age, fetches, _) = report(&mut world);
+    assert_eq!((state, age), (State::Unavailable, None));
+    assert_eq!(fetches, [Lost]);
+}
+
+#[test]
+fn each_fetch_is_counted_once_by_how_it_ended() {
+    let mut world = World::new(source());
+    let fetch = world.next_fetch();
+    world.answer_with(
+        fetch,
+        200,
+        &[(b"etag", b"\"v\"")],
+        set_of(&["a"]).as_bytes(),
+    );
+    let large = " ".repeat(300_000);
+    for (status, body, outcome) in [
+        (304, "", NotModified),
+        (500, "", Status),
+        (200, "<html>", Unreadable),
+        (200, "{}", Unreadable),
+        (200, &large, TooLarge),
+    ] {
+        report(&mut world);
+        let fetch = world.next_fetch();
+        world.answer_with(fetch, status, &[], body.as_bytes());
+        assert_eq!(report(&mut world).2, [outcome]);
+    }
+    let fetch = world.next_fetch();
+    world.cache.on_answer(fetch.id, Answer::NotSent, world.now);
+    assert_eq!(report(&mut world).2, [NotSent]);
+}
+
+#[test]
+fn the_document_is_counted_apart_and_says_what_was_wrong_with_it() {
+    let mut world = World::new(discovered());
+    for (body, outcome) in [
+        ("{}", Unreadable),
+        (
+            r#"{"issuer":"https://evil.example","jwks_uri":"https://keys.example/acme/certs"}"#,
+            Issuer,
+        ),
+        (
+            r#"{"issuer":"https://id.example/acme","jwks_uri":"https://evil.example/"}"#,
+            JwksUri,
+        ),
+        (
+            r#"{"issuer":"https://id.example/acme","jwks_uri":"https://keys.example/acme/certs"}"#,
+            Ok,
+        ),
+    ] {
+        let fetch = world.next_fetch();
+        world.answer(fetch, body);
+        let (_, report) = world.cache.reports().next().unwrap();
+        assert_eq!(report.fetches, [(Target::Document, outcome)]);
+    }
+}
+
+#[test]
+fn tokens_with_keys_that_do_not_exist_are_counted() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    assert_eq!(world.ask("x"), Said::Pending);
+    let fetch = world.poll().unwrap();
+    world.answer(fetch, &set_of(&["a"]));
+    for _ in 0..3 {
+        assert_eq!(world.ask("x"), Said::Unknown);
+    }
+    assert_eq!(report(&mut world).3, 3);
+    assert_eq!(report(&mut world).3, 0);
+}

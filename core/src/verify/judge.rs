@@ -1,0 +1,324 @@
+//! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is to wait and
+//! to ask again, and nothing of the first attempt is kept.
+
+use super::Permit;
+use crate::{
+    audit::{AuditRecord, Seen, shown, shown_claim},
+    budget::Budget,
+    claims,
+    config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, TokenSource},
+    crypto::{Algorithm, KeyTables},
+    evidence::Kind,
+    extract::{Credential, extract},
+    headers::{self, Edit, OwnedNames},
+    jose::{MediaType, UnverifiedJwt, VerifiedJwt},
+    json::Json,
+    jwks::{JwksCache, Lookup},
+    policy,
+    reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
+    request::{Request, Target},
+    time::UnixTime,
+};
+
+/// A configuration, made ready for requests.
+#[derive(Debug)]
+pub(super) struct Policy {
+    pub(super) config: Config,
+    pub(super) owned_names: OwnedNames,
+    /// What is required where no rules are configured: a token of any provider.
+    any_provider: Requirement,
+}
+
+impl Policy {
+    pub(super) fn new(config: Config) -> Self {
+        let owned_names = OwnedNames::of(&config);
+        let any_provider = Requirement {
+            alternatives: vec![Alternative::default()],
+        };
+        Self {
+            config,
+            owned_names,
+            any_provider,
+        }
+    }
+
+    /// The configured origin that the request reached; never text of the client's.
+    pub(super) fn realm(&self, request: Request<'_>) -> &str {
+        let target = request.target(self.config.path).ok();
+        let origin = target
+            .as_ref()
+            .and_then(|target| target.origin(&self.config.origins));
+        origin.map_or("passgate", |origin| origin.text.as_str())
+    }
+
+    fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
+        let numbered = self.config.providers.iter().enumerate();
+        numbered.map(|(index, provider)| (ProviderId(index), provider))
+    }
+}
+
+/// Why a judgement stops before a permit.
+pub(super) enum Stop {
+    Deny(Reason),
+    Await(ProviderId),
+}
+
+impl<R: Into<Reason>> From<R> for Stop {
+    fn from(reason: R) -> Self {
+        Self::Deny(reason.into())
+    }
+}
+
+/// A request, and everything that its verdict depends on.
+pub(super) struct Case<'p, 'r, 'k> {
+    pub(super) policy: &'p Policy,
+    pub(super) request: Request<'r>,
+    pub(super) keys: &'k mut JwksCache,
+    pub(super) tables: &'k mut KeyTables,
+    pub(super) budget: &'k mut Budget,
+    pub(super) now: UnixTime,
+    pub(super) record: &'k mut AuditRecord,
+}
+
+impl<'p, 'r> Case<'p, 'r, '_> {
+    pub(super) fn judge(&mut self) -> Result<Permit, Stop> {
+        let policy = self.policy;
+        let target = self.request.target(policy.config.path)?;
+        if policy.config.bypass_cors_preflight && self.request.is_preflight(&target) {
+            return Ok(self.pass_unjudged("permitted.preflight"));
+        }
+        let must_be_named = policy::must_be_named(target.method);
+        let Some(rules) = &policy.config.rules else {
+            if must_be_named {
+                return Err(Forbidden::Method.into());
+            }
+            return self.require(&policy.any_provider, &target);
+        };
+        let Some((index, rule)) = policy::first_match(rules, &target) else {
+            return Err(if must_be_named {
+                Forbidden::Method
+            } else {
+                Forbidden::NoRule
+            }
+            .into());
+        };
+        self.record.rule = Some(index);
+        match &rule.action {
+            Action::Public(public) => self.exempt(public, &target),
+            Action::Requires(requirement) => self.require(requirement, &target),
+        }
+    }
+
+    /// A public rule: anybody passes, and whoever shows a token of the named provider is known.
+    fn exempt(&mut self, public: &Public, target: &Target<'r>) -> Result<Permit, Stop> {
+        if public.until.is_some_and(|until| self.now > until) {
+            return Err(Forbidden::ExemptionEnded.into());
+        }
+        let Some(provider) = public.identity_from else {
+            return Ok(self.pass_unjudged("permitted.public"));
+        };
+        let alternative = Alternative {
+            provider: Some(provider),
+            ..Alternative::default()
+        };
+        let requirement = Requirement {
+            alternatives: vec![alternative],
+        };
+        match self.require(&requirement, target) {
+            Err(Stop::Deny(Reason::Missing(_))) => Ok(self.pass_unjudged("permitted.public")),
+            judged => judged,
+        }
+    }
+
+    /// Lets pass without looking at a token.
+    fn pass_unjudged(&self, code: &'static str) -> Permit {
+        Permit {
+            code,
+            edits: self.clean(&[]),
+        }
+    }
+
+    /// Removals of what must not go on: our headers, the credential that was judged, and every other credential
+    /// in a place whose providers do not forward.
+    fn clean(&self, judged: &[&TokenSource]) -> Vec<Edit> {
+        let providers = &self.policy.config.providers;
+        let is_forwarded = |source: &TokenSource| {
+            let mut users = providers
+                .iter()
+                .filter(|provider| provider.sources.contains(source));
+            users.any(|provider| provider.forward)
+        };
+        let all = providers.iter().flat_map(|provider| &provider.sources);
+        let sources = all.filter(|source| judged.contains(source) || !is_forwarded(source));
+        let names = self.request.headers().iter().map(|(name, _)| *name);
+        let mut edits = self.policy.owned_names.strip(names);
+        edits.extend(headers::remove_credentials(self.request, sources));
+        edits
+    }
+
+    /// A rule that wants a token.
+    fn require(&mut self, requirement: &Requirement, target: &Target<'r>) -> Result<Permit, Stop> {
+        let config = &self.policy.config;
+        let accepted = || {
+            self.policy
+                .providers()
+                .filter(|(id, _)| requirement.open_to(*id).next().is_some())
+        };
+        let sources = accepted().flat_map(|(_, provider)| &provider.sources);
+        let credential = extract(self.request, target, sources)?.ok_or(Missing::Token)?;
+        if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
+            return Err(Forbidden::CrossSite.into());
+        }
+        let jwt = UnverifiedJwt::parse(&credential.token, config.limits.token_bytes).inspect_err(
+            |reason| {
+                if *reason == Reason::from(Untrusted::Algorithm) {
+                    self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
+                }
+            },
+        )?;
+        let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
+            let issuers: Vec<&str> = accepted()
+                .map(|(_, provider)| provider.issuer.as_str())
+                .collect();
+            self.record.expected = Some(shown(&issuers.join(" ")));
+            self.record.seen = Some(seen(&jwt, "aud"));
+            return Err(Untrusted::Issuer.into());
+        };
+        self.record.provider = Some(provider.name.clone());
+        self.record.seen = Some(seen(&jwt, &provider.audience_claim));
+        self.check_claims(&jwt, id, provider, requirement)?;
+        let jwt = self.check_signature(jwt, &credential.token, id)?;
+        self.record.subject = jwt.claims.get("sub").and_then(Json::as_str).map(shown);
+        self.record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
+        requirement
+            .met_by(id, provider, &jwt.claims)
+            .map_err(|unmet| {
+                self.record.expected = Some(shown(&unmet.expected));
+                unmet.reason
+            })?;
+        Ok(self.permit(provider, &credential, &jwt))
+    }
+
+    /// Everything about a token that is the same for all rules and cheaper than its signature: it can only refuse.
+    fn check_claims(
+        &mut self,
+        jwt: &UnverifiedJwt<'_>,
+        id: ProviderId,
+        provider: &Provider,
+        requirement: &Requirement,
+    ) -> Result<(), Stop> {
+        let header = jwt.unverified_header();
+        let is_expected = |typ: &MediaType| provider.token_types.contains(typ);
+        if !provider.token_types.is_empty() && !header.typ.as_ref().is_some_and(is_expected) {
+            let names: Vec<&str> = provider.token_types.iter().map(MediaType::as_str).collect();
+            self.record.expected = Some(names.join(" "));
+            return Err(Untrusted::TokenType.into());
+        }
+        if !provider.algorithms.contains(&header.algorithm) {
+            let names: Vec<&str> = provider
+                .algorithms
+                .iter()
+                .map(|algorithm| algorithm.name())
+                .collect();
+            self.record.expected = Some(names.join(" "));
+            return Err(Untrusted::Algorithm.into());
+        }
+        let claims = jwt.unverified_claims();
+        claims::check(claims, provider, self.now)?;
+        let is_for =
+            |audiences: &[String]| claims::audience_is(claims, &provider.audience_claim, audiences);
+        let mut of_rule = requirement
+            .open_to(id)
+            .flat_map(|alternative| &alternative.audiences);
+        if !is_for(&provider.audiences)? && !of_rule.any(|audiences| is_for(audiences) == Ok(true))
+        {
+            self.record.expected = Some(shown(&provider.audiences.join(" ")));
+            return Err(Untrusted::Audience.into());
+        }
+        Ok(())
+    }
+
+    fn check_signature<'t>(
+        &mut self,
+        jwt: UnverifiedJwt<'t>,
+        token: &str,
+        id: ProviderId,
+    ) -> Result<VerifiedJwt<'t>, Stop> {
+        let header = jwt.unverified_header();
+        let jwk = match self
+            .keys
+            .lookup(id, header.kid.as_deref(), header.algorithm, self.now)
+        {
+            Lookup::Found(jwk) => jwk,
+            Lookup::Pending => return Err(Stop::Await(id)),
+            Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
+            Lookup::Misfit => return Err(Untrusted::Algorithm.into()),
+            Lookup::Unavailable { retry_after } => {
+                return Err(Unavailable::Keys { retry_after }.into());
+            }
+        };
+        if !jwt.could_be_of(&jwk.key) {
+            return Err(Untrusted::Signature.into());
+        }
+        let admission = self
+            .budget
+            .admit(id, token, self.now)
+            .ok_or(Unavailable::Budget)?;
+        let verified = jwt.verify(&jwk.key, self.tables);
+        match verified {
+            Ok(_) => self.budget.was_good(admission),
+            Err(_) => self.budget.was_wrong(admission),
+        }
+        Ok(verified?)
+    }
+
+    fn permit(
+        &self,
+        provider: &Provider,
+        credential: &Credential<'_, '_>,
+        jwt: &VerifiedJwt<'_>,
+    ) -> Permit {
+        let judged: &[&TokenSource] = if provider.forward {
+            &[]
+        } else {
+            &credential.found_in
+        };
+        let mut edits = self.clean(judged);
+        edits.extend(headers::identity(provider, jwt));
+        Permit {
+            code: "permitted.token",
+            edits,
+        }
+    }
+}
+
+/// The provider whose issuer the token names, if it is accepted here and its tokens are looked for in this place.
+/// The unverified `iss` chooses the provider and nothing else.
+fn issuer_of<'c>(
+    jwt: &UnverifiedJwt<'_>,
+    mut accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,
+    credential: &Credential<'_, '_>,
+) -> Option<(ProviderId, &'c Provider)> {
+    let issuer = jwt.unverified_claims().get("iss").and_then(Json::as_str)?;
+    let is_looked_for = |provider: &Provider| {
+        credential
+            .found_in
+            .iter()
+            .any(|source| provider.sources.contains(source))
+    };
+    accepted
+        .find(|(_, provider)| provider.issuer == issuer)
+        .filter(|(_, provider)| is_looked_for(provider))
+}
+
+fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
+    let (header, claims) = (jwt.unverified_header(), jwt.unverified_claims());
+    Seen {
+        algorithm: header.algorithm.name(),
+        token_type: header.typ.as_ref().map(|typ| shown(typ.as_str())),
+        kid: header.kid.as_deref().map(shown),
+        issuer: shown_claim(claims, "iss"),
+        audience: shown_claim(claims, audience_claim),
+        expires: shown_claim(claims, "exp"),
+    }
+}

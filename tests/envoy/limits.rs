@@ -1,0 +1,74 @@
+//! `limits` tightens the built-in caps.
+
+use crate::harness::{BOTH, Gate, Issuer, Request, Setup, eventually, policy, with};
+use serde_json::{Value, json};
+
+#[test]
+fn the_size_of_a_token() {
+    let gate = Gate::start(limited(json!({ "token_bytes": 600 })));
+    let (small, large) = (
+        gate.good(),
+        gate.token().claim("filler", "f".repeat(400)).build(),
+    );
+    for protocol in BOTH {
+        gate.passed(&gate.send(protocol, &Request::get("/").bearer(&small)));
+        let answer = gate.send(protocol, &Request::get("/").bearer(&large));
+        gate.denied(&answer, "malformed.token_size");
+    }
+    gate.finish();
+}
+
+#[test]
+fn the_size_of_a_key_set() {
+    let gate = Gate::start(limited(json!({ "jwks_bytes": 100 })));
+    let good = gate.good();
+    for protocol in BOTH {
+        let answer = gate.send(protocol, &Request::get("/").bearer(&good));
+        gate.denied(&answer, "unavailable.keys");
+    }
+    gate.finish();
+}
+
+#[test]
+fn a_key_set_over_the_built_in_cap_is_not_read() {
+    let issuer = Issuer::start();
+    let padding = "p".repeat(300 * 1024);
+    let mut set: Value = serde_json::from_str(&passgate_kit::jwks(&[&issuer.key])).unwrap();
+    set["padding"] = json!(padding);
+    issuer.publish_text(&set.to_string());
+    let gate = Setup::new(policy()).issuer(issuer).start();
+    let good = gate.good();
+    for protocol in BOTH {
+        let answer = gate.send(protocol, &Request::get("/").bearer(&good));
+        gate.denied(&answer, "unavailable.keys");
+    }
+    gate.finish();
+}
+
+#[test]
+fn the_bytes_of_waiting_requests() {
+    let issuer = Issuer::start();
+    issuer.hold();
+    let limits = limited(json!({ "waiting_bytes": 4096 }));
+    let gate = Setup::new(limits).issuer(issuer).start();
+    let good = gate.good();
+    let mut small = gate.client();
+    small.send(Request::get("/").bearer(&good).to_http1());
+    eventually("a request waits", || {
+        (gate.stat("http.gate.downstream_rq_active") == 1).then_some(())
+    });
+    for protocol in BOTH {
+        let large = Request::get("/")
+            .bearer(&good)
+            .header("x-filler", "f".repeat(8192));
+        let answer = gate.send(protocol, &large);
+        gate.denied(&answer, "unavailable.waiting_limit");
+    }
+    gate.issuer.release();
+    gate.passed(&small.read());
+    gate.finish();
+}
+
+fn limited(limits: Value) -> Value {
+    with(policy(), "limits", limits)
+}
