@@ -299,3 +299,5 @@ fn sum(points: &[Point]) -> Option<(FieldElement, FieldElement)> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

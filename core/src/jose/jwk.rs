@@ -172,7 +172,7 @@ impl JwkSet {
     }
 
     fn skip(&mut self, kid: Option<&str>, index: usize, skip: Skip) {
-        let name = kid.map_or_else(
+        let name = kid.filter(|kid| !kid.is_empty()).map_or_else(
             || format!("keys[{index}]"),
             |kid| kid.chars().take(limits::SHOWN_BYTES).collect(),
         );

@@ -310,6 +310,15 @@ fn a_skipped_key_is_named_by_its_kid_or_its_place() {
     assert_eq!(skipped(&long).name, "é".repeat(limits::SHOWN_BYTES));
 }
 
+/// Found by the fuzzer.
+#[test]
+fn a_skipped_key_whose_kid_is_empty_is_named_by_its_place() {
+    assert_eq!(
+        skipped(r#"{"kty":"RSA","kid":"","e":"AQAB"}"#).name,
+        "keys[1]"
+    );
+}
+
 #[test]
 fn two_different_keys_of_one_kid_are_both_skipped_and_the_others_stay() {
     let set = parse(&[
