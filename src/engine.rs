@@ -1,6 +1,7 @@
 //! What a root and its streams share: the verifier, the keys, and the requests that wait for keys.
 
 use std::{
+    collections::VecDeque,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     time::Duration,
 };
@@ -19,6 +20,8 @@ pub(crate) struct Engine {
     verifier: Verifier,
     keys: JwksCache,
     waiting: WaitingRoom<HeaderMap>,
+    /// Streams that are to be judged again, a few in each callback.
+    due: VecDeque<u32>,
     stats: Stats,
 }
 
@@ -30,6 +33,7 @@ impl Engine {
             keys: JwksCache::new(&config, seed),
             waiting: WaitingRoom::new(&config.limits),
             verifier: Verifier::new(config),
+            due: VecDeque::new(),
             stats: Stats::default(),
         }
     }
@@ -42,7 +46,7 @@ impl Engine {
         (&self.verifier, &mut self.stats)
     }
 
-    /// Judges a request. `None`: it waits from now on, until [`Engine::ready`] names it.
+    /// Judges a request. `None`: it waits from now on, until [`Engine::next_due`] names it.
     pub(crate) fn judge(
         &mut self,
         stream: u32,
@@ -102,16 +106,27 @@ impl Engine {
         self.waiting.leave(stream)
     }
 
-    /// The streams that wait for keys of this provider, and those that have waited too long.
-    pub(crate) fn waiting_for(&mut self, provider: ProviderId, now: UnixTime) -> Vec<u32> {
-        self.waiting.ready(|other| other == provider, now)
+    /// Notes who is to be judged again: whoever waits for keys of this provider, and whoever has waited too long.
+    pub(crate) fn call_in(&mut self, provider: ProviderId, now: UnixTime) {
+        self.due
+            .extend(self.waiting.ready(|other| other == provider, now));
     }
 
-    /// The streams that wait for no fetch in flight, and those that have waited too long.
-    pub(crate) fn ready(&mut self, now: UnixTime) -> Vec<u32> {
+    /// Notes who is to be judged again: whoever waits for no fetch in flight, and whoever has waited too long.
+    pub(crate) fn call_in_idle(&mut self, now: UnixTime) {
         let keys = &self.keys;
         let idle = |provider| !keys.holds_waiters(provider);
-        self.waiting.ready(idle, now)
+        self.due.extend(self.waiting.ready(idle, now));
+    }
+
+    /// The next stream that is to be judged again.
+    pub(crate) fn next_due(&mut self) -> Option<u32> {
+        self.due.pop_front()
+    }
+
+    /// Whether anybody is still to be judged again.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
     }
 
     /// The next fetch that is due.
@@ -147,7 +162,11 @@ impl Engine {
         }
         let wakeups = [self.keys.next_wakeup(), self.waiting.next_deadline()];
         let next = wakeups.into_iter().flatten().min();
-        let period = next.map_or(Duration::ZERO, |at| at.since(now).max(SOONEST));
+        let period = match next {
+            _ if self.has_due() => SOONEST,
+            Some(at) => at.since(now).max(SOONEST),
+            None => Duration::ZERO,
+        };
         if host::set_tick_period(period).is_err() {
             host::log(
                 LogLevel::Critical,

@@ -66,9 +66,16 @@ fn dispatch(fetch: &Fetch) -> Option<u32> {
     host::dispatch_http_call(&endpoint.cluster, headers, fetch.timeout).ok()
 }
 
-/// Judges waiting requests again, from the start.
-fn settle_waiting(engine: &mut Engine, streams: Vec<u32>) {
-    for stream in streams {
+/// Most requests that are settled in one callback. The host answers them after the callback, each answer inside the
+/// one before it, and some three hundred overflow its stack.
+const AT_ONCE: usize = 32;
+
+/// Judges requests that waited again, from the start: a few now, the others on the next tick.
+fn settle_due(engine: &mut Engine) {
+    for _ in 0..AT_ONCE {
+        let Some(stream) = engine.next_due() else {
+            return;
+        };
         let Some(place) = engine.forget(stream) else {
             continue;
         };
@@ -134,10 +141,10 @@ impl Context for Root {
             Answer::from_host(&headers.pairs().unwrap_or_default(), &body),
             now,
         );
-        let streams = provider
-            .map(|provider| engine.waiting_for(provider, now))
-            .unwrap_or_default();
-        settle_waiting(&mut engine, streams);
+        if let Some(provider) = provider {
+            engine.call_in(provider, now);
+        }
+        settle_due(&mut engine);
         engine.wake(now);
     }
 }
@@ -180,10 +187,13 @@ impl RootContext for Root {
         let Ok(mut engine) = shared.try_borrow_mut() else {
             return;
         };
-        self.fetch_due(&mut engine, now);
-        // Fetches that could not be sent or are overdue have settled the question for those who waited.
-        let streams = engine.ready(now);
-        settle_waiting(&mut engine, streams);
+        // Whoever waited for the last answer is settled before anything new is fetched.
+        if !engine.has_due() {
+            self.fetch_due(&mut engine, now);
+            // Fetches that could not be sent or are overdue have settled the question for those who waited.
+            engine.call_in_idle(now);
+        }
+        settle_due(&mut engine);
         engine.wake(now);
     }
 

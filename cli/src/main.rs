@@ -54,5 +54,5 @@ const UNREADABLE: u8 = 2;
 
 /// The JSON Schema, as it is shipped.
 fn schema() -> String {
-    format!("{:#}\n", passgate_core::config::schema::schema())
+    format!("{:#}\n", passgate_core::config::schema())
 }

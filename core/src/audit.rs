@@ -1,5 +1,7 @@
 //! The record of one verdict, for the operator: who, what, and why not. Never token text.
 
+use core::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::{json::Json, limits, request::Request};
@@ -74,10 +76,23 @@ impl AuditRecord {
         self.subject.is_some() || matches!(self.decision.as_bytes(), b"deny")
     }
 
-    /// One line of JSON.
+    /// One line of JSON in ASCII: nothing of a token can end the line or steer a terminal.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        let json = serde_json::to_string(self).unwrap_or_default();
+        if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return json;
+        }
+        let mut line = String::with_capacity(json.len());
+        for unit in json.encode_utf16() {
+            match u8::try_from(unit) {
+                Ok(byte @ b' '..=b'~') => line.push(char::from(byte)),
+                // RFC 8259 section 7: twelve characters for what lies beyond the basic plane.
+                // Writing into a string cannot fail.
+                _ => drop(write!(line, "\\u{unit:04x}")),
+            }
+        }
+        line
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod across;
 mod claim;
+mod claim_name;
 mod date;
 mod decode;
 mod document;
@@ -19,7 +20,7 @@ mod raw;
 mod requirement;
 mod rule;
 #[cfg(feature = "schema")]
-pub mod schema;
+mod schema;
 mod shadow;
 mod shown;
 mod suggest;
@@ -75,6 +76,13 @@ impl Config {
 }
 
 /// One line for logs: how much is configured, and the policy's hash.
+/// The JSON Schema of the configuration (draft 2020-12), for editors: the shape alone.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schema::document::<raw::RawConfig>()
+}
+
 impl core::fmt::Display for Config {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let providers = self.providers.len();

@@ -173,6 +173,17 @@ impl VerifyingKey {
         }
     }
 
+    /// How many bytes a signature of this key has.
+    #[must_use]
+    pub fn signature_length(&self) -> usize {
+        match &self.0 {
+            Material::P256(_) | Material::Ed25519(_) => 64,
+            Material::P384(_) => 96,
+            Material::P521(_) => 132,
+            Material::Rsa(key) => rsa::modulus_length(key),
+        }
+    }
+
     /// Whether `signature` is this key's signature over exactly these bytes.
     #[must_use]
     pub fn verifies(&self, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
@@ -209,6 +220,36 @@ impl VerifyingKey {
                 | Material::Ed25519(_),
                 _,
             ) => false,
+        }
+    }
+}
+
+/// The members that make a public key what it is (RFC 7638 section 3.2), big-endian.
+pub(crate) enum PublicMembers {
+    /// An elliptic curve key; coordinates have the length of the field.
+    Ec {
+        crv: &'static str,
+        x: Vec<u8>,
+        y: Vec<u8>,
+    },
+    /// An RSA key, without zeros in front.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// An octet key pair's public half.
+    Okp { crv: &'static str, x: Vec<u8> },
+}
+
+impl VerifyingKey {
+    /// Its members, as a JWK writes them before base64url.
+    pub(crate) fn members(&self) -> PublicMembers {
+        match &self.0 {
+            Material::P256(key) => ec::members("P-256", key.to_sec1_point(false).as_bytes()),
+            Material::P384(key) => ec::members("P-384", key.to_sec1_point(false).as_bytes()),
+            Material::P521(key) => ec::members("P-521", key.to_sec1_point(false).as_bytes()),
+            Material::Rsa(key) => rsa::members(key),
+            Material::Ed25519(key) => PublicMembers::Okp {
+                crv: "Ed25519",
+                x: key.to_bytes().to_vec(),
+            },
         }
     }
 }

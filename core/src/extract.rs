@@ -100,6 +100,11 @@ fn header_candidates<'a>(
     Ok(tokens)
 }
 
+/// Whether a header holds something that could be a token, or a list that hides one.
+pub(crate) fn holds_token(request: Request<'_>, name: &str, scheme: &str) -> bool {
+    header_candidates(request, name, scheme).map_or(true, |tokens| !tokens.is_empty())
+}
+
 /// What follows the scheme, which is compared without case and ends in blanks (RFC 9110 section 11.4).
 fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     if scheme.is_empty() {

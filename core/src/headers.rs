@@ -6,10 +6,13 @@ use core::fmt::Write as _;
 use crate::{
     config::{ClaimHeader, Config, Provider, TokenSource},
     evidence::Kind,
-    extract::{cookie_pair, param_pair},
+    extract::{cookie_pair, holds_token, param_pair},
     jose::{VerifiedJwt, to_base64url},
     json::Json,
-    request::{Request, path},
+    request::{
+        Request,
+        path::{self, OVERRIDE_HEADERS},
+    },
 };
 
 /// One change to the headers of a request.
@@ -24,26 +27,33 @@ pub enum Edit {
 /// Every header that we write and that is not configured begins so.
 const PREFIX: &str = "x-passgate-";
 
-/// Headers by which a client could change method or path behind us.
-const OVERRIDES: [&str; 4] = [
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
-
-/// The names that a client must not send, compared as CGI and WSGI compare them: without case, `_` equal to `-`.
+/// The names that a client must not send, compared as the laxest of servers compare them: without case, and every
+/// character that is no letter or digit the same. (CGI and WSGI read `x_user` as `x-user`; some read `x.user` so.)
 #[derive(Debug)]
 pub(crate) struct OwnedNames {
-    /// Ours in every spelling; sorted.
+    /// Ours in every spelling, folded; sorted.
     ours: Vec<String>,
     /// Headers that hold tokens: ours in every spelling but their own.
     sources: Vec<String>,
 }
 
+/// A character of a header's name as the laxest of servers reads it.
+const fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
+}
+
+/// A name as the laxest of servers reads it.
+fn folded(name: &str) -> String {
+    name.bytes().map(|byte| char::from(fold(byte))).collect()
+}
+
 impl OwnedNames {
     pub(crate) fn of(config: &Config) -> Self {
-        let overrides = OVERRIDES.iter().map(|&name| name.to_owned());
+        let overrides = OVERRIDE_HEADERS.iter().map(|&name| name.to_owned());
         let mut ours: Vec<String> = overrides
             .filter(|name| !config.kept_override_headers.contains(name))
             .collect();
@@ -53,7 +63,7 @@ impl OwnedNames {
             ours.extend(
                 claims
                     .chain(&provider.forward_payload_header)
-                    .map(|name| name.replace('_', "-")),
+                    .map(|name| folded(name)),
             );
             sources.extend(provider.sources.iter().filter_map(|source| match source {
                 TokenSource::Header { name, .. } => Some(name.clone()),
@@ -66,44 +76,55 @@ impl OwnedNames {
 
     /// Whether a client must not send a header of this name.
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
-        let canonical = || {
-            name.iter().map(|&byte| {
-                if byte == b'_' {
-                    b'-'
-                } else {
-                    byte.to_ascii_lowercase()
-                }
-            })
-        };
+        let folded = || name.iter().map(|&byte| fold(byte));
         let is_prefixed =
-            name.len() >= PREFIX.len() && canonical().zip(PREFIX.bytes()).all(|(a, b)| a == b);
+            name.len() >= PREFIX.len() && folded().zip(PREFIX.bytes()).all(|(a, b)| a == b);
         let is_ours = || {
             self.ours
-                .binary_search_by(|own| own.bytes().cmp(canonical()))
+                .binary_search_by(|own| own.bytes().cmp(folded()))
                 .is_ok()
         };
-        // Beside the token that was judged, a service that reads `x_token` as `x-token` would see another one.
-        let is_other_spelling = || {
-            let looks_like = |source: &&String| source.replace('_', "-").bytes().eq(canonical());
-            self.sources
-                .iter()
-                .find(looks_like)
-                .is_some_and(|source| !name.eq_ignore_ascii_case(source.as_bytes()))
-        };
-        is_prefixed || is_ours() || is_other_spelling()
+        is_prefixed || is_ours() || self.is_other_spelling(name)
     }
 
-    /// Removals for the names among these that are ours, each once. For request headers and for trailers.
-    pub(crate) fn strip<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
-        let mut edits = Vec::new();
-        for name in names.filter(|name| self.covers(name)) {
-            let edit = Edit::Remove(name.to_vec());
-            if !edits.contains(&edit) {
-                edits.push(edit);
-            }
-        }
-        edits
+    /// Beside the token that was judged, a service that reads `x_token` as `x-token` would see another one.
+    fn is_other_spelling(&self, name: &[u8]) -> bool {
+        let is_exact = |source: &String| name.eq_ignore_ascii_case(source.as_bytes());
+        self.looks_like_source(name) && !self.sources.iter().any(is_exact)
     }
+
+    fn looks_like_source(&self, name: &[u8]) -> bool {
+        let folded = || name.iter().map(|&byte| fold(byte));
+        self.sources
+            .iter()
+            .any(|source| source.bytes().map(fold).eq(folded()))
+    }
+
+    /// Removals for the trailers among these that are ours or could hold a token, which no trailer should.
+    pub(crate) fn strip_trailers<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
+        let is_credential = |name: &[u8]| {
+            let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+            is("authorization") || is("cookie") || self.looks_like_source(name)
+        };
+        removals(names.filter(|name| self.covers(name) || is_credential(name)))
+    }
+
+    /// Removals for the headers among these that are ours.
+    pub(crate) fn strip<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
+        removals(names.filter(|name| self.covers(name)))
+    }
+}
+
+/// Each name once.
+fn removals<'n>(names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for name in names {
+        let edit = Edit::Remove(name.to_vec());
+        if !edits.contains(&edit) {
+            edits.push(edit);
+        }
+    }
+    edits
 }
 
 /// Removes credentials from the places that hold them.
@@ -116,12 +137,15 @@ pub(crate) fn remove_credentials<'c>(
     let mut edits = Vec::new();
     for source in sources {
         match source {
-            TokenSource::Header { name, .. } => edits.push(Edit::Remove(name.clone().into_bytes())),
+            // Another scheme (`Basic`) in the same header is somebody else's.
+            TokenSource::Header { name, scheme } if holds_token(request, name, scheme) => {
+                edits.push(Edit::Remove(name.clone().into_bytes()));
+            }
+            TokenSource::Header { .. } => {}
             TokenSource::Cookie(name) => cookies.push(name),
             TokenSource::Param(name) => params.push(name),
         }
     }
-    edits.retain(|edit| matches!(edit, Edit::Remove(name) if request.headers().iter().any(|(n, _)| n.eq_ignore_ascii_case(name))));
     edits.dedup();
     edits.extend(without_cookies(request, &cookies));
     edits.extend(without_params(request, &params));

@@ -3,10 +3,12 @@
 mod jwk;
 mod jws;
 mod media_type;
+mod thumbprint;
 
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
 pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
 pub use media_type::MediaType;
+pub use thumbprint::thumbprint;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+mod budget;
 mod claims;
 pub mod config;
 pub mod crypto;

@@ -50,6 +50,11 @@ pub const FETCH_TIMEOUT_MAX_MILLIS: u64 = 60_000;
 pub const KEY_AGE_SECS: u64 = 604_800;
 /// Slowest pace of fetches that unknown keys may cause, in seconds: one hour, or a new key would never be found.
 pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
+/// Most wrong signatures per second, provider and worker that are found to be wrong, the rest is not looked at: the
+/// dearest, of RSA keys of 8192 bits, take about half of a worker's second then, those of 4096 bits a seventh.
+pub const WRONG_SIGNATURES: usize = 100;
+/// Tokens that were good and are remembered, in each of two generations of one worker: half a megabyte together.
+pub const GOOD_TOKENS: usize = 8_192;
 /// Most providers of a configuration.
 pub const PROVIDERS: usize = 100;
 /// Most rules of a configuration: each request reads them in order.
@@ -70,6 +75,8 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Most bytes of headers that waiting requests of one worker hold.
     pub waiting_bytes: usize,
+    /// Most wrong signatures per second and provider of one worker that are checked.
+    pub wrong_signatures: usize,
     /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. The one bound that may be raised,
     /// because the issuer chooses the size of its keys and a token of a longer one cannot be verified otherwise.
     pub rsa_bits: usize,
@@ -83,6 +90,7 @@ impl Default for Limits {
             jwks_keys: JWKS_KEYS,
             waiting_requests: WAITING_REQUESTS,
             waiting_bytes: WAITING_BYTES,
+            wrong_signatures: WRONG_SIGNATURES,
             rsa_bits: RSA_BITS,
         }
     }

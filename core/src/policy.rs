@@ -86,25 +86,37 @@ impl Requirement {
             .filter(move |alternative| alternative.accepts(provider))
     }
 
-    /// Whether the claims meet one of the alternatives; else the reason of the one that got furthest.
+    /// Whether the claims meet one of the alternatives; else the fault of the one that got furthest.
     pub(crate) fn met_by(
         &self,
         id: ProviderId,
         provider: &Provider,
         claims: &Json,
-    ) -> Result<(), Reason> {
-        let mut furthest: Option<(u8, Reason)> = None;
+    ) -> Result<(), Unmet> {
+        let mut furthest = Unmet {
+            step: 0,
+            reason: Untrusted::Issuer.into(),
+            expected: String::new(),
+        };
         for alternative in self.open_to(id) {
             match alternative.met_by(provider, claims) {
                 Ok(()) => return Ok(()),
-                Err((step, reason)) if furthest.as_ref().is_none_or(|(best, _)| step > *best) => {
-                    furthest = Some((step, reason));
-                }
+                Err(unmet) if unmet.step > furthest.step => furthest = unmet,
                 Err(_) => {}
             }
         }
-        Err(furthest.map_or_else(|| Untrusted::Issuer.into(), |(_, reason)| reason))
+        Err(furthest)
     }
+}
+
+/// Why an alternative is not met.
+#[derive(Debug)]
+pub(crate) struct Unmet {
+    /// How far it got.
+    step: u8,
+    pub(crate) reason: Reason,
+    /// What it wanted, for the operator.
+    pub(crate) expected: String,
 }
 
 impl Alternative {
@@ -113,40 +125,55 @@ impl Alternative {
     }
 
     /// The steps in the order in which they are reported: what no better token of this client could mend comes first.
-    fn met_by(&self, provider: &Provider, claims: &Json) -> Result<(), (u8, Reason)> {
-        self.audience_met_by(provider, claims)
-            .map_err(|reason| (0, reason))?;
-        if !self.claims.iter().all(|condition| condition.holds(claims)) {
-            return Err((1, Forbidden::Claim.into()));
+    fn met_by(&self, provider: &Provider, claims: &Json) -> Result<(), Unmet> {
+        let unmet = |step, reason, expected| {
+            Err(Unmet {
+                step,
+                reason,
+                expected,
+            })
+        };
+        if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {
+            return unmet(1, reason, wanted.join(" "));
+        }
+        if let Some(condition) = self
+            .claims
+            .iter()
+            .find(|condition| !condition.holds(claims))
+        {
+            return unmet(2, Forbidden::Claim.into(), condition.path.join("."));
         }
         if !claims::grants(claims, &self.scopes) {
-            return Err((
-                2,
-                Insufficient::Scope {
-                    required: self.scopes.clone(),
-                }
-                .into(),
-            ));
+            let required = self.scopes.clone();
+            return unmet(
+                3,
+                Insufficient::Scope { required }.into(),
+                self.scopes.join(" "),
+            );
         }
         Ok(())
     }
 
-    fn audience_met_by(&self, provider: &Provider, claims: &Json) -> Result<(), Reason> {
-        let is_for =
-            |audiences: &[String]| claims::audience_is(claims, &provider.audience_claim, audiences);
+    fn audience_met_by<'c>(
+        &'c self,
+        provider: &'c Provider,
+        claims: &Json,
+    ) -> Result<(), (Reason, &'c [String])> {
+        let check = |audiences: &'c [String], otherwise: Reason| match claims::audience_is(
+            claims,
+            &provider.audience_claim,
+            audiences,
+        ) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err((otherwise, audiences)),
+            Err(malformed) => Err((malformed, audiences)),
+        };
         if self.audiences.is_empty() {
-            return if is_for(&provider.audiences)? {
-                Ok(())
-            } else {
-                Err(Untrusted::Audience.into())
-            };
+            return check(&provider.audiences, Untrusted::Audience.into());
         }
-        for audiences in &self.audiences {
-            if !is_for(audiences)? {
-                return Err(Forbidden::Audience.into());
-            }
-        }
-        Ok(())
+        self.audiences
+            .iter()
+            .try_for_each(|audiences| check(audiences, Forbidden::Audience.into()))
     }
 }
 

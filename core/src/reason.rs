@@ -169,6 +169,8 @@ facts! {
         WaitingLimit => "unavailable.waiting_limit",
         /// It has waited too long for keys, although that should have ended otherwise.
         WaitingTime => "unavailable.waiting_time",
+        /// So many signatures of the provider's tokens were wrong that no more are checked for now.
+        Budget => "unavailable.budget",
     }
 }
 
@@ -260,9 +262,9 @@ impl Reason {
             Self::Unavailable(Unavailable::Keys { retry_after }) => {
                 (503, None, Some(retry_after.as_secs().max(1)))
             }
-            Self::Unavailable(Unavailable::WaitingLimit | Unavailable::WaitingTime) => {
-                (503, None, Some(1))
-            }
+            Self::Unavailable(
+                Unavailable::WaitingLimit | Unavailable::WaitingTime | Unavailable::Budget,
+            ) => (503, None, Some(1)),
             Self::Internal(_) => (500, None, None),
         };
         Rejection {

@@ -5,6 +5,7 @@ mod judge;
 use self::judge::{Case, Policy, Stop};
 use crate::{
     audit::AuditRecord,
+    budget::Budget,
     config::{Config, ProviderId},
     crypto::KeyTables,
     headers::Edit,
@@ -62,6 +63,7 @@ impl Permit {
 pub struct Verifier {
     policy: Policy,
     tables: KeyTables,
+    budget: Budget,
 }
 
 impl Verifier {
@@ -69,8 +71,9 @@ impl Verifier {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            policy: Policy::new(config),
             tables: KeyTables::default(),
+            budget: Budget::new(config.providers.len(), &config.limits),
+            policy: Policy::new(config),
         }
     }
 
@@ -80,7 +83,8 @@ impl Verifier {
         &self.policy.config
     }
 
-    /// Judges one request. `&mut` for what later requests may profit from; the verdict never depends on earlier ones.
+    /// Judges one request. `&mut` for tables, which save work, and for the count of wrong signatures: a verdict depends
+    /// on earlier requests in that it may be `unavailable.budget`, and in nothing else.
     pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
         let mut record = AuditRecord::new(request, &self.policy.config.hash);
         let mut case = Case {
@@ -88,6 +92,7 @@ impl Verifier {
             request,
             keys,
             tables: &mut self.tables,
+            budget: &mut self.budget,
             now,
             record: &mut record,
         };
@@ -123,7 +128,7 @@ impl Verifier {
 
     /// Removals of headers that a client must not send, for the names of a request's trailers.
     pub fn strip_trailers<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
-        self.policy.owned_names.strip(names)
+        self.policy.owned_names.strip_trailers(names)
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason) -> Step {

@@ -4,6 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
 
@@ -36,6 +38,8 @@ struct Specimen {
     /// What the provider serves; `None`: it is down.
     jwks: Option<String>,
     ask: Ask,
+    /// How many verdicts about the same request come before the one that counts.
+    earlier: usize,
 }
 
 /// Which of the verifier's questions is asked.
@@ -83,6 +87,7 @@ fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specimen {
         origin: None,
         jwks: Some(jwks(&[&key])),
         ask: Ask::Verify,
+        earlier: 0,
     }
 }
 
@@ -128,7 +133,8 @@ impl Specimen {
         let request = Request::new(&headers);
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
-        for _ in 0..4 {
+        let mut earlier = self.earlier;
+        for _ in 0..4 + self.earlier {
             let step = match &self.ask {
                 Ask::Verify => verifier.verify(request, &mut keys, moment),
                 Ask::Overloaded => verifier.overloaded(request),
@@ -136,7 +142,11 @@ impl Specimen {
                 Ask::Failed(failure) => verifier.failed(request, failure.clone()),
             };
             if let Step::Settle(verdict, record) = step {
-                return (verdict, record);
+                if earlier == 0 {
+                    return (verdict, record);
+                }
+                earlier -= 1;
+                continue;
             }
             moment = moment.max(keys.next_wakeup().unwrap());
             let fetch = keys.poll_fetch(moment).unwrap();
@@ -258,6 +268,12 @@ fn mutation(reason: &Reason) -> Specimen {
             ask: Ask::WaitedTooLong,
             ..good()
         },
+        Reason::Unavailable(Unavailable::Budget) => {
+            let mut specimen = mutation(&Untrusted::Signature.into());
+            specimen.config["limits"] = json!({ "wrong_signatures": 1 });
+            specimen.earlier = 1;
+            specimen
+        }
         Reason::Internal(Internal::Host) => Specimen {
             ask: Ask::Failed(Internal::Host),
             ..good()
@@ -312,6 +328,7 @@ fn reasons() -> Vec<Reason> {
         .into(),
         Unavailable::WaitingLimit.into(),
         Unavailable::WaitingTime.into(),
+        Unavailable::Budget.into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]
@@ -515,13 +532,48 @@ fn the_record_says_what_was_seen_and_expected_and_never_the_token() {
 
 #[test]
 fn values_of_a_token_are_cut_and_escaped_in_the_record() {
-    let line = specimen(|token| token.claim("iss", "é\"\n".repeat(100)).build())
+    let odd = "é\"\n\u{85}\u{2028}\u{202e}\u{1f600}\u{7f}";
+    let line = specimen(|token| token.claim("iss", odd.repeat(100)).build())
         .judge()
         .1
         .to_json();
-    assert!(!line.contains('\n'));
+    assert!(
+        line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+        "{line}"
+    );
     let record: Value = serde_json::from_str(&line).unwrap();
-    assert!(record["seen"]["issuer"].as_str().unwrap().len() <= 128);
+    let issuer = record["seen"]["issuer"].as_str().unwrap();
+    assert!(issuer.len() <= 128 && issuer.starts_with(odd));
+}
+
+#[test]
+fn the_record_of_what_a_rule_wants_says_what() {
+    for (reason, expected) in [
+        (
+            Insufficient::Scope {
+                required: vec!["write".to_owned()],
+            }
+            .into(),
+            "write",
+        ),
+        (Reason::from(Forbidden::Claim), "groups"),
+        (Forbidden::Audience.into(), AUDIENCE),
+        (Untrusted::Issuer.into(), ISSUER),
+    ] {
+        let (_, record) = mutation(&reason).judge();
+        assert_eq!(
+            record.expected.as_deref(),
+            Some(expected),
+            "{}",
+            reason.code()
+        );
+    }
+    let (_, record) = mutation(&Untrusted::Algorithm.into()).judge();
+    assert!(
+        record
+            .expected
+            .is_some_and(|expected| expected.starts_with("ES256 "))
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Envoy as a child process, started directly or through func-e.
 
 use crate::Result;
-use crate::options::Options;
+use crate::options::{MODULE, Options};
 use crate::ports::{IN_THE_FILE, Ports};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::VecDeque;
@@ -12,9 +12,6 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-/// The module's path in `envoy/envoy.yaml`.
-pub(crate) const MODULE: &str = "dist/passgate.wasm";
 
 /// Where the Envoy file goes that is really used, one for each gate.
 const FOLDER: &str = ".tools/demo";

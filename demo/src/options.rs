@@ -3,6 +3,9 @@
 use crate::Result;
 use std::path::PathBuf;
 
+/// The module where `make wasm` leaves it and where the Envoy file names it.
+pub(crate) const MODULE: &str = "dist/passgate.wasm";
+
 /// What was asked for.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -22,7 +25,7 @@ impl Options {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let (mut envoy, mut func_e, mut check) = (None, None, false);
         let mut config = PathBuf::from("envoy/envoy.yaml");
-        let mut module = PathBuf::from(crate::gate::MODULE);
+        let mut module = PathBuf::from(MODULE);
         while let Some(argument) = arguments.next() {
             let mut path = || {
                 let value = arguments.next().filter(|value| !value.is_empty());

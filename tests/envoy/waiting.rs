@@ -131,6 +131,38 @@ fn five_hundred_requests_at_once_cost_one_fetch() {
     gate.finish();
 }
 
+/// The host answers those who are refused in one callback inside one another: too many would overflow its stack.
+#[test]
+fn a_thousand_refusals_at_once_do_not_end_the_vm() {
+    for status in [200, 500] {
+        let gate = stalled(policy()).start();
+        let good = gate.good();
+        let made_up = gate.token().header("kid", "made-up").build();
+        awaited(&gate);
+        let mut clients: Vec<Http1> = (0..1_000).map(|_| gate.client()).collect();
+        for (index, client) in clients.iter_mut().enumerate() {
+            let token = if index % 10 == 0 { &good } else { &made_up };
+            client.send(Request::get("/").bearer(token).to_http1());
+        }
+        eventually("all requests at the gate", || {
+            (gate.stat("http.gate.downstream_rq_active") == 1_000).then_some(())
+        });
+        gate.issuer.status(status);
+        gate.issuer.release();
+        for (index, client) in clients.iter_mut().enumerate() {
+            let answer = client.read().status;
+            let is_right = match (index % 10, status) {
+                (0, 200) => answer == 200,
+                // Whether the one other fetch that the unknown key may cause has ended decides.
+                (_, 200) => answer == 401 || answer == 503,
+                _ => answer == 503,
+            };
+            assert!(is_right, "request {index}: {answer}");
+        }
+        gate.finish();
+    }
+}
+
 #[test]
 fn many_streams_of_one_connection_wait_together() {
     let gate = stalled(policy()).start();

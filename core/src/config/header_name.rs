@@ -77,7 +77,7 @@ const FRAMING: [&str; 11] = [
 ];
 
 /// Headers that others write, or that change who, what or where a request is.
-const WRITTEN_BY_OTHERS: [&str; 29] = [
+const WRITTEN_BY_OTHERS: [&str; 30] = [
     "authorization",
     "proxy-authorization",
     "proxy-authenticate",
@@ -92,6 +92,7 @@ const WRITTEN_BY_OTHERS: [&str; 29] = [
     "x-http-method-override",
     "x-method-override",
     "x-original-url",
+    "x-override-url",
     "x-rewrite-url",
     "origin",
     "referer",

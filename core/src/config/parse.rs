@@ -186,6 +186,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         jwks_keys,
         waiting_requests,
         waiting_bytes,
+        wrong_signatures,
         rsa_bits,
     } = raw;
     let built_in = Limits::default();
@@ -222,6 +223,11 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
             "waiting_requests",
         ),
         waiting_bytes: tighten(waiting_bytes, built_in.waiting_bytes, "waiting_bytes"),
+        wrong_signatures: tighten(
+            wrong_signatures,
+            built_in.wrong_signatures,
+            "wrong_signatures",
+        ),
         rsa_bits,
     }
 }

@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use super::{
-    ClaimHeader, Provider, TokenSource,
-    claim::{self, claim_path},
+    ClaimHeader, Provider, TokenSource, claim,
+    claim_name::claim_path,
     decode::{At, Field, List, Problems},
     duration, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
-    text::{CookieName, ParamName},
+    text::{CookieName, ParamName, texts},
 };
 use crate::{
     crypto::Algorithm,
@@ -82,7 +82,7 @@ pub(super) fn provider(
     Some(Provider {
         name,
         issuer: issuer.given()?.0,
-        audiences: claim::texts(audiences.given()?),
+        audiences: texts(audiences.given()?),
         audience_claim: audience_claim
             .given()
             .map_or_else(|| "aud".to_owned(), |claim| claim.0),

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{
     HostMatch, Origin,
-    claim::{ClaimName, Scalar},
+    claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, Problems, record},
     header_name::{HeaderName, ValuePrefix},
@@ -310,7 +310,7 @@ record! {
 record! {
     /// Headers that change method or path behind the gate.
     RawOverrideHeaders "override_headers" {
-        /// `x-http-method-override`, `x-method-override`, `x-original-url`, `x-rewrite-url`.
+        /// `x-http-method`, `x-http-method-override`, `x-method-override`, `x-original-url`, `x-override-url`, `x-rewrite-url`.
         allow: List<OverrideHeader> = "[x-http-method-override]",
     }
 }
@@ -328,6 +328,8 @@ record! {
         waiting_requests: usize,
         /// Most bytes of headers that waiting requests of one worker hold.
         waiting_bytes: usize,
+        /// Most wrong signatures per second and provider of one worker that are checked; beyond, tokens that were not verified before get 503. Default: 100.
+        wrong_signatures: usize,
         /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
         rsa_bits: usize,
     }

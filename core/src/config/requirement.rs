@@ -5,7 +5,7 @@ use super::{
     decode::{At, Field, Filled, List, Problems},
     raw::{RawAlternative, RawClaim, RawRequires, RawRequiresAny},
     shown, suggest,
-    text::{Scope, Text},
+    text::{Scope, Text, texts},
 };
 
 /// The names of all providers, and which of them some rule makes use of.
@@ -142,9 +142,7 @@ fn demands(
     at: At<'_>,
     problems: &mut Problems,
 ) {
-    alternative
-        .audiences
-        .extend(audiences.given().map(claim::texts));
+    alternative.audiences.extend(audiences.given().map(texts));
     for scope in scopes
         .given()
         .into_iter()

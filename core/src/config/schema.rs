@@ -4,22 +4,14 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    claim::Scalar,
-    decode::{Filled, List, Map},
-    raw::RawConfig,
-    text::FromText,
-};
-
 /// Has a JSON Schema.
 pub(super) trait Schema {
     fn schema() -> Value;
 }
 
-/// The schema of the whole document.
-#[must_use]
-pub fn schema() -> Value {
-    let mut schema = RawConfig::schema();
+/// The schema of a document whose top level is this record.
+pub(super) fn document<T: Schema>() -> Value {
+    let mut schema = T::schema();
     if let Some(members) = schema.as_object_mut() {
         members.insert(
             "$schema".into(),
@@ -59,15 +51,6 @@ pub(super) fn record(description: &str, members: Vec<Member>) -> Value {
     })
 }
 
-impl<T: FromText> Schema for T {
-    fn schema() -> Value {
-        if T::PATTERN.is_empty() {
-            return json!({ "type": "string" });
-        }
-        json!({ "type": "string", "pattern": T::PATTERN })
-    }
-}
-
 impl Schema for bool {
     fn schema() -> Value {
         json!({ "type": "boolean" })
@@ -77,29 +60,5 @@ impl Schema for bool {
 impl Schema for usize {
     fn schema() -> Value {
         json!({ "type": "integer", "minimum": 1 })
-    }
-}
-
-impl Schema for Scalar {
-    fn schema() -> Value {
-        json!({ "type": ["string", "number", "boolean"] })
-    }
-}
-
-impl<T: Schema> Schema for List<T> {
-    fn schema() -> Value {
-        json!({ "type": "array", "items": T::schema() })
-    }
-}
-
-impl<T: Schema> Schema for Filled<T> {
-    fn schema() -> Value {
-        json!({ "type": "array", "items": T::schema(), "minItems": 1 })
-    }
-}
-
-impl<T: Schema> Schema for Map<T> {
-    fn schema() -> Value {
-        json!({ "type": "object", "additionalProperties": T::schema() })
     }
 }

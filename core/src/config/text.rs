@@ -1,7 +1,7 @@
 //! Strings with a meaning: what a field's string is parsed into, once, when the configuration is read.
 
 use super::{
-    decode::{At, Decode, Problems},
+    decode::{At, Decode, Filled, Problems},
     shown,
 };
 use crate::json::Json;
@@ -162,4 +162,19 @@ impl FromText for ParamName {
 /// `tchar` of RFC 9110 section 5.6.2.
 pub(super) fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
+/// The strings of a list.
+pub(super) fn texts(list: Filled<Text>) -> Vec<String> {
+    list.0.into_values().map(|text| text.0).collect()
+}
+
+#[cfg(feature = "schema")]
+impl<T: FromText> super::schema::Schema for T {
+    fn schema() -> serde_json::Value {
+        if T::PATTERN.is_empty() {
+            return serde_json::json!({ "type": "string" });
+        }
+        serde_json::json!({ "type": "string", "pattern": T::PATTERN })
+    }
 }

@@ -1,6 +1,7 @@
 //! Fields that take one of a few words.
 
 use super::{PathPolicy, shown, suggest, text::FromText};
+use crate::request::path::OVERRIDE_HEADERS;
 use crate::{crypto::Algorithm, jose::MediaType};
 
 /// Says which words there are.
@@ -122,18 +123,9 @@ impl Spelling {
 #[derive(Debug)]
 pub(super) struct OverrideHeader(pub(super) String);
 
-/// Headers that change method or path behind the gate, and are removed unless configured.
-pub(super) const OVERRIDE_HEADERS: [&str; 4] = [
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
-
 impl FromText for OverrideHeader {
     const WANTED: &'static str = "the name of a header, such as x-http-method-override";
-    const PATTERN: &'static str =
-        "^(x-http-method-override|x-method-override|x-original-url|x-rewrite-url)$";
+    const PATTERN: &'static str = "^(x-http-method|x-http-method-override|x-method-override|x-original-url|x-override-url|x-rewrite-url)$";
 
     fn from_text(text: &str) -> Result<Self, String> {
         if OVERRIDE_HEADERS.contains(&text) {

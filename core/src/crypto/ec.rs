@@ -7,7 +7,31 @@ use std::borrow::Cow;
 use jwt_compact::{Algorithm as Jwa, AlgorithmSignature};
 use p256::ecdsa::signature::Verifier as _;
 
-use super::{Algorithm, KeyError, Material, VerifyingKey};
+use super::{Algorithm, KeyError, Material, PublicMembers, VerifyingKey};
+
+impl VerifyingKey {
+    /// Whether `signature`, in DER, is this P-256 key's signature over exactly these bytes with SHA-256: the form of
+    /// WebAuthn assertions (WebAuthn Level 3 section 6.5.5). Strict: one signature has one encoding but for the sign of `s`.
+    #[must_use]
+    pub fn verifies_es256_der(&self, text: &[u8], signature: &[u8]) -> bool {
+        let Material::P256(key) = &self.0 else {
+            return false;
+        };
+        p256::ecdsa::Signature::from_der(signature)
+            .is_ok_and(|signature| key.verify(text, &signature).is_ok())
+    }
+}
+
+/// From an uncompressed point (SEC 1 section 2.3.3): 0x04, x, y.
+pub(super) fn members(crv: &'static str, point: &[u8]) -> PublicMembers {
+    let coordinates = point.get(1..).unwrap_or_default();
+    let (x, y) = coordinates.split_at(coordinates.len().div_euclid(2));
+    PublicMembers::Ec {
+        crv,
+        x: x.to_vec(),
+        y: y.to_vec(),
+    }
+}
 
 /// Declares a curve: how a key is read from its coordinates, and the one algorithm that it is for.
 macro_rules! curve {

@@ -12,7 +12,7 @@ use rsa::{
 };
 use sha2::digest::{Digest, FixedOutputReset, const_oid::AssociatedOid};
 
-use super::{KeyError, Material, VerifyingKey};
+use super::{KeyError, Material, PublicMembers, VerifyingKey};
 use crate::limits;
 
 impl VerifyingKey {
@@ -40,6 +40,17 @@ impl VerifyingKey {
         let e = BoxedUint::from_be_slice_vartime(e);
         let key = RsaPublicKey::new(n, e).map_err(|_| KeyError::Exponent)?;
         Ok(Self(Material::Rsa(key)))
+    }
+}
+
+pub(super) fn modulus_length(key: &RsaPublicKey) -> usize {
+    key.size()
+}
+
+pub(super) fn members(key: &RsaPublicKey) -> PublicMembers {
+    PublicMembers::Rsa {
+        n: key.n().to_be_bytes_trimmed_vartime().into(),
+        e: key.e().to_be_bytes_trimmed_vartime().into(),
     }
 }
 

@@ -96,6 +96,11 @@ fn a_name_is_ours_in_every_spelling() {
         "X_Passgate_principal",
         "x-passgate-",
         "x_token",
+        "x.user",
+        "x+user",
+        "x~roles",
+        "x-passgate.principal",
+        "x.token",
     ] {
         assert!(names.covers(name.as_bytes()), "{name}");
     }
@@ -152,6 +157,11 @@ fn a_token_is_cut_out_and_its_neighbours_stay_byte_for_byte() {
         [Edit::Set(":path".to_owned(), b"/p".to_vec())]
     );
     assert_eq!(removed(&param, &[(":path", "/p?a=1")]), []);
+    let basic = [TokenSource::Header {
+        name: "authorization".to_owned(),
+        scheme: "Bearer".to_owned(),
+    }];
+    assert_eq!(removed(&basic, &[("authorization", "Basic x")]), []);
     let header = [TokenSource::Header {
         name: "authorization".to_owned(),
         scheme: "Bearer".to_owned(),
@@ -184,4 +194,24 @@ proptest::proptest! {
             proptest::prop_assert!(!value.bytes().any(|byte| byte < b' ' || byte == 0x7f));
         }
     }
+}
+
+#[test]
+fn no_trailer_holds_a_credential_or_a_name_of_ours() {
+    let names = OwnedNames {
+        ours: vec!["x-user".to_owned()],
+        sources: vec!["x-token".to_owned()],
+    };
+    for name in [
+        "x-user",
+        "X_User",
+        "x-token",
+        "x_token",
+        "Authorization",
+        "cookie",
+    ] {
+        let stripped = names.strip_trailers([name.as_bytes()].into_iter());
+        assert_eq!(stripped, [Edit::Remove(name.as_bytes().to_vec())]);
+    }
+    assert_eq!(names.strip_trailers([&b"grpc-status"[..]].into_iter()), []);
 }

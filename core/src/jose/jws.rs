@@ -75,6 +75,11 @@ impl<'a> UnverifiedJwt<'a> {
         &self.claims
     }
 
+    /// Whether the signature is one that the key could have made, as far as its length tells.
+    pub(crate) fn could_be_of(&self, key: &VerifyingKey) -> bool {
+        self.signature.len() == key.signature_length()
+    }
+
     /// Checks the signature over the exact bytes of header and payload (RFC 7515 section 5.2).
     pub(crate) fn verify(
         self,

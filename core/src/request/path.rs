@@ -21,6 +21,16 @@ pub struct PathPolicy {
     pub backslash: bool,
 }
 
+/// Headers by which a client could change method or path behind us.
+pub(crate) const OVERRIDE_HEADERS: [&str; 6] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-override-url",
+    "x-rewrite-url",
+];
+
 /// What makes a path readable in two ways, or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OddPath {

@@ -4,9 +4,10 @@
 use super::Permit;
 use crate::{
     audit::{AuditRecord, Seen, shown, shown_claim},
+    budget::Budget,
     claims,
     config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, TokenSource},
-    crypto::KeyTables,
+    crypto::{Algorithm, KeyTables},
     evidence::Kind,
     extract::{Credential, extract},
     headers::{self, Edit, OwnedNames},
@@ -74,6 +75,7 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) request: Request<'r>,
     pub(super) keys: &'k mut JwksCache,
     pub(super) tables: &'k mut KeyTables,
+    pub(super) budget: &'k mut Budget,
     pub(super) now: UnixTime,
     pub(super) record: &'k mut AuditRecord,
 }
@@ -128,28 +130,30 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         }
     }
 
-    /// Lets pass without looking at a token: ours and the credentials of providers that do not forward are removed.
+    /// Lets pass without looking at a token.
     fn pass_unjudged(&self, code: &'static str) -> Permit {
-        let providers = &self.policy.config.providers;
-        let forwarded = |source: &TokenSource| {
-            providers
-                .iter()
-                .any(|provider| provider.forward && provider.sources.contains(source))
-        };
-        let all = providers.iter().flat_map(|provider| &provider.sources);
-        let mut edits = self.strip();
-        edits.extend(headers::remove_credentials(
-            self.request,
-            all.filter(|source| !forwarded(source)),
-        ));
-        Permit { code, edits }
+        Permit {
+            code,
+            edits: self.clean(&[]),
+        }
     }
 
-    /// Removals of what the client must not have sent.
-    fn strip(&self) -> Vec<Edit> {
-        self.policy
-            .owned_names
-            .strip(self.request.headers().iter().map(|(name, _)| *name))
+    /// Removals of what must not go on: our headers, the credential that was judged, and every other credential
+    /// in a place whose providers do not forward.
+    fn clean(&self, judged: &[&TokenSource]) -> Vec<Edit> {
+        let providers = &self.policy.config.providers;
+        let is_forwarded = |source: &TokenSource| {
+            let mut users = providers
+                .iter()
+                .filter(|provider| provider.sources.contains(source));
+            users.any(|provider| provider.forward)
+        };
+        let all = providers.iter().flat_map(|provider| &provider.sources);
+        let sources = all.filter(|source| judged.contains(source) || !is_forwarded(source));
+        let names = self.request.headers().iter().map(|(name, _)| *name);
+        let mut edits = self.policy.owned_names.strip(names);
+        edits.extend(headers::remove_credentials(self.request, sources));
+        edits
     }
 
     /// A rule that wants a token.
@@ -165,7 +169,13 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
             return Err(Forbidden::CrossSite.into());
         }
-        let jwt = UnverifiedJwt::parse(&credential.token, config.limits.token_bytes)?;
+        let jwt = UnverifiedJwt::parse(&credential.token, config.limits.token_bytes).inspect_err(
+            |reason| {
+                if *reason == Reason::from(Untrusted::Algorithm) {
+                    self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
+                }
+            },
+        )?;
         let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
             let issuers: Vec<&str> = accepted()
                 .map(|(_, provider)| provider.issuer.as_str())
@@ -177,10 +187,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         self.record.provider = Some(provider.name.clone());
         self.record.seen = Some(seen(&jwt, &provider.audience_claim));
         self.check_claims(&jwt, id, provider, requirement)?;
-        let jwt = self.check_signature(jwt, id)?;
+        let jwt = self.check_signature(jwt, &credential.token, id)?;
         self.record.subject = jwt.claims.get("sub").and_then(Json::as_str).map(shown);
         self.record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
-        requirement.met_by(id, provider, &jwt.claims)?;
+        requirement
+            .met_by(id, provider, &jwt.claims)
+            .map_err(|unmet| {
+                self.record.expected = Some(shown(&unmet.expected));
+                unmet.reason
+            })?;
         Ok(self.permit(provider, &credential, &jwt))
     }
 
@@ -226,19 +241,35 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     fn check_signature<'t>(
         &mut self,
         jwt: UnverifiedJwt<'t>,
+        token: &str,
         id: ProviderId,
     ) -> Result<VerifiedJwt<'t>, Stop> {
         let header = jwt.unverified_header();
-        match self
+        let jwk = match self
             .keys
             .lookup(id, header.kid.as_deref(), header.algorithm, self.now)
         {
-            Lookup::Found(jwk) => Ok(jwt.verify(&jwk.key, self.tables)?),
-            Lookup::Pending => Err(Stop::Await(id)),
-            Lookup::Unknown | Lookup::Ambiguous => Err(Untrusted::Key.into()),
-            Lookup::Misfit => Err(Untrusted::Algorithm.into()),
-            Lookup::Unavailable { retry_after } => Err(Unavailable::Keys { retry_after }.into()),
+            Lookup::Found(jwk) => jwk,
+            Lookup::Pending => return Err(Stop::Await(id)),
+            Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
+            Lookup::Misfit => return Err(Untrusted::Algorithm.into()),
+            Lookup::Unavailable { retry_after } => {
+                return Err(Unavailable::Keys { retry_after }.into());
+            }
+        };
+        if !jwt.could_be_of(&jwk.key) {
+            return Err(Untrusted::Signature.into());
         }
+        let admission = self
+            .budget
+            .admit(id, token, self.now)
+            .ok_or(Unavailable::Budget)?;
+        let verified = jwt.verify(&jwk.key, self.tables);
+        match verified {
+            Ok(_) => self.budget.was_good(admission),
+            Err(_) => self.budget.was_wrong(admission),
+        }
+        Ok(verified?)
     }
 
     fn permit(
@@ -247,13 +278,12 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         credential: &Credential<'_, '_>,
         jwt: &VerifiedJwt<'_>,
     ) -> Permit {
-        let mut edits = self.strip();
-        if !provider.forward {
-            edits.extend(headers::remove_credentials(
-                self.request,
-                credential.found_in.iter().copied(),
-            ));
-        }
+        let judged: &[&TokenSource] = if provider.forward {
+            &[]
+        } else {
+            &credential.found_in
+        };
+        let mut edits = self.clean(judged);
         edits.extend(headers::identity(provider, jwt));
         Permit {
             code: "permitted.token",
