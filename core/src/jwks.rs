@@ -129,6 +129,8 @@ pub enum Lookup<'a> {
     Unavailable {
         /// When to try again; at least a second.
         retry_after: Duration,
+        /// The provider has keys; only whether this one is new cannot be asked now.
+        has_keys: bool,
     },
 }
 

@@ -274,6 +274,7 @@ impl Remote {
         };
         Lookup::Unavailable {
             retry_after: next.since(now).max(Duration::from_secs(1)),
+            has_keys: self.held.is_some(),
         }
     }
 
