@@ -18,7 +18,8 @@ fn a_changed_jwks_uri_is_followed_within_the_refresh_period_and_nobody_is_refuse
     let load = Load::start(gate.address, &token(&gate.issuer.key));
     eventually("keys", || (gate.upstream.hits() > 0).then_some(()));
     let paths = gate.issuer.paths();
-    assert_eq!((&*paths[0], &*paths[1]), (DOCUMENT, "/oauth/v1"));
+    assert_eq!(paths[0], DOCUMENT);
+    assert!(paths.iter().any(|path| path == "/oauth/v1"), "{paths:?}");
 
     let next = SigningKey::es256("k2");
     gate.issuer

@@ -53,7 +53,7 @@ impl Load {
         *self.token.lock().unwrap() = token;
     }
 
-    /// Ends it. Every request passed, and there were many.
+    /// Ends it. Every request passed, and there were some: how many is up to the machine.
     #[track_caller]
     pub fn finish_without_a_refusal(self) {
         self.ended.store(true, Ordering::SeqCst);
@@ -61,6 +61,6 @@ impl Load {
         let seen: Vec<String> = clients.flat_map(|client| client.join().unwrap()).collect();
         let refused: Vec<&String> = seen.iter().filter(|answer| *answer != "200").collect();
         assert!(refused.is_empty(), "{refused:?} of {}", seen.len());
-        assert!(seen.len() > 100, "only {} requests", seen.len());
+        assert!(seen.len() > 20, "only {} requests", seen.len());
     }
 }
