@@ -144,8 +144,14 @@ impl Engine {
         self.keys.on_answer(id, answer, now)
     }
 
-    /// Logs what happened to keys and asks the host for the next tick when the keys want one.
+    /// Brings log, metrics and timer up to date.
     pub(crate) fn wake(&mut self, now: UnixTime) {
+        self.show(now);
+        self.schedule(now);
+    }
+
+    /// Logs what happened to keys and asks the host for the next tick when the keys want one.
+    pub(crate) fn schedule(&mut self, now: UnixTime) {
         for event in self.keys.events() {
             let level = if event.wants_attention() {
                 LogLevel::Warn
@@ -154,7 +160,6 @@ impl Engine {
             };
             host::log(level, &format!("passgate {event}"));
         }
-        self.show(now);
         let wakeups = [self.keys.next_wakeup(), self.waiting.next_deadline()];
         let next = wakeups.into_iter().flatten().min();
         let period = match next {

@@ -168,7 +168,8 @@ impl RootContext for Root {
                 host::log(LogLevel::Info, &format!("passgate accepted: {config}"));
                 self.retire();
                 let mut engine = Engine::new(config);
-                engine.wake(host::now().unwrap_or(UnixTime::from_millis(0)));
+                // No metrics yet: Envoy also configures a machine that it only tries, and never tells that it is gone.
+                engine.schedule(host::now().unwrap_or(UnixTime::from_millis(0)));
                 self.engine = Some(Rc::new(RefCell::new(engine)));
                 true
             }

@@ -52,6 +52,37 @@ impl Json {
         read(raw, 0, &mut budget).map_err(|e| JsonError(e.to_string()))
     }
 
+    /// The elements of the list that the object in `bytes` has under `name`, each read for itself: one that breaks a
+    /// rule spoils only itself. `None`: there is no such list.
+    ///
+    /// # Errors
+    /// When the document as a whole, or another member of it, breaks a rule.
+    pub(crate) fn parse_elements(
+        bytes: &[u8],
+        name: &str,
+        max_nodes: usize,
+    ) -> Result<Option<Vec<Result<Self, JsonError>>>, JsonError> {
+        let error = |e: serde_json::Error| JsonError(e.to_string());
+        let text = core::str::from_utf8(bytes).map_err(|e| JsonError(e.to_string()))?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(error)?;
+        if !raw.get().starts_with('{') {
+            return Ok(None);
+        }
+        let Members(members) = serde_json::from_str(raw.get()).map_err(error)?;
+        let mut budget = Budget { nodes: max_nodes };
+        let mut list = None;
+        for (member, value) in members {
+            if *member == *name && value.get().starts_with('[') {
+                let elements: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(error)?;
+                let read_one = |element| read(element, 2, &mut budget).map_err(error);
+                list = Some(elements.into_iter().map(read_one).collect());
+            } else {
+                read(value, 1, &mut budget).map_err(error)?;
+            }
+        }
+        Ok(list)
+    }
+
     /// The member called `name`, if this is an object that has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
@@ -194,6 +225,34 @@ impl<'de> Visitor<'de> for Container<'_> {
     }
 }
 
+/// The members of an object, whose values are not read yet.
+struct Members<'a>(Vec<(Box<str>, &'a RawValue)>);
+
+impl<'de> serde::Deserialize<'de> for Members<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry::<Box<str>, &RawValue>()? {
+            members.push(member);
+        }
+        refuse_duplicates(&members)?;
+        Ok(Members(members))
+    }
+}
+
 /// One value inside a container.
 struct Nested<'b> {
     depth: usize,
@@ -211,7 +270,7 @@ impl<'de> DeserializeSeed<'de> for Nested<'_> {
 }
 
 /// Sorting finds a second member of one name in `n log n`, so that a large object costs no more than its size.
-fn refuse_duplicates<E: serde::de::Error>(members: &[(Box<str>, Json)]) -> Result<(), E> {
+fn refuse_duplicates<V, E: serde::de::Error>(members: &[(Box<str>, V)]) -> Result<(), E> {
     let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
     names.sort_unstable();
     let twice = names.windows(2).find_map(|pair| match pair {

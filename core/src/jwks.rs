@@ -35,6 +35,7 @@ mod answer;
 mod clock;
 mod document;
 mod event;
+mod flight;
 mod freshness;
 mod held;
 mod locator;
@@ -53,11 +54,7 @@ pub use freshness::Validator;
 pub use report::{Outcome, Report, State};
 pub use waiting::{Place, WaitingRoom};
 
-use self::{
-    clock::Clock,
-    pace::Jitter,
-    remote::{Remote, Wish},
-};
+use self::{clock::Clock, flight::Wish, pace::Jitter, remote::Remote};
 use crate::{
     config::{Config, Endpoint, KeySource, ProviderId},
     crypto::Algorithm,
@@ -132,6 +129,8 @@ pub enum Lookup<'a> {
     Unavailable {
         /// When to try again; at least a second.
         retry_after: Duration,
+        /// The provider has keys; only whether this one is new cannot be asked now.
+        has_keys: bool,
     },
 }
 

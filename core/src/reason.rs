@@ -165,6 +165,11 @@ facts! {
             /// When to try again.
             retry_after: Duration
         } => "unavailable.keys",
+        /// The provider's keys are here but not this one, and whether it is new may not be asked again so soon.
+        UnknownKey {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.unknown_key",
         /// Too many requests wait for keys already.
         WaitingLimit => "unavailable.waiting_limit",
         /// It has waited too long for keys, although that should have ended otherwise.
@@ -259,9 +264,9 @@ impl Reason {
                 (403, Some(challenge), None)
             }
             Self::Forbidden(_) => (403, None, None),
-            Self::Unavailable(Unavailable::Keys { retry_after }) => {
-                (503, None, Some(retry_after.as_secs().max(1)))
-            }
+            Self::Unavailable(
+                Unavailable::Keys { retry_after } | Unavailable::UnknownKey { retry_after },
+            ) => (503, None, Some(retry_after.as_secs().max(1))),
             Self::Unavailable(
                 Unavailable::WaitingLimit | Unavailable::WaitingTime | Unavailable::Budget,
             ) => (503, None, Some(1)),

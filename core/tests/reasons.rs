@@ -9,281 +9,22 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "reasons/specimen.rs"]
+mod specimen;
+
 use std::time::Duration;
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier,
-    jwks::Answer,
+    Verdict,
     reason::{
-        Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, Rejection,
-        Unavailable, Untrusted,
+        Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, Unavailable,
+        Untrusted,
     },
 };
-use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
+use passgate_kit::base64url;
 use serde_json::{Value, json};
 
-const ISSUER: &str = "https://id.example.com";
-const AUDIENCE: &str = "https://api.example.com";
-const NOW: i64 = 1_700_000_000;
-
-/// Everything that a verdict depends on.
-struct Specimen {
-    config: Value,
-    method: &'static str,
-    path: &'static str,
-    authority: &'static str,
-    authorization: Option<String>,
-    cookie: Option<String>,
-    origin: Option<&'static str>,
-    /// What the provider serves; `None`: it is down.
-    jwks: Option<String>,
-    ask: Ask,
-    /// How many verdicts about the same request come before the one that counts.
-    earlier: usize,
-}
-
-/// Which of the verifier's questions is asked.
-enum Ask {
-    Verify,
-    Overloaded,
-    WaitedTooLong,
-    Failed(Internal),
-}
-
-/// The specimen, with a token made by `make` of a builder that makes a good one.
-fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specimen {
-    let key = SigningKey::es256("key-1");
-    let builder = TokenBuilder::of(&key, ISSUER, AUDIENCE)
-        .claim("iat", NOW)
-        .claim("exp", NOW + 300)
-        .claim("scope", "read write")
-        .claim("groups", json!(["finance"]));
-    Specimen {
-        config: json!({
-            "providers": { "acme": {
-                "issuer": ISSUER,
-                "audiences": [AUDIENCE, "https://other.example.com"],
-                "algorithms": ["ES256"],
-                "remote_jwks": { "http_uri": { "uri": "https://id.example.com/jwks", "cluster": "id" } },
-                "from_headers": [{ "name": "authorization", "value_prefix": "Bearer " }],
-                "from_cookies": ["session"],
-                "max_token_lifetime": "1h",
-            } },
-            "rules": [
-                { "match": { "path": "/old" }, "public": { "reason": "r", "owner": "o", "until": "2020-01-01" } },
-                { "match": { "path_separated_prefix": "/pay" }, "requires": {
-                    "provider_name": "acme",
-                    "audiences": [AUDIENCE],
-                    "scopes": ["write"],
-                    "claims": [{ "claim_name": "groups", "any_of": ["finance"] }],
-                } },
-            ],
-        }),
-        method: "POST",
-        path: "/pay/1",
-        authority: "api.example.com",
-        authorization: Some(format!("Bearer {}", make(builder))),
-        cookie: None,
-        origin: None,
-        jwks: Some(jwks(&[&key])),
-        ask: Ask::Verify,
-        earlier: 0,
-    }
-}
-
-fn good() -> Specimen {
-    specimen(|token| token.build())
-}
-
-/// A specimen whose Authorization header is this.
-fn authorization(value: &str) -> Specimen {
-    Specimen {
-        authorization: Some(value.to_owned()),
-        ..good()
-    }
-}
-
-impl Specimen {
-    fn judge(&self) -> (Verdict, Box<AuditRecord>) {
-        let config = Config::parse(self.config.to_string().as_bytes())
-            .unwrap_or_else(|errors| panic!("{errors:?}"));
-        let now = UnixTime::from_secs(NOW.unsigned_abs());
-        let mut keys = JwksCache::new(&config, 1);
-        let mut verifier = Verifier::new(config);
-        let mut headers: Vec<(&[u8], &[u8])> = vec![
-            (b":method", self.method.as_bytes()),
-            (b":path", self.path.as_bytes()),
-            (b":authority", self.authority.as_bytes()),
-        ];
-        headers.extend(
-            self.authorization
-                .iter()
-                .map(|value| (&b"authorization"[..], value.as_bytes())),
-        );
-        headers.extend(
-            self.cookie
-                .iter()
-                .map(|value| (&b"cookie"[..], value.as_bytes())),
-        );
-        headers.extend(
-            self.origin
-                .iter()
-                .map(|value| (&b"origin"[..], value.as_bytes())),
-        );
-        let request = Request::new(&headers);
-        // The first fetch brings the keys; a token of an unknown key waits for a second one.
-        let mut moment = now;
-        let mut earlier = self.earlier;
-        for _ in 0..4 + self.earlier {
-            let step = match &self.ask {
-                Ask::Verify => verifier.verify(request, &mut keys, moment),
-                Ask::Overloaded => verifier.overloaded(request),
-                Ask::WaitedTooLong => verifier.waited_too_long(request),
-                Ask::Failed(failure) => verifier.failed(request, failure.clone()),
-            };
-            if let Step::Settle(verdict, record) = step {
-                if earlier == 0 {
-                    return (verdict, record);
-                }
-                earlier -= 1;
-                continue;
-            }
-            moment = moment.max(keys.next_wakeup().unwrap());
-            let fetch = keys.poll_fetch(moment).unwrap();
-            let answer = match &self.jwks {
-                Some(body) => Answer::Http {
-                    status: 200,
-                    headers: &[],
-                    body: body.as_bytes(),
-                },
-                None => Answer::NoAnswer,
-            };
-            keys.on_answer(fetch.id, answer, moment);
-        }
-        panic!("the request waits for ever");
-    }
-
-    fn rejection(&self) -> Rejection {
-        match self.judge() {
-            (Verdict::Deny(rejection), _) => rejection,
-            (Verdict::Allow(permit), _) => panic!("passed: {permit:?}"),
-        }
-    }
-}
-
-/// The mutation that is refused for this reason.
-fn mutation(reason: &Reason) -> Specimen {
-    match reason {
-        Reason::Missing(Missing::Token) => Specimen {
-            authorization: None,
-            ..good()
-        },
-        Reason::Malformed(fact) => match fact {
-            Malformed::Credential => authorization("Bearer "),
-            Malformed::TokenSize => specimen(|token| token.claim("x", "x".repeat(20_000)).build()),
-            Malformed::TokenShape => authorization("Bearer a.b"),
-            Malformed::Base64url => specimen(|token| token.build() + "="),
-            Malformed::Header => {
-                specimen(|token| token.raw_header(r#"{"alg":"ES256","alg":"ES256"}"#).build())
-            }
-            Malformed::Claims => specimen(|token| token.claim("exp", "tomorrow").build()),
-            Malformed::Crit => specimen(|token| token.header("crit", json!(["exp"])).build()),
-            Malformed::Nested => specimen(|token| token.header("cty", "JWT").build()),
-        },
-        Reason::Ambiguous(fact) => match fact {
-            Ambiguous::Credentials => {
-                authorization(&format!("{},Bearer x", good().authorization.unwrap()))
-            }
-            Ambiguous::Path => Specimen {
-                path: "/pay//1",
-                ..good()
-            },
-            Ambiguous::Method => Specimen {
-                method: "post",
-                ..good()
-            },
-            Ambiguous::Authority => Specimen {
-                authority: "user@api.example.com",
-                ..good()
-            },
-        },
-        Reason::Untrusted(fact) => match fact {
-            Untrusted::TokenType => specimen(|token| token.header("typ", "dpop+jwt").build()),
-            Untrusted::Algorithm => specimen(|token| token.header("alg", "HS256").build()),
-            Untrusted::Issuer => {
-                specimen(|token| token.claim("iss", "https://id.example.com/").build())
-            }
-            Untrusted::Key => specimen(|token| token.header("kid", "key-2").build()),
-            Untrusted::Signature => Specimen {
-                jwks: good().jwks,
-                ..good()
-            },
-            Untrusted::Expired => specimen(|token| token.claim("exp", NOW - 60).build()),
-            Untrusted::NotYetValid => specimen(|token| token.claim("nbf", NOW + 61).build()),
-            Untrusted::IssuedInFuture => specimen(|token| token.claim("iat", NOW + 61).build()),
-            Untrusted::Audience => {
-                specimen(|token| token.claim("aud", "https://api.example.com/").build())
-            }
-            Untrusted::Lifetime => specimen(|token| token.claim("exp", NOW + 3_601).build()),
-            Untrusted::KeyBound => {
-                specimen(|token| token.claim("cnf", json!({ "jkt": "x" })).build())
-            }
-        },
-        Reason::Insufficient(Insufficient::Scope { .. }) => {
-            specimen(|token| token.claim("scope", "read").build())
-        }
-        Reason::Forbidden(fact) => match fact {
-            Forbidden::NoRule => Specimen {
-                path: "/payments",
-                ..good()
-            },
-            Forbidden::Method => Specimen {
-                method: "TRACE",
-                ..good()
-            },
-            Forbidden::ExemptionEnded => Specimen {
-                path: "/old",
-                ..good()
-            },
-            Forbidden::Claim => specimen(|token| token.claim("groups", json!(["sales"])).build()),
-            Forbidden::Audience => {
-                specimen(|token| token.claim("aud", "https://other.example.com").build())
-            }
-            Forbidden::CrossSite => {
-                let mut specimen = good();
-                let token = specimen.authorization.take().unwrap();
-                specimen.cookie = Some(token.replace("Bearer ", "session="));
-                specimen
-            }
-        },
-        Reason::Unavailable(Unavailable::Keys { .. }) => Specimen {
-            jwks: None,
-            ..good()
-        },
-        Reason::Unavailable(Unavailable::WaitingLimit) => Specimen {
-            ask: Ask::Overloaded,
-            ..good()
-        },
-        Reason::Unavailable(Unavailable::WaitingTime) => Specimen {
-            ask: Ask::WaitedTooLong,
-            ..good()
-        },
-        Reason::Unavailable(Unavailable::Budget) => {
-            let mut specimen = mutation(&Untrusted::Signature.into());
-            specimen.config["limits"] = json!({ "wrong_signatures": 1 });
-            specimen.earlier = 1;
-            specimen
-        }
-        Reason::Internal(Internal::Host) => Specimen {
-            ask: Ask::Failed(Internal::Host),
-            ..good()
-        },
-        Reason::Internal(Internal::Clock) => Specimen {
-            ask: Ask::Failed(Internal::Clock),
-            ..good()
-        },
-    }
-}
+use specimen::{AUDIENCE, ISSUER, NOW, Specimen, good, mutation, specimen};
 
 /// All reasons; [`every_reason_is_listed`] keeps the list whole.
 fn reasons() -> Vec<Reason> {
@@ -323,6 +64,10 @@ fn reasons() -> Vec<Reason> {
         Forbidden::Audience.into(),
         Forbidden::CrossSite.into(),
         Unavailable::Keys {
+            retry_after: Duration::from_secs(1),
+        }
+        .into(),
+        Unavailable::UnknownKey {
             retry_after: Duration::from_secs(1),
         }
         .into(),

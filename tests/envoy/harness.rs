@@ -6,6 +6,7 @@ mod gate;
 mod http1;
 mod http2;
 mod issuer;
+mod load;
 mod message;
 mod policy;
 mod process;
@@ -16,11 +17,13 @@ mod upstream;
 pub use gate::{Gate, Setup};
 pub use http1::Http1;
 pub use issuer::Issuer;
+pub use load::Load;
 pub use message::{Headers, Request, Response};
 pub use policy::{
     AUDIENCE, ISSUER, SECOND, policy, policy_with, provider, public, ruled, second_provider,
     the_rest, with,
 };
+pub use server::Server;
 pub use tls::Authority;
 pub use upstream::{Received, Upstream};
 

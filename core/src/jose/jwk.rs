@@ -55,7 +55,7 @@ pub enum JwkSetError {
     TooManyKeys,
     /// Not strict JSON, with the parser's words.
     Json(String),
-    /// Not an object with a list `keys` of objects.
+    /// Not an object with a list `keys`.
     Shape,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for JwkSetError {
             Self::TooLarge => f.write_str("larger than limits.jwks_bytes"),
             Self::TooManyKeys => f.write_str("more keys than limits.jwks_keys"),
             Self::Json(error) => write!(f, "not JSON: {error}"),
-            Self::Shape => f.write_str("not an object with a list \"keys\" of objects"),
+            Self::Shape => f.write_str("not an object with a list \"keys\""),
         }
     }
 }
@@ -90,19 +90,22 @@ impl JwkSet {
         if bytes.len() > limits.jwks_bytes {
             return Err(JwkSetError::TooLarge);
         }
-        let json = Json::parse(bytes, limits::DOCUMENT_JSON_NODES)
-            .map_err(|e| JwkSetError::Json(e.to_string()))?;
-        let Some(Json::Array(elements)) = json.get("keys") else {
-            return Err(JwkSetError::Shape);
-        };
+        let elements = Json::parse_elements(bytes, "keys", limits::DOCUMENT_JSON_NODES)
+            .map_err(|e| JwkSetError::Json(e.to_string()))?
+            .ok_or(JwkSetError::Shape)?;
         if elements.len() > limits.jwks_keys {
             return Err(JwkSetError::TooManyKeys);
         }
         let mut set = Self::default();
         for (index, element) in elements.iter().enumerate() {
-            if !matches!(element, Json::Object(_)) {
-                return Err(JwkSetError::Shape);
-            }
+            let Ok(element @ Json::Object(_)) = element else {
+                set.skip(
+                    None,
+                    index,
+                    Skip::Odd("not an object that can be read in one way"),
+                );
+                continue;
+            };
             match read_key(element, limits) {
                 Ok(jwk) if set.keys.contains(&jwk) => {}
                 Ok(jwk) => set.keys.push(jwk),

@@ -6,8 +6,8 @@ use super::{
     answer::{Answer, Content},
     clock::Moment,
     event::Failure,
+    flight::Flight,
     freshness::{self, Headers, Validator, freshness},
-    remote::Flight,
 };
 use crate::{config::RemoteJwks, jose::JwkSet, limits::Limits};
 

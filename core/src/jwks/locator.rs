@@ -5,9 +5,9 @@ use super::{
     clock::Moment,
     document,
     event::{Change, Failure},
+    flight::{Flight, Wish},
     freshness::Validator,
     pace::{self, Jitter, Outage},
-    remote::{Flight, Wish},
     report::Outcome,
 };
 use crate::{

@@ -8,7 +8,7 @@ use super::{
     answer::Answer,
     clock::Moment,
     event::{Change, Failure},
-    freshness::Validator,
+    flight::{Flight, Wish},
     held::{self, Held, Received},
     locator::Locator,
     pace::{self, Jitter, Outage, Pace},
@@ -54,26 +54,6 @@ pub(super) struct Remote {
     empty: Option<Moment>,
     changes: Vec<Change>,
     counts: Counts,
-}
-
-/// The fetch that is in flight.
-#[derive(Debug)]
-pub(super) struct Flight {
-    id: FetchId,
-    target: Target,
-    pub(super) started: Moment,
-    deadline: Moment,
-    /// It asks for what is another than the one in hand.
-    pub(super) conditional: bool,
-}
-
-/// A fetch that starts.
-#[derive(Debug)]
-pub(super) struct Wish {
-    pub(super) target: Target,
-    pub(super) endpoint: Endpoint,
-    pub(super) timeout: Duration,
-    pub(super) if_none_match: Option<Validator>,
 }
 
 /// Most changes that are kept for a shell that does not ask for them.
@@ -294,6 +274,7 @@ impl Remote {
         };
         Lookup::Unavailable {
             retry_after: next.since(now).max(Duration::from_secs(1)),
+            has_keys: self.held.is_some(),
         }
     }
 

@@ -253,7 +253,16 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             Lookup::Pending => return Err(Stop::Await(id)),
             Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
             Lookup::Misfit => return Err(Untrusted::Algorithm.into()),
-            Lookup::Unavailable { retry_after } => {
+            Lookup::Unavailable {
+                retry_after,
+                has_keys: true,
+            } => {
+                return Err(Unavailable::UnknownKey { retry_after }.into());
+            }
+            Lookup::Unavailable {
+                retry_after,
+                has_keys: false,
+            } => {
                 return Err(Unavailable::Keys { retry_after }.into());
             }
         };

@@ -131,7 +131,7 @@ impl World {
                 assert!(ask.kid.is_none() && matching > 1);
                 (Said::Settled, &mut self.tally.ambiguous)
             }
-            Lookup::Unavailable { retry_after } => {
+            Lookup::Unavailable { retry_after, .. } => {
                 model.wants();
                 let longest = 60_000
                     .max(model.times.cooldown)

@@ -100,7 +100,7 @@ impl Gate {
     /// Ends the story: Envoy is still alive and stops in order, no VM crashed, nothing secret was logged.
     #[track_caller]
     pub fn finish(mut self) {
-        self.finished = true;
+        self.end();
         self.issuer.release();
         assert!(
             self.process.is_alive(),

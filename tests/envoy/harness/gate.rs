@@ -144,6 +144,11 @@ impl Gate {
         self.token().build()
     }
 
+    /// Nothing more is expected of it.
+    pub fn end(&mut self) {
+        self.finished = true;
+    }
+
     /// One request on a connection of its own.
     pub fn send(&self, protocol: Protocol, request: &Request) -> Response {
         self.try_send(protocol, request).expect("an answer")

@@ -1,13 +1,14 @@
 //! An identity provider's key endpoint, with every mood a network can have.
 
+use super::http1::Message;
 use super::server::{Server, serve};
 use super::tls::Authority;
 use passgate_kit::{SigningKey, jwks};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Serves a JWK set at any path.
+/// Serves a JWK set at any path, but for those that were given a text of their own.
 pub struct Issuer {
     pub key: SigningKey,
     server: Server,
@@ -24,8 +25,11 @@ struct Mood {
     status: u16,
     held: bool,
     dropping: bool,
+    tag: Option<String>,
+    pages: Vec<(String, u16, String)>,
     fetches: usize,
     paths: Vec<String>,
+    times: Vec<Instant>,
 }
 
 impl Issuer {
@@ -37,7 +41,7 @@ impl Issuer {
     /// With this key, published at once.
     pub fn with_key(key: SigningKey) -> Self {
         Self::serving(key, |stream, shared| {
-            serve(stream, |request| shared.answer(&request.start));
+            serve(stream, |request| shared.answer(&request));
         })
     }
 
@@ -47,7 +51,7 @@ impl Issuer {
         Self::serving(SigningKey::es256("k1"), move |stream, shared| {
             let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
             let stream = rustls::StreamOwned::new(session, stream);
-            serve(stream, |request| shared.answer(&request.start));
+            serve(stream, |request| shared.answer(&request));
         })
     }
 
@@ -60,8 +64,11 @@ impl Issuer {
             status: 200,
             held: false,
             dropping: false,
+            tag: None,
+            pages: Vec::new(),
             fetches: 0,
             paths: Vec::new(),
+            times: Vec::new(),
         };
         let shared = Arc::new(Shared {
             mood: Mutex::new(mood),
@@ -95,6 +102,19 @@ impl Issuer {
         self.change(|mood| mood.status = status);
     }
 
+    /// Sends this `ETag` from now on, and 304 to who asks for anything else.
+    pub fn tag(&self, tag: &str) {
+        self.change(|mood| mood.tag = Some(tag.to_owned()));
+    }
+
+    /// Answers with this text at this path from now on.
+    pub fn page(&self, path: &str, status: u16, body: &str) {
+        self.change(|mood| {
+            mood.pages.retain(|(known, ..)| known != path);
+            mood.pages.push((path.to_owned(), status, body.to_owned()));
+        });
+    }
+
     /// Lets fetches wait until `release`.
     pub fn hold(&self) {
         self.change(|mood| mood.held = true);
@@ -125,6 +145,11 @@ impl Issuer {
         self.shared.mood.lock().unwrap().paths.clone()
     }
 
+    /// When the fetches came.
+    pub fn times(&self) -> Vec<Instant> {
+        self.shared.mood.lock().unwrap().times.clone()
+    }
+
     fn change(&self, edit: impl FnOnce(&mut Mood)) {
         edit(&mut self.shared.mood.lock().unwrap());
         self.shared.changed.notify_all();
@@ -138,11 +163,13 @@ impl Drop for Issuer {
 }
 
 impl Shared {
-    fn answer(&self, start: &[u8]) -> Option<Vec<u8>> {
+    fn answer(&self, request: &Message) -> Option<Vec<u8>> {
         let mut mood = self.mood.lock().unwrap();
         mood.fetches += 1;
-        let path = String::from_utf8_lossy(start.split(|b| *b == b' ').nth(1).unwrap_or_default());
-        mood.paths.push(path.into_owned());
+        mood.times.push(Instant::now());
+        let mut start = request.start.split(|b| *b == b' ');
+        let path = String::from_utf8_lossy(start.nth(1).unwrap_or_default()).into_owned();
+        mood.paths.push(path.clone());
         // Bounded: a story that never releases must not keep the thread.
         let longest = Duration::from_secs(60);
         let (mood, _) = self
@@ -152,10 +179,20 @@ impl Shared {
         if mood.dropping {
             return None;
         }
-        let Mood { body, status, .. } = &*mood;
+        let tag = &mood.tag;
+        let page = mood.pages.iter().find(|(known, ..)| *known == path);
+        let (mut status, mut body) = match page {
+            Some((_, status, body)) => (*status, &**body),
+            None => (mood.status, &*mood.body),
+        };
+        if tag.is_some() && request.headers.text("if-none-match") == tag.as_deref() {
+            (status, body) = (304, "");
+        }
+        let tag = tag.iter().map(|tag| format!("etag: {tag}\r\n"));
+        let tag = tag.collect::<String>();
         let length = body.len();
         let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}"
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{tag}content-length: {length}"
         );
         Some(format!("{head}\r\n\r\n{body}").into_bytes())
     }

@@ -73,8 +73,6 @@ fn a_document_that_is_no_set_is_an_error_as_a_whole() {
         "null",
         r#"{"keys":{}}"#,
         r#"{"keys":null}"#,
-        r#"{"keys":[1]}"#,
-        r#"{"keys":[[]]}"#,
         r#"{"Keys":[]}"#,
     ] {
         assert_eq!(error(shape.as_bytes()), JwkSetError::Shape, "{shape}");
@@ -88,8 +86,22 @@ fn a_document_that_is_no_set_is_an_error_as_a_whole() {
     ] {
         assert!(matches!(error(junk), JwkSetError::Json(_)), "{junk:?}");
     }
-    let twice = format!(r#"{{"keys":[{}]}}"#, ec(r#","kid":"a","kid":"b""#));
-    assert!(matches!(error(twice.as_bytes()), JwkSetError::Json(_)));
+    for other_member in [r#"{"a":1,"a":2}"#, &"[".repeat(20)] {
+        let junk = format!(r#"{{"keys":[],"x":{other_member}}}"#);
+        assert!(matches!(error(junk.as_bytes()), JwkSetError::Json(_)));
+    }
+}
+
+#[test]
+fn an_element_that_is_no_key_spoils_only_itself() {
+    let twice = ec(r#","kid":"a","kid":"b""#);
+    let deep = format!("{}{}", "[".repeat(20), "]".repeat(20));
+    for odd in ["1", "null", "\"x\"", "[]", &twice, &deep] {
+        let set = parse(&[ec(r#","kid":"e""#), odd.to_owned(), rsa(r#","kid":"r""#)]);
+        assert_eq!(set.keys().len(), 2, "{odd}");
+        let skipped: Vec<&str> = set.skipped().iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(skipped, ["keys[1]"], "{odd}");
+    }
 }
 
 #[test]
@@ -437,7 +449,7 @@ fn errors_read_as_sentences() {
         [
             "larger than limits.jwks_bytes",
             "more keys than limits.jwks_keys",
-            "not an object with a list \"keys\" of objects",
+            "not an object with a list \"keys\"",
             "not JSON: x"
         ]
     );

@@ -212,7 +212,7 @@ impl World {
             Lookup::Unknown => Said::Unknown,
             Lookup::Misfit => Said::Misfit,
             Lookup::Ambiguous => Said::Ambiguous,
-            Lookup::Unavailable { retry_after } => {
+            Lookup::Unavailable { retry_after, .. } => {
                 assert!(retry_after >= secs(1));
                 Said::Unavailable(retry_after)
             }

@@ -1,0 +1,93 @@
+//! Keys that come, go, and never were.
+
+use crate::harness::{
+    AUDIENCE, BOTH, Gate, ISSUER, Load, Protocol, Request, Setup, eventually, policy,
+};
+use passgate_kit::{SigningKey, Token};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+#[test]
+fn keys_rotate_under_load_and_no_request_fails() {
+    let gate = Setup::new(fresh_for("2s", "1s")).workers(2).start();
+    let token = |key: &SigningKey| Token::of(key, ISSUER, AUDIENCE).build();
+    let load = Load::start(gate.address, &token(&gate.issuer.key));
+    let mut old: Option<SigningKey> = None;
+    for number in 2..5 {
+        std::thread::sleep(Duration::from_millis(2_000));
+        // As identity providers do it: the next key is published, used at once, and the one before it goes later.
+        let new = SigningKey::es256(&format!("k{number}"));
+        match &old {
+            None => gate.issuer.publish(&[&gate.issuer.key, &new]),
+            Some(old) => gate.issuer.publish(&[old, &new]),
+        }
+        load.use_token(token(&new));
+        old = Some(new);
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    load.finish_without_a_refusal();
+    gate.finish();
+}
+
+#[test]
+fn a_withdrawn_key_stops_within_freshness() {
+    let gate = Gate::start(fresh_for("2s", "1s"));
+    let of_old = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    let request = Request::get("/").bearer(&of_old);
+    gate.passed(&gate.send(Protocol::Http1, &request));
+    gate.issuer.publish(&[&SigningKey::es256("k2")]);
+    let withdrawn = Instant::now();
+    eventually("the end of the key", || {
+        (gate.send(Protocol::Http1, &request).status != 200).then_some(())
+    });
+    let lived = withdrawn.elapsed();
+    assert!(lived < Duration::from_secs(3), "{lived:?}");
+    for protocol in BOTH {
+        let hits = gate.upstream.hits();
+        let answer = eventually("the verdict", || {
+            let answer = gate.send(protocol, &request);
+            (answer.status != 503).then_some(answer)
+        });
+        gate.denied(&answer, "untrusted.key");
+        assert_eq!(gate.upstream.hits(), hits);
+    }
+    gate.finish();
+}
+
+#[test]
+fn thousands_of_made_up_keys_cause_paced_fetches_and_hold_nobody_up() {
+    let gate = Gate::start(policy());
+    let honest = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    gate.passed(&gate.send(Protocol::Http1, &Request::get("/").bearer(&honest)));
+    let load = Load::start(gate.address, &honest);
+    std::thread::scope(|scope| {
+        for client in 0..4 {
+            let gate = &gate;
+            scope.spawn(move || {
+                let mut connection = gate.client();
+                for number in 0..500 {
+                    let made_up = Token::of(&gate.issuer.key, ISSUER, AUDIENCE)
+                        .header("kid", format!("made-up-{client}-{number}"))
+                        .build();
+                    connection.send(Request::get("/").bearer(&made_up).to_http1());
+                    let status = connection.read().status;
+                    assert!(matches!(status, 401 | 503), "{status}");
+                }
+            });
+        }
+    });
+    load.finish_without_a_refusal();
+    // One for each thread at the start, and the burst of two of the worker.
+    let fetches = gate.issuer.fetches();
+    assert!(fetches <= 4, "{fetches} fetches");
+    gate.finish();
+}
+
+/// A policy whose keys are fresh for so long, and whose unknown keys are asked for at this pace.
+fn fresh_for(duration: &str, cooldown: &str) -> Value {
+    let mut policy = policy();
+    let jwks = &mut policy["providers"]["acme"]["remote_jwks"];
+    jwks["cache_duration"] = json!(duration);
+    jwks["refetch_cooldown"] = json!(cooldown);
+    policy
+}
