@@ -15,7 +15,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e \
-	test-module test-files test-reproducible fuzz schema tools rust envoy func-e clean
+	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ test-reproducible: wasm ## the module is the same from another folder, without a
 
 fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `make test` replays the corpus
 	tools/fuzz 60
+
+matrix: wasm ## the stories on Envoy 1.36 to 1.39, too
+	tools/matrix
 
 schema: rust ## write schema/passgate.schema.json anew from the types of the configuration
 	@mkdir -p schema
