@@ -14,7 +14,7 @@ use proxy_wasm::{
 
 use crate::{
     engine::Engine,
-    host::{self, HeaderMap},
+    host::{self, HeaderMap, HostError},
     settle::{self, Settled, settle},
 };
 
@@ -30,17 +30,16 @@ impl Stream {
         Self { id, engine }
     }
 
-    /// Judges the request in hand. `None`: it waits.
-    fn judge(&self) -> Option<Settled> {
-        let mut engine = self.engine.as_ref()?.try_borrow_mut().ok()?;
-        let headers = HeaderMap::get(MapType::HttpRequestHeaders).unwrap_or_default();
+    /// Judges the request in hand. `None`: it waits. An error: there is nothing to judge with, or by.
+    fn judge(&self) -> Result<Option<Settled>, HostError> {
+        let engine = self.engine.as_ref().ok_or(HostError)?;
+        let mut engine = engine.try_borrow_mut().map_err(|_| HostError)?;
+        let headers = HeaderMap::get(MapType::HttpRequestHeaders)?;
         let settled = judge_now(self.id, headers, &mut engine);
-        if settled.is_none()
-            && let Ok(now) = host::now()
-        {
-            engine.wake(now);
+        if settled.is_none() {
+            engine.wake(host::now()?);
         }
-        settled
+        Ok(settled)
     }
 }
 
@@ -83,17 +82,15 @@ impl Context for Stream {
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
-        if self.engine.is_none() {
-            host::log(
-                LogLevel::Error,
-                "passgate: no configuration is in force; the request is refused",
-            );
-            settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);
-            return Action::Pause;
-        }
         match self.judge() {
-            Some(Settled::Passes) => Action::Continue,
-            Some(Settled::Answered) | None => Action::Pause,
+            Ok(Some(Settled::Passes)) => Action::Continue,
+            Ok(Some(Settled::Answered) | None) => Action::Pause,
+            Err(HostError) => {
+                let text = "passgate: no configuration is in force, or the host failed; refused";
+                host::log(LogLevel::Error, text);
+                settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);
+                Action::Pause
+            }
         }
     }
 

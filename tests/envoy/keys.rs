@@ -153,7 +153,7 @@ fn a_new_key_works_at_once_and_made_up_ones_do_not_hammer_the_issuer() {
         let answer = gate.send(BOTH[index % 2], &Request::get("/").bearer(&made_up));
         match answer.status {
             401 => gate.denied(&answer, "untrusted.key"),
-            _ => gate.denied(&answer, "unavailable.keys"),
+            _ => gate.denied(&answer, "unavailable.unknown_key"),
         }
     }
     // One for each thread at the start, and two that unknown key ids may cause.
