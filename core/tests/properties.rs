@@ -41,7 +41,12 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 
 /// The verdict on a request with these headers, now.
 fn judge(headers: &[(Vec<u8>, Vec<u8>)]) -> Verdict {
-    let config = Config::parse(WORLD.config.as_bytes()).unwrap();
+    judge_by(&WORLD.config, headers)
+}
+
+/// The same by another configuration.
+fn judge_by(config: &str, headers: &[(Vec<u8>, Vec<u8>)]) -> Verdict {
+    let config = Config::parse(config.as_bytes()).unwrap();
     let mut keys = JwksCache::new(&config, 1);
     let headers: Vec<(&[u8], &[u8])> = headers
         .iter()
@@ -74,6 +79,33 @@ fn the_good_token_passes() {
         judge(&request("/", &[("authorization", bearer.as_bytes())])),
         Verdict::Allow(_)
     ));
+}
+
+#[test]
+fn a_credential_of_another_provider_goes_on_only_where_that_provider_forwards() {
+    let removes_it = |forward: bool| {
+        let mut config: serde_json::Value = serde_json::from_str(&WORLD.config).unwrap();
+        let mut other = config["providers"]["acme"].clone();
+        other["issuer"] = json!("https://other.example.com");
+        other["from_headers"] = json!([{ "name": "x-token", "value_prefix": "" }]);
+        other["forward"] = json!(forward);
+        for member in ["from_cookies", "from_params", "claim_to_headers"] {
+            other.as_object_mut().unwrap().remove(member);
+        }
+        config["providers"]["other"] = other;
+        config["rules"][0]["match"] = json!({ "path": "/other" });
+        config["rules"][0]["requires"] = json!({ "provider_name": "other" });
+        config["rules"][0].as_object_mut().unwrap().remove("public");
+        let bearer = format!("Bearer {}", WORLD.token);
+        let headers = [("authorization", bearer.as_bytes()), ("x-token", b"theirs")];
+        let verdict = judge_by(&config.to_string(), &request("/", &headers));
+        let Verdict::Allow(permit) = verdict else {
+            panic!("refused: {verdict:?}");
+        };
+        permit.edits().contains(&Edit::Remove(b"x-token".to_vec()))
+    };
+    assert!(removes_it(false));
+    assert!(!removes_it(true));
 }
 
 /// A header name that decides something, or any bytes.

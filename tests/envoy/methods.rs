@@ -60,9 +60,11 @@ fn trace_and_connect_are_denied_unless_a_rule_names_them() {
 #[test]
 fn headers_that_change_method_or_path_are_removed() {
     let names = [
+        "x-http-method",
         "x-http-method-override",
         "x-method-override",
         "x-original-url",
+        "x-override-url",
         "x-rewrite-url",
     ];
     let configured = with(

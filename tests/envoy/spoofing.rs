@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What must never reach the upstream from a client.
-const SPOOFS: [&str; 10] = [
+const SPOOFS: [&str; 13] = [
     "x-user",
     "x_user",
+    "x.user",
+    "x~user",
+    "x-passgate.principal",
     "x-passgate-principal",
     "x_passgate_principal",
     "x-passgate_provider",
