@@ -9,13 +9,15 @@ export GATE_PORT
 
 MODULE := dist/passgate.wasm
 DEMO := cargo run --locked --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
+# What runs the tests in a browser.
+NODE := .tools/node/node
 # func-e keeps everything that it writes below this folder.
 FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/func-e/func-e
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e \
-	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e clean
+.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e test-browser \
+	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e browser clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -36,7 +38,7 @@ check: rust ## formatting, lints, the core's tests: the quick round while workin
 	tools/check-core-is-pure
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-run test-func-e test-reproducible ## everything
+test: check wasm test-module test-native test-files test-envoy test-run test-func-e test-browser test-reproducible ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -53,6 +55,9 @@ test-run: wasm envoy ## what `make run` prints, tried once on ports that are fre
 
 test-func-e: wasm envoy func-e ## the same through func-e
 	GATE_PORT=0 $(FUNC_E) --envoy '$(ENVOY)' --check
+
+test-browser: browser ## the stories in a real browser: Chromium with a virtual authenticator
+	$(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
 
 test-module: wasm ## the module's size and host imports against tests/module.expected
 	tools/check-module $(MODULE) tests/module.expected
@@ -74,7 +79,7 @@ schema: rust ## write schema/passgate.schema.json anew from the types of the con
 	cargo run --locked --quiet --package passgate-cli -- schema > schema/passgate.schema.json.new
 	mv schema/passgate.schema.json.new schema/passgate.schema.json
 
-tools: rust envoy func-e ## install everything that the other targets use
+tools: rust envoy func-e browser ## install everything that the other targets use
 
 rust:
 	@tools/install-rust
@@ -87,5 +92,8 @@ endif
 func-e:
 	@tools/install-func-e
 
+browser:
+	@tools/install-browser
+
 clean: ## remove everything that was built or installed here
-	rm -rf target dist .tools
+	rm -rf target dist .tools tests/*/node_modules
