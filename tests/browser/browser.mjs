@@ -42,8 +42,6 @@ export const AUTHENTICATORS = {
   synced: { transport: 'internal', defaultBackupEligibility: true, defaultBackupState: true },
   /** A security key with a PIN. */
   securityKey: { transport: 'usb' },
-  /** A security key that can tell only that somebody touched it. */
-  touchOnly: { transport: 'usb', hasUserVerification: false, isUserVerified: false },
 };
 
 const USUAL = {
@@ -173,6 +171,14 @@ export class Authenticator {
   /** From now on PIN or finger are right (the usual state) or wrong. */
   async verifies(verified) {
     await this.#send('setUserVerified', { isUserVerified: verified });
+  }
+
+  /**
+   * From now on signatures say that nobody was verified, only that somebody touched it (UV clear), as a security key says when
+   * the page asks for no more. Only for sign-ins: Chromium makes no discoverable passkey without verification.
+   */
+  async touchesOnly(only = true) {
+    await this.#send('setResponseOverrideBits', { isBadUV: only });
   }
 
   /** From now on nobody touches it: a ceremony waits until its page gives up. `accepts` ends that. */
