@@ -89,6 +89,12 @@ fn settle_due(engine: &mut Engine) {
     }
 }
 
+fn log_warnings(warnings: &[InvalidConfig]) {
+    for warning in warnings {
+        host::log(LogLevel::Warn, &format!("passgate warning: {warning}"));
+    }
+}
+
 fn log_refusal(errors: &[InvalidConfig]) {
     let plural = if errors.len() == 1 {
         "problem"
@@ -166,6 +172,7 @@ impl RootContext for Root {
         match Config::parse(&document) {
             Ok(config) => {
                 host::log(LogLevel::Info, &format!("passgate accepted: {config}"));
+                log_warnings(&config.warnings);
                 self.retire();
                 let mut engine = Engine::new(config);
                 // No metrics yet: Envoy also configures a machine that it only tries, and never tells that it is gone.

@@ -90,10 +90,16 @@ fn read_yaml(bytes: &[u8]) -> Result<Vec<Json>, String> {
 /// What the proxy says when it receives these bytes.
 fn judge(bytes: &[u8]) -> Report {
     match Config::parse(bytes) {
-        Ok(config) => Report {
-            text: format!("accepted: {config}\n"),
-            accepted: true,
-        },
+        Ok(config) => {
+            let mut text = format!("accepted: {config}\n");
+            for warning in &config.warnings {
+                text.push_str(&format!("warning: {warning}\n"));
+            }
+            Report {
+                text,
+                accepted: true,
+            }
+        }
         Err(problems) => {
             let plural = if problems.len() == 1 {
                 "problem"

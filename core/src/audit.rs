@@ -26,6 +26,12 @@ pub struct AuditRecord {
     /// Kind of a verified token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
+    /// What the sign-in behind a verified token proves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<&'static str>,
+    /// Age of that sign-in, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authentication_age: Option<u64>,
     /// What the token says, for refusals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,

@@ -37,9 +37,13 @@ fn check_key_binding(claims: &Json) -> Result<(), Reason> {
 
 fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
     let skew = provider.clock_skew;
-    let expires = numeric_date(claims, "exp")?.ok_or(Malformed::Claims)?;
-    let not_before = numeric_date(claims, "nbf")?;
-    let issued = numeric_date(claims, "iat")?;
+    let date = |name: &str| {
+        let date = claims.get(name).map(numeric_date);
+        date.map(|date| date.ok_or(Malformed::Claims)).transpose()
+    };
+    let expires = date("exp")?.ok_or(Malformed::Claims)?;
+    let not_before = date("nbf")?;
+    let issued = date("iat")?;
     // RFC 7519 section 4.1.4: on or after the expiration time the token is not accepted.
     if now >= expires.saturating_add(skew) {
         return Err(Untrusted::Expired.into());
@@ -58,15 +62,11 @@ fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), R
 }
 
 /// A NumericDate (RFC 7519 section 2): any finite JSON number between the epoch and the year 9999, fractions included.
-pub(crate) fn numeric_date(claims: &Json, name: &str) -> Result<Option<UnixTime>, Reason> {
-    let digits = match claims.get(name) {
-        None => return Ok(None),
-        Some(Json::Number(digits)) => digits,
-        Some(_) => return Err(Malformed::Claims.into()),
-    };
-    parse_numeric_date(digits)
-        .map(Some)
-        .ok_or_else(|| Malformed::Claims.into())
+pub(crate) fn numeric_date(claim: &Json) -> Option<UnixTime> {
+    match claim {
+        Json::Number(digits) => parse_numeric_date(digits),
+        _ => None,
+    }
 }
 
 fn parse_numeric_date(digits: &str) -> Option<UnixTime> {

@@ -8,7 +8,9 @@ mod claim_name;
 mod date;
 mod decode;
 mod document;
+mod doubts;
 mod duration;
+mod evidence;
 mod header_name;
 mod hints;
 mod keys;
@@ -23,6 +25,7 @@ mod rule;
 mod schema;
 mod shadow;
 mod shown;
+mod sign_in;
 mod suggest;
 mod text;
 mod uri;
@@ -31,11 +34,16 @@ mod words;
 
 use core::time::Duration;
 
-pub use self::uri_prefix::UriPrefix;
+pub(crate) use self::evidence::is_quotable;
+pub use self::{
+    evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Line, When},
+    uri_prefix::UriPrefix,
+};
 pub use crate::request::path::PathPolicy;
 
 use crate::{
     crypto::Algorithm,
+    evidence::{Facts, Kind},
     jose::{JwkSet, MediaType},
     json::Json,
     limits::Limits,
@@ -63,6 +71,8 @@ pub struct Config {
     pub kept_override_headers: Vec<String>,
     /// Bounds on inputs.
     pub limits: Limits,
+    /// What is allowed but is hardly what was meant, each with its place.
+    pub warnings: Vec<InvalidConfig>,
     /// Stable hash of the document, for logs.
     pub hash: String,
 }
@@ -139,6 +149,8 @@ pub struct Provider {
     pub max_token_lifetime: Option<Duration>,
     /// What tells people, workloads and agents apart.
     pub kinds: Kinds,
+    /// What its claims prove about a sign-in.
+    pub evidence: Evidence,
 }
 
 /// Where a provider's keys come from.
@@ -246,32 +258,6 @@ pub struct Kinds {
     pub agent: Option<When>,
 }
 
-/// A condition on what a token says about a sign-in; all that is given must hold, and something is given.
-#[derive(Clone, Debug, Default)]
-pub struct When {
-    /// `amr` holds all of these.
-    pub amr_all_of: Vec<String>,
-    /// `amr` holds one of these.
-    pub amr_any_of: Vec<String>,
-    /// `amr` is exactly this set.
-    pub amr_exactly: Vec<String>,
-    /// `amr` is a list of strings that is not empty and holds none of these.
-    pub amr_none_of: Vec<String>,
-    /// `acr` is one of these.
-    pub acr_any_of: Vec<String>,
-    /// A claim has a value.
-    pub claim: Option<ClaimEquals>,
-}
-
-/// A claim that must have one exact value.
-#[derive(Clone, Debug)]
-pub struct ClaimEquals {
-    /// Path of member names into the claims.
-    pub path: Vec<String>,
-    /// A string, number or boolean.
-    pub equals: Json,
-}
-
 /// One rule.
 #[derive(Debug)]
 pub struct Rule {
@@ -356,6 +342,14 @@ pub struct Alternative {
     pub scopes: Vec<String>,
     /// All of them must hold.
     pub claims: Vec<ClaimCondition>,
+    /// All of them must be proved by the sign-in.
+    pub facts: Facts,
+    /// The oldest sign-in that will do.
+    pub max_age: Option<Duration>,
+    /// Who must act.
+    pub kind: Option<Kind>,
+    /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in.
+    pub delegated: bool,
 }
 
 /// A condition on a claim.
@@ -378,7 +372,7 @@ pub enum ClaimTest {
     AllOf(Vec<Json>),
 }
 
-/// One thing that is wrong with a configuration.
+/// One thing that is wrong with a configuration, or doubtful.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidConfig {
     /// Where: `rules[1].match.prefix`.

@@ -1,5 +1,19 @@
-//! What the claims of one issuer say about who acts. Facts about sign-ins will live here too.
+//! What the claims of one issuer say about who acts, and what they prove about a sign-in.
 
+mod fact;
+mod preset;
+mod sign_in;
+mod step_up;
+mod when;
+
+pub use self::{
+    fact::{Fact, Facts},
+    preset::Preset,
+};
+pub(crate) use self::{
+    sign_in::{Demand, Proof, Shortfall, SignIn},
+    step_up::{acr_values, acr_values_of_all, can_meet},
+};
 use crate::{
     config::{Kinds, When},
     json::Json,
@@ -46,45 +60,6 @@ impl Kind {
             (false, false, true) => Self::Agent,
             _ => Self::Unknown,
         }
-    }
-}
-
-impl When {
-    /// Whether all that is given holds. A missing or ill-typed claim satisfies nothing, negative conditions included.
-    fn holds(&self, claims: &Json) -> bool {
-        let amr = methods(claims);
-        let has = |method: &String| {
-            amr.as_ref()
-                .is_some_and(|amr| amr.contains(&method.as_str()))
-        };
-        let all_of = self.amr_all_of.iter().all(has);
-        let any_of = self.amr_any_of.is_empty() || self.amr_any_of.iter().any(has);
-        let exactly = self.amr_exactly.is_empty()
-            || (self.amr_exactly.iter().all(has)
-                && amr
-                    .iter()
-                    .flatten()
-                    .all(|method| self.amr_exactly.iter().any(|e| e == method)));
-        let none_of =
-            self.amr_none_of.is_empty() || (amr.is_some() && !self.amr_none_of.iter().any(has));
-        let acr = claims.get("acr").and_then(Json::as_str);
-        let acr_any_of = self.acr_any_of.is_empty()
-            || acr.is_some_and(|acr| self.acr_any_of.iter().any(|a| a == acr));
-        let claim = self
-            .claim
-            .as_ref()
-            .is_none_or(|claim| claims.at(&claim.path) == Some(&claim.equals));
-        all_of && any_of && exactly && none_of && acr_any_of && claim
-    }
-}
-
-/// `amr` (OpenID Connect Core section 2): a list of strings that is not empty, or nothing.
-fn methods(claims: &Json) -> Option<Vec<&str>> {
-    match claims.get("amr") {
-        Some(Json::Array(methods)) if !methods.is_empty() => {
-            methods.iter().map(Json::as_str).collect()
-        }
-        _ => None,
     }
 }
 

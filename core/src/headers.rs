@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 
 use crate::{
     config::{ClaimHeader, Config, Provider, TokenSource},
-    evidence::Kind,
+    evidence::{Kind, Proof},
     extract::{cookie_pair, holds_token, param_pair},
     jose::{VerifiedJwt, to_base64url},
     json::Json,
@@ -199,7 +199,7 @@ fn without_params(request: Request<'_>, names: &[&str]) -> Option<Edit> {
 }
 
 /// The headers that say who was let in.
-pub(crate) fn identity(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Vec<Edit> {
+pub(crate) fn identity(provider: &Provider, jwt: &VerifiedJwt<'_>, proof: &Proof) -> Vec<Edit> {
     let claims = &jwt.claims;
     let mut edits: Vec<Edit> = provider
         .claim_to_headers
@@ -220,7 +220,28 @@ pub(crate) fn identity(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Vec<Edit> 
         "x-passgate-kind",
         Kind::of(claims, &provider.kinds).as_str(),
     ));
+    edits.extend(proof.facts.iter().map(|fact| set(fact.header(), "true")));
+    if let Some(age) = proof.age {
+        edits.push(set(
+            "x-passgate-authentication-age",
+            &age.as_secs().to_string(),
+        ));
+    }
+    edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", &actor)));
     edits
+}
+
+/// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the token's own unless it
+/// names one. Nothing where a member is of the wrong type, or its issuer could not stand in a header as it is.
+fn actor(provider: &Provider, claims: &Json) -> Option<String> {
+    let act = claims.get("act")?;
+    let subject = act.get("sub")?.as_str()?;
+    let issuer = match act.get("iss") {
+        None => &provider.issuer,
+        Some(issuer) => issuer.as_str()?,
+    };
+    let is_plain = !issuer.is_empty() && issuer.bytes().all(|b| b.is_ascii_graphic());
+    (is_plain && !subject.is_empty()).then(|| principal(issuer, subject))
 }
 
 fn set(name: &str, value: &str) -> Edit {

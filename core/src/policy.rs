@@ -6,9 +6,11 @@ use crate::{
         Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, PathMatch, Provider,
         ProviderId, Requirement, Rule,
     },
+    evidence::{Demand, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_of_all},
     json::Json,
-    reason::{Forbidden, Insufficient, Reason, Untrusted},
+    reason::{Forbidden, Insufficient, Reason, StepUp, Untrusted},
     request::Target,
+    time::UnixTime,
 };
 
 /// The first rule that is about this request, and its index.
@@ -86,21 +88,33 @@ impl Requirement {
             .filter(move |alternative| alternative.accepts(provider))
     }
 
-    /// Whether the claims meet one of the alternatives; else the fault of the one that got furthest.
+    /// What a sign-in will have to prove, for a client that has no token: what the first alternative wants.
+    pub(crate) fn hint(&self, providers: &[Provider]) -> StepUp {
+        let Some(first) = self.alternatives.first() else {
+            return StepUp::default();
+        };
+        let open = providers.iter().enumerate();
+        let open = open.filter(|(index, _)| first.accepts(ProviderId(*index)));
+        first.hint(open.map(|(_, provider)| provider))
+    }
+
+    /// What is proved where the claims meet one of the alternatives; else the fault of the one that got furthest.
     pub(crate) fn met_by(
         &self,
         id: ProviderId,
         provider: &Provider,
         claims: &Json,
-    ) -> Result<(), Unmet> {
+        now: UnixTime,
+    ) -> Result<Proof, Unmet> {
+        let sign_in = SignIn::of(claims, provider, now);
         let mut furthest = Unmet {
             step: 0,
             reason: Untrusted::Issuer.into(),
             expected: String::new(),
         };
         for alternative in self.open_to(id) {
-            match alternative.met_by(provider, claims) {
-                Ok(()) => return Ok(()),
+            match alternative.met_by(provider, claims, &sign_in) {
+                Ok(proof) => return Ok(proof),
                 Err(unmet) if unmet.step > furthest.step => furthest = unmet,
                 Err(_) => {}
             }
@@ -125,7 +139,12 @@ impl Alternative {
     }
 
     /// The steps in the order in which they are reported: what no better token of this client could mend comes first.
-    fn met_by(&self, provider: &Provider, claims: &Json) -> Result<(), Unmet> {
+    fn met_by(
+        &self,
+        provider: &Provider,
+        claims: &Json,
+        sign_in: &SignIn<'_>,
+    ) -> Result<Proof, Unmet> {
         let unmet = |step, reason, expected| {
             Err(Unmet {
                 step,
@@ -136,22 +155,69 @@ impl Alternative {
         if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {
             return unmet(1, reason, wanted.join(" "));
         }
+        if let Some(kind) = self.kind
+            && kind != Kind::of(claims, &provider.kinds)
+        {
+            return unmet(2, Forbidden::Kind.into(), kind.as_str().to_owned());
+        }
         if let Some(condition) = self
             .claims
             .iter()
             .find(|condition| !condition.holds(claims))
         {
-            return unmet(2, Forbidden::Claim.into(), condition.path.join("."));
+            return unmet(3, Forbidden::Claim.into(), condition.path.join("."));
         }
         if !claims::grants(claims, &self.scopes) {
             let required = self.scopes.clone();
             return unmet(
-                3,
+                4,
                 Insufficient::Scope { required }.into(),
                 self.scopes.join(" "),
             );
         }
-        Ok(())
+        let demand = self.demand();
+        sign_in.meets(&demand).or_else(|shortfall| {
+            let acr_values = acr_values(&provider.evidence, &demand);
+            let step_up = self.step_up(acr_values, provider.evidence.is_entra);
+            match shortfall {
+                Shortfall::Facts => {
+                    let wanted = self.facts.words().join(" ");
+                    unmet(5, Insufficient::Authentication { step_up }.into(), wanted)
+                }
+                Shortfall::Age => {
+                    let wanted = step_up.max_age.unwrap_or_default();
+                    unmet(
+                        6,
+                        Insufficient::MaxAge { step_up }.into(),
+                        format!("max_age {wanted}s"),
+                    )
+                }
+            }
+        })
+    }
+
+    /// What a client without a token is told to ask its issuer for, whichever of these that is.
+    fn hint<'c>(&self, providers: impl Iterator<Item = &'c Provider> + Clone) -> StepUp {
+        let evidence = providers.map(|provider| &provider.evidence);
+        let is_entra = evidence.clone().all(|evidence| evidence.is_entra);
+        self.step_up(acr_values_of_all(evidence, &self.demand()), is_entra)
+    }
+
+    pub(crate) const fn demand(&self) -> Demand {
+        Demand {
+            facts: self.facts,
+            max_age: self.max_age,
+            delegated: self.delegated,
+        }
+    }
+
+    /// Seconds are rounded down: who asks for the sum gets what is fresh enough.
+    fn step_up(&self, acr_values: Vec<String>, is_entra: bool) -> StepUp {
+        StepUp {
+            acr_values,
+            max_age: self.max_age.map(|max_age| max_age.as_secs()),
+            is_entra,
+        }
     }
 
     fn audience_met_by<'c>(

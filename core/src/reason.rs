@@ -3,7 +3,12 @@
 //! The outer variant is the blame and decides what the client is told; the inner one is for the operator. The
 //! code is used unchanged in response details, counters, log lines and test names.
 
+mod challenge;
+
 use core::{fmt::Write as _, time::Duration};
+
+use self::challenge::Challenge;
+pub use self::challenge::StepUp;
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +65,10 @@ facts! {
     /// Nothing was presented (RFC 6750 section 3.1: no error code).
     Missing {
         /// No place that the rule's providers use holds a token.
-        Token => "missing.token",
+        Token {
+            /// What the sign-in behind it will have to prove.
+            step_up: StepUp
+        } => "missing.token",
     }
 }
 
@@ -136,6 +144,16 @@ facts! {
             /// All scopes that the rule wants.
             required: Vec<String>
         } => "insufficient.scope",
+        /// The sign-in does not prove all facts that the rule wants.
+        Authentication {
+            /// How to do better.
+            step_up: StepUp
+        } => "insufficient.authentication",
+        /// The sign-in proves them but is older than `max_age`, or nobody can tell how old it is.
+        MaxAge {
+            /// How to do better.
+            step_up: StepUp
+        } => "insufficient.max_age",
     }
 }
 
@@ -152,6 +170,8 @@ facts! {
         Claim => "forbidden.claim",
         /// None of the rule's audiences.
         Audience => "forbidden.audience",
+        /// Somebody else acts than the rule wants, or nobody can tell who.
+        Kind => "forbidden.kind",
         /// A cookie's token on a request that another site may have caused.
         CrossSite => "forbidden.cross_site",
     }
@@ -225,44 +245,35 @@ impl Reason {
     /// What the client is told. `realm` is the origin that it reached, in quotable characters.
     #[must_use]
     pub fn rejection(&self, realm: &str) -> Rejection {
-        let bearer = |error: Option<(&str, &str)>| {
-            let mut challenge = format!("Bearer realm=\"{realm}\"");
-            if let Some((error, description)) = error {
-                // Writing into a string cannot fail.
-                let _ = write!(
-                    challenge,
-                    ", error=\"{error}\", error_description=\"{description}\""
-                );
-            }
-            challenge
-        };
+        let bearer = Challenge::bearer(realm);
         let (status, challenge, retry_after) = match self {
             // RFC 6750 section 3.1: a request without credentials is told no error code.
-            Self::Missing(_) => (401, Some(bearer(None)), None),
+            Self::Missing(Missing::Token { step_up }) => (401, Some(bearer.hint(step_up)), None),
             Self::Malformed(_) | Self::Untrusted(_) => (
                 401,
-                Some(bearer(Some((
+                Some(bearer.error(
                     "invalid_token",
                     "The access token is missing, unreadable or not valid here",
-                )))),
+                )),
                 None,
             ),
             Self::Ambiguous(_) => (
                 400,
-                Some(bearer(Some((
-                    "invalid_request",
-                    "The request can be read in two ways",
-                )))),
+                Some(bearer.error("invalid_request", "The request can be read in two ways")),
                 None,
             ),
-            Self::Insufficient(Insufficient::Scope { required }) => {
-                let mut challenge = bearer(Some((
-                    "insufficient_scope",
-                    "The access token lacks a scope",
-                )));
-                let _ = write!(challenge, ", scope=\"{}\"", required.join(" "));
-                (403, Some(challenge), None)
-            }
+            Self::Insufficient(Insufficient::Scope { required }) => (
+                403,
+                Some(
+                    bearer
+                        .error("insufficient_scope", "The access token lacks a scope")
+                        .with("scope", &required.join(" ")),
+                ),
+                None,
+            ),
+            Self::Insufficient(
+                Insufficient::Authentication { step_up } | Insufficient::MaxAge { step_up },
+            ) => (401, Some(bearer.step_up(step_up)), None),
             Self::Forbidden(_) => (403, None, None),
             Self::Unavailable(
                 Unavailable::Keys { retry_after } | Unavailable::UnknownKey { retry_after },
@@ -275,7 +286,7 @@ impl Reason {
         Rejection {
             status,
             code: self.code(),
-            challenge,
+            challenge: challenge.map(Challenge::into_value),
             retry_after,
             reader: None,
         }

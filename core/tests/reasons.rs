@@ -17,8 +17,8 @@ use std::time::Duration;
 use passgate_core::{
     Verdict,
     reason::{
-        Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, Unavailable,
-        Untrusted,
+        Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, StepUp,
+        Unavailable, Untrusted,
     },
 };
 use passgate_kit::base64url;
@@ -29,7 +29,10 @@ use specimen::{AUDIENCE, ISSUER, NOW, Specimen, good, mutation, specimen};
 /// All reasons; [`every_reason_is_listed`] keeps the list whole.
 fn reasons() -> Vec<Reason> {
     vec![
-        Missing::Token.into(),
+        Missing::Token {
+            step_up: StepUp::default(),
+        }
+        .into(),
         Malformed::Credential.into(),
         Malformed::TokenSize.into(),
         Malformed::TokenShape.into(),
@@ -57,11 +60,20 @@ fn reasons() -> Vec<Reason> {
             required: vec!["write".to_owned()],
         }
         .into(),
+        Insufficient::Authentication {
+            step_up: StepUp::default(),
+        }
+        .into(),
+        Insufficient::MaxAge {
+            step_up: StepUp::default(),
+        }
+        .into(),
         Forbidden::NoRule.into(),
         Forbidden::Method.into(),
         Forbidden::ExemptionEnded.into(),
         Forbidden::Claim.into(),
         Forbidden::Audience.into(),
+        Forbidden::Kind.into(),
         Forbidden::CrossSite.into(),
         Unavailable::Keys {
             retry_after: Duration::from_secs(1),
@@ -119,7 +131,7 @@ fn the_blame_decides_status_and_challenge() {
                 .map(|(_, value)| value.as_str())
         };
         let (status, challenge) = match &reason {
-            Reason::Missing(_) => (401, Some("")),
+            Reason::Missing(_) => (401, Some(", acr_values=\"phr\", max_age=\"900\"")),
             Reason::Malformed(_) | Reason::Untrusted(_) => {
                 (401, Some(", error=\"invalid_token\", error_description=\""))
             }
@@ -127,9 +139,13 @@ fn the_blame_decides_status_and_challenge() {
                 400,
                 Some(", error=\"invalid_request\", error_description=\""),
             ),
-            Reason::Insufficient(_) => (
+            Reason::Insufficient(Insufficient::Scope { .. }) => (
                 403,
                 Some(", error=\"insufficient_scope\", error_description=\""),
+            ),
+            Reason::Insufficient(_) => (
+                401,
+                Some(", error=\"insufficient_user_authentication\", error_description=\""),
             ),
             Reason::Forbidden(_) => (403, None),
             Reason::Unavailable(_) => (503, None),
@@ -138,10 +154,6 @@ fn the_blame_decides_status_and_challenge() {
         assert_eq!(rejection.status, status, "{}", reason.code());
         match challenge {
             None => assert_eq!(header("www-authenticate"), None, "{}", reason.code()),
-            Some("") => assert_eq!(
-                header("www-authenticate"),
-                Some("Bearer realm=\"passgate\"")
-            ),
             Some(error) => {
                 let expected = format!("Bearer realm=\"passgate\"{error}");
                 assert!(
@@ -208,12 +220,12 @@ fn the_realm_is_the_configured_origin_and_never_the_clients_text() {
     };
     assert_eq!(
         challenge(&specimen).as_deref(),
-        Some("Bearer realm=\"https://api.example.com\"")
+        Some("Bearer realm=\"https://api.example.com\", acr_values=\"phr\", max_age=\"900\"")
     );
     specimen.authority = "evil.example";
     assert_eq!(
         challenge(&specimen).as_deref(),
-        Some("Bearer realm=\"passgate\"")
+        Some("Bearer realm=\"passgate\", acr_values=\"phr\", max_age=\"900\"")
     );
 }
 
@@ -301,6 +313,21 @@ fn the_record_of_what_a_rule_wants_says_what() {
             .into(),
             "write",
         ),
+        (
+            Insufficient::Authentication {
+                step_up: StepUp::default(),
+            }
+            .into(),
+            "phishing_resistant",
+        ),
+        (
+            Insufficient::MaxAge {
+                step_up: StepUp::default(),
+            }
+            .into(),
+            "max_age 900s",
+        ),
+        (Forbidden::Kind.into(), "human"),
         (Reason::from(Forbidden::Claim), "groups"),
         (Forbidden::Audience.into(), AUDIENCE),
         (Untrusted::Issuer.into(), ISSUER),

@@ -1,7 +1,7 @@
 //! Conditions on claims: those of rules and those of kinds.
 
 use super::{
-    ClaimCondition, ClaimEquals, ClaimTest, Kinds, When,
+    ClaimCondition, ClaimEquals, ClaimTest, ClaimValue, Kinds, When,
     claim_name::{Scalar, claim_path},
     decode::{At, Field, Filled, Problems},
     raw::{RawClaim, RawClaimEquals, RawKinds, RawWhen},
@@ -96,7 +96,7 @@ pub(super) fn kinds(raw: RawKinds, at: At<'_>, problems: &mut Problems) -> Kinds
     }
 }
 
-fn when(raw: RawWhen, at: At<'_>, problems: &mut Problems) -> When {
+pub(super) fn when(raw: RawWhen, at: At<'_>, problems: &mut Problems) -> When {
     let RawWhen {
         amr_all_of,
         amr_any_of,
@@ -125,14 +125,29 @@ fn when(raw: RawWhen, at: At<'_>, problems: &mut Problems) -> When {
         amr_exactly: list(amr_exactly),
         amr_none_of: list(amr_none_of),
         acr_any_of: list(acr_any_of),
-        claim: claim.given().and_then(claim_equals),
+        claim: claim
+            .given()
+            .and_then(|raw| claim_equals(raw, at.member("claim"), problems)),
     }
 }
 
-fn claim_equals(raw: RawClaimEquals) -> Option<ClaimEquals> {
-    let RawClaimEquals { path, equals } = raw;
+fn claim_equals(raw: RawClaimEquals, at: At<'_>, problems: &mut Problems) -> Option<ClaimEquals> {
+    let RawClaimEquals {
+        path,
+        equals,
+        contains,
+    } = raw;
+    if equals.is_absent() == contains.is_absent() {
+        problems.add(
+            at,
+            "compares with nothing, or in two ways; write exactly one of equals and contains",
+        );
+        return None;
+    }
+    let equals = equals.given().map(|scalar| ClaimValue::Equals(scalar.0));
+    let contains = contains.given().map(|text| ClaimValue::Contains(text.0));
     Some(ClaimEquals {
         path: texts(path.given()?),
-        equals: equals.given()?.0,
+        value: equals.or(contains)?,
     })
 }

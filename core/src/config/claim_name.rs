@@ -9,7 +9,7 @@ use crate::json::Json;
 
 /// A claim's name in which dots nest, as in `jwt_authn`.
 #[derive(Debug)]
-pub(super) struct ClaimName(Vec<String>);
+pub(super) struct ClaimName(pub(super) Vec<String>);
 
 impl FromText for ClaimName {
     const WANTED: &'static str = "the name of a claim, such as sub";

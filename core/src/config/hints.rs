@@ -339,6 +339,28 @@ const ELSEWHERE: &[Hint] = &[
     (RULE, "audiences", "write it inside requires"),
     (RULE, "scopes", "write it inside requires"),
     (RULE, "claims", "write it inside requires"),
+    (RULE, "facts", "write it inside requires"),
+    (RULE, "max_age", "write it inside requires"),
+    (RULE, "kind", "write it inside requires"),
+    (RULE, "delegated", "write it inside requires"),
+    (PROVIDER, "preset", "write evidence: { preset: keycloak }"),
+    (PROVIDER, "facts", "write it in a rule, under requires"),
+    (PROVIDER, "max_age", "write it in a rule, under requires"),
+    (
+        REQUIRES,
+        "acr_values",
+        "write facts, which the provider's evidence reads off acr",
+    ),
+    (
+        REQUIRES,
+        "amr",
+        "write facts, which the provider's evidence reads off amr",
+    ),
+    (
+        REQUIRES,
+        "acr",
+        "write facts, which the provider's evidence reads off acr",
+    ),
     (&["requires_any"], "requirements_any", "write requirements"),
 ];
 
@@ -351,16 +373,7 @@ const LATER: &[Hint] = &[
         "remove it; each verdict of note makes one line in the log",
     ),
     (TOP, "resource_metadata", "remove it"),
-    (
-        PROVIDER,
-        "evidence",
-        "write conditions on claims in the rules",
-    ),
     (PROVIDER, "login", "remove it"),
     (RULE, "mode", "remove it; every rule is enforced"),
-    (REQUIRES, "facts", "write a condition under claims"),
-    (REQUIRES, "max_age", "remove it"),
-    (REQUIRES, "kind", "write a condition under claims"),
-    (REQUIRES, "delegated", "remove it"),
     (REQUIRES, "proof", "remove it"),
 ];

@@ -1,9 +1,9 @@
 //! The way to a [`Config`]: bytes, strict JSON, raw records, meaning; and every problem on the way at once.
 
 use super::{
-    Config, InvalidConfig, Origin, PathPolicy, across,
+    Config, InvalidConfig, Origin, PathPolicy, Provider, across,
     decode::{At, Decode as _, Field, List, Map, Problems},
-    document, provider,
+    document, doubts, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
     requirement::Providers,
     rule, shown,
@@ -50,7 +50,7 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
     across::issuers(&providers, at, problems);
     across::headers(&providers, at, problems);
     let names: Vec<String> = providers.iter().map(|(name, _)| name.clone()).collect();
-    let providers = providers
+    let providers: Vec<Provider> = providers
         .into_iter()
         .filter_map(|(name, raw)| {
             let place = name.clone();
@@ -72,7 +72,13 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
             );
         }
     }
+    // What is meant can be told from a document without errors only.
+    let warnings = match &rules {
+        Some(rules) if problems.is_empty() => doubts::doubts(&providers, rules),
+        _ => Vec::new(),
+    };
     Some(Config {
+        warnings,
         origins: unique_origins(origins, root.member("origins"), problems),
         providers,
         rules,

@@ -6,7 +6,7 @@ use super::{
     ClaimHeader, Provider, TokenSource, claim,
     claim_name::claim_path,
     decode::{At, Field, List, Problems},
-    duration, keys,
+    duration, evidence, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
     text::{CookieName, ParamName, texts},
 };
@@ -41,6 +41,7 @@ pub(super) fn provider(
         clock_skew,
         max_token_lifetime,
         kinds,
+        evidence,
         shared_subjects: _, // read by the check across providers
     } = raw;
     let algorithms = algorithms.given().map_or_else(
@@ -79,6 +80,9 @@ pub(super) fn provider(
     let kinds = kinds
         .given()
         .map(|raw| claim::kinds(raw, at.member("kinds"), problems));
+    let evidence = evidence
+        .given()
+        .map(|raw| evidence::evidence(raw, at.member("evidence"), problems));
     Some(Provider {
         name,
         issuer: issuer.given()?.0,
@@ -99,6 +103,7 @@ pub(super) fn provider(
         clock_skew,
         max_token_lifetime,
         kinds: kinds.unwrap_or_default(),
+        evidence: evidence.unwrap_or_default(),
     })
 }
 

@@ -7,13 +7,19 @@ use super::{
     claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, Problems, record},
+    evidence::{RawDatedBy, RequestAcr},
     header_name::{HeaderName, ValuePrefix},
     text::{CookieName, InlineString, Method, ParamName, Scope, Text},
     uri::HttpUri,
     uri_prefix::UriPrefix,
-    words::{AudienceClaim, OverrideHeader, Space, Spelling},
+    words::{AudienceClaim, Delegated, OverrideHeader, Space, Spelling},
 };
-use crate::{crypto::Algorithm, jose::MediaType, json::Json};
+use crate::{
+    crypto::Algorithm,
+    evidence::{Fact, Kind, Preset},
+    jose::MediaType,
+    json::Json,
+};
 
 record! {
     /// The configuration of the gate.
@@ -72,6 +78,8 @@ record! {
         max_token_lifetime: Duration,
         /// What tells people, workloads and agents apart.
         kinds: RawKinds,
+        /// What claims of this issuer prove about a sign-in.
+        evidence: RawEvidence,
         /// Says that one value means one subject at every provider that feeds the same header. Each of them must say so.
         shared_subjects: bool,
     }
@@ -194,8 +202,34 @@ record! {
     RawClaimEquals "claim" {
         /// The claim, as a path of member names.
         path: Filled<Text> = "[client_type]",
-        /// The value: a string, number or boolean.
-        equals: Scalar = "service",
+        /// It is this string, number or boolean. Exactly one of `equals` and `contains`.
+        equals: Scalar,
+        /// It is a list of strings that holds this one.
+        contains: Text,
+    }
+}
+
+record! {
+    /// What claims of an issuer prove. `preset`, `lines`, or both.
+    RawEvidence "evidence" {
+        /// Lines that are known for this kind of provider.
+        preset: Preset,
+        /// Lines of your own.
+        lines: Filled<RawLine>,
+    }
+}
+
+record! {
+    /// Something that a token may show, and what it proves. Facts of lines that read different claims do not add up.
+    RawLine "a line of evidence" {
+        /// What the token must show; all that is given must hold.
+        when: RawWhen = "{ acr_any_of: [phr] }",
+        /// What that proves: all of it, since no fact implies another.
+        proves: Filled<Fact> = "[phishing_resistant]",
+        /// The claim that says when it happened, or `none`. Default: `auth_time`.
+        dated_by: RawDatedBy,
+        /// The value of `acr` that a client asks for to get such a token. Default: those of `acr_any_of`.
+        request_acr: RequestAcr,
     }
 }
 
@@ -256,6 +290,14 @@ record! {
         scopes: Filled<Scope>,
         /// All of these must hold.
         claims: Filled<RawClaim>,
+        /// All of these must be proved by the sign-in, as the provider's `evidence` says.
+        facts: Filled<Fact>,
+        /// The oldest sign-in that will do, judged at each request.
+        max_age: Duration,
+        /// Who must act: `human`, `workload` or `agent`, as the provider's `kinds` say.
+        kind: Kind,
+        /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in: `deny` (default) or `allow`.
+        delegated: Delegated,
     }
 }
 
@@ -278,6 +320,14 @@ record! {
         scopes: Filled<Scope>,
         /// All of these must hold.
         claims: Filled<RawClaim>,
+        /// All of these must be proved by the sign-in, as the provider's `evidence` says.
+        facts: Filled<Fact>,
+        /// The oldest sign-in that will do, judged at each request.
+        max_age: Duration,
+        /// Who must act: `human`, `workload` or `agent`, as the provider's `kinds` say.
+        kind: Kind,
+        /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in: `deny` (default) or `allow`.
+        delegated: Delegated,
     }
 }
 

@@ -4,7 +4,9 @@ use super::{
     Alternative, ProviderId, Requirement, claim,
     decode::{At, Field, Filled, List, Problems},
     raw::{RawAlternative, RawClaim, RawRequires, RawRequiresAny},
-    shown, suggest,
+    shown,
+    sign_in::SignIn,
+    suggest,
     text::{Scope, Text, texts},
 };
 
@@ -78,6 +80,10 @@ pub(super) fn requirement(
         audiences,
         scopes,
         claims,
+        facts,
+        max_age,
+        kind,
+        delegated,
     } = raw;
     let several = !requires_any.is_absent();
     if several && !provider_name.is_absent() {
@@ -85,6 +91,13 @@ pub(super) fn requirement(
     }
     let mut beside = Alternative::default();
     demands(&mut beside, audiences, scopes, claims, at, problems);
+    let sign_in = SignIn {
+        facts,
+        max_age,
+        kind,
+        delegated,
+    };
+    let delegated_beside = sign_in.add_to(&mut beside, None, at, problems);
     if !several {
         choose(&mut beside, provider_name, providers, at, problems);
         return Requirement {
@@ -105,10 +118,21 @@ pub(super) fn requirement(
                 audiences,
                 scopes,
                 claims,
+                facts,
+                max_age,
+                kind,
+                delegated,
             } = raw;
             let at = at.element(index);
             let mut alternative = beside.clone();
             demands(&mut alternative, audiences, scopes, claims, at, problems);
+            let sign_in = SignIn {
+                facts,
+                max_age,
+                kind,
+                delegated,
+            };
+            sign_in.add_to(&mut alternative, delegated_beside, at, problems);
             choose(&mut alternative, provider_name, providers, at, problems);
             alternative
         });

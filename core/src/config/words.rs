@@ -2,7 +2,11 @@
 
 use super::{PathPolicy, shown, suggest, text::FromText};
 use crate::request::path::OVERRIDE_HEADERS;
-use crate::{crypto::Algorithm, jose::MediaType};
+use crate::{
+    crypto::Algorithm,
+    evidence::{Fact, Kind, Preset},
+    jose::MediaType,
+};
 
 /// Says which words there are.
 fn unknown_word(text: &str, words: &[&str]) -> String {
@@ -148,5 +152,56 @@ impl FromText for Space {
             "space" => Ok(Self),
             _ => Err(unknown_word(text, &["space"])),
         }
+    }
+}
+
+/// `delegated: allow` or `deny`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delegated {
+    Allow,
+    Deny,
+}
+
+impl FromText for Delegated {
+    const WANTED: &'static str = "allow or deny";
+    const PATTERN: &'static str = "^(allow|deny)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "deny" => Ok(Self::Deny),
+            _ => Err(unknown_word(text, &["allow", "deny"])),
+        }
+    }
+}
+
+impl FromText for Fact {
+    const WANTED: &'static str = "a fact, such as phishing_resistant";
+    const PATTERN: &'static str = "^(user_present|user_verified|multi_factor|phishing_resistant|device_bound|hardware_bound)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|fact| fact.as_str() == text);
+        known.ok_or_else(|| unknown_word(text, &Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl FromText for Kind {
+    const WANTED: &'static str = "human, workload or agent";
+    const PATTERN: &'static str = "^(human|workload|agent)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let kinds = [Self::Human, Self::Workload, Self::Agent];
+        let known = kinds.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| unknown_word(text, &kinds.map(Self::as_str)))
+    }
+}
+
+impl FromText for Preset {
+    const WANTED: &'static str = "a preset, such as keycloak";
+    const PATTERN: &'static str = "^(okta|entra|keycloak|cognito|google|authentik|authelia|zitadel|hanko|descope|auth0|eap|rfc8176)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|preset| preset.name() == text);
+        known.ok_or_else(|| unknown_word(text, &Self::ALL.map(Self::name)))
     }
 }

@@ -1,6 +1,6 @@
 use super::Kind;
 use crate::{
-    config::{ClaimEquals, Kinds, When},
+    config::{ClaimEquals, ClaimValue, Kinds, When},
     json::Json,
 };
 
@@ -32,7 +32,7 @@ fn a_kind_needs_positive_evidence() {
         workload: Some(When {
             claim: Some(ClaimEquals {
                 path: words(&["client_type"]),
-                equals: Json::String("service".into()),
+                value: ClaimValue::Equals(Json::String("service".into())),
             }),
             ..When::default()
         }),

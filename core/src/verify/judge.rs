@@ -8,7 +8,7 @@ use crate::{
     claims,
     config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, TokenSource},
     crypto::{Algorithm, KeyTables},
-    evidence::Kind,
+    evidence::{Kind, Proof},
     extract::{Credential, extract},
     headers::{self, Edit, OwnedNames},
     jose::{MediaType, UnverifiedJwt, VerifiedJwt},
@@ -165,7 +165,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 .filter(|(id, _)| requirement.open_to(*id).next().is_some())
         };
         let sources = accepted().flat_map(|(_, provider)| &provider.sources);
-        let credential = extract(self.request, target, sources)?.ok_or(Missing::Token)?;
+        let credential = extract(self.request, target, sources)?.ok_or_else(|| Missing::Token {
+            step_up: requirement.hint(&config.providers),
+        })?;
         if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
             return Err(Forbidden::CrossSite.into());
         }
@@ -190,13 +192,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let jwt = self.check_signature(jwt, &credential.token, id)?;
         self.record.subject = jwt.claims.get("sub").and_then(Json::as_str).map(shown);
         self.record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
-        requirement
-            .met_by(id, provider, &jwt.claims)
+        let proof = requirement
+            .met_by(id, provider, &jwt.claims, self.now)
             .map_err(|unmet| {
                 self.record.expected = Some(shown(&unmet.expected));
                 unmet.reason
             })?;
-        Ok(self.permit(provider, &credential, &jwt))
+        self.record.facts = proof.facts.words();
+        self.record.authentication_age = proof.age.map(|age| age.as_secs());
+        Ok(self.permit(provider, &credential, &jwt, &proof))
     }
 
     /// Everything about a token that is the same for all rules and cheaper than its signature: it can only refuse.
@@ -286,6 +290,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         provider: &Provider,
         credential: &Credential<'_, '_>,
         jwt: &VerifiedJwt<'_>,
+        proof: &Proof,
     ) -> Permit {
         let judged: &[&TokenSource] = if provider.forward {
             &[]
@@ -293,7 +298,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             &credential.found_in
         };
         let mut edits = self.clean(judged);
-        edits.extend(headers::identity(provider, jwt));
+        edits.extend(headers::identity(provider, jwt, proof));
         Permit {
             code: "permitted.token",
             edits,

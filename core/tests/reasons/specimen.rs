@@ -50,7 +50,10 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         .claim("iat", NOW)
         .claim("exp", NOW + 300)
         .claim("scope", "read write")
-        .claim("groups", json!(["finance"]));
+        .claim("groups", json!(["finance"]))
+        .claim("client_type", "person")
+        .claim("amr", json!(["hwk"]))
+        .claim("auth_time", NOW - 100);
     Specimen {
         config: json!({
             "providers": { "acme": {
@@ -61,6 +64,12 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
                 "from_headers": [{ "name": "authorization", "value_prefix": "Bearer " }],
                 "from_cookies": ["session"],
                 "max_token_lifetime": "1h",
+                "kinds": { "human": { "claim": { "path": ["client_type"], "equals": "person" } } },
+                "evidence": { "lines": [{
+                    "when": { "amr_all_of": ["hwk"] },
+                    "proves": ["phishing_resistant"],
+                    "request_acr": "phr",
+                }] },
             } },
             "rules": [
                 { "match": { "path": "/old" }, "public": { "reason": "r", "owner": "o", "until": "2020-01-01" } },
@@ -69,6 +78,9 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
                     "audiences": [AUDIENCE],
                     "scopes": ["write"],
                     "claims": [{ "claim_name": "groups", "any_of": ["finance"] }],
+                    "kind": "human",
+                    "facts": ["phishing_resistant"],
+                    "max_age": "15m",
                 } },
             ],
         }),
@@ -177,7 +189,7 @@ fn serving(set: Option<&String>) -> Answer<'_> {
 /// The mutation that is refused for this reason.
 pub(crate) fn mutation(reason: &Reason) -> Specimen {
     match reason {
-        Reason::Missing(Missing::Token) => Specimen {
+        Reason::Missing(Missing::Token { .. }) => Specimen {
             authorization: None,
             ..good()
         },
@@ -235,6 +247,12 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
         Reason::Insufficient(Insufficient::Scope { .. }) => {
             specimen(|token| token.claim("scope", "read").build())
         }
+        Reason::Insufficient(Insufficient::Authentication { .. }) => {
+            specimen(|token| token.claim("amr", json!(["pwd"])).build())
+        }
+        Reason::Insufficient(Insufficient::MaxAge { .. }) => {
+            specimen(|token| token.claim("auth_time", NOW - 901).build())
+        }
         Reason::Forbidden(fact) => match fact {
             Forbidden::NoRule => Specimen {
                 path: "/payments",
@@ -252,6 +270,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             Forbidden::Audience => {
                 specimen(|token| token.claim("aud", "https://other.example.com").build())
             }
+            Forbidden::Kind => specimen(|token| token.claim("client_type", "robot").build()),
             Forbidden::CrossSite => {
                 let mut specimen = good();
                 let token = specimen.authorization.take().unwrap();

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use passgate_core::{
     config::{
-        Config, Discovery, Endpoint, KeySource, Kinds, Location, PathPolicy, Provider, ProviderId,
-        RemoteJwks, TokenSource,
+        Config, Discovery, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy, Provider,
+        ProviderId, RemoteJwks, TokenSource,
     },
     crypto::Algorithm,
     jwks::JwksCache,
@@ -52,6 +52,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
         clock_skew: Duration::ZERO,
         max_token_lifetime: None,
         kinds: Kinds::default(),
+        evidence: Evidence::default(),
     };
     Config {
         origins: Vec::new(),
@@ -64,6 +65,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
             jwks_bytes: 4_096,
             ..Limits::default()
         },
+        warnings: Vec::new(),
         hash: String::new(),
     }
 }

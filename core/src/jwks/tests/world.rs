@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use crate::{
     config::{
-        Config, Endpoint, KeySource, Kinds, Location, PathPolicy, Provider, ProviderId, RemoteJwks,
-        TokenSource,
+        Config, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy, Provider, ProviderId,
+        RemoteJwks, TokenSource,
     },
     crypto::Algorithm,
     jose::{JwkSet, to_base64url},
@@ -62,6 +62,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         clock_skew: Duration::ZERO,
         max_token_lifetime: None,
         kinds: Kinds::default(),
+        evidence: Evidence::default(),
     };
     Config {
         origins: Vec::new(),
@@ -71,6 +72,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         path: PathPolicy::default(),
         kept_override_headers: Vec::new(),
         limits: Limits::default(),
+        warnings: Vec::new(),
         hash: String::new(),
     }
 }

@@ -1,0 +1,91 @@
+//! What is allowed but is hardly what was meant: rules that no sign-in could ever meet. A warning and no refusal: the
+//! rule is closed, not open, and a preset may gain a line.
+
+use super::{
+    Action, Alternative, InvalidConfig, Provider, ProviderId, Rule,
+    decode::{At, Problems},
+    shown,
+};
+use crate::evidence::{Facts, Kind, can_meet};
+
+/// Rules that no token of their providers could meet.
+pub(super) fn doubts(providers: &[Provider], rules: &[Rule]) -> Vec<InvalidConfig> {
+    let mut doubts = Problems::default();
+    let root = At::Root;
+    let at = root.member("rules");
+    for (index, rule) in rules.iter().enumerate() {
+        let Action::Requires(requirement) = &rule.action else {
+            continue;
+        };
+        let at = at.element(index);
+        let at = at.member("requires");
+        if let [only] = &*requirement.alternatives {
+            of_alternative(only, providers, at, &mut doubts);
+            continue;
+        }
+        let at = at.member("requires_any");
+        let at = at.member("requirements");
+        for (index, alternative) in requirement.alternatives.iter().enumerate() {
+            of_alternative(alternative, providers, at.element(index), &mut doubts);
+        }
+    }
+    doubts.into_list()
+}
+
+fn of_alternative(
+    alternative: &Alternative,
+    providers: &[Provider],
+    at: At<'_>,
+    doubts: &mut Problems,
+) {
+    let open = || {
+        let numbered = providers.iter().enumerate();
+        let open = numbered.filter(|(index, _)| alternative.accepts(ProviderId(*index)));
+        open.map(|(_, provider)| provider)
+    };
+    let names: Vec<&str> = open().map(|provider| provider.name.as_str()).collect();
+    let names = names.join(", ");
+    let demand = alternative.demand();
+    if !open().any(|provider| can_meet(&provider.evidence, &demand)) {
+        let lines = open().flat_map(|provider| &provider.evidence.lines);
+        let proved = lines.fold(Facts::NONE, |facts, line| facts.and(line.proves));
+        let missing = alternative.facts.without(proved).words().join(", ");
+        let why: [&str; 4] = if !missing.is_empty() {
+            ["no evidence of ", &names, " proves ", &missing]
+        } else if alternative.max_age.is_some() {
+            [
+                "no evidence of ",
+                &names,
+                " proves all of them",
+                " with a date",
+            ]
+        } else {
+            [
+                "no evidence of ",
+                &names,
+                " proves all of them",
+                " together",
+            ]
+        };
+        let remedy = ", so no sign-in will ever do; write a line that does, under evidence";
+        doubts.add(at.member("facts"), shown::join(&[&why.concat(), remedy]));
+    }
+    let is_told = |provider: &Provider| match alternative.kind {
+        Some(Kind::Human) => provider.kinds.human.is_some(),
+        Some(Kind::Workload) => provider.kinds.workload.is_some(),
+        Some(Kind::Agent | Kind::Unknown) | None => true,
+    };
+    if !open().any(is_told) {
+        let kind = alternative.kind.map_or("", Kind::as_str);
+        let problem = [
+            "no kinds of ",
+            &names,
+            " tell ",
+            kind,
+            ", so no token will ever do; write kinds: { ",
+            kind,
+            ": { … } } in the provider",
+        ];
+        doubts.add(at.member("kind"), shown::join(&problem));
+    }
+}

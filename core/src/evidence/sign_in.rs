@@ -1,0 +1,139 @@
+//! The sign-in behind a token: which lines hold, what they prove together, and how long ago it was.
+
+use core::time::Duration;
+
+use super::Facts;
+use crate::{
+    claims::numeric_date,
+    config::{DatedBy, Line, Provider},
+    json::Json,
+    time::UnixTime,
+};
+
+/// What a rule wants of a sign-in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
+    pub(crate) facts: Facts,
+    pub(crate) max_age: Option<Duration>,
+    /// Whether the sign-in may be that of somebody for whom another acts.
+    pub(crate) delegated: bool,
+}
+
+/// What a sign-in proves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Facts that were proved together.
+    pub(crate) facts: Facts,
+    /// Age of the oldest sign-in behind them; without facts, of the last one.
+    pub(crate) age: Option<Duration>,
+}
+
+/// How a sign-in falls short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shortfall {
+    /// Some facts are not proved.
+    Facts,
+    /// They are proved, but by a sign-in that is too old or has no date.
+    Age,
+}
+
+/// The sign-in behind a verified token.
+#[derive(Debug)]
+pub(crate) struct SignIn<'c> {
+    /// The lines that hold, each with the age of what it reads.
+    lines: Vec<(&'c Line, Option<Duration>)>,
+    /// By `auth_time`.
+    age: Option<Duration>,
+    /// The token names an actor (RFC 8693 section 4.1), so that the sign-in is somebody else's.
+    is_delegated: bool,
+}
+
+impl<'c> SignIn<'c> {
+    pub(crate) fn of(claims: &Json, provider: &'c Provider, now: UnixTime) -> Self {
+        let age = |dated_by: &DatedBy| match dated_by {
+            DatedBy::Claim(path) => age(claims, path, provider.clock_skew, now),
+            DatedBy::Nothing => None,
+        };
+        let lines = provider.evidence.lines.iter();
+        Self {
+            lines: lines
+                .filter(|line| line.when.holds(claims))
+                .map(|line| (line, age(&line.dated_by)))
+                .collect(),
+            age: age(&DatedBy::default()),
+            is_delegated: claims.get("act").is_some(),
+        }
+    }
+
+    /// What this sign-in proves to a rule, if that is all that the rule wants.
+    pub(crate) fn meets(&self, demand: &Demand) -> Result<Proof, Shortfall> {
+        let wants_nothing = demand.facts.is_empty() && demand.max_age.is_none();
+        if self.is_delegated && !demand.delegated {
+            return if wants_nothing {
+                Ok(Proof::default())
+            } else if demand.facts.is_empty() {
+                Err(Shortfall::Age)
+            } else {
+                Err(Shortfall::Facts)
+            };
+        }
+        // The age is the claim's, as it is: the skew between clocks is not added.
+        let is_fresh = |age: Option<Duration>| {
+            demand
+                .max_age
+                .is_none_or(|most| age.is_some_and(|age| age <= most))
+        };
+        if demand.facts.is_empty() && !is_fresh(self.age) {
+            return Err(Shortfall::Age);
+        }
+        let Some(best) = self.best(demand.facts, is_fresh) else {
+            return Err(match self.best(demand.facts, |_| true) {
+                Some(_) => Shortfall::Age,
+                None => Shortfall::Facts,
+            });
+        };
+        let age = if best.facts.is_empty() {
+            self.age
+        } else if demand.facts.is_empty() && demand.max_age.is_some() {
+            best.age.max(self.age)
+        } else {
+            best.age
+        };
+        Ok(Proof { age, ..best })
+    }
+
+    /// The largest set of facts that are proved together and hold those that are wanted. Only lines that read the same
+    /// claims are taken together, and of them only those whose age will do.
+    fn best(&self, wanted: Facts, will_do: impl Fn(Option<Duration>) -> bool) -> Option<Proof> {
+        let mut best = wanted.is_empty().then(Proof::default);
+        for (first, _) in &self.lines {
+            let together = || {
+                let lines = self.lines.iter();
+                lines.filter(|(line, age)| line.when.reads_as(&first.when) && will_do(*age))
+            };
+            let union = |facts: Facts, (line, _): &(&Line, _)| facts.and(line.proves);
+            let facts = together().fold(Facts::NONE, union);
+            let is_better = |best: &Proof| facts.len() > best.facts.len();
+            if !facts.hold(wanted) || !best.as_ref().is_none_or(is_better) {
+                continue;
+            }
+            let dated = || together().filter(|(_, age)| age.is_some());
+            // What a line without date adds to the others has no date.
+            let is_dated = dated().fold(Facts::NONE, union) == facts;
+            let age = dated().filter_map(|(_, age)| *age).max();
+            best = Some(Proof {
+                facts,
+                age: age.filter(|_| is_dated),
+            });
+        }
+        best
+    }
+}
+
+/// How long ago a claim says that it was. None where it is no NumericDate, where it lies beyond the token's `iat`, or
+/// where no `iat` says whether it does: a date that cannot be right says nothing.
+fn age(claims: &Json, path: &[String], skew: Duration, now: UnixTime) -> Option<Duration> {
+    let date = numeric_date(claims.at(path)?)?;
+    let issued = numeric_date(claims.get("iat")?)?;
+    (date <= issued.saturating_add(skew)).then(|| now.since(date))
+}

@@ -1,0 +1,109 @@
+//! The value of `WWW-Authenticate` (RFC 9110 section 11.6.1), one challenge of the scheme Bearer (RFC 6750 section 3).
+
+use core::fmt::Write as _;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// How to sign in so that it suffices (RFC 9470 section 3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepUp {
+    /// Values of `acr` in order of preference; any one of them suffices.
+    pub acr_values: Vec<String>,
+    /// The oldest sign-in that will do, in seconds.
+    pub max_age: Option<u64>,
+    /// The first of `acr_values` is an authentication context of Microsoft Entra: its clients understand a claims
+    /// challenge and nothing else.
+    pub is_entra: bool,
+}
+
+impl StepUp {
+    /// Whether any sign-in will do.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.acr_values.is_empty() && self.max_age.is_none()
+    }
+
+    /// The claims challenge of Entra, for the first value: a JSON object in base64.
+    fn claims(&self) -> Option<String> {
+        let context = self.acr_values.first().filter(|_| self.is_entra)?;
+        let value = serde_json::Value::from(context.as_str());
+        let claims =
+            format!("{{\"access_token\":{{\"acrs\":{{\"essential\":true,\"value\":{value}}}}}}}");
+        Some(STANDARD.encode(claims))
+    }
+}
+
+/// A challenge in the making.
+pub(super) struct Challenge(String);
+
+impl Challenge {
+    /// The scheme and the realm, which holds quotable characters only.
+    pub(super) fn bearer(realm: &str) -> Self {
+        Self(format!("Bearer realm=\"{realm}\""))
+    }
+
+    pub(super) fn error(self, error: &str, description: &str) -> Self {
+        self.with("error", error)
+            .with("error_description", description)
+    }
+
+    /// One more parameter, always as a quoted string. Its value holds neither quotes nor backslashes.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        // Writing into a string cannot fail.
+        let _ = write!(self.0, ", {name}=\"{value}\"");
+        self
+    }
+
+    /// What the sign-in will have to prove, without an error.
+    pub(super) fn hint(self, step_up: &StepUp) -> Self {
+        if step_up.is_entra {
+            return self.with_claims(step_up);
+        }
+        self.with_step_up(step_up)
+    }
+
+    /// A sign-in that falls short.
+    pub(super) fn step_up(self, step_up: &StepUp) -> Self {
+        if step_up.claims().is_some() {
+            return self
+                .error(
+                    "insufficient_claims",
+                    "The sign-in behind the access token does not suffice",
+                )
+                .with_claims(step_up);
+        }
+        self.error(
+            "insufficient_user_authentication",
+            "The sign-in behind the access token does not suffice",
+        )
+        .with_step_up(step_up)
+    }
+
+    fn with_step_up(self, step_up: &StepUp) -> Self {
+        let challenge = if step_up.acr_values.is_empty() {
+            self
+        } else {
+            self.with("acr_values", &step_up.acr_values.join(" "))
+        };
+        challenge.with_max_age(step_up)
+    }
+
+    fn with_claims(self, step_up: &StepUp) -> Self {
+        let challenge = match step_up.claims() {
+            None => self,
+            Some(claims) => self.with("claims", &claims),
+        };
+        challenge.with_max_age(step_up)
+    }
+
+    fn with_max_age(self, step_up: &StepUp) -> Self {
+        match step_up.max_age {
+            None => self,
+            Some(seconds) => self.with("max_age", &seconds.to_string()),
+        }
+    }
+
+    pub(super) fn into_value(self) -> String {
+        self.0
+    }
+}
