@@ -26,6 +26,7 @@ mod observability;
 mod odd_bytes;
 mod paths;
 mod public_rules;
+mod rbac_and_routes;
 mod refusals;
 mod rules;
 mod shipped;
