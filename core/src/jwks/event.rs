@@ -27,9 +27,11 @@ impl Event {
             Change::EmptySet
             | Change::Withdrawn { .. }
             | Change::Failing(_)
+            | Change::StillFailing(_)
             | Change::Stale
             | Change::Unavailable
             | Change::DiscoveryFailing(_)
+            | Change::DiscoveryStillFailing(_)
             | Change::LocationEnded => true,
         }
     }
@@ -54,6 +56,8 @@ pub enum Change {
     },
     /// Fetches fail from now on.
     Failing(Failure),
+    /// They fail for another cause than the ones told.
+    StillFailing(Failure),
     /// Fetches succeed again.
     Recovered,
     /// The keys are no longer fresh, and serve until `max_stale` is over.
@@ -64,6 +68,8 @@ pub enum Change {
     Located(String),
     /// Fetches of the issuer's document fail from now on.
     DiscoveryFailing(Failure),
+    /// They fail for another cause than the ones told.
+    DiscoveryStillFailing(Failure),
     /// Fetches of the issuer's document succeed again.
     DiscoveryRecovered,
     /// The document is too old: keys are not fetched from the address that it gave any more.
@@ -108,11 +114,15 @@ impl fmt::Display for Change {
                 write_skipped(f, skipped)
             }
             Self::Failing(failure) => write!(f, "fetches fail: {failure}"),
+            Self::StillFailing(failure) => write!(f, "fetches still fail, now: {failure}"),
             Self::Recovered => f.write_str("fetches succeed again"),
             Self::Stale => f.write_str("no longer fresh; they serve until max_stale is over"),
             Self::Unavailable => f.write_str("unavailable"),
             Self::Located(uri) => write!(f, "discovery found them at {}", shown(uri)),
             Self::DiscoveryFailing(failure) => write!(f, "discovery fails: {failure}"),
+            Self::DiscoveryStillFailing(failure) => {
+                write!(f, "discovery still fails, now: {failure}")
+            }
             Self::DiscoveryRecovered => f.write_str("discovery succeeds again"),
             Self::LocationEnded => {
                 f.write_str("the address that discovery found is too old; they are not fetched from there any more")

@@ -5,6 +5,15 @@ use core::time::Duration;
 use super::{FetchId, Target, clock::Moment, freshness::Validator};
 use crate::config::Endpoint;
 
+/// How much later than the host's own timeout a fetch counts as lost; also how long a request may have waited for
+/// a fetch that could not settle it and still wait for the next one.
+pub(super) const SLACK: Duration = Duration::from_secs(1);
+
+/// When a fetch that starts now counts as lost.
+pub(super) fn deadline(now: Moment, timeout: Duration) -> Moment {
+    now.plus(timeout).plus(SLACK)
+}
+
 /// The fetch that is in flight.
 #[derive(Debug)]
 pub(super) struct Flight {

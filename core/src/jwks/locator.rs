@@ -1,11 +1,13 @@
 //! Where the keys are, for an issuer that says so itself: found, refreshed, and given up when it is too old.
 
+use core::time::Duration;
+
 use super::{
     answer::{Answer, Content},
     clock::Moment,
     document,
     event::{Change, Failure},
-    flight::{Flight, Wish},
+    flight::{Flight, Wish, deadline},
     freshness::Validator,
     pace::{self, Jitter, Outage},
     report::Outcome,
@@ -76,14 +78,20 @@ impl Locator {
         self.found.as_ref().map(|found| found.ends)
     }
 
-    /// The fetch of the document, which starts now and ends before the deadline.
-    pub(super) fn start(&mut self, source: &RemoteJwks, now: Moment, deadline: Moment) -> Wish {
+    /// That fetches of the document fail.
+    pub(super) const fn outage(&self) -> Option<&Outage> {
+        self.outage.as_ref()
+    }
+
+    /// The fetch of the document, which starts now.
+    pub(super) fn start(&mut self, timeout: Duration, now: Moment) -> Wish {
         self.last_start = Some(now);
-        let found = self.found.as_ref().filter(|found| deadline <= found.ends);
+        let found = self.found.as_ref();
+        let found = found.filter(|found| deadline(now, timeout) <= found.ends);
         Wish {
             target: Target::Document,
             endpoint: self.source.document.clone(),
-            timeout: source.timeout,
+            timeout,
             if_none_match: found.and_then(|found| found.validator.clone()),
         }
     }
@@ -150,10 +158,11 @@ impl Locator {
         jitter: &mut Jitter,
         changes: &mut Vec<Change>,
     ) {
-        if self.outage.is_none() {
-            changes.push(Change::DiscoveryFailing(failure));
-        }
         let wait = Outage::failed(&mut self.outage, started, now, jitter);
         self.due = now.plus(wait);
+        let words: [fn(Failure) -> Change; 2] =
+            [Change::DiscoveryFailing, Change::DiscoveryStillFailing];
+        let told = self.outage.as_mut();
+        changes.extend(told.and_then(|outage| outage.tells(failure, words)));
     }
 }

@@ -2,8 +2,17 @@
 
 use core::time::Duration;
 
-use super::{clock::Moment, freshness::SHORTEST};
+use super::{
+    clock::Moment,
+    event::{Change, Failure},
+    freshness::SHORTEST,
+};
 
+/// Workers that start together do not ask at the same instant.
+pub(super) const FIRST_STAGGER: Duration = Duration::from_millis(50);
+/// Bounds of the wait before an empty set is asked for again; half of `cache_duration` in between.
+pub(super) const CONFIRM_AFTER: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(5));
 /// Two fetches of one thing start at least so far apart, whatever their causes: five per second at most.
 const LEAST_APART: Duration = Duration::from_millis(200);
 /// Longest time before the end of freshness that a refresh starts, without and with its jitter.
@@ -37,10 +46,18 @@ const BURST: u32 = 2;
 pub(super) const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait while an outage is shorter than [`SHORT_OUTAGE`]: a provider that comes back is asked within 5 s.
 const WAIT_IN_SHORT_OUTAGE: Duration = Duration::from_secs(4);
-/// Outages up to this length are expected to end any moment.
-const SHORT_OUTAGE: Duration = Duration::from_secs(60);
+/// Outages up to this length are expected to end any moment: a minute, and the fetches at its edges.
+const SHORT_OUTAGE: Duration = Duration::from_secs(70);
 /// Longest wait of all.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Shortest wait after a fetch that took longer than was to be waited: longer than a host needs to answer all who
+/// waited for it, so that none of them is made to wait again.
+const SHORTEST_WAIT: Duration = Duration::from_millis(250);
+/// Most time for a fetch in a short outage, whatever `timeout` says: one that hangs must not outlast the promise.
+/// With the slack of a lost answer and [`SHORTEST_WAIT`] two fetches start less than 5 s apart.
+const LONGEST_TRY: Duration = Duration::from_millis(3_500);
+/// The same where the document and the keys both fail, and their fetches take turns.
+const LONGEST_TRY_IN_TURN: Duration = Duration::from_millis(1_500);
 
 /// Pseudo-random delays that keep workers apart (SplitMix64). Nothing secret depends on them.
 #[derive(Debug)]
@@ -89,17 +106,28 @@ impl Pace {
         self.full_at.minus(others)
     }
 
+    /// When the next fetch may start for a key that was asked for in vain before: it never takes the last one, which
+    /// is for keys that nobody has heard of yet.
+    pub(super) const fn full_at(&self) -> Moment {
+        self.full_at
+    }
+
     /// Takes one fetch out of the bucket.
     pub(super) fn spend(&mut self, now: Moment) {
         self.full_at = self.full_at.max(now).plus(self.cooldown);
     }
 }
 
+/// Most causes of one outage that the log tells.
+const MOST_CAUSES: usize = 8;
+
 /// Fetches have failed since the last one that succeeded.
 #[derive(Debug)]
 pub(super) struct Outage {
     since: Moment,
     wait: Duration,
+    /// The causes that were told, as text of bounded length.
+    told: Vec<String>,
 }
 
 impl Outage {
@@ -112,18 +140,56 @@ impl Outage {
         jitter: &mut Jitter,
     ) -> Duration {
         let wait = outage.as_ref().map_or(FIRST_WAIT, |outage| {
-            let longest = if now.since(outage.since) < SHORT_OUTAGE {
+            let longest = if outage.is_short(now) {
                 WAIT_IN_SHORT_OUTAGE
             } else {
                 LONGEST_WAIT
             };
             outage.wait.saturating_mul(2).min(longest)
         });
-        let since = outage.as_ref().map_or(now, |outage| outage.since);
-        *outage = Some(Self { since, wait });
-        let left = wait.saturating_sub(now.since(started)).max(FIRST_WAIT);
+        let (since, told) = outage
+            .take()
+            .map_or((now, Vec::new()), |outage| (outage.since, outage.told));
+        *outage = Some(Self { since, wait, told });
+        let left = wait.saturating_sub(now.since(started)).max(SHORTEST_WAIT);
         // Never longer than planned, so that the promise about short outages holds.
         left.saturating_sub(jitter.up_to(left.checked_div(4).unwrap_or_default()))
+    }
+
+    /// Whether it may be expected to end any moment.
+    fn is_short(&self, now: Moment) -> bool {
+        now.since(self.since) < SHORT_OUTAGE
+    }
+
+    /// What the log is told of this cause: the first in this outage, another one, or nothing. At most a few are told, so
+    /// that causes which take turns, or that the other side makes up, fill no log.
+    pub(super) fn tells(
+        &mut self,
+        cause: Failure,
+        [first, another]: [fn(Failure) -> Change; 2],
+    ) -> Option<Change> {
+        let text = cause.to_string();
+        if self.told.len() >= MOST_CAUSES || self.told.contains(&text) {
+            return None;
+        }
+        let change = if self.told.is_empty() { first } else { another };
+        self.told.push(text);
+        Some(change(cause))
+    }
+}
+
+/// The time that a fetch gets now. `other`: the outage of what takes turns with it.
+pub(super) fn longest_try(
+    timeout: Duration,
+    outage: Option<&Outage>,
+    other: Option<&Outage>,
+    now: Moment,
+) -> Duration {
+    let is_short = |outage: Option<&Outage>| outage.is_some_and(|outage| outage.is_short(now));
+    match (is_short(outage), is_short(other)) {
+        (true, true) => timeout.min(LONGEST_TRY_IN_TURN),
+        (true, false) => timeout.min(LONGEST_TRY),
+        (false, _) => timeout,
     }
 }
 
@@ -178,9 +244,55 @@ mod tests {
         let mut outage = Some(Outage {
             since: at(0),
             wait: Duration::from_secs(2),
+            told: Vec::new(),
         });
         let wait = Outage::failed(&mut outage, at(10), at(15), &mut jitter);
-        assert!(wait <= FIRST_WAIT && wait >= FIRST_WAIT * 3 / 4);
+        assert!(wait <= SHORTEST_WAIT && wait >= SHORTEST_WAIT * 3 / 4);
+    }
+
+    #[test]
+    fn a_fetch_in_a_short_outage_ends_in_time_for_the_promise() {
+        let outage = |since| {
+            let wait = FIRST_WAIT;
+            let told = Vec::new();
+            Some(Outage { since, wait, told })
+        };
+        let (timeout, now) = (Duration::from_secs(5), at(100));
+        let (young, old) = (outage(at(50)), outage(at(30)));
+        let longest = |one: &Option<Outage>, other: &Option<Outage>| {
+            longest_try(timeout, one.as_ref(), other.as_ref(), now)
+        };
+        assert_eq!(longest(&None, &None), timeout);
+        assert_eq!(longest(&None, &young), timeout);
+        assert_eq!(longest(&old, &None), timeout);
+        assert_eq!(longest(&young, &None), LONGEST_TRY);
+        assert_eq!(longest(&young, &old), LONGEST_TRY);
+        assert_eq!(longest(&young, &young), LONGEST_TRY_IN_TURN);
+        let second = Duration::from_secs(1);
+        assert_eq!(longest_try(second, young.as_ref(), None, now), second);
+    }
+
+    #[test]
+    fn each_cause_of_an_outage_is_told_once_and_only_a_few_are() {
+        let (mut outage, mut jitter) = (None, Jitter::new(7));
+        Outage::failed(&mut outage, at(0), at(0), &mut jitter);
+        let mut tells = |status| {
+            let words = [Change::Failing, Change::StillFailing];
+            outage
+                .as_mut()
+                .unwrap()
+                .tells(Failure::Status(status), words)
+        };
+        let (first, another) = (
+            Change::Failing(Failure::Status(500)),
+            Change::StillFailing(Failure::Status(502)),
+        );
+        assert_eq!(
+            [500, 502, 500, 502].map(&mut tells),
+            [Some(first), Some(another), None, None]
+        );
+        let told = (0..100).filter(|status| tells(*status).is_some()).count();
+        assert_eq!(told, MOST_CAUSES - 2);
     }
 
     #[test]

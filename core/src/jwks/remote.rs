@@ -8,12 +8,12 @@ use super::{
     answer::Answer,
     clock::Moment,
     event::{Change, Failure},
-    flight::{Flight, Wish},
+    flight::{Flight, SLACK, Wish, deadline},
     held::{self, Held, Received},
     locator::Locator,
     pace::{self, Jitter, Outage, Pace},
     report::{Counts, Outcome, State},
-    unknown::{Standing, UnknownKeys},
+    unknown::{Standing, UnknownKeys, Want},
 };
 use crate::{
     config::{Endpoint, Location, RemoteJwks},
@@ -21,14 +21,6 @@ use crate::{
     jose::SelectError,
     limits::Limits,
 };
-
-/// How much later than the host's own timeout a fetch counts as lost; also how long a request may have waited for
-/// a fetch that could not settle it and still wait for the next one.
-pub(super) const SLACK: Duration = Duration::from_secs(1);
-/// Workers that start together do not ask at the same instant.
-const FIRST_STAGGER: Duration = Duration::from_millis(50);
-/// Bounds of the wait before an empty set is asked for again; half of `cache_duration` in between.
-const CONFIRM_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// The keys of one provider that are fetched over HTTP.
 #[derive(Debug)]
@@ -49,7 +41,7 @@ pub(super) struct Remote {
     pace: Pace,
     unknown: UnknownKeys,
     /// A token wants a key that no fetch since has confirmed not to exist.
-    wanted: bool,
+    wanted: Option<Want>,
     /// A set without usable keys came; an answer to a fetch from then on confirms it.
     empty: Option<Moment>,
     changes: Vec<Change>,
@@ -62,7 +54,7 @@ const MOST_CHANGES: usize = 64;
 impl Remote {
     pub(super) fn new(source: &RemoteJwks, limits: Limits, seed: u64) -> Self {
         let mut jitter = Jitter::new(seed);
-        let due = Moment::default().plus(jitter.up_to(FIRST_STAGGER));
+        let due = Moment::default().plus(jitter.up_to(pace::FIRST_STAGGER));
         let locator = match &source.location {
             Location::Fixed(_) => None,
             Location::Discovered(discovery) => Some(Locator::new(discovery, due)),
@@ -82,7 +74,7 @@ impl Remote {
             // Never shorter than a second, or a confirmation would be over before the requests that waited for
             // it are judged again.
             unknown: UnknownKeys::new(source.refetch_cooldown.max(SLACK)),
-            wanted: false,
+            wanted: None,
             empty: None,
             changes: Vec::new(),
             counts: Counts::default(),
@@ -193,23 +185,24 @@ impl Remote {
         algorithm: Algorithm,
         now: Moment,
     ) -> Lookup<'static> {
-        let first_seen = match self.unknown.seen(kid, algorithm, self.asked_at(now)) {
+        let (first_seen, want) = match self.unknown.seen(kid, algorithm, self.asked_at(now)) {
             Standing::Confirmed => {
                 self.counts.unknown_kid();
                 return Lookup::Unknown;
             }
-            Standing::Since(first_seen) => Some(first_seen),
-            Standing::NoRoom => None,
+            Standing::Since(first_seen) => (Some(first_seen), Want::New),
+            Standing::Again(first_seen) => (Some(first_seen), Want::Again),
+            Standing::NoRoom => (None, Want::New),
         };
         if self.fetches_keys() {
             if first_seen.is_some() {
                 return Lookup::Pending;
             }
         } else {
-            self.wanted = true;
+            self.wanted = self.wanted.max(Some(want));
             // Who has waited long for a fetch that could not settle it does not wait again.
             let patient = first_seen.is_some_and(|since| now.since(since) <= self.patience());
-            if patient && self.is_coming(self.wish(), now) {
+            if patient && self.is_coming(self.wish_for(Some(want)), now) {
                 return Lookup::Pending;
             }
         }
@@ -279,16 +272,17 @@ impl Remote {
     }
 
     /// When the next fetch of keys is wanted. In an outage unknown keys cause none of their own.
-    fn wish(&self) -> Moment {
-        if self.wanted && self.outage.is_none() {
-            return self.due.min(self.pace.ready_at());
+    fn wish_for(&self, wanted: Option<Want>) -> Moment {
+        match wanted.filter(|_| self.outage.is_none()) {
+            Some(Want::New) => self.due.min(self.pace.ready_at()),
+            Some(Want::Again) => self.due.min(self.pace.full_at()),
+            None => self.due,
         }
-        self.due
     }
 
     /// When the next fetch of keys may start, provided that none is in flight.
     fn next_keys(&self) -> Moment {
-        pace::apart(self.wish(), self.last_start)
+        pace::apart(self.wish_for(self.wanted), self.last_start)
     }
 
     /// When the next fetch may start, provided that none is in flight.
@@ -312,43 +306,47 @@ impl Remote {
         if self.flight.is_some() {
             return None;
         }
-        let deadline = now.plus(self.source.timeout).plus(SLACK);
+        let document = self.locator.as_ref().and_then(Locator::outage);
+        let keys = self.outage.as_ref();
         let wish = match self.endpoint() {
             // Keys first: somebody may wait for them, and where they are is less likely to have changed.
             Some(endpoint) if self.next_keys() <= now => {
+                let timeout = pace::longest_try(self.source.timeout, keys, document, now);
                 let endpoint = endpoint.clone();
-                self.start(endpoint, now, deadline)
+                self.start(endpoint, timeout, now)
             }
             _ => {
+                let timeout = pace::longest_try(self.source.timeout, document, keys, now);
                 let locator = self.locator.as_mut()?;
                 if locator.next_start() > now {
                     return None;
                 }
-                locator.start(&self.source, now, deadline)
+                locator.start(timeout, now)
             }
         };
         self.flight = Some(Flight {
             id,
             target: wish.target,
             started: now,
-            deadline,
+            deadline: deadline(now, wish.timeout),
             conditional: wish.if_none_match.is_some(),
         });
         Some(wish)
     }
 
-    fn start(&mut self, endpoint: Endpoint, now: Moment, deadline: Moment) -> Wish {
+    fn start(&mut self, endpoint: Endpoint, timeout: Duration, now: Moment) -> Wish {
         if self.due > now {
             self.pace.spend(now);
         }
-        self.wanted = false;
+        self.wanted = None;
         self.last_start = Some(now);
         // Only what lives as long as the answer may take can be confirmed by it.
-        let held = self.held.as_ref().filter(|held| held.outlives(deadline));
+        let held = self.held.as_ref();
+        let held = held.filter(|held| held.outlives(deadline(now, timeout)));
         Wish {
             target: Target::Keys,
             endpoint,
-            timeout: self.source.timeout,
+            timeout,
             if_none_match: held.and_then(|held| held.validator.clone()),
         }
     }
@@ -403,11 +401,13 @@ impl Remote {
             changes.truncate(MOST_CHANGES);
             return;
         }
-        if self.outage.is_none() {
-            changes.push(Change::Failing(failure));
-        }
         let wait = Outage::failed(&mut self.outage, flight.started, now, jitter);
         self.due = now.plus(wait);
+        let words: [fn(Failure) -> Change; 2] = [Change::Failing, Change::StillFailing];
+        let told = self.outage.as_mut();
+        if let Some(change) = told.and_then(|outage| outage.tells(failure, words)) {
+            self.changed(change);
+        }
     }
 
     fn succeeded(&mut self, received: Received, started: Moment, now: Moment) {
@@ -436,7 +436,7 @@ impl Remote {
             Some(confirm_at) if confirm_at <= started => return true,
             Some(confirm_at) => confirm_at,
             None => {
-                let (least, most) = CONFIRM_AFTER;
+                let (least, most) = pace::CONFIRM_AFTER;
                 let half = self.source.cache_duration.checked_div(2).unwrap_or(least);
                 let confirm_at = now.plus(half.clamp(least, most));
                 self.empty = Some(confirm_at);
@@ -457,7 +457,8 @@ impl Remote {
         let (fresh_until, due) = pace::refresh_at(started, fresh, now, &mut self.jitter);
         self.due = due;
         let withdrawal = self.empty.take().is_some();
-        if self.held.as_ref().is_none_or(|held| held.set != set) {
+        let is_new = self.held.as_ref().is_none_or(|held| held.set != set);
+        if is_new {
             self.generation = self.generation.wrapping_add(1);
             let skipped = set.skipped().to_vec();
             self.changed(if withdrawal {
@@ -475,7 +476,7 @@ impl Remote {
             started,
             (fresh_until, stale_until),
         ));
-        self.unknown.new_set(started, now);
+        self.unknown.fetched(is_new, started, now);
     }
 
     /// When time alone changes something next.

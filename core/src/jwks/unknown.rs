@@ -17,14 +17,37 @@ pub(super) enum Standing {
     Confirmed,
     /// Asked for since then, and not fetched since.
     Since(Moment),
+    /// The same for a key that a fetch has confirmed not to exist before, too long ago to count.
+    Again(Moment),
     /// There is no room to remember that it was asked for.
     NoRoom,
+}
+
+/// Which fetch a token wants whose key is not in the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Want {
+    /// One for a key that was asked for in vain before.
+    Again,
+    /// One for a key that nobody has heard of.
+    New,
 }
 
 #[derive(Debug)]
 struct Sighting {
     first_seen: Moment,
     confirmed: Option<Moment>,
+    /// A fetch has confirmed it before.
+    again: bool,
+}
+
+impl Sighting {
+    const fn standing(&self) -> Standing {
+        if self.again {
+            Standing::Again(self.first_seen)
+        } else {
+            Standing::Since(self.first_seen)
+        }
+    }
 }
 
 /// A token without `kid` asks for the key that fits its algorithm.
@@ -65,10 +88,11 @@ impl UnknownKeys {
                     *sighting = Sighting {
                         first_seen: now,
                         confirmed: None,
+                        again: true,
                     };
-                    Standing::Since(now)
+                    sighting.standing()
                 }
-                None => Standing::Since(sighting.first_seen),
+                None => sighting.standing(),
             },
             None => self.remember(name, now),
         }
@@ -88,16 +112,20 @@ impl UnknownKeys {
             Sighting {
                 first_seen: now,
                 confirmed: None,
+                again: false,
             },
         );
         Standing::Since(now)
     }
 
-    /// A new set is in force, from a fetch that started then. What an older set confirmed dies with it; a key
-    /// first asked for while the fetch was under way may have been published too late for this answer.
-    pub(super) fn new_set(&mut self, started: Moment, now: Moment) {
-        self.sightings
-            .retain(|_, sighting| sighting.confirmed.is_none());
+    /// A fetch that started then has brought a set: another than before, or the same once more. What an older set
+    /// confirmed dies with it; a key first asked for while the fetch was under way may have been published too late for
+    /// this answer.
+    pub(super) fn fetched(&mut self, is_new: bool, started: Moment, now: Moment) {
+        if is_new {
+            self.sightings
+                .retain(|_, sighting| sighting.confirmed.is_none());
+        }
         for sighting in self.sightings.values_mut() {
             if sighting.first_seen <= started {
                 sighting.confirmed = Some(now);
@@ -125,9 +153,9 @@ mod tests {
         let mut keys = keys();
         let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
         assert_eq!(seen(&mut keys, 5), Standing::Since(at(5)));
-        keys.new_set(at(4), at(6));
+        keys.fetched(true, at(4), at(6));
         assert_eq!(seen(&mut keys, 6), Standing::Since(at(5)));
-        keys.new_set(at(6), at(7));
+        keys.fetched(true, at(6), at(7));
         assert_eq!(seen(&mut keys, 7), Standing::Confirmed);
     }
 
@@ -136,20 +164,31 @@ mod tests {
         let mut keys = keys();
         let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
         seen(&mut keys, 0);
-        keys.new_set(at(0), at(0));
+        keys.fetched(true, at(0), at(0));
         assert_eq!(seen(&mut keys, 29), Standing::Confirmed);
-        assert_eq!(seen(&mut keys, 30), Standing::Since(at(30)));
-        keys.new_set(at(31), at(31));
+        assert_eq!(seen(&mut keys, 30), Standing::Again(at(30)));
+        keys.fetched(true, at(31), at(31));
         assert_eq!(seen(&mut keys, 31), Standing::Confirmed);
-        keys.new_set(at(32), at(32));
+        keys.fetched(true, at(32), at(32));
         assert_eq!(seen(&mut keys, 33), Standing::Since(at(33)));
+    }
+
+    #[test]
+    fn the_same_set_once_more_confirms_once_more() {
+        let mut keys = keys();
+        let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
+        seen(&mut keys, 0);
+        keys.fetched(true, at(0), at(0));
+        keys.fetched(false, at(20), at(20));
+        assert_eq!(seen(&mut keys, 49), Standing::Confirmed);
+        assert_eq!(seen(&mut keys, 50), Standing::Again(at(50)));
     }
 
     #[test]
     fn without_a_kid_each_algorithm_is_a_key_of_its_own() {
         let mut keys = keys();
         keys.seen(None, Algorithm::Es256, at(0));
-        keys.new_set(at(0), at(0));
+        keys.fetched(true, at(0), at(0));
         assert_eq!(
             keys.seen(None, Algorithm::Es256, at(1)),
             Standing::Confirmed
@@ -171,7 +210,7 @@ mod tests {
             keys.seen(Some("b"), Algorithm::Es256, at(0)),
             Standing::NoRoom
         );
-        keys.new_set(at(0), at(1));
+        keys.fetched(true, at(0), at(1));
         assert_eq!(
             keys.seen(Some("b"), Algorithm::Es256, at(1)),
             Standing::Since(at(1))

@@ -232,6 +232,7 @@ impl World {
     pub(crate) fn now(&self) -> Now {
         Now {
             counted: self.counted,
+            sound: self.sound,
             operation: self.operation,
         }
     }
@@ -341,7 +342,8 @@ impl World {
                 keys: published,
                 path: *path,
             };
-            let timeout = model.times.timeout;
+            let timeout = u64::try_from(fetch.timeout.as_millis()).unwrap();
+            assert!(timeout <= model.times.timeout);
             let delivery = origin::deliver(*weather, published, &fetch, timeout, random);
             self.tally.fetches += 1;
             self.tally.documents += u64::from(fetch.target == Target::Document);

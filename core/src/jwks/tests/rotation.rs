@@ -236,3 +236,40 @@ fn a_kid_longer_than_any_key_may_have_is_unknown_and_causes_no_fetch() {
     assert_eq!(world.poll(), None);
     assert_eq!(world.ask(&"x".repeat(limits::KID_BYTES)), Said::Pending);
 }
+
+/// After a rotation, tokens of the withdrawn keys go on coming for as long as they last.
+#[test]
+fn tokens_of_withdrawn_keys_never_spend_the_fetch_that_a_real_rotation_needs() {
+    let mut world = World::with_keys(
+        RemoteJwks {
+            cache_duration: secs(3_000),
+            max_cache_duration: secs(3_000),
+            ..source()
+        },
+        &["a"],
+    );
+    let start = world.now;
+    let mut fetches = 0;
+    while world.now.since(start) < secs(600) {
+        for withdrawn in ["x1", "x2"] {
+            let said = world.ask(withdrawn);
+            assert!(
+                matches!(said, Said::Unknown | Said::Pending | Said::Unavailable(_)),
+                "{said:?}"
+            );
+        }
+        if let Some(fetch) = world.poll() {
+            fetches += 1;
+            world.pass(millis(1));
+            world.answer(fetch, &set_of(&["a"]));
+        }
+        world.pass(secs(1));
+    }
+    assert!(fetches <= 22, "{fetches}");
+    // They have just been asked for: what is left of the pace is for a key that nobody has heard of.
+    world.pass(secs(5));
+    assert_eq!(world.ask("b"), Said::Pending);
+    let fetch = world.poll().unwrap();
+    world.answer(fetch, &set_of(&["a", "b"]));
+    assert_eq!(world.ask("b"), Said::Found);
+}
