@@ -16,8 +16,8 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e test-browser \
-	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e browser clean
+.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e test-browser test-providers \
+	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -38,7 +38,7 @@ check: rust ## formatting, lints, the core's tests: the quick round while workin
 	tools/check-core-is-pure
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-run test-func-e test-browser test-reproducible ## everything
+test: check wasm test-module test-native test-files test-envoy test-run test-func-e test-browser test-providers test-reproducible ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -58,6 +58,10 @@ test-func-e: wasm envoy func-e ## the same through func-e
 
 test-browser: browser ## the stories in a real browser: Chromium with a virtual authenticator
 	$(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
+
+test-providers: wasm envoy browser providers ## real identity providers, real passkeys: the guides of docs/guides/, followed
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
+		$(NODE) --test --test-concurrency=1 --test-timeout=600000 tests/providers/*.test.mjs
 
 test-module: wasm ## the module's size and host imports against tests/module.expected
 	tools/check-module $(MODULE) tests/module.expected
@@ -79,7 +83,7 @@ schema: rust ## write schema/passgate.schema.json anew from the types of the con
 	cargo run --locked --quiet --package passgate-cli -- schema > schema/passgate.schema.json.new
 	mv schema/passgate.schema.json.new schema/passgate.schema.json
 
-tools: rust envoy func-e browser ## install everything that the other targets use
+tools: rust envoy func-e browser providers ## install everything that the other targets use
 
 rust:
 	@tools/install-rust
@@ -94,6 +98,10 @@ func-e:
 
 browser:
 	@tools/install-browser
+
+providers: browser
+	@tools/npm-ci tests/providers
+	@tools/install-keycloak
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist .tools tests/*/node_modules

@@ -1,0 +1,127 @@
+// Does what a guide of `docs/guides/` says: each command of its ```console blocks, in one shell, from the project's folder.
+//
+//     $ a command that must succeed \
+//         and may go on
+//     what it must print, with … for anything
+//     $ another one, with nothing below it, may print what it likes
+//
+// `<!-- browser: name -->` stands where a person turns to the browser; the test says what is done there.
+
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PATIENCE } from '../browser/browser.mjs';
+import { ROOT } from './gate.mjs';
+
+/** A guide in the hands of one reader. */
+export class Guide {
+  #steps;
+  #shell;
+
+  /** `edit` changes the text before it is followed: other ports, other files. */
+  constructor(file, { edit = (text) => text, env = {} } = {}) {
+    this.#steps = steps(edit(readFileSync(join(ROOT, file), 'utf8')));
+    this.#shell = new Shell(env);
+  }
+
+  /**
+   * Follows the guide up to the next turn to the browser, and returns its name, or null at the end. Throws where a command
+   * fails or prints something else than the guide says.
+   */
+  async follow() {
+    while (this.#steps.length > 0) {
+      const { browser, command, expected } = this.#steps.shift();
+      if (browser) return browser;
+      const { status, output } = await this.#shell.run(command);
+      if (status !== 0) throw new Error(`$ ${command}\nended with ${status}:\n${output}`);
+      if (expected && !pattern(expected).test(output)) {
+        throw new Error(`$ ${command}\nprinted:\n${output}\nthe guide says:\n${expected}`);
+      }
+    }
+    return null;
+  }
+
+  /** Ends the shell and all that it started. */
+  stop() {
+    return this.#shell.stop();
+  }
+}
+
+/** Whether a file of the project holds each whole ```json document of a guide; how far it is indented does not matter. */
+export function shows(guide, file) {
+  const plain = (text) => text.replace(/^\s+/gm, '');
+  const whole = plain(readFileSync(join(ROOT, file), 'utf8'));
+  const blocks = [...readFileSync(join(ROOT, guide), 'utf8').matchAll(/^```json\n(\{.*?)^```$/gms)];
+  return blocks.length > 0 && blocks.every(([, block]) => whole.includes(plain(block)));
+}
+
+/** The steps of a guide, in its order. */
+function steps(text) {
+  const found = [];
+  for (const [, block, browser] of text.matchAll(/^```console\n(.*?)^```$|<!-- browser: ([a-z ]+) -->/gms)) {
+    if (browser) found.push({ browser });
+    for (const [, command, expected] of (block ?? '').matchAll(/^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)/gm)) {
+      found.push({ command, expected });
+    }
+  }
+  return found;
+}
+
+/** What the guide shows, as a pattern: `…` is anything within a line, a line of it alone any number of lines. */
+function pattern(expected) {
+  const lines = expected.trimEnd().split('\n').map((line) => {
+    if (line === '…') return '(?:.*\\n)*?.*';
+    return line.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*');
+  });
+  return new RegExp(`^${lines.join('\\r?\\n')}\\s*$`);
+}
+
+/** One bash that takes command after command, as a terminal does. */
+class Shell {
+  #bash;
+  #output = '';
+  #heard = () => {};
+
+  constructor(env) {
+    this.#bash = spawn('bash', ['--norc'], { cwd: ROOT, env: { ...process.env, ...env }, detached: true });
+    this.#bash.stdin.write('exec 2>&1\n');
+    this.#bash.stdout.setEncoding('utf8').on('data', (text) => {
+      this.#output += text;
+      this.#heard();
+    });
+    process.once('exit', () => this.#kill('SIGKILL')); // a test that dies takes it along
+  }
+
+  /** Runs a command: `{ status, output }`. Installing and starting may take their time, but not for ever. */
+  run(command, patience = 20 * PATIENCE) {
+    const mark = randomUUID();
+    this.#output = '';
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`$ ${command}\nhas not ended:\n${this.#output}`)), patience);
+      this.#heard = () => {
+        const end = this.#output.match(new RegExp(`${mark} (\\d+)\\n`));
+        if (!end) return;
+        clearTimeout(late);
+        resolve({ status: Number(end[1]), output: this.#output.slice(0, end.index) });
+      };
+      this.#bash.stdin.write(`${command}\necho ${mark} $?\n`);
+    });
+  }
+
+  async stop() {
+    const ended = new Promise((resolve) => this.#bash.once('close', resolve));
+    this.#kill('SIGTERM');
+    const late = setTimeout(() => this.#kill('SIGKILL'), PATIENCE);
+    await ended;
+    clearTimeout(late);
+  }
+
+  #kill(signal) {
+    try {
+      process.kill(-this.#bash.pid, signal);
+    } catch {
+      // all of it has ended
+    }
+  }
+}
