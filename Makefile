@@ -78,10 +78,12 @@ fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `
 matrix: wasm ## the stories on Envoy 1.36 to 1.39, too
 	tools/matrix
 
-schema: rust ## write schema/passgate.schema.json anew from the types of the configuration
+schema: rust ## write the schemas in schema/ anew: of the configuration, and of the audit record
 	@mkdir -p schema
 	cargo run --locked --quiet --package passgate-cli -- schema > schema/passgate.schema.json.new
 	mv schema/passgate.schema.json.new schema/passgate.schema.json
+	cargo run --locked --quiet --package passgate-cli -- schema audit > schema/audit-record.schema.json.new
+	mv schema/audit-record.schema.json.new schema/audit-record.schema.json
 
 tools: rust envoy func-e browser providers ## install everything that the other targets use
 

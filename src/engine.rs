@@ -13,7 +13,7 @@ use passgate_core::{
 };
 use proxy_wasm::types::LogLevel;
 
-use crate::{host, host::HeaderMap, stats::Stats};
+use crate::{host, host::HeaderMap, ledger::Ledger};
 
 /// The core with its state, and the requests that wait.
 pub(crate) struct Engine {
@@ -22,7 +22,7 @@ pub(crate) struct Engine {
     waiting: WaitingRoom<HeaderMap>,
     /// Streams that are to be judged again, a few in each callback.
     due: VecDeque<u32>,
-    stats: Stats,
+    ledger: Ledger,
 }
 
 impl Engine {
@@ -32,9 +32,9 @@ impl Engine {
         Self {
             keys: JwksCache::new(&config, seed),
             waiting: WaitingRoom::new(&config.limits),
+            ledger: Ledger::new(&config),
             verifier: Verifier::new(config),
             due: VecDeque::new(),
-            stats: Stats::default(),
         }
     }
 
@@ -42,8 +42,8 @@ impl Engine {
         &self.verifier
     }
 
-    pub(crate) const fn verifier_and_stats(&mut self) -> (&Verifier, &mut Stats) {
-        (&self.verifier, &mut self.stats)
+    pub(crate) const fn verifier_and_ledger(&mut self) -> (&Verifier, &mut Ledger) {
+        (&self.verifier, &mut self.ledger)
     }
 
     /// Judges a request. `None`: it waits from now on, until [`Engine::next_due`] names it.
@@ -144,6 +144,11 @@ impl Engine {
         self.keys.on_answer(id, answer, now)
     }
 
+    /// Whether a verdict has left something to tell for which no timer runs yet.
+    pub(crate) const fn wants_timer(&mut self) -> bool {
+        self.ledger.take_wants_timer()
+    }
+
     /// Brings log, metrics and timer up to date.
     pub(crate) fn wake(&mut self, now: UnixTime) {
         self.show(now);
@@ -160,7 +165,12 @@ impl Engine {
             };
             host::log(level, &format!("passgate {event}"));
         }
-        let wakeups = [self.keys.next_wakeup(), self.waiting.next_deadline()];
+        self.ledger.tell_left_out(now);
+        let wakeups = [
+            self.keys.next_wakeup(),
+            self.waiting.next_deadline(),
+            self.ledger.next_wakeup(),
+        ];
         let next = wakeups.into_iter().flatten().min();
         let period = match next {
             _ if self.has_due() => SOONEST,
@@ -177,14 +187,17 @@ impl Engine {
 
     /// Brings the metrics of the keys up to date.
     fn show(&mut self, now: UnixTime) {
+        self.ledger.show_exemptions(self.verifier.config(), now);
         for (provider, report) in self.keys.reports() {
-            self.stats.show(&report, self.waiting.count(provider), now);
+            self.ledger
+                .stats
+                .show(&report, self.waiting.count(provider), now);
         }
     }
 
     /// The configuration is gone: what this worker has added to gauges goes with it.
     pub(crate) fn retire(&mut self) {
-        self.stats.retire();
+        self.ledger.stats.retire();
     }
 }
 

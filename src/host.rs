@@ -152,3 +152,14 @@ pub(crate) fn add(metric: u32, offset: i64) {
 pub(crate) fn record(gauge: u32, value: u64) {
     abi::record_metric(gauge, value);
 }
+
+/// The host's name for this instance of the filter; empty where it has none.
+pub(crate) fn plugin_name() -> String {
+    let name = abi::get_property("plugin_name").unwrap_or_default();
+    String::from_utf8_lossy(&name).into_owned()
+}
+
+/// Hands a text to the access log under this name; Envoy keeps it as filter state. It is never read back.
+pub(crate) fn set_property(name: &str, value: &str) -> Result<(), HostError> {
+    abi::set_property(name, value)
+}

@@ -4,11 +4,13 @@
 //! - [`stream`]: one per request. Asks the core; then settles or waits.
 //! - [`engine`]: what the root and its streams share.
 //! - [`settle`]: a verdict applied to the request in hand.
+//! - [`ledger`]: each verdict counted once, and its record written where the core says.
 //! - [`host`]: host calls that return instead of panicking.
 //! - [`stats`]: counters named from the core's codes.
 
 mod engine;
 mod host;
+mod ledger;
 mod root;
 mod settle;
 mod stats;

@@ -1,12 +1,12 @@
 //! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
 
 use passgate_core::{
-    AuditRecord, Request, Step, Verdict, Verifier,
+    Request, Step, Verdict, Verifier,
     reason::{Internal, Rejection},
 };
 use proxy_wasm::types::{LogLevel, MapType};
 
-use crate::{host, stats::Stats};
+use crate::{host, ledger::Ledger};
 
 /// Whether the request may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) fn settle(
     step: Step,
     request_id: Option<&str>,
     verifier: &Verifier,
-    stats: &mut Stats,
+    ledger: &mut Ledger,
 ) -> Settled {
     let Step::Settle(verdict, record) = step else {
         return Settled::Answered;
@@ -31,17 +31,17 @@ pub(crate) fn settle(
         Verdict::Allow(permit)
             if host::apply(MapType::HttpRequestHeaders, permit.edits()).is_ok() =>
         {
-            report(&record, stats);
+            ledger.enter(*record, verifier.config());
             Settled::Passes
         }
         Verdict::Allow(_) => settle(
             verifier.failed(Request::new(&[]), Internal::Host),
             request_id,
             verifier,
-            stats,
+            ledger,
         ),
         Verdict::Deny(rejection) => {
-            report(&record, stats);
+            ledger.enter(*record, verifier.config());
             reply(&rejection, request_id);
             Settled::Answered
         }
@@ -62,12 +62,5 @@ pub(crate) fn reply(rejection: &Rejection, request_id: Option<&str>) {
             LogLevel::Error,
             "passgate: the host refused a local reply; the request stays paused",
         );
-    }
-}
-
-fn report(record: &AuditRecord, stats: &mut Stats) {
-    stats.count(record);
-    if record.is_of_note() {
-        host::log(LogLevel::Info, &format!("passgate {}", record.to_json()));
     }
 }

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use passgate_core::{
-    AuditRecord, UnixTime,
+    AuditRecord, Config, UnixTime,
+    audit::{Counters, LeftOut},
     jwks::{Report, State, Target},
 };
 
@@ -15,9 +16,10 @@ use crate::host::{self, Metric};
 /// Numbers of the metrics that were used so far, and what this worker has added to gauges.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
-    verdicts: HashMap<&'static str, u32>,
+    verdicts: Counters,
     keys: HashMap<String, u32>,
     shown: HashMap<String, Shown>,
+    exemptions: Vec<u32>,
 }
 
 /// What this worker has added to the gauges of a provider.
@@ -28,23 +30,23 @@ struct Shown {
 }
 
 impl Stats {
-    /// Counts a verdict under `passgate.verdicts.<decision>.<code>`.
-    pub(crate) fn count(&mut self, record: &AuditRecord) {
-        let counter = match self.verdicts.get(record.reason) {
-            Some(&counter) => counter,
-            None => {
-                let name = format!("passgate.verdicts.{}.{}", record.decision, record.reason);
-                let Ok(counter) = host::define_metric(Metric::Counter, &name) else {
-                    return;
-                };
-                self.verdicts.insert(record.reason, counter);
-                counter
-            }
-        };
-        host::add(counter, 1);
+    /// Counts a verdict; [`Counters`] says under which name.
+    pub(crate) fn count(&mut self, record: &AuditRecord, config: &Config) {
+        let define = |name: &str| host::define_metric(Metric::Counter, name).ok();
+        if let Some(counter) = self.verdicts.number(record, config, define) {
+            host::add(counter, 1);
+        }
     }
 
-    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.<provider>`.
+    /// Counts lines that the log has left out, under `passgate.audit.lines_left_out`.
+    pub(crate) fn count_left_out(&mut self, LeftOut(lines): LeftOut) {
+        let name = "passgate.audit.lines_left_out";
+        if let Ok(counter) = host::define_metric(Metric::Counter, name) {
+            host::add(counter, i64::try_from(lines).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.provider.<name>`.
     pub(crate) fn show(&mut self, report: &Report<'_>, waiting: usize, now: UnixTime) {
         let provider = report.provider;
         for (target, outcome) in &report.fetches {
@@ -67,8 +69,24 @@ impl Stats {
         self.update(provider, Some(report.state), waiting);
     }
 
+    /// Shows when each dated exemption ends, in seconds since the epoch, under
+    /// `passgate.exemptions.rule.<index>.ends_at_seconds`. All workers write the same number.
+    pub(crate) fn show_exemptions(&mut self, ends: impl Iterator<Item = (usize, UnixTime)>) {
+        self.exemptions.clear();
+        for (rule, end) in ends {
+            let name = format!("passgate.exemptions.rule.{rule}.ends_at_seconds");
+            if let Ok(gauge) = host::define_metric(Metric::Gauge, &name) {
+                host::record(gauge, end.as_secs());
+                self.exemptions.push(gauge);
+            }
+        }
+    }
+
     /// Takes back what this worker has added to gauges: its configuration is gone.
     pub(crate) fn retire(&mut self) {
+        for gauge in self.exemptions.drain(..) {
+            host::record(gauge, 0);
+        }
         let providers: Vec<String> = self.shown.keys().cloned().collect();
         for provider in providers {
             self.update(&provider, None, 0);
@@ -99,7 +117,7 @@ impl Stats {
     }
 
     fn metric(&mut self, metric: Metric, provider: &str, words: &[&str]) -> Option<u32> {
-        let name = format!("passgate.keys.{provider}.{}", words.join("."));
+        let name = format!("passgate.keys.provider.{provider}.{}", words.join("."));
         if let Some(known) = self.keys.get(&name) {
             return Some(*known);
         }

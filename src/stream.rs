@@ -36,7 +36,7 @@ impl Stream {
         let mut engine = engine.try_borrow_mut().map_err(|_| HostError)?;
         let headers = HeaderMap::get(MapType::HttpRequestHeaders)?;
         let settled = judge_now(self.id, headers, &mut engine);
-        if settled.is_none() {
+        if settled.is_none() || engine.wants_timer() {
             engine.wake(host::now()?);
         }
         Ok(settled)
@@ -47,8 +47,8 @@ impl Stream {
 pub(crate) fn judge_now(stream: u32, headers: HeaderMap, engine: &mut Engine) -> Option<Settled> {
     let request_id = request_id(&headers);
     let step = engine.judge(stream, headers, host::now().ok())?;
-    let (verifier, stats) = engine.verifier_and_stats();
-    Some(settle(step, request_id.as_deref(), verifier, stats))
+    let (verifier, ledger) = engine.verifier_and_ledger();
+    Some(settle(step, request_id.as_deref(), verifier, ledger))
 }
 
 /// The same for a request that has waited.
@@ -59,8 +59,8 @@ pub(crate) fn judge_again(
 ) -> Option<Settled> {
     let request_id = request_id(&place.content);
     let step = engine.judge_again(stream, place, host::now().ok())?;
-    let (verifier, stats) = engine.verifier_and_stats();
-    Some(settle(step, request_id.as_deref(), verifier, stats))
+    let (verifier, ledger) = engine.verifier_and_ledger();
+    Some(settle(step, request_id.as_deref(), verifier, ledger))
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {

@@ -13,6 +13,7 @@ use std::{
 const USAGE: &str = "\
 usage: passgate check FILE   check a configuration; - reads standard input
        passgate schema       print the JSON Schema of the configuration
+       passgate schema audit print the JSON Schema of the audit record
 
 FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin, or a file of
 Envoy with the filter in it.
@@ -26,7 +27,11 @@ fn main() -> ExitCode {
     let result = match (words.as_slice(), arguments.as_slice()) {
         ([Some("check"), _], [_, file]) => check::file(file),
         ([Some("schema")], _) => Ok(check::Report {
-            text: schema(),
+            text: schema(&passgate_core::config::schema()),
+            accepted: true,
+        }),
+        ([Some("schema"), Some("audit")], _) => Ok(check::Report {
+            text: schema(&passgate_core::audit::schema()),
             accepted: true,
         }),
         ([Some("help" | "--help" | "-h")], _) => Ok(check::Report {
@@ -52,7 +57,7 @@ fn main() -> ExitCode {
 const REFUSED: u8 = 1;
 const UNREADABLE: u8 = 2;
 
-/// The JSON Schema, as it is shipped.
-fn schema() -> String {
-    format!("{:#}\n", passgate_core::config::schema())
+/// A JSON Schema, as it is shipped.
+fn schema(document: &serde_json::Value) -> String {
+    format!("{document:#}\n")
 }

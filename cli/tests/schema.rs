@@ -128,16 +128,19 @@ fn all_violations(value: &Value) -> Vec<String> {
 
 #[test]
 fn the_shipped_schema_is_up_to_date() {
-    let output = Command::new(env!("CARGO_BIN_EXE_passgate"))
-        .arg("schema")
-        .output()
-        .expect("the program runs");
-    assert!(output.status.success());
-    let printed = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(
-        printed == shipped(),
-        "write it anew: passgate schema > schema/passgate.schema.json"
-    );
+    for (arguments, file) in [
+        (&["schema"][..], "schema/passgate.schema.json"),
+        (&["schema", "audit"], "schema/audit-record.schema.json"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_passgate"))
+            .args(arguments)
+            .output()
+            .expect("the program runs");
+        assert!(output.status.success());
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        let shipped = fs::read_to_string(root().join(file)).expect(file);
+        assert!(printed == shipped, "write {file} anew: make schema");
+    }
 }
 
 #[test]
@@ -161,6 +164,8 @@ fn wrong_shapes_violate_the_schema() {
     let bad = configurations("bad");
     for (name, least) in [
         ("algorithms", 10),
+        ("audit", 4),
+        ("audit_types", 3),
         ("document_list", 1),
         ("document_null", 2),
         ("durations", 10),

@@ -1,15 +1,40 @@
 //! The record of one verdict, for the operator: who, what, and why not. Never token text.
 
+mod auditor;
+mod counter;
+mod pace;
+#[cfg(feature = "schema")]
+mod schema;
+
 use core::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::{json::Json, limits, request::Request};
+pub use self::{
+    auditor::{Auditor, LeftOut, Written},
+    counter::{Counter, Counters},
+};
+use crate::{config::ProviderId, json::Json, limits, request::Request};
+
+/// The version of the record's shape. It grows when a member goes or changes its meaning, not when one is added.
+pub const VERSION: u8 = 1;
+
+/// The JSON Schema of the record (draft 2020-12), exact for this version of the filter.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schema::document()
+}
 
 /// One verdict. Values that were seen in a token are cut to [`limits::SHOWN_BYTES`]; those under `seen` are what
 /// the token *says*, believed or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AuditRecord {
+    /// [`VERSION`]
+    pub version: u8,
+    /// When it was decided, in the form of RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// `allow` or `deny`.
     pub decision: &'static str,
     /// The reason's code, or why it was permitted.
@@ -20,7 +45,13 @@ pub struct AuditRecord {
     /// Name of the provider whose token it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// Subject of a verified token.
+    /// The same provider by its index; not written.
+    #[serde(skip)]
+    pub provider_id: Option<ProviderId>,
+    /// `kid` of the key that verified the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// Subject of a verified token; how it is shown is the [`Auditor`]'s to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Kind of a verified token.
@@ -43,6 +74,9 @@ pub struct AuditRecord {
     pub request_id: Option<String>,
     /// Hash of the configuration.
     pub policy: String,
+    /// The host's name for this instance of the filter.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub plugin: String,
 }
 
 /// What a token says, whoever wrote it.
@@ -70,16 +104,11 @@ pub struct Seen {
 impl AuditRecord {
     pub(crate) fn new(request: Request<'_>, policy: &str) -> Self {
         Self {
+            version: VERSION,
             request_id: request.id().map(str::to_owned),
             policy: policy.to_owned(),
             ..Self::default()
         }
-    }
-
-    /// Whether a line of the log is due: a refusal, or a token that was verified.
-    #[must_use]
-    pub const fn is_of_note(&self) -> bool {
-        self.subject.is_some() || matches!(self.decision.as_bytes(), b"deny")
     }
 
     /// One line of JSON in ASCII: nothing of a token can end the line or steer a terminal.

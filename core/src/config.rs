@@ -3,6 +3,7 @@
 //! The decoder and every check of meaning live below this module; the rest of the core reads these types.
 
 mod across;
+mod audit;
 mod claim;
 mod claim_name;
 mod date;
@@ -36,6 +37,7 @@ use core::time::Duration;
 
 pub(crate) use self::evidence::is_quotable;
 pub use self::{
+    audit::{Audit, Lines, SubjectForm},
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Line, When},
     uri_prefix::UriPrefix,
 };
@@ -69,6 +71,8 @@ pub struct Config {
     pub path: PathPolicy,
     /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
     pub kept_override_headers: Vec<String>,
+    /// What is written about each verdict.
+    pub audit: Audit,
     /// Bounds on inputs.
     pub limits: Limits,
     /// What is allowed but is hardly what was meant, each with its place.
@@ -78,6 +82,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// Index and last moment of each rule that is an exemption with an end.
+    pub fn exemption_ends(&self) -> impl Iterator<Item = (usize, UnixTime)> {
+        let numbered = self.rules.iter().flatten().enumerate();
+        numbered.filter_map(|(index, rule)| match &rule.action {
+            Action::Public(public) => Some((index, public.until?)),
+            Action::Requires(_) => None,
+        })
+    }
+
     /// A provider by its index.
     #[must_use]
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {

@@ -24,7 +24,7 @@ pub mod time;
 pub mod verify;
 
 pub use crate::{
-    audit::AuditRecord,
+    audit::{AuditRecord, Auditor},
     config::{Config, InvalidConfig, ProviderId},
     jwks::JwksCache,
     request::Request,

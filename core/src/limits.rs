@@ -32,6 +32,12 @@ pub const WAITING_REQUESTS: usize = 4_096;
 pub const WAITING_BYTES: usize = 32 << 20;
 /// Most bytes of a value that comes from a token and is shown to an operator.
 pub const SHOWN_BYTES: usize = 128;
+/// Shortest salt of hashed subjects, in bytes: 128 bits cannot be tried out, as subjects can.
+pub const SALT_BYTES: usize = 16;
+/// Most lines of the log about refusals, per second and worker: half a kilobyte each. What is beyond is counted.
+pub const REFUSAL_LINES: u32 = 50;
+/// Most counters of verdicts that one worker names with rule and provider; Envoy keeps a few hundred bytes for each.
+pub const VERDICT_COUNTERS: usize = 10_000;
 /// Smallest RSA modulus, in bits (RFC 7518 section 3.3).
 pub const RSA_MIN_BITS: usize = 2_048;
 /// Longest RSA modulus where nothing is configured, in bits: a verification costs the fourfold for each doubling.

@@ -55,7 +55,73 @@ impl UnixTime {
     }
 }
 
+impl core::fmt::Display for UnixTime {
+    /// RFC 3339, UTC, with milliseconds: `2026-11-21T12:30:00.000Z`. What lies beyond [`Self::MAX`] is shown as that.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let millis = self.0.min(Self::MAX.0);
+        let days = millis / 86_400_000;
+        let (year, month, day) = civil(days);
+        let (hour, minute) = (millis / 3_600_000 % 24, millis / 60_000 % 60);
+        let (second, milli) = (millis / 1_000 % 60, millis % 1_000);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+        )
+    }
+}
+
+/// Year, month and day of a number of days since the epoch, in the Gregorian calendar. Years are counted from March, so
+/// that the leap day is the last; 400 of them have 146,097 days.
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let leap_days = (of_era / 36_524).saturating_sub(of_era / 146_096);
+    let year_of_era = of_era
+        .saturating_sub(of_era / 1_460)
+        .saturating_add(leap_days)
+        / 365;
+    let before = (year_of_era.saturating_mul(365))
+        .saturating_add(year_of_era / 4)
+        .saturating_sub(year_of_era / 100);
+    let of_year = of_era.saturating_sub(before);
+    let march_month = of_year.saturating_mul(5).saturating_add(2) / 153;
+    let month_start = march_month.saturating_mul(153).saturating_add(2) / 5;
+    let day = of_year.saturating_sub(month_start).saturating_add(1);
+    let month = if march_month < 10 {
+        march_month.saturating_add(3)
+    } else {
+        march_month.saturating_sub(9)
+    };
+    let january_or_february = if month <= 2 { 1 } else { 0 };
+    let year = era
+        .saturating_mul(400)
+        .saturating_add(year_of_era)
+        .saturating_add(january_or_february);
+    (year, month, day)
+}
+
 /// Whole milliseconds of a duration, saturating.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnixTime;
+
+    #[test]
+    fn a_time_is_written_as_rfc_3339_has_it() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_798_761_599_000, "2026-12-31T23:59:59.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (u64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(UnixTime::from_millis(millis).to_string(), text);
+        }
+    }
 }

@@ -64,6 +64,18 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        data_size: *mut usize,
+    ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
 }
 
 const fn check(status: u32) -> Result<(), HostError> {
@@ -230,4 +242,17 @@ pub(crate) fn add_to_metric(id: u32, offset: i64) {
 pub(crate) fn record_metric(id: u32, value: u64) {
     // SAFETY: takes no memory. A lost value is not worth a request.
     let _ = unsafe { proxy_record_metric(id, value) };
+}
+
+pub(crate) fn get_property(name: &str) -> Result<Vec<u8>, HostError> {
+    let (mut data, mut size) = (core::ptr::null_mut(), 0);
+    // SAFETY: the host reads `name` and writes a pointer and a size during the call.
+    check(unsafe { proxy_get_property(name.as_ptr(), name.len(), &raw mut data, &raw mut size) })?;
+    // SAFETY: the host allocated `data` for us, and we take it once.
+    Ok(unsafe { take(data, size) })
+}
+
+pub(crate) fn set_property(name: &str, value: &str) -> Result<(), HostError> {
+    // SAFETY: the host reads both during the call only.
+    check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }

@@ -10,10 +10,13 @@ mod load;
 mod message;
 mod policy;
 mod process;
+mod records;
+mod secrets;
 mod server;
 mod tls;
 mod upstream;
 
+pub use bootstrap::Bootstrap;
 pub use gate::{Gate, Setup};
 pub use http1::Http1;
 pub use issuer::Issuer;

@@ -68,7 +68,7 @@ fn a_document_of_another_issuer_or_with_an_address_elsewhere_is_not_followed() {
         for protocol in BOTH {
             gate.denied(&gate.send(protocol, &request), "unavailable.keys");
         }
-        let name = format!("wasmcustom.passgate.keys.acme.discovery.{result}");
+        let name = format!("wasmcustom.passgate.keys.provider.acme.discovery.{result}");
         assert!(gate.stat(&name) > 0, "{name}");
         assert!(gate.issuer.paths().iter().all(|path| path == DOCUMENT));
         assert_eq!(gate.upstream.hits(), 0);
@@ -91,7 +91,7 @@ fn an_outage_of_the_document_alone_is_bridged_and_the_keys_go_on_being_refreshed
     eventually("keys", || (gate.upstream.hits() > 0).then_some(()));
     gate.issuer.page(DOCUMENT, 500, "down");
     eventually("failures", || {
-        let failed = gate.stat("wasmcustom.passgate.keys.acme.discovery.status");
+        let failed = gate.stat("wasmcustom.passgate.keys.provider.acme.discovery.status");
         (failed >= 4).then_some(())
     });
     let of_keys = |gate: &Gate| {

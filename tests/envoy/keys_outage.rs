@@ -21,11 +21,11 @@ fn an_outage_refuses_nobody_and_is_asked_about_at_the_backoffs_pace() {
     let during = gate.issuer.fetches() - before;
     // Each of the two threads asks when its keys are due, then after 1, 2, 4, 4 s, less a quarter.
     assert!((4..=12).contains(&during), "{during} fetches in 10 s");
-    let succeeded = gate.stat("wasmcustom.passgate.keys.acme.fetches.ok");
+    let succeeded = gate.stat("wasmcustom.passgate.keys.provider.acme.fetches.ok");
     gate.issuer.recover();
     let back = Instant::now();
     eventually("fresh keys", || {
-        (gate.stat("wasmcustom.passgate.keys.acme.fetches.ok") > succeeded).then_some(())
+        (gate.stat("wasmcustom.passgate.keys.provider.acme.fetches.ok") > succeeded).then_some(())
     });
     assert!(
         back.elapsed() < Duration::from_secs(5),
@@ -57,7 +57,7 @@ fn an_answer_that_is_no_key_set_harms_nothing() {
         let load = Load::start(gate.address, &token(&gate.issuer));
         eventually("keys", || (gate.upstream.hits() > 0).then_some(()));
         make(&gate.issuer);
-        let name = format!("wasmcustom.passgate.keys.acme.fetches.{result}");
+        let name = format!("wasmcustom.passgate.keys.provider.acme.fetches.{result}");
         eventually(&name, || (gate.stat(&name) > 0).then_some(()));
         std::thread::sleep(Duration::from_millis(500));
         load.finish_without_a_refusal();
@@ -97,8 +97,11 @@ fn a_slow_trickle_ends_with_its_time_and_harms_nothing() {
         &Token::of(&issuer.key, ISSUER, AUDIENCE).build(),
     );
     // What Envoy makes of its own time-out: an answer without headers, or 504.
-    let failed =
-        |result: &str| gate.stat(&format!("wasmcustom.passgate.keys.acme.fetches.{result}"));
+    let failed = |result: &str| {
+        gate.stat(&format!(
+            "wasmcustom.passgate.keys.provider.acme.fetches.{result}"
+        ))
+    };
     eventually("fetches that time out", || {
         (failed("no_answer") + failed("status") > 1).then_some(())
     });

@@ -107,7 +107,7 @@ fn state_age_and_waiting_requests_can_be_measured() {
 }
 
 fn metric(name: &str) -> String {
-    format!("wasmcustom.passgate.keys.acme.{name}")
+    format!("wasmcustom.passgate.keys.provider.acme.{name}")
 }
 
 fn fresh_for(duration: &str) -> Value {

@@ -1,10 +1,12 @@
 //! What the operator sees: counters, a log line, the access log; and what nobody sees.
 
 use crate::harness::{
-    AUDIENCE, BOTH, Gate, Request, eventually, policy, public, ruled, the_rest, with,
+    AUDIENCE, BOTH, Bootstrap, Gate, Request, Setup, eventually, policy, policy_with, public,
+    ruled, the_rest, with,
 };
 use passgate_kit::{Token, tampered};
 use serde_json::{Value, json};
+use std::time::Instant;
 
 #[test]
 fn every_verdict_is_counted_once() {
@@ -15,12 +17,16 @@ fn every_verdict_is_counted_once() {
         .header("origin", "https://app.example.com")
         .header("access-control-request-method", "GET");
     let requests = [
-        ("allow.permitted.token", 3, Request::get("/").bearer(&good)),
-        ("allow.permitted.public", 2, Request::get("/open/a")),
-        ("allow.permitted.preflight", 1, preflight),
-        ("deny.missing.token", 2, Request::get("/")),
         (
-            "deny.untrusted.signature",
+            "allow.rule.1.provider.acme.permitted.token",
+            3,
+            Request::get("/").bearer(&good),
+        ),
+        ("allow.rule.0.permitted.public", 2, Request::get("/open/a")),
+        ("allow.permitted.preflight", 1, preflight),
+        ("deny.rule.1.missing.token", 2, Request::get("/")),
+        (
+            "deny.rule.1.provider.acme.untrusted.signature",
             2,
             Request::get("/").bearer(&tampered(&good)),
         ),
@@ -62,7 +68,10 @@ fn every_verdict_is_counted_once() {
         .lines()
         .find(|line| line.contains("reason=\"untrusted.signature\""));
     let line = line.unwrap_or_else(|| panic!("no such label:\n{prometheus}"));
-    assert!(line.contains("decision=\"deny\""), "{line}");
+    assert!(line.starts_with("passgate_verdicts{"), "{line}");
+    for label in ["decision=\"deny\"", "rule=\"1\"", "provider=\"acme\""] {
+        assert!(line.contains(label), "{line}");
+    }
     gate.finish();
 }
 
@@ -75,7 +84,7 @@ fn a_refusal_is_one_line_of_the_log() {
         gate.denied(&answer, "untrusted.expired");
         let body: Value = serde_json::from_slice(&answer.body).unwrap();
         let record = eventually("a line of the log", || {
-            records(&gate)
+            gate.records()
                 .into_iter()
                 .find(|record| record["request_id"] == body["request_id"])
         });
@@ -98,10 +107,10 @@ fn what_a_client_writes_cannot_forge_a_line_of_the_log() {
             gate.denied(&answer, "untrusted.issuer");
         }
     }
-    eventually("four lines", || (records(&gate).len() >= 4).then_some(()));
+    eventually("four lines", || (gate.records().len() >= 4).then_some(()));
     let log = gate.log();
     assert!(
-        records(&gate)
+        gate.records()
             .iter()
             .all(|record| record["reason"] == "untrusted.issuer"),
         "{log}"
@@ -146,14 +155,246 @@ fn no_secret_is_logged_wherever_it_was() {
     gate.finish();
 }
 
-/// The filter's records in Envoy's log.
-fn records(gate: &Gate) -> Vec<Value> {
-    let log = gate.log();
-    let json = log.lines().filter_map(|line| line.split_once("passgate {"));
-    json.filter_map(|(_, rest)| {
-        let text = format!("{{{rest}");
-        let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-        values.next()?.ok()
-    })
-    .collect()
+#[test]
+fn a_secret_in_a_log_is_found() {
+    // The check at the end of every story, seen to fail: this gate writes credentials into its access log.
+    for member in ["%REQ(X-COPY)%", "%REQ(COOKIE)%"] {
+        let mut gate = Setup::new(policy())
+            .edit(|bootstrap| {
+                let format = "/access_log/0/typed_config/log_format/json_format";
+                bootstrap.manager().pointer_mut(format).unwrap()["leak"] = json!(member);
+            })
+            .start();
+        let cookie = format!("session={}", "c00k1e".repeat(5));
+        let good = gate.good();
+        let request = Request::get("/").bearer(&good).header("x-copy", &good);
+        let request = request.header("cookie", cookie);
+        gate.passed(&gate.send(BOTH[0], &request));
+        eventually("the secret in the log", || gate.secret_in_logs());
+        gate.end();
+    }
+}
+
+#[test]
+fn each_verdict_has_one_record_in_the_access_log() {
+    let policy = ruled(policy(), json!([public("/open/"), the_rest()]));
+    let gate = Gate::start(policy);
+    let good = gate.good();
+    for protocol in BOTH {
+        gate.passed(&gate.send(protocol, &Request::get("/a").bearer(&good)));
+        gate.passed(&gate.send(protocol, &Request::get("/open/b")));
+        let answer = gate.send(protocol, &Request::get("/c"));
+        gate.denied(&answer, "missing.token");
+        let answer = gate.send(protocol, &Request::get("/d").bearer(&tampered(&good)));
+        gate.denied(&answer, "untrusted.signature");
+    }
+    let records = eventually("a record for each request", || {
+        let records = gate.logged_records();
+        (records.len() == 8).then_some(records)
+    });
+    let verdicts = gate.stats().into_iter();
+    let verdicts = verdicts.filter(|(name, _)| name.contains("passgate.verdicts."));
+    assert_eq!(verdicts.map(|(_, count)| count).sum::<u64>(), 8);
+
+    let of = |reason: &str| {
+        records
+            .iter()
+            .find(|record| record["reason"] == reason)
+            .unwrap()
+    };
+    let record = of("permitted.token");
+    for (member, value) in [
+        ("decision", json!("allow")),
+        ("rule", json!(1)),
+        ("provider", json!("acme")),
+        ("subject", json!("alice")),
+        ("kind", json!("unknown")),
+        ("key_id", json!("k1")),
+        ("plugin", json!("passgate")),
+        ("version", json!(1)),
+    ] {
+        assert_eq!(record[member], value, "{member} of {record}");
+    }
+    assert_eq!(of("permitted.public").get("subject"), None);
+    assert_eq!(
+        of("untrusted.signature").get("subject"),
+        None,
+        "nobody has signed for it"
+    );
+    gate.finish();
+}
+
+#[test]
+fn what_is_written_can_be_switched_off_piece_by_piece() {
+    let denied = |gate: &Gate| {
+        let answer = gate.send(BOTH[0], &Request::get("/"));
+        gate.denied(&answer, "missing.token");
+        gate.passed(&gate.send(BOTH[0], &Request::get("/").bearer(&gate.good())));
+        eventually("two entries", || {
+            (gate.access_log().len() >= 2).then_some(())
+        });
+    };
+    for (audit, lines, records) in [
+        (json!({ "log": "none" }), 0, 2),
+        (json!({ "access_log": false }), 2, 0),
+        (json!({ "log": "denials", "access_log": false }), 1, 0),
+    ] {
+        let gate = Gate::start(with(policy(), "audit", audit.clone()));
+        denied(&gate);
+        assert_eq!(gate.records().len(), lines, "{audit}");
+        assert_eq!(gate.logged_records().len(), records, "{audit}");
+        gate.finish();
+    }
+}
+
+#[test]
+fn a_hashed_or_omitted_subject_is_in_no_log() {
+    for form in [
+        json!("omitted"),
+        json!({ "hashed": { "salt": "sixteen bytes at least" } }),
+    ] {
+        let gate = Gate::start(with(
+            policy(),
+            "audit",
+            json!({ "log": "all", "subject": form }),
+        ));
+        let token = gate.token().claim("sub", "person-4711@example.com").build();
+        for protocol in BOTH {
+            gate.passed(&gate.send(protocol, &Request::get("/").bearer(&token)));
+            let answer = gate.send(protocol, &Request::get("/").bearer(&tampered(&token)));
+            gate.denied(&answer, "untrusted.signature");
+        }
+        eventually("all records", || {
+            (gate.logged_records().len() == 4).then_some(())
+        });
+        let logs = gate.log() + &format!("{:?}", gate.access_log());
+        assert!(!logs.contains("person-4711"), "{logs}");
+        assert_eq!(form == "omitted", !logs.contains("hmac-sha256:"), "{logs}");
+        gate.finish();
+    }
+}
+
+#[test]
+fn ten_thousand_bad_requests_have_exact_counters_and_few_lines() {
+    const REQUESTS: u64 = 10_000;
+    let gate = Gate::start(policy());
+    let started = Instant::now();
+    let mut client = gate.client();
+    let request = Request::get("/").to_http1();
+    for _ in 0..REQUESTS / 20 {
+        client.send(request.repeat(20));
+        for _ in 0..20 {
+            assert_eq!(client.read().status, 401);
+        }
+    }
+    let seconds = started.elapsed().as_secs();
+    assert_eq!(
+        gate.stat("wasmcustom.passgate.verdicts.deny.missing.token"),
+        REQUESTS
+    );
+    let left_out = eventually("the count of what was left out", || {
+        let lines = u64::try_from(gate.records().len()).unwrap();
+        let left_out = gate.stat("wasmcustom.passgate.audit.lines_left_out");
+        (lines + left_out == REQUESTS).then_some(left_out)
+    });
+    let most = 50 * (seconds + 2);
+    assert!(
+        REQUESTS - left_out <= most,
+        "{left_out} left out in {seconds} s"
+    );
+    assert!(left_out > 0, "nothing was left out in {seconds} s");
+    assert!(
+        gate.log()
+            .contains(" lines left out; the counters are exact")
+    );
+    gate.finish();
+}
+
+#[test]
+fn traffic_makes_no_new_metric() {
+    let policy = ruled(policy(), json!([public("/open/"), the_rest()]));
+    let gate = Gate::start(policy);
+    let round = |mark: &str| {
+        let odd = format!("odd-{mark}");
+        for token in [
+            gate.token().claim("iss", odd.clone()),
+            gate.token().claim("sub", odd.clone()),
+            gate.token().claim("aud", odd.clone()),
+            gate.token().header("kid", odd.clone()),
+            gate.token().header("typ", odd.clone()),
+        ] {
+            let request = Request::get(format!("/{odd}?{odd}")).bearer(&token.build());
+            gate.send(
+                BOTH[0],
+                &request
+                    .header(&odd, &odd)
+                    .authority(&format!("{odd}.example")),
+            );
+        }
+        gate.send(BOTH[0], &Request::get(format!("/open/{odd}")));
+        gate.send(BOTH[1], &Request::new(&mark.to_uppercase(), "/"));
+    };
+    let names = || -> Vec<String> {
+        let names = gate.stats().into_iter().map(|(name, _)| name);
+        names.filter(|name| name.starts_with("wasm")).collect()
+    };
+    // The pace of fetches for unknown keys is spent in the first rounds, and then has a reason of its own.
+    for mark in ["a", "b", "c", "d"] {
+        round(mark);
+    }
+    let before = names();
+    for mark in ["e", "f", "g", "h", "i"] {
+        round(mark);
+    }
+    assert_eq!(names(), before);
+    gate.finish();
+}
+
+#[test]
+fn two_instances_have_a_record_each() {
+    let outer = policy_with(json!({ "forward": true, "claim_to_headers": null }));
+    let gate = Setup::new(policy())
+        .edit(|bootstrap| {
+            bootstrap.add_outer("passgate-outer", &outer);
+            let format = "/access_log/0/typed_config/log_format/json_format";
+            bootstrap.manager().pointer_mut(format).unwrap()["outer"] =
+                json!("%FILTER_STATE(wasm.passgate-outer.audit:PLAIN)%");
+        })
+        .start();
+    gate.passed(&gate.send(BOTH[0], &Request::get("/").bearer(&gate.good())));
+    let entry = eventually("the entry", || gate.access_log().pop());
+    for (member, plugin) in [("audit", "passgate"), ("outer", "passgate-outer")] {
+        let record: Value = serde_json::from_str(entry[member].as_str().unwrap()).unwrap();
+        assert_eq!(record["plugin"], plugin, "{entry}");
+    }
+    gate.finish();
+}
+
+#[test]
+fn a_metric_says_when_an_exemption_ends() {
+    let dated = json!({
+        "match": { "prefix": "/old/" },
+        "public": { "reason": "story", "owner": "tests", "until": "2099-12-31" },
+    });
+    let mut gate = Setup::new(ruled(policy(), json!([dated, the_rest()])))
+        .watched()
+        .start();
+    let name = "wasmcustom.passgate.exemptions.rule.0.ends_at_seconds";
+    eventually("the end", || {
+        (gate.stat(name) == 4_102_444_799).then_some(())
+    });
+    // A rule that is gone has no end any more.
+    gate.reconfigure(&policy());
+    eventually("no end", || (gate.stat(name) == 0).then_some(()));
+    gate.finish();
+}
+
+#[test]
+fn the_shipped_parts_are_what_the_shipped_bootstrap_holds() {
+    let whole = Bootstrap::load("envoy/envoy.yaml").0;
+    let tags = Bootstrap::load("observability/stats-tags.yaml").0;
+    assert_eq!(whole["stats_config"], tags["stats_config"]);
+    let log = Bootstrap::load("observability/access-log.yaml").0;
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
+    assert_eq!(whole.pointer(manager), Some(&log["access_log"]));
 }

@@ -367,11 +367,6 @@ const ELSEWHERE: &[Hint] = &[
 /// Fields of later versions.
 const LATER: &[Hint] = &[
     (TOP, "mode", "remove it; every rule is enforced"),
-    (
-        TOP,
-        "audit",
-        "remove it; each verdict of note makes one line in the log",
-    ),
     (TOP, "resource_metadata", "remove it"),
     (PROVIDER, "login", "remove it"),
     (RULE, "mode", "remove it; every rule is enforced"),

@@ -1,7 +1,7 @@
 //! The way to a [`Config`]: bytes, strict JSON, raw records, meaning; and every problem on the way at once.
 
 use super::{
-    Config, InvalidConfig, Origin, PathPolicy, Provider, across,
+    Config, InvalidConfig, Origin, PathPolicy, Provider, across, audit,
     decode::{At, Decode as _, Field, List, Map, Problems},
     document, doubts, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
@@ -37,6 +37,7 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
         bypass_cors_preflight,
         path,
         override_headers,
+        audit,
         limits,
     } = RawConfig::decode(&document, root, problems)?;
     let limits = limits
@@ -88,6 +89,7 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
             .given()
             .map(kept_headers)
             .unwrap_or_default(),
+        audit: audit.given().map(audit::audit).unwrap_or_default(),
         limits,
         // A good document has few members, whatever a bad one has.
         hash: if problems.is_empty() {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{
-    HostMatch, Origin,
+    HostMatch, Lines, Origin, SubjectForm,
     claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, Problems, record},
@@ -36,6 +36,8 @@ record! {
         path: RawPath,
         /// Which headers that change method or path behind the gate are kept.
         override_headers: RawOverrideHeaders,
+        /// What is written about each verdict.
+        audit: RawAudit,
         /// Bounds. All but `rsa_bits` may be tightened only.
         limits: RawLimits,
     }
@@ -362,6 +364,18 @@ record! {
     RawOverrideHeaders "override_headers" {
         /// `x-http-method`, `x-http-method-override`, `x-method-override`, `x-original-url`, `x-override-url`, `x-rewrite-url`.
         allow: List<OverrideHeader> = "[x-http-method-override]",
+    }
+}
+
+record! {
+    /// What is written about each verdict. Counters are exact whatever is written here.
+    RawAudit "audit" {
+        /// Which verdicts make a line in the log: `all`; `verifications`, which is every token that was verified and every refusal (default); `denials`; `none`.
+        log: Lines,
+        /// Whether each verdict's record is handed to the access log, through filter state. Default: true.
+        access_log: bool,
+        /// How the subject is shown in records: `clear` (default), `{ hashed: { salt: … } }` or `omitted`.
+        subject: SubjectForm,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Says which words there are.
-fn unknown_word(text: &str, words: &[&str]) -> String {
+pub(super) fn unknown_word(text: &str, words: &[&str]) -> String {
     match suggest::closest(text, words.iter().copied()) {
         Some(word) => shown::join(&["is unknown here; did you mean ", word, "?"]),
         None => shown::join(&["is unknown here; write ", &shown::one_of(words)]),

@@ -187,10 +187,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             return Err(Untrusted::Issuer.into());
         };
         self.record.provider = Some(provider.name.clone());
+        self.record.provider_id = Some(id);
         self.record.seen = Some(seen(&jwt, &provider.audience_claim));
         self.check_claims(&jwt, id, provider, requirement)?;
         let jwt = self.check_signature(jwt, &credential.token, id)?;
-        self.record.subject = jwt.claims.get("sub").and_then(Json::as_str).map(shown);
+        self.record.subject = jwt
+            .claims
+            .get("sub")
+            .and_then(Json::as_str)
+            .map(str::to_owned);
         self.record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
         let proof = requirement
             .met_by(id, provider, &jwt.claims, self.now)
@@ -282,7 +287,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             Ok(_) => self.budget.was_good(admission),
             Err(_) => self.budget.was_wrong(admission),
         }
-        Ok(verified?)
+        let verified = verified?;
+        self.record.key_id = jwk.kid.as_deref().map(shown);
+        Ok(verified)
     }
 
     fn permit(

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use passgate_core::{
     config::{
-        Config, Discovery, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy, Provider,
-        ProviderId, RemoteJwks, TokenSource,
+        Audit, Config, Discovery, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy,
+        Provider, ProviderId, RemoteJwks, TokenSource,
     },
     crypto::Algorithm,
     jwks::JwksCache,
@@ -55,6 +55,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
         evidence: Evidence::default(),
     };
     Config {
+        audit: Audit::default(),
         origins: Vec::new(),
         providers: times.iter().enumerate().map(provider).collect(),
         rules: None,

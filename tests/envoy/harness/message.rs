@@ -1,5 +1,6 @@
 //! A request to send and an answer received, whatever the protocol.
 
+use super::secrets;
 use std::fmt;
 
 /// Names and values as bytes, in the order of the wire.
@@ -70,6 +71,7 @@ impl Request {
     }
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        secrets::note(name, value.as_ref());
         let pair = (name.as_bytes().to_vec(), value.as_ref().to_vec());
         self.headers.0.push(pair);
         self

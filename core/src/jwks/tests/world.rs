@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use crate::{
     config::{
-        Config, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy, Provider, ProviderId,
-        RemoteJwks, TokenSource,
+        Audit, Config, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy, Provider,
+        ProviderId, RemoteJwks, TokenSource,
     },
     crypto::Algorithm,
     jose::{JwkSet, to_base64url},
@@ -65,6 +65,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         evidence: Evidence::default(),
     };
     Config {
+        audit: Audit::default(),
         origins: Vec::new(),
         providers: sources.into_iter().enumerate().map(provider).collect(),
         rules: None,

@@ -1,0 +1,140 @@
+//! Who is told of a verdict, and in which words.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::{AuditRecord, pace::Pace};
+use crate::{
+    config::{Audit, Config, Lines, SubjectForm},
+    time::UnixTime,
+};
+
+/// What is to be written about one verdict: the record as one line of JSON in ASCII.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The record.
+    pub record: String,
+    /// For the access log.
+    pub to_access_log: bool,
+    /// For the log.
+    pub to_log: bool,
+}
+
+/// Writes the records of one configuration on one worker.
+#[derive(Debug)]
+pub struct Auditor {
+    audit: Audit,
+    /// The name of this instance of the filter, and of its property.
+    plugin: String,
+    pace: Pace,
+}
+
+/// The name of an instance that the host does not tell.
+const NAMELESS: &str = "passgate";
+
+impl Auditor {
+    /// `plugin` is the host's name for this instance; characters that a format of an access log cannot name become `_`.
+    #[must_use]
+    pub fn new(config: &Config, plugin: &str) -> Self {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+        let plugin: String = super::shown(plugin)
+            .chars()
+            .map(|c| if plain(c) { c } else { '_' })
+            .collect();
+        Self {
+            audit: config.audit.clone(),
+            plugin: if plugin.is_empty() {
+                NAMELESS.to_owned()
+            } else {
+                plugin
+            },
+            pace: Pace::default(),
+        }
+    }
+
+    /// The property that takes records, `<plugin>.audit`: Envoy makes `wasm.<plugin>.audit` of it.
+    #[must_use]
+    pub fn property(&self) -> String {
+        format!("{}.audit", self.plugin)
+    }
+
+    /// What is to be written about this verdict. Where nothing is, nothing is serialised either.
+    pub fn write(
+        &mut self,
+        mut record: AuditRecord,
+        config: &Config,
+        now: Option<UnixTime>,
+    ) -> Written {
+        let to_log = self.wants_line(&record, now);
+        let to_access_log = self.audit.access_log;
+        if !(to_log || to_access_log) {
+            return Written::default();
+        }
+        record.time = now.map(|now| now.to_string());
+        record.plugin.clone_from(&self.plugin);
+        record.subject = record
+            .subject
+            .take()
+            .and_then(|subject| self.subject(&record, config, &subject));
+        Written {
+            record: record.to_json(),
+            to_access_log,
+            to_log,
+        }
+    }
+
+    /// A permit of a token is a line that somebody known has caused. The others anybody can cause, in any number.
+    fn wants_line(&mut self, record: &AuditRecord, now: Option<UnixTime>) -> bool {
+        let denied = record.decision != "allow";
+        let verified = record.subject.is_some();
+        let wanted = match self.audit.log {
+            Lines::All => true,
+            Lines::Verifications => denied || verified,
+            Lines::Denials => denied,
+            Lines::None => false,
+        };
+        wanted && (verified && !denied || now.is_none_or(|now| self.pace.admits(now)))
+    }
+
+    /// The subject as the configuration wants it shown.
+    fn subject(&self, record: &AuditRecord, config: &Config, subject: &str) -> Option<String> {
+        match &self.audit.subject {
+            SubjectForm::Clear => Some(super::shown(subject)),
+            SubjectForm::Omitted => None,
+            SubjectForm::Hashed { salt } => {
+                let provider = config.provider(record.provider_id?)?;
+                // A key of any length is one for HMAC (RFC 2104 section 3).
+                let mut mac = Hmac::<Sha256>::new_from_slice(salt).ok()?;
+                // No issuer holds a control character, so two pairs never give the same bytes.
+                mac.update(provider.issuer.as_bytes());
+                mac.update(&[0]);
+                mac.update(subject.as_bytes());
+                let hash = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+                Some(["hmac-sha256:", &hash].concat())
+            }
+        }
+    }
+
+    /// How many lines were left out, when that is to be told.
+    pub fn left_out(&mut self, now: UnixTime) -> Option<LeftOut> {
+        self.pace.take_left_out(now).map(LeftOut)
+    }
+
+    /// When [`Self::left_out`] is to be asked; `None`: nothing was left out.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<UnixTime> {
+        self.pace.due()
+    }
+}
+
+/// A count of lines that were left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut(pub u64);
+
+impl core::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self(count) = self;
+        write!(f, "audit: {count} lines left out; the counters are exact")
+    }
+}

@@ -1,0 +1,41 @@
+//! How many lines of the log refusals may make: an attacker chooses how many there are.
+
+use crate::{limits, time::UnixTime};
+
+/// Counts lines in windows of one second.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Start of the window.
+    since: Option<UnixTime>,
+    written: u32,
+    left_out: u64,
+}
+
+impl Pace {
+    /// Whether one more line may be written now; one that may not is counted.
+    pub(super) fn admits(&mut self, now: UnixTime) -> bool {
+        let in_window = self
+            .since
+            .is_some_and(|since| now >= since && now.since(since).as_secs() < 1);
+        if !in_window {
+            (self.since, self.written) = (Some(now), 0);
+        }
+        if self.written < limits::REFUSAL_LINES {
+            self.written = self.written.saturating_add(1);
+            return true;
+        }
+        self.left_out = self.left_out.saturating_add(1);
+        false
+    }
+
+    /// How many lines were left out since this was asked last, once the window in which they were is over.
+    pub(super) fn take_left_out(&mut self, now: UnixTime) -> Option<u64> {
+        (self.left_out > 0 && self.due()? <= now).then(|| core::mem::take(&mut self.left_out))
+    }
+
+    /// When there is something to tell; `None`: nothing was left out.
+    pub(super) fn due(&self) -> Option<UnixTime> {
+        let since = self.since.filter(|_| self.left_out > 0)?;
+        Some(since.saturating_add(core::time::Duration::from_secs(1)))
+    }
+}

@@ -1,0 +1,75 @@
+//! The JSON Schema of the record, made from the core's own lists of words.
+
+use serde_json::{Value, json};
+
+use super::VERSION;
+use crate::{
+    crypto::Algorithm,
+    evidence::{Fact, Kind},
+    limits::SHOWN_BYTES,
+    reason::Reason,
+    verify::Permit,
+};
+
+/// A string of a token: cut to [`SHOWN_BYTES`] bytes, and never more characters than bytes.
+fn shown(description: &str) -> Value {
+    json!({ "type": "string", "maxLength": SHOWN_BYTES, "description": description })
+}
+
+pub(super) fn document() -> Value {
+    let reasons: Vec<&str> = Permit::CODES.into_iter().chain(Reason::codes()).collect();
+    let kinds = [Kind::Human, Kind::Workload, Kind::Agent, Kind::Unknown].map(Kind::as_str);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("urn:passgate:audit-record:{VERSION}"),
+        "title": "passgate audit record",
+        "description": "One verdict: who, what, how strongly, and why not. Never a token, a signature, a cookie or a credential id.",
+        "type": "object",
+        "properties": {
+            "version": { "const": VERSION, "description": "Grows when a member goes or changes its meaning." },
+            "time": {
+                "type": "string",
+                "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
+                "description": "When it was decided (RFC 3339, UTC). Absent where the host has no clock.",
+            },
+            "decision": { "enum": ["allow", "deny"] },
+            "reason": { "enum": reasons, "description": "The code; docs/troubleshooting.md says what each means." },
+            "rule": { "type": "integer", "minimum": 0, "description": "Index of the rule that was about the request." },
+            "provider": {
+                "type": "string",
+                "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                "description": "The provider that the token names, believed or not.",
+            },
+            "key_id": shown("kid of the key that verified the token."),
+            "subject": shown("Subject of a token whose signature was verified; or hmac-sha256: and its keyed hash; or absent, as audit.subject says."),
+            "kind": { "enum": kinds, "description": "Who acts, by a verified token." },
+            "facts": {
+                "type": "array",
+                "items": { "enum": Fact::ALL.map(Fact::as_str) },
+                "uniqueItems": true,
+                "description": "What the sign-in behind a verified token proves.",
+            },
+            "authentication_age": { "type": "integer", "minimum": 0, "description": "Age of that sign-in, in seconds." },
+            "seen": {
+                "type": "object",
+                "description": "What a refused token says, whoever wrote it.",
+                "properties": {
+                    "algorithm": { "enum": Algorithm::ALL.map(Algorithm::name) },
+                    "token_type": shown("typ"),
+                    "kid": shown("kid"),
+                    "issuer": shown("iss"),
+                    "audience": shown("The audience claim; what is no string, as JSON."),
+                    "expires": shown("exp; what is no string, as JSON."),
+                },
+                "required": ["algorithm"],
+                "additionalProperties": false,
+            },
+            "expected": { "type": "string", "description": "What the provider or the rule wanted instead." },
+            "request_id": shown("The proxy's id of the request."),
+            "policy": { "type": "string", "pattern": "^[0-9a-f]{12}$", "description": "Hash of the configuration." },
+            "plugin": { "type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,128}$", "description": "The instance of the filter." },
+        },
+        "required": ["version", "decision", "reason", "policy", "plugin"],
+        "additionalProperties": false,
+    })
+}

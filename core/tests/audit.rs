@@ -1,0 +1,272 @@
+//! What is written about a verdict, where, how often, and under which name it is counted.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "reasons/specimen.rs"]
+#[expect(
+    dead_code,
+    reason = "only the specimen is used here, not its mutations"
+)]
+mod specimen;
+
+use std::collections::BTreeSet;
+
+use passgate_core::{
+    AuditRecord, Auditor, Config, UnixTime,
+    audit::{Counter, Counters, Written},
+    limits::{REFUSAL_LINES, VERDICT_COUNTERS},
+    reason::Reason,
+    verify::Permit,
+};
+use serde_json::{Value, json};
+
+use specimen::{ISSUER, NOW, Specimen, good, specimen};
+
+fn now() -> UnixTime {
+    UnixTime::from_secs(NOW.unsigned_abs())
+}
+
+fn with_audit(mut specimen: Specimen, audit: Value) -> (Specimen, Config) {
+    specimen.config["audit"] = audit;
+    let config = Config::parse(specimen.config.to_string().as_bytes()).unwrap();
+    (specimen, config)
+}
+
+/// What is written about this specimen.
+fn written(specimen: Specimen, audit: Value) -> Written {
+    let (specimen, config) = with_audit(specimen, audit);
+    let record = *specimen.judge().1;
+    Auditor::new(&config, "gate").write(record, &config, Some(now()))
+}
+
+fn record(written: &Written) -> Value {
+    serde_json::from_str(&written.record).unwrap()
+}
+
+fn missing() -> Specimen {
+    Specimen {
+        authorization: None,
+        ..good()
+    }
+}
+
+fn expired() -> Specimen {
+    specimen(|token| {
+        token
+            .claim("exp", NOW - 3_600)
+            .claim("iat", NOW - 7_200)
+            .build()
+    })
+}
+
+#[test]
+fn the_record_of_a_permit_says_who_when_by_which_key_and_by_which_gate() {
+    let written = written(good(), json!({}));
+    assert!(written.to_log && written.to_access_log);
+    let record = record(&written);
+    for (member, value) in [
+        ("version", json!(1)),
+        ("time", json!("2023-11-14T22:13:20.000Z")),
+        ("decision", json!("allow")),
+        ("reason", json!("permitted.token")),
+        ("rule", json!(1)),
+        ("provider", json!("acme")),
+        ("key_id", json!("key-1")),
+        ("subject", json!("alice")),
+        ("plugin", json!("gate")),
+    ] {
+        assert_eq!(record[member], value, "{member}");
+    }
+    assert_eq!(record.get("seen"), None);
+}
+
+#[test]
+fn audit_log_says_which_verdicts_make_a_line() {
+    let public = || Specimen {
+        path: "/open",
+        authorization: None,
+        ..good()
+    };
+    let lines = |log: &str| {
+        [public(), good(), expired(), missing()].map(|mut specimen| {
+            let open = json!({ "match": { "path": "/open" }, "public": { "reason": "r", "owner": "o", "until": "never" } });
+            specimen.config["rules"].as_array_mut().unwrap().push(open);
+            written(specimen, json!({ "log": log })).to_log
+        })
+    };
+    assert_eq!(lines("all"), [true, true, true, true]);
+    assert_eq!(lines("verifications"), [false, true, true, true]);
+    assert_eq!(lines("denials"), [false, false, true, true]);
+    assert_eq!(lines("none"), [false; 4]);
+}
+
+#[test]
+fn nothing_is_serialised_where_nothing_is_written() {
+    let nothing = written(good(), json!({ "log": "none", "access_log": false }));
+    assert_eq!(nothing, Written::default());
+    let quiet = written(missing(), json!({ "log": "none" }));
+    assert!(quiet.to_access_log && !quiet.to_log && !quiet.record.is_empty());
+}
+
+#[test]
+fn the_subject_is_shown_as_configured() {
+    let subject = |form: Value| {
+        let written = written(good(), json!({ "subject": form }));
+        record(&written).get("subject").cloned()
+    };
+    assert_eq!(subject(json!("clear")), Some(json!("alice")));
+    assert_eq!(subject(json!("omitted")), None);
+
+    let salt = "0123456789abcdef";
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt.as_bytes());
+    let hash = ring::hmac::sign(&key, format!("{ISSUER}\0alice").as_bytes());
+    let expected = format!("hmac-sha256:{}", passgate_kit::base64url(hash));
+    let hashed = json!({ "hashed": { "salt": salt } });
+    assert_eq!(subject(hashed), Some(json!(expected)));
+    let other = json!({ "hashed": { "salt": "0123456789abcdeg" } });
+    assert_ne!(subject(other), Some(json!(expected)));
+}
+
+#[test]
+fn long_subjects_are_cut_in_the_record_and_hashed_whole() {
+    let long = |last: char| {
+        let subject = format!("{}{last}", "s".repeat(200));
+        specimen(|token| token.claim("sub", subject).build())
+    };
+    let shown = |specimen, audit| record(&written(specimen, audit))["subject"].clone();
+    assert_eq!(shown(long('1'), json!({})), json!("s".repeat(128)));
+    let hashed = json!({ "subject": { "hashed": { "salt": "0123456789abcdef" } } });
+    assert_ne!(shown(long('1'), hashed.clone()), shown(long('2'), hashed));
+}
+
+#[test]
+fn the_salt_is_in_no_text() {
+    let salt = "0123456789abcdef";
+    let (_, config) = with_audit(good(), json!({ "subject": { "hashed": { "salt": salt } } }));
+    assert!(!format!("{config:?} {config}").contains(salt));
+    assert!(!format!("{:?}", Auditor::new(&config, "gate")).contains(salt));
+}
+
+#[test]
+fn the_name_of_the_plugin_is_one_that_an_access_log_can_name() {
+    let (_, config) = with_audit(good(), json!({}));
+    for (plugin, property) in [
+        ("passgate", "passgate.audit"),
+        ("istio-system.gate~x", "istio-system.gate~x.audit"),
+        ("a b:c)%", "a_b_c__.audit"),
+        ("", "passgate.audit"),
+    ] {
+        assert_eq!(Auditor::new(&config, plugin).property(), property);
+    }
+}
+
+#[test]
+fn lines_about_refusals_are_bounded_and_those_left_out_are_counted() {
+    let (specimen, config) = with_audit(missing(), json!({ "log": "all" }));
+    let refused = *specimen.judge().1;
+    let (specimen, _) = with_audit(good(), json!({}));
+    let permitted = *specimen.judge().1;
+    let mut auditor = Auditor::new(&config, "gate");
+    let mut lines = |record: &AuditRecord, count: u32, at: UnixTime| {
+        (0..count)
+            .filter(|_| auditor.write(record.clone(), &config, Some(at)).to_log)
+            .count()
+    };
+    let most = usize::try_from(REFUSAL_LINES).unwrap();
+    assert_eq!(lines(&refused, 10_000, now()), most);
+    // Who is known is written down all the same, and the next second has lines of its own.
+    assert_eq!(lines(&permitted, 1_000, now()), 1_000);
+    let later = UnixTime::from_secs(NOW.unsigned_abs() + 1);
+    assert_eq!(lines(&refused, 1, later), 1);
+
+    assert_eq!(
+        auditor.left_out(later),
+        None,
+        "not before the second is over"
+    );
+    let due = auditor.next_wakeup().unwrap();
+    let left_out = auditor.left_out(due).unwrap();
+    assert_eq!(left_out.0, u64::from(10_000 - REFUSAL_LINES));
+    assert_eq!(
+        left_out.to_string(),
+        "audit: 9950 lines left out; the counters are exact"
+    );
+    assert_eq!((auditor.left_out(due), auditor.next_wakeup()), (None, None));
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_silence_the_log() {
+    let (specimen, config) = with_audit(missing(), json!({}));
+    let refused = *specimen.judge().1;
+    let mut auditor = Auditor::new(&config, "gate");
+    let earlier = UnixTime::from_secs(NOW.unsigned_abs() - 1_000);
+    for at in [now(), earlier] {
+        assert!(auditor.write(refused.clone(), &config, Some(at)).to_log);
+    }
+}
+
+/// Whatever is in a request, its verdict is counted under a name that can be written down beforehand.
+#[test]
+fn no_label_of_a_counter_can_grow_with_traffic() {
+    let (_, config) = with_audit(good(), json!({}));
+    let mut possible = BTreeSet::new();
+    let codes: Vec<&str> = Permit::CODES.into_iter().chain(Reason::codes()).collect();
+    for decision in ["allow", "deny"] {
+        for rule in ["", ".rule.0", ".rule.1"] {
+            for provider in ["", ".provider.acme"] {
+                for code in &codes {
+                    possible.insert(format!(
+                        "passgate.verdicts.{decision}{rule}{provider}.{code}"
+                    ));
+                }
+            }
+        }
+    }
+    let mut names = BTreeSet::new();
+    for index in 0..2_000_u32 {
+        let odd = format!("odd{index}.é\n{{}}");
+        let mut specimen = match index % 5 {
+            0 => specimen(|token| token.claim("iss", odd.clone()).build()),
+            1 => specimen(|token| token.claim("sub", odd.clone()).build()),
+            2 => specimen(|token| token.header("kid", odd.clone()).build()),
+            3 => specimen(|token| token.claim("aud", odd.clone()).build()),
+            _ => specimen::authorization(&format!("Bearer {index}")),
+        };
+        if index % 7 == 0 {
+            specimen.path = "/nowhere";
+        }
+        names.insert(Counter::of(&specimen.judge().1).name(&config));
+    }
+    assert!(names.len() > 3, "{names:?}");
+    assert!(
+        names.is_subset(&possible),
+        "{:?}",
+        names.difference(&possible)
+    );
+}
+
+#[test]
+fn a_configuration_with_too_many_combinations_is_counted_without_rule_and_provider() {
+    let (specimen, config) = with_audit(good(), json!({}));
+    let mut record = *specimen.judge().1;
+    let mut counters = Counters::default();
+    let mut defined = Vec::new();
+    for rule in 0..VERDICT_COUNTERS + 500 {
+        record.rule = Some(rule);
+        let number = counters.number(&record, &config, |name| {
+            defined.push(name.to_owned());
+            u32::try_from(defined.len()).ok()
+        });
+        assert!(number.is_some());
+    }
+    assert_eq!(defined.len(), VERDICT_COUNTERS + 1);
+    assert_eq!(
+        defined.last().unwrap(),
+        "passgate.verdicts.allow.permitted.token"
+    );
+}

@@ -1,0 +1,49 @@
+//! What no log may hold: parts of every token that was minted, and every cookie and credential that a request carried.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+static SENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Shorter texts may stand in a log by chance.
+const SHORTEST: usize = 20;
+
+/// Notes what a header of a request holds, if it holds secrets.
+pub fn note(name: &str, value: &[u8]) {
+    let is_cookie = name.eq_ignore_ascii_case("cookie");
+    if !is_cookie && !name.eq_ignore_ascii_case("authorization") {
+        return;
+    }
+    let Ok(text) = std::str::from_utf8(value) else {
+        return;
+    };
+    let mut sent = SENT.lock().unwrap();
+    for word in text.split([' ', ';', ',']) {
+        let word = match word.split_once('=') {
+            Some((_, value)) if is_cookie => value,
+            _ => word,
+        };
+        sent.extend(parts(word));
+    }
+}
+
+/// Whether one of them is in this text: which.
+pub fn find_in(text: &str) -> Option<String> {
+    let minted = passgate_kit::minted();
+    // The header of a token is no secret: it is the same for many, and a key set says as much.
+    let of_tokens = minted.iter().flat_map(|token| parts(token));
+    let sent = SENT.lock().unwrap();
+    let found = of_tokens.chain(sent.iter().cloned());
+    { found }.find(|secret| text.contains(secret.as_str()))
+}
+
+fn parts(word: &str) -> impl Iterator<Item = String> {
+    let is_token = word.split('.').count() == 3;
+    let parts = word.split('.').enumerate();
+    let parts = parts.filter(move |(index, _)| !(is_token && *index == 0));
+    let parts: Vec<String> = parts
+        .filter(|(_, part)| part.len() >= SHORTEST)
+        .map(|(_, part)| part.to_owned())
+        .collect();
+    parts.into_iter()
+}
