@@ -22,7 +22,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-run: wasm envoy ## start the demo: identity provider, service, and Envoy with the filter on port 8080
+run: wasm envoy ## start the demo: a page, an identity provider, and Envoy with the filter on port 8080
 	@$(DEMO) --envoy '$(ENVOY)'
 
 run-func-e: wasm envoy func-e ## the same, with Envoy started by func-e
@@ -56,8 +56,9 @@ test-run: wasm envoy ## what `make run` prints, tried once on ports that are fre
 test-func-e: wasm envoy func-e ## the same through func-e
 	GATE_PORT=0 $(FUNC_E) --envoy '$(ENVOY)' --check
 
-test-browser: browser ## the stories in a real browser: Chromium with a virtual authenticator
-	$(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
+test-browser: wasm envoy browser ## the demo in a real browser: Chromium with a virtual authenticator
+	cargo build --locked --package passgate-demo
+	ENVOY='$(abspath $(ENVOY))' $(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
 
 test-providers: wasm envoy browser providers ## real identity providers, real passkeys: the guides of docs/guides/, followed
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \

@@ -45,22 +45,22 @@ pub(crate) fn all() -> Vec<Case> {
     vec![
         case(
             "no token",
-            "/",
+            "/account",
             None,
             &[],
             Answer::Refused(401, Some("Bearer realm=")),
         ),
-        case("a good token", "/", Some("/token"), &[], ALICE),
+        case("a good token", "/account", Some("/token"), &[], ALICE),
         case(
             "a token whose claims were changed after signing",
-            "/",
+            "/account",
             Some("/token?tampered=yes"),
             &[],
             Answer::Refused(401, Some(r#"error="invalid_token""#)),
         ),
         case(
             "identity headers set by the client",
-            "/",
+            "/account",
             Some("/token"),
             SPOOFED,
             ALICE,
@@ -73,22 +73,29 @@ pub(crate) fn all() -> Vec<Case> {
             Answer::Passes(&[("x-user", None), ("x_user", None)]),
         ),
         case(
-            "a good token without the scope that /payments wants",
-            "/payments/1",
+            "a good token without the scope that /reports wants",
+            "/reports/1",
             Some("/token"),
             &[],
             Answer::Refused(403, Some(r#"error="insufficient_scope""#)),
         ),
         case(
             "a good token with it",
-            "/payments/1",
-            Some("/token?scope=payments:write"),
+            "/reports/1",
+            Some("/token?scope=reports:read"),
             &[],
             ALICE,
         ),
         case(
+            "a good token, but no passkey behind it, where one is wanted",
+            "/payments/1",
+            Some("/token"),
+            &[],
+            Answer::Refused(401, Some(r#"acr_values="phr", max_age="30""#)),
+        ),
+        case(
             "a path that filter and service could read in two ways",
-            "/healthz%2f..%2fpayments",
+            "/healthz%2f..%2faccount",
             Some("/token"),
             &[],
             Answer::Refused(400, None),
@@ -186,11 +193,11 @@ mod tests {
     fn a_curl_line_can_be_pasted() {
         let ports = crate::ports::IN_THE_FILE;
         let lines: Vec<_> = all().iter().map(|case| case.curl(&ports)).collect();
-        assert_eq!(lines[0], "curl -i http://127.0.0.1:8080/");
+        assert_eq!(lines[0], "curl -i http://localhost:8080/account");
         assert_eq!(
             lines[3],
             "curl -i -H 'x-user: admin' -H 'x_user: admin' \
-             -H \"authorization: Bearer $(curl -s 'http://127.0.0.1:9000/token')\" http://127.0.0.1:8080/"
+             -H \"authorization: Bearer $(curl -s 'http://127.0.0.1:9000/token')\" http://localhost:8080/account"
         );
     }
 }

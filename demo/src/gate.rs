@@ -4,6 +4,7 @@ use crate::Result;
 use crate::options::{MODULE, Options};
 use crate::ports::{IN_THE_FILE, Ports};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn start(options: &Options, ports: &Ports) -> Result<Self> {
+    pub(crate) fn start(options: &Options, ports: &Ports, log: Log) -> Result<Self> {
         for path in [&options.envoy, &options.module] {
             if !path.is_file() {
                 return Err(format!("{} is not there", path.display()).into());
@@ -71,7 +72,6 @@ impl Gate {
             .process_group(0)
             .kill_on_drop(true);
         let mut child = command.spawn()?;
-        let log = Log::default();
         let readers = vec![
             log.follow(child.stdout.take().ok_or("no standard output")?),
             log.follow(child.stderr.take().ok_or("no standard error")?),
@@ -86,10 +86,6 @@ impl Gate {
             log,
             readers,
         })
-    }
-
-    pub(crate) fn log(&self) -> Log {
-        self.log.clone()
     }
 
     /// Waits until Envoy ends by itself, which is an error.
@@ -147,7 +143,9 @@ fn configuration(
             &format!("port_value: {old} "),
             &format!("port_value: {mark} "),
         )?;
-        text = text.replace(&format!("127.0.0.1:{old}"), &format!("127.0.0.1:{mark}"));
+        for host in ["127.0.0.1", "localhost"] {
+            text = text.replace(&format!("{host}:{old}"), &format!("{host}:{mark}"));
+        }
         chosen.push((mark, new));
     }
     for (mark, port) in chosen {
@@ -187,13 +185,24 @@ impl Log {
 
     fn add(&self, line: String) {
         let mut lines = self.lines();
-        if lines.print {
+        if lines.print && !line.contains(OF_THE_PAGE) {
             println!("{line}");
         }
         if lines.kept.len() == KEPT_LINES {
             lines.kept.pop_front();
         }
         lines.kept.push_back(line);
+    }
+
+    /// What was logged about one request: the filter's own line and Envoy's, each a JSON object.
+    pub(crate) fn of_request(&self, id: &str) -> Vec<Value> {
+        let lines = self.lines();
+        let about = lines.kept.iter().filter(|line| line.contains(id));
+        let objects =
+            about.filter_map(|line| serde_json::from_str(line.get(line.find('{')?..)?).ok());
+        objects
+            .filter(|object: &Value| object.get("request_id").and_then(Value::as_str) == Some(id))
+            .collect()
     }
 
     pub(crate) fn print_from_now_on(&self) {
@@ -225,6 +234,8 @@ impl Log {
     }
 }
 
+/// In the access log's line of a request that the page makes to show what happened: many, and of no interest.
+const OF_THE_PAGE: &str = r#""path":"/page/"#;
 const KEPT_LINES: usize = 1_000;
 const SHOWN_LINES: usize = 20;
 const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(1);

@@ -16,10 +16,13 @@ pub(crate) type Received = Request<Bytes>;
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Answers every request of this socket, in the background, until the program ends.
-pub(crate) fn serve(
+pub(crate) fn serve<F>(
     listener: std::net::TcpListener,
-    answer: impl Fn(Received) -> Answer + Clone + Send + Sync + 'static,
-) -> Result<()> {
+    answer: impl Fn(Received) -> F + Clone + Send + Sync + 'static,
+) -> Result<()>
+where
+    F: Future<Output = Answer> + Send,
+{
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     tokio::spawn(async move {
@@ -34,10 +37,8 @@ pub(crate) fn serve(
                 async move {
                     let (head, body) = request.into_parts();
                     let body = Limited::new(body, BODY_LIMIT).collect().await?;
-                    Ok::<_, Box<dyn std::error::Error + Send + Sync>>(answer(Request::from_parts(
-                        head,
-                        body.to_bytes(),
-                    )))
+                    let request = Request::from_parts(head, body.to_bytes());
+                    Ok::<_, Box<dyn std::error::Error + Send + Sync>>(answer(request).await)
                 }
             });
             // A client that hangs up is no event worth a word.

@@ -4,23 +4,26 @@
 //! passgate-demo --envoy PATH [--func-e PATH] [--config envoy/envoy.yaml] [--module dist/passgate.wasm] [--check]
 //! ```
 //!
-//! It prints requests to try and runs until Ctrl-C. With `--check` it makes those requests itself, once,
+//! The page at the gate shows a sign-in with a passkey and what the gate makes of it. The program also prints requests to try
+//! without a browser and runs until Ctrl-C. With `--check` it makes those requests itself, once,
 //! and its exit code says whether each was answered as announced. The gate listens on `GATE_PORT`
 //! (default 8080; 0 means any free port). Nothing listens beyond 127.0.0.1.
 
 mod cases;
 mod gate;
 mod http;
-mod idp;
 mod options;
 mod ports;
+mod provider;
+mod site;
 mod upstream;
 
 use crate::cases::Case;
 use crate::gate::Gate;
-use crate::idp::IdentityProvider;
 use crate::options::Options;
 use crate::ports::Ports;
+use crate::provider::Provider;
+use crate::site::Site;
 use crate::upstream::Upstream;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,14 +51,19 @@ async fn run() -> Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
 
     let (ports, listeners) = Ports::choose()?;
-    let provider = IdentityProvider::new(ports.issuer(), ports.gate_url());
-    http::serve(listeners.idp, move |request| provider.answer(&request))?;
+    let provider = Provider::new(&ports)?;
     let upstream = Upstream::default();
-    let service = upstream.clone();
-    http::serve(listeners.upstream, move |request| service.answer(&request))?;
+    let log = gate::Log::default();
+    let site = Site::new(provider.clone(), upstream.clone(), log.clone(), &ports);
+    http::serve(listeners.idp, move |request| {
+        std::future::ready(provider.answer(&request))
+    })?;
+    http::serve(listeners.upstream, move |request| {
+        let site = site.clone();
+        async move { site.answer(&request).await }
+    })?;
 
-    let mut gate = Gate::start(&options, &ports)?;
-    let log = gate.log();
+    let mut gate = Gate::start(&options, &ports, log.clone())?;
     let outcome = tokio::select! {
         outcome = show(&options, &ports, &upstream, &log) => outcome,
         outcome = gate.ended() => outcome,
@@ -106,10 +114,13 @@ async fn gate_answers(ports: &Ports) {
 }
 
 fn announce(cases: &[Case], ports: &Ports) {
-    println!("\npassgate guards      {}", ports.gate_url());
-    println!("identity provider    {}/token", ports.issuer());
+    println!("\nOpen in a browser    {}", ports.gate_url());
+    println!(
+        "identity provider    {}/.well-known/openid-configuration",
+        ports.issuer()
+    );
     println!("Envoy's admin page   http://127.0.0.1:{}\n", ports.admin);
-    println!("Try, in another terminal:\n");
+    println!("Or try, in another terminal:\n");
     for case in cases {
         println!(
             "# {}: {}\n{}\n",

@@ -58,9 +58,9 @@ impl Ports {
         format!("http://127.0.0.1:{}", self.idp)
     }
 
-    /// Where people reach the gate; the `aud` of the demo's tokens.
+    /// Where people reach the gate: by a name, since a passkey belongs to a name. The `aud` of the demo's tokens.
     pub(crate) fn gate_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.gate)
+        format!("http://localhost:{}", self.gate)
     }
 }
 

@@ -1,17 +1,46 @@
 //! The files of `envoy/` do what they say.
 
-use crate::harness::{Authority, BOTH, Gate, Issuer, Request, Setup};
+use crate::harness::{Authority, BOTH, Gate, Issuer, Protocol, Request, Setup};
 use passgate_kit::{Token, TokenBuilder, tampered};
 
 #[test]
 fn the_file_that_make_run_starts() {
     let gate = Setup::shipped("envoy/envoy.yaml").start();
-    let good = token(&gate, "http://127.0.0.1:9000").build();
+    let demo = || {
+        Token::of(
+            &gate.issuer.key,
+            "http://127.0.0.1:9000",
+            "http://localhost:8080",
+        )
+    };
     for protocol in BOTH {
-        gate.passed(&gate.send(protocol, &Request::get("/healthz")));
+        for path in ["/healthz", "/", "/page/style.css", "/session", "/catalog"] {
+            gate.passed(&gate.send(protocol, &Request::get(path)));
+        }
     }
-    guards(&gate, &good);
-    guards_payments(&gate);
+    guards_path(&gate, "/account", &demo().build());
+    let readable = demo().claim("scope", "reports:read").build();
+    guards_scope(&gate, "/reports/1", &demo().build(), &readable);
+
+    // What the demo's provider says of a passkey that was used with a PIN just now, and of others.
+    let passkey = |flags: &[&str], age: i64| {
+        let token = demo().claim("acr", "phr").claim("webauthn", flags);
+        token.claim("auth_time", passgate_kit::now() - age).build()
+    };
+    let get = |path, token: &str| gate.send(Protocol::Http1, &Request::get(path).bearer(token));
+    let verified = passkey(&["up", "uv", "single_device"], 1);
+    gate.passed(&get("/payments", &verified));
+    let received = gate.passed(&get("/vault", &verified));
+    let header = |name| received.headers.text(name);
+    assert_eq!(header("x-passgate-user-verified"), Some("true"));
+    assert_eq!(header("x-passgate-device-bound"), Some("true"));
+    let refused = |path, token: &str, reason| gate.denied(&get(path, token), reason);
+    let touched = passkey(&["up", "single_device"], 1);
+    refused("/payments", &touched, "insufficient.authentication");
+    let synced = passkey(&["up", "uv", "multi_device", "backed_up"], 1);
+    refused("/vault", &synced, "insufficient.authentication");
+    let old = passkey(&["up", "uv", "single_device"], 40);
+    refused("/payments", &old, "insufficient.max_age");
     gate.finish();
 }
 
@@ -58,13 +87,17 @@ fn the_file_with_keys_over_tls() {
 
 /// A good token passes with its subject as `x-user`; nothing else does.
 fn guards(gate: &Gate, good: &str) {
+    guards_path(gate, "/", good);
+}
+
+fn guards_path(gate: &Gate, path: &str, good: &str) {
     for protocol in BOTH {
-        let request = Request::get("/").bearer(good).header("x-user", "spoofed");
+        let request = Request::get(path).bearer(good).header("x-user", "spoofed");
         let received = gate.passed(&gate.send(protocol, &request));
         assert_eq!(received.headers.text("x-user"), Some("alice"));
         assert_eq!(received.headers.bytes("authorization"), None);
-        gate.denied(&gate.send(protocol, &Request::get("/")), "missing.token");
-        let forged = Request::get("/").bearer(&tampered(good));
+        gate.denied(&gate.send(protocol, &Request::get(path)), "missing.token");
+        let forged = Request::get(path).bearer(&tampered(good));
         gate.denied(&gate.send(protocol, &forged), "untrusted.signature");
     }
 }
@@ -75,10 +108,14 @@ fn guards_payments(gate: &Gate) {
         token().build(),
         token().claim("scope", "payments:write").build(),
     );
+    guards_scope(gate, "/payments/1", &short, &enough);
+}
+
+fn guards_scope(gate: &Gate, path: &str, short: &str, enough: &str) {
     for protocol in BOTH {
-        let answer = gate.send(protocol, &Request::get("/payments/1").bearer(&short));
+        let answer = gate.send(protocol, &Request::get(path).bearer(short));
         gate.denied(&answer, "insufficient.scope");
-        gate.passed(&gate.send(protocol, &Request::get("/payments/1").bearer(&enough)));
+        gate.passed(&gate.send(protocol, &Request::get(path).bearer(enough)));
     }
 }
 

@@ -17,7 +17,10 @@ impl Expected {
             "missing" => (401, None, true),
             "malformed" | "untrusted" => (401, Some("invalid_token"), true),
             "ambiguous" => (400, None, false),
-            "insufficient" => (403, Some("insufficient_scope"), true),
+            "insufficient" if code == "insufficient.scope" => {
+                (403, Some("insufficient_scope"), true)
+            }
+            "insufficient" => (401, Some("insufficient_user_authentication"), true),
             "forbidden" => (403, None, false),
             "unavailable" => (503, None, false),
             "internal" => (500, None, false),

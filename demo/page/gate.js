@@ -1,0 +1,79 @@
+// Requests through the gate, and what it says about them.
+
+/** The facts that a sign-in may prove, as the gate names them in headers: `x-passgate-<fact>: true`. */
+export const FACTS = ['user-present', 'user-verified', 'multi-factor', 'phishing-resistant', 'device-bound', 'hardware-bound'];
+
+/**
+ * Calls a route. Returns `{ path, status, challenge, text, id, received }`: the parsed `www-authenticate` and its text, the
+ * request's id, and, where the service was reached, the headers that it got. Null when nothing answers.
+ */
+export async function call(path, headers = {}) {
+  let answer, body;
+  try {
+    answer = await fetch(path, { headers, cache: 'no-store' });
+    body = await answer.json();
+  } catch {
+    return null;
+  }
+  const text = answer.headers.get('www-authenticate');
+  const received = answer.ok ? body.headers : null;
+  return {
+    path,
+    status: answer.status,
+    text,
+    challenge: text === null ? null : parseChallenge(text),
+    id: received?.['x-request-id'] ?? body.request_id,
+    received,
+  };
+}
+
+/** Who is signed in: null, or `{ name, facts, claims }`. A session that is not good any more counts as none (`stale`). */
+export async function session() {
+  const outcome = await call('/session');
+  if (outcome === null || outcome.status !== 200) return { stale: outcome !== null };
+  const { received } = outcome;
+  if (!received['x-user']) return null;
+  return {
+    name: received['x-user'],
+    facts: FACTS.filter((fact) => received[`x-passgate-${fact}`] === 'true'),
+    claims: claimsOf(received['x-jwt-payload']),
+  };
+}
+
+/** What was logged about a request. The log is written a moment after the answer. */
+export async function records(id) {
+  for (let tries = 0; tries < 20; tries += 1) {
+    const found = await json(`/page/record?${encodeURIComponent(id)}`);
+    if (found?.some((record) => 'details' in record)) return found;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return [];
+}
+
+/** `{ counters, kid }`, or null. */
+export const counters = () => json('/page/counters');
+
+async function json(path) {
+  try {
+    const answer = await fetch(path, { cache: 'no-store' });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The parameters of one challenge (RFC 9110 section 11.6.1), as an object. */
+export function parseChallenge(text) {
+  const parameters = {};
+  for (const [, name, quoted, token] of text.matchAll(/([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g)) {
+    parameters[name] = quoted === undefined ? token : quoted.replace(/\\(.)/g, '$1');
+  }
+  return parameters;
+}
+
+/** The claims in a payload, base64url. For show: the gate has verified them. */
+function claimsOf(payload) {
+  if (!payload) return {};
+  const binary = atob(payload.replaceAll('-', '+').replaceAll('_', '/'));
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (c) => c.charCodeAt(0))));
+}

@@ -1,0 +1,199 @@
+// What `make run` starts, as a visitor sees it: from the passkey to the service and back.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Browser, until } from './browser.mjs';
+import { Demo, Guest } from './demo.mjs';
+
+let browser, demo;
+
+before(async () => {
+  [browser, demo] = await Promise.all([Browser.start(), Demo.start()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await demo?.stop(); // which fails when a token is in a log
+});
+
+test('a visitor registers, signs in, and sees each route answered and why', async () => {
+  const guest = await Guest.at(demo, browser);
+  assert.equal(await guest.call('/catalog'), 200);
+  assert.equal(await guest.call('/account'), 401);
+  assert.match((await guest.challenge()).header, /^www-authenticate: Bearer realm="http:\/\/localhost:\d+"$/);
+  assert.equal((await guest.record()).reason, 'missing.token');
+
+  await guest.register('ada');
+  await guest.signIn();
+  const proved = ['user present', 'user verified', 'multi factor', 'phishing resistant', 'device bound'];
+  assert.deepEqual(await guest.facts(), proved);
+  for (const path of ['/account', '/payments', '/vault']) {
+    assert.equal(await guest.call(path), 200, path);
+    const ours = await guest.received('ours');
+    assert.equal(ours['x-user'], 'ada');
+    assert.equal(ours['x-passgate-kind'], 'human');
+    assert.ok(Number(ours['x-passgate-authentication-age']) < 30);
+    for (const fact of proved) assert.equal(ours[`x-passgate-${fact.replace(' ', '-')}`], 'true', fact);
+    assert.deepEqual(await guest.received('gone'), { cookie: 'with the token' });
+    const record = await guest.record();
+    assert.equal(record.subject, 'ada');
+    assert.deepEqual(record.facts, proved.map((fact) => fact.replace(' ', '_')));
+  }
+  const counted = guest.page.locator('#counters tr', { hasText: 'permitted.token' });
+  assert.ok(Number(await counted.locator('.count').textContent()) >= 3);
+  await guest.leave();
+});
+
+test('a sign-in that has grown too old is stepped up, and the route answers', async () => {
+  const guest = await Guest.at(demo, browser);
+  await guest.register('bert');
+  await guest.signIn();
+  assert.equal(await guest.call('/payments'), 200);
+  const fresh = guest.page.locator('[data-path="/payments"]');
+  await until('the sign-in is too old', async () => (await fresh.getAttribute('data-fresh')) === 'too old now', 60_000);
+  assert.equal(await guest.call('/payments'), 401);
+  assert.equal(await guest.call('/account'), 200, 'other routes do not mind');
+  assert.equal(await guest.call('/payments'), 401);
+  assert.equal((await guest.record()).reason, 'insufficient.max_age');
+  const { header, words } = await guest.challenge();
+  assert.match(header, /error="insufficient_user_authentication".* acr_values="phr", max_age="30"/);
+  assert.match(words, /not older than 30 s/);
+  assert.equal(await guest.stepUp('/payments'), 200);
+  await guest.leave();
+});
+
+test('a synced passkey is let in, but not where a key may not leave its device', async () => {
+  const guest = await Guest.at(demo, browser, { authenticator: 'synced' });
+  await guest.register('carla');
+  await guest.signIn();
+  assert.deepEqual(await guest.facts(), ['user present', 'user verified', 'multi factor', 'phishing resistant']);
+  assert.match(await guest.page.locator('#claims').textContent(), /synced/);
+  assert.equal(await guest.call('/payments'), 200);
+  assert.equal(await guest.call('/vault'), 401);
+  assert.equal((await guest.record()).reason, 'insufficient.authentication');
+  // The same passkey cannot do better, and the page says so instead of asking for ever.
+  assert.equal(await guest.stepUp('/vault'), 401);
+  assert.match((await guest.challenge()).words, /cannot help/);
+  assert.equal(await guest.page.locator('#step-up').isVisible(), false);
+
+  await guest.authenticator.use('securityKey');
+  await guest.register('carla-key');
+  await guest.signIn();
+  assert.equal(await guest.call('/vault'), 200);
+  await guest.leave();
+});
+
+test('a touch without verification is told apart, and stepping up verifies', async () => {
+  const guest = await Guest.at(demo, browser, { authenticator: 'securityKey' });
+  await guest.register('dora');
+  await guest.authenticator.touchesOnly();
+  await guest.signIn('Touch only');
+  assert.deepEqual(await guest.facts(), ['user present', 'phishing resistant', 'device bound']);
+  assert.equal(await guest.call('/account'), 200);
+  assert.equal(await guest.call('/payments'), 401);
+  assert.equal((await guest.record()).reason, 'insufficient.authentication');
+
+  // The provider asked for verification this time, and takes no signature without it.
+  await guest.page.locator('#step-up').click();
+  await guest.told(/not good/);
+  await guest.authenticator.touchesOnly(false);
+  assert.equal(await guest.stepUp('/payments'), 200);
+  await guest.leave();
+});
+
+test('signing out takes the session away', async () => {
+  const guest = await Guest.at(demo, browser);
+  await guest.register('emil');
+  await guest.signIn();
+  assert.equal(await guest.call('/account'), 200);
+  await guest.page.reload();
+  await guest.page.waitForSelector('body[data-ready]');
+  assert.equal(await guest.call('/account'), 200, 'a session outlives a reload');
+  await guest.button('Sign out').click();
+  await guest.told(/Signed out/);
+  assert.deepEqual(await guest.visitor.context.cookies(), []);
+  assert.equal(await guest.call('/account'), 401);
+  assert.equal(await guest.page.locator('#who').textContent(), 'Not signed in');
+  await guest.leave();
+});
+
+test('the key is rotated under a session, and nothing breaks', async () => {
+  const guest = await Guest.at(demo, browser);
+  await guest.register('fred');
+  await guest.signIn();
+  const kids = new Set();
+  for (let round = 0; round < 3; round += 1) {
+    const before = await guest.page.locator('#kid').textContent();
+    await guest.button('Rotate the key').click();
+    await guest.told(/signs with demo-\d+ from now on/);
+    kids.add(await guest.page.locator('#kid').textContent());
+    assert.ok(!kids.has(before) || round > 0);
+    assert.equal(await guest.call('/account'), 200, 'the old key still verifies');
+    await guest.signIn();
+    assert.equal(await guest.call('/account'), 200, 'the new key does already');
+  }
+  assert.equal(kids.size, 3);
+  const document = await (await fetch(`${demo.issuer}/.well-known/openid-configuration`)).json();
+  assert.equal(document.issuer, demo.issuer);
+  const set = await (await fetch(document.jwks_uri)).json();
+  const published = set.keys.map((key) => key.kid);
+  for (const kid of kids) assert.ok(published.includes(kid), kid);
+  await guest.leave();
+});
+
+test('a ceremony that is cancelled changes nothing', async () => {
+  const guest = await Guest.at(demo, browser);
+  await guest.authenticator.declines();
+  await guest.button('Register').click();
+  await guest.button('Cancel').click();
+  await guest.told(/Cancelled/);
+  assert.deepEqual(await guest.authenticator.credentials(), []);
+  await guest.authenticator.accepts();
+  await guest.register('gina');
+  await guest.authenticator.declines();
+  await guest.button('Sign in').click();
+  await guest.button('Cancel').click();
+  await guest.told(/Cancelled/);
+  assert.equal(await guest.call('/account'), 401);
+  await guest.authenticator.accepts();
+  assert.equal(await guest.stepUp('/account'), 200);
+  await guest.leave();
+});
+
+test('a script of the page reads the challenge, and never the token', async () => {
+  const guest = await Guest.at(demo, browser);
+  await guest.register('hugo');
+  await guest.signIn('Sign in');
+  await guest.authenticator.touchesOnly();
+  await guest.signIn('Touch only');
+  const seen = await guest.page.evaluate(async () => {
+    const answer = await fetch('/payments');
+    const problem = await answer.json();
+    return {
+      status: answer.status,
+      challenge: answer.headers.get('www-authenticate'),
+      type: answer.headers.get('content-type'),
+      title: problem.title,
+      cookie: document.cookie,
+    };
+  });
+  assert.equal(seen.status, 401);
+  assert.match(seen.challenge, /error="insufficient_user_authentication".* acr_values="phr", max_age="30"/);
+  assert.equal(seen.type, 'application/problem+json');
+  assert.equal(seen.title, 'Unauthorized');
+  assert.equal(seen.cookie, '');
+  await guest.leave();
+});
+
+test('identity headers of the browser never reach the service', async () => {
+  const guest = await Guest.at(demo, browser);
+  await guest.register('ines');
+  await guest.page.getByLabel('also send a forged').check();
+  assert.equal(await guest.call('/catalog'), 200);
+  assert.deepEqual(await guest.received('gone'), { 'x-user: admin': 'only the gate writes it' });
+  assert.deepEqual(await guest.received('ours'), {});
+  await guest.signIn();
+  assert.equal(await guest.call('/account'), 200);
+  assert.equal((await guest.received('ours'))['x-user'], 'ines');
+  await guest.leave();
+});
