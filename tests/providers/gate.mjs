@@ -4,6 +4,7 @@ import { readFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { until } from '../browser/browser.mjs';
 import { Program } from '../browser/program.mjs';
 import { moved } from './ports.mjs';
 
@@ -66,9 +67,12 @@ export class Gate {
     return gate;
   }
 
-  /** What Envoy and the filter logged so far. */
-  get log() {
-    return this.#envoy.output;
+  /** Waits until the filter has said something that matches. */
+  async says(pattern) {
+    const lines = () => this.#envoy.output.split('\n').filter((line) => line.includes('passgate {'));
+    await until(`${pattern}`, () => lines().some((line) => pattern.test(line))).catch((error) => {
+      throw new Error(`${error.message}\n${lines().join('\n')}`);
+    });
   }
 
   /** One request: `{ status, headers, json }`. A `token` goes as bearer. */
