@@ -19,6 +19,7 @@ pub struct Setup {
     issuer: Issuer,
     upstream: Upstream,
     workers: u32,
+    core: Option<usize>,
     watched: bool,
 }
 
@@ -41,12 +42,19 @@ impl Setup {
             issuer: Issuer::start(),
             upstream: Upstream::start(),
             workers: 1,
+            core: None,
             watched: false,
         }
     }
 
     pub fn workers(mut self, workers: u32) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// Keeps Envoy to one core of the machine.
+    pub fn pinned(mut self, core: Option<usize>) -> Self {
+        self.core = core;
         self
     }
 
@@ -112,7 +120,7 @@ impl Setup {
             fs::write(&file, self.bootstrap.listener_resource().to_string()).unwrap();
             self.bootstrap.watch_listener(&file);
         }
-        let process = Process::spawn(folder, &self.bootstrap, self.workers);
+        let process = Process::spawn(folder, &self.bootstrap, self.workers, self.core);
         (process, self.upstream, self.issuer, full)
     }
 }
@@ -142,6 +150,11 @@ impl Gate {
     /// A token that is good for five minutes.
     pub fn good(&self) -> String {
         self.token().build()
+    }
+
+    /// The number of Envoy's process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Nothing more is expected of it.

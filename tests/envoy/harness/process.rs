@@ -17,12 +17,25 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts Envoy and does not wait for it.
-    pub fn spawn(folder: PathBuf, bootstrap: &Bootstrap, workers: u32) -> Self {
+    /// Starts Envoy, on one core of the machine if wanted, and does not wait for it.
+    pub fn spawn(
+        folder: PathBuf,
+        bootstrap: &Bootstrap,
+        workers: u32,
+        core: Option<usize>,
+    ) -> Self {
         let file = folder.join("envoy.json");
         fs::write(&file, bootstrap.0.to_string()).unwrap();
         let output = |name: &str| Stdio::from(File::create(folder.join(name)).unwrap());
-        let child = Command::new(binary())
+        let mut command = match core {
+            None => Command::new(binary()),
+            Some(core) => {
+                let mut pinned = Command::new("taskset");
+                pinned.args(["--cpu-list", &core.to_string()]).arg(binary());
+                pinned
+            }
+        };
+        let child = command
             .arg("-c")
             .arg(&file)
             .arg("--admin-address-path")
@@ -70,6 +83,11 @@ impl Process {
                 .find_map(|line| line.strip_prefix("gate::"))?;
             line.parse().ok()
         })
+    }
+
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn is_alive(&mut self) -> bool {
