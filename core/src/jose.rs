@@ -6,7 +6,7 @@ mod media_type;
 mod thumbprint;
 
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
-pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
+pub(crate) use jws::{Header, KeySetId, UnverifiedJwt, VerifiedJwt};
 pub use media_type::MediaType;
 pub use thumbprint::thumbprint;
 

@@ -107,6 +107,25 @@ impl Json {
         }
     }
 
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        /// What an allocator takes for each box and list.
+        const BOX: usize = 16;
+        let of_values: usize = match self {
+            Self::Null | Self::Bool(_) => 0,
+            Self::Number(text) | Self::String(text) => text.len().saturating_add(BOX),
+            Self::Array(elements) => elements.iter().map(Self::weight).sum(),
+            Self::Object(members) => {
+                let weight = |(name, value): &(Box<str>, Self)| {
+                    let name = name.len().saturating_add(2 * BOX);
+                    name.saturating_add(value.weight())
+                };
+                members.iter().map(weight).sum()
+            }
+        };
+        of_values.saturating_add(2 * BOX)
+    }
+
     /// What kind of value this is, for messages.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

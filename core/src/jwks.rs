@@ -58,7 +58,7 @@ use self::{clock::Clock, flight::Wish, pace::Jitter, remote::Remote};
 use crate::{
     config::{Config, Endpoint, KeySource, ProviderId},
     crypto::Algorithm,
-    jose::{Jwk, JwkSet, SelectError},
+    jose::{Jwk, JwkSet, KeySetId, SelectError},
     time::UnixTime,
 };
 
@@ -182,17 +182,33 @@ impl JwksCache {
         alg: Algorithm,
         now: UnixTime,
     ) -> Lookup<'_> {
+        self.lookup_in_set(provider, kid, alg, now).0
+    }
+
+    /// The same, and which set says so.
+    pub(crate) fn lookup_in_set(
+        &mut self,
+        provider: ProviderId,
+        kid: Option<&str>,
+        alg: Algorithm,
+        now: UnixTime,
+    ) -> (Lookup<'_>, KeySetId) {
         let now = self.clock.advance(now);
-        match self
-            .providers
-            .get_mut(provider.0)
-            .map(|keys| &mut keys.source)
-        {
-            Some(Source::Local(set)) => Lookup::from_set(set, kid, alg),
-            Some(Source::Remote(remote)) => remote.lookup(kid, alg, now),
+        let source = self.providers.get_mut(provider.0);
+        let (lookup, generation) = match source.map(|keys| &mut keys.source) {
+            Some(Source::Local(set)) => (Lookup::from_set(set, kid, alg), 0),
+            Some(Source::Remote(remote)) => {
+                let generation = remote.generation_at(now);
+                (remote.lookup(kid, alg, now), generation)
+            }
             // A provider of another configuration has no keys here.
-            None => Lookup::Unknown,
-        }
+            None => (Lookup::Unknown, 0),
+        };
+        let set = KeySetId {
+            provider: provider.0,
+            generation,
+        };
+        (lookup, set)
     }
 
     /// The next fetch to start now; call it until it says `None`. It also ends fetches whose answer is lost.

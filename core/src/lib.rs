@@ -19,6 +19,7 @@ pub mod jwks;
 pub mod limits;
 mod policy;
 pub mod reason;
+mod remembered;
 pub mod request;
 pub mod time;
 pub mod verify;
@@ -27,6 +28,7 @@ pub use crate::{
     audit::{AuditRecord, Auditor},
     config::{Config, InvalidConfig, ProviderId},
     jwks::JwksCache,
+    remembered::Tally,
     request::Request,
     time::UnixTime,
     verify::{Step, Verdict, Verifier},

@@ -59,8 +59,10 @@ pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
 /// Most wrong signatures per second, provider and worker that are found to be wrong; the rest is not looked at. A hundred
 /// of the dearest (ES512, 2.9 ms in V8) take three tenths of a worker's second; with RSA of 8192 bits, six.
 pub const WRONG_SIGNATURES: usize = 100;
-/// Tokens that were good and are remembered, in each of two generations of one worker: half a megabyte together.
-pub const GOOD_TOKENS: usize = 8_192;
+/// Tokens whose signature was right and that one worker remembers.
+pub const REMEMBERED_TOKENS: usize = 8_192;
+/// Bytes that they take, with what they say: those of some five thousand tokens of one kilobyte.
+pub const REMEMBERED_BYTES: usize = 16 << 20;
 /// Most providers of a configuration.
 pub const PROVIDERS: usize = 100;
 /// Most rules of a configuration: each request reads them in order.
@@ -83,6 +85,10 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// Most wrong signatures per second and provider of one worker that are checked.
     pub wrong_signatures: usize,
+    /// Most tokens of one worker whose signature is not checked again; zero: none.
+    pub remembered_tokens: usize,
+    /// Most bytes that these take; zero: none.
+    pub remembered_bytes: usize,
     /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. The one bound that may be raised,
     /// because the issuer chooses the size of its keys and a token of a longer one cannot be verified otherwise.
     pub rsa_bits: usize,
@@ -97,6 +103,8 @@ impl Default for Limits {
             waiting_requests: WAITING_REQUESTS,
             waiting_bytes: WAITING_BYTES,
             wrong_signatures: WRONG_SIGNATURES,
+            remembered_tokens: REMEMBERED_TOKENS,
+            remembered_bytes: REMEMBERED_BYTES,
             rsa_bits: RSA_BITS,
         }
     }

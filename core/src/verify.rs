@@ -11,6 +11,7 @@ use crate::{
     headers::Edit,
     jwks::JwksCache,
     reason::{Internal, Reason, Rejection, Unavailable},
+    remembered::{RememberedTokens, Tally},
     request::Request,
     time::UnixTime,
 };
@@ -64,6 +65,7 @@ pub struct Verifier {
     policy: Policy,
     tables: KeyTables,
     budget: Budget,
+    remembered: RememberedTokens,
 }
 
 impl Verifier {
@@ -73,6 +75,7 @@ impl Verifier {
         Self {
             tables: KeyTables::default(),
             budget: Budget::new(config.providers.len(), &config.limits),
+            remembered: RememberedTokens::new(&config.limits),
             policy: Policy::new(config),
         }
     }
@@ -83,8 +86,13 @@ impl Verifier {
         &self.policy.config
     }
 
-    /// Judges one request. `&mut` for tables, which save work, and for the count of wrong signatures: a verdict depends
-    /// on earlier requests in that it may be `unavailable.budget`, and in nothing else.
+    /// How many tokens were remembered and how many signatures checked, since this was asked last.
+    pub const fn take_tally(&mut self) -> Tally {
+        self.remembered.take_tally()
+    }
+
+    /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the count of wrong
+    /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in nothing else.
     pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
         let mut record = AuditRecord::new(request, &self.policy.config.hash);
         let mut case = Case {
@@ -93,6 +101,7 @@ impl Verifier {
             keys,
             tables: &mut self.tables,
             budget: &mut self.budget,
+            remembered: &mut self.remembered,
             now,
             record: &mut record,
         };

@@ -119,7 +119,7 @@ const JWT_AUTHN: &[Hint] = &[
     (
         PROVIDER,
         "jwt_cache_config",
-        "remove it; there is nothing to tune",
+        "remove it; tokens are remembered, at most limits.remembered_tokens",
     ),
     (
         PROVIDER,

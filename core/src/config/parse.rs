@@ -195,6 +195,8 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         waiting_requests,
         waiting_bytes,
         wrong_signatures,
+        remembered_tokens,
+        remembered_bytes,
         rsa_bits,
     } = raw;
     let built_in = Limits::default();
@@ -219,6 +221,20 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         limits::RSA_BITS_CEILING,
         "rsa_bits",
     );
+    let remembered_tokens = bound(
+        remembered_tokens,
+        built_in.remembered_tokens,
+        0,
+        built_in.remembered_tokens,
+        "remembered_tokens",
+    );
+    let remembered_bytes = bound(
+        remembered_bytes,
+        built_in.remembered_bytes,
+        0,
+        built_in.remembered_bytes,
+        "remembered_bytes",
+    );
     let mut tighten =
         |field: Field<usize>, most: usize, name: &str| bound(field, most, 1, most, name);
     Limits {
@@ -236,6 +252,8 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
             built_in.wrong_signatures,
             "wrong_signatures",
         ),
+        remembered_tokens,
+        remembered_bytes,
         rsa_bits,
     }
 }

@@ -394,6 +394,10 @@ record! {
         waiting_bytes: usize,
         /// Most wrong signatures per second and provider of one worker that are checked; beyond, tokens that were not verified before get 503. Default: 100.
         wrong_signatures: usize,
+        /// Most tokens of one worker whose signature is not checked again while they and the keys are what they were; 0: none. Default: 8192.
+        remembered_tokens: usize,
+        /// Most bytes that these take. Default: 16777216.
+        remembered_bytes: usize,
         /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
         rsa_bits: usize,
     }

@@ -1,12 +1,15 @@
 //! Compact JWS (RFC 7515 section 3.1) that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no
 //! other constructor than a signature check.
 
+use std::rc::Rc;
+
 use super::{MediaType, base64url};
 use crate::{
     crypto::{Algorithm, KeyTables, VerifyingKey},
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
+    remembered::Content,
 };
 
 /// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`.
@@ -20,17 +23,32 @@ pub(crate) struct Header {
 /// A token that was taken apart, and of which nothing is true yet.
 #[derive(Debug)]
 pub(crate) struct UnverifiedJwt<'a> {
-    header: Header,
-    claims: Json,
+    header: Rc<Header>,
+    claims: Rc<Json>,
     payload: &'a str,
     signing_input: &'a str,
-    signature: Vec<u8>,
+    signature: Signature<'a>,
+}
+
+/// The keys of one provider as they were between two changes of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeySetId {
+    pub(crate) provider: usize,
+    pub(crate) generation: u64,
+}
+
+#[derive(Debug)]
+enum Signature<'a> {
+    /// One that was never checked.
+    New(Vec<u8>),
+    /// One that a key of this set has verified, over these very bytes; still base64url.
+    Verified { text: &'a str, by: KeySetId },
 }
 
 /// A token whose signature was checked.
 #[derive(Debug)]
 pub(crate) struct VerifiedJwt<'a> {
-    pub(crate) claims: Json,
+    pub(crate) claims: Rc<Json>,
     /// The payload as it came, base64url.
     pub(crate) payload: &'a str,
 }
@@ -57,43 +75,87 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(Malformed::Claims.into());
         }
         Ok(Self {
-            header,
-            claims,
+            header: Rc::new(header),
+            claims: Rc::new(claims),
             payload,
             signing_input,
-            signature,
+            signature: Signature::New(signature),
         })
     }
 
+    /// A token that was taken apart and verified before, and whose content is at hand.
+    pub(crate) fn recall(token: &'a str, content: Content) -> Option<Self> {
+        let (signing_input, text) = token.rsplit_once('.')?;
+        let (_, payload) = signing_input.split_once('.')?;
+        Some(Self {
+            header: content.header,
+            claims: content.claims,
+            payload,
+            signing_input,
+            signature: Signature::Verified {
+                text,
+                by: content.verified_by,
+            },
+        })
+    }
+
+    /// The verified token, if a key of this very set has verified it before.
+    pub(crate) fn was_verified(&self, by: KeySetId) -> Option<VerifiedJwt<'a>> {
+        match self.signature {
+            Signature::Verified { by: then, .. } if then == by => Some(self.as_verified()),
+            Signature::Verified { .. } | Signature::New(_) => None,
+        }
+    }
+
+    /// Whether its signature was right once, under whatever key.
+    pub(crate) const fn was_good(&self) -> bool {
+        matches!(self.signature, Signature::Verified { .. })
+    }
+
+    fn as_verified(&self) -> VerifiedJwt<'a> {
+        VerifiedJwt {
+            claims: Rc::clone(&self.claims),
+            payload: self.payload,
+        }
+    }
+
     /// The header, which anybody may have written.
-    pub(crate) const fn unverified_header(&self) -> &Header {
+    pub(crate) const fn unverified_header(&self) -> &Rc<Header> {
         &self.header
     }
 
     /// The claims, which anybody may have written: good for choosing a provider and for refusing early.
-    pub(crate) const fn unverified_claims(&self) -> &Json {
+    pub(crate) fn unverified_claims(&self) -> &Json {
         &self.claims
     }
 
     /// Whether the signature is one that the key could have made, as far as its length tells.
     pub(crate) fn could_be_of(&self, key: &VerifyingKey) -> bool {
-        self.signature.len() == key.signature_length()
+        match &self.signature {
+            Signature::New(bytes) => bytes.len() == key.signature_length(),
+            Signature::Verified { .. } => true,
+        }
     }
 
     /// Checks the signature over the exact bytes of header and payload (RFC 7515 section 5.2).
     pub(crate) fn verify(
-        self,
+        &self,
         key: &VerifyingKey,
         tables: &mut KeyTables,
     ) -> Result<VerifiedJwt<'a>, Untrusted> {
+        let decoded;
+        let signature = match &self.signature {
+            Signature::New(bytes) => bytes,
+            Signature::Verified { text, .. } => {
+                decoded = base64url(text).ok_or(Untrusted::Signature)?;
+                &decoded
+            }
+        };
         let input = self.signing_input.as_bytes();
-        if !key.verifies_with(tables, self.header.algorithm, input, &self.signature) {
+        if !key.verifies_with(tables, self.header.algorithm, input, signature) {
             return Err(Untrusted::Signature);
         }
-        Ok(VerifiedJwt {
-            claims: self.claims,
-            payload: self.payload,
-        })
+        Ok(self.as_verified())
     }
 }
 

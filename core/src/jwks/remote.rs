@@ -85,6 +85,12 @@ impl Remote {
         self.generation
     }
 
+    /// The generation after what time alone has changed until now.
+    pub(super) fn generation_at(&mut self, now: Moment) -> u64 {
+        self.age(now);
+        self.generation
+    }
+
     pub(super) fn changes(&mut self) -> Vec<Change> {
         core::mem::take(&mut self.changes)
     }

@@ -16,6 +16,7 @@ use crate::{
     jwks::{JwksCache, Lookup},
     policy,
     reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
+    remembered::RememberedTokens,
     request::{Request, Target},
     time::UnixTime,
 };
@@ -76,6 +77,7 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) keys: &'k mut JwksCache,
     pub(super) tables: &'k mut KeyTables,
     pub(super) budget: &'k mut Budget,
+    pub(super) remembered: &'k mut RememberedTokens,
     pub(super) now: UnixTime,
     pub(super) record: &'k mut AuditRecord,
 }
@@ -171,13 +173,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
             return Err(Forbidden::CrossSite.into());
         }
-        let jwt = UnverifiedJwt::parse(&credential.token, config.limits.token_bytes).inspect_err(
-            |reason| {
-                if *reason == Reason::from(Untrusted::Algorithm) {
-                    self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
-                }
-            },
-        )?;
+        let jwt = self.take_apart(&credential.token)?;
         let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
             let issuers: Vec<&str> = accepted()
                 .map(|(_, provider)| provider.issuer.as_str())
@@ -188,8 +184,19 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         };
         self.record.provider = Some(provider.name.clone());
         self.record.provider_id = Some(id);
-        self.record.seen = Some(seen(&jwt, &provider.audience_claim));
-        self.check_claims(&jwt, id, provider, requirement)?;
+        self.believe(&jwt, &credential, (id, provider), requirement)
+            .inspect_err(|_| self.record.seen = Some(seen(&jwt, &provider.audience_claim)))
+    }
+
+    /// A token that names a provider which the rule accepts.
+    fn believe(
+        &mut self,
+        jwt: &UnverifiedJwt<'_>,
+        credential: &Credential<'_, '_>,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> Result<Permit, Stop> {
+        self.check_claims(jwt, id, provider, requirement)?;
         let jwt = self.check_signature(jwt, &credential.token, id)?;
         self.record.subject = jwt
             .claims
@@ -205,7 +212,22 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             })?;
         self.record.facts = proof.facts.words();
         self.record.authentication_age = proof.age.map(|age| age.as_secs());
-        Ok(self.permit(provider, &credential, &jwt, &proof))
+        Ok(self.permit(provider, credential, &jwt, &proof))
+    }
+
+    /// The token in its parts, as they are remembered or from its bytes.
+    fn take_apart<'t>(&mut self, token: &'t str) -> Result<UnverifiedJwt<'t>, Stop> {
+        let known = self.remembered.find(token);
+        if let Some(jwt) = known.and_then(|content| UnverifiedJwt::recall(token, content)) {
+            return Ok(jwt);
+        }
+        let most = self.policy.config.limits.token_bytes;
+        let parsed = UnverifiedJwt::parse(token, most).inspect_err(|reason| {
+            if *reason == Reason::from(Untrusted::Algorithm) {
+                self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
+            }
+        });
+        Ok(parsed?)
     }
 
     /// Everything about a token that is the same for all rules and cheaper than its signature: it can only refuse.
@@ -249,15 +271,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
 
     fn check_signature<'t>(
         &mut self,
-        jwt: UnverifiedJwt<'t>,
+        jwt: &UnverifiedJwt<'t>,
         token: &str,
         id: ProviderId,
     ) -> Result<VerifiedJwt<'t>, Stop> {
         let header = jwt.unverified_header();
-        let jwk = match self
-            .keys
-            .lookup(id, header.kid.as_deref(), header.algorithm, self.now)
-        {
+        let (lookup, set) =
+            self.keys
+                .lookup_in_set(id, header.kid.as_deref(), header.algorithm, self.now);
+        let jwk = match lookup {
             Lookup::Found(jwk) => jwk,
             Lookup::Pending => return Err(Stop::Await(id)),
             Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
@@ -275,21 +297,32 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 return Err(Unavailable::Keys { retry_after }.into());
             }
         };
+        if let Some(verified) = jwt.was_verified(set) {
+            self.remembered.count_hit();
+            self.record.key_id = jwk.kid.as_deref().map(shown);
+            return Ok(verified);
+        }
         if !jwt.could_be_of(&jwk.key) {
             return Err(Untrusted::Signature.into());
         }
         let admission = self
             .budget
-            .admit(id, token, self.now)
+            .admit(id, jwt.was_good(), self.now)
             .ok_or(Unavailable::Budget)?;
-        let verified = jwt.verify(&jwk.key, self.tables);
-        match verified {
-            Ok(_) => self.budget.was_good(admission),
-            Err(_) => self.budget.was_wrong(admission),
+        self.remembered.count_miss();
+        match jwt.verify(&jwk.key, self.tables) {
+            Ok(verified) => {
+                self.remembered.insert(token, header, &verified, set);
+                self.record.key_id = jwk.kid.as_deref().map(shown);
+                Ok(verified)
+            }
+            Err(wrong) => {
+                // Good under a key that has gone: it has no more right than others.
+                self.remembered.forget(token);
+                self.budget.was_wrong(admission);
+                Err(wrong.into())
+            }
         }
-        let verified = verified?;
-        self.record.key_id = jwk.kid.as_deref().map(shown);
-        Ok(verified)
     }
 
     fn permit(

@@ -1,0 +1,195 @@
+//! Tokens whose signature was found right, so that it need not be checked on every request.
+//!
+//! A token is found by its exact bytes and nothing less. What is remembered of it is what it says (header and claims,
+//! taken apart) and by the keys of which set it was verified: [`KeySetId`]. Everything that time, a rule or the keys
+//! can change is judged anew on each request, and the key is looked up first: a token whose key has gone, or whose
+//! provider's keys have changed, is as good as new.
+//!
+//! A token that was remembered has one more right, whatever became of the keys: it may be verified again while the
+//! budget for wrong signatures is spent. See [`crate::budget`].
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use crate::{
+    jose::{Header, KeySetId, VerifiedJwt},
+    json::Json,
+    limits::Limits,
+};
+
+/// The tokens that were good, the least recently used out first.
+#[derive(Debug)]
+pub(crate) struct RememberedTokens {
+    most_tokens: usize,
+    most_bytes: usize,
+    tokens: BTreeMap<Tail, Remembered>,
+    /// One use of each token: its last one, or an earlier one that nobody has put right yet.
+    uses: BTreeMap<u64, Tail>,
+    last_use: u64,
+    bytes: usize,
+    tally: Tally,
+}
+
+/// The last bytes of a token. They are the signature's, so that two tokens hardly ever share them; of those that do
+/// the later one is remembered.
+type Tail = u128;
+
+/// How often a token was remembered, and how often it was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tokens that passed without another look at the signature.
+    pub hits: u64,
+    /// Signatures that were checked.
+    pub misses: u64,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    token: Box<str>,
+    content: Content,
+    bytes: usize,
+    last_use: u64,
+    /// Its entry in `uses`.
+    listed_use: u64,
+}
+
+/// What a remembered token says, and who stood for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    pub(crate) header: Rc<Header>,
+    pub(crate) claims: Rc<Json>,
+    pub(crate) verified_by: KeySetId,
+}
+
+/// What maps and boxes take for a token, beside its bytes and its JSON: a generous guess.
+const OVERHEAD: usize = 256;
+
+impl RememberedTokens {
+    /// None yet.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            most_tokens: limits.remembered_tokens,
+            most_bytes: limits.remembered_bytes,
+            tokens: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            last_use: 0,
+            bytes: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// What this very token says, if its signature was right once.
+    pub(crate) fn find(&mut self, token: &str) -> Option<Content> {
+        let known = self.tokens.get_mut(&tail(token))?;
+        if *known.token != *token {
+            return None;
+        }
+        self.last_use = self.last_use.saturating_add(1);
+        known.last_use = self.last_use;
+        Some(known.content.clone())
+    }
+
+    /// Notes that the signature of a token was right.
+    pub(crate) fn insert(
+        &mut self,
+        token: &str,
+        header: &Rc<Header>,
+        jwt: &VerifiedJwt<'_>,
+        verified_by: KeySetId,
+    ) {
+        let bytes = token
+            .len()
+            .saturating_add(OVERHEAD)
+            .saturating_add(jwt.claims.weight());
+        let tail = tail(token);
+        self.remove(tail);
+        if self.most_tokens == 0 || bytes > self.most_bytes {
+            return;
+        }
+        while self.tokens.len() >= self.most_tokens
+            || self.bytes.saturating_add(bytes) > self.most_bytes
+        {
+            if !self.remove_oldest() {
+                return;
+            }
+        }
+        self.last_use = self.last_use.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.uses.insert(self.last_use, tail);
+        self.tokens.insert(
+            tail,
+            Remembered {
+                token: token.into(),
+                content: Content {
+                    header: Rc::clone(header),
+                    claims: Rc::clone(&jwt.claims),
+                    verified_by,
+                },
+                bytes,
+                last_use: self.last_use,
+                listed_use: self.last_use,
+            },
+        );
+    }
+
+    /// Forgets a token whose signature is not right any more.
+    pub(crate) fn forget(&mut self, token: &str) {
+        let tail = tail(token);
+        if self
+            .tokens
+            .get(&tail)
+            .is_some_and(|known| *known.token == *token)
+        {
+            self.remove(tail);
+        }
+    }
+
+    /// A token passed by what is remembered.
+    pub(crate) const fn count_hit(&mut self) {
+        self.tally.hits = self.tally.hits.saturating_add(1);
+    }
+
+    /// A signature was checked.
+    pub(crate) const fn count_miss(&mut self) {
+        self.tally.misses = self.tally.misses.saturating_add(1);
+    }
+
+    /// What was counted since this was asked last.
+    pub(crate) const fn take_tally(&mut self) -> Tally {
+        core::mem::replace(&mut self.tally, Tally { hits: 0, misses: 0 })
+    }
+
+    fn remove(&mut self, tail: Tail) {
+        if let Some(known) = self.tokens.remove(&tail) {
+            self.uses.remove(&known.listed_use);
+            self.bytes = self.bytes.saturating_sub(known.bytes);
+        }
+    }
+
+    /// Removes the token whose last use is longest ago. A use is listed when a token comes and put right here, so that
+    /// a hit costs no more than a number: whoever's listed use is both its last and the earliest of all was not used
+    /// since, and all others were. False: there is none.
+    fn remove_oldest(&mut self) -> bool {
+        while let Some((listed, tail)) = self.uses.pop_first() {
+            match self.tokens.get_mut(&tail) {
+                Some(known) if known.last_use != listed => {
+                    known.listed_use = known.last_use;
+                    self.uses.insert(known.last_use, tail);
+                }
+                _ => {
+                    self.remove(tail);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+fn tail(token: &str) -> Tail {
+    let last = token.as_bytes().last_chunk().copied();
+    // No token is that short.
+    last.map_or(0, u128::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests;

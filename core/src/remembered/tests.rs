@@ -1,0 +1,132 @@
+//! What is remembered, and what has to go.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{jose::UnverifiedJwt, limits::Limits};
+
+const SET: KeySetId = KeySetId {
+    provider: 0,
+    generation: 1,
+};
+
+fn memory(tokens: usize, bytes: usize) -> RememberedTokens {
+    RememberedTokens::new(&Limits {
+        remembered_tokens: tokens,
+        remembered_bytes: bytes,
+        ..Limits::default()
+    })
+}
+
+fn token(number: usize) -> String {
+    // {"alg":"ES256"} and {"n":1}; the number stands in the signature.
+    format!("eyJhbGciOiJFUzI1NiJ9.eyJuIjoxfQ.{number:0>24}")
+}
+
+fn insert(memory: &mut RememberedTokens, token: &str) {
+    let jwt = UnverifiedJwt::parse(token, 1_000).unwrap();
+    let verified = VerifiedJwt {
+        claims: Rc::new(jwt.unverified_claims().clone()),
+        payload: "",
+    };
+    memory.insert(token, jwt.unverified_header(), &verified, SET);
+}
+
+#[test]
+fn a_token_is_found_by_all_of_its_bytes() {
+    let mut memory = memory(10, 1 << 20);
+    let known = token(1);
+    insert(&mut memory, &known);
+    let found = memory.find(&known).unwrap();
+    assert_eq!(found.verified_by, SET);
+    assert_eq!(found.claims.to_string(), r#"{"n":1}"#);
+    for other in [
+        known.replacen("eyJuIjoxfQ", "eyJuIjoyfQ", 1),
+        token(2),
+        known.get(1..).unwrap().to_owned(),
+        format!("{known}A"),
+        String::new(),
+    ] {
+        assert!(memory.find(&other).is_none(), "{other}");
+        memory.forget(&other);
+    }
+    assert!(memory.find(&known).is_some());
+    memory.forget(&known);
+    assert!(memory.find(&known).is_none());
+    assert_eq!((memory.bytes, memory.uses.len()), (0, 0));
+}
+
+#[test]
+fn of_two_tokens_with_one_end_the_later_is_remembered() {
+    let mut memory = memory(10, 1 << 20);
+    let (first, second) = (token(1), token(1).replacen("eyJuIjoxfQ", "eyJuIjoyfQ", 1));
+    insert(&mut memory, &first);
+    insert(&mut memory, &second);
+    assert!(memory.find(&first).is_none());
+    assert!(memory.find(&second).is_some());
+    assert_eq!((memory.tokens.len(), memory.uses.len()), (1, 1));
+}
+
+#[test]
+fn zero_switches_it_off() {
+    for mut memory in [memory(0, 1 << 20), memory(10, 0)] {
+        insert(&mut memory, &token(1));
+        assert!(memory.find(&token(1)).is_none());
+        assert_eq!((memory.tokens.len(), memory.uses.len()), (0, 0));
+    }
+}
+
+#[test]
+fn bytes_are_bounded_too() {
+    let mut measure = memory(1_000, 1 << 20);
+    insert(&mut measure, &token(1));
+    let one = measure.bytes;
+    assert!(one > OVERHEAD + token(1).len(), "{one}");
+    let mut memory = memory(1_000, 3 * one);
+    for number in 0..10 {
+        insert(&mut memory, &token(number));
+    }
+    assert_eq!((memory.tokens.len(), memory.bytes), (3, 3 * one));
+    assert!(memory.find(&token(9)).is_some());
+    assert!(memory.find(&token(6)).is_none());
+}
+
+#[test]
+fn the_tally_starts_anew_when_it_is_taken() {
+    let mut memory = memory(1, 1 << 20);
+    memory.count_hit();
+    memory.count_hit();
+    memory.count_miss();
+    assert_eq!(memory.take_tally(), Tally { hits: 2, misses: 1 });
+    assert_eq!(memory.take_tally(), Tally::default());
+}
+
+proptest! {
+    /// The same as a list in which whoever is used goes to the end.
+    #[test]
+    fn the_least_recently_used_goes(steps: Vec<(bool, u8)>) {
+        const MOST: usize = 5;
+        let mut memory = memory(MOST, 1 << 20);
+        let mut list: VecDeque<String> = VecDeque::new();
+        for (is_use, number) in steps {
+            let token = token(usize::from(number % 9));
+            let place = list.iter().position(|known| *known == token);
+            let known = place.and_then(|place| list.remove(place));
+            if is_use {
+                prop_assert_eq!(memory.find(&token).is_some(), known.is_some());
+                list.extend(known);
+            } else {
+                insert(&mut memory, &token);
+                list.push_back(token);
+                if list.len() > MOST {
+                    list.pop_front();
+                }
+            }
+            prop_assert_eq!(memory.tokens.len(), list.len());
+            prop_assert_eq!(memory.uses.len(), list.len());
+        }
+    }
+}
