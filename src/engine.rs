@@ -185,8 +185,16 @@ impl Engine {
         }
     }
 
-    /// Brings the metrics of the keys up to date.
+    /// Counts remembered tokens, when there is something to count.
+    pub(crate) fn count_remembered(&mut self) {
+        if let Some(tally) = self.verifier.due_tally() {
+            self.ledger.stats.count_remembered(tally);
+        }
+    }
+
+    /// Brings the metrics up to date.
     fn show(&mut self, now: UnixTime) {
+        self.ledger.stats.count_remembered(self.verifier.take_tally());
         self.ledger.show_exemptions(self.verifier.config(), now);
         for (provider, report) in self.keys.reports() {
             self.ledger

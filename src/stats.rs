@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use passgate_core::{
-    AuditRecord, Config, UnixTime,
+    AuditRecord, Config, Tally, UnixTime,
     audit::{Counters, LeftOut},
     jwks::{Report, State, Target},
 };
@@ -20,6 +20,7 @@ pub(crate) struct Stats {
     keys: HashMap<String, u32>,
     shown: HashMap<String, Shown>,
     exemptions: Vec<u32>,
+    remembered: Option<[u32; 2]>,
 }
 
 /// What this worker has added to the gauges of a provider.
@@ -46,7 +47,23 @@ impl Stats {
         }
     }
 
-    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.provider.<name>`.
+    /// Counts tokens that were remembered and signatures that were checked, under `passgate.remembered`.
+    pub(crate) fn count_remembered(&mut self, tally: Tally) {
+        let define = |name| host::define_metric(Metric::Counter, name).ok();
+        if self.remembered.is_none() {
+            self.remembered = define("passgate.remembered.hits")
+                .zip(define("passgate.remembered.misses"))
+                .map(|(hits, misses)| [hits, misses]);
+        }
+        let numbers = [tally.hits, tally.misses];
+        for (counter, number) in self.remembered.iter().flatten().zip(numbers) {
+            if number > 0 {
+                host::add(*counter, i64::try_from(number).unwrap_or(i64::MAX));
+            }
+        }
+    }
+
+    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.<provider>`.
     pub(crate) fn show(&mut self, report: &Report<'_>, waiting: usize, now: UnixTime) {
         let provider = report.provider;
         for (target, outcome) in &report.fetches {

@@ -48,7 +48,9 @@ pub(crate) fn judge_now(stream: u32, headers: HeaderMap, engine: &mut Engine) ->
     let request_id = request_id(&headers);
     let step = engine.judge(stream, headers, host::now().ok())?;
     let (verifier, ledger) = engine.verifier_and_ledger();
-    Some(settle(step, request_id.as_deref(), verifier, ledger))
+    let settled = settle(step, request_id.as_deref(), verifier, ledger);
+    engine.count_remembered();
+    Some(settled)
 }
 
 /// The same for a request that has waited.

@@ -54,6 +54,9 @@ pub struct AuditRecord {
     /// Subject of a verified token; how it is shown is the [`Auditor`]'s to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Its signature was checked on an earlier request.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub remembered: bool,
     /// Kind of a verified token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,

@@ -52,6 +52,17 @@ struct Remembered {
     listed_use: u64,
 }
 
+impl Tally {
+    /// Whether it is time to show it: at once where a signature was checked, which costs much more than showing, and
+    /// now and then where none was, which does not.
+    const fn is_due(self) -> bool {
+        self.misses > 0 || self.hits >= HITS
+    }
+}
+
+/// Tokens that pass before their number is shown.
+const HITS: u64 = 256;
+
 /// What a remembered token says, and who stood for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
@@ -151,6 +162,15 @@ impl RememberedTokens {
     /// A signature was checked.
     pub(crate) const fn count_miss(&mut self) {
         self.tally.misses = self.tally.misses.saturating_add(1);
+    }
+
+    /// What was counted since this was asked last, if it is time to show it.
+    pub(crate) const fn due_tally(&mut self) -> Option<Tally> {
+        if self.tally.is_due() {
+            Some(self.take_tally())
+        } else {
+            None
+        }
     }
 
     /// What was counted since this was asked last.

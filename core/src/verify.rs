@@ -86,6 +86,11 @@ impl Verifier {
         &self.policy.config
     }
 
+    /// The same as [`Self::take_tally`] when enough has come together: so a repeated token costs no counter.
+    pub const fn due_tally(&mut self) -> Option<Tally> {
+        self.remembered.due_tally()
+    }
+
     /// How many tokens were remembered and how many signatures checked, since this was asked last.
     pub const fn take_tally(&mut self) -> Tally {
         self.remembered.take_tally()

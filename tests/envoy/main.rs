@@ -29,6 +29,7 @@ mod paths;
 mod public_rules;
 mod rbac_and_routes;
 mod refusals;
+mod remembered;
 mod rules;
 mod shipped;
 mod spoofing;

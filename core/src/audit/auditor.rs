@@ -87,7 +87,7 @@ impl Auditor {
     /// A permit of a token is a line that somebody known has caused. The others anybody can cause, in any number.
     fn wants_line(&mut self, record: &AuditRecord, now: Option<UnixTime>) -> bool {
         let denied = record.decision != "allow";
-        let verified = record.subject.is_some();
+        let verified = record.subject.is_some() && !record.remembered;
         let wanted = match self.audit.log {
             Lines::All => true,
             Lines::Verifications => denied || verified,

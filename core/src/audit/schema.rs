@@ -40,6 +40,7 @@ pub(super) fn document() -> Value {
                 "pattern": "^[A-Za-z0-9_-]{1,64}$",
                 "description": "The provider that the token names, believed or not.",
             },
+            "remembered": { "const": true, "description": "Its signature was checked on an earlier request." },
             "key_id": shown("kid of the key that verified the token."),
             "subject": shown("Subject of a token whose signature was verified; or hmac-sha256: and its keyed hash; or absent, as audit.subject says."),
             "kind": { "enum": kinds, "description": "Who acts, by a verified token." },

@@ -95,6 +95,21 @@ fn bytes_are_bounded_too() {
 }
 
 #[test]
+fn hits_are_shown_now_and_then_and_misses_at_once() {
+    let mut memory = memory(1, 1 << 20);
+    for _ in 1..HITS {
+        memory.count_hit();
+        assert_eq!(memory.due_tally(), None);
+    }
+    memory.count_hit();
+    let hits = HITS;
+    assert_eq!(memory.due_tally(), Some(Tally { hits, misses: 0 }));
+    assert_eq!(memory.due_tally(), None);
+    memory.count_miss();
+    assert_eq!(memory.due_tally(), Some(Tally { hits: 0, misses: 1 }));
+}
+
+#[test]
 fn the_tally_starts_anew_when_it_is_taken() {
     let mut memory = memory(1, 1 << 20);
     memory.count_hit();

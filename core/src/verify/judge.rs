@@ -300,6 +300,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if let Some(verified) = jwt.was_verified(set) {
             self.remembered.count_hit();
             self.record.key_id = jwk.kid.as_deref().map(shown);
+            self.record.remembered = true;
             return Ok(verified);
         }
         if !jwt.could_be_of(&jwk.key) {
