@@ -194,7 +194,9 @@ impl Engine {
 
     /// Brings the metrics up to date.
     fn show(&mut self, now: UnixTime) {
-        self.ledger.stats.count_remembered(self.verifier.take_tally());
+        self.ledger
+            .stats
+            .count_remembered(self.verifier.take_tally());
         self.ledger.show_exemptions(self.verifier.config(), now);
         for (provider, report) in self.keys.reports() {
             self.ledger

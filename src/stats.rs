@@ -63,7 +63,7 @@ impl Stats {
         }
     }
 
-    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.<provider>`.
+    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.provider.<name>`.
     pub(crate) fn show(&mut self, report: &Report<'_>, waiting: usize, now: UnixTime) {
         let provider = report.provider;
         for (target, outcome) in &report.fetches {

@@ -156,6 +156,16 @@ impl Decode for usize {
     }
 }
 
+/// A number that may be zero.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OrNone(pub(super) usize);
+
+impl Decode for OrNone {
+    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
+        usize::decode(json, at, problems).map(Self)
+    }
+}
+
 /// The members of an object.
 pub(super) fn object<'j>(
     json: &'j Json,

@@ -2,7 +2,7 @@
 
 use super::{
     Config, InvalidConfig, Origin, PathPolicy, Provider, across, audit,
-    decode::{At, Decode as _, Field, List, Map, Problems},
+    decode::{At, Decode as _, Field, List, Map, OrNone, Problems},
     document, doubts, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
     requirement::Providers,
@@ -200,8 +200,8 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         rsa_bits,
     } = raw;
     let built_in = Limits::default();
-    let mut bound = |field: Field<usize>, default, least: usize, most: usize, name: &str| {
-        let value = field.given().unwrap_or(default);
+    let mut bound = |given: Option<usize>, default, least: usize, most: usize, name: &str| {
+        let value = given.unwrap_or(default);
         if !(least..=most).contains(&value) {
             let problem = [
                 &value.to_string(),
@@ -215,28 +215,28 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         value
     };
     let rsa_bits = bound(
-        rsa_bits,
+        rsa_bits.given(),
         built_in.rsa_bits,
         limits::RSA_MIN_BITS,
         limits::RSA_BITS_CEILING,
         "rsa_bits",
     );
-    let remembered_tokens = bound(
+    let mut or_none = |field: Field<OrNone>, most: usize, name: &str| {
+        let given = field.given().map(|OrNone(number)| number);
+        bound(given, most, 0, most, name)
+    };
+    let remembered_tokens = or_none(
         remembered_tokens,
-        built_in.remembered_tokens,
-        0,
         built_in.remembered_tokens,
         "remembered_tokens",
     );
-    let remembered_bytes = bound(
+    let remembered_bytes = or_none(
         remembered_bytes,
-        built_in.remembered_bytes,
-        0,
         built_in.remembered_bytes,
         "remembered_bytes",
     );
     let mut tighten =
-        |field: Field<usize>, most: usize, name: &str| bound(field, most, 1, most, name);
+        |field: Field<usize>, most: usize, name: &str| bound(field.given(), most, 1, most, name);
     Limits {
         token_bytes: tighten(token_bytes, built_in.token_bytes, "token_bytes"),
         jwks_bytes: tighten(jwks_bytes, built_in.jwks_bytes, "jwks_bytes"),

@@ -6,7 +6,7 @@ use super::{
     HostMatch, Lines, Origin, SubjectForm,
     claim_name::{ClaimName, Scalar},
     date::Until,
-    decode::{self, At, Decode, Field, Filled, List, Map, Problems, record},
+    decode::{self, At, Decode, Field, Filled, List, Map, OrNone, Problems, record},
     evidence::{RawDatedBy, RequestAcr},
     header_name::{HeaderName, ValuePrefix},
     text::{CookieName, InlineString, Method, ParamName, Scope, Text},
@@ -395,9 +395,9 @@ record! {
         /// Most wrong signatures per second and provider of one worker that are checked; beyond, tokens that were not verified before get 503. Default: 100.
         wrong_signatures: usize,
         /// Most tokens of one worker whose signature is not checked again while they and the keys are what they were; 0: none. Default: 8192.
-        remembered_tokens: usize,
+        remembered_tokens: OrNone,
         /// Most bytes that these take. Default: 16777216.
-        remembered_bytes: usize,
+        remembered_bytes: OrNone,
         /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
         rsa_bits: usize,
     }

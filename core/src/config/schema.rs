@@ -57,6 +57,12 @@ impl Schema for bool {
     }
 }
 
+impl Schema for super::decode::OrNone {
+    fn schema() -> Value {
+        json!({ "type": "integer", "minimum": 0 })
+    }
+}
+
 impl Schema for usize {
     fn schema() -> Value {
         json!({ "type": "integer", "minimum": 1 })
