@@ -2,7 +2,6 @@
 //! two requests with the same token.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test that meets the unexpected should stop"

@@ -1,5 +1,4 @@
 //! What is remembered, and what has to go.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::VecDeque;
 
