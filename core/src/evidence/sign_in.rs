@@ -137,3 +137,6 @@ fn age(claims: &Json, path: &[String], skew: Duration, now: UnixTime) -> Option<
     let issued = numeric_date(claims.get("iat")?)?;
     (date <= issued.saturating_add(skew)).then(|| now.since(date))
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,3 +89,6 @@ fn context(line: &Line) -> Option<&str> {
 fn reads_acr_only(line: &Line) -> bool {
     !line.when.reads_amr() && line.when.claim.is_none()
 }
+
+#[cfg(test)]
+mod tests;
