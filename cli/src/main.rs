@@ -1,7 +1,8 @@
-//! `passgate check FILE` says before deployment what the proxy would say.
+//! `passgate check FILE` says before deployment what the proxy would say; `passgate presets` what presets stand for.
 
 mod check;
 mod find;
+mod presets;
 mod yaml;
 
 use std::{
@@ -11,9 +12,10 @@ use std::{
 };
 
 const USAGE: &str = "\
-usage: passgate check FILE   check a configuration; - reads standard input
-       passgate schema       print the JSON Schema of the configuration
-       passgate schema audit print the JSON Schema of the audit record
+usage: passgate check FILE     check a configuration; - reads standard input
+       passgate presets [NAME] print what presets of evidence prove, as lines, and what they cannot
+       passgate schema         print the JSON Schema of the configuration
+       passgate schema audit   print the JSON Schema of the audit record
 
 FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin, or a file of
 Envoy with the filter in it.
@@ -26,6 +28,12 @@ fn main() -> ExitCode {
     let words: Vec<Option<&str>> = arguments.iter().map(|argument| argument.to_str()).collect();
     let result = match (words.as_slice(), arguments.as_slice()) {
         ([Some("check"), _], [_, file]) => check::file(file),
+        ([Some("presets")], _) => presets::text(None)
+            .map(print)
+            .ok_or_else(|| USAGE.to_owned()),
+        ([Some("presets"), Some(name)], _) => presets::text(Some(name))
+            .map(print)
+            .ok_or_else(|| format!("passgate: no preset is named {name}\n")),
         ([Some("schema")], _) => Ok(check::Report {
             text: schema(&passgate_core::config::schema()),
             accepted: true,
@@ -51,6 +59,13 @@ fn main() -> ExitCode {
             let _ = io::stderr().write_all(message.as_bytes());
             ExitCode::from(UNREADABLE)
         }
+    }
+}
+
+fn print(text: String) -> check::Report {
+    check::Report {
+        text,
+        accepted: true,
     }
 }
 
