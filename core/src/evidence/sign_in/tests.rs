@@ -284,8 +284,11 @@ mod properties {
 
     use super::{Fact, Facts, meets, provider, want};
 
-    /// Every way in which a line can look, and what it looks for, told in other words.
-    fn lines() -> Vec<(Value, fn(&Value) -> bool)> {
+    /// What a line looks for, told in other words.
+    type Reading = fn(&Value) -> bool;
+
+    /// Every way in which a line can look.
+    fn lines() -> Vec<(Value, Reading)> {
         fn list(claim: &Value) -> Option<Vec<&str>> {
             let list = claim.as_array().filter(|list| !list.is_empty())?;
             list.iter().map(Value::as_str).collect()
