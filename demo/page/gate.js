@@ -40,14 +40,19 @@ export async function session() {
   };
 }
 
-/** What was logged about a request. The log is written a moment after the answer. */
+/** What was logged about a request: `{ audit, access }`. The log is written a moment after the answer. */
 export async function records(id) {
   for (let tries = 0; tries < 20; tries += 1) {
     const found = await json(`/page/record?${encodeURIComponent(id)}`);
-    if (found?.some((record) => 'details' in record)) return found;
+    const logged = found?.find((record) => 'details' in record);
+    if (logged) {
+      // The access log carries the audit record too, as text.
+      const { audit, ...access } = logged;
+      return { audit: audit ? JSON.parse(audit) : found.find((record) => 'decision' in record), access };
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return [];
+  return {};
 }
 
 /** `{ counters, kid }`, or null. */

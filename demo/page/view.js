@@ -105,32 +105,38 @@ function group(kind, title, headers) {
   return [element('tbody', { class: kind }, element('tr', {}, element('th', { scope: 'rowgroup', colspan: '2' }, title)), ...headers.map(row))];
 }
 
-/** What was logged; `null` while it is not there yet. */
+/** What was logged: `{ audit, access }`; `null` while it is not there yet. */
 export function showRecords(records) {
   byId('recorded').hidden = records === null;
   if (records === null) return;
-  const title = (record) => ('decision' in record ? "passgate's audit record" : "Envoy's access log");
-  byId('records').replaceChildren(...records.map((record) => element(
-    'figure', {}, element('figcaption', {}, title(record)),
-    element('pre', { tabindex: '0', 'aria-label': title(record) }, lines(record)),
-  )));
+  const text = (title, record) => element('pre', { tabindex: '0', 'aria-label': title }, lines(record));
+  const { audit = {}, access = {} } = records;
+  byId('records').replaceChildren(
+    text("passgate's audit record", audit),
+    element('details', {}, element('summary', {}, "Envoy's access log"), text("Envoy's access log", access)),
+  );
 }
 
 /** As JSON with one member a line. */
 const lines = (record) => `{\n${Object.entries(record).map(([name, value]) => `  "${name}": ${JSON.stringify(value).replaceAll(',"', ', "')}`).join(',\n')}\n}`;
 
-let shown = {};
+let shown = new Map();
 
-/** The counters of decisions, refusals first; what has moved is marked. */
+/** The counters of decisions by reason, whatever rule and provider; what has moved is marked. */
 export function showCounters({ counters, kid }) {
   byId('kid').textContent = kid;
-  const rows = Object.entries(counters).flatMap(([name, count]) => {
-    const found = /^passgate\.verdicts\.([a-z]+)\.(.+)$/.exec(name);
-    return found ? [{ decision: found[1], reason: found[2], count }] : [];
-  }).sort((a, b) => b.decision.localeCompare(a.decision) * -1 || a.reason.localeCompare(b.reason));
-  byId('counters').replaceChildren(...rows.map(({ decision, reason, count }) => element(
-    'tr', { class: `${decision}${shown[reason] !== undefined && shown[reason] !== count ? ' moved' : ''}` },
-    element('td', {}, decision), element('td', {}, element('code', {}, reason)), element('td', { class: 'count' }, String(count)),
-  )));
-  shown = Object.fromEntries(rows.map(({ reason, count }) => [reason, count]));
+  const sums = new Map();
+  for (const [name, count] of Object.entries(counters)) {
+    const found = /^passgate\.verdicts\.([a-z]+)\.(?:.*\.)?([a-z_]+\.[a-z_]+)$/.exec(name);
+    if (found) sums.set(`${found[1]} ${found[2]}`, (sums.get(`${found[1]} ${found[2]}`) ?? 0) + count);
+  }
+  const rows = [...sums].sort(([a], [b]) => a.localeCompare(b)).map(([key, count]) => {
+    const [decision, reason] = key.split(' ');
+    return element(
+      'tr', { class: `${decision}${shown.has(key) && shown.get(key) !== count ? ' moved' : ''}` },
+      element('td', {}, decision), element('td', {}, element('code', {}, reason)), element('td', { class: 'count' }, String(count)),
+    );
+  });
+  byId('counters').replaceChildren(...rows);
+  shown = sums;
 }

@@ -20,12 +20,6 @@ export class Demo {
     return demo;
   }
 
-  /** What the gate logged about its decisions so far, oldest first. */
-  decisions() {
-    const lines = this.program.output.split('\n').filter((line) => line.includes('passgate {'));
-    return lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))));
-  }
-
   async stop() {
     await this.program.stop();
   }
