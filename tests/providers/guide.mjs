@@ -48,6 +48,12 @@ export class Guide {
   }
 }
 
+/** What a guide shows as ```json and is no whole document: each of them, as text. */
+export function fragments(guide) {
+  const text = readFileSync(join(ROOT, guide), 'utf8');
+  return [...text.matchAll(/^```json\n([^{].*?)\n```$/gms)].map(([, fragment]) => fragment);
+}
+
 /** Whether a file of the project holds each whole ```json document of a guide; how far it is indented does not matter. */
 export function shows(guide, file) {
   const plain = (text) => text.replace(/^\s+/gm, '');
@@ -85,7 +91,8 @@ class Shell {
 
   constructor(env) {
     this.#bash = spawn('bash', ['--norc'], { cwd: ROOT, env: { ...process.env, ...env }, detached: true });
-    this.#bash.stdin.write('exec 2>&1\n');
+    // Should the test die in any way, bash reads the end of its input, and takes all along that it started.
+    this.#bash.stdin.write("exec 2>&1; trap 'trap - TERM; kill 0' EXIT\n");
     this.#bash.stdout.setEncoding('utf8').on('data', (text) => {
       this.#output += text;
       this.#heard();

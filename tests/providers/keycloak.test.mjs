@@ -8,11 +8,12 @@ import { after, before, test } from 'node:test';
 import { Browser, until } from '../browser/browser.mjs';
 import { Client, decoded, discovered } from './client.mjs';
 import { challenge, ENVOY, Gate, ROOT, Service } from './gate.mjs';
-import { Guide, shows } from './guide.mjs';
+import { fragments, Guide, shows } from './guide.mjs';
 import { ADMINISTRATOR, Administrator, SECRETS, alice } from './keycloak/keycloak.mjs';
 import { traps } from './keycloak/traps.mjs';
 import { freePorts, moved } from './ports.mjs';
 
+const GUIDE = 'docs/guides/keycloak.md';
 const REALM = 'tests/providers/keycloak/realm.json';
 let ports, folder, guide, browser, application, keycloak, administrator;
 /** Alice with the passkey that she registered in the realm `demo`. */
@@ -37,7 +38,7 @@ before(async () => {
   const realm = local(REALM, { 8080: ports.gate, 3000: ports.application });
   const files = ['envoy/keycloak.yaml', 'envoy/oauth2.yaml'].map((file) => [file, local(file, numbers)]);
   const secret = (text, [name, value]) => text.replace(new RegExp(`\\b${name}=(\\$\\([^)]*\\)|\\S+)`), `${name}=${value}`);
-  guide = new Guide('docs/guides/keycloak.md', {
+  guide = new Guide(GUIDE, {
     env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m' },
     edit: (text) => {
       // The same commands, with other ports and files, secrets that the tests know, and Envoys that do not disturb others.
@@ -56,8 +57,8 @@ after(async () => {
   if (folder) rmSync(folder, { recursive: true });
 });
 
-test('the configuration in the guide is that of the files', () => {
-  for (const file of ['envoy/keycloak.yaml']) assert.ok(shows('docs/guides/keycloak.md', file), file);
+test('the configuration in the guide is that of the file', () => {
+  assert.ok(shows(GUIDE, 'envoy/keycloak.yaml'));
 });
 
 test('the guide: a password reads the news, a passkey the rest, a fresh one makes payments', async () => {
@@ -124,15 +125,15 @@ async function client(realm, id) {
   return new Client(await discovered(`${keycloak}/realms/${realm}`), id, `http://localhost:${ports.application}/callback`);
 }
 
-/** `envoy/keycloak.yaml` for a realm on ports of its own, with a service behind it; stopped when the test ends. */
-async function gateOf(t, realm) {
+/** `envoy/keycloak.yaml` for a realm, `edit`ed, on ports of its own and with a service behind it; stopped when the test ends. */
+async function gateOf(t, realm, edit = (text) => text) {
   const own = await freePorts('gate', 'service');
   const service = await Service.start(own.service);
   t.after(() => service.stop());
   const gate = await Gate.start('envoy/keycloak.yaml', {
     port: own.gate,
     ports: { 8180: ports.keycloak, 9001: own.service, 8080: own.gate },
-    edit: (text) => text
+    edit: (text) => edit(text)
       .replaceAll('realms/demo', `realms/${realm}`)
       .replaceAll(`"audiences": ["http://localhost:${own.gate}"]`, `"audiences": ["http://localhost:${ports.gate}"]`),
   });
@@ -176,8 +177,25 @@ test('a password is refused with a challenge, and whoever follows it gets in', a
   assert.equal((await gate.get('/news', { token: strong.id_token })).status, 401, 'an ID token is no access token');
 });
 
-test('keys are rotated while requests run, and none of them fails', async (t) => {
-  const { gate } = await gateOf(t, 'demo');
+test('the guide\'s own line proves user verification, as its realm requires it', async (t) => {
+  const [evidence, ...others] = fragments(GUIDE);
+  assert.equal(others.length, 0);
+  const { gate } = await gateOf(t, 'demo', (text) => text
+    .replace('"evidence": { "preset": "keycloak" }', evidence)
+    .replaceAll('"facts": ["phishing_resistant"]', '"facts": ["phishing_resistant", "user_verified"]'));
+  await person.context.clearCookies();
+  const app = await client('demo', 'app');
+  const { access_token } = await app.signIn(person, alice('passkey'));
+  const passed = await gate.get('/payments', { token: access_token });
+  assert.deepEqual([passed.status, passed.json.headers['x-passgate-user-verified']], [200, 'true']);
+  const legacy = await client('demo', 'legacy');
+  const weak = await legacy.signIn(person, alice('password'), { prompt: 'login' });
+  assert.equal((await gate.get('/payments', { token: weak.access_token })).status, 401);
+});
+
+test('keys are rotated while requests run, and none of them fails; a withdrawn key is soon worth nothing', async (t) => {
+  const withCache = (text) => text.replace('"discovery": {', '"discovery": { "cache_duration": "2s",');
+  const { gate } = await gateOf(t, 'demo', withCache);
   await person.context.clearCookies();
   const app = await client('demo', 'app');
   const first = await app.signIn(person, alice('passkey'));
@@ -209,6 +227,11 @@ test('keys are rotated while requests run, and none of them fails', async (t) =>
     await Promise.all(load);
   }
   assert.deepEqual([...statuses.keys()], [200]);
+
+  await administrator.withdraw('demo', kid(first.access_token));
+  await until('the end of the old key', async () => (await gate.get('/', { token: first.access_token })).status === 401);
+  await gate.says(/untrusted\.key/);
+  assert.equal((await gate.get('/', { token })).status, 200);
 });
 
 test('the five traps', async (t) => {
