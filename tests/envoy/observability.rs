@@ -281,11 +281,9 @@ fn ten_thousand_bad_requests_have_exact_counters_and_few_lines() {
     let started = Instant::now();
     let mut client = gate.client();
     let request = Request::get("/").to_http1();
-    for _ in 0..REQUESTS / 20 {
-        client.send(request.repeat(20));
-        for _ in 0..20 {
-            assert_eq!(client.read().status, 401);
-        }
+    for _ in 0..REQUESTS {
+        client.send(&request);
+        assert_eq!(client.read().status, 401);
     }
     let seconds = started.elapsed().as_secs();
     assert_eq!(

@@ -250,6 +250,11 @@ impl Gate {
             .collect()
     }
 
+    /// Where Envoy's admin listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.process.admin_address()
+    }
+
     /// Envoy's page of this path at its admin.
     pub fn admin(&self, path: &str) -> String {
         self.process.admin("GET", path).text()

@@ -106,6 +106,11 @@ impl Process {
         None
     }
 
+    /// Where Envoy's admin listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("a ready Envoy")
+    }
+
     /// Asks Envoy's admin.
     pub fn admin(&self, method: &str, path: &str) -> Response {
         self.try_admin(method, path)
@@ -113,7 +118,7 @@ impl Process {
     }
 
     fn try_admin(&self, method: &str, path: &str) -> std::io::Result<Response> {
-        let mut client = Http1::connect(self.admin.expect("a ready Envoy"));
+        let mut client = Http1::connect(self.admin_address());
         client.send(format!(
             "{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n"
         ));

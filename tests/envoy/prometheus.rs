@@ -1,0 +1,287 @@
+//! What a real Prometheus reads from a real gate: the labels, every query of the dashboard, the alerts.
+
+#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
+mod harness;
+
+use harness::{
+    AUDIENCE, BOTH, Gate, Http1, Request, Setup, eventually, policy, provider, public, ruled,
+    the_rest, with, workspace,
+};
+use passgate_kit::{Token, tampered};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// Nothing has happened that these could show.
+const WITHOUT_DATA: [&str; 1] = ["Shadow denials"];
+
+#[test]
+fn prometheus_reads_the_gate_and_every_query_of_the_dashboard_has_an_answer() {
+    let gate = busy_gate();
+    let prometheus = Prometheus::start(&gate);
+    traffic(&gate);
+
+    labels_are_bounded(&prometheus);
+    let mut asked = 0;
+    for (title, query) in dashboard() {
+        let expected = !WITHOUT_DATA.contains(&&*title);
+        let answer = eventually(&format!("an answer for {title}: {query}"), || {
+            // So that rates are of something.
+            traffic(&gate);
+            let answer = prometheus.query(&query);
+            (!answer.is_empty() || !expected).then_some(answer)
+        });
+        for sample in &answer {
+            let value = sample["value"][1].as_str().unwrap();
+            assert!(
+                value.parse::<f64>().unwrap().is_finite(),
+                "{title}: {sample}"
+            );
+        }
+        asked += 1;
+    }
+    assert!(asked >= 15, "{asked} queries in the dashboard");
+
+    let refusals = prometheus.query(r#"sum(passgate_verdicts{reason="untrusted.signature"})"#);
+    assert!(
+        refusals[0]["value"][1]
+            .as_str()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+            > 0.0
+    );
+    alerts_are_loaded(&prometheus);
+    gate.finish();
+}
+
+/// A gate with something for each panel: exemptions with an end, a provider that cannot be reached, preflights.
+fn busy_gate() -> Gate {
+    let dated = json!({
+        "match": { "prefix": "/old/" },
+        "public": { "reason": "story", "owner": "tests", "until": "2099-12-31" },
+    });
+    let partners = json!({
+        "match": { "prefix": "/partners/" }, "requires": { "provider_name": "partners" },
+    });
+    let mut policy = policy();
+    policy["providers"]["partners"] = provider(json!({
+        "issuer": "https://partners.example.com",
+        "remote_jwks": null,
+        "claim_to_headers": null,
+        "discovery": { "cluster": "idp", "jwks_uri_prefix": "https://partners.example.com/" },
+    }));
+    let policy = ruled(
+        policy,
+        json!([public("/open/"), dated, partners, the_rest()]),
+    );
+    Setup::new(with(policy, "bypass_cors_preflight", json!(true))).start()
+}
+
+fn traffic(gate: &Gate) {
+    let good = gate.good();
+    let partner = Token::of(&gate.issuer.key, "https://partners.example.com", AUDIENCE).build();
+    let unknown = gate.token().header("kid", "made-up").build();
+    let preflight = Request::new("OPTIONS", "/")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "GET");
+    for request in [
+        Request::get("/").bearer(&good),
+        Request::get("/").bearer(&tampered(&good)),
+        Request::get("/").bearer(&unknown),
+        Request::get("/partners/a").bearer(&partner),
+        Request::get("/open/a"),
+        Request::get("/old/a"),
+        Request::get("/a//b"),
+        preflight,
+    ] {
+        gate.send(BOTH[0], &request);
+    }
+    // More refusals than the log takes in a second.
+    let mut client = gate.client();
+    for _ in 0..120 {
+        client.send(Request::get("/").to_http1());
+        assert_eq!(client.read().status, 401);
+    }
+}
+
+/// Labels hold reason codes, indexes of rules and names of providers, and nothing else.
+fn labels_are_bounded(prometheus: &Prometheus) {
+    let verdicts = eventually("verdicts", || {
+        let verdicts = prometheus.query("passgate_verdicts");
+        (verdicts.len() >= 8).then_some(verdicts)
+    });
+    let schema = fs::read_to_string(workspace().join("schema/audit-record.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let reasons = schema["properties"]["reason"]["enum"].as_array().unwrap();
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for sample in &verdicts {
+        for (label, value) in sample["metric"].as_object().unwrap() {
+            let values = seen.entry(label.clone()).or_default();
+            values.insert(value.as_str().unwrap().to_owned());
+        }
+    }
+    let labels: Vec<&str> = seen.keys().map(String::as_str).collect();
+    assert_eq!(
+        labels,
+        [
+            "__name__", "decision", "instance", "job", "provider", "reason", "rule"
+        ]
+    );
+    let set = |label: &str| seen[label].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(set("decision"), ["allow", "deny"]);
+    assert_eq!(set("provider"), ["acme", "partners"]);
+    assert_eq!(set("rule"), ["0", "1", "2", "3"]);
+    for reason in &seen["reason"] {
+        assert!(reasons.contains(&json!(reason)), "{reason}");
+    }
+}
+
+/// The shipped alerts, evaluated by Prometheus; the provider that cannot be reached waits to be one.
+fn alerts_are_loaded(prometheus: &Prometheus) {
+    let state = eventually("an evaluated alert", || {
+        let rules = prometheus.get("/api/v1/rules");
+        let rules = rules["data"]["groups"][0]["rules"].as_array()?.clone();
+        assert!(rules.len() >= 6, "{rules:?}");
+        for rule in &rules {
+            assert_ne!(rule["health"], "err", "{rule}");
+        }
+        let state = |name: &str| {
+            let rule = rules.iter().find(|rule| rule["name"] == name);
+            rule.map(|rule| rule["state"].as_str().unwrap().to_owned())
+        };
+        state("PassgateProviderUnavailable").filter(|state| state != "inactive")
+    });
+    assert!(["pending", "firing"].contains(&&*state), "{state}");
+}
+
+/// Title and query of every panel, with Grafana's variables replaced.
+fn dashboard() -> Vec<(String, String)> {
+    let text = fs::read_to_string(workspace().join("observability/dashboard.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let mut queries = Vec::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            let query = target["expr"].as_str().unwrap();
+            let query = query
+                .replace("$__rate_interval", "30s")
+                .replace("$instance", ".*");
+            assert!(
+                !query.contains('$'),
+                "a variable that nobody replaces: {query}"
+            );
+            queries.push((panel["title"].as_str().unwrap().to_owned(), query));
+        }
+    }
+    queries
+}
+
+/// A Prometheus that scrapes the gate each second, with the shipped alerts; killed when dropped.
+struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+    folder: PathBuf,
+}
+
+impl Prometheus {
+    fn start(gate: &Gate) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("passgate-prometheus-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let config = json!({
+            "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
+            "rule_files": [workspace().join("observability/alerts.yaml")],
+            "scrape_configs": [{
+                "job_name": "gate",
+                "metrics_path": "/stats/prometheus",
+                "static_configs": [{ "targets": [gate.admin_address().to_string()] }],
+            }],
+        });
+        let file = folder.join("prometheus.json");
+        fs::write(&file, config.to_string()).unwrap();
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let log = || Stdio::from(File::create(folder.join("log")).unwrap());
+        let child = Command::new(program())
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.join("data").display()
+            ))
+            .arg(format!("--web.listen-address={address}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log())
+            .spawn()
+            .expect("Prometheus starts");
+        let mut started = Self {
+            child,
+            address,
+            folder,
+        };
+        eventually("a scraped gate", || {
+            let ended = started.child.try_wait().unwrap();
+            assert!(ended.is_none(), "Prometheus ended:\n{}", started.log());
+            // Before it listens there is nobody to ask.
+            std::net::TcpStream::connect(started.address).ok()?;
+            (started.try_query("up")?.first()?["value"][1] == "1").then_some(())
+        });
+        started
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// The samples that the query gives now; an error of the query is a failure.
+    fn query(&self, query: &str) -> Vec<Value> {
+        self.try_query(query)
+            .unwrap_or_else(|| panic!("no vector: {query}"))
+    }
+
+    fn try_query(&self, query: &str) -> Option<Vec<Value>> {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let answer = self.get(&format!("/api/v1/query?query={encoded}"));
+        if answer["errorType"] == "unavailable" {
+            return None;
+        }
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        answer["data"]["result"].as_array().cloned()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let mut client = Http1::connect(self.address);
+        client.send(format!(
+            "GET {path} HTTP/1.1\r\nhost: prometheus\r\nconnection: close\r\n\r\n"
+        ));
+        let answer = client.read();
+        serde_json::from_slice(&answer.body)
+            .unwrap_or_else(|_| json!({ "errorType": "unavailable" }))
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn program() -> PathBuf {
+    let folder = std::env::var_os("PROMETHEUS").unwrap_or_else(|| ".tools/prometheus".into());
+    let program = workspace().join(folder).join("prometheus");
+    assert!(
+        program.is_file(),
+        "{} is not there: run `tools/install-prometheus`, or set PROMETHEUS to its folder",
+        program.display()
+    );
+    program
+}
