@@ -92,7 +92,7 @@ fn state_age_and_waiting_requests_can_be_measured() {
     let prometheus = gate.admin("/stats/prometheus");
     let line = prometheus
         .lines()
-        .find(|line| line.contains("keys_state_fresh{"));
+        .find(|line| line.contains("passgate_keys_state{") && line.contains("state=\"fresh\""));
     let labelled = line.is_some_and(|line| line.contains("provider=\"acme\""));
     assert!(labelled, "no such label:\n{prometheus}");
 

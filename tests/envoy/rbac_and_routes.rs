@@ -112,7 +112,7 @@ fn the_route_of_a_request_that_waited_for_keys_is_chosen_anew_too() {
         let answers =
             [&rich, &poor].map(|request| scope.spawn(|| gate.send(Protocol::Http1, request)));
         eventually("two requests that wait", || {
-            let waiting = gate.stat("wasmcustom.passgate.keys.acme.waiting");
+            let waiting = gate.stat("wasmcustom.passgate.keys.provider.acme.waiting");
             (waiting == 2).then_some(())
         });
         gate.issuer.release();
