@@ -16,7 +16,7 @@ mod server;
 mod tls;
 mod upstream;
 
-pub use bootstrap::{Bootstrap, workspace};
+pub use bootstrap::Bootstrap;
 pub use gate::{Gate, Setup};
 pub use http1::Http1;
 pub use issuer::Issuer;

@@ -5,14 +5,14 @@ mod harness;
 
 use harness::{
     AUDIENCE, BOTH, Gate, Http1, Request, Setup, eventually, policy, provider, public, ruled,
-    the_rest, with, workspace,
+    the_rest, with,
 };
 use passgate_kit::{Token, tampered};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Nothing has happened that these could show.
@@ -284,4 +284,11 @@ fn program() -> PathBuf {
         program.display()
     );
     program
+}
+
+fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors()
+        .nth(2)
+        .expect("tests/envoy lies two folders deep")
 }
