@@ -14,7 +14,7 @@ pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
 };
-use crate::{config::ProviderId, json::Json, limits, request::Request};
+use crate::{config::ProviderId, evidence::Proof, json::Json, limits, request::Request};
 
 /// The version of the record's shape. It grows when a member goes or changes its meaning, not when one is added.
 pub const VERSION: u8 = 1;
@@ -105,6 +105,12 @@ pub struct Seen {
 }
 
 impl AuditRecord {
+    /// What the sign-in proves, to the rule or, where it falls short, at all.
+    pub(crate) fn proved(&mut self, proof: &Proof) {
+        self.facts = proof.facts.words();
+        self.authentication_age = proof.age.map(|age| age.as_secs());
+    }
+
     pub(crate) fn new(request: Request<'_>, policy: &str) -> Self {
         Self {
             version: VERSION,

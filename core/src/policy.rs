@@ -111,6 +111,7 @@ impl Requirement {
             step: 0,
             reason: Untrusted::Issuer.into(),
             expected: String::new(),
+            proof: Proof::default(),
         };
         for alternative in self.open_to(id) {
             match alternative.met_by(provider, claims, &sign_in) {
@@ -119,6 +120,7 @@ impl Requirement {
                 Err(_) => {}
             }
         }
+        furthest.proof = sign_in.meets(&Demand::NOTHING).unwrap_or_default();
         Err(furthest)
     }
 }
@@ -131,6 +133,8 @@ pub(crate) struct Unmet {
     pub(crate) reason: Reason,
     /// What it wanted, for the operator.
     pub(crate) expected: String,
+    /// What the sign-in proves all the same, for the operator.
+    pub(crate) proof: Proof,
 }
 
 impl Alternative {
@@ -150,6 +154,7 @@ impl Alternative {
                 step,
                 reason,
                 expected,
+                proof: Proof::default(),
             })
         };
         if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {

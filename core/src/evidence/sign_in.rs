@@ -19,6 +19,15 @@ pub(crate) struct Demand {
     pub(crate) delegated: bool,
 }
 
+impl Demand {
+    /// Wants nothing.
+    pub(crate) const NOTHING: Self = Self {
+        facts: Facts::NONE,
+        max_age: None,
+        delegated: false,
+    };
+}
+
 /// What a sign-in proves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Proof {

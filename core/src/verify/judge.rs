@@ -208,10 +208,10 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             .met_by(id, provider, &jwt.claims, self.now)
             .map_err(|unmet| {
                 self.record.expected = Some(shown(&unmet.expected));
+                self.record.proved(&unmet.proof);
                 unmet.reason
             })?;
-        self.record.facts = proof.facts.words();
-        self.record.authentication_age = proof.age.map(|age| age.as_secs());
+        self.record.proved(&proof);
         Ok(self.permit(provider, credential, &jwt, &proof))
     }
 
