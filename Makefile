@@ -19,7 +19,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run run-func-e wasm check test test-core test-native test-envoy test-observability test-run test-func-e \
+.PHONY: help run run-func-e wasm wasm-trap check test test-core test-native test-envoy test-observability test-run test-func-e \
 	test-browser test-providers \
 	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e prometheus browser providers clean
 
@@ -34,6 +34,10 @@ run-func-e: wasm envoy func-e ## the same, with Envoy started by func-e
 
 wasm: rust ## build dist/passgate.wasm
 	tools/build-wasm
+
+# For one story, and never shipped: test-module looks.
+wasm-trap: rust
+	tools/build-wasm trap
 
 check: rust ## formatting, lints, the core's tests: the quick round while working
 	cargo fmt --all --check
@@ -51,7 +55,7 @@ test-core: rust ## the core's own tests
 test-native: rust ## the tests of every other package that needs no Envoy
 	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests
 
-test-envoy: wasm envoy ## the stories on a real Envoy
+test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
 
 test-observability: wasm envoy prometheus ## alerts and dashboard, by a real Prometheus that scrapes a real Envoy
@@ -86,7 +90,7 @@ test-reproducible: wasm ## the module is the same from another folder, without a
 fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `make test` replays the corpus
 	tools/fuzz 60
 
-matrix: wasm ## the stories on Envoy 1.36 to 1.39, too
+matrix: wasm wasm-trap ## the stories on Envoy 1.36 to 1.39, too
 	tools/matrix
 
 schema: rust ## write the schemas in schema/ anew: of the configuration, and of the audit record

@@ -15,6 +15,8 @@ mod root;
 mod settle;
 mod stats;
 mod stream;
+#[cfg(feature = "trap")]
+mod trap;
 
 use proxy_wasm::types::LogLevel;
 

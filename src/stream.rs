@@ -35,6 +35,8 @@ impl Stream {
         let engine = self.engine.as_ref().ok_or(HostError)?;
         let mut engine = engine.try_borrow_mut().map_err(|_| HostError)?;
         let headers = HeaderMap::get(MapType::HttpRequestHeaders)?;
+        #[cfg(feature = "trap")]
+        crate::trap::spring(&headers);
         let settled = judge_now(self.id, headers, &mut engine);
         if settled.is_none() || engine.wants_timer() {
             engine.wake(host::now()?);

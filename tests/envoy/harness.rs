@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod check;
+mod clock;
 mod gate;
 mod http1;
 mod http2;
@@ -16,7 +17,8 @@ mod server;
 mod tls;
 mod upstream;
 
-pub use bootstrap::Bootstrap;
+pub use bootstrap::{Bootstrap, workspace};
+pub use clock::WallClock;
 pub use gate::{Gate, Setup};
 pub use http1::Http1;
 pub use issuer::Issuer;
@@ -26,6 +28,7 @@ pub use policy::{
     AUDIENCE, ISSUER, SECOND, policy, policy_with, provider, public, ruled, second_provider,
     the_rest, with,
 };
+pub use process::{module, module_with_trap};
 pub use server::Server;
 pub use tls::Authority;
 pub use upstream::{Received, Upstream};

@@ -7,6 +7,7 @@
 #[allow(dead_code, reason = "the benchmarks use the rest")]
 mod harness;
 
+mod algorithms;
 mod authorities;
 mod claims;
 mod configuration;
@@ -14,9 +15,12 @@ mod connections;
 mod cookies;
 mod credentials;
 mod evidence;
+mod flood;
 mod identity_headers;
 mod instances;
+mod jwt_authn;
 mod keys;
+mod keys_clock;
 mod keys_discovery;
 mod keys_outage;
 mod keys_refresh;
@@ -30,6 +34,7 @@ mod paths;
 mod public_rules;
 mod rbac_and_routes;
 mod refusals;
+mod reload;
 mod remembered;
 mod rules;
 mod shipped;

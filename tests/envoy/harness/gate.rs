@@ -3,13 +3,14 @@
 use super::bootstrap::Bootstrap;
 use super::process::{Process, module, new_folder};
 use super::{
-    AUDIENCE, Authority, Http1, ISSUER, Issuer, Protocol, Request, Response, Upstream, eventually,
-    http2,
+    AUDIENCE, Authority, Http1, ISSUER, Issuer, Protocol, Request, Response, Upstream, WallClock,
+    eventually, http2,
 };
 use passgate_kit::{Token, TokenBuilder};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// What a story wants of its gate before it starts.
@@ -21,6 +22,7 @@ pub struct Setup {
     workers: u32,
     core: Option<usize>,
     watched: bool,
+    clock: Option<WallClock>,
 }
 
 impl Setup {
@@ -44,6 +46,7 @@ impl Setup {
             workers: 1,
             core: None,
             watched: false,
+            clock: None,
         }
     }
 
@@ -85,9 +88,20 @@ impl Setup {
         self
     }
 
+    /// Runs this module in place of the shipped one.
+    pub fn module(self, module: &Path) -> Self {
+        self.edit(|bootstrap| bootstrap.localise(module))
+    }
+
+    /// Starts Envoy with this wall clock.
+    pub fn clock(mut self, clock: WallClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
     /// Starts all of it and waits until the gate listens.
     pub fn start(self) -> Gate {
-        let (mut process, upstream, issuer, bootstrap) = self.spawn();
+        let (mut process, upstream, issuer, bootstrap, clock) = self.spawn();
         let address = process.ready();
         Gate {
             address,
@@ -97,19 +111,20 @@ impl Setup {
             bootstrap,
             finished: false,
             versions: 1,
+            clock,
         }
     }
 
     /// Starts an Envoy that is expected to refuse its configuration; what it logged.
     pub fn refused(self) -> String {
-        let (mut process, upstream, _issuer, _) = self.spawn();
+        let (mut process, upstream, _issuer, ..) = self.spawn();
         let status = process.wait().expect("Envoy refuses to start");
         assert!(!status.success(), "Envoy ended as if all were well");
         assert_eq!(upstream.hits(), 0);
         process.log()
     }
 
-    fn spawn(mut self) -> (Process, Upstream, Issuer, Bootstrap) {
+    fn spawn(mut self) -> (Process, Upstream, Issuer, Bootstrap, Option<WallClock>) {
         self.bootstrap.set_address("idp", self.issuer.address());
         self.bootstrap
             .set_address("upstream", self.upstream.address());
@@ -120,8 +135,15 @@ impl Setup {
             fs::write(&file, self.bootstrap.listener_resource().to_string()).unwrap();
             self.bootstrap.watch_listener(&file);
         }
-        let process = Process::spawn(folder, &self.bootstrap, self.workers, self.core);
-        (process, self.upstream, self.issuer, full)
+        let clock = self.clock;
+        let process = Process::spawn(
+            folder,
+            &self.bootstrap,
+            self.workers,
+            self.core,
+            clock.as_ref(),
+        );
+        (process, self.upstream, self.issuer, full, clock)
     }
 }
 
@@ -134,6 +156,7 @@ pub struct Gate {
     bootstrap: Bootstrap,
     pub(super) finished: bool,
     versions: u32,
+    clock: Option<WallClock>,
 }
 
 impl Gate {
@@ -155,6 +178,18 @@ impl Gate {
     /// The number of Envoy's process.
     pub fn process_id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Lets the wall clock of this Envoy jump: so many seconds ahead of the real one.
+    pub fn set_clock(&self, seconds: i64) {
+        let clock = self.clock.as_ref().expect("a gate with a clock of its own");
+        clock.set(seconds);
+    }
+
+    /// The processor time that Envoy has spent so far.
+    #[allow(dead_code, reason = "bench/forged measures with it")]
+    pub fn processor_time(&self) -> Duration {
+        self.process.processor_time()
     }
 
     /// Nothing more is expected of it.

@@ -1,7 +1,7 @@
 //! The Envoy process of one story: started on free ports, its output kept in a folder of its own.
 
 use super::bootstrap::{Bootstrap, workspace};
-use super::{Http1, PATIENCE, Response, eventually};
+use super::{Http1, PATIENCE, Response, WallClock, eventually};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ impl Process {
         bootstrap: &Bootstrap,
         workers: u32,
         core: Option<usize>,
+        clock: Option<&WallClock>,
     ) -> Self {
         let file = folder.join("envoy.json");
         fs::write(&file, bootstrap.0.to_string()).unwrap();
@@ -35,6 +36,9 @@ impl Process {
                 pinned
             }
         };
+        if let Some(clock) = clock {
+            command.envs(clock.environment());
+        }
         let child = command
             .arg("-c")
             .arg(&file)
@@ -125,6 +129,22 @@ impl Process {
         client.try_read()
     }
 
+    /// The processor time that Envoy has spent so far.
+    #[allow(dead_code, reason = "bench/forged measures with it")]
+    pub fn processor_time(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("Linux");
+        let nanos = tasks.map(|task| {
+            let text =
+                fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
+            let spent = text
+                .split_whitespace()
+                .next()
+                .and_then(|text| text.parse().ok());
+            spent.unwrap_or(0_u64)
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -180,6 +200,15 @@ fn binary() -> PathBuf {
 /// The module under test.
 pub fn module() -> PathBuf {
     from_environment("PASSGATE_WASM", "dist/passgate.wasm", "make wasm")
+}
+
+/// The module that a request header can kill.
+pub fn module_with_trap() -> PathBuf {
+    from_environment(
+        "PASSGATE_TRAP_WASM",
+        "target/trap/passgate.wasm",
+        "make wasm-trap",
+    )
 }
 
 fn from_environment(variable: &str, default: &str, remedy: &str) -> PathBuf {

@@ -1,6 +1,6 @@
 //! What no log may hold: parts of every token that was minted, and every cookie and credential that a request carried.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
 static SENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -27,14 +27,25 @@ pub fn note(name: &str, value: &[u8]) {
     }
 }
 
-/// Whether one of them is in this text: which.
+/// Whether one of them is in this text: which. One pass over the text, since a story may make ten thousand tokens and
+/// megabytes of logs.
 pub fn find_in(text: &str) -> Option<String> {
     let minted = passgate_kit::minted();
     // The header of a token is no secret: it is the same for many, and a key set says as much.
     let of_tokens = minted.iter().flat_map(|token| parts(token));
     let sent = SENT.lock().unwrap();
-    let found = of_tokens.chain(sent.iter().cloned());
-    { found }.find(|secret| text.contains(secret.as_str()))
+    let mut by_beginning: HashMap<Vec<u8>, BTreeSet<String>> = HashMap::new();
+    for secret in of_tokens.chain(sent.iter().cloned()) {
+        let beginning = secret.as_bytes()[..SHORTEST].to_vec();
+        by_beginning.entry(beginning).or_default().insert(secret);
+    }
+    let bytes = text.as_bytes();
+    let places = bytes.windows(SHORTEST).enumerate();
+    let candidates = places.filter_map(|(at, beginning)| Some((at, by_beginning.get(beginning)?)));
+    candidates
+        .flat_map(|(at, secrets)| secrets.iter().map(move |secret| (at, secret)))
+        .find(|(at, secret)| bytes[*at..].starts_with(secret.as_bytes()))
+        .map(|(_, secret)| secret.clone())
 }
 
 fn parts(word: &str) -> impl Iterator<Item = String> {
