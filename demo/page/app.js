@@ -35,9 +35,15 @@ function busy(is) {
   }
 }
 
-const idle = (handler) => (event) => {
+/** What a button does, while no ceremony is under way. */
+const idle = (handler) => async (event) => {
   event.preventDefault();
-  if (!document.body.hasAttribute('data-busy')) handler(event);
+  if (document.body.hasAttribute('data-busy')) return;
+  try {
+    await handler();
+  } catch (error) {
+    view.notice(error.message, 'bad');
+  }
 };
 
 async function refreshSession() {
@@ -57,10 +63,13 @@ async function refreshCounters() {
   if (seen) view.showCounters(seen);
 }
 
-function tick() {
+/** Seconds since the sign-in; 0 without one. */
+function age() {
   const since = signedIn?.claims.auth_time;
-  view.showAge(since === undefined ? 0 : Math.max(0, Math.floor(Date.now() / 1000) - since));
+  return since === undefined ? 0 : Math.max(0, Math.floor(Date.now() / 1000) - since);
 }
+
+const tick = () => view.showAge(age());
 
 async function doSignIn(wish, asking) {
   const done = await withAuthenticator(asking, (signal) => signIn(wish, signal));
@@ -79,6 +88,7 @@ async function doCall(path, again = false) {
     return;
   }
   const passed = outcome.received !== null;
+  if (signedIn && outcome.challenge && !outcome.challenge.error) await refreshSession(); // it has run out
   view.notice(passed ? `${outcome.status}: ${path} let you in.` : `${outcome.status}: ${path} refused.`, passed ? 'good' : 'bad');
   view.showFlow(
     `GET ${path}${forged ? ', x-user: admin' : ''}`,
@@ -101,24 +111,25 @@ function showChallenge(outcome, again) {
     view.showChallenge(null);
     return;
   }
-  const { error, acr_values: acr, max_age: age } = challenge;
+  const { error, acr_values: acr, max_age: limit } = challenge;
   const wants = [
     acr && `a sign-in of class ${acr.replaceAll(' ', ' or ')}`,
-    age && `one that is not older than ${age} s`,
+    limit && `one that is not older than ${limit} s`,
   ].filter(Boolean).join(', and ');
+  const isOld = limit !== undefined && age() > Number(limit);
   const words = {
     undefined: 'Nobody is signed in.',
     invalid_token: 'The gate does not believe the token.',
     insufficient_scope: 'The token does not carry the right that this route wants.',
-    insufficient_user_authentication: 'You are signed in, but this sign-in is too weak or too old for this route.',
+    insufficient_user_authentication: `You are signed in, but this sign-in ${isOld ? 'is too old' : 'does not prove enough'} for this route.`,
   }[error] ?? 'The gate refused.';
   const helpless = again && error === 'insufficient_user_authentication';
   const advice = helpless
-    ? ' Signing in once more cannot help: this passkey does not prove what the route wants. Register another one, for instance on a security key.'
+    ? ' Signing in once more cannot help: this passkey cannot prove what the route wants. Register another one, for instance on a security key.'
     : (wants && ` It asks for ${wants}.`);
   const button = status === 401 && !helpless ? (signedIn ? 'Step up, then try again' : 'Sign in, then try again') : null;
   view.showChallenge(outcome, words + (advice || ''), button);
-  if (button) pending = { path: outcome.path, wish: { acr_values: acr ?? null, max_age: age === undefined ? null : Number(age) } };
+  if (button) pending = { path: outcome.path, wish: { acr_values: acr ?? null, max_age: limit === undefined ? null : Number(limit) } };
 }
 
 byId('register').addEventListener('submit', idle(async () => {
@@ -147,14 +158,10 @@ for (const button of document.querySelectorAll('[data-path]')) {
 }
 
 byId('rotate').addEventListener('click', idle(async () => {
-  try {
-    const { kid, published } = await rotate();
-    byId('kid').textContent = kid;
-    byId('rotated').textContent = `${published} keys are published.`;
-    view.notice(`The provider signs with ${kid} from now on. Your session still holds: call a route.`, 'good');
-  } catch (error) {
-    view.notice(error.message, 'bad');
-  }
+  const { kid, published } = await rotate();
+  byId('kid').textContent = kid;
+  byId('rotated').textContent = `${published} keys are published.`;
+  view.notice(`The provider signs with ${kid} from now on.${signedIn ? ' Your session still holds: call a route.' : ''}`, 'good');
 }));
 
 await Promise.all([refreshSession(), refreshCounters()]);

@@ -162,3 +162,22 @@ const PROTECTION: &[(&str, &str)] = &[
     ),
     ("cache-control", "no-cache"),
 ];
+
+#[cfg(test)]
+mod tests {
+    /// The page counts down what the gate judges: both must mean the same seconds.
+    #[test]
+    fn the_page_knows_the_age_that_the_gate_wants() {
+        let page = include_str!("../page/index.html");
+        let policy = include_str!("../../envoy/envoy.yaml");
+        let seconds = |text: &str, before: &str| {
+            let (_, rest) = text.split_once(before).unwrap();
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<u64>().unwrap()
+        };
+        let counted = seconds(page, r#"data-path="/payments" data-max-age=""#);
+        assert_eq!(counted, seconds(policy, r#""max_age": ""#));
+        assert_eq!(policy.matches(r#""max_age""#).count(), 1);
+        assert!(page.contains(&format!("at most {counted} s ago")));
+    }
+}

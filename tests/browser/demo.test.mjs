@@ -57,7 +57,7 @@ test('a sign-in that has grown too old is stepped up, and the route answers', as
   assert.equal((await guest.record()).reason, 'insufficient.max_age');
   const { header, words } = await guest.challenge();
   assert.match(header, /error="insufficient_user_authentication".* acr_values="phr", max_age="30"/);
-  assert.match(words, /not older than 30 s/);
+  assert.match(words, /is too old for this route.*not older than 30 s/);
   assert.equal(await guest.stepUp('/payments'), 200);
   await guest.leave();
 });
