@@ -1,7 +1,7 @@
 //! What a root and its streams share: the verifier, the keys, and the requests that wait for keys.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     hash::{BuildHasher as _, Hasher as _, RandomState},
     time::Duration,
 };
@@ -23,6 +23,8 @@ pub(crate) struct Engine {
     /// Streams that are to be judged again, a few in each callback.
     due: VecDeque<u32>,
     ledger: Ledger,
+    /// Streams that pass as they came; their trailers are still to come.
+    observed: HashSet<u32>,
 }
 
 impl Engine {
@@ -35,6 +37,7 @@ impl Engine {
             ledger: Ledger::new(&config),
             verifier: Verifier::new(config),
             due: VecDeque::new(),
+            observed: HashSet::new(),
         }
     }
 
@@ -50,15 +53,15 @@ impl Engine {
     pub(crate) fn judge(
         &mut self,
         stream: u32,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         now: Option<UnixTime>,
     ) -> Option<Step> {
         let Ok(pairs) = headers.pairs() else {
-            return Some(self.verifier.failed(Request::new(&[]), Internal::Host));
+            return Some(self.failed(now));
         };
         let request = Request::new(&pairs);
         let Some(now) = now else {
-            return Some(self.verifier.failed(request, Internal::Clock));
+            return Some(self.verifier.failed(request, Internal::Clock, now));
         };
         let settled = match self.verifier.verify(request, &mut self.keys, now) {
             Step::Await(provider) => {
@@ -68,11 +71,16 @@ impl Engine {
                 if self.waiting.enter(stream, provider, kept, longest, now) {
                     return None;
                 }
-                self.verifier.overloaded(request)
+                self.verifier.overloaded(request, now)
             }
             settled @ Step::Settle(..) => settled,
         };
         Some(settled)
+    }
+
+    /// The answer for a request of which the host tells nothing.
+    pub(crate) fn failed(&self, now: Option<UnixTime>) -> Step {
+        self.verifier.failed(Request::new(&[]), Internal::Host, now)
     }
 
     /// Judges a request again that was taken off the waiting list. `None`: it waits on.
@@ -84,15 +92,15 @@ impl Engine {
     ) -> Option<Step> {
         let headers = core::mem::take(&mut place.content);
         let Ok(pairs) = headers.pairs() else {
-            return Some(self.verifier.failed(Request::new(&[]), Internal::Host));
+            return Some(self.failed(now));
         };
         let request = Request::new(&pairs);
         let Some(now) = now else {
-            return Some(self.verifier.failed(request, Internal::Clock));
+            return Some(self.verifier.failed(request, Internal::Clock, now));
         };
         match self.verifier.verify(request, &mut self.keys, now) {
             Step::Await(provider) => {
-                let too_long = self.verifier.waited_too_long(request);
+                let too_long = self.verifier.waited_too_long(request, now);
                 drop(pairs);
                 (place.provider, place.content) = (provider, headers);
                 (!self.waiting.stay(stream, place, now)).then_some(too_long)
@@ -101,7 +109,23 @@ impl Engine {
         }
     }
 
-    /// Takes a request off the waiting list: it is judged again, or its client has left.
+    /// Notes that a stream passes as it came, to its end.
+    pub(crate) fn observe(&mut self, stream: u32) {
+        self.observed.insert(stream);
+    }
+
+    /// Whether a stream passes as it came.
+    pub(crate) fn is_observed(&self, stream: u32) -> bool {
+        self.observed.contains(&stream)
+    }
+
+    /// A stream has ended.
+    pub(crate) fn ended(&mut self, stream: u32) {
+        self.waiting.leave(stream);
+        self.observed.remove(&stream);
+    }
+
+    /// Takes a request off the waiting list: it is judged again.
     pub(crate) fn forget(&mut self, stream: u32) -> Option<Place<HeaderMap>> {
         self.waiting.leave(stream)
     }

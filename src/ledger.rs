@@ -35,6 +35,11 @@ impl Ledger {
     /// Enters a verdict about the request of the effective context.
     pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config) {
         self.stats.count(&record, config);
+        let level = if record.shadow.is_some() {
+            LogLevel::Warn
+        } else {
+            LogLevel::Info
+        };
         let had_nothing = self.auditor.next_wakeup().is_none();
         let written = self.auditor.write(record, config, host::now().ok());
         self.wants_timer |= had_nothing && self.auditor.next_wakeup().is_some();
@@ -43,7 +48,7 @@ impl Ledger {
             let _ = host::set_property(&self.property, &written.record);
         }
         if written.to_log {
-            host::log(LogLevel::Info, &format!("passgate {}", written.record));
+            host::log(level, &format!("passgate {}", written.record));
         }
     }
 

@@ -81,7 +81,7 @@ fn settle_due(engine: &mut Engine) {
         };
         // An error: the client has left.
         if host::set_effective_context(stream).is_ok()
-            && judge_again(stream, place, engine) == Some(Settled::Passes)
+            && judge_again(stream, place, engine).is_some_and(Settled::goes_on)
         {
             // An error leaves the request paused until the host's own time-out, which is closed.
             let _ = host::resume_request();

@@ -3,6 +3,7 @@
 use passgate_core::{
     Request, Step, Verdict, Verifier,
     reason::{Internal, Rejection},
+    verify::SERVED,
 };
 use proxy_wasm::types::{LogLevel, MapType};
 
@@ -13,8 +14,20 @@ use crate::{host, ledger::Ledger};
 pub(crate) enum Settled {
     /// Its headers are edited; let it go on.
     Passes,
+    /// It is only observed; let it go on as it came.
+    PassesUnchanged,
     /// It was answered.
     Answered,
+}
+
+impl Settled {
+    /// Whether the request goes on to the upstream.
+    pub(crate) const fn goes_on(self) -> bool {
+        match self {
+            Self::Passes | Self::PassesUnchanged => true,
+            Self::Answered => false,
+        }
+    }
 }
 
 /// Applies a settled step. Where the host refuses the edits the request is refused instead.
@@ -32,10 +45,14 @@ pub(crate) fn settle(
             if host::apply(MapType::HttpRequestHeaders, permit.edits()).is_ok() =>
         {
             ledger.enter(*record, verifier.config());
-            Settled::Passes
+            if permit.is_observed() {
+                Settled::PassesUnchanged
+            } else {
+                Settled::Passes
+            }
         }
         Verdict::Allow(_) => settle(
-            verifier.failed(Request::new(&[]), Internal::Host),
+            verifier.failed(Request::new(&[]), Internal::Host, None),
             request_id,
             verifier,
             ledger,
@@ -45,18 +62,27 @@ pub(crate) fn settle(
             reply(&rejection, request_id);
             Settled::Answered
         }
+        Verdict::Serve(document) => {
+            ledger.enter(*record, verifier.config());
+            answer(document.status, SERVED, &document.headers(), &document.body);
+            Settled::Answered
+        }
     }
 }
 
 /// Answers in the upstream's place. A host that refuses even this keeps the request paused, which is closed too.
 pub(crate) fn reply(rejection: &Rejection, request_id: Option<&str>) {
-    let details = format!("passgate.{}", rejection.code);
-    let sent = host::reply(
+    answer(
         rejection.status,
-        &details,
+        rejection.code,
         &rejection.headers(),
         &rejection.body(request_id),
     );
+}
+
+fn answer(status: u16, code: &str, headers: &[(&str, String)], body: &str) {
+    let details = format!("passgate.{code}");
+    let sent = host::reply(status, &details, headers, body);
     if sent.is_err() {
         host::log(
             LogLevel::Error,

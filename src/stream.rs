@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use passgate_core::{
-    Request,
+    Request, Step,
     jwks::Place,
     reason::{Internal, Reason},
 };
@@ -34,10 +34,12 @@ impl Stream {
     fn judge(&self) -> Result<Option<Settled>, HostError> {
         let engine = self.engine.as_ref().ok_or(HostError)?;
         let mut engine = engine.try_borrow_mut().map_err(|_| HostError)?;
-        let headers = HeaderMap::get(MapType::HttpRequestHeaders)?;
+        let headers = HeaderMap::get(MapType::HttpRequestHeaders);
         #[cfg(feature = "trap")]
-        crate::trap::spring(&headers);
-        let settled = judge_now(self.id, headers, &mut engine);
+        if let Ok(headers) = &headers {
+            crate::trap::spring(headers);
+        }
+        let settled = judge_now(self.id, headers.as_ref(), &mut engine);
         if settled.is_none() || engine.wants_timer() {
             engine.wake(host::now()?);
         }
@@ -46,13 +48,17 @@ impl Stream {
 }
 
 /// Judges the request of the effective context by these headers of it. `None`: it waits.
-pub(crate) fn judge_now(stream: u32, headers: HeaderMap, engine: &mut Engine) -> Option<Settled> {
-    let request_id = request_id(&headers);
-    let step = engine.judge(stream, headers, host::now().ok())?;
-    let (verifier, ledger) = engine.verifier_and_ledger();
-    let settled = settle(step, request_id.as_deref(), verifier, ledger);
-    engine.count_remembered();
-    Some(settled)
+pub(crate) fn judge_now(
+    stream: u32,
+    headers: Result<&HeaderMap, &HostError>,
+    engine: &mut Engine,
+) -> Option<Settled> {
+    let now = host::now().ok();
+    let (request_id, step) = match headers {
+        Ok(headers) => (request_id(headers), engine.judge(stream, headers, now)?),
+        Err(HostError) => (None, engine.failed(now)),
+    };
+    Some(apply(stream, step, request_id.as_deref(), engine))
 }
 
 /// The same for a request that has waited.
@@ -63,8 +69,17 @@ pub(crate) fn judge_again(
 ) -> Option<Settled> {
     let request_id = request_id(&place.content);
     let step = engine.judge_again(stream, place, host::now().ok())?;
+    Some(apply(stream, step, request_id.as_deref(), engine))
+}
+
+fn apply(stream: u32, step: Step, request_id: Option<&str>, engine: &mut Engine) -> Settled {
     let (verifier, ledger) = engine.verifier_and_ledger();
-    Some(settle(step, request_id.as_deref(), verifier, ledger))
+    let settled = settle(step, request_id, verifier, ledger);
+    if settled == Settled::PassesUnchanged {
+        engine.observe(stream);
+    }
+    engine.count_remembered();
+    settled
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
@@ -78,7 +93,7 @@ impl Context for Stream {
             .as_ref()
             .and_then(|engine| engine.try_borrow_mut().ok())
         {
-            engine.forget(self.id);
+            engine.ended(self.id);
         }
         true
     }
@@ -87,8 +102,8 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
         match self.judge() {
-            Ok(Some(Settled::Passes)) => Action::Continue,
-            Ok(Some(Settled::Answered) | None) => Action::Pause,
+            Ok(Some(settled)) if settled.goes_on() => Action::Continue,
+            Ok(_) => Action::Pause,
             Err(HostError) => {
                 let text = "passgate: no configuration is in force, or the host failed; refused";
                 host::log(LogLevel::Error, text);
@@ -106,6 +121,9 @@ impl HttpContext for Stream {
         else {
             return Action::Pause;
         };
+        if engine.is_observed(self.id) {
+            return Action::Continue;
+        }
         let stripped = HeaderMap::get(MapType::HttpRequestTrailers).and_then(|trailers| {
             let edits = engine
                 .verifier()

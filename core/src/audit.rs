@@ -14,7 +14,9 @@ pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
 };
-use crate::{config::ProviderId, evidence::Proof, json::Json, limits, request::Request};
+use crate::{
+    config::ProviderId, evidence::Proof, json::Json, limits, request::Request, shadow::Shadow,
+};
 
 /// The version of the record's shape. It grows when a member goes or changes its meaning, not when one is added.
 pub const VERSION: u8 = 1;
@@ -35,7 +37,7 @@ pub struct AuditRecord {
     /// When it was decided, in the form of RFC 3339, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// `allow` or `deny`.
+    /// `allow` or `deny`; `shadow` where nothing is done about it.
     pub decision: &'static str,
     /// The reason's code, or why it was permitted.
     pub reason: &'static str,
@@ -72,6 +74,12 @@ pub struct AuditRecord {
     /// What the provider or the rule expected instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
+    /// What a browser got in place of a 401: `redirect`, or `page` where that did not help before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<&'static str>,
+    /// What would have been done if the rule were enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
     /// The host's id of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -118,6 +126,15 @@ impl AuditRecord {
             policy: policy.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// Whether it was refused, or would have been.
+    pub(crate) fn is_refused(&self) -> bool {
+        let decision = self
+            .shadow
+            .as_ref()
+            .map_or(self.decision, |shadow| shadow.decision);
+        decision != "allow"
     }
 
     /// One line of JSON in ASCII: nothing of a token can end the line or steer a terminal.

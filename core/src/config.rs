@@ -15,16 +15,19 @@ mod evidence;
 mod header_name;
 mod hints;
 mod keys;
+mod login;
+mod mode;
 mod parse;
 mod path;
 mod problems;
 mod provider;
 mod raw;
+mod reach;
 mod requirement;
+mod resource_metadata;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
-mod shadow;
 mod shown;
 mod sign_in;
 mod suggest;
@@ -75,6 +78,10 @@ pub struct Config {
     pub audit: Audit,
     /// Bounds on inputs.
     pub limits: Limits,
+    /// Whether rules that do not say so themselves are enforced.
+    pub mode: Mode,
+    /// The document about this resource.
+    pub resource_metadata: Option<ResourceMetadata>,
     /// What is allowed but is hardly what was meant, each with its place.
     pub warnings: Vec<InvalidConfig>,
     /// Stable hash of the document, for logs.
@@ -118,6 +125,74 @@ impl core::fmt::Display for Config {
         }
         write!(f, ", policy {}", self.hash)
     }
+}
+
+/// Whether what is decided is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    #[default]
+    Enforce,
+    /// Not before this moment is over: requests pass unchanged.
+    Shadow {
+        /// The last moment.
+        until: UnixTime,
+    },
+}
+
+impl Mode {
+    /// Whether a request now passes unchanged, whatever is decided.
+    #[must_use]
+    pub fn observes(self, now: UnixTime) -> bool {
+        match self {
+            Self::Enforce => false,
+            Self::Shadow { until } => now <= until,
+        }
+    }
+}
+
+/// Where the metadata of this resource are (RFC 9728).
+#[derive(Clone, Debug)]
+pub struct ResourceMetadata {
+    /// Named in challenges; on one of the origins, without query and fragment.
+    pub uri: String,
+    /// The path, in the form that requests are brought to, at which the gate itself serves them on every origin, and
+    /// the path of the resource that they are about. `None`: somebody else serves them.
+    pub served: Option<(String, String)>,
+}
+
+/// A page where people sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// `https`, or `http` on loopback; without query and fragment.
+    pub page: String,
+    /// The query, in order.
+    pub params: Vec<LoginParam>,
+}
+
+/// A parameter of the address of a login page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginParam {
+    /// As it is written.
+    Fixed(String),
+    /// With a value that depends on the request; left out where there is none.
+    Filled {
+        /// As it is written.
+        name: String,
+        /// The value.
+        with: Placeholder,
+    },
+}
+
+/// What depends on the request in the address of a login page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// The address that was asked for.
+    ReturnTo,
+    /// `acr_values` of the challenge (RFC 9470).
+    AcrValues,
+    /// `max_age` of the challenge.
+    MaxAge,
 }
 
 /// Scheme, host and port of a place where clients reach this gate (RFC 6454).
@@ -164,6 +239,8 @@ pub struct Provider {
     pub kinds: Kinds,
     /// What its claims prove about a sign-in.
     pub evidence: Evidence,
+    /// Where browsers are sent to sign in.
+    pub login: Option<Login>,
 }
 
 /// Where a provider's keys come from.
@@ -278,6 +355,8 @@ pub struct Rule {
     pub matcher: Matcher,
     /// What it says about them.
     pub action: Action,
+    /// Whether it is enforced; `None`: as the whole configuration.
+    pub mode: Option<Mode>,
 }
 
 /// Which requests a rule is about; all members must fit.

@@ -148,7 +148,9 @@ pub(crate) fn remove_credentials<'c>(
     }
     edits.dedup();
     edits.extend(without_cookies(request, &cookies));
-    edits.extend(without_params(request, &params));
+    let path = request.values(":path").next();
+    let path = path.and_then(|path| without_params(path, &params));
+    edits.extend(path.map(|path| Edit::Set(":path".to_owned(), path)));
     edits
 }
 
@@ -177,9 +179,8 @@ fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
     })
 }
 
-/// The path without these query parameters; the others byte for byte.
-fn without_params(request: Request<'_>, names: &[&str]) -> Option<Edit> {
-    let raw = request.values(":path").next()?;
+/// The path with its query but without these parameters, the others byte for byte; `None`: it has none of them.
+pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
     let (path, query) = path::split(raw);
     let query = query?;
     let is_named = |pair: &&[u8]| {
@@ -195,7 +196,7 @@ fn without_params(request: Request<'_>, names: &[&str]) -> Option<Edit> {
         rebuilt.push(b'?');
         rebuilt.extend_from_slice(&kept.join(&b'&'));
     }
-    Some(Edit::Set(":path".to_owned(), rebuilt))
+    Some(rebuilt)
 }
 
 /// The headers that say who was let in.

@@ -17,10 +17,13 @@ pub mod jose;
 pub mod json;
 pub mod jwks;
 pub mod limits;
+mod login;
 mod policy;
 pub mod reason;
 mod remembered;
 pub mod request;
+pub mod resource_metadata;
+pub mod shadow;
 pub mod time;
 pub mod verify;
 

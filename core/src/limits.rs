@@ -20,6 +20,11 @@ pub const ETAG_BYTES: usize = 256;
 pub const DISCOVERY_BYTES: usize = 64 << 10;
 /// Longest `jwks_uri` of a discovery document, in bytes: RFC 9110 section 4.1 recommends to take 8,000, nobody uses them.
 pub const JWKS_URI_BYTES: usize = 2_048;
+/// Longest address that a browser is told to come back to, in bytes; percent-encoded it may grow threefold, and many
+/// servers take 8 KiB.
+pub const RETURN_TO_BYTES: usize = 2_048;
+/// Most names of headers in a record of what would have been done.
+pub const SHOWN_HEADERS: usize = 32;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;
 /// Most candidates for a token's key when several keys share a `kid` or none is named.

@@ -4,11 +4,15 @@
 //! code is used unchanged in response details, counters, log lines and test names.
 
 mod challenge;
+mod rejection;
 
-use core::{fmt::Write as _, time::Duration};
+use core::time::Duration;
 
 use self::challenge::Challenge;
-pub use self::challenge::StepUp;
+pub use self::{
+    challenge::StepUp,
+    rejection::{Detour, Rejection},
+};
 
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,6 +246,33 @@ impl Reason {
         .copied()
     }
 
+    /// Whether a sign-in would help.
+    #[must_use]
+    pub const fn wants_sign_in(&self) -> bool {
+        match self {
+            Self::Missing(_) | Self::Malformed(_) | Self::Untrusted(_) => true,
+            Self::Insufficient(fact) => match fact {
+                Insufficient::Scope { .. } => false,
+                Insufficient::Authentication { .. } | Insufficient::MaxAge { .. } => true,
+            },
+            Self::Ambiguous(_) | Self::Forbidden(_) | Self::Unavailable(_) | Self::Internal(_) => {
+                false
+            }
+        }
+    }
+
+    /// What a better sign-in would have to be, where the reason says so.
+    #[must_use]
+    pub const fn step_up(&self) -> Option<&StepUp> {
+        match self {
+            Self::Missing(Missing::Token { step_up })
+            | Self::Insufficient(
+                Insufficient::Authentication { step_up } | Insufficient::MaxAge { step_up },
+            ) => Some(step_up),
+            _ => None,
+        }
+    }
+
     /// What the client is told. `realm` is the origin that it reached, in quotable characters.
     #[must_use]
     pub fn rejection(&self, realm: &str) -> Rejection {
@@ -289,79 +320,7 @@ impl Reason {
             challenge: challenge.map(Challenge::into_value),
             retry_after,
             reader: None,
+            detour: None,
         }
-    }
-}
-
-/// What the client is told; never why in detail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// HTTP status.
-    pub status: u16,
-    /// The reason's code, for the host's response details and counters; not sent to the client.
-    pub code: &'static str,
-    /// Value of `WWW-Authenticate` (RFC 6750 section 3).
-    challenge: Option<String>,
-    /// Value of `Retry-After`, in seconds (RFC 9110 section 10.2.3).
-    retry_after: Option<u64>,
-    /// The origin whose page may read the answer.
-    reader: Option<String>,
-}
-
-impl Rejection {
-    /// The same, readable by a page of this origin (Fetch standard, section 3.3): without these headers a
-    /// script would see a network error instead of the challenge.
-    #[must_use]
-    pub fn readable_by(mut self, origin: Option<&str>) -> Self {
-        self.reader = origin.map(str::to_owned);
-        self
-    }
-
-    /// Header names and values of the answer.
-    #[must_use]
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("content-type", "application/problem+json".to_owned()),
-            ("cache-control", "no-store".to_owned()),
-        ];
-        headers.extend(
-            self.challenge
-                .clone()
-                .map(|challenge| ("www-authenticate", challenge)),
-        );
-        headers.extend(
-            self.retry_after
-                .map(|seconds| ("retry-after", seconds.to_string())),
-        );
-        if let Some(origin) = &self.reader {
-            headers.push(("access-control-allow-origin", origin.clone()));
-            headers.push(("access-control-allow-credentials", "true".to_owned()));
-            headers.push((
-                "access-control-expose-headers",
-                "WWW-Authenticate, Retry-After".to_owned(),
-            ));
-        }
-        headers
-    }
-
-    /// The problem document (RFC 9457) of the answer: the same for all reasons of one status, but for the request id.
-    #[must_use]
-    pub fn body(&self, request_id: Option<&str>) -> String {
-        let title = match self.status {
-            400 => "Bad Request",
-            401 => "Unauthorized",
-            403 => "Forbidden",
-            503 => "Service Unavailable",
-            _ => "Internal Server Error",
-        };
-        let mut body = format!(
-            "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{}",
-            self.status
-        );
-        if let Some(id) = request_id.and_then(|id| serde_json::to_string(id).ok()) {
-            let _ = write!(body, ",\"request_id\":{id}");
-        }
-        body.push_str("}\n");
-        body
     }
 }

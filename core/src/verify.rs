@@ -10,9 +10,11 @@ use crate::{
     crypto::KeyTables,
     headers::Edit,
     jwks::JwksCache,
-    reason::{Internal, Reason, Rejection, Unavailable},
+    reason::{Detour, Internal, Reason, Rejection, Unavailable},
     remembered::{RememberedTokens, Tally},
     request::Request,
+    resource_metadata::Document,
+    shadow::Shadow,
     time::UnixTime,
 };
 
@@ -32,6 +34,8 @@ pub enum Verdict {
     Allow(Permit),
     /// Answer in the upstream's place.
     Deny(Rejection),
+    /// Answer with the document about this resource.
+    Serve(Document),
 }
 
 /// Proof that a request may pass. Identity headers exist only in here.
@@ -39,13 +43,20 @@ pub enum Verdict {
 pub struct Permit {
     code: &'static str,
     edits: Vec<Edit>,
+    is_observed: bool,
 }
 
 impl Permit {
-    /// Why it may pass: `permitted.token`, `permitted.public` or `permitted.preflight`.
+    /// Why it may pass: one of [`Self::CODES`], or what was decided where it is only observed.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// Whether it passes as it came, trailers included, whatever was decided: it is only observed.
+    #[must_use]
+    pub const fn is_observed(&self) -> bool {
+        self.is_observed
     }
 
     /// Changes to the request's headers, in order.
@@ -54,9 +65,22 @@ impl Permit {
         &self.edits
     }
 
-    /// The codes of all permits.
-    pub const CODES: [&'static str; 3] =
-        ["permitted.token", "permitted.public", "permitted.preflight"];
+    /// The codes of all that passes, or is served, without a refusal.
+    pub const CODES: [&'static str; 4] = [
+        "permitted.token",
+        "permitted.public",
+        "permitted.preflight",
+        SERVED,
+    ];
+}
+
+/// The code of a document that is served.
+pub const SERVED: &str = "permitted.resource_metadata";
+
+/// What is done about a request that is not refused.
+enum Outcome {
+    Permit(Permit),
+    Serve(Document),
 }
 
 /// Judges requests by one configuration.
@@ -109,35 +133,44 @@ impl Verifier {
             remembered: &mut self.remembered,
             now,
             record: &mut record,
+            detour: None,
         };
-        match case.judge() {
-            Ok(permit) => {
+        let judged = case.judge();
+        let detour = case.detour.take();
+        let step = match judged {
+            Ok(outcome) => {
                 record.decision = "allow";
-                record.reason = permit.code;
                 record.seen = None;
-                Step::Settle(Verdict::Allow(permit), Box::new(record))
+                let (reason, verdict) = match outcome {
+                    Outcome::Permit(permit) => (permit.code, Verdict::Allow(permit)),
+                    Outcome::Serve(document) => (SERVED, Verdict::Serve(document)),
+                };
+                record.reason = reason;
+                Step::Settle(verdict, Box::new(record))
             }
-            Err(Stop::Await(provider)) => Step::Await(provider),
-            Err(Stop::Deny(reason)) => self.deny(request, &reason, record),
-        }
+            Err(Stop::Await(provider)) => return Step::Await(provider),
+            Err(Stop::Deny(reason)) => self.deny(request, &reason, detour, record),
+        };
+        self.in_mode(step, Some(now))
     }
 
     /// The answer for a request that would have to wait although too many do already.
     #[must_use]
-    pub fn overloaded(&self, request: Request<'_>) -> Step {
-        self.refuse(request, &Unavailable::WaitingLimit.into())
+    pub fn overloaded(&self, request: Request<'_>, now: UnixTime) -> Step {
+        self.refuse(request, &Unavailable::WaitingLimit.into(), Some(now))
     }
 
     /// The answer for a request that has waited longer than keys take to come or not to come.
     #[must_use]
-    pub fn waited_too_long(&self, request: Request<'_>) -> Step {
-        self.refuse(request, &Unavailable::WaitingTime.into())
+    pub fn waited_too_long(&self, request: Request<'_>, now: UnixTime) -> Step {
+        self.refuse(request, &Unavailable::WaitingTime.into(), Some(now))
     }
 
-    /// The answer for a request about which the host did not tell us enough.
+    /// The answer for a request about which the host did not tell us enough. Without a clock nobody knows whether the end
+    /// of shadow has come, so it has.
     #[must_use]
-    pub fn failed(&self, request: Request<'_>, failure: Internal) -> Step {
-        self.refuse(request, &failure.into())
+    pub fn failed(&self, request: Request<'_>, failure: Internal, now: Option<UnixTime>) -> Step {
+        self.refuse(request, &failure.into(), now)
     }
 
     /// Removals of headers that a client must not send, for the names of a request's trailers.
@@ -145,20 +178,51 @@ impl Verifier {
         self.policy.owned_names.strip_trailers(names)
     }
 
-    fn refuse(&self, request: Request<'_>, reason: &Reason) -> Step {
-        self.deny(
-            request,
-            reason,
-            AuditRecord::new(request, &self.policy.config.hash),
-        )
+    fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Step {
+        let mut record = AuditRecord::new(request, &self.policy.config.hash);
+        record.rule = self.policy.rule_of(request);
+        self.in_mode(self.deny(request, reason, None, record), now)
     }
 
-    fn deny(&self, request: Request<'_>, reason: &Reason, mut record: AuditRecord) -> Step {
+    fn deny(
+        &self,
+        request: Request<'_>,
+        reason: &Reason,
+        detour: Option<Detour>,
+        mut record: AuditRecord,
+    ) -> Step {
         record.decision = "deny";
         record.reason = reason.code();
-        let rejection = reason
-            .rejection(self.policy.realm(request))
+        let origin = self.policy.origin(request);
+        let realm = origin.map_or("passgate", |origin| origin.text.as_str());
+        let mut rejection = reason
+            .rejection(realm)
+            .naming(self.policy.metadata_uri(origin))
             .readable_by(request.page_of(&self.policy.config.origins));
+        if let Some(detour) = detour {
+            record.login = Some(detour.word());
+            rejection = rejection.with_detour(detour);
+        }
         Step::Settle(Verdict::Deny(rejection), Box::new(record))
+    }
+
+    /// What was decided, or, where that is only observed, a permit that changes nothing and a record of it.
+    fn in_mode(&self, step: Step, now: Option<UnixTime>) -> Step {
+        let Step::Settle(verdict, mut record) = step else {
+            return step;
+        };
+        let mode = self.policy.mode(record.rule);
+        if !now.is_some_and(|now| mode.observes(now)) {
+            return Step::Settle(verdict, record);
+        }
+        record.shadow = Some(Shadow::of(&verdict));
+        record.decision = "shadow";
+        record.login = None;
+        let permit = Permit {
+            code: record.reason,
+            edits: Vec::new(),
+            is_observed: true,
+        };
+        Step::Settle(Verdict::Allow(permit), record)
     }
 }

@@ -73,7 +73,7 @@ impl Gate {
                 let retry = headers.iter().find(|(name, _)| *name == "retry-after");
                 (rejection.code, retry.map(|(_, value)| value.clone()))
             }
-            Step::Await(_) => panic!("keys are local"),
+            other => panic!("keys are local: {other:?}"),
         }
     }
 }

@@ -114,6 +114,7 @@ impl Gate {
         {
             Step::Settle(Verdict::Allow(permit), _) => (permit.code(), permit.edits().to_vec()),
             Step::Settle(Verdict::Deny(rejection), _) => (rejection.code, Vec::new()),
+            Step::Settle(Verdict::Serve(_), _) => ("document", Vec::new()),
             Step::Await(_) => ("wait", Vec::new()),
         }
     }

@@ -39,7 +39,7 @@ fn judge(providers: Value, authorization: &str) -> &'static str {
     match Verifier::new(config).verify(Request::new(&headers), &mut keys, now) {
         Step::Settle(Verdict::Allow(permit), _) => permit.code(),
         Step::Settle(Verdict::Deny(rejection), _) => rejection.code,
-        Step::Await(_) => panic!("keys are local"),
+        other => panic!("keys are local: {other:?}"),
     }
 }
 

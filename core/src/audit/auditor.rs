@@ -86,7 +86,7 @@ impl Auditor {
 
     /// A permit of a token is a line that somebody known has caused. The others anybody can cause, in any number.
     fn wants_line(&mut self, record: &AuditRecord, now: Option<UnixTime>) -> bool {
-        let denied = record.decision != "allow";
+        let denied = record.is_refused();
         let verified = record.subject.is_some() && !record.remembered;
         let wanted = match self.audit.log {
             Lines::All => true,

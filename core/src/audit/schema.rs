@@ -6,7 +6,7 @@ use super::VERSION;
 use crate::{
     crypto::Algorithm,
     evidence::{Fact, Kind},
-    limits::SHOWN_BYTES,
+    limits::{SHOWN_BYTES, SHOWN_HEADERS},
     reason::Reason,
     verify::Permit,
 };
@@ -14,6 +14,11 @@ use crate::{
 /// A string of a token: cut to [`SHOWN_BYTES`] bytes, and never more characters than bytes.
 fn shown(description: &str) -> Value {
     json!({ "type": "string", "maxLength": SHOWN_BYTES, "description": description })
+}
+
+/// Names of headers.
+fn headers(description: &str) -> Value {
+    json!({ "type": "array", "items": shown("A name."), "maxItems": SHOWN_HEADERS, "description": description })
 }
 
 pub(super) fn document() -> Value {
@@ -32,7 +37,7 @@ pub(super) fn document() -> Value {
                 "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
                 "description": "When it was decided (RFC 3339, UTC). Absent where the host has no clock.",
             },
-            "decision": { "enum": ["allow", "deny"] },
+            "decision": { "enum": ["allow", "deny", "shadow"], "description": "shadow: passed unchanged; what would have been decided stands in the member of that name." },
             "reason": { "enum": reasons, "description": "The code; docs/troubleshooting.md says what each means." },
             "rule": { "type": "integer", "minimum": 0, "description": "Index of the rule that was about the request." },
             "provider": {
@@ -66,6 +71,19 @@ pub(super) fn document() -> Value {
                 "additionalProperties": false,
             },
             "expected": { "type": "string", "description": "What the provider or the rule wanted instead." },
+            "login": { "enum": ["redirect", "page"], "description": "A browser was sent to sign in, or had been a moment ago." },
+            "shadow": {
+                "type": "object",
+                "description": "What would have been done if the rule were enforced.",
+                "properties": {
+                    "decision": { "enum": ["allow", "deny"] },
+                    "status": { "type": "integer", "description": "Of the answer that the client would have got." },
+                    "removed": headers("Headers that would have been removed."),
+                    "written": headers("Headers that would have been written."),
+                },
+                "required": ["decision"],
+                "additionalProperties": false,
+            },
             "request_id": shown("The proxy's id of the request."),
             "policy": { "type": "string", "pattern": "^[0-9a-f]{12}$", "description": "Hash of the configuration." },
             "plugin": { "type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,128}$", "description": "The instance of the filter." },

@@ -1,6 +1,7 @@
 //! What must hold across providers: one issuer, one provider; one header, one source of truth.
 
 use super::{
+    Origin, Provider,
     decode::{At, List, Problems},
     header_name::HeaderName,
     raw::RawProvider,
@@ -103,6 +104,25 @@ fn already_fed(other: &Fed<'_>, provider: &str) -> String {
         " too, so nobody could tell whose it is",
         remedy,
     ])
+}
+
+/// Who signs in somewhere else has to find the way back, and that is never read off the request.
+pub(super) fn logins(
+    providers: &[Provider],
+    origins: &[Origin],
+    at: At<'_>,
+    problems: &mut Problems,
+) {
+    if !origins.is_empty() {
+        return;
+    }
+    for provider in providers.iter().filter(|provider| provider.login.is_some()) {
+        let at = at.member(&provider.name);
+        problems.add(
+            at.member("login"),
+            "needs to know where people come back to; write origins: [https://api.example.com] at the top",
+        );
+    }
 }
 
 /// The headers that hold tokens, with the provider that says so.

@@ -1,4 +1,4 @@
-//! The end of an exemption: a date, or the word `never`.
+//! The end of an exemption, a date or the word `never`; and the end of shadow, a date.
 
 use super::text::FromText;
 use crate::time::UnixTime;
@@ -15,26 +15,58 @@ impl FromText for Until {
         if text == "never" {
             return Ok(Self(None));
         }
-        let shape = || "is not a date; write it as 2027-06-30, or never".to_owned();
-        let bytes = text.as_bytes();
-        let (10, Some(b'-'), Some(b'-')) = (bytes.len(), bytes.get(4), bytes.get(7)) else {
-            return Err(shape());
-        };
-        let number = |from: usize, to: usize| -> Option<u64> {
-            let digits = text.get(from..to)?;
-            digits
-                .bytes()
-                .all(|b| b.is_ascii_digit())
-                .then(|| digits.parse().ok())?
-        };
-        let (Some(year), Some(month), Some(day)) = (number(0, 4), number(5, 7), number(8, 10))
-        else {
-            return Err(shape());
-        };
-        last_moment(year, month, day)
-            .map(|moment| Self(Some(moment)))
-            .ok_or_else(|| "is no day of the calendar; write one from 1970 to 9999".to_owned())
+        match last_moment_of(text) {
+            Ok(moment) => Ok(Self(Some(moment))),
+            Err(Odd::Shape) => Err("is not a date; write it as 2027-06-30, or never".to_owned()),
+            Err(Odd::Day) => Err(NO_DAY.to_owned()),
+        }
     }
+}
+
+/// The last day of what may not go on for ever.
+#[derive(Debug)]
+pub(super) struct LastDay(pub(super) UnixTime);
+
+impl FromText for LastDay {
+    const WANTED: &'static str = "a date such as \"2026-12-31\"";
+    const PATTERN: &'static str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Err("is no end; write the last day, such as 2026-12-31".to_owned());
+        }
+        last_moment_of(text).map(Self).map_err(|odd| match odd {
+            Odd::Shape => "is not a date; write it as 2026-12-31".to_owned(),
+            Odd::Day => NO_DAY.to_owned(),
+        })
+    }
+}
+
+const NO_DAY: &str = "is no day of the calendar; write one from 1970 to 9999";
+
+/// Why a text is no day.
+enum Odd {
+    Shape,
+    Day,
+}
+
+/// The last millisecond, in UTC, of a day that is written as `2027-06-30`.
+fn last_moment_of(text: &str) -> Result<UnixTime, Odd> {
+    let bytes = text.as_bytes();
+    let (10, Some(b'-'), Some(b'-')) = (bytes.len(), bytes.get(4), bytes.get(7)) else {
+        return Err(Odd::Shape);
+    };
+    let number = |from: usize, to: usize| -> Option<u64> {
+        let digits = text.get(from..to)?;
+        digits
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| digits.parse().ok())?
+    };
+    let (Some(year), Some(month), Some(day)) = (number(0, 4), number(5, 7), number(8, 10)) else {
+        return Err(Odd::Shape);
+    };
+    last_moment(year, month, day).ok_or(Odd::Day)
 }
 
 /// The last millisecond of a day in UTC.

@@ -2,18 +2,25 @@
 //! rule is closed, not open, and a preset may gain a line.
 
 use super::{
-    Action, Alternative, InvalidConfig, Provider, ProviderId, Rule,
+    Action, Alternative, InvalidConfig, Mode, Provider, ProviderId, Rule,
     decode::{At, Problems},
     shown,
 };
 use crate::evidence::{Facts, Kind, can_meet};
 
 /// Rules that no token of their providers could meet.
-pub(super) fn doubts(providers: &[Provider], rules: &[Rule]) -> Vec<InvalidConfig> {
+pub(super) fn doubts(providers: &[Provider], rules: &[Rule], mode: Mode) -> Vec<InvalidConfig> {
     let mut doubts = Problems::default();
     let root = At::Root;
+    of_mode(mode, root.member("mode"), &mut doubts);
     let at = root.member("rules");
     for (index, rule) in rules.iter().enumerate() {
+        let of_rule = at.element(index);
+        of_mode(
+            rule.mode.unwrap_or_default(),
+            of_rule.member("mode"),
+            &mut doubts,
+        );
         let Action::Requires(requirement) = &rule.action else {
             continue;
         };
@@ -30,6 +37,20 @@ pub(super) fn doubts(providers: &[Provider], rules: &[Rule]) -> Vec<InvalidConfi
         }
     }
     doubts.into_list()
+}
+
+/// The one thing that lets a bad token pass is said aloud.
+fn of_mode(mode: Mode, at: At<'_>, doubts: &mut Problems) {
+    if let Mode::Shadow { until } = mode {
+        let day = until.to_string();
+        let day = day.split('T').next().unwrap_or_default();
+        let problem = [
+            "shadow: these requests pass unchanged, with a bad token and with none, until the end of ",
+            day,
+            " (UTC); then they are judged",
+        ];
+        doubts.add(at, shown::join(&problem));
+    }
 }
 
 fn of_alternative(

@@ -365,10 +365,4 @@ const ELSEWHERE: &[Hint] = &[
 ];
 
 /// Fields of later versions.
-const LATER: &[Hint] = &[
-    (TOP, "mode", "remove it; every rule is enforced"),
-    (TOP, "resource_metadata", "remove it"),
-    (PROVIDER, "login", "remove it"),
-    (RULE, "mode", "remove it; every rule is enforced"),
-    (REQUIRES, "proof", "remove it"),
-];
+const LATER: &[Hint] = &[(REQUIRES, "proof", "remove it")];

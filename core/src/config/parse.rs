@@ -6,7 +6,7 @@ use super::{
     document, doubts, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
     requirement::Providers,
-    rule, shown,
+    resource_metadata, rule, shown,
 };
 use crate::limits::{self, Limits};
 
@@ -39,6 +39,8 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
         override_headers,
         audit,
         limits,
+        mode,
+        resource_metadata,
     } = RawConfig::decode(&document, root, problems)?;
     let limits = limits
         .given()
@@ -73,14 +75,22 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
             );
         }
     }
+    let origins = unique_origins(origins, root.member("origins"), problems);
+    across::logins(&providers, &origins, at, problems);
+    let resource_metadata = resource_metadata.given().and_then(|raw| {
+        let at = root.member("resource_metadata");
+        resource_metadata::resource_metadata(raw, &origins, at, problems)
+    });
+    let mode = mode.given().unwrap_or_default();
     // What is meant can be told from a document without errors only.
-    let warnings = match &rules {
-        Some(rules) if problems.is_empty() => doubts::doubts(&providers, rules),
-        _ => Vec::new(),
+    let warnings = if problems.is_empty() {
+        doubts::doubts(&providers, rules.as_deref().unwrap_or_default(), mode)
+    } else {
+        Vec::new()
     };
     Some(Config {
         warnings,
-        origins: unique_origins(origins, root.member("origins"), problems),
+        origins,
         providers,
         rules,
         bypass_cors_preflight: bypass_cors_preflight.given().unwrap_or(false),
@@ -91,6 +101,8 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
             .unwrap_or_default(),
         audit: audit.given().map(audit::audit).unwrap_or_default(),
         limits,
+        mode,
+        resource_metadata,
         // A good document has few members, whatever a bad one has.
         hash: if problems.is_empty() {
             document::hash(&document)

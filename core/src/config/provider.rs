@@ -42,6 +42,7 @@ pub(super) fn provider(
         max_token_lifetime,
         kinds,
         evidence,
+        login,
         shared_subjects: _, // read by the check across providers
     } = raw;
     let algorithms = algorithms.given().map_or_else(
@@ -103,6 +104,7 @@ pub(super) fn provider(
         clock_skew,
         max_token_lifetime,
         kinds: kinds.unwrap_or_default(),
+        login: login.given().and_then(|raw| raw.uri.given()),
         evidence: evidence.unwrap_or_default(),
     })
 }

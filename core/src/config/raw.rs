@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use super::{
-    HostMatch, Lines, Origin, SubjectForm,
+    HostMatch, Lines, Login, Mode, Origin, SubjectForm,
     claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, OrNone, Problems, record},
     evidence::{RawDatedBy, RequestAcr},
     header_name::{HeaderName, ValuePrefix},
+    resource_metadata::PageUri,
     text::{CookieName, InlineString, Method, ParamName, Scope, Text},
     uri::HttpUri,
     uri_prefix::UriPrefix,
@@ -40,6 +41,10 @@ record! {
         audit: RawAudit,
         /// Bounds. All but `rsa_bits` may be tightened only.
         limits: RawLimits,
+        /// `enforce` (default), or `shadow` until a day: decide, count and record, but change nothing and let pass.
+        mode: Mode,
+        /// The document that tells clients which issuers this resource trusts (RFC 9728).
+        resource_metadata: RawResourceMetadata,
     }
 }
 
@@ -82,8 +87,28 @@ record! {
         kinds: RawKinds,
         /// What claims of this issuer prove about a sign-in.
         evidence: RawEvidence,
+        /// Where browsers are sent to sign in, instead of a 401.
+        login: RawLogin,
         /// Says that one value means one subject at every provider that feeds the same header. Each of them must say so.
         shared_subjects: bool,
+    }
+}
+
+record! {
+    /// Where browsers are sent to sign in.
+    RawLogin "login" {
+        /// The page, with `{return_to}`, `{acr_values}` and `{max_age}` as values of parameters; those without a value are left out.
+        uri: Login = "\"https://app.example.com/login?return_to={return_to}\"",
+    }
+}
+
+record! {
+    /// Metadata of the protected resource (RFC 9728).
+    RawResourceMetadata "resource_metadata" {
+        /// Where they are, on one of `origins`; named in every challenge.
+        uri: PageUri = "https://api.example.com/.well-known/oauth-protected-resource",
+        /// Whether the gate itself serves them there, on every host of `origins`. Default: false.
+        serve: bool,
     }
 }
 
@@ -244,6 +269,8 @@ record! {
         public: RawPublic,
         /// What a token must show.
         requires: RawRequires,
+        /// `enforce`, or `shadow` until a day, for these requests. Default: that of the whole configuration.
+        mode: Mode,
     }
 }
 

@@ -5,8 +5,9 @@ use super::{
     decode::{At, Field, List, Problems},
     path,
     raw::{RawMatch, RawPublic, RawRule},
+    reach,
     requirement::{self, Providers},
-    shadow, shown,
+    shown,
     text::Text,
 };
 use crate::limits;
@@ -38,6 +39,7 @@ pub(super) fn rules(
             matches,
             public,
             requires,
+            mode,
         } = raw;
         let matcher = matches
             .given()
@@ -61,7 +63,7 @@ pub(super) fn rules(
         let Some(matcher) = matcher else { continue };
         if let Some((first, _)) = earlier
             .iter()
-            .find(|(_, other)| shadow::covers(other, &matcher))
+            .find(|(_, other)| reach::covers(other, &matcher))
         {
             let first = first.to_string();
             let problem = [
@@ -76,7 +78,12 @@ pub(super) fn rules(
             .flatten()
             .map(Action::Public)
             .or(requires.map(Action::Requires));
-        rules.extend(action.map(|action| Rule { matcher, action }));
+        let mode = mode.given();
+        rules.extend(action.map(|action| Rule {
+            matcher,
+            action,
+            mode,
+        }));
     }
     rules
 }

@@ -25,6 +25,7 @@ fn fits(matcher: Matcher, method: &str, path: &str, authority: &str) -> bool {
         identity_from: None,
     };
     let rules = [Rule {
+        mode: None,
         matcher,
         action: Action::Public(public),
     }];

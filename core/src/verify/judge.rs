@@ -1,12 +1,15 @@
 //! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is to wait and
 //! to ask again, and nothing of the first attempt is kept.
 
-use super::Permit;
+use super::{Outcome, Permit};
 use crate::{
     audit::{AuditRecord, Seen, shown, shown_claim},
     budget::Budget,
     claims,
-    config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, TokenSource},
+    config::{
+        Action, Alternative, Config, Mode, Origin, Provider, ProviderId, Public, Requirement,
+        TokenSource,
+    },
     crypto::{Algorithm, KeyTables},
     evidence::{Kind, Proof},
     extract::{Credential, extract},
@@ -14,10 +17,12 @@ use crate::{
     jose::{MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::{JwksCache, Lookup},
+    login::Visit,
     policy,
-    reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
+    reason::{Detour, Forbidden, Missing, Reason, Unavailable, Untrusted},
     remembered::RememberedTokens,
     request::{Request, Target},
+    resource_metadata::Documents,
     time::UnixTime,
 };
 
@@ -26,6 +31,7 @@ use crate::{
 pub(super) struct Policy {
     pub(super) config: Config,
     pub(super) owned_names: OwnedNames,
+    pub(super) documents: Option<Documents>,
     /// What is required where no rules are configured: a token of any provider.
     any_provider: Requirement,
 }
@@ -37,6 +43,7 @@ impl Policy {
             alternatives: vec![Alternative::default()],
         };
         Self {
+            documents: Documents::of(&config),
             config,
             owned_names,
             any_provider,
@@ -44,12 +51,30 @@ impl Policy {
     }
 
     /// The configured origin that the request reached; never text of the client's.
-    pub(super) fn realm(&self, request: Request<'_>) -> &str {
-        let target = request.target(self.config.path).ok();
-        let origin = target
-            .as_ref()
-            .and_then(|target| target.origin(&self.config.origins));
-        origin.map_or("passgate", |origin| origin.text.as_str())
+    pub(super) fn origin(&self, request: Request<'_>) -> Option<&Origin> {
+        let target = request.target(self.config.path).ok()?;
+        target.origin(&self.config.origins)
+    }
+
+    /// Where a client that came to this origin finds the document about this resource.
+    pub(super) fn metadata_uri(&self, origin: Option<&Origin>) -> Option<&str> {
+        let own = || self.documents.as_ref()?.uri(origin?);
+        let metadata = self.config.resource_metadata.as_ref()?;
+        Some(own().unwrap_or(&metadata.uri))
+    }
+
+    /// The rule that is about the request, as far as anybody can tell.
+    pub(super) fn rule_of(&self, request: Request<'_>) -> Option<usize> {
+        let target = request.target(self.config.path).ok()?;
+        let rules = self.config.rules.as_ref()?;
+        policy::first_match(rules, &target).map(|(index, _)| index)
+    }
+
+    /// Whether this rule is enforced, or what no rule is about.
+    pub(super) fn mode(&self, rule: Option<usize>) -> Mode {
+        let rules = self.config.rules.as_ref();
+        let rule = rule.and_then(|index| rules?.get(index));
+        rule.and_then(|rule| rule.mode).unwrap_or(self.config.mode)
     }
 
     fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
@@ -80,13 +105,26 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) remembered: &'k mut RememberedTokens,
     pub(super) now: UnixTime,
     pub(super) record: &'k mut AuditRecord,
+    /// What a person's browser gets where others get 401.
+    pub(super) detour: Option<Detour>,
 }
 
 impl<'p, 'r> Case<'p, 'r, '_> {
-    pub(super) fn judge(&mut self) -> Result<Permit, Stop> {
+    pub(super) fn judge(&mut self) -> Result<Outcome, Stop> {
         let policy = self.policy;
         let target = self.request.target(policy.config.path)?;
-        if policy.config.bypass_cors_preflight && self.request.is_preflight(&target) {
+        let documents = policy.documents.as_ref();
+        if let Some(document) = documents.and_then(|documents| {
+            documents.asked_for(self.request, &target, &policy.config.origins)
+        }) {
+            return Ok(Outcome::Serve(document));
+        }
+        self.judge_target(&target).map(Outcome::Permit)
+    }
+
+    fn judge_target(&mut self, target: &Target<'r>) -> Result<Permit, Stop> {
+        let policy = self.policy;
+        if policy.config.bypass_cors_preflight && self.request.is_preflight(target) {
             return Ok(self.pass_unjudged("permitted.preflight"));
         }
         let must_be_named = policy::must_be_named(target.method);
@@ -94,9 +132,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             if must_be_named {
                 return Err(Forbidden::Method.into());
             }
-            return self.require(&policy.any_provider, &target);
+            return self.require(&policy.any_provider, target);
         };
-        let Some((index, rule)) = policy::first_match(rules, &target) else {
+        let Some((index, rule)) = policy::first_match(rules, target) else {
             return Err(if must_be_named {
                 Forbidden::Method
             } else {
@@ -106,8 +144,8 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         };
         self.record.rule = Some(index);
         match &rule.action {
-            Action::Public(public) => self.exempt(public, &target),
-            Action::Requires(requirement) => self.require(requirement, &target),
+            Action::Public(public) => self.exempt(public, target),
+            Action::Requires(requirement) => self.require(requirement, target),
         }
     }
 
@@ -137,6 +175,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         Permit {
             code,
             edits: self.clean(&[]),
+            is_observed: false,
         }
     }
 
@@ -158,8 +197,55 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         edits
     }
 
-    /// A rule that wants a token.
+    /// A rule that wants a token. Where it is refused for want of a sign-in, a person's browser is shown the way to one.
     fn require(&mut self, requirement: &Requirement, target: &Target<'r>) -> Result<Permit, Stop> {
+        let judged = self.judge_token(requirement, target);
+        if let Err(Stop::Deny(reason)) = &judged
+            && reason.wants_sign_in()
+        {
+            self.detour = self.detour(reason, requirement, target);
+        }
+        judged
+    }
+
+    /// The way to the login page of the provider whose token it was, or else of the first that the rule accepts and that
+    /// has one, in the order of its alternatives.
+    fn detour(
+        &self,
+        reason: &Reason,
+        requirement: &Requirement,
+        target: &Target<'r>,
+    ) -> Option<Detour> {
+        let config = &self.policy.config;
+        let alternatives = requirement.alternatives.iter();
+        let accepted = || {
+            alternatives.clone().flat_map(|alternative| {
+                let providers = self.policy.providers();
+                providers.filter(|(id, _)| alternative.accepts(*id))
+            })
+        };
+        let own = self.record.provider.as_ref();
+        let of_token = accepted().filter(|(_, provider)| Some(&provider.name) == own);
+        let login = of_token
+            .chain(accepted())
+            .find_map(|(_, provider)| provider.login.as_ref())?;
+        // A token that is not believed says nothing of what a better one would need.
+        let hint = || requirement.hint(&config.providers);
+        let visit = Visit {
+            request: self.request,
+            target,
+            origins: &config.origins,
+            providers: &config.providers,
+            step_up: &reason.step_up().cloned().unwrap_or_else(hint),
+        };
+        visit.detour(login)
+    }
+
+    fn judge_token(
+        &mut self,
+        requirement: &Requirement,
+        target: &Target<'r>,
+    ) -> Result<Permit, Stop> {
         let config = &self.policy.config;
         let accepted = || {
             self.policy
@@ -343,6 +429,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         Permit {
             code: "permitted.token",
             edits,
+            is_observed: false,
         }
     }
 }

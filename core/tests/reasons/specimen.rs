@@ -150,9 +150,9 @@ impl Specimen {
         for _ in 0..4 + self.earlier {
             let step = match &self.ask {
                 Ask::Verify => verifier.verify(request, &mut keys, moment),
-                Ask::Overloaded => verifier.overloaded(request),
-                Ask::WaitedTooLong => verifier.waited_too_long(request),
-                Ask::Failed(failure) => verifier.failed(request, failure.clone()),
+                Ask::Overloaded => verifier.overloaded(request, moment),
+                Ask::WaitedTooLong => verifier.waited_too_long(request, moment),
+                Ask::Failed(failure) => verifier.failed(request, failure.clone(), Some(moment)),
             };
             if let Step::Settle(verdict, record) = step {
                 if earlier == 0 {
@@ -172,7 +172,7 @@ impl Specimen {
     pub(crate) fn rejection(&self) -> Rejection {
         match self.judge() {
             (Verdict::Deny(rejection), _) => rejection,
-            (Verdict::Allow(permit), _) => panic!("passed: {permit:?}"),
+            (verdict, _) => panic!("passed: {verdict:?}"),
         }
     }
 }

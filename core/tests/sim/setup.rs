@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use passgate_core::{
     config::{
-        Audit, Config, Discovery, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy,
+        Audit, Config, Discovery, Endpoint, Evidence, KeySource, Kinds, Location, Mode, PathPolicy,
         Provider, ProviderId, RemoteJwks, TokenSource,
     },
     crypto::Algorithm,
@@ -31,6 +31,7 @@ pub(crate) fn any_times(random: &mut Random) -> Times {
 
 pub(crate) fn config(times: &[Times]) -> Config {
     let provider = |(index, times): (usize, &Times)| Provider {
+        login: None,
         name: format!("provider{index}"),
         issuer: format!("https://{index}.example"),
         audiences: vec!["api".into()],
@@ -55,6 +56,8 @@ pub(crate) fn config(times: &[Times]) -> Config {
         evidence: Evidence::default(),
     };
     Config {
+        mode: Mode::Enforce,
+        resource_metadata: None,
         audit: Audit::default(),
         origins: Vec::new(),
         providers: times.iter().enumerate().map(provider).collect(),

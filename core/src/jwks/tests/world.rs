@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::{
     config::{
-        Audit, Config, Endpoint, Evidence, KeySource, Kinds, Location, PathPolicy, Provider,
+        Audit, Config, Endpoint, Evidence, KeySource, Kinds, Location, Mode, PathPolicy, Provider,
         ProviderId, RemoteJwks, TokenSource,
     },
     crypto::Algorithm,
@@ -63,6 +63,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         max_token_lifetime: None,
         kinds: Kinds::default(),
         evidence: Evidence::default(),
+        login: None,
     };
     Config {
         audit: Audit::default(),
@@ -73,6 +74,8 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         path: PathPolicy::default(),
         kept_override_headers: Vec::new(),
         limits: Limits::default(),
+        mode: Mode::Enforce,
+        resource_metadata: None,
         warnings: Vec::new(),
         hash: String::new(),
     }

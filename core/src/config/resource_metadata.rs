@@ -1,0 +1,89 @@
+//! Where the metadata of the protected resource are (RFC 9728), and whether the gate itself serves them.
+
+use super::{
+    Origin, PathPolicy, ResourceMetadata,
+    decode::{At, Problems},
+    raw::RawResourceMetadata,
+    shown,
+    text::FromText,
+    uri::{self, split},
+};
+use crate::request::path;
+
+/// What RFC 9728 section 3 inserts between host and path of a resource.
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// An address without query and fragment.
+#[derive(Debug)]
+pub(super) struct PageUri {
+    text: String,
+    origin: Origin,
+    path: String,
+}
+
+impl FromText for PageUri {
+    const WANTED: &'static str =
+        "a URI, such as https://api.example.com/.well-known/oauth-protected-resource";
+    const PATTERN: &'static str = "^https?://[^?#]+$";
+
+    fn shown(text: &str) -> String {
+        uri::shown_uri(text)
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (scheme, authority, path) = split(text)?;
+        if path.contains(['?', '#']) {
+            return Err("has a query or a fragment; write scheme, host and path only".to_owned());
+        }
+        Ok(Self {
+            origin: Origin::from_text(&shown::join(&[scheme, "://", authority]))?,
+            path: path.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// The metadata's place, if it is one where clients reach this gate.
+pub(super) fn resource_metadata(
+    raw: RawResourceMetadata,
+    origins: &[Origin],
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<ResourceMetadata> {
+    let RawResourceMetadata { uri, serve } = raw;
+    let PageUri { text, origin, path } = uri.given()?;
+    let at = at.member("uri");
+    if !origins.contains(&origin) {
+        let example = origins
+            .first()
+            .map_or("https://api.example.com", |own| &own.text);
+        let problem = [
+            &shown::text(&text),
+            " lies on none of origins; write ",
+            example,
+            WELL_KNOWN,
+            ", or add its origin to them",
+        ];
+        problems.add(at, shown::join(&problem));
+        return None;
+    }
+    let mut served = None;
+    if serve.given().unwrap_or(false) {
+        let below = path.strip_prefix(WELL_KNOWN);
+        let below = below.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let normal = path::normalise(path.as_bytes(), PathPolicy::default());
+        let (Some(below), Ok(normal)) = (below, normal) else {
+            let problem = [
+                &shown::text(&text),
+                " is not where clients look for it (RFC 9728 section 3); write ",
+                &origin.text,
+                WELL_KNOWN,
+                ", and behind it the path of the resource, if it has one",
+            ];
+            problems.add(at, shown::join(&problem));
+            return None;
+        };
+        served = Some((normal, below.to_owned()));
+    }
+    Some(ResourceMetadata { uri: text, served })
+}

@@ -1,0 +1,164 @@
+//! What the client is told about a refusal.
+
+use core::fmt::Write as _;
+
+/// What the client is told; never why in detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: u16,
+    /// The reason's code, for the host's response details and counters; not sent to the client.
+    pub code: &'static str,
+    /// Value of `WWW-Authenticate` (RFC 6750 section 3).
+    pub(super) challenge: Option<String>,
+    /// Value of `Retry-After`, in seconds (RFC 9110 section 10.2.3).
+    pub(super) retry_after: Option<u64>,
+    /// The origin whose page may read the answer.
+    pub(super) reader: Option<String>,
+    /// What a browser gets in place of a 401.
+    pub(super) detour: Option<Detour>,
+}
+
+/// What a person's browser gets in place of a 401.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detour {
+    /// The way to the page where people sign in.
+    Redirect {
+        /// The address.
+        location: String,
+        /// `Set-Cookie`: says that the browser was sent there.
+        cookie: String,
+    },
+    /// The browser was sent there a moment ago, and it has not helped.
+    Page {
+        /// `Set-Cookie`: forgets it, so that a person may try again.
+        cookie: String,
+    },
+}
+
+impl Detour {
+    /// Its name in records.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Redirect { .. } => "redirect",
+            Self::Page { .. } => "page",
+        }
+    }
+}
+
+impl Rejection {
+    /// The same, readable by a page of this origin (Fetch standard, section 3.3): without these headers a
+    /// script would see a network error instead of the challenge.
+    #[must_use]
+    pub fn readable_by(mut self, origin: Option<&str>) -> Self {
+        self.reader = origin.map(str::to_owned);
+        self
+    }
+
+    /// The same, whose challenge names the document about this resource (RFC 9728 section 5.1). The address holds
+    /// quotable characters only.
+    #[must_use]
+    pub fn naming(mut self, metadata: Option<&str>) -> Self {
+        if let (Some(challenge), Some(uri)) = (&mut self.challenge, metadata) {
+            // Writing into a string cannot fail.
+            let _ = write!(challenge, ", resource_metadata=\"{uri}\"");
+        }
+        self
+    }
+
+    /// The same for a person's browser.
+    #[must_use]
+    pub fn with_detour(mut self, detour: Detour) -> Self {
+        self.status = match detour {
+            Detour::Redirect { .. } => 302,
+            Detour::Page { .. } => 403,
+        };
+        self.detour = Some(detour);
+        self
+    }
+
+    /// Header names and values of the answer.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let no_store = ("cache-control", "no-store".to_owned());
+        match &self.detour {
+            None => {}
+            Some(Detour::Redirect { location, cookie }) => {
+                return vec![
+                    ("location", location.clone()),
+                    ("set-cookie", cookie.clone()),
+                    no_store,
+                ];
+            }
+            Some(Detour::Page { cookie }) => {
+                return vec![
+                    ("content-type", "text/plain; charset=utf-8".to_owned()),
+                    ("x-content-type-options", "nosniff".to_owned()),
+                    ("set-cookie", cookie.clone()),
+                    no_store,
+                ];
+            }
+        }
+        let mut headers = vec![
+            ("content-type", "application/problem+json".to_owned()),
+            no_store,
+        ];
+        headers.extend(
+            self.challenge
+                .clone()
+                .map(|challenge| ("www-authenticate", challenge)),
+        );
+        headers.extend(
+            self.retry_after
+                .map(|seconds| ("retry-after", seconds.to_string())),
+        );
+        if let Some(origin) = &self.reader {
+            headers.push(("access-control-allow-origin", origin.clone()));
+            headers.push(("vary", "Origin".to_owned()));
+            headers.push(("access-control-allow-credentials", "true".to_owned()));
+            headers.push((
+                "access-control-expose-headers",
+                "WWW-Authenticate, Retry-After".to_owned(),
+            ));
+        }
+        headers
+    }
+
+    /// The body of the answer. For programs a problem document (RFC 9457): the same for all reasons of one status, but for the request id.
+    #[must_use]
+    pub fn body(&self, request_id: Option<&str>) -> String {
+        match self.detour {
+            None => {}
+            Some(Detour::Redirect { .. }) => return String::new(),
+            Some(Detour::Page { .. }) => return page(request_id),
+        }
+        let title = match self.status {
+            400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            503 => "Service Unavailable",
+            _ => "Internal Server Error",
+        };
+        let mut body = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{}",
+            self.status
+        );
+        if let Some(id) = request_id.and_then(|id| serde_json::to_string(id).ok()) {
+            let _ = write!(body, ",\"request_id\":{id}");
+        }
+        body.push_str("}\n");
+        body
+    }
+}
+
+/// What a person reads who comes back from signing in and is no further. Text without markup: nothing in it can act.
+fn page(request_id: Option<&str>) -> String {
+    let mut page = "You signed in, or tried to, but this page still does not know who you are, or wants a stronger or \
+        more recent sign-in.\n\nReload to try once more. If that does not help, tell whoever runs this site"
+        .to_owned();
+    if let Some(id) = request_id {
+        let _ = write!(page, ", and name this request: {id}");
+    }
+    page.push_str(".\n");
+    page
+}

@@ -1,0 +1,17 @@
+//! What requests are answered that are not simply refused or let pass: redirects of browsers, requests that are only
+//! observed, the document about this resource.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "answers/gate.rs"]
+mod gate;
+#[path = "answers/login.rs"]
+mod login;
+#[path = "answers/resource_metadata.rs"]
+mod resource_metadata;
+#[path = "answers/shadow.rs"]
+mod shadow;

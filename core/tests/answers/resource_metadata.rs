@@ -1,0 +1,190 @@
+//! The document of RFC 9728: named in challenges, and served.
+
+use passgate_core::Verdict;
+use serde_json::{Value, json};
+
+use crate::gate::{Gate, header, request};
+
+const PATH: &str = "/.well-known/oauth-protected-resource";
+
+fn gate(path: &str, serve: bool) -> Gate {
+    let mut gate = Gate::new();
+    gate.config["origins"] = json!(["https://api.example.com", "https://two.example.com:8443"]);
+    let uri = format!("https://api.example.com{path}");
+    gate.config["resource_metadata"] = json!({ "uri": uri, "serve": serve });
+    gate.config["rules"] = json!([
+        { "match": { "path_separated_prefix": "/pay" }, "requires": { "scopes": ["pay:write", "pay:read"] } },
+        { "match": { "prefix": "/" }, "requires": { "requires_any": { "requirements": [
+            { "provider_name": "acme", "scopes": ["pay:read"] }, { "provider_name": "acme", "scopes": ["admin"] },
+        ] } } },
+    ]);
+    gate
+}
+
+/// Status, headers and body.
+type Served = (u16, Vec<(&'static str, String)>, String);
+
+fn served(gate: &Gate, method: &str, path: &str, authority: &str) -> Option<Served> {
+    let headers = [
+        (":authority", authority),
+        ("origin", "https://elsewhere.example"),
+        ("access-control-request-method", "GET"),
+    ];
+    match gate.judge(&request(method, path, &headers)) {
+        (Verdict::Serve(document), record) => {
+            assert_eq!(
+                (record.decision, record.reason),
+                ("allow", "permitted.resource_metadata")
+            );
+            Some((document.status, document.headers(), document.body))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn every_bearer_challenge_names_the_document() {
+    for serve in [true, false] {
+        let gate = gate(PATH, serve);
+        let named = format!("resource_metadata=\"https://api.example.com{PATH}\"");
+        let weak = format!("Bearer {}", gate.token().build());
+        for (path, token, status) in [
+            ("/", None, 401),
+            ("/", Some("Bearer a.b.c"), 401),
+            ("/pay", Some(&*weak), 403),
+            ("/a//b", None, 400),
+        ] {
+            let token = token.map(|token| ("authorization", token));
+            let rejection = gate.refused(&request("GET", path, token.as_slice()));
+            let headers = rejection.headers();
+            let challenge = header(&headers, "www-authenticate").unwrap();
+            assert_eq!(rejection.status, status);
+            assert!(challenge.ends_with(&format!(", {named}")), "{challenge}");
+        }
+        // A place that is no origin of ours learns the configured address; another origin that of its own document.
+        for (authority, origin) in [
+            ("elsewhere.example", "https://api.example.com"),
+            (
+                "two.example.com:8443",
+                if serve {
+                    "https://two.example.com:8443"
+                } else {
+                    "https://api.example.com"
+                },
+            ),
+        ] {
+            let rejection = gate.refused(&request("GET", "/", &[(":authority", authority)]));
+            let headers = rejection.headers();
+            let challenge = header(&headers, "www-authenticate").unwrap();
+            assert!(
+                challenge.ends_with(&format!("resource_metadata=\"{origin}{PATH}\"")),
+                "{challenge}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_challenge_without_the_field_names_none() {
+    let gate = Gate::new();
+    let headers = gate.refused(&request("GET", "/", &[])).headers();
+    assert!(
+        !header(&headers, "www-authenticate")
+            .unwrap()
+            .contains("resource_metadata")
+    );
+}
+
+#[test]
+fn the_document_says_whom_this_resource_trusts() {
+    for (path, resource) in [(PATH.to_owned(), ""), (format!("{PATH}/pay"), "/pay")] {
+        let gate = gate(&path, true);
+        for (authority, origin) in [
+            ("api.example.com", "https://api.example.com"),
+            ("API.example.com:443", "https://api.example.com"),
+            ("two.example.com:8443", "https://two.example.com:8443"),
+        ] {
+            for method in ["GET", "HEAD"] {
+                let (status, headers, body) = served(&gate, method, &path, authority).unwrap();
+                assert_eq!(status, 200);
+                assert_eq!(header(&headers, "content-type"), Some("application/json"));
+                assert_eq!(header(&headers, "access-control-allow-origin"), Some("*"));
+                assert_eq!(
+                    header(&headers, "cache-control"),
+                    Some("public, max-age=300")
+                );
+                let document: Value = serde_json::from_str(&body).unwrap();
+                let expected = json!({
+                    "resource": format!("{origin}{resource}"),
+                    "authorization_servers": ["https://id.example.com"],
+                    "bearer_methods_supported": ["header", "query"],
+                    "scopes_supported": ["pay:write", "pay:read", "admin"],
+                });
+                assert_eq!(document, expected);
+            }
+        }
+        let (status, headers, body) = served(&gate, "OPTIONS", &path, "api.example.com").unwrap();
+        assert_eq!((status, &*body), (204, ""));
+        assert_eq!(
+            header(&headers, "access-control-allow-methods"),
+            Some("GET, HEAD")
+        );
+    }
+}
+
+#[test]
+fn nothing_else_is_served() {
+    let gate = gate(PATH, true);
+    for (method, path, authority) in [
+        ("POST", PATH, "api.example.com"),
+        ("GET", PATH, "elsewhere.example"),
+        ("GET", PATH, "api.example.com:8443"),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resource/",
+            "api.example.com",
+        ),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resource/x",
+            "api.example.com",
+        ),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resourcex",
+            "api.example.com",
+        ),
+        ("GET", "/", "api.example.com"),
+    ] {
+        assert!(
+            served(&gate, method, path, authority).is_none(),
+            "{method} {path} {authority}"
+        );
+    }
+    assert!(served(&self::gate(PATH, false), "GET", PATH, "api.example.com").is_none());
+    // A query changes nothing, and one spelling is the other.
+    assert!(served(&gate, "GET", &format!("{PATH}?x"), "api.example.com").is_some());
+    assert!(
+        served(
+            &gate,
+            "GET",
+            "/.well-known/oauth-protected%2Dresource",
+            "api.example.com"
+        )
+        .is_some()
+    );
+}
+
+#[test]
+fn a_provider_whose_tokens_come_in_cookies_alone_has_no_bearer_method() {
+    let mut gate = gate(PATH, true);
+    let acme = &mut gate.config["providers"]["acme"];
+    acme["from_headers"] = json!([]);
+    acme["from_params"] = json!([]);
+    acme["from_cookies"] = json!(["session"]);
+    gate.config.as_object_mut().unwrap().remove("rules");
+    let (_, _, body) = served(&gate, "GET", PATH, "api.example.com").unwrap();
+    let document: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(document["bearer_methods_supported"], json!([]));
+    assert_eq!(document.get("scopes_supported"), None);
+}
