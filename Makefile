@@ -53,7 +53,7 @@ test-core: rust ## the core's own tests
 
 # The filter itself is tested on its host (test-envoy): natively it would not link.
 test-native: rust ## the tests of every other package that needs no Envoy
-	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests
+	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests --exclude passgate-istio-tests
 
 test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
@@ -131,3 +131,20 @@ clean: ## remove everything that was built or installed here
 .PHONY: bench
 bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy: the table of the README, in minutes
 	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/cost
+
+# Where the image will lie: make image IMAGE=ghcr.io/you/passgate
+IMAGE ?= registry.example.com/passgate
+
+.PHONY: image test-istio istio
+image: wasm ## build the image for Istio in dist/image, and the examples with its digest in dist/istio
+	cargo run --locked --quiet --package passgate-image -- $(MODULE) dist '$(IMAGE)'
+
+# Compiled before, for inside there is no network.
+test-istio: image envoy istio ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
+	cargo build --locked --package passgate-cli
+	cargo test --locked --package passgate-istio-tests --no-run
+	ENVOY='$(abspath $(ENVOY))' tools/isolated cargo test --locked --offline --package passgate-istio-tests
+
+istio:
+	@tools/install-istio
+tools: istio

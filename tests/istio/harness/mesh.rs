@@ -1,0 +1,448 @@
+//! The mesh: one control plane, one gateway and three workloads, started once and given to one story at a time.
+
+use super::client::send;
+use super::image::{file, layout_digest};
+use super::program::{Program, run, said, tool, workspace};
+use super::servers::{self, Count};
+use super::tls::Authority;
+use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually};
+use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// All of it. It ends with the machine of the tests.
+pub struct Mesh {
+    folder: PathBuf,
+    /// What signs the tokens that the identity provider of the examples would sign.
+    pub key: SigningKey,
+    /// How often the identity provider was asked for its keys.
+    pub key_fetches: Count,
+    pub gateway: Proxy,
+    /// The service.
+    pub ledger: Proxy,
+    /// A caller of the service, and another one.
+    pub web: Proxy,
+    pub batch: Proxy,
+    istiod: Program,
+    _programs: Vec<Program>,
+}
+
+/// The mesh for the time of a story.
+pub struct Story(MutexGuard<'static, State>);
+
+enum State {
+    New,
+    Broken,
+    Running(Box<Mesh>),
+}
+
+static MESH: Mutex<State> = Mutex::new(State::New);
+
+/// Waits for the story before to end, and gives a mesh without plugins and policies.
+pub fn story() -> Story {
+    let mut state = MESH.lock().unwrap_or_else(PoisonError::into_inner);
+    match *state {
+        State::Broken => panic!("the mesh did not start: see the first story"),
+        State::New => {
+            *state = State::Broken;
+            *state = State::Running(Box::new(Mesh::start()));
+        }
+        State::Running(_) => {}
+    }
+    let story = Story(state);
+    story.clean();
+    story
+}
+
+impl Deref for Story {
+    type Target = Mesh;
+
+    fn deref(&self) -> &Mesh {
+        match &*self.0 {
+            State::Running(mesh) => mesh,
+            State::New | State::Broken => unreachable!("a story has a running mesh"),
+        }
+    }
+}
+
+/// What stories apply; the way to the identity provider stays.
+const KINDS: &str = "wasmplugins,trafficextensions,authorizationpolicies,requestauthentications,\
+    peerauthentications,telemetries";
+
+impl Mesh {
+    fn start() -> Self {
+        assert!(
+            Path::new("/var/lib/isolated").exists(),
+            "these stories run on a machine of their own, as root or where users may make namespaces: `make test-istio`"
+        );
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("istio");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all("/var/lib/istio/data").unwrap();
+
+        let authority = Authority::new();
+        fs::write("/etc/ssl/certs/ca-certificates.crt", authority.pem()).unwrap();
+        let key = SigningKey::es256("k1");
+        let key_fetches = identity_provider(&authority, &key);
+        servers::echo("127.0.0.1:18081");
+        servers::echo("127.0.0.1:18082");
+        let registry = Program::start(
+            &folder.join("registry"),
+            Command::new(tool("registry")).args(["-port", "5000"]),
+        );
+        servers::front(
+            "127.0.0.2:443",
+            "registry.example.com",
+            &authority,
+            "127.0.0.1:5000",
+        );
+
+        let mut programs = vec![registry];
+        kubernetes(&folder, &mut programs);
+        let istiod = istiod(&folder);
+
+        let mut mesh = Self {
+            gateway: Proxy::gateway("istio-ingress", "istio-ingressgateway", "10.0.0.2:80", 1),
+            ledger: Proxy::sidecar("payments", "ledger", "10.0.1.5:8080", "10.0.0.5", 2),
+            web: Proxy::sidecar("shop", "web", "10.0.1.3:8080", "10.0.0.3", 3),
+            batch: Proxy::sidecar("shop", "batch", "10.0.1.4:8080", "10.0.0.4", 4),
+            folder,
+            key,
+            key_fetches,
+            istiod,
+            _programs: programs,
+        };
+        mesh.push_images();
+        mesh.apply(&file("identity-provider.yaml"));
+        mesh.start_proxies();
+        mesh
+    }
+
+    /// All at once: each takes a while.
+    fn start_proxies(&mut self) {
+        let Self {
+            folder,
+            gateway,
+            ledger,
+            web,
+            batch,
+            ..
+        } = self;
+        let mut proxies = [gateway, ledger, web, batch];
+        for proxy in &mut proxies {
+            let token = [
+                "create",
+                "token",
+                proxy.account(),
+                "--namespace",
+                proxy.namespace(),
+                "--audience",
+                "istio-ca",
+                "--duration",
+                "24h",
+            ];
+            let token = run(kubectl(folder).args(token));
+            let root = [
+                "get",
+                "configmap",
+                "istio-ca-root-cert",
+                "--namespace",
+                proxy.namespace(),
+                "--output",
+                "jsonpath={.data.root-cert\\.pem}",
+            ];
+            let root = eventually("the root certificate of the mesh in each namespace", || {
+                let output = kubectl(folder).args(root).output().unwrap();
+                (!output.stdout.is_empty()).then(|| String::from_utf8(output.stdout).unwrap())
+            });
+            proxy.start(folder, token.trim(), &root);
+        }
+        for proxy in &mut proxies {
+            proxy.ready();
+        }
+    }
+
+    /// Runs `kubectl` with these arguments and gives what it printed.
+    #[track_caller]
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        run(kubectl(&self.folder).args(arguments))
+    }
+
+    /// `kubectl apply`.
+    #[track_caller]
+    pub fn apply(&self, yaml: &str) {
+        if let Err(refused) = self.try_apply(yaml) {
+            panic!("{refused}\n{yaml}");
+        }
+    }
+
+    /// `kubectl apply`, or why the API server refused it.
+    pub fn try_apply(&self, yaml: &str) -> Result<(), String> {
+        apply(&self.folder, yaml)
+    }
+
+    /// Where the mesh keeps its files, `kubeconfig` among them.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Waits until it is so.
+    #[track_caller]
+    pub fn eventually(&self, what: &str, probe: impl Fn() -> bool) {
+        eventually(what, || probe().then_some(()));
+    }
+
+    /// One request to an address of the mesh; `None` where nobody answers.
+    pub fn at(&self, address: SocketAddr, request: &Request) -> Option<Response> {
+        send(address, request)
+    }
+
+    /// What the control plane logged.
+    pub fn control_plane_log(&self) -> String {
+        self.istiod.log()
+    }
+
+    /// Runs `crane` and gives what it printed.
+    #[track_caller]
+    pub fn crane(&self, arguments: &[&str]) -> String {
+        run(Command::new(tool("crane")).args(arguments))
+    }
+
+    /// The digest of the image in this form.
+    pub fn image_digest(&self, form: &str) -> String {
+        layout_digest(form)
+    }
+
+    /// Removes what the story before left, and waits until no proxy knows of it.
+    fn clean(&self) {
+        self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
+        let open = |what, probe: &dyn Fn() -> Option<Response>| {
+            eventually(what, || (probe()?.status == 200).then_some(()));
+        };
+        open("an open gateway", &|| self.gateway.get("/"));
+        open("an open way from web", &|| self.web.send(&self.to_ledger()));
+        open("an open way from batch", &|| {
+            self.batch.send(&self.to_ledger())
+        });
+    }
+
+    /// A token that the examples take, to be spoilt or signed.
+    pub fn token(&self) -> TokenBuilder<'_> {
+        Token::of(&self.key, ISSUER, AUDIENCE)
+    }
+
+    /// A token that is good for five minutes.
+    pub fn good(&self) -> String {
+        self.token().build()
+    }
+
+    /// A request to `ledger`, for one of its callers.
+    pub fn to_ledger(&self) -> Request {
+        Request::get("/").authority("ledger.payments.svc.cluster.local:8080")
+    }
+
+    /// Pushes the images of `dist/` to the registry, as the guides say.
+    fn push_images(&self) {
+        for form in ["oci", "docker", "artifact"] {
+            let layout = format!("dist/image/{form}");
+            let mut crane = Command::new(tool("crane"));
+            let crane = crane.current_dir(workspace());
+            run(crane.args([
+                "push",
+                &layout,
+                &format!("registry.example.com/passgate:0.1.0-{form}"),
+            ]));
+        }
+    }
+}
+
+/// Serves the keys of the examples' issuer, over TLS.
+fn identity_provider(authority: &Authority, key: &SigningKey) -> Count {
+    let fetches = Count::default();
+    let (keys, count) = (jwks(&[key]), fetches.clone());
+    servers::serve_tls(
+        "127.0.0.3:443",
+        "id.example.com",
+        authority,
+        move |request| {
+            assert_eq!(servers::path_of(&request), "/realms/acme/certs");
+            count.up();
+            servers::ok("application/json", keys.as_bytes())
+        },
+    );
+    fetches
+}
+
+/// etcd and the API server, with Istio's types and the objects of `cluster/cluster.yaml`.
+fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
+    let etcd = "http://127.0.0.1:2379";
+    let peers = "http://127.0.0.1:2380";
+    programs.push(Program::start(
+        &folder.join("etcd"),
+        Command::new(tool("etcd"))
+            .args(["--data-dir", "data", "--unsafe-no-fsync"])
+            // It elects a leader, though it is alone, and must not lose it on a busy machine.
+            .args([
+                "--heartbeat-interval",
+                "1000",
+                "--election-timeout",
+                "20000",
+            ])
+            .args([
+                "--listen-client-urls",
+                etcd,
+                "--advertise-client-urls",
+                etcd,
+            ])
+            .args([
+                "--listen-peer-urls",
+                peers,
+                "--initial-advertise-peer-urls",
+                peers,
+            ])
+            .args(["--initial-cluster", &format!("default={peers}")]),
+    ));
+    let accounts = rcgen::KeyPair::generate().unwrap();
+    fs::write(folder.join("accounts.key"), accounts.serialize_pem()).unwrap();
+    fs::write(folder.join("accounts.pub"), accounts.public_key_pem()).unwrap();
+    fs::write(folder.join("tokens.csv"), "admin,admin,1,system:masters").unwrap();
+    let kubeconfig = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": "c", "cluster": { "server": "https://127.0.0.1:6443", "insecure-skip-tls-verify": true } }],
+        "users": [{ "name": "u", "user": { "token": "admin" } }],
+        "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
+        "current-context": "x",
+    });
+    fs::write(folder.join("kubeconfig"), kubeconfig.to_string()).unwrap();
+    programs.push(Program::start(
+        &folder.join("apiserver"),
+        Command::new(tool("kube-apiserver"))
+            .args(["--etcd-servers", etcd, "--cert-dir", "certs"])
+            .args([
+                "--bind-address",
+                "127.0.0.1",
+                "--advertise-address",
+                "10.0.0.1",
+            ])
+            .args(["--service-cluster-ip-range", "10.96.0.0/16"])
+            .args(["--service-account-issuer", "https://kubernetes.default.svc"])
+            .args(["--service-account-key-file", "../accounts.pub"])
+            .args(["--service-account-signing-key-file", "../accounts.key"])
+            .args([
+                "--token-auth-file",
+                "../tokens.csv",
+                "--authorization-mode",
+                "AlwaysAllow",
+            ])
+            // There is no controller that would give each account a token.
+            .args(["--disable-admission-plugins", "ServiceAccount"]),
+    ));
+    let server = programs.last_mut().unwrap();
+    eventually("a ready API server", || {
+        server.must_live();
+        let ready = kubectl(folder).args(["get", "--raw", "/readyz"]).output();
+        ready.unwrap().status.success().then_some(())
+    });
+    // On a busy machine the first requests may time out; all of these may be repeated.
+    let crds = workspace().join(".tools/istio/crds.yaml");
+    eventually("Istio's types", || {
+        let apply = ["apply", "--server-side", "--filename"];
+        let applied = kubectl(folder).args(apply).arg(&crds).output().unwrap();
+        let wait = [
+            "wait",
+            "--for",
+            "condition=established",
+            "--timeout=20s",
+            "crd",
+            "--all",
+        ];
+        let ready = kubectl(folder).args(wait).output().unwrap();
+        (applied.status.success() && ready.status.success()).then_some(())
+    });
+    let objects = include_str!("../cluster/cluster.yaml");
+    eventually("the objects of the cluster", || apply(folder, objects).ok());
+}
+
+/// The control plane.
+fn istiod(folder: &Path) -> Program {
+    fs::write(
+        folder.join("mesh.yaml"),
+        include_str!("../cluster/mesh.yaml"),
+    )
+    .unwrap();
+    let mut istiod = Program::start(
+        &folder.join("istiod"),
+        Command::new(tool("pilot-discovery"))
+            .arg("discovery")
+            .arg("--kubeconfig")
+            .arg(folder.join("kubeconfig"))
+            .arg("--meshConfig")
+            .arg(folder.join("mesh.yaml"))
+            .args([
+                "--grpcAddr",
+                "127.0.0.1:15010",
+                "--secureGRPCAddr",
+                "127.0.0.1:15012",
+            ])
+            .args([
+                "--httpAddr",
+                "127.0.0.1:15080",
+                "--httpsAddr",
+                "",
+                "--ctrlz_port",
+                "0",
+            ])
+            .args(["--monitoringAddr", "127.0.0.1:15014"])
+            .env("POD_NAME", "istiod-0")
+            .env("POD_NAMESPACE", "istio-system")
+            // Two filters that only Istio's own build of Envoy has.
+            .env("PILOT_ENABLE_METADATA_EXCHANGE", "false")
+            .env("PILOT_ENABLE_ALPN_FILTER", "false"),
+    );
+    eventually("a ready istiod", || {
+        istiod.must_live();
+        let ready = Request::get("/ready");
+        let answer = send("127.0.0.1:15080".parse().unwrap(), &ready)?;
+        (answer.status == 200).then_some(())
+    });
+    istiod
+}
+
+fn kubectl(folder: &Path) -> Command {
+    let mut command = Command::new(tool("kubectl"));
+    command
+        .env("HOME", folder)
+        .arg("--kubeconfig")
+        .arg(folder.join("kubeconfig"));
+    command
+}
+
+fn apply(folder: &Path, yaml: &str) -> Result<(), String> {
+    feed(kubectl(folder).args(["apply", "--filename", "-"]), yaml)
+}
+
+/// Runs a command with this on its standard input; what it said when it fails.
+fn feed(command: &mut Command, input: &str) -> Result<(), String> {
+    let piped = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(said(&output))
+}

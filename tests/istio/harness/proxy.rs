@@ -1,0 +1,195 @@
+//! A proxy of the mesh: Istio's agent, which starts Envoy, with an account of the cluster.
+
+use super::client::send;
+use super::image::plugin;
+use super::program::{Program, tool, workspace};
+use super::{Request, Response, eventually};
+use serde_json::json;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// One agent with its Envoy.
+pub struct Proxy {
+    role: &'static str,
+    namespace: &'static str,
+    account: &'static str,
+    ip: String,
+    entrance: SocketAddr,
+    /// Nothing separates the proxies' ports, so each has its own where Istio has fixed ones.
+    number: u16,
+    program: Option<Program>,
+}
+
+impl Proxy {
+    /// A gateway that listens at `entrance`.
+    pub fn gateway(
+        namespace: &'static str,
+        account: &'static str,
+        entrance: &str,
+        number: u16,
+    ) -> Self {
+        let entrance: SocketAddr = entrance.parse().unwrap();
+        let ip = entrance.ip().to_string();
+        Self {
+            role: "router",
+            namespace,
+            account,
+            ip,
+            entrance,
+            number,
+            program: None,
+        }
+    }
+
+    /// The sidecar of the workload of this name; `entrance` is where the workload calls others.
+    pub fn sidecar(
+        namespace: &'static str,
+        account: &'static str,
+        entrance: &str,
+        ip: &str,
+        number: u16,
+    ) -> Self {
+        let entrance = entrance.parse().unwrap();
+        let ip = ip.to_owned();
+        Self {
+            role: "sidecar",
+            namespace,
+            account,
+            ip,
+            entrance,
+            number,
+            program: None,
+        }
+    }
+
+    pub fn namespace(&self) -> &'static str {
+        self.namespace
+    }
+
+    pub fn account(&self) -> &'static str {
+        self.account
+    }
+
+    fn port(&self, standard: u16) -> u16 {
+        standard + 100 * self.number
+    }
+
+    /// Starts the agent below this folder, with the account's token and the root of the mesh, and does not wait for it.
+    pub fn start(&mut self, folder: &Path, token: &str, root: &str) {
+        let pod = format!("{}-0", self.account);
+        let folder = folder.join(&pod);
+        let put = |name: &str, text: &str| {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        // Where the platform mounts them; the agent looks for them below the folder that it is started in.
+        put("var/run/secrets/tokens/istio-token", token);
+        put("var/run/secrets/istio/root-cert.pem", root);
+        let labels = match self.role {
+            "router" => format!("istio=\"ingressgateway\"\napp=\"{}\"\n", self.account),
+            _ => format!("app=\"{}\"\n", self.account),
+        };
+        put("etc/istio/pod/labels", &labels);
+        // What Istio's injector mounts for the annotation `sidecar.istio.io/bootstrapOverride`.
+        let tags = &plugin("stats-tags.yaml")["data"]["custom_bootstrap.json"];
+        put(
+            "etc/istio/custom-bootstrap/custom_bootstrap.json",
+            tags.as_str().unwrap(),
+        );
+        let config = json!({
+            "discoveryAddress": "istiod.istio-system.svc:15012",
+            "binaryPath": envoy(),
+            "configPath": "./etc/istio/proxy",
+            "proxyBootstrapTemplatePath": workspace().join(".tools/istio/bootstrap.json"),
+            "concurrency": 2,
+            "proxyAdminPort": self.port(15000),
+            "statusPort": self.port(15020),
+        });
+        self.program = Some(Program::start(
+            &folder,
+            Command::new(tool("pilot-agent"))
+                .args(["proxy", self.role, "--domain"])
+                .arg(format!("{}.svc.cluster.local", self.namespace))
+                .args([
+                    "--proxyLogLevel=warning,wasm:info",
+                    "--log_output_level=default:info",
+                ])
+                .env("PROXY_CONFIG", config.to_string())
+                .env(
+                    "ISTIO_BOOTSTRAP_OVERRIDE",
+                    "etc/istio/custom-bootstrap/custom_bootstrap.json",
+                )
+                .env("POD_NAME", &pod)
+                .env("POD_NAMESPACE", self.namespace)
+                .env("INSTANCE_IP", &self.ip)
+                .env("SERVICE_ACCOUNT", self.account)
+                .env("PILOT_CERT_PROVIDER", "istiod")
+                .env("CA_ADDR", "istiod.istio-system.svc:15012")
+                .env("TRUST_DOMAIN", "cluster.local")
+                .env("ISTIO_META_CLUSTER_ID", "Kubernetes")
+                .env("ISTIO_META_ISTIO_VERSION", "1.31.0")
+                .env("ISTIO_META_WORKLOAD_NAME", self.account)
+                .env("ISTIO_META_INTERCEPTION_MODE", "NONE")
+                .env("ENVOY_STATUS_PORT", self.port(15021).to_string())
+                .env("ENVOY_PROMETHEUS_PORT", self.port(15090).to_string()),
+        ));
+    }
+
+    /// Waits until it has its first configuration.
+    pub fn ready(&mut self) {
+        let admin = self.admin_address();
+        let program = self.program.as_mut().expect("a started proxy");
+        eventually("a ready proxy", || {
+            program.must_live();
+            let answer = send(admin, &Request::get("/ready"))?;
+            (answer.status == 200).then_some(())
+        });
+    }
+
+    /// Where clients of the proxy connect to.
+    pub fn entrance(&self) -> SocketAddr {
+        self.entrance
+    }
+
+    fn admin_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port(15000)))
+    }
+
+    /// Asks Envoy's admin.
+    pub fn admin(&self, path: &str) -> String {
+        send(self.admin_address(), &Request::get(path))
+            .expect("Envoy's admin")
+            .text()
+    }
+
+    /// What agent and Envoy logged.
+    pub fn log(&self) -> String {
+        self.program.as_ref().expect("a started proxy").log()
+    }
+
+    /// Sends a request at the proxy's entrance; `None` while nobody answers there.
+    pub fn send(&self, request: &Request) -> Option<Response> {
+        send(self.entrance, request)
+    }
+
+    /// A GET without a token.
+    pub fn get(&self, path: &str) -> Option<Response> {
+        self.send(&Request::get(path))
+    }
+
+    /// Sends until the answer has this status.
+    #[track_caller]
+    pub fn until(&self, status: u16, request: &Request) -> Response {
+        eventually(&format!("{status} for {request:?}"), || {
+            self.send(request).filter(|answer| answer.status == status)
+        })
+    }
+}
+
+fn envoy() -> PathBuf {
+    let named = std::env::var_os("ENVOY").unwrap_or_else(|| ".tools/envoy/envoy".into());
+    workspace().join(named)
+}

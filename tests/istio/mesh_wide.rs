@@ -1,0 +1,66 @@
+//! A rule for the whole mesh, and a namespace that asks for more.
+
+use crate::harness::{Story, file, plugin, story};
+use serde_json::json;
+
+/// A token of no scope, and one that may write payments.
+fn tokens(mesh: &Story) -> (String, String) {
+    let scoped = mesh.token().claim("scope", "payments:write").build();
+    (mesh.good(), scoped)
+}
+
+fn tightened(mesh: &Story, outer: &str, inner: &str) {
+    let (plain, scoped) = tokens(mesh);
+    mesh.apply(&file(outer));
+    mesh.web.until(401, &mesh.to_ledger());
+    let passed = mesh.web.until(200, &mesh.to_ledger().bearer(&plain));
+    // The token is still there, for whoever comes next.
+    assert!(
+        passed.text().contains("\"authorization\":\"Bearer "),
+        "{passed:?}"
+    );
+
+    mesh.apply(&file(inner));
+    mesh.web.until(403, &mesh.to_ledger().bearer(&plain));
+    let passed = mesh.web.until(200, &mesh.to_ledger().bearer(&scoped));
+    assert!(!passed.text().contains("\"authorization\""), "{passed:?}");
+    assert!(
+        passed.text().contains("\"x-passgate-provider\":\"acme\""),
+        "{passed:?}"
+    );
+    mesh.web.until(401, &mesh.to_ledger());
+}
+
+#[test]
+fn a_namespace_tightens_what_holds_for_the_mesh() {
+    let mesh = story();
+    tightened(&mesh, "mesh.yaml", "namespace.yaml");
+}
+
+#[test]
+fn a_namespace_tightens_with_traffic_extensions_too() {
+    let mesh = story();
+    tightened(
+        &mesh,
+        "mesh.traffic-extension.yaml",
+        "namespace.traffic-extension.yaml",
+    );
+}
+
+#[test]
+fn a_namespace_cannot_loosen_what_holds_for_the_mesh() {
+    let mesh = story();
+    mesh.apply(&file("mesh.yaml"));
+    let mut open = plugin("namespace.yaml");
+    open["spec"]["pluginConfig"]["rules"] = json!([{
+        "match": { "prefix": "/" },
+        "public": { "reason": "a namespace that opens up", "owner": "story", "until": "never" },
+    }]);
+    mesh.apply(&open.to_string());
+    mesh.web.until(401, &mesh.to_ledger());
+    // Before the mesh's plugin it takes the token away: nobody gets in, and again nobody gets around it.
+    open["spec"]["priority"] = json!(200);
+    mesh.apply(&open.to_string());
+    mesh.web.until(401, &mesh.to_ledger().bearer(&mesh.good()));
+    mesh.web.until(401, &mesh.to_ledger());
+}

@@ -1,0 +1,51 @@
+//! The filter at one workload's sidecar.
+
+use crate::harness::{Request, file, plugin, story};
+use serde_json::json;
+
+#[test]
+fn a_sidecar_judges_what_comes_in_and_not_what_goes_out() {
+    let mesh = story();
+    mesh.apply(&file("sidecar.yaml"));
+    mesh.web.until(401, &mesh.to_ledger());
+    let reading = mesh.to_ledger().bearer(&mesh.good());
+    let passed = mesh.web.until(200, &reading);
+    assert!(passed.text().contains("\"x-user\":\"alice\""), "{passed:?}");
+
+    let mut writing = reading.clone();
+    writing.method = "POST".to_owned();
+    mesh.web.until(403, &writing);
+    let scoped = mesh.token().claim("scope", "payments:write").build();
+    let mut writing = mesh.to_ledger().bearer(&scoped);
+    writing.method = "POST".to_owned();
+    mesh.web.until(200, &writing);
+
+    let mut probe = mesh.to_ledger();
+    probe.path = b"/healthz".to_vec();
+    mesh.web.until(200, &probe);
+
+    // What the workload calls itself, through the same proxy, at the same time.
+    let outbound = Request::get("/").authority("bank.example.com:8080");
+    assert_eq!(mesh.ledger.send(&outbound).unwrap().status, 200);
+
+    // So it is `match` that keeps the plugin away from it.
+    let mut without_match = plugin("sidecar.yaml");
+    without_match["spec"]["match"] = json!(null);
+    mesh.apply(&without_match.to_string());
+    mesh.ledger.until(401, &outbound);
+}
+
+#[test]
+fn a_traffic_extension_does_what_the_plugin_does() {
+    let mesh = story();
+    mesh.apply(&file("sidecar.traffic-extension.yaml"));
+    mesh.web.until(401, &mesh.to_ledger());
+    mesh.web.until(200, &mesh.to_ledger().bearer(&mesh.good()));
+    let outbound = Request::get("/").authority("bank.example.com:8080");
+    assert_eq!(mesh.ledger.send(&outbound).unwrap().status, 200);
+
+    mesh.apply(&file("gateway.traffic-extension.yaml"));
+    let refused = mesh.gateway.until(401, &Request::get("/"));
+    let challenge = refused.headers.text("www-authenticate");
+    assert_eq!(challenge, Some("Bearer realm=\"https://api.example.com\""));
+}

@@ -1,0 +1,49 @@
+//! `passgate-image MODULE OUT NAME`: the module as an image in the three forms that Istio's agent takes, without a
+//! container engine, and the examples of `istio/` with the image's name and digest filled in.
+//!
+//! `OUT/image/oci`, `OUT/image/docker` and `OUT/image/artifact` are OCI image layouts, which `crane push`, `skopeo copy`
+//! and `oras cp` carry to a registry as they are. The same module gives the same bytes, hence the same digests, on every
+//! machine: nothing in them knows a time, a user or a path.
+
+mod examples;
+mod form;
+mod layer;
+mod layout;
+
+use form::Form;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [module, out, name] = arguments.as_slice() else {
+        eprintln!("usage: passgate-image MODULE OUT NAME");
+        return ExitCode::from(2);
+    };
+    match run(Path::new(module), Path::new(out), name) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("passgate-image: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(module: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+    let wasm = std::fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
+    for form in Form::ALL {
+        let folder = out.join("image").join(form.name());
+        let digest = layout::write(&folder, &form.image(&wasm)?)?;
+        println!("{:<19} {name}@{digest}", folder.display());
+        if form == Form::Oci {
+            examples::fill(&source(), &out.join("istio"), name, &digest)?;
+        }
+    }
+    Ok(())
+}
+
+/// The examples as they are checked in.
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../istio")
+}
