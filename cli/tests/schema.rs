@@ -64,6 +64,12 @@ fn violations(schema: &Value, value: &Value, place: &str, found: &mut Vec<String
                     .filter_map(Value::as_str)
                     .all(|name| members.contains_key(name))
             }),
+            "const" => value == rule,
+            "anyOf" => rule.as_array().expect("a list").iter().any(|schema| {
+                let mut wrong = Vec::new();
+                violations(schema, value, place, &mut wrong);
+                wrong.is_empty()
+            }),
             "items" => {
                 for (index, element) in value.as_array().into_iter().flatten().enumerate() {
                     violations(rule, element, &format!("{place}[{index}]"), found);
