@@ -22,14 +22,39 @@ const FILE_BYTES: u64 = 16 << 20;
 /// Checks a file; `-` is standard input. An error says why there was nothing to check.
 pub(crate) fn file(name: &OsStr) -> Result<Report, String> {
     let shown = name.to_string_lossy();
+    let bytes = bytes_of(name)?;
+    let report = document(&bytes);
+    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it; a plugin or filter counts when its name or module says passgate\n"))
+}
+
+/// The whole of a file; `-` is standard input.
+pub(crate) fn bytes_of(name: &OsStr) -> Result<Vec<u8>, String> {
     let bytes = if name == "-" {
         read(io::stdin())
     } else {
         File::open(name).and_then(read)
     };
-    let bytes = bytes.map_err(|error| format!("passgate: {shown}: {error}\n"))?;
-    let report = document(&bytes);
-    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it; a plugin or filter counts when its name or module says passgate\n"))
+    bytes.map_err(|error| format!("passgate: {}: {error}\n", name.to_string_lossy()))
+}
+
+/// The one configuration in a file, as the filter would receive it.
+pub(crate) fn only_configuration(name: &OsStr) -> Result<Vec<u8>, String> {
+    let bytes = bytes_of(name)?;
+    let shown = name.to_string_lossy();
+    let documents = match Json::parse(&bytes, limits::DOCUMENT_JSON_NODES) {
+        Ok(json) => vec![json],
+        Err(_) => read_yaml(&bytes).map_err(|error| format!("passgate: {shown}: {error}\n"))?,
+    };
+    let mut found = documents.iter().flat_map(find::configurations);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only.bytes),
+        (None, _) => Err(format!(
+            "passgate: {shown}: no configuration of passgate in it\n"
+        )),
+        (Some(_), Some(_)) => Err(format!(
+            "passgate: {shown}: several configurations; give a file with the one that is meant\n"
+        )),
+    }
 }
 
 fn read(source: impl Read) -> io::Result<Vec<u8>> {
@@ -66,7 +91,10 @@ fn document(bytes: &[u8]) -> Option<Report> {
     }
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
     let reports = found.into_iter().map(|found| {
-        let Report { text, accepted } = judge(&found.bytes);
+        let Report { mut text, accepted } = judge(&found.bytes);
+        for warning in found.warnings() {
+            text.push_str(&format!("warning: {warning}\n"));
+        }
         let heading = found
             .place
             .map(|place| format!("{place}:\n"))
@@ -94,6 +122,11 @@ fn judge(bytes: &[u8]) -> Report {
             let mut text = format!("accepted: {config}\n");
             for warning in &config.warnings {
                 text.push_str(&format!("warning: {warning}\n"));
+            }
+            for (rule, end) in config.exemption_ends() {
+                if end < crate::now() {
+                    text.push_str(&format!("warning: rules[{rule}].public.until: {} is over, so its requests get 403; write a new date, or requires\n", end.to_string().get(..10).unwrap_or_default()));
+                }
             }
             Report {
                 text,

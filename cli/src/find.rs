@@ -1,6 +1,9 @@
 //! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a file of Envoy.
 
-use passgate_core::json::Json;
+use passgate_core::{
+    config::{Config, KeySource, Location},
+    json::Json,
+};
 
 /// A configuration in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,6 +12,69 @@ pub(crate) struct Found {
     pub(crate) place: Option<String>,
     /// What the filter would receive.
     pub(crate) bytes: Vec<u8>,
+    /// What happens to requests when the module fails, as written.
+    failure: Option<String>,
+    /// The clusters of the file, where it holds all that there are.
+    clusters: Option<Vec<String>>,
+}
+
+impl Found {
+    /// What is wrong around the configuration.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(policy) = self
+            .failure
+            .as_deref()
+            .filter(|policy| *policy == "FAIL_OPEN")
+        {
+            warnings.push(format!(
+                "{policy} lets every request pass when the module fails; write FAIL_RELOAD"
+            ));
+        }
+        let config = Config::parse(&self.bytes);
+        let (Some(clusters), Ok(config)) = (&self.clusters, config) else {
+            return warnings;
+        };
+        for provider in &config.providers {
+            let KeySource::Remote(remote) = &provider.keys else {
+                continue;
+            };
+            let named = match &remote.location {
+                Location::Fixed(endpoint) => vec![&endpoint.cluster],
+                Location::Discovered(discovery) => {
+                    vec![&discovery.document.cluster, &discovery.jwks_cluster]
+                }
+            };
+            for (index, name) in named.iter().enumerate() {
+                let is_new = !named.iter().take(index).any(|earlier| earlier == name);
+                if is_new && !clusters.contains(name) {
+                    warnings.push(format!("providers.{}: the file has no cluster {name:?}, so its keys cannot be fetched", provider.name));
+                }
+            }
+        }
+        warnings
+    }
+}
+
+/// The names of the clusters of a bootstrap that gets no others from elsewhere.
+fn clusters(document: &Json) -> Option<Vec<String>> {
+    let member = |names: [&str; 2]| names.into_iter().find_map(|name| document.get(name));
+    if member(["dynamic_resources", "dynamicResources"]).is_some() {
+        return None;
+    }
+    let Some(Json::Array(clusters)) =
+        member(["static_resources", "staticResources"])?.get("clusters")
+    else {
+        return Some(Vec::new());
+    };
+    let names = clusters
+        .iter()
+        .filter_map(|cluster| cluster.get("name")?.as_str());
+    Some(names.map(str::to_owned).collect())
+}
+
+fn text(json: Option<&Json>) -> Option<String> {
+    json.and_then(Json::as_str).map(str::to_owned)
 }
 
 /// All configurations of passgate in a document.
@@ -19,9 +85,18 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
         resource(document, "", &mut found);
     } else if ENVOY.iter().any(|name| document.get(name).is_some()) {
         filters(document, "", false, &mut found);
+        let clusters = clusters(document);
+        for found in &mut found {
+            found.clusters.clone_from(&clusters);
+        }
     } else {
         let bytes = document.to_string().into_bytes();
-        found.push(Found { place: None, bytes });
+        found.push(Found {
+            place: None,
+            bytes,
+            failure: None,
+            clusters: None,
+        });
     }
     found
 }
@@ -97,6 +172,8 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
     found.push(Found {
         place: Some(format!("{place}.pluginConfig")),
         bytes,
+        failure: text(spec.and_then(|spec| spec.get("failStrategy"))),
+        clusters: None,
     });
 }
 
@@ -136,6 +213,11 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                 found.push(Found {
                     place: Some(place),
                     bytes: received(json.get("configuration")),
+                    failure: text(
+                        json.get("failure_policy")
+                            .or_else(|| json.get("failurePolicy")),
+                    ),
+                    clusters: None,
                 });
                 return;
             }

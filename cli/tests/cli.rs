@@ -179,6 +179,7 @@ fn the_configurations_in_a_bootstrap_are_found() {
         "\
 {filters}[1].typed_config.config.configuration:
 accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+warning: providers.acme: the file has no cluster \"id\", so its keys cannot be fetched
 {filters}[2].typed_config.config.configuration:
 refused: 1 problem
 the configuration is a google.protobuf.Struct, which does not arrive as JSON; write it as JSON in a StringValue: \"@type\": type.googleapis.com/google.protobuf.StringValue

@@ -5,6 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(feature = "explain", target_family = "wasm"))]
+compile_error!("the filter must not be able to take a signature for good");
+
 pub mod audit;
 mod budget;
 mod claims;

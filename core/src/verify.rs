@@ -1,5 +1,7 @@
 //! The question that the shell asks: may this request pass? And what it is told.
 
+#[cfg(feature = "explain")]
+pub mod explain;
 mod judge;
 
 use self::judge::{Case, Policy, Stop};

@@ -112,7 +112,7 @@ impl<'a> UnverifiedJwt<'a> {
         matches!(self.signature, Signature::Verified { .. })
     }
 
-    fn as_verified(&self) -> VerifiedJwt<'a> {
+    pub(crate) fn as_verified(&self) -> VerifiedJwt<'a> {
         VerifiedJwt {
             claims: Rc::clone(&self.claims),
             payload: self.payload,

@@ -1,0 +1,229 @@
+//! `passgate explain`: one request, judged by the filter's own core, and told in words.
+
+mod arguments;
+mod request;
+
+use std::ffi::OsString;
+
+use passgate_core::{
+    AuditRecord, Config, JwksCache, Request, Step, Verdict, Verifier,
+    config::{Action, KeySource, Provider},
+    headers::Edit,
+    jose::JwkSet,
+    json::Json,
+    limits,
+    verify::explain,
+};
+
+use self::arguments::Arguments;
+use crate::check::{Report, bytes_of, only_configuration};
+
+/// Judges what the arguments say. An error says why there was nothing to judge.
+pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
+    let arguments = Arguments::parse(arguments)?;
+    let mut config = config(&arguments)?;
+    let token = token(&arguments, &config)?;
+    let claims = token.as_deref().and_then(explain::unverified_claims);
+    let index = issuer_of(&config, claims.as_ref());
+    let signature = signature(&arguments, &mut config, index)?;
+
+    let mut text = format!("configuration: {config}\n");
+    let provider = index.and_then(|index| config.providers.get(index));
+    let request = request::Sent::new(&arguments.request, token.as_deref(), provider, &config)?;
+    let now = arguments.at.unwrap_or_else(crate::now);
+    text += &format!("request: {request} at {now}\n");
+    text += &signature.text();
+    if let (Some(provider), Some(claims)) = (provider, &claims) {
+        text += &evidence(provider, claims);
+    }
+    let rules = rules(&config);
+    let mut keys = JwksCache::new(&config, 0);
+    let mut verifier = Verifier::new(config);
+    if matches!(signature, Signature::Assumed(_)) {
+        verifier.assume_signatures();
+    }
+    let headers = request.headers();
+    let Step::Settle(verdict, record) = verifier.verify(Request::new(&headers), &mut keys, now)
+    else {
+        return Err(
+            "passgate: the keys of this provider are fetched; give them with --jwks FILE\n"
+                .to_owned(),
+        );
+    };
+    text += &told(&record, &rules);
+    let accepted = !matches!(verdict, Verdict::Deny(_));
+    text += &outcome(&verdict);
+    Ok(Report { text, accepted })
+}
+
+fn config(arguments: &Arguments) -> Result<Config, String> {
+    Config::parse(&only_configuration(&arguments.config)?).map_err(|problems| {
+        let lines = problems.iter().map(|problem| format!("{problem}\n"));
+        format!(
+            "passgate: the configuration is refused\n{}",
+            lines.collect::<String>()
+        )
+    })
+}
+
+/// The token that was given, or one made of the claims that were given.
+fn token(arguments: &Arguments, config: &Config) -> Result<Option<String>, String> {
+    if let Some(token) = &arguments.token {
+        let token = match token.to_str() {
+            Some("-") => String::from_utf8_lossy(&bytes_of(token)?).into_owned(),
+            Some(token) => token.to_owned(),
+            None => return Err("passgate: the token is no text\n".to_owned()),
+        };
+        return Ok(Some(token.trim().to_owned()));
+    }
+    let Some(file) = &arguments.claims else {
+        return Ok(None);
+    };
+    let bytes = bytes_of(file)?;
+    let claims = Json::parse(&bytes, limits::TOKEN_JSON_NODES)
+        .map_err(|error| format!("passgate: the claims are no JSON: {error}\n"))?;
+    let provider = issuer_of(config, Some(&claims)).and_then(|index| config.providers.get(index));
+    Ok(Some(explain::unsigned_token(&claims.to_string(), provider)))
+}
+
+fn issuer_of(config: &Config, claims: Option<&Json>) -> Option<usize> {
+    let issuer = claims?.get("iss")?.as_str()?;
+    let mut providers = config.providers.iter();
+    providers.position(|provider| provider.issuer == issuer)
+}
+
+/// What is known about the signature.
+enum Signature {
+    /// There is no token.
+    None,
+    /// By keys from here.
+    Checked(&'static str),
+    /// It was not, and why.
+    Assumed(&'static str),
+}
+
+impl Signature {
+    fn text(&self) -> String {
+        match self {
+            Self::None => "token: none\n".to_owned(),
+            Self::Checked(by) => format!("signature: checked with the keys of {by}\n"),
+            Self::Assumed(why) => {
+                format!("signature: NOT CHECKED, {why}; what follows holds only if it is good\n")
+            }
+        }
+    }
+}
+
+/// Puts the given keys into the token's provider, if there are some.
+fn signature(
+    arguments: &Arguments,
+    config: &mut Config,
+    provider: Option<usize>,
+) -> Result<Signature, String> {
+    if arguments.claims.is_some() {
+        return Ok(Signature::Assumed("since bare claims have none"));
+    }
+    if arguments.token.is_none() {
+        return Ok(Signature::None);
+    }
+    let limits = config.limits;
+    let provider = provider.and_then(|index| config.providers.get_mut(index));
+    let Some(file) = &arguments.jwks else {
+        return Ok(match provider.map(|provider| &provider.keys) {
+            Some(KeySource::Local(_)) => Signature::Checked("local_jwks"),
+            _ => Signature::Assumed("since no keys were given (--jwks FILE)"),
+        });
+    };
+    let set = JwkSet::parse(&bytes_of(file)?, &limits)
+        .map_err(|error| format!("passgate: {}: {error}\n", file.to_string_lossy()))?;
+    if let Some(provider) = provider {
+        provider.keys = KeySource::Local(set);
+    }
+    Ok(Signature::Checked("--jwks"))
+}
+
+fn evidence(provider: &Provider, claims: &Json) -> String {
+    let mut text = String::new();
+    for (index, line) in explain::lines(provider, claims).iter().enumerate() {
+        let holds = if line.holds { "holds" } else { "does not hold" };
+        text += &format!(
+            "evidence.lines[{index}]: {holds}: {} proves {}\n",
+            line.when,
+            line.proves.join(", ")
+        );
+    }
+    text
+}
+
+/// What each rule says, in a word.
+fn rules(config: &Config) -> Vec<String> {
+    let rules = config.rules.iter().flatten();
+    rules
+        .map(|rule| match &rule.action {
+            Action::Public(public) => format!("public ({}, owner {})", public.reason, public.owner),
+            Action::Requires(_) => "requires a token".to_owned(),
+        })
+        .collect()
+}
+
+fn told(record: &AuditRecord, rules: &[String]) -> String {
+    let mut text = match record.rule {
+        Some(index) => {
+            let says = rules.get(index).map(String::as_str).unwrap_or_default();
+            format!("rule: rules[{index}], {says}\n")
+        }
+        None if rules.is_empty() => "rule: none is configured\n".to_owned(),
+        None => "rule: none is about this request\n".to_owned(),
+    };
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            text += &format!("{name}: {value}\n");
+        }
+    };
+    line("provider", record.provider.clone());
+    line("subject", record.subject.clone());
+    line("kind", record.kind.map(str::to_owned));
+    let facts = record.facts.join(", ");
+    line("facts", Some(facts).filter(|facts| !facts.is_empty()));
+    let age = record.authentication_age;
+    line(
+        "authentication age",
+        age.map(|seconds| format!("{seconds}s")),
+    );
+    if let Some(seen) = &record.seen {
+        line("the token says", serde_json::to_string(seen).ok());
+    }
+    line("wanted instead", record.expected.clone());
+    line(
+        "decision",
+        Some(format!("{}, {}", record.decision, record.reason)),
+    );
+    text
+}
+
+fn outcome(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Allow(permit) => {
+            let mut text = "the upstream gets the request with\n".to_owned();
+            for edit in permit.edits() {
+                text += &match edit {
+                    Edit::Set(name, value) => {
+                        format!("  {name}: {}\n", String::from_utf8_lossy(value))
+                    }
+                    Edit::Remove(name) => {
+                        format!("  no {}\n", String::from_utf8_lossy(name))
+                    }
+                };
+            }
+            text
+        }
+        Verdict::Serve(_) => "the client gets the document about this resource\n".to_owned(),
+        Verdict::Deny(rejection) => {
+            let mut text = format!("the client gets {}\n", rejection.status);
+            for (name, value) in rejection.headers() {
+                text += &format!("  {name}: {value}\n");
+            }
+            text + "\n  " + &rejection.body(None)
+        }
+    }
+}

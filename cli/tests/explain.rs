@@ -1,0 +1,290 @@
+//! `passgate explain`, `print` and the warnings of `check`, as people use them.
+#![allow(clippy::expect_used, reason = "tests")]
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use passgate_kit::{SigningKey, Token, jwks, tampered};
+
+/// Exit status, standard output, standard error.
+fn run(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_passgate"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let _ = child
+        .stdin
+        .take()
+        .expect("standard input")
+        .write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("the program ends");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+const ISSUER: &str = "https://id.example.com";
+const AUDIENCE: &str = "https://api.example.com";
+const POLICY: &str = "\
+origins: [https://api.example.com]
+providers:
+  acme:
+    issuer: https://id.example.com
+    audiences: [https://api.example.com]
+    remote_jwks: { http_uri: { uri: https://id.example.com/certs, cluster: id } }
+    evidence:
+      lines:
+        - { when: { amr_all_of: [pop, hwk] }, proves: [phishing_resistant, hardware_bound] }
+        - { when: { acr_any_of: [phr] }, proves: [phishing_resistant], request_acr: phr }
+    claim_to_headers: [{ claim_name: sub, header_name: x-user }]
+rules:
+  - match: { prefix: /old/ }
+    public: { reason: moved, owner: web, until: 2020-01-31 }
+  - match: { path_separated_prefix: /payments }
+    requires: { provider_name: acme, facts: [phishing_resistant], max_age: 5m }
+  - match: { prefix: / }
+    requires: { provider_name: acme }
+";
+
+/// A folder with these files; gone when dropped.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn with(name: &str, files: &[(&str, &str)]) -> Self {
+        let folder = std::env::temp_dir().join(format!("passgate-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (file, text) in files {
+            std::fs::write(folder.join(file), text).expect("a file");
+        }
+        Self(folder)
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.0.join(file).to_str().expect("UTF-8").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn holds_all(output: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(output.contains(line), "no {line:?} in\n{output}");
+    }
+}
+
+#[test]
+fn bare_claims_are_explained_and_said_to_be_unsigned() {
+    let claims = format!(
+        r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"alice","iat":1000000000,"exp":1000000300,"auth_time":1000000000,"acr":"phr"}}"#
+    );
+    let files = Folder::with("claims", &[("gate.yaml", POLICY), ("claims.json", &claims)]);
+    let (policy, claims) = (files.path("gate.yaml"), files.path("claims.json"));
+    let explain = |at: &str| {
+        let request = "GET /payments/1";
+        run(
+            &[
+                "explain",
+                "--config",
+                &policy,
+                "--claims",
+                &claims,
+                "--request",
+                request,
+                "--at",
+                at,
+            ],
+            "",
+        )
+    };
+    let (status, output, error) = explain("1000000100");
+    assert_eq!((status, error.as_str()), (Some(0), ""), "{output}");
+    holds_all(
+        &output,
+        &[
+            "request: GET /payments/1, host api.example.com at 2001-09-09T01:48:20.000Z",
+            "signature: NOT CHECKED, since bare claims have none; what follows holds only if it is good",
+            "evidence.lines[0]: does not hold: { amr_all_of: [pop, hwk] } proves phishing_resistant, hardware_bound",
+            "evidence.lines[1]: holds: { acr_any_of: [phr] } proves phishing_resistant",
+            "rule: rules[1], requires a token",
+            "facts: phishing_resistant",
+            "authentication age: 100s",
+            "decision: allow, permitted.token",
+            "  x-user: alice",
+            "  no authorization",
+        ],
+    );
+    // The same claims, too late for the rule and in time for the token.
+    let (status, output, _) = explain("1000000330");
+    assert_eq!(status, Some(1), "{output}");
+    holds_all(
+        &output,
+        &[
+            "decision: deny, insufficient.max_age",
+            "the client gets 401",
+            "  www-authenticate: Bearer realm=\"https://api.example.com\", error=\"insufficient_user_authentication\"",
+            "max_age=\"300\"",
+        ],
+    );
+}
+
+#[test]
+fn a_signature_is_checked_with_the_keys_that_are_given() {
+    let key = SigningKey::es256("k1");
+    let good = Token::of(&key, ISSUER, AUDIENCE).build();
+    let files = Folder::with(
+        "keys",
+        &[("gate.yaml", POLICY), ("keys.json", &jwks(&[&key]))],
+    );
+    let (policy, keys) = (files.path("gate.yaml"), files.path("keys.json"));
+    let with_keys = [
+        "explain",
+        "--config",
+        &policy,
+        "--request",
+        "GET /",
+        "--token",
+        "-",
+        "--jwks",
+        &keys,
+    ];
+    let (without_keys, _) = with_keys.split_at(7);
+
+    let (status, output, error) = run(&with_keys, &good);
+    assert_eq!((status, error.as_str()), (Some(0), ""), "{output}");
+    holds_all(
+        &output,
+        &[
+            "signature: checked with the keys of --jwks",
+            "rule: rules[2]",
+            "subject: alice",
+        ],
+    );
+    let (status, output, _) = run(&with_keys, &tampered(&good));
+    assert_eq!(status, Some(1));
+    holds_all(&output, &["decision: deny, untrusted.signature"]);
+
+    let (status, output, _) = run(without_keys, &tampered(&good));
+    assert_eq!(status, Some(0));
+    holds_all(
+        &output,
+        &["signature: NOT CHECKED, since no keys were given (--jwks FILE)"],
+    );
+    for part in good.split('.') {
+        assert!(!output.contains(part), "the token is shown: {output}");
+    }
+}
+
+#[test]
+fn a_request_without_token_is_explained_too() {
+    let files = Folder::with("none", &[("gate.yaml", POLICY)]);
+    let policy = files.path("gate.yaml");
+    let (status, output, _) = run(
+        &["explain", "--config", &policy, "--request", "GET /payments"],
+        "",
+    );
+    assert_eq!(status, Some(1));
+    holds_all(
+        &output,
+        &[
+            "token: none",
+            "rule: rules[1]",
+            "missing.token",
+            "acr_values=\"phr\"",
+        ],
+    );
+    let (_, output, _) = run(
+        &["explain", "--config", &policy, "--request", "GET /a//b"],
+        "",
+    );
+    holds_all(
+        &output,
+        &[
+            "rule: none is about this request",
+            "ambiguous.path",
+            "the client gets 400",
+        ],
+    );
+}
+
+#[test]
+fn wrong_usage_of_explain_says_what_is_wrong() {
+    for (arguments, problem) in [
+        (&["explain"][..], "--config is missing"),
+        (&["explain", "--config", "x"], "--request is missing"),
+        (&["explain", "--config"], "--config wants a value"),
+        (&["explain", "--colour", "x"], "--colour is no option"),
+        (
+            &["explain", "--config", "x", "--at", "noon"],
+            "--at wants seconds",
+        ),
+    ] {
+        let (status, _, error) = run(arguments, "");
+        assert_eq!(status, Some(2), "{arguments:?}");
+        assert!(error.contains(problem), "{error}");
+    }
+    for arguments in [&["check", "--help"][..], &["explain", "-h"], &["--help"]] {
+        let (status, output, _) = run(arguments, "");
+        assert_eq!(status, Some(0), "{arguments:?}");
+        assert!(output.starts_with("usage: passgate check"), "{output}");
+    }
+}
+
+#[test]
+fn print_gives_the_json_of_a_string_value() {
+    let files = Folder::with("print", &[("gate.yaml", POLICY)]);
+    let (status, output, _) = run(&["print", "--json", &files.path("gate.yaml")], "");
+    assert_eq!((status, output.lines().count()), (Some(0), 1));
+    let (_, of_yaml, _) = run(&["check", &files.path("gate.yaml")], "");
+    let (_, of_json, _) = run(&["check", "-"], &output);
+    assert_eq!(of_yaml, of_json);
+}
+
+#[test]
+fn check_warns_of_what_is_accepted_and_yet_wrong() {
+    let (status, output, _) = run(&["check", "-"], POLICY);
+    assert_eq!(status, Some(0));
+    holds_all(
+        &output,
+        &["warning: rules[0].public.until: 2020-01-31 is over, so its requests get 403"],
+    );
+
+    let (_, json, _) = {
+        let files = Folder::with("warn", &[("gate.yaml", POLICY)]);
+        run(&["print", "--json", &files.path("gate.yaml")], "")
+    };
+    let bootstrap = serde_json::json!({
+        "static_resources": {
+            "listeners": [{ "filter_chains": [{ "filters": [{ "typed_config": { "http_filters": [{
+                "name": "passgate",
+                "typed_config": { "config": {
+                    "name": "passgate",
+                    "failure_policy": "FAIL_OPEN",
+                    "vm_config": { "runtime": "envoy.wasm.runtime.v8" },
+                    "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": json },
+                } },
+            }] } }] }] }],
+            "clusters": [{ "name": "upstream" }],
+        },
+    });
+    let (status, output, _) = run(&["check", "-"], &bootstrap.to_string());
+    assert_eq!(status, Some(0), "{output}");
+    holds_all(
+        &output,
+        &[
+            "warning: FAIL_OPEN lets every request pass when the module fails; write FAIL_RELOAD",
+            "warning: providers.acme: the file has no cluster \"id\", so its keys cannot be fetched",
+        ],
+    );
+}

@@ -1,0 +1,80 @@
+//! For people at a command line: judging as if a signature were good, and which lines of evidence hold. The filter is
+//! built without this file.
+
+use super::Verifier;
+use crate::{
+    config::{ClaimEquals, ClaimValue, Line, Provider, When},
+    jose::{base64url, to_base64url},
+    json::Json,
+    limits,
+};
+
+impl Verifier {
+    /// From now on every signature counts as good.
+    pub const fn assume_signatures(&mut self) {
+        self.policy.signatures_assumed = true;
+    }
+}
+
+/// The claims of a token, believed by nobody.
+#[must_use]
+pub fn unverified_claims(token: &str) -> Option<Json> {
+    let payload = base64url(token.split('.').nth(1)?)?;
+    Json::parse(&payload, limits::TOKEN_JSON_NODES).ok()
+}
+
+/// A token with these claims and no signature worth the name, of the first type and algorithm of its provider.
+#[must_use]
+pub fn unsigned_token(claims: &str, provider: Option<&Provider>) -> String {
+    let algorithm = provider.and_then(|provider| provider.algorithms.first());
+    let algorithm = algorithm.map_or("ES256", |algorithm| algorithm.name());
+    let typ = provider.and_then(|provider| provider.token_types.first());
+    let typ = typ.map_or("JWT", |typ| typ.as_str());
+    let header = format!("{{\"alg\":\"{algorithm}\",\"typ\":\"{typ}\"}}");
+    let parts = [header.as_str(), claims, "no signature"];
+    parts.map(|part| to_base64url(part.as_bytes())).join(".")
+}
+
+/// A line of evidence, and whether it holds for a token.
+#[derive(Debug)]
+pub struct ReadLine {
+    /// What it wants, in the words of the configuration.
+    pub when: String,
+    /// The facts that it proves.
+    pub proves: Vec<&'static str>,
+    /// Whether the claims have what it wants.
+    pub holds: bool,
+}
+
+/// The lines of this provider, in their order, with those of its preset last.
+#[must_use]
+pub fn lines(provider: &Provider, claims: &Json) -> Vec<ReadLine> {
+    let read = |line: &Line| ReadLine {
+        when: shown(&line.when),
+        proves: line.proves.words(),
+        holds: line.when.holds(claims),
+    };
+    provider.evidence.lines.iter().map(read).collect()
+}
+
+fn shown(when: &When) -> String {
+    let lists = [
+        ("amr_all_of", &when.amr_all_of),
+        ("amr_any_of", &when.amr_any_of),
+        ("amr_exactly", &when.amr_exactly),
+        ("amr_none_of", &when.amr_none_of),
+        ("acr_any_of", &when.acr_any_of),
+    ];
+    let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
+    let mut parts: Vec<String> = given
+        .map(|(name, list)| format!("{name}: [{}]", list.join(", ")))
+        .collect();
+    if let Some(ClaimEquals { path, value }) = &when.claim {
+        let value = match value {
+            ClaimValue::Equals(value) => format!("equals: {value}"),
+            ClaimValue::Contains(value) => format!("contains: {value}"),
+        };
+        parts.push(format!("claim: {{ path: [{}], {value} }}", path.join(", ")));
+    }
+    format!("{{ {} }}", parts.join(", "))
+}
