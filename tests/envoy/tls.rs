@@ -37,6 +37,30 @@ fn keys_of_a_server_with_a_certificate_of_another_authority_are_not_taken() {
     gate.finish();
 }
 
+/// As Debian's `ca-certificates.crt`: one file with the certificates of many authorities.
+#[test]
+fn keys_come_over_tls_by_a_file_of_many_authorities_and_not_by_one_without_the_right_one() {
+    let authority = Authority::new();
+    let strangers: Vec<Authority> = (0..20).map(|_| Authority::new()).collect();
+    let strangers: String = strangers.iter().map(Authority::pem).collect();
+    for (bundle, is_known) in [
+        (format!("{strangers}{}{strangers}", authority.pem()), true),
+        (strangers.clone(), false),
+    ] {
+        let issuer = Issuer::over_tls(&authority, "id.example.com");
+        let gate = over_tls(issuer)
+            .edit(|bootstrap| bootstrap.trust("idp", &bundle))
+            .start();
+        if is_known {
+            let answer = gate.send(BOTH[0], &Request::get("/").bearer(&gate.good()));
+            gate.passed(&answer);
+        } else {
+            refused(&gate);
+        }
+        gate.finish();
+    }
+}
+
 fn refused(gate: &Gate) {
     let good = gate.good();
     for protocol in BOTH {
@@ -47,8 +71,11 @@ fn refused(gate: &Gate) {
 }
 
 fn fetching_from(issuer: Issuer, trusted: &Authority) -> Gate {
-    let setup = Setup::new(policy()).issuer(issuer);
-    let setup = setup.edit(|bootstrap| {
+    over_tls(issuer).trusting("idp", trusted).start()
+}
+
+fn over_tls(issuer: Issuer) -> Setup {
+    Setup::new(policy()).issuer(issuer).edit(|bootstrap| {
         bootstrap.cluster("idp")["transport_socket"] = json!({
             "name": "envoy.transport_sockets.tls",
             "typed_config": {
@@ -61,6 +88,5 @@ fn fetching_from(issuer: Issuer, trusted: &Authority) -> Gate {
                 } },
             },
         });
-    });
-    setup.trusting("idp", trusted).start()
+    })
 }
