@@ -41,9 +41,11 @@ impl Ports {
         let gate = listen(wanted).map_err(|error| {
             format!("port {wanted} for the gate: {error}; another one: make run GATE_PORT=8081")
         })?;
-        let idp = listen_near(IN_THE_FILE.idp)?;
-        let upstream = listen_near(IN_THE_FILE.upstream)?;
-        let admin = listen_near(IN_THE_FILE.admin)?;
+        // Two demos that start at once could agree on a port that Envoy takes only later: who says "any" gets any.
+        let near = |port| listen_near(if wanted == 0 { 0 } else { port });
+        let idp = near(IN_THE_FILE.idp)?;
+        let upstream = near(IN_THE_FILE.upstream)?;
+        let admin = near(IN_THE_FILE.admin)?;
         let ports = Self {
             gate: gate.local_addr()?.port(),
             admin: admin.local_addr()?.port(),

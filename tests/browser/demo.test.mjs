@@ -8,7 +8,8 @@ import { Demo, Guest } from './demo.mjs';
 let browser, demo;
 
 before(async () => {
-  [browser, demo] = await Promise.all([Browser.start(), Demo.start()]);
+  browser = await Browser.start();
+  demo = await Demo.start();
 });
 
 after(async () => {

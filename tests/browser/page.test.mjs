@@ -12,7 +12,8 @@ let browser, demo;
 
 before(async () => {
   mkdirSync(PICTURES, { recursive: true });
-  [browser, demo] = await Promise.all([Browser.start(), Demo.start()]);
+  browser = await Browser.start();
+  demo = await Demo.start();
 });
 
 after(async () => {
