@@ -18,7 +18,7 @@ export class Client {
   }
 
   /**
-   * Sends the visitor's page to the authorization endpoint and lets `answer(visitor, arrived)` do there what a person does; then
+   * Sends the visitor's page to the authorization endpoint (after `answer.prepare(visitor)`, if there is one) and lets `answer(visitor, arrived)` do there what a person does; then
    * exchanges the code. `ask`: more parameters, such as `acr_values`. Returns the token endpoint's answer with `steps`, what
    * `answer` returned.
    */
@@ -37,6 +37,7 @@ export class Client {
       ...ask,
     });
     const arrived = (url) => String(url).startsWith(`${this.redirectUri}?`);
+    await answer.prepare?.(visitor);
     await visitor.page.goto(url.href, { waitUntil: 'commit' });
     const steps = await answer(visitor, arrived);
     const answered = new URL(visitor.page.url()).searchParams;

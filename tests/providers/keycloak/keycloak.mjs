@@ -99,12 +99,11 @@ export class Administrator {
  * passkey is none of hers. Throws what Keycloak says when it shows an error.
  */
 export function alice(how, password = SECRETS.ALICE_PASSWORD) {
-  return async ({ page, authenticator }, arrived) => {
+  const answer = async ({ page, authenticator }, arrived) => {
     const answered = [];
     let error = null;
     const label = (dialog) => dialog.accept(randomUUID()); // Keycloak asks for one, and for another each time
     page.on('dialog', label);
-    if (how === 'password') await authenticator.declines();
     try {
       await until(`the end of the sign-in at ${page.url()}`, async () => {
         if (arrived(page.url(), answered)) return true;
@@ -122,6 +121,9 @@ export function alice(how, password = SECRETS.ALICE_PASSWORD) {
     if (error) throw new Error(`Keycloak says: ${error}`);
     return answered;
   };
+  // Before the page is there: a form that offers a passkey takes one at once.
+  answer.prepare = ({ authenticator }) => how === 'password' && authenticator.declines();
+  return answer;
 }
 
 /** Runs in the page: answers its form, once, and says which it is. */
