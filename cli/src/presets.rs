@@ -1,7 +1,7 @@
 //! `passgate presets`: what the presets stand for, as the lines that one could write instead.
 
 use passgate_core::{
-    config::{ClaimValue, DatedBy, Line},
+    config::{DatedBy, Line},
     evidence::Preset,
 };
 
@@ -32,28 +32,8 @@ fn written(line: &Line) -> String {
         dated_by,
         request_acr,
     } = line;
-    let lists = [
-        ("amr_all_of", &when.amr_all_of),
-        ("amr_any_of", &when.amr_any_of),
-        ("amr_exactly", &when.amr_exactly),
-        ("amr_none_of", &when.amr_none_of),
-        ("acr_any_of", &when.acr_any_of),
-    ];
-    let lists = lists.into_iter().filter(|(_, words)| !words.is_empty());
-    let mut conditions: Vec<String> = lists
-        .map(|(name, words)| format!("{name}: [{}]", words.join(", ")))
-        .collect();
-    if let Some(claim) = &when.claim {
-        let value = match &claim.value {
-            ClaimValue::Equals(value) => format!("equals: {value}"),
-            ClaimValue::Contains(text) => format!("contains: {text}"),
-        };
-        let path = claim.path.join(", ");
-        conditions.push(format!("claim: {{ path: [{path}], {value} }}"));
-    }
     let mut text = format!(
-        "    - when: {{ {} }}\n      proves: [{}]\n",
-        conditions.join(", "),
+        "    - when: {when}\n      proves: [{}]\n",
         proves.words().join(", ")
     );
     match dated_by {

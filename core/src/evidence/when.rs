@@ -1,9 +1,44 @@
 //! Conditions on what a token says about a sign-in.
 
+use core::fmt;
+
 use crate::{
     config::{ClaimEquals, ClaimValue, When},
     json::Json,
 };
+
+/// As YAML in one line. Quotes are left out: it is for people to read.
+impl fmt::Display for When {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            amr_all_of,
+            amr_any_of,
+            amr_exactly,
+            amr_none_of,
+            acr_any_of,
+            claim,
+        } = self;
+        let lists = [
+            ("amr_all_of", amr_all_of),
+            ("amr_any_of", amr_any_of),
+            ("amr_exactly", amr_exactly),
+            ("amr_none_of", amr_none_of),
+            ("acr_any_of", acr_any_of),
+        ];
+        let given = lists.into_iter().filter(|(_, words)| !words.is_empty());
+        let mut conditions: Vec<String> = given
+            .map(|(name, words)| format!("{name}: [{}]", words.join(", ")))
+            .collect();
+        if let Some(ClaimEquals { path, value }) = claim {
+            let value = match value {
+                ClaimValue::Equals(value) => format!("equals: {value}"),
+                ClaimValue::Contains(text) => format!("contains: {text}"),
+            };
+            conditions.push(format!("claim: {{ path: [{}], {value} }}", path.join(", ")));
+        }
+        write!(formatter, "{{ {} }}", conditions.join(", "))
+    }
+}
 
 impl When {
     /// Whether all that is given holds. A missing or ill-typed claim satisfies nothing, negative conditions included.

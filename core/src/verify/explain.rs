@@ -3,7 +3,7 @@
 
 use super::Verifier;
 use crate::{
-    config::{ClaimEquals, ClaimValue, Line, Provider, When},
+    config::{Line, Provider},
     jose::{base64url, to_base64url},
     json::Json,
     limits,
@@ -50,31 +50,9 @@ pub struct ReadLine {
 #[must_use]
 pub fn lines(provider: &Provider, claims: &Json) -> Vec<ReadLine> {
     let read = |line: &Line| ReadLine {
-        when: shown(&line.when),
+        when: line.when.to_string(),
         proves: line.proves.words(),
         holds: line.when.holds(claims),
     };
     provider.evidence.lines.iter().map(read).collect()
-}
-
-fn shown(when: &When) -> String {
-    let lists = [
-        ("amr_all_of", &when.amr_all_of),
-        ("amr_any_of", &when.amr_any_of),
-        ("amr_exactly", &when.amr_exactly),
-        ("amr_none_of", &when.amr_none_of),
-        ("acr_any_of", &when.acr_any_of),
-    ];
-    let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
-    let mut parts: Vec<String> = given
-        .map(|(name, list)| format!("{name}: [{}]", list.join(", ")))
-        .collect();
-    if let Some(ClaimEquals { path, value }) = &when.claim {
-        let value = match value {
-            ClaimValue::Equals(value) => format!("equals: {value}"),
-            ClaimValue::Contains(value) => format!("contains: {value}"),
-        };
-        parts.push(format!("claim: {{ path: [{}], {value} }}", path.join(", ")));
-    }
-    format!("{{ {} }}", parts.join(", "))
 }
