@@ -49,6 +49,18 @@ impl Engine {
         (&self.verifier, &mut self.ledger)
     }
 
+    /// Lets the host check signatures, if the core agrees.
+    pub(crate) fn use_host(&mut self) {
+        let text = match self.verifier.use_host(Box::new(host::Functions)) {
+            Ok(()) => "passgate: the host checks signatures of RSA, P-384 and P-521 keys",
+            Err(distrust) => &format!(
+                "passgate checks all signatures itself: {}",
+                distrust.as_str()
+            ),
+        };
+        host::log(LogLevel::Info, text);
+    }
+
     /// Judges a request. `None`: it waits from now on, until [`Engine::next_due`] names it.
     pub(crate) fn judge(
         &mut self,
@@ -211,6 +223,11 @@ impl Engine {
 
     /// Counts remembered tokens, when there is something to count.
     pub(crate) fn count_remembered(&mut self) {
+        if self.verifier.take_lost_host() {
+            self.ledger.stats.count_lost_host();
+            let text = "passgate: the host did not check a signature; from now on passgate does";
+            host::log(LogLevel::Error, text);
+        }
         if let Some(tally) = self.verifier.due_tally() {
             self.ledger.stats.count_remembered(tally);
         }

@@ -7,7 +7,7 @@ mod abi;
 
 use std::time::Duration;
 
-use passgate_core::{UnixTime, headers::Edit};
+use passgate_core::{UnixTime, crypto::ForeignFunctions, headers::Edit};
 use proxy_wasm::{
     hostcalls,
     types::{BufferType, LogLevel, MapType},
@@ -115,6 +115,16 @@ pub(crate) fn set_tick_period(period: Duration) -> Result<(), HostError> {
 /// Writes to the host's log.
 pub(crate) fn log(level: LogLevel, message: &str) {
     abi::log(level, message);
+}
+
+/// The functions that Envoy offers by name.
+#[derive(Debug)]
+pub(crate) struct Functions;
+
+impl ForeignFunctions for Functions {
+    fn call(&self, name: &str, argument: &[u8]) -> Option<Vec<u8>> {
+        abi::call_foreign_function(name, argument).ok()
+    }
 }
 
 /// The first bytes, at most `max_bytes`, of the answer to an HTTP call.

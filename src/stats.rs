@@ -47,6 +47,13 @@ impl Stats {
         }
     }
 
+    /// Counts a host that failed to check a signature, under `passgate.host_crypto.lost`.
+    pub(crate) fn count_lost_host(&mut self) {
+        if let Ok(counter) = host::define_metric(Metric::Counter, "passgate.host_crypto.lost") {
+            host::add(counter, 1);
+        }
+    }
+
     /// Counts tokens that were remembered and signatures that were checked, under `passgate.remembered`.
     pub(crate) fn count_remembered(&mut self, tally: Tally) {
         let define = |name| host::define_metric(Metric::Counter, name).ok();

@@ -70,6 +70,8 @@ pub struct Config {
     pub rules: Option<Vec<Rule>>,
     /// Whether CORS preflights pass.
     pub bypass_cors_preflight: bool,
+    /// Whether the host may check signatures.
+    pub host_crypto: bool,
     /// Which ambiguous spellings of a path are let through.
     pub path: PathPolicy,
     /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.

@@ -6,6 +6,7 @@
 //! signing key in this crate: the type that stands in its place has no value.
 
 mod ec;
+mod host;
 mod okp;
 mod rsa;
 mod tables;
@@ -13,11 +14,13 @@ mod tables;
 use jwt_compact::{Algorithm as Jwa, AlgorithmSignature as _};
 use sha2::{Sha256, Sha384, Sha512};
 
-pub(crate) use tables::KeyTables;
+pub use host::{Distrust, ForeignFunctions};
 
 use ec::{Es256, Es256Signature, Es384, Es512};
+use host::HostCrypto;
 use okp::Ed25519;
 use rsa::{Pkcs1v15, Pss};
+use tables::KeyTables;
 
 /// A signature algorithm that we verify (RFC 7518 section 3.1, RFC 8037, RFC 9864). HMAC and `none` have no name here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,22 +160,6 @@ impl VerifyingKey {
         }
     }
 
-    /// The same answer as [`Self::verifies`], faster where `tables` has one for this key.
-    #[must_use]
-    pub(crate) fn verifies_with(
-        &self,
-        tables: &mut KeyTables,
-        algorithm: Algorithm,
-        signing_input: &[u8],
-        signature: &[u8],
-    ) -> bool {
-        match (&self.0, algorithm) {
-            (Material::P256(key), Algorithm::Es256) => Es256Signature::try_from_slice(signature)
-                .is_ok_and(|signature| tables.verifies(key, signing_input, &signature.0)),
-            _ => self.verifies(algorithm, signing_input, signature),
-        }
-    }
-
     /// How many bytes a signature of this key has.
     #[must_use]
     pub fn signature_length(&self) -> usize {
@@ -220,6 +207,50 @@ impl VerifyingKey {
                 | Material::Ed25519(_),
                 _,
             ) => false,
+        }
+    }
+}
+
+/// Who checks signatures: this crate alone, or with a host. The answers are the same.
+#[derive(Debug, Default)]
+pub(crate) struct Backend {
+    tables: KeyTables,
+    host: Option<HostCrypto>,
+    lost_host: bool,
+}
+
+impl Backend {
+    /// Lets this host check signatures from now on, if it passes the test.
+    pub(crate) fn use_host(&mut self, host: Box<dyn ForeignFunctions>) -> Result<(), Distrust> {
+        self.host = Some(HostCrypto::tested(host)?);
+        Ok(())
+    }
+
+    /// True once, when the host did not answer and is not asked any more.
+    pub(crate) const fn take_lost_host(&mut self) -> bool {
+        core::mem::replace(&mut self.lost_host, false)
+    }
+
+    /// The same answer as [`VerifyingKey::verifies`], faster where a table or the host knows how.
+    pub(crate) fn verifies(
+        &mut self,
+        key: &VerifyingKey,
+        algorithm: Algorithm,
+        signing_input: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        if let (Material::P256(key), Algorithm::Es256) = (&key.0, algorithm) {
+            return Es256Signature::try_from_slice(signature)
+                .is_ok_and(|signature| self.tables.verifies(key, signing_input, &signature.0));
+        }
+        let host = self.host.as_ref();
+        match host.and_then(|host| host.verifies(key, algorithm, signing_input, signature)) {
+            Some(Ok(verdict)) => verdict,
+            Some(Err(_)) => {
+                (self.host, self.lost_host) = (None, true);
+                key.verifies(algorithm, signing_input, signature)
+            }
+            None => key.verifies(algorithm, signing_input, signature),
         }
     }
 }

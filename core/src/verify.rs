@@ -9,7 +9,7 @@ use crate::{
     audit::AuditRecord,
     budget::Budget,
     config::{Config, ProviderId},
-    crypto::KeyTables,
+    crypto::{Backend, Distrust, ForeignFunctions},
     headers::Edit,
     jwks::JwksCache,
     reason::{Detour, Internal, Reason, Rejection, Unavailable},
@@ -89,7 +89,7 @@ enum Outcome {
 #[derive(Debug)]
 pub struct Verifier {
     policy: Policy,
-    tables: KeyTables,
+    crypto: Backend,
     budget: Budget,
     remembered: RememberedTokens,
 }
@@ -99,7 +99,7 @@ impl Verifier {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            tables: KeyTables::default(),
+            crypto: Backend::default(),
             budget: Budget::new(config.providers.len(), &config.limits),
             remembered: RememberedTokens::new(&config.limits),
             policy: Policy::new(config),
@@ -110,6 +110,24 @@ impl Verifier {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.policy.config
+    }
+
+    /// Lets the host check signatures, where the configuration allows it and the host passes a test. It stays so until
+    /// [`Self::take_lost_host`].
+    ///
+    /// # Errors
+    /// Why it does not: this crate checks all signatures then.
+    pub fn use_host(&mut self, host: Box<dyn ForeignFunctions>) -> Result<(), Distrust> {
+        if self.policy.config.host_crypto {
+            self.crypto.use_host(host)
+        } else {
+            Err(Distrust::Refused)
+        }
+    }
+
+    /// True once, when the host did not answer and is not asked any more.
+    pub const fn take_lost_host(&mut self) -> bool {
+        self.crypto.take_lost_host()
     }
 
     /// The same as [`Self::take_tally`] when enough has come together: so a repeated token costs no counter.
@@ -130,7 +148,7 @@ impl Verifier {
             policy: &self.policy,
             request,
             keys,
-            tables: &mut self.tables,
+            crypto: &mut self.crypto,
             budget: &mut self.budget,
             remembered: &mut self.remembered,
             now,

@@ -70,6 +70,14 @@ unsafe extern "C" {
         data: *mut *mut u8,
         data_size: *mut usize,
     ) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        results: *mut *mut u8,
+        results_size: *mut usize,
+    ) -> u32;
     fn proxy_set_property(
         path: *const u8,
         path_size: usize,
@@ -255,4 +263,21 @@ pub(crate) fn get_property(name: &str) -> Result<Vec<u8>, HostError> {
 pub(crate) fn set_property(name: &str, value: &str) -> Result<(), HostError> {
     // SAFETY: the host reads both during the call only.
     check(unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+pub(crate) fn call_foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u8>, HostError> {
+    let (mut data, mut size) = (core::ptr::null_mut(), 0);
+    // SAFETY: the host reads name and argument, and writes a pointer and a size, during the call.
+    check(unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            argument.as_ptr(),
+            argument.len(),
+            &raw mut data,
+            &raw mut size,
+        )
+    })?;
+    // SAFETY: the host allocated `data` for us, and we take it once.
+    Ok(unsafe { take(data, size) })
 }

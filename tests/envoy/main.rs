@@ -16,6 +16,7 @@ mod cookies;
 mod credentials;
 mod evidence;
 mod flood;
+mod host_crypto;
 mod identity_headers;
 mod instances;
 mod jwt_authn;

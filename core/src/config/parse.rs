@@ -35,6 +35,7 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
         providers,
         rules,
         bypass_cors_preflight,
+        host_crypto,
         path,
         override_headers,
         audit,
@@ -94,6 +95,7 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
         providers,
         rules,
         bypass_cors_preflight: bypass_cors_preflight.given().unwrap_or(false),
+        host_crypto: host_crypto.given().unwrap_or(true),
         path,
         kept_override_headers: override_headers
             .given()

@@ -33,6 +33,8 @@ record! {
         rules: List<RawRule>,
         /// Lets CORS preflights pass without a token. Default: false.
         bypass_cors_preflight: bool,
+        /// Whether the proxy may check signatures of RSA, P-384 and P-521 keys, which it does many times faster, once it has passed a test. Default: true.
+        host_crypto: bool,
         /// Which spellings of a path that could be read in two ways are let through.
         path: RawPath,
         /// Which headers that change method or path behind the gate are kept.

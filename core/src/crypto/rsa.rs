@@ -12,7 +12,10 @@ use rsa::{
 };
 use sha2::digest::{Digest, FixedOutputReset, const_oid::AssociatedOid};
 
-use super::{KeyError, Material, PublicMembers, VerifyingKey};
+use super::{
+    KeyError, Material, PublicMembers, VerifyingKey,
+    host::{der, integer},
+};
 use crate::limits;
 
 impl VerifyingKey {
@@ -45,6 +48,13 @@ impl VerifyingKey {
 
 pub(super) fn modulus_length(key: &RsaPublicKey) -> usize {
     key.size()
+}
+
+/// RSAPublicKey (RFC 8017 appendix A.1.1), DER.
+pub(super) fn public_key(key: &RsaPublicKey) -> Vec<u8> {
+    let n = integer(&key.n().to_be_bytes_trimmed_vartime());
+    let e = integer(&key.e().to_be_bytes_trimmed_vartime());
+    der(0x30, &[&n, &e])
 }
 
 pub(super) fn members(key: &RsaPublicKey) -> PublicMembers {

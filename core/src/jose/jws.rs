@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{MediaType, base64url};
 use crate::{
-    crypto::{Algorithm, KeyTables, VerifyingKey},
+    crypto::{Algorithm, Backend, VerifyingKey},
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
@@ -141,7 +141,7 @@ impl<'a> UnverifiedJwt<'a> {
     pub(crate) fn verify(
         &self,
         key: &VerifyingKey,
-        tables: &mut KeyTables,
+        crypto: &mut Backend,
     ) -> Result<VerifiedJwt<'a>, Untrusted> {
         let decoded;
         let signature = match &self.signature {
@@ -152,7 +152,7 @@ impl<'a> UnverifiedJwt<'a> {
             }
         };
         let input = self.signing_input.as_bytes();
-        if !key.verifies_with(tables, self.header.algorithm, input, signature) {
+        if !crypto.verifies(key, self.header.algorithm, input, signature) {
             return Err(Untrusted::Signature);
         }
         Ok(self.as_verified())

@@ -10,7 +10,7 @@ use crate::{
         Action, Alternative, Config, Mode, Origin, Provider, ProviderId, Public, Requirement,
         TokenSource,
     },
-    crypto::{Algorithm, KeyTables},
+    crypto::{Algorithm, Backend},
     evidence::{Kind, Proof},
     extract::{Credential, extract},
     headers::{self, Edit, OwnedNames},
@@ -105,7 +105,7 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) policy: &'p Policy,
     pub(super) request: Request<'r>,
     pub(super) keys: &'k mut JwksCache,
-    pub(super) tables: &'k mut KeyTables,
+    pub(super) crypto: &'k mut Backend,
     pub(super) budget: &'k mut Budget,
     pub(super) remembered: &'k mut RememberedTokens,
     pub(super) now: UnixTime,
@@ -406,7 +406,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             .admit(id, jwt.was_good(), self.now)
             .ok_or(Unavailable::Budget)?;
         self.remembered.count_miss();
-        match jwt.verify(&jwk.key, self.tables) {
+        match jwt.verify(&jwk.key, self.crypto) {
             Ok(verified) => {
                 self.remembered.insert(token, header, &verified, set);
                 self.record.key_id = jwk.kid.as_deref().map(shown);

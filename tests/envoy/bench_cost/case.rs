@@ -67,7 +67,7 @@ const fn never_seen(name: &'static str, algorithm: &'static str, requests: usize
         tokens: Tokens::New,
         requests,
         size: Size::SMALL,
-        others: &[Filter::JwtAuthn],
+        others: &[Filter::JwtAuthn, Filter::Portable],
     }
 }
 
@@ -168,17 +168,24 @@ fn print(case: &Case, filters: &[Filter], costs: &[Vec<f64>]) {
             )
         })
         .collect();
-    let passgate = &added[1];
-    for (filter, other) in filters.iter().zip(&added).skip(2) {
-        let with = match filter {
-            Filter::JwtAuthnWithCache => ", its cache on",
-            _ => "",
-        };
-        let ratio = passgate.median() / other.median();
-        println!(
-            "| {}{with} | {passgate} | {other} | {ratio:.2} |",
-            case.name
-        );
+    let of = |wanted: Filter| {
+        let both = filters.iter().zip(&added);
+        both.filter(move |(filter, _)| **filter == wanted)
+    };
+    for (ours, without) in [
+        (Filter::Passgate, ""),
+        (Filter::Portable, ", `host_crypto: false`"),
+    ] {
+        for (other, with) in [
+            (Filter::JwtAuthn, ""),
+            (Filter::JwtAuthnWithCache, ", its cache on"),
+        ] {
+            for ((_, ours), (_, other)) in of(ours).zip(of(other)) {
+                let ratio = ours.median() / other.median();
+                let name = case.name;
+                println!("| {name}{without}{with} | {ours} | {other} | {ratio:.2} |");
+            }
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Filter {
     JwtAuthn,
     JwtAuthnWithCache,
     Passgate,
+    /// Without the host's help with signatures.
+    Portable,
 }
 
 /// How much is configured.
@@ -57,13 +59,17 @@ fn issuer(index: usize) -> String {
 
 /// A gate with this filter, whose upstream is Envoy itself, and without an access log.
 pub fn gate(filter: Filter, size: &Size, keys: &Keys, workers: u32, core: Option<usize>) -> Gate {
-    let setup = Setup::new(passgate(size, keys));
+    let mut policy = passgate(size, keys);
+    if filter == Filter::Portable {
+        policy["host_crypto"] = json!(false);
+    }
+    let setup = Setup::new(policy);
     let setup = setup.workers(workers).pinned(core).edit(|bootstrap| {
         match filter {
             Filter::Nothing => drop(bootstrap.filters().remove(0)),
             Filter::JwtAuthn => *bootstrap.passgate() = jwt_authn(size, keys, false),
             Filter::JwtAuthnWithCache => *bootstrap.passgate() = jwt_authn(size, keys, true),
-            Filter::Passgate => {}
+            Filter::Passgate | Filter::Portable => {}
         }
         // What else the shipped file has would cost all of them the same, and only blur the difference.
         bootstrap

@@ -71,6 +71,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         providers: sources.into_iter().enumerate().map(provider).collect(),
         rules: None,
         bypass_cors_preflight: false,
+        host_crypto: true,
         path: PathPolicy::default(),
         kept_override_headers: Vec::new(),
         limits: Limits::default(),
