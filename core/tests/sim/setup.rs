@@ -63,6 +63,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
         providers: times.iter().enumerate().map(provider).collect(),
         rules: None,
         bypass_cors_preflight: false,
+        host_crypto: true,
         path: PathPolicy::default(),
         kept_override_headers: Vec::new(),
         limits: Limits {

@@ -16,7 +16,7 @@ pub fn memory() {
     let size = Size {
         providers: 3,
         keys: 5,
-        rules: 1,
+        rules: 4,
     };
     let keys = Keys::new(&size, "ES256");
     let (issuer, key) = keys.last();
