@@ -98,7 +98,7 @@ fn the_smallest_configuration_has_the_documented_defaults() {
     };
     assert_eq!(endpoint.to_string(), "https://id.example.com/certs");
     assert_eq!(endpoint.cluster, "id");
-    assert_eq!(remote.timeout, Duration::from_secs(5));
+    assert_eq!(remote.timeout, Duration::from_secs(4));
     assert_eq!(remote.cache_duration, Duration::from_secs(300));
     assert_eq!(remote.max_cache_duration, remote.cache_duration);
     assert_eq!(remote.max_stale, Duration::from_secs(3_600));
@@ -334,7 +334,7 @@ fn discovery_has_the_documented_defaults() {
     );
     assert_eq!(found.issuer, ISSUER);
     assert_eq!(found.refresh, Duration::from_secs(3_600));
-    assert_eq!(remote.timeout, Duration::from_secs(5));
+    assert_eq!(remote.timeout, Duration::from_secs(4));
     assert_eq!(remote.cache_duration, Duration::from_secs(300));
     assert_eq!(remote.max_cache_duration, remote.cache_duration);
     assert_eq!(remote.max_stale, Duration::from_secs(3_600));

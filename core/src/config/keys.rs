@@ -150,8 +150,11 @@ fn discovered(
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// Shorter than the five seconds within which a provider that comes back is served again, though its last attempt hang.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
 fn bounded_timeout(timeout: Field<Duration>, at: At<'_>, problems: &mut Problems) -> Duration {
-    let timeout = timeout.given().unwrap_or(Duration::from_secs(5));
+    let timeout = timeout.given().unwrap_or(TIMEOUT);
     let least = Duration::from_millis(limits::FETCH_TIMEOUT_MIN_MILLIS);
     let most = Duration::from_millis(limits::FETCH_TIMEOUT_MAX_MILLIS);
     duration::bound(timeout, least, most, at.member("timeout"), problems);

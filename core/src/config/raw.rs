@@ -139,7 +139,7 @@ record! {
         jwks_cluster: Text,
         /// What the document's `jwks_uri` must lie below: scheme, host, port and path.
         jwks_uri_prefix: UriPrefix = "https://id.example.com/realms/acme/",
-        /// Most that one fetch may take, of the document or of the keys. Default: 5s.
+        /// Most that one fetch may take, of the document or of the keys. Default: 4s.
         timeout: Duration,
         /// How long the document is fresh. Default: 1h.
         refresh: Duration,
@@ -161,7 +161,7 @@ record! {
         uri: HttpUri = "https://id.example.com/certs",
         /// Name of the cluster in Envoy, such as `outbound|443||id.example.com` in Istio.
         cluster: Text = "id.example.com",
-        /// Most that one fetch may take. Default: 5s.
+        /// Most that one fetch may take. Default: 4s.
         timeout: Duration,
     }
 }
