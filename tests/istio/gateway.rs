@@ -33,23 +33,3 @@ fn the_keys_come_over_tls_from_the_cluster_of_the_service_entry() {
     });
     assert!(used, "{clusters}");
 }
-
-#[test]
-fn a_provider_with_a_certificate_for_another_name_is_not_asked() {
-    let mesh = story();
-    let way = file("identity-provider.yaml");
-    let other = way.replace(
-        "subjectAltNames: [id.example.com]",
-        "subjectAltNames: [other.example.com]",
-    );
-    assert_ne!(way, other);
-    mesh.apply(&other);
-    mesh.apply(&file("gateway.yaml"));
-    let refused = mesh
-        .gateway
-        .until(503, &Request::get("/").bearer(&mesh.good()));
-    assert!(refused.headers.text("retry-after").is_some(), "{refused:?}");
-    mesh.apply(&way);
-    mesh.gateway
-        .until(200, &Request::get("/").bearer(&mesh.good()));
-}

@@ -9,8 +9,7 @@ fn a_sidecar_judges_what_comes_in_and_not_what_goes_out() {
     mesh.apply(&file("sidecar.yaml"));
     mesh.web.until(401, &mesh.to_ledger());
     let reading = mesh.to_ledger().bearer(&mesh.good());
-    let passed = mesh.web.until(200, &reading);
-    assert!(passed.text().contains("\"x-user\":\"alice\""), "{passed:?}");
+    mesh.until_it_gets(&mesh.web, &reading, "\"x-user\":\"alice\"");
 
     let mut writing = reading.clone();
     writing.method = "POST".to_owned();
@@ -43,7 +42,11 @@ fn a_traffic_extension_does_what_the_plugin_does() {
     mesh.web.until(200, &mesh.to_ledger().bearer(&mesh.good()));
     let outbound = Request::get("/").authority("bank.example.com:8080");
     assert_eq!(mesh.ledger.send(&outbound).unwrap().status, 200);
+}
 
+#[test]
+fn a_traffic_extension_guards_a_gateway() {
+    let mesh = story();
     mesh.apply(&file("gateway.traffic-extension.yaml"));
     let refused = mesh.gateway.until(401, &Request::get("/"));
     let challenge = refused.headers.text("www-authenticate");

@@ -12,7 +12,7 @@ fn metrics_carry_decision_and_reason_as_labels() {
     mesh.eventually("a labelled counter", || {
         let metrics = mesh.gateway.admin("/stats/prometheus");
         metrics.lines().any(|line| {
-            line.starts_with("wasmcustom_passgate_verdicts{")
+            line.starts_with("passgate_verdicts{")
                 && line.contains("decision=\"deny\"")
                 && line.contains("reason=\"missing.token\"")
         })

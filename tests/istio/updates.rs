@@ -52,13 +52,17 @@ fn a_broken_update_is_refused_and_the_old_policy_stays() {
 #[test]
 fn a_plugin_that_is_broken_from_the_start_denies_everything() {
     let mesh = story();
+    // A name that the gateway has never heard.
     let mut broken = plugin("gateway.yaml");
+    broken["metadata"]["name"] = json!("passgate-new");
+    let mut mended = broken.clone();
     broken["spec"]["pluginConfig"]["providers"] = json!({});
     mesh.apply(&broken.to_string());
     mesh.gateway.until(500, &Request::get("/"));
     let with_token = Request::get("/").bearer(&mesh.good());
     assert_eq!(mesh.gateway.send(&with_token).unwrap().status, 500);
-    mesh.apply(&file("gateway.yaml"));
+    mended["spec"]["pluginName"] = json!("passgate");
+    mesh.apply(&mended.to_string());
     mesh.gateway.until(200, &with_token);
     mesh.gateway.until(401, &Request::get("/"));
 }

@@ -197,6 +197,16 @@ impl Mesh {
         eventually(what, || probe().then_some(()));
     }
 
+    /// Sends until the service gets this: connections that were open when a plugin arrived are judged without it until they
+    /// have drained.
+    #[track_caller]
+    pub fn until_it_gets(&self, proxy: &Proxy, request: &Request, text: &str) {
+        eventually(text, || {
+            let answer = proxy.send(request)?;
+            (answer.status == 200 && answer.text().contains(text)).then_some(())
+        });
+    }
+
     /// One request to an address of the mesh; `None` where nobody answers.
     pub fn at(&self, address: SocketAddr, request: &Request) -> Option<Response> {
         send(address, request)
@@ -371,11 +381,8 @@ fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
 
 /// The control plane.
 fn istiod(folder: &Path) -> Program {
-    fs::write(
-        folder.join("mesh.yaml"),
-        include_str!("../cluster/mesh.yaml"),
-    )
-    .unwrap();
+    let mesh = include_str!("../cluster/mesh.yaml").to_owned() + &file("mesh-config.yaml");
+    fs::write(folder.join("mesh.yaml"), mesh).unwrap();
     let mut istiod = Program::start(
         &folder.join("istiod"),
         Command::new(tool("pilot-discovery"))
