@@ -35,7 +35,7 @@ impl Ledger {
     /// Enters a verdict about the request of the effective context.
     pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config) {
         self.stats.count(&record, config);
-        let level = if record.shadow.is_some() {
+        let level = if record.shadow.is_some() && record.is_refused() {
             LogLevel::Warn
         } else {
             LogLevel::Info

@@ -157,6 +157,8 @@ impl Context for Root {
 
 impl Root {
     fn retire(&mut self) {
+        // Answers that are still to come belong to keys that are gone.
+        self.calls.clear();
         if let Some(shared) = self.engine.take()
             && let Ok(mut engine) = shared.try_borrow_mut()
         {

@@ -129,7 +129,8 @@ impl AuditRecord {
     }
 
     /// Whether it was refused, or would have been.
-    pub(crate) fn is_refused(&self) -> bool {
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
         let decision = self
             .shadow
             .as_ref()

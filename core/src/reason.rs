@@ -229,6 +229,14 @@ impl Reason {
         }
     }
 
+    /// Whether nobody can tell which rule the request belongs to.
+    pub(crate) const fn hides_rule(&self) -> bool {
+        matches!(
+            self,
+            Self::Ambiguous(_) | Self::Internal(_) | Self::Forbidden(Forbidden::Method)
+        )
+    }
+
     /// The codes of all reasons.
     pub fn codes() -> impl Iterator<Item = &'static str> {
         [

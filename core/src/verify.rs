@@ -169,9 +169,12 @@ impl Verifier {
                 Step::Settle(verdict, Box::new(record))
             }
             Err(Stop::Await(provider)) => return Step::Await(provider),
-            Err(Stop::Deny(reason)) => self.deny(request, &reason, detour, record),
+            Err(Stop::Deny(reason)) => {
+                let step = self.deny(request, &reason, detour, record);
+                return self.in_mode(step, reason.hides_rule(), Some(now));
+            }
         };
-        self.in_mode(step, Some(now))
+        self.in_mode(step, false, Some(now))
     }
 
     /// The answer for a request that would have to wait although too many do already.
@@ -201,7 +204,8 @@ impl Verifier {
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Step {
         let mut record = AuditRecord::new(request, &self.policy.config.hash);
         record.rule = self.policy.rule_of(request);
-        self.in_mode(self.deny(request, reason, None, record), now)
+        let step = self.deny(request, reason, None, record);
+        self.in_mode(step, reason.hides_rule(), now)
     }
 
     fn deny(
@@ -227,12 +231,15 @@ impl Verifier {
     }
 
     /// What was decided, or, where that is only observed, a permit that changes nothing and a record of it.
-    fn in_mode(&self, step: Step, now: Option<UnixTime>) -> Step {
+    fn in_mode(&self, step: Step, hides_rule: bool, now: Option<UnixTime>) -> Step {
         let Step::Settle(verdict, mut record) = step else {
             return step;
         };
-        let mode = self.policy.mode(record.rule);
-        if !now.is_some_and(|now| mode.observes(now)) {
+        let observes = |now| match record.rule {
+            None if hides_rule => self.policy.observes_all(now),
+            rule => self.policy.observes(rule, now),
+        };
+        if !now.is_some_and(observes) {
             return Step::Settle(verdict, record);
         }
         record.shadow = Some(Shadow::of(&verdict));

@@ -7,7 +7,7 @@ use crate::{
     budget::Budget,
     claims,
     config::{
-        Action, Alternative, Config, Mode, Origin, Provider, ProviderId, Public, Requirement,
+        Action, Alternative, Config, Origin, Provider, ProviderId, Public, Requirement, Rule,
         TokenSource,
     },
     crypto::{Algorithm, Backend},
@@ -75,11 +75,18 @@ impl Policy {
         policy::first_match(rules, &target).map(|(index, _)| index)
     }
 
-    /// Whether this rule is enforced, or what no rule is about.
-    pub(super) fn mode(&self, rule: Option<usize>) -> Mode {
+    /// Whether what this rule decides, or what no rule is about, is only observed.
+    pub(super) fn observes(&self, rule: Option<usize>, now: UnixTime) -> bool {
         let rules = self.config.rules.as_ref();
         let rule = rule.and_then(|index| rules?.get(index));
-        rule.and_then(|rule| rule.mode).unwrap_or(self.config.mode)
+        let mode = rule.and_then(|rule| rule.mode);
+        mode.unwrap_or(self.config.mode).observes(now)
+    }
+
+    /// Whether everything is only observed: what may belong to any rule must not get past one that is enforced.
+    pub(super) fn observes_all(&self, now: UnixTime) -> bool {
+        let rules = self.config.rules.as_deref().unwrap_or_default();
+        self.observes(None, now) && (0..rules.len()).all(|rule| self.observes(Some(rule), now))
     }
 
     fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
@@ -118,36 +125,38 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     pub(super) fn judge(&mut self) -> Result<Outcome, Stop> {
         let policy = self.policy;
         let target = self.request.target(policy.config.path)?;
+        let rules = policy.config.rules.as_deref().unwrap_or_default();
+        let rule = policy::first_match(rules, &target);
+        self.record.rule = rule.map(|(index, _)| index);
         let documents = policy.documents.as_ref();
         if let Some(document) = documents.and_then(|documents| {
             documents.asked_for(self.request, &target, &policy.config.origins)
         }) {
             return Ok(Outcome::Serve(document));
         }
-        self.judge_target(&target).map(Outcome::Permit)
+        let rule = rule.map(|(_, rule)| rule);
+        self.judge_target(&target, rule).map(Outcome::Permit)
     }
 
-    fn judge_target(&mut self, target: &Target<'r>) -> Result<Permit, Stop> {
+    fn judge_target(
+        &mut self,
+        target: &Target<'r>,
+        rule: Option<&'p Rule>,
+    ) -> Result<Permit, Stop> {
         let policy = self.policy;
         if policy.config.bypass_cors_preflight && self.request.is_preflight(target) {
             return Ok(self.pass_unjudged("permitted.preflight"));
         }
         let must_be_named = policy::must_be_named(target.method);
-        let Some(rules) = &policy.config.rules else {
-            if must_be_named {
-                return Err(Forbidden::Method.into());
-            }
-            return self.require(&policy.any_provider, target);
-        };
-        let Some((index, rule)) = policy::first_match(rules, target) else {
-            return Err(if must_be_named {
-                Forbidden::Method
+        let Some(rule) = rule else {
+            return if must_be_named {
+                Err(Forbidden::Method.into())
+            } else if policy.config.rules.is_none() {
+                self.require(&policy.any_provider, target)
             } else {
-                Forbidden::NoRule
-            }
-            .into());
+                Err(Forbidden::NoRule.into())
+            };
         };
-        self.record.rule = Some(index);
         match &rule.action {
             Action::Public(public) => self.exempt(public, target),
             Action::Requires(requirement) => self.require(requirement, target),
@@ -194,8 +203,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 .filter(|provider| provider.sources.contains(source));
             users.any(|provider| provider.forward)
         };
-        let all = providers.iter().flat_map(|provider| &provider.sources);
-        let sources = all.filter(|source| judged.contains(source) || !is_forwarded(source));
+        let sources = places(providers.iter())
+            .into_iter()
+            .filter(|source| judged.contains(source) || !is_forwarded(source));
         let names = self.request.headers().iter().map(|(name, _)| *name);
         let mut edits = self.policy.owned_names.strip(names);
         edits.extend(headers::remove_credentials(self.request, sources));
@@ -257,7 +267,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 .providers()
                 .filter(|(id, _)| requirement.open_to(*id).next().is_some())
         };
-        let sources = accepted().flat_map(|(_, provider)| &provider.sources);
+        let sources = places(accepted().map(|(_, provider)| provider)).into_iter();
         let credential = extract(self.request, target, sources)?.ok_or_else(|| Missing::Token {
             step_up: requirement.hint(&config.providers),
         })?;
@@ -441,6 +451,17 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             is_observed: false,
         }
     }
+}
+
+/// The places where these providers' tokens may be, each once: a request is searched once for each.
+fn places<'c>(providers: impl Iterator<Item = &'c Provider>) -> Vec<&'c TokenSource> {
+    let mut places = Vec::new();
+    for place in providers.flat_map(|provider| &provider.sources) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 /// The provider whose issuer the token names, if it is accepted here and its tokens are looked for in this place.

@@ -135,7 +135,7 @@ fn a_rule_may_be_observed_alone_or_enforced_alone() {
     gate.config["rules"] = rules(json!("enforce"), shadow());
     assert_eq!(
         decisions(&gate),
-        ["deny", "shadow", "shadow", "shadow", "shadow"]
+        ["deny", "shadow", "shadow", "shadow", "deny"]
     );
 }
 
@@ -246,4 +246,43 @@ fn it_is_said_aloud_when_the_configuration_is_read() {
     );
     gate.config["mode"] = shadow();
     assert_eq!(warnings(&gate).len(), 2);
+}
+
+#[test]
+fn nobody_gets_past_an_enforced_rule_by_a_request_of_which_no_rule_can_be_told() {
+    let mut gate = Gate::new();
+    gate.config["mode"] = shadow();
+    gate.config["bypass_cors_preflight"] = json!(true);
+    gate.config["rules"] = json!([
+        { "match": { "path_separated_prefix": "/a" }, "requires": {}, "mode": "enforce" },
+        { "match": { "prefix": "/" }, "requires": {} },
+    ]);
+    for (method, path) in [
+        ("GET", "//a"),
+        ("GET", "/a;b"),
+        ("get", "/a"),
+        ("TRACE", "/a"),
+    ] {
+        let (verdict, record) = gate.judge(&request(method, path, &[("x-user", "root")]));
+        assert!(
+            matches!(verdict, Verdict::Deny(_)),
+            "{method} {path}: {record:?}"
+        );
+    }
+    let asked = [
+        ("origin", "https://elsewhere.example.com"),
+        ("access-control-request-method", "POST"),
+        ("x-user", "root"),
+    ];
+    let (verdict, _) = gate.judge(&request("OPTIONS", "/a", &asked));
+    let Verdict::Allow(permit) = verdict else {
+        panic!("a preflight passes")
+    };
+    assert!(!permit.is_observed() && !permit.edits().is_empty());
+    // Where no rule is enforced, nothing is.
+    gate.config["rules"][0]["mode"] = shadow();
+    assert_eq!(
+        observed(&gate, &request("GET", "//a", &[])).0,
+        "ambiguous.path"
+    );
 }
