@@ -129,7 +129,7 @@ clean: ## remove everything that was built or installed here
 	rm -rf target dist .tools tests/*/node_modules
 
 .PHONY: bench
-bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy: the table of the README, in minutes
+bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy (some minutes)
 	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/cost
 
 # Where the image will lie: make image IMAGE=ghcr.io/you/passgate

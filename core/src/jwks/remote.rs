@@ -474,14 +474,8 @@ impl Remote {
                 Change::NewSet { keys, skipped }
             });
         }
-        let stale_until = fresh_until.plus(self.source.max_stale);
-        self.held = Some(Held::new(
-            set,
-            validator,
-            fresh,
-            started,
-            (fresh_until, stale_until),
-        ));
+        let times = (fresh_until, fresh_until.plus(self.source.max_stale));
+        self.held = Some(Held::new(set, validator, fresh, started, times));
         self.unknown.fetched(is_new, started, now);
     }
 
