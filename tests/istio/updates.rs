@@ -69,19 +69,22 @@ fn a_plugin_that_is_broken_from_the_start_denies_everything() {
 
 #[test]
 fn an_image_that_cannot_be_had_denies_everything() {
-    let mesh = story();
-    let with_token = Request::get("/").bearer(&mesh.good());
     let absent = "oci://registry.example.com/passgate@sha256:".to_owned() + &"0".repeat(64);
     let nowhere = "https://files.example.com/no-such.wasm".to_owned();
-    for url in [absent, nowhere] {
+    // Names that the gateway has never heard: of a plugin that it had, it may keep what it had.
+    for (name, url) in [("passgate-absent", absent), ("passgate-nowhere", nowhere)] {
+        let mesh = story();
         let mut plugin = plugin("gateway.yaml");
+        plugin["metadata"]["name"] = json!(name);
         plugin["spec"]["url"] = json!(url);
         mesh.apply(&plugin.to_string());
-        let denied = mesh.gateway.until(403, &with_token);
+        let denied = mesh
+            .gateway
+            .until(403, &Request::get("/").bearer(&mesh.good()));
         assert_eq!(denied.text(), "RBAC: access denied");
         assert_eq!(mesh.gateway.get("/").unwrap().status, 403);
+        mesh.eventually("the reason in the agent's log", || {
+            mesh.gateway.log().contains("cannot fetch Wasm module")
+        });
     }
-    mesh.eventually("the reason in the agent's log", || {
-        mesh.gateway.log().contains("cannot fetch Wasm module")
-    });
 }
