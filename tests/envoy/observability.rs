@@ -23,7 +23,7 @@ fn every_verdict_is_counted_once() {
             Request::get("/").bearer(&good),
         ),
         ("allow.rule.0.permitted.public", 2, Request::get("/open/a")),
-        ("allow.permitted.preflight", 1, preflight),
+        ("allow.rule.1.permitted.preflight", 1, preflight),
         ("deny.rule.1.missing.token", 2, Request::get("/")),
         (
             "deny.rule.1.provider.acme.untrusted.signature",

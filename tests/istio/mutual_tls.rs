@@ -11,8 +11,9 @@ fn the_right_person_from_the_wrong_workload_is_denied() {
     }
     let alice = mesh.to_ledger().bearer(&mesh.good());
     // The policy and the plugin arrive one after the other: both are there when each has refused something.
-    let denied = mesh.batch.until(403, &alice);
-    assert_eq!(denied.text(), "RBAC: access denied");
+    mesh.eventually("a refusal by the policy", || {
+        mesh.batch.until(403, &alice).text() == "RBAC: access denied"
+    });
     mesh.web.until(401, &mesh.to_ledger());
     mesh.web.until(200, &alice);
 
