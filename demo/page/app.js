@@ -82,6 +82,7 @@ async function doSignIn(wish, asking) {
 /** Calls a route and shows everything about it. `again` says that a step-up has just been made for it. */
 async function doCall(path, again = false) {
   const forged = byId('forge').checked;
+  view.notice(`Calling ${path} …`); // the last answer is no answer to this call
   const outcome = await call(path, forged ? { 'x-user': 'admin' } : {});
   if (outcome === null) {
     view.notice('The gate does not answer. Is the demo still running?', 'bad');
