@@ -34,7 +34,9 @@ impl Ledger {
 
     /// Enters a verdict about the request of the effective context.
     pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config) {
-        self.stats.count(&record, config);
+        if config.audit.counters {
+            self.stats.count(&record, config);
+        }
         let level = if record.shadow.is_some() && record.is_refused() {
             LogLevel::Warn
         } else {

@@ -135,6 +135,6 @@ pub struct LeftOut(pub u64);
 impl core::fmt::Display for LeftOut {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self(count) = self;
-        write!(f, "audit: {count} lines left out; the counters are exact")
+        write!(f, "audit: {count} lines left out")
     }
 }

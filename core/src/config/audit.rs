@@ -9,13 +9,15 @@ use super::{
 };
 use crate::{json::Json, limits};
 
-/// What is written about each verdict; counters are exact whatever this says.
+/// What is written about each verdict, and whether it is counted.
 #[derive(Clone, Debug)]
 pub struct Audit {
     /// Which verdicts make a line in the log.
     pub log: Lines,
     /// Whether each record is handed to the access log.
     pub access_log: bool,
+    /// Whether each verdict is counted.
+    pub counters: bool,
     /// How the subject is shown.
     pub subject: SubjectForm,
 }
@@ -63,6 +65,7 @@ impl Default for Audit {
         Self {
             log: Lines::Verifications,
             access_log: true,
+            counters: true,
             subject: SubjectForm::Clear,
         }
     }
@@ -73,12 +76,14 @@ pub(super) fn audit(raw: RawAudit) -> Audit {
     let RawAudit {
         log,
         access_log,
+        counters,
         subject,
     } = raw;
     let default = Audit::default();
     Audit {
         log: log.given().unwrap_or(default.log),
         access_log: access_log.given().unwrap_or(default.access_log),
+        counters: counters.given().unwrap_or(default.counters),
         subject: subject.given().unwrap_or(default.subject),
     }
 }

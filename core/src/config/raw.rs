@@ -397,12 +397,14 @@ record! {
 }
 
 record! {
-    /// What is written about each verdict. Counters are exact whatever is written here.
+    /// What is written about each verdict, and whether it is counted.
     RawAudit "audit" {
         /// Which verdicts make a line in the log: `all`; `verifications`, which is every token whose signature was checked just now and every refusal (default); `denials`; `none`.
         log: Lines,
         /// Whether each verdict's record is handed to the access log, through filter state. Default: true.
         access_log: bool,
+        /// Whether each verdict is counted, exactly, whatever is written of it. Default: true.
+        counters: bool,
         /// How the subject is shown in records: `clear` (default), `{ hashed: { salt: … } }` or `omitted`.
         subject: SubjectForm,
     }
