@@ -22,9 +22,13 @@ use crate::{
 pub(super) struct Locator {
     source: Discovery,
     found: Option<Found>,
+    /// The address that was too old when it was given up.
+    given_up: Option<Endpoint>,
     /// When the next fetch of the document is due.
     due: Moment,
     last_start: Option<Moment>,
+    /// How long the last good answer took.
+    took: Duration,
     outage: Option<Outage>,
 }
 
@@ -40,8 +44,10 @@ impl Locator {
         Self {
             source: source.clone(),
             found: None,
+            given_up: None,
             due,
             last_start: None,
+            took: Duration::ZERO,
             outage: None,
         }
     }
@@ -53,7 +59,10 @@ impl Locator {
 
     /// Gives up an address that is too old. True: it did.
     pub(super) fn age(&mut self, now: Moment) -> bool {
-        self.found.take_if(|found| found.ends <= now).is_some()
+        let ended = self.found.take_if(|found| found.ends <= now);
+        let ends = ended.is_some();
+        self.given_up = ended.map(|found| found.endpoint).or(self.given_up.take());
+        ends
     }
 
     /// Somebody waits: the stagger between workers is over.
@@ -76,6 +85,11 @@ impl Locator {
     /// When time alone ends the address.
     pub(super) fn ends(&self) -> Option<Moment> {
         self.found.as_ref().map(|found| found.ends)
+    }
+
+    /// How long the last good answer took.
+    pub(super) const fn took(&self) -> Duration {
+        self.took
     }
 
     /// That fetches of the document fail.
@@ -114,15 +128,17 @@ impl Locator {
                 return (outcome, false);
             }
         };
+        self.took = now.since(flight.started);
         if self.outage.take().is_some() {
             changes.push(Change::DiscoveryRecovered);
         }
         let (fresh_until, due) = pace::refresh_at(flight.started, self.source.refresh, now, jitter);
         self.due = due;
-        let moved = self.endpoint() != Some(&endpoint);
-        if moved {
+        let known = self.endpoint();
+        if known != Some(&endpoint) {
             changes.push(Change::Located(endpoint.to_string()));
         }
+        let moved = known.or(self.given_up.as_ref()) != Some(&endpoint);
         self.found = Some(Found {
             endpoint,
             validator,

@@ -178,19 +178,22 @@ impl Outage {
     }
 }
 
-/// The time that a fetch gets now. `other`: the outage of what takes turns with it.
+/// The time that a fetch gets now: never less than twice what the last good answer `took`, or a provider that is always
+/// slow would not come back. `other`: the outage of what takes turns with it.
 pub(super) fn longest_try(
     timeout: Duration,
+    took: Duration,
     outage: Option<&Outage>,
     other: Option<&Outage>,
     now: Moment,
 ) -> Duration {
     let is_short = |outage: Option<&Outage>| outage.is_some_and(|outage| outage.is_short(now));
-    match (is_short(outage), is_short(other)) {
-        (true, true) => timeout.min(LONGEST_TRY_IN_TURN),
-        (true, false) => timeout.min(LONGEST_TRY),
-        (false, _) => timeout,
-    }
+    let longest = match (is_short(outage), is_short(other)) {
+        (true, true) => LONGEST_TRY_IN_TURN,
+        (true, false) => LONGEST_TRY,
+        (false, _) => return timeout,
+    };
+    timeout.min(longest.max(took.saturating_mul(2)))
 }
 
 #[cfg(test)]
@@ -259,8 +262,9 @@ mod tests {
         };
         let (timeout, now) = (Duration::from_secs(5), at(100));
         let (young, old) = (outage(at(50)), outage(at(30)));
+        let quick = Duration::from_millis(40);
         let longest = |one: &Option<Outage>, other: &Option<Outage>| {
-            longest_try(timeout, one.as_ref(), other.as_ref(), now)
+            longest_try(timeout, quick, one.as_ref(), other.as_ref(), now)
         };
         assert_eq!(longest(&None, &None), timeout);
         assert_eq!(longest(&None, &young), timeout);
@@ -269,7 +273,10 @@ mod tests {
         assert_eq!(longest(&young, &old), LONGEST_TRY);
         assert_eq!(longest(&young, &young), LONGEST_TRY_IN_TURN);
         let second = Duration::from_secs(1);
-        assert_eq!(longest_try(second, young.as_ref(), None, now), second);
+        let short = |timeout, took| longest_try(timeout, took, young.as_ref(), None, now);
+        assert_eq!(short(second, quick), second);
+        assert_eq!(short(timeout, 2 * second), 4 * second);
+        assert_eq!(short(timeout, 3 * second), timeout);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct Remote {
     /// When the next fetch of keys is due whether or not anybody asks.
     due: Moment,
     last_start: Option<Moment>,
+    /// How long the last good answer took.
+    took: Duration,
     outage: Option<Outage>,
     pace: Pace,
     unknown: UnknownKeys,
@@ -69,6 +71,7 @@ impl Remote {
             flight: None,
             due,
             last_start: None,
+            took: Duration::ZERO,
             outage: None,
             pace: Pace::new(source.refetch_cooldown),
             // Never shorter than a second, or a confirmation would be over before the requests that waited for
@@ -135,13 +138,11 @@ impl Remote {
         }
         if self.held.take_if(|held| held.has_ended(now)).is_some() {
             self.generation = self.generation.wrapping_add(1);
+            self.unknown.forget_confirmed();
             self.changed(Change::Unavailable);
         }
-        if self
-            .held
-            .as_mut()
-            .is_some_and(|held| held.becomes_stale(now))
-        {
+        let held = self.held.as_mut();
+        if held.is_some_and(|held| held.becomes_stale(now)) {
             self.changed(Change::Stale);
         }
     }
@@ -216,25 +217,26 @@ impl Remote {
     }
 
     fn fetches_keys(&self) -> bool {
-        let flight = self.flight.as_ref();
-        flight.is_some_and(|flight| flight.target == Target::Keys)
+        matches!(&self.flight, Some(flight) if flight.target == Target::Keys)
     }
 
     /// Whether a fetch of keys that is wished for then is in flight or about to start: it is worth waiting for.
     fn is_coming(&self, wish: Moment, now: Moment) -> bool {
         match &self.locator {
             _ if self.fetches_keys() => true,
-            // The document comes first, and the keys follow at once.
+            // The document comes first, and the keys follow at once if they are due.
             Some(locator) if locator.endpoint().is_none() => {
-                self.flight.is_some() || locator.is_due(now)
+                wish <= now && (self.flight.is_some() || locator.is_due(now))
             }
             _ => wish <= now,
         }
     }
 
-    /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are.
+    /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are,
+    /// unless a fetch of keys had just failed when it started.
     pub(super) fn holds_waiters(&self) -> bool {
-        self.fetches_keys() || (self.flight.is_some() && self.endpoint().is_none())
+        let comes_first = |flight: &Flight| self.endpoint().is_none() && self.due <= flight.started;
+        self.fetches_keys() || self.flight.as_ref().is_some_and(comes_first)
     }
 
     /// How long a request may have waited for fetches that could not settle it, and still wait for the next one.
@@ -314,15 +316,17 @@ impl Remote {
         }
         let document = self.locator.as_ref().and_then(Locator::outage);
         let keys = self.outage.as_ref();
+        let timeout = self.source.timeout;
         let wish = match self.endpoint() {
             // Keys first: somebody may wait for them, and where they are is less likely to have changed.
             Some(endpoint) if self.next_keys() <= now => {
-                let timeout = pace::longest_try(self.source.timeout, keys, document, now);
+                let timeout = pace::longest_try(timeout, self.took, keys, document, now);
                 let endpoint = endpoint.clone();
                 self.start(endpoint, timeout, now)
             }
             _ => {
-                let timeout = pace::longest_try(self.source.timeout, document, keys, now);
+                let took = self.locator.as_ref()?.took();
+                let timeout = pace::longest_try(timeout, took, document, keys, now);
                 let locator = self.locator.as_mut()?;
                 if locator.next_start() > now {
                     return None;
@@ -417,6 +421,7 @@ impl Remote {
     }
 
     fn succeeded(&mut self, received: Received, started: Moment, now: Moment) {
+        self.took = now.since(started);
         if self.outage.take().is_some() {
             self.changed(Change::Recovered);
         }
@@ -431,11 +436,8 @@ impl Remote {
     /// Whether a set without usable keys is the second such answer, or the set in force has none already. If not,
     /// another fetch is planned and the keys in hand stay.
     fn is_withdrawal(&mut self, started: Moment, now: Moment) -> bool {
-        if self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.set.keys().is_empty())
-        {
+        let held = self.held.as_ref();
+        if held.is_some_and(|held| held.set.keys().is_empty()) {
             return true;
         }
         let confirm_at = match self.empty {

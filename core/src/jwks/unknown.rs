@@ -101,8 +101,7 @@ impl UnknownKeys {
     fn remember(&mut self, name: Name, now: Moment) -> Standing {
         if self.sightings.len() >= MOST {
             // What is confirmed costs a paced fetch at most when it is asked for again; what waits must stay.
-            self.sightings
-                .retain(|_, sighting| sighting.confirmed.is_none());
+            self.forget_confirmed();
         }
         if self.sightings.len() >= MOST {
             return Standing::NoRoom;
@@ -118,13 +117,18 @@ impl UnknownKeys {
         Standing::Since(now)
     }
 
+    /// The set that confirmed what does not exist is no longer in force.
+    pub(super) fn forget_confirmed(&mut self) {
+        self.sightings
+            .retain(|_, sighting| sighting.confirmed.is_none());
+    }
+
     /// A fetch that started then has brought a set: another than before, or the same once more. What an older set
     /// confirmed dies with it; a key first asked for while the fetch was under way may have been published too late for
     /// this answer.
     pub(super) fn fetched(&mut self, is_new: bool, started: Moment, now: Moment) {
         if is_new {
-            self.sightings
-                .retain(|_, sighting| sighting.confirmed.is_none());
+            self.forget_confirmed();
         }
         for sighting in self.sightings.values_mut() {
             if sighting.first_seen <= started {

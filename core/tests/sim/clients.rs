@@ -113,6 +113,9 @@ impl World {
             }
             Lookup::Pending => {
                 model.wants();
+                if honest {
+                    model.misses(name, now);
+                }
                 (Said::Pending, &mut self.tally.pending)
             }
             Lookup::Unknown => {
@@ -133,6 +136,9 @@ impl World {
             }
             Lookup::Unavailable { retry_after, .. } => {
                 model.wants();
+                if honest {
+                    model.misses(name, now);
+                }
                 let longest = 60_000
                     .max(model.times.cooldown)
                     .max(model.times.timeout + 1_000);

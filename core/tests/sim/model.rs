@@ -79,12 +79,16 @@ pub(crate) struct Model {
     scheduled_from: u64,
     /// Fetches that failed in a row.
     failures: u32,
+    /// How long the last good answer took.
+    took: u64,
+    /// A published key that is asked for and that the set in force does not hold; since when, in time without jumps.
+    missed: Option<(String, u64)>,
     /// When the bucket of fetches for unknown keys is full again.
     pace_full_at: u64,
     /// A key was asked for, since the last fetch started, that nobody knew.
     wanted: bool,
-    /// First operation that asked for a `kid`.
-    asked: HashMap<String, u64>,
+    /// When a `kid` was asked for first.
+    asked: HashMap<String, Now>,
     /// When a `kid` was published.
     published: HashMap<String, u64>,
 }
@@ -109,6 +113,8 @@ impl Model {
             failing_since: 0,
             scheduled_from: 0,
             failures: 0,
+            took: 0,
+            missed: None,
             pace_full_at: 0,
             wanted: false,
             asked: HashMap::new(),
@@ -133,7 +139,7 @@ impl Model {
     }
 
     pub(crate) fn asks(&mut self, kid: &str, now: Now) {
-        self.asked.entry(kid.to_owned()).or_insert(now.operation);
+        self.asked.entry(kid.to_owned()).or_insert(now);
     }
 
     /// A request waits or is put off.
@@ -224,10 +230,22 @@ impl Model {
         let is_short = now.counted < self.failing_since + 60_000;
         if self.failures > 1 && is_short && self.times.refresh.is_none() {
             let apart = now.sound - self.last_start_sound;
+            let longest = (2 * self.took).clamp(3_500, self.times.timeout.max(3_500)) + 1_490;
             assert!(
-                apart <= 4_990,
+                apart <= longest,
                 "{apart} ms until the next try in a short outage"
             );
+        }
+        let slow = (2 * self.took).min(self.times.timeout);
+        assert!(
+            timeout(fetch) >= slow,
+            "too short a try for a slow provider"
+        );
+        // Whatever else is asked for: no longer than the cooldown, and a fetch that was in the way.
+        if let Some((_, since)) = self.missed.take().filter(|_| self.failures == 0) {
+            let waited = now.sound - since;
+            let longest = self.times.cooldown + 2 * (self.times.timeout + SLACK) + LEAST_APART;
+            assert!(waited <= longest, "a key was missed for {waited} ms");
         }
         if now.counted < self.scheduled_from && self.failures == 0 {
             assert!(self.wanted, "a fetch that nobody wanted");
@@ -243,7 +261,19 @@ impl Model {
         self.last_start_sound = now.sound;
     }
 
+    /// A published key is asked for that the set in force does not hold, and nobody had asked for it before.
+    pub(crate) fn misses(&mut self, kid: &str, now: Now) {
+        let published = self.published[kid];
+        let has_keys = self.keys(now).is_some();
+        let is_well = has_keys && self.failures == 0 && self.document_failures == 0;
+        if is_well && self.asked[kid].counted >= published {
+            self.missed
+                .get_or_insert_with(|| (kid.to_owned(), now.sound));
+        }
+    }
+
     fn keys_failed(&mut self, failures: u32, now: Now) {
+        self.missed = None;
         if failures == 0 {
             self.failing_since = now.counted;
         }
@@ -259,7 +289,10 @@ impl Model {
             "given up after {age} ms, too early"
         );
         match flight.target {
-            Target::Document => self.document_failures += 1,
+            Target::Document => {
+                self.document_failures += 1;
+                self.missed = None;
+            }
             Target::Keys => self.keys_failed(self.failures, now),
         }
     }
@@ -292,6 +325,7 @@ impl Model {
             return self.answered_document(reply, conditional, started, now);
         }
         let failures = std::mem::take(&mut self.failures);
+        let took = now.counted - started.counted;
         match reply {
             Reply::Keys {
                 keys,
@@ -301,7 +335,8 @@ impl Model {
                 let keys = keys.as_deref().unwrap_or(published);
                 self.accepts(keys, self.fresh(*cache_control), started, now);
             }
-            Reply::NotModified(cache_control) if conditional => {
+            // A jump of the clock may have ended what it would confirm.
+            Reply::NotModified(cache_control) if conditional && self.keys(now).is_some() => {
                 // The origin may lie, and say that what it has published since is not there.
                 self.published_anew(now);
                 let set = self.in_force.as_ref().unwrap();
@@ -322,24 +357,31 @@ impl Model {
             | Reply::NoAnswer
             | Reply::NotSent => self.keys_failed(failures, now),
         }
+        if self.failures == 0 {
+            self.took = took;
+        }
     }
 
     fn answered_document(&mut self, reply: &Reply, conditional: bool, started: Now, now: Now) {
-        let path = match reply {
-            Reply::Document {
-                says: Says::Path(path),
-                ..
-            } => *path,
-            Reply::NotModified(_) if conditional => self.location.as_ref().unwrap().path,
+        let location = self.location.as_ref();
+        let known = location.filter(|location| now.counted < location.until);
+        let path = match (reply, known) {
+            (
+                Reply::Document {
+                    says: Says::Path(path),
+                    ..
+                },
+                _,
+            ) => *path,
+            (Reply::NotModified(_), Some(known)) if conditional => known.path,
             _ => {
                 self.document_failures += 1;
+                self.missed = None;
                 return;
             }
         };
         self.document_failures = 0;
-        let known = self
-            .location
-            .take_if(|location| now.counted < location.until);
+        let known = self.location.take();
         if known.is_none_or(|location| location.path != path) {
             self.moved = true;
             self.scheduled_from = self.scheduled_from.min(now.counted);
@@ -359,6 +401,7 @@ impl Model {
 
     /// The origin has taken back what it had published; whatever it says next counts from now on.
     fn published_anew(&mut self, now: Now) {
+        self.missed = None;
         self.published
             .values_mut()
             .for_each(|published| *published = now.counted);
@@ -388,6 +431,8 @@ impl Model {
         let fresh_until = (started.counted + fresh).max(now.counted + 1_000);
         let lead = ((fresh_until - now.counted) / 10).min(30_000);
         self.scheduled_from = fresh_until - 2 * lead;
+        self.missed
+            .take_if(|(kid, _)| keys.iter().any(|key| key.kid == *kid));
         self.in_force = Some(InForce {
             keys: keys.to_vec(),
             from_here: true,
@@ -408,7 +453,7 @@ impl Model {
         );
         let asked = self.asked[kid];
         assert!(
-            asked < set.fetched.operation,
+            asked.operation < set.fetched.operation,
             "{kid} is unknown without a fetch since it was asked for"
         );
         if honest {

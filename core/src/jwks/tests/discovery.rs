@@ -5,6 +5,7 @@ use crate::{
     config::RemoteJwks,
     jwks::{Fetch, Target},
     limits,
+    time::UnixTime,
 };
 
 const HERE: &str = "https://keys.example/acme/certs";
@@ -310,4 +311,32 @@ fn keys_that_are_due_come_before_the_document() {
     let mut world = world_of(source);
     world.pass(secs(999));
     assert_eq!(world.poll().unwrap().target, Target::Keys);
+}
+
+/// Each fetch of keys is lost, and meanwhile where they are has become too old; the document says the same each time.
+#[test]
+fn an_address_that_is_found_again_shortens_no_backoff_and_nobody_waits_for_it_meanwhile() {
+    let mut world = World::new(RemoteJwks {
+        max_stale: secs(0),
+        timeout: secs(1),
+        ..discovered_for(secs(1))
+    });
+    let mut lost: Option<UnixTime> = None;
+    for _ in 0..20 {
+        let mut fetch = world.next_fetch();
+        while fetch.target == Target::Document {
+            world.answer(fetch, &document(HERE));
+            fetch = world.next_fetch();
+        }
+        assert!(lost.is_none_or(|lost| world.now.since(lost) >= millis(187)));
+        world.pass(secs(2));
+        assert_eq!(world.ask("a"), Said::Pending);
+        let again = world.poll().unwrap();
+        assert_eq!(again.target, Target::Document);
+        assert!(!world.cache.holds_waiters(ACME), "judge them again");
+        world.assert_unavailable("a");
+        lost = Some(world.now);
+        world.answer(again, &document(HERE));
+        world.assert_unavailable("a");
+    }
 }

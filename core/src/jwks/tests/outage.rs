@@ -122,6 +122,43 @@ fn a_slow_provider_gets_its_whole_timeout_but_for_the_first_minute_of_an_outage(
     }
 }
 
+/// It takes longer than an attempt of an outage has, with and without a document that says where its keys are.
+#[test]
+fn a_provider_that_is_always_slow_comes_back_from_a_short_outage_too() {
+    let took = millis(4_500);
+    for remote in [source(), discovered()] {
+        let mut world = World::new(RemoteJwks {
+            timeout: TIMEOUT,
+            cache_duration: secs(10),
+            ..remote
+        });
+        while world.ask("a") != Said::Found {
+            let fetch = world.next_fetch();
+            world.pass(took);
+            if fetch.target == Target::Document {
+                world.answer(fetch, DOCUMENT);
+            } else {
+                world.answer(fetch, &set_of(&["a"]));
+            }
+        }
+        let first = world.next_fetch();
+        world.fail(first);
+        let back = world.now.saturating_add(secs(10));
+        while world.ask("b") != Said::Found {
+            let fetch = world.next_fetch();
+            assert_eq!(fetch.timeout, TIMEOUT);
+            if world.now < back {
+                world.fail(fetch);
+            } else {
+                world.pass(took);
+                world.answer(fetch, &set_of(&["b"]));
+            }
+        }
+        let after = world.now.since(back);
+        assert!(after <= secs(5).saturating_add(took), "{after:?}");
+    }
+}
+
 #[test]
 fn another_cause_of_the_same_outage_gets_a_line_and_the_same_again_none() {
     let mut world = World::with_keys(source(), &["a"]);

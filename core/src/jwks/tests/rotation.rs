@@ -1,7 +1,7 @@
 //! Keys that the set does not hold: rotated in, withdrawn, made up.
 
 use super::world::*;
-use crate::{config::RemoteJwks, crypto::Algorithm, limits};
+use crate::{config::RemoteJwks, crypto::Algorithm, limits, time::UnixTime};
 
 #[test]
 fn a_new_key_is_fetched_when_its_first_token_comes() {
@@ -164,6 +164,50 @@ fn ten_thousand_made_up_keys_cause_the_paced_fetches_and_evict_nothing() {
     assert_eq!(world.ask("b"), Said::Found);
 }
 
+/// Nothing tells the new key of a rotation from names that are made up, so what may be asked for them bounds how long it is
+/// missed, and nothing else does: one cooldown and the fetch, whenever the rotation comes and however many are made up.
+#[test]
+fn a_new_key_is_missed_for_one_cooldown_at_most_whatever_is_made_up_beside_it() {
+    let (tick, answer) = (millis(20), millis(60));
+    let mut longest = secs(0);
+    for rotation in (0..90).step_by(3).map(secs) {
+        let mut world = World::with_keys(source(), &["a"]);
+        world.pass(secs(10));
+        let (start, mut made_up, mut flying) = (world.now, 0, None);
+        let missed = loop {
+            made_up += 1;
+            world.ask(&format!("made-up-{made_up}"));
+            let published = world.now.since(start).checked_sub(rotation);
+            if let Some(missed) = published {
+                match world.ask("b") {
+                    Said::Found => break missed,
+                    Said::Pending | Said::Unavailable(_) => {}
+                    other => panic!("{other:?} for a key that is published"),
+                }
+            }
+            let kids: &[&str] = if published.is_some() {
+                &["a", "b"]
+            } else {
+                &["a"]
+            };
+            flying = flying.or_else(|| world.poll().map(|fetch| (fetch, world.now, set_of(kids))));
+            world.pass(tick);
+            let arrived =
+                |(_, started, _): &mut (_, UnixTime, _)| world.now.since(*started) >= answer;
+            if let Some((fetch, _, set)) = flying.take_if(arrived) {
+                world.answer(fetch, &set);
+            }
+        };
+        longest = longest.max(missed);
+    }
+    let bound = COOLDOWN.saturating_add(answer).saturating_add(tick);
+    assert!(longest <= bound, "{longest:?}");
+    assert!(
+        longest >= secs(26),
+        "{longest:?} is better than what is written"
+    );
+}
+
 #[test]
 fn a_key_name_that_was_guessed_before_it_was_published_recovers_within_the_cooldown() {
     let mut world = World::with_keys(source(), &["a"]);
@@ -178,6 +222,30 @@ fn a_key_name_that_was_guessed_before_it_was_published_recovers_within_the_coold
     let fetch = world.next_fetch();
     world.answer(fetch, &set_of(&["a", "next"]));
     assert_eq!(world.ask("next"), Said::Found);
+}
+
+/// What a set has confirmed not to exist dies with it, though no other set has come.
+#[test]
+fn who_waits_for_keys_that_have_ended_does_not_wait_twice_for_a_name_that_was_confirmed_before() {
+    let mut world = World::with_keys(
+        RemoteJwks {
+            cache_duration: secs(10),
+            max_stale: secs(0),
+            refetch_cooldown: secs(12),
+            ..source()
+        },
+        &["a"],
+    );
+    assert_eq!(world.ask("x"), Said::Pending);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(world.ask("x"), Said::Unknown);
+    let refresh = world.next_fetch();
+    world.pass(secs(3));
+    assert_eq!(world.ask("x"), Said::Pending, "the keys have ended");
+    world.pass(secs(2));
+    world.answer(refresh, &set_of(&["a"]));
+    world.assert_unavailable("x");
 }
 
 #[test]

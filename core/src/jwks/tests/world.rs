@@ -95,6 +95,15 @@ pub(super) fn discovered() -> RemoteJwks {
     }
 }
 
+/// The same with a document that is fresh for so long.
+pub(super) fn discovered_for(refresh: Duration) -> RemoteJwks {
+    let mut remote = discovered();
+    if let Location::Discovered(discovery) = &mut remote.location {
+        discovery.refresh = refresh;
+    }
+    remote
+}
+
 /// A set with one P-256 key for each `kid`; the same `kid` is always the same key.
 pub(super) fn set_of(kids: &[&str]) -> String {
     let keys: Vec<String> = kids.iter().map(|kid| es256_jwk(kid)).collect();
