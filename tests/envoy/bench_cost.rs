@@ -1,5 +1,5 @@
 //! What `bench/cost` measures: the CPU time that passgate and Envoy's own `jwt_authn` add to a request, what they add
-//! to Envoy's start and memory, and the table of both.
+//! to Envoy's start and memory, and the tables of both.
 
 #[allow(dead_code, unused_imports, reason = "the stories use the rest")]
 mod harness;
@@ -8,43 +8,54 @@ mod bench_cost {
     pub mod case;
     pub mod filter;
     pub mod load;
+    pub mod measure;
+    pub mod options;
     pub mod process;
     pub mod sample;
+    pub mod table;
     pub mod whole;
 }
 
-use bench_cost::case::{GROWN, NEVER_SEEN, Options, REFUSED, REPEATED, run};
-use bench_cost::whole::{memory, module_size, start};
+use bench_cost::case::{AUDIT, AUDITED, COMPARED};
+use bench_cost::measure::measure;
+use bench_cost::options::Options;
+use bench_cost::{table, whole};
 
 fn main() {
     let options = Options::from_arguments();
+    let rounds = options.rounds;
     println!(
-        "Microseconds of CPU that a request costs more than without a filter; median of {} rounds (lowest to highest).",
-        options.rounds
+        "Microseconds of CPU that a request costs more than without a filter: median of {rounds} rounds (lowest–highest)."
     );
-    println!();
-    println!("| case | passgate | `jwt_authn` | ratio |");
-    println!("|---|---|---|---|");
-    for case in NEVER_SEEN
-        .iter()
-        .chain(REPEATED)
-        .chain(REFUSED)
-        .chain(GROWN)
-    {
-        if options.wants(case.name) {
-            run(case, &options);
+    if COMPARED.iter().any(|case| options.wants_some(case)) {
+        println!("\n{}", table::COMPARED);
+    }
+    for case in COMPARED {
+        if options.wants_some(case) {
+            let costs = measure(case, rounds);
+            for line in case.lines {
+                if options.wants(line.name) {
+                    table::compare(line, &costs);
+                }
+            }
         }
     }
-    println!();
-    println!("| | passgate | `jwt_authn` |");
-    println!("|---|---|---|");
-    if options.wants("memory") {
-        memory();
+    if options.wants(AUDIT) {
+        println!();
+        table::audit(&AUDITED, &measure(&AUDITED, rounds));
     }
-    if options.wants("module") {
-        module_size();
+    let wanted = ["memory", "module", "start"].map(|name| options.wants(name));
+    if wanted != [false; 3] {
+        println!("\n{}", table::WHOLE);
     }
-    if options.wants("start") {
-        start(options.rounds);
+    let [memory, module, start] = wanted;
+    if memory {
+        whole::memory(rounds.min(3));
+    }
+    if module {
+        whole::module_size();
+    }
+    if start {
+        whole::start(rounds);
     }
 }

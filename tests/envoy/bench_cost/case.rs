@@ -1,55 +1,22 @@
-//! The cases: one kind of requests, sent to several filters in turn.
+//! The cases: one kind of requests, sent to several filters in turn, and the lines that they make.
 
-use super::super::harness::{AUDIENCE, Gate};
-use super::filter::{Filter, Keys, Size, gate};
-use super::load;
-use super::process::cpu_micros;
-use super::sample::Sample;
-use passgate_kit::{Token, TokenBuilder};
+use super::filter::{Filter, Guard, Passgate, Size};
 
-/// What the command line asks for.
-pub struct Options {
-    pub rounds: usize,
-    words: Vec<String>,
-}
-
-impl Options {
-    pub fn from_arguments() -> Self {
-        let mut options = Self {
-            rounds: 7,
-            words: Vec::new(),
-        };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(argument) = arguments.next() {
-            if argument == "--rounds" {
-                let rounds = arguments.next().and_then(|rounds| rounds.parse().ok());
-                options.rounds = rounds.expect("--rounds NUMBER");
-            } else {
-                options.words.push(argument);
-            }
-        }
-        options
-    }
-
-    pub fn wants(&self, name: &str) -> bool {
-        self.words.is_empty() || self.words.iter().any(|word| name.contains(word))
-    }
-}
-
-/// A line of the table, or two.
+/// One kind of requests.
 pub struct Case {
-    pub name: &'static str,
-    algorithm: &'static str,
-    tokens: Tokens,
-    /// Requests of a round.
-    requests: usize,
-    size: Size,
-    /// What passgate is compared with; the first is the one that everybody runs.
-    others: &'static [Filter],
+    pub algorithm: &'static str,
+    pub tokens: Tokens,
+    /// How often the gates are started anew: one process is not quite like another.
+    pub starts: usize,
+    /// Turns that each gate takes in a round.
+    pub turns: usize,
+    /// Requests of a turn.
+    pub turn: usize,
+    pub lines: &'static [Line],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Tokens {
+pub enum Tokens {
     /// Each request has a token of its own.
     New,
     /// Twenty tokens, again and again.
@@ -60,173 +27,180 @@ enum Tokens {
     None,
 }
 
-const fn never_seen(name: &'static str, algorithm: &'static str, requests: usize) -> Case {
-    Case {
+/// A line of the table: a gate, and another one that it is compared with.
+pub struct Line {
+    pub name: &'static str,
+    pub ours: Guard,
+    pub other: Guard,
+    pub wanted: Wanted,
+}
+
+/// What was asked of the ratio of both.
+#[derive(Clone, Copy)]
+pub enum Wanted {
+    Nothing,
+    AtMost(f64),
+    /// The other one costs so many times what ours costs.
+    OtherAtLeast(f64),
+}
+
+/// As it comes.
+const COMES: Guard = Guard::small(Filter::Passgate(Passgate::COMES));
+const PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
+    host_crypto: false,
+    ..Passgate::COMES
+}));
+const JWT_AUTHN: Guard = Guard::small(Filter::JwtAuthn { cache: false });
+const JWT_AUTHN_WITH_CACHE: Guard = Guard::small(Filter::JwtAuthn { cache: true });
+/// As many providers and rules as a large gateway has.
+const LARGE: Size = Size {
+    providers: 50,
+    keys: 1,
+    rules: 1_000,
+};
+
+const fn line(name: &'static str, ours: Guard, other: Guard, wanted: Wanted) -> Line {
+    Line {
         name,
-        algorithm,
-        tokens: Tokens::New,
-        requests,
-        size: Size::SMALL,
-        others: &[Filter::JwtAuthn, Filter::Portable],
+        ours,
+        other,
+        wanted,
     }
 }
 
-/// Tokens that the filter has not seen before.
-pub const NEVER_SEEN: &[Case] = &[
-    never_seen("ES256, never seen", "ES256", 2_000),
-    never_seen("RS256, never seen", "RS256", 1_000),
-    never_seen("Ed25519, never seen", "EdDSA", 2_000),
-    never_seen("ES384, never seen", "ES384", 400),
-    never_seen("PS256, never seen", "PS256", 1_000),
-];
+macro_rules! never_seen {
+    ($name:literal, $algorithm:literal, $turns:literal, $comes:expr, $portable:expr) => {
+        Case {
+            algorithm: $algorithm,
+            tokens: Tokens::New,
+            starts: 1,
+            turns: $turns,
+            turn: 32,
+            lines: &[
+                line($name, COMES, JWT_AUTHN, $comes),
+                line($name, PORTABLE, JWT_AUTHN, $portable),
+            ],
+        }
+    };
+}
 
-const fn repeated(name: &'static str, size: Size) -> Case {
+macro_rules! refused {
+    ($name:literal, $tokens:expr) => {
+        Case {
+            algorithm: "ES256",
+            tokens: $tokens,
+            starts: 3,
+            turns: 40,
+            turn: 160,
+            lines: &[line($name, COMES, JWT_AUTHN, Wanted::AtMost(2.0))],
+        }
+    };
+}
+
+/// What passgate and `jwt_authn` cost.
+pub const COMPARED: &[Case] = &[
+    never_seen!(
+        "ES256, never seen",
+        "ES256",
+        50,
+        Wanted::AtMost(1.3),
+        Wanted::AtMost(1.6)
+    ),
+    never_seen!(
+        "RS256, never seen",
+        "RS256",
+        20,
+        Wanted::AtMost(1.8),
+        Wanted::Nothing
+    ),
+    never_seen!(
+        "Ed25519, never seen",
+        "EdDSA",
+        50,
+        Wanted::AtMost(2.5),
+        Wanted::Nothing
+    ),
+    never_seen!(
+        "ES384, never seen",
+        "ES384",
+        10,
+        Wanted::Nothing,
+        Wanted::Nothing
+    ),
+    never_seen!(
+        "PS256, never seen",
+        "PS256",
+        20,
+        Wanted::Nothing,
+        Wanted::Nothing
+    ),
     Case {
-        name,
         algorithm: "ES256",
         tokens: Tokens::Repeated,
-        requests: 6_000,
-        size,
-        others: &[Filter::JwtAuthn, Filter::JwtAuthnWithCache],
-    }
-}
-
-/// Tokens that come again.
-pub const REPEATED: &[Case] = &[repeated("ES256, repeated", Size::SMALL)];
-
-/// The same with much configured.
-pub const GROWN: &[Case] = &[repeated(
-    "ES256, repeated, 1,000 rules and 50 providers",
-    Size {
-        providers: 50,
-        keys: 1,
-        rules: 1_000,
+        starts: 3,
+        turns: 50,
+        turn: 160,
+        lines: &[
+            line(
+                "ES256, repeated",
+                COMES,
+                JWT_AUTHN_WITH_CACHE,
+                Wanted::AtMost(3.5),
+            ),
+            line(
+                "ES256, repeated, both as they come",
+                COMES,
+                JWT_AUTHN,
+                Wanted::OtherAtLeast(6.0),
+            ),
+        ],
     },
-)];
-
-const fn refused(name: &'static str, tokens: Tokens) -> Case {
+    refused!("refused: expired", Tokens::Expired),
+    refused!("refused: no token", Tokens::None),
     Case {
-        name,
         algorithm: "ES256",
-        tokens,
-        requests: 4_000,
-        size: Size::SMALL,
-        others: &[Filter::JwtAuthn],
-    }
-}
-
-/// Requests that are refused before a signature is checked.
-pub const REFUSED: &[Case] = &[
-    refused("refused: expired", Tokens::Expired),
-    refused("refused: no token", Tokens::None),
+        tokens: Tokens::Repeated,
+        starts: 3,
+        turns: 50,
+        turn: 160,
+        lines: &[
+            line(
+                "ES256, repeated, 1,000 rules and 50 providers",
+                COMES.sized(LARGE),
+                JWT_AUTHN_WITH_CACHE.sized(LARGE),
+                Wanted::Nothing,
+            ),
+            line(
+                "the same against 1 rule and 1 provider",
+                COMES.sized(LARGE),
+                COMES,
+                Wanted::AtMost(1.5),
+            ),
+        ],
+    },
 ];
 
-/// The core that Envoy runs on, where the machine has another one for the clients.
-pub fn core() -> Option<usize> {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    (cores > 1).then_some(0)
+const fn without(access_log: bool, counters: bool) -> Guard {
+    Guard::small(Filter::Passgate(Passgate {
+        access_log,
+        counters,
+        ..Passgate::COMES
+    }))
 }
 
-/// Runs a case and prints its lines.
-pub fn run(case: &Case, options: &Options) {
-    let keys = Keys::new(&case.size, case.algorithm);
-    let filters = [&[Filter::Nothing, Filter::Passgate], case.others].concat();
-    let start = |filter: &Filter| gate(*filter, &case.size, &keys, 1, core());
-    let gates: Vec<Gate> = filters.iter().map(start).collect();
-    let mut costs = vec![Vec::new(); filters.len()];
-    // The first round only warms up: the host compiles what is hot, and keys get their tables.
-    for round in 0..=options.rounds {
-        let requests = requests(case, &keys, round);
-        for ((filter, gate), costs) in filters.iter().zip(&gates).zip(&mut costs) {
-            let status = match (filter, case.tokens) {
-                (Filter::Nothing, _) | (_, Tokens::New | Tokens::Repeated) => 200,
-                (_, Tokens::Expired | Tokens::None) => 401,
-            };
-            let before = cpu_micros(gate.process_id());
-            load::send(gate.address, &requests, status);
-            let after = cpu_micros(gate.process_id());
-            let cost = (after - before) / (requests.len() + 1) as f64;
-            if round > 0 {
-                costs.push(cost);
-            }
-        }
-    }
-    print(case, &filters, &costs);
-}
+/// The name of all lines of [`AUDITED`].
+pub const AUDIT: &str = "audit, ES256, repeated";
 
-fn print(case: &Case, filters: &[Filter], costs: &[Vec<f64>]) {
-    let nothing = &costs[0];
-    let added: Vec<Sample> = costs
-        .iter()
-        .map(|costs| {
-            Sample::of(
-                costs
-                    .iter()
-                    .zip(nothing)
-                    .map(|(cost, nothing)| cost - nothing)
-                    .collect(),
-            )
-        })
-        .collect();
-    let of = |wanted: Filter| {
-        let both = filters.iter().zip(&added);
-        both.filter(move |(filter, _)| **filter == wanted)
-    };
-    for (ours, without) in [
-        (Filter::Passgate, ""),
-        (Filter::Portable, ", `host_crypto: false`"),
-    ] {
-        for (other, with) in [
-            (Filter::JwtAuthn, ""),
-            (Filter::JwtAuthnWithCache, ", its cache on"),
-        ] {
-            for ((_, ours), (_, other)) in of(ours).zip(of(other)) {
-                let ratio = ours.median() / other.median();
-                let name = case.name;
-                println!("| {name}{without}{with} | {ours} | {other} | {ratio:.2} |");
-            }
-        }
-    }
-}
-
-/// The requests of a round, as they go over the wire.
-fn requests(case: &Case, keys: &Keys, round: usize) -> Vec<String> {
-    let (issuer, key) = keys.last();
-    let round = if case.tokens == Tokens::Repeated {
-        0
-    } else {
-        round
-    };
-    let token = |number: usize| {
-        let token = Token::of(key, &issuer, AUDIENCE)
-            .claim("client_id", "shop")
-            .claim("scope", "read write")
-            .claim("jti", format!("{round}-{number}"))
-            .expires_in(3_600);
-        match case.tokens {
-            Tokens::New | Tokens::Repeated => Some(token),
-            Tokens::Expired => Some(token.expires_in(-3_600)),
-            Tokens::None => None,
-        }
-        .map(TokenBuilder::build)
-    };
-    let request = |number: usize| wire(token(number).as_deref());
-    match case.tokens {
-        Tokens::New | Tokens::Expired => (0..case.requests).map(request).collect(),
-        Tokens::None => vec![request(0); case.requests],
-        Tokens::Repeated => {
-            let some: Vec<String> = (0..20).map(request).collect();
-            some.into_iter().cycle().take(case.requests).collect()
-        }
-    }
-}
-
-/// A request of a program.
-pub fn wire(token: Option<&str>) -> String {
-    let token = token.map_or_else(String::new, |token| {
-        format!("authorization: Bearer {token}\r\n")
-    });
-    format!(
-        "GET /orders/17 HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench\r\naccept: */*\r\n{token}\r\n"
-    )
-}
+/// What the record and the counters add. The ratio is not shown.
+pub const AUDITED: Case = Case {
+    algorithm: "ES256",
+    tokens: Tokens::Repeated,
+    starts: 3,
+    turns: 50,
+    turn: 160,
+    lines: &[
+        line(AUDIT, without(false, true), COMES, Wanted::Nothing),
+        line(AUDIT, without(true, false), COMES, Wanted::Nothing),
+        line(AUDIT, without(false, false), COMES, Wanted::Nothing),
+    ],
+};

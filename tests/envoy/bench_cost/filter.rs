@@ -4,18 +4,56 @@ use super::super::harness::{AUDIENCE, Gate, ISSUER, Setup};
 use passgate_kit::{SigningKey, jwks};
 use serde_json::{Value, json};
 
-/// What guards the gate.
+/// A filter, and how much is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    pub filter: Filter,
+    pub size: Size,
+}
+
+impl Guard {
+    pub const NOTHING: Self = Self::small(Filter::Nothing);
+
+    pub const fn small(filter: Filter) -> Self {
+        let size = Size {
+            providers: 1,
+            keys: 1,
+            rules: 1,
+        };
+        Self { filter, size }
+    }
+
+    pub const fn sized(self, size: Size) -> Self {
+        Self { size, ..self }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     Nothing,
-    JwtAuthn,
-    JwtAuthnWithCache,
-    Passgate,
-    /// Without the host's help with signatures.
-    Portable,
+    JwtAuthn { cache: bool },
+    Passgate(Passgate),
+}
+
+/// What can be switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passgate {
+    pub host_crypto: bool,
+    pub access_log: bool,
+    pub counters: bool,
+}
+
+impl Passgate {
+    /// As it comes.
+    pub const COMES: Self = Self {
+        host_crypto: true,
+        access_log: true,
+        counters: true,
+    };
 }
 
 /// How much is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Providers; the tokens are of the last one.
     pub providers: usize,
@@ -25,24 +63,17 @@ pub struct Size {
     pub rules: usize,
 }
 
-impl Size {
-    pub const SMALL: Self = Self {
-        providers: 1,
-        keys: 1,
-        rules: 1,
-    };
-}
-
 /// The keys of all providers.
-pub struct Keys(pub Vec<Vec<SigningKey>>);
+pub struct Keys(Vec<Vec<SigningKey>>);
 
 impl Keys {
-    pub fn new(size: &Size, algorithm: &str) -> Self {
+    pub fn new(size: Size, algorithm: &str) -> Self {
         let key = |index| SigningKey::of(algorithm, &format!("k{index}"));
         let set = |_| (0..size.keys).map(key).collect();
         Self((0..size.providers).map(set).collect())
     }
 
+    /// The issuer and the key of the tokens.
     pub fn last(&self) -> (String, &SigningKey) {
         let issuer = issuer(self.0.len() - 1);
         (issuer, self.0.last().unwrap().last().unwrap())
@@ -58,18 +89,18 @@ fn issuer(index: usize) -> String {
 }
 
 /// A gate with this filter, whose upstream is Envoy itself, and without an access log.
-pub fn gate(filter: Filter, size: &Size, keys: &Keys, workers: u32, core: Option<usize>) -> Gate {
-    let mut policy = passgate(size, keys);
-    if filter == Filter::Portable {
-        policy["host_crypto"] = json!(false);
-    }
-    let setup = Setup::new(policy);
+pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gate {
+    let Guard { filter, size } = guard;
+    let settings = match filter {
+        Filter::Passgate(settings) => settings,
+        Filter::Nothing | Filter::JwtAuthn { .. } => Passgate::COMES,
+    };
+    let setup = Setup::new(passgate(size, keys, settings));
     let setup = setup.workers(workers).pinned(core).edit(|bootstrap| {
         match filter {
             Filter::Nothing => drop(bootstrap.filters().remove(0)),
-            Filter::JwtAuthn => *bootstrap.passgate() = jwt_authn(size, keys, false),
-            Filter::JwtAuthnWithCache => *bootstrap.passgate() = jwt_authn(size, keys, true),
-            Filter::Passgate | Filter::Portable => {}
+            Filter::JwtAuthn { cache } => *bootstrap.passgate() = jwt_authn(size, keys, cache),
+            Filter::Passgate(_) => {}
         }
         // What else the shipped file has would cost all of them the same, and only blur the difference.
         bootstrap
@@ -93,7 +124,7 @@ fn claims(provider: usize) -> Value {
     ])
 }
 
-fn rules(size: &Size) -> Vec<Value> {
+fn rules(size: Size) -> Vec<Value> {
     let last = size.providers - 1;
     let rule = |prefix: String, provider: usize| {
         json!({
@@ -108,12 +139,12 @@ fn rules(size: &Size) -> Vec<Value> {
     rules
 }
 
-fn providers(size: &Size, one: impl Fn(usize) -> Value) -> Value {
+fn providers(size: Size, one: impl Fn(usize) -> Value) -> Value {
     let named = |index| (format!("provider-{index}"), one(index));
     Value::Object((0..size.providers).map(named).collect())
 }
 
-fn passgate(size: &Size, keys: &Keys) -> Value {
+fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
     let provider = |index| {
         json!({
             "issuer": issuer(index),
@@ -122,10 +153,15 @@ fn passgate(size: &Size, keys: &Keys) -> Value {
             "claim_to_headers": claims(index),
         })
     };
-    json!({ "providers": providers(size, provider), "rules": rules(size) })
+    json!({
+        "providers": providers(size, provider),
+        "rules": rules(size),
+        "host_crypto": settings.host_crypto,
+        "audit": { "access_log": settings.access_log, "counters": settings.counters },
+    })
 }
 
-fn jwt_authn(size: &Size, keys: &Keys, cache: bool) -> Value {
+fn jwt_authn(size: Size, keys: &Keys, cache: bool) -> Value {
     let provider = |index| {
         let mut provider = json!({
             "issuer": issuer(index),

@@ -8,32 +8,44 @@ use std::net::{SocketAddr, TcpStream};
 /// Connections at once.
 const CONNECTIONS: usize = 16;
 
-/// Sends each of these requests once. All answers must have this status, and the length of the first one.
-pub fn send(address: SocketAddr, requests: &[String], status: u16) {
-    let length = answer_length(address, &requests[0]);
-    let connect = || {
-        let stream = TcpStream::connect(address).expect("the gate listens");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
-    };
-    let mut streams: Vec<TcpStream> = (0..CONNECTIONS).map(|_| connect()).collect();
-    let start = format!("HTTP/1.1 {status} ");
-    let mut answer = vec![0; length];
-    for some in requests.chunks(CONNECTIONS) {
-        for (stream, request) in streams.iter_mut().zip(some) {
+/// Connections to a gate that stay open.
+pub struct Client {
+    streams: Vec<TcpStream>,
+    start: String,
+    /// One answer; all are as long as the first.
+    answer: Vec<u8>,
+}
+
+impl Client {
+    /// For requests like this one, which all get this status.
+    pub fn connect(address: SocketAddr, request: &str, status: u16) -> Self {
+        let connect = |_| {
+            let stream = TcpStream::connect(address).expect("the gate listens");
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.set_nodelay(true).unwrap();
             stream
-                .write_all(request.as_bytes())
-                .expect("the gate reads");
+        };
+        Self {
+            streams: (0..CONNECTIONS).map(connect).collect(),
+            start: format!("HTTP/1.1 {status} "),
+            answer: vec![0; answer_length(address, request)],
         }
-        for (stream, _) in streams.iter_mut().zip(some) {
-            stream.read_exact(&mut answer).expect("an answer");
-            let is_expected = answer.starts_with(start.as_bytes());
-            assert!(
-                is_expected,
-                "not {status}: {}",
-                String::from_utf8_lossy(&answer)
-            );
+    }
+
+    /// Sends each of these requests once.
+    pub fn send(&mut self, requests: &[String]) {
+        for some in requests.chunks(CONNECTIONS) {
+            for (stream, request) in self.streams.iter_mut().zip(some) {
+                stream
+                    .write_all(request.as_bytes())
+                    .expect("the gate reads");
+            }
+            for (stream, _) in self.streams.iter_mut().zip(some) {
+                stream.read_exact(&mut self.answer).expect("an answer");
+                let is_expected = self.answer.starts_with(self.start.as_bytes());
+                let answer = || String::from_utf8_lossy(&self.answer).into_owned();
+                assert!(is_expected, "not {}: {}", self.start, answer());
+            }
         }
     }
 }

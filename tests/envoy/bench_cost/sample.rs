@@ -2,32 +2,43 @@
 
 use std::fmt::{self, Display};
 
-/// One number of each round.
-#[derive(Clone, Debug)]
-pub struct Sample(Vec<f64>);
+/// One number of each round, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Sample(pub Vec<f64>);
 
 impl Sample {
-    pub fn of(numbers: Vec<f64>) -> Self {
-        let mut sorted = numbers;
-        assert!(!sorted.is_empty(), "a sample of something");
-        sorted.sort_by(f64::total_cmp);
-        Self(sorted)
+    pub fn median(&self) -> f64 {
+        let sorted = self.sorted();
+        let middle = sorted.len() / 2;
+        if sorted.len() % 2 == 1 {
+            sorted[middle]
+        } else {
+            (sorted[middle - 1] + sorted[middle]) / 2.0
+        }
     }
 
-    pub fn median(&self) -> f64 {
-        let middle = self.0.len() / 2;
-        if self.0.len() % 2 == 1 {
-            self.0[middle]
-        } else {
-            (self.0[middle - 1] + self.0[middle]) / 2.0
-        }
+    /// What two numbers of each round give.
+    pub fn with(&self, other: &Self, give: impl Fn(f64, f64) -> f64) -> Self {
+        let both = self.0.iter().zip(&other.0);
+        Self(both.map(|(one, other)| give(*one, *other)).collect())
+    }
+
+    fn sorted(&self) -> Vec<f64> {
+        let mut sorted = self.0.clone();
+        assert!(!sorted.is_empty(), "a sample of something");
+        sorted.sort_by(f64::total_cmp);
+        sorted
     }
 }
 
-/// The median, and the lowest and highest.
+/// The median, and the lowest and highest; with as many decimals as the precision says.
 impl Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (lowest, highest) = (self.0[0], self.0[self.0.len() - 1]);
-        write!(f, "{:.1} ({lowest:.1}–{highest:.1})", self.median())
+        let (decimals, sorted) = (f.precision().unwrap_or(1), self.sorted());
+        let (median, lowest, highest) = (self.median(), sorted[0], sorted[sorted.len() - 1]);
+        write!(
+            f,
+            "{median:.decimals$} ({lowest:.decimals$}–{highest:.decimals$})"
+        )
     }
 }

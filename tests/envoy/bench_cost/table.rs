@@ -1,0 +1,109 @@
+//! What is printed.
+
+use super::case::{Case, Line, Wanted};
+use super::filter::{Filter, Guard, Passgate};
+use super::measure::Costs;
+use super::sample::Sample;
+
+pub const COMPARED: &str = "\
+| case | host crypto | caches | passgate | compared with | ratio | wanted |
+|---|---|---|---|---|---|---|";
+
+pub const WHOLE: &str = "\
+| | passgate | `jwt_authn` | wanted |
+|---|---|---|---|";
+
+/// Prints a line that compares passgate with something.
+pub fn compare(line: &Line, costs: &Costs) {
+    let (ours, other) = (costs.of(line.ours), costs.of(line.other));
+    let (ratio, wanted) = match line.wanted {
+        Wanted::OtherAtLeast(least) => {
+            let ratio = other.with(ours, |other, ours| other / ours);
+            let verdict = verdict(ratio.median() >= least);
+            (
+                format!("1 / {ratio:.2}"),
+                format!("at most 1 / {least}: {verdict}"),
+            )
+        }
+        Wanted::AtMost(most) => {
+            let ratio = ours.with(other, |ours, other| ours / other);
+            let wanted = format!("at most {most}: {}", verdict(ratio.median() <= most));
+            (format!("{ratio:.2}"), wanted)
+        }
+        Wanted::Nothing => {
+            let ratio = ours.with(other, |ours, other| ours / other);
+            (format!("{ratio:.2}"), String::new())
+        }
+    };
+    println!(
+        "| {} | {} | {} | {ours} | {} {other} | {ratio} | {wanted} |",
+        line.name,
+        host_crypto(line.ours),
+        caches(line.other),
+        name(line.other),
+    );
+}
+
+/// Whether a number is what was wanted.
+pub const fn verdict(met: bool) -> &'static str {
+    if met { "yes" } else { "**no**" }
+}
+
+fn host_crypto(guard: Guard) -> &'static str {
+    match guard.filter {
+        Filter::Passgate(Passgate {
+            host_crypto: true, ..
+        }) => "yes",
+        Filter::Passgate(_) | Filter::Nothing | Filter::JwtAuthn { .. } => "no",
+    }
+}
+
+/// Passgate's memory is always on.
+fn caches(other: Guard) -> &'static str {
+    match other.filter {
+        Filter::JwtAuthn { cache: false } => "passgate's",
+        Filter::Nothing | Filter::JwtAuthn { cache: true } | Filter::Passgate(_) => "both",
+    }
+}
+
+fn name(guard: Guard) -> &'static str {
+    match guard.filter {
+        Filter::Nothing => "nothing",
+        Filter::JwtAuthn { .. } => "`jwt_authn`",
+        Filter::Passgate(_) => "passgate",
+    }
+}
+
+/// Prints what the record and the counters add.
+pub fn audit(case: &Case, costs: &Costs) {
+    println!("| passgate, ES256, repeated | a request costs | less than as it comes |");
+    println!("|---|---|---|");
+    let Some(comes) = case.lines.first().map(|line| costs.of(line.other)) else {
+        return;
+    };
+    println!("| as it comes | {comes} | |");
+    for line in case.lines {
+        let Filter::Passgate(settings) = line.ours.filter else {
+            continue;
+        };
+        let off = [
+            (settings.access_log, "access_log: false"),
+            (settings.counters, "counters: false"),
+        ];
+        let off: Vec<&str> = off
+            .into_iter()
+            .filter_map(|(on, text)| (!on).then_some(text))
+            .collect();
+        let cost = costs.of(line.ours);
+        let less = comes.with(cost, |comes, cost| comes - cost);
+        println!("| `audit: {{ {} }}` | {cost} | {less} |", off.join(", "));
+    }
+}
+
+/// Prints what passgate and `jwt_authn` need, of something else than requests.
+pub fn whole(what: &str, [ours, other]: &[Sample; 2], unit: &str, most: Option<f64>) {
+    let wanted = most.map_or_else(String::new, |most| {
+        format!("at most {most} {unit}: {}", verdict(ours.median() <= most))
+    });
+    println!("| {what} | {ours} {unit} | {other} {unit} | {wanted} |");
+}
