@@ -1,0 +1,149 @@
+//! The core as a worker has it: a configuration, its keys, and a verifier that has seen something or not.
+
+use passgate_core::{Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier};
+use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, now};
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://id.example.com";
+const AUDIENCE: &str = "https://api.example.com";
+
+/// Whether signatures are checked once or each time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Remember {
+    Tokens,
+    Nothing,
+}
+
+pub struct Gate {
+    pub config: Config,
+    pub now: UnixTime,
+    key: SigningKey,
+    keys: JwksCache,
+    verifier: Verifier,
+}
+
+impl Gate {
+    /// With one provider and one rule.
+    pub fn new(algorithm: &str, remember: Remember) -> Self {
+        Self::sized(algorithm, remember, 1, 1)
+    }
+
+    pub fn sized(algorithm: &str, remember: Remember, providers: usize, rules: usize) -> Self {
+        let key = SigningKey::of(algorithm, "k");
+        let text = config(&key, remember, providers, rules);
+        let parse = || Config::parse(text.as_bytes()).expect("a good configuration");
+        Self {
+            keys: JwksCache::new(&parse(), 1),
+            verifier: Verifier::new(parse()),
+            config: parse(),
+            now: UnixTime::from_secs(u64::try_from(now()).expect("after 1970")),
+            key,
+        }
+    }
+
+    /// A good token of this number, as its header carries it.
+    pub fn token(&self, number: usize) -> String {
+        bearer(self.good().claim("jti", format!("{number:04}")))
+    }
+
+    pub fn expired(&self) -> String {
+        bearer(self.good().expires_in(-3_600))
+    }
+
+    pub fn foreign(&self) -> String {
+        self.good()
+            .claim("iss", "https://other.example.com")
+            .build()
+    }
+
+    /// The claims of a good token.
+    pub fn claims(&self) -> String {
+        json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "client_id": "shop", "scope": "read write",
+            "iat": 1_700_000_000, "exp": 1_700_003_600, "jti": "0001",
+        })
+        .to_string()
+    }
+
+    fn good(&self) -> TokenBuilder<'_> {
+        Token::of(&self.key, ISSUER, AUDIENCE)
+            .claim("client_id", "shop")
+            .claim("scope", "read write")
+            .expires_in(3_600)
+    }
+
+    /// The code of the verdict about a request with this token.
+    pub fn judge(&mut self, token: Option<&str>) -> &'static str {
+        match self.step(token) {
+            Step::Settle(Verdict::Allow(permit), _) => permit.code(),
+            Step::Settle(Verdict::Deny(rejection), _) => rejection.code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What the core says to a program's request with this token.
+    pub fn step(&mut self, token: Option<&str>) -> Step {
+        let (name, value): Header<'_> = match token {
+            Some(token) => (b"authorization", token.as_bytes()),
+            None => (b"x-none", b"1"),
+        };
+        let headers: [Header<'_>; 9] = [
+            (b":authority", b"api.example.com"),
+            (b":path", b"/orders/17"),
+            (b":method", b"GET"),
+            (b":scheme", b"http"),
+            (b"user-agent", b"bench"),
+            (b"accept", b"*/*"),
+            (b"x-forwarded-proto", b"http"),
+            (b"x-request-id", b"ce4c313b-52a2-4e5f-9b0a-0b6b1c1a5e6d"),
+            (name, value),
+        ];
+        self.verifier
+            .verify(Request::new(&headers), &mut self.keys, self.now)
+    }
+}
+
+type Header<'a> = (&'a [u8], &'a [u8]);
+
+/// The value of the header that carries a token.
+fn bearer(token: TokenBuilder<'_>) -> String {
+    format!("Bearer {}", token.build())
+}
+
+/// A configuration whose last provider has this key, and whose last rule matches.
+pub fn config(key: &SigningKey, remember: Remember, providers: usize, rules: usize) -> String {
+    let last = providers - 1;
+    let provider = |index: usize| {
+        let issuer = if index == last {
+            ISSUER.to_owned()
+        } else {
+            format!("{ISSUER}/{index}")
+        };
+        let provider = json!({
+            "issuer": issuer,
+            "audiences": [AUDIENCE],
+            "local_jwks": { "inline_string": jwks(&[key]) },
+            "claim_to_headers": [
+                { "claim_name": "sub", "header_name": format!("x-user-{index}") },
+                { "claim_name": "client_id", "header_name": format!("x-client-{index}") },
+            ],
+        });
+        (format!("provider-{index}"), provider)
+    };
+    let rule = |prefix: String, provider: usize| {
+        json!({
+            "match": { "prefix": prefix },
+            "requires": { "provider_name": format!("provider-{provider}") },
+        })
+    };
+    let first = (1..rules).map(|index| rule(format!("/application-{index}/"), index % providers));
+    let rules: Vec<Value> = first.chain([rule("/".to_owned(), last)]).collect();
+    let mut config = json!({
+        "providers": Value::Object((0..providers).map(provider).collect()),
+        "rules": rules,
+    });
+    if remember == Remember::Nothing {
+        config["limits"] = json!({ "remembered_tokens": 0 });
+    }
+    config.to_string()
+}
