@@ -36,7 +36,8 @@ options of explain:
                                 where no history of a shell keeps it
   --claims FILE                 instead: claims as JSON, as if they were signed
   --jwks FILE                   the provider's keys, to check the signature with
-  --at SECONDS                  the time, in seconds since 1970; default: now
+  --at 2027-06-30T12:00:00Z     the time, with its offset, or in seconds since 1970;
+                                default: now
 
 exit status: 0 accepted or passed, 1 refused, 2 unreadable or wrong usage
 ";

@@ -219,6 +219,57 @@ fn a_request_without_token_is_explained_too() {
 }
 
 #[test]
+fn a_time_is_given_in_rfc_3339_or_in_seconds() {
+    let files = Folder::with("at", &[("gate.yaml", POLICY)]);
+    let policy = files.path("gate.yaml");
+    let at = |at: &str| {
+        let options = [
+            "explain",
+            "--config",
+            &policy,
+            "--request",
+            "GET /",
+            "--at",
+            at,
+        ];
+        run(&options, "")
+    };
+    for (given, shown) in [
+        ("1000000100", "2001-09-09T01:48:20.000Z"),
+        ("2001-09-09T01:48:20Z", "2001-09-09T01:48:20.000Z"),
+        ("2001-09-09t01:48:20.75z", "2001-09-09T01:48:20.000Z"),
+        ("2001-09-09T03:48:20+02:00", "2001-09-09T01:48:20.000Z"),
+        ("2001-09-08T20:18:20-05:30", "2001-09-09T01:48:20.000Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+        ("2000-02-29T00:00:00Z", "2000-02-29T00:00:00.000Z"),
+    ] {
+        let (_, output, error) = at(given);
+        assert!(
+            output.contains(&format!(" at {shown}\n")),
+            "{given}: {output}{error}"
+        );
+    }
+    for odd in [
+        "2001-09-09",
+        "2001-09-09T01:48:20",
+        "2001-02-29T00:00:00Z",
+        "2001-09-09T24:00:00Z",
+        "2001-09-09T01:48:60Z",
+        "1969-12-31T23:59:59Z",
+        "2001-09-09T01:48:20+2:00",
+        "2001-09-09T01:48:20+02:60",
+        "2001-09-09T01:48:20+0200",
+        "2001-09-09T01:48:20ZZ",
+        "2001-09-09T01:48:2\u{e9}Z",
+    ] {
+        let (status, _, error) = at(odd);
+        assert_eq!(status, Some(2), "{odd}");
+        assert!(error.contains("--at wants a time"), "{odd}: {error}");
+    }
+}
+
+#[test]
 fn wrong_usage_of_explain_says_what_is_wrong() {
     for (arguments, problem) in [
         (&["explain"][..], "--config is missing"),
@@ -227,7 +278,7 @@ fn wrong_usage_of_explain_says_what_is_wrong() {
         (&["explain", "--colour", "x"], "--colour is no option"),
         (
             &["explain", "--config", "x", "--at", "noon"],
-            "--at wants seconds",
+            "--at wants a time",
         ),
     ] {
         let (status, _, error) = run(arguments, "");

@@ -62,9 +62,11 @@ fn candidates<'a>(
             .filter(|(n, _)| *n == name.as_bytes())
             .map(|(_, value)| Cow::Borrowed(value))
             .collect()),
-        TokenSource::Param(name) => Ok(params(target.query)
-            .filter(|(n, _)| **n == *name.as_bytes())
-            .map(|(_, value)| value)
+        TokenSource::Param(name) => Ok(target
+            .query
+            .into_iter()
+            .flat_map(|query| query.split(|&byte| byte == b'&'))
+            .filter_map(|pair| param(pair, name))
             .collect()),
     }
 }
@@ -158,21 +160,18 @@ pub(crate) fn cookie_pair(pair: &[u8]) -> (&[u8], &[u8]) {
     )
 }
 
-/// Names and values of all query parameters, decoded: two spellings of a name are one name.
-fn params(query: Option<&[u8]>) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    query
-        .into_iter()
-        .flat_map(|query| query.split(|&byte| byte == b'&'))
-        .map(param_pair)
-}
-
-/// Decoded name and value of one `name=value` of a query.
-pub(crate) fn param_pair(pair: &[u8]) -> (Cow<'_, [u8]>, Cow<'_, [u8]>) {
+/// The decoded value of one `name=value` of a query, if it has this name: two spellings of a name are one name. What cannot
+/// have it costs nothing: a query may have as many parameters as it has bytes.
+pub(crate) fn param<'a>(pair: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
+    let first = pair.first()?;
+    let may_be = name.as_bytes().first() == Some(first) || *first == b'%';
+    // An encoding is longer than what it stands for.
+    if !may_be || pair.len() < name.len() {
+        return None;
+    }
     let mut parts = pair.splitn(2, |&byte| byte == b'=');
-    (
-        percent_decode(parts.next().unwrap_or_default()),
-        percent_decode(parts.next().unwrap_or_default()),
-    )
+    let is_named = *percent_decode(parts.next()?) == *name.as_bytes();
+    is_named.then(|| percent_decode(parts.next().unwrap_or_default()))
 }
 
 /// Decodes `%XX`; what is no such encoding stays.

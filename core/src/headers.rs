@@ -6,7 +6,7 @@ use core::fmt::Write as _;
 use crate::{
     config::{ClaimHeader, Config, Provider, TokenSource},
     evidence::{Kind, Proof},
-    extract::{cookie_pair, holds_token, param_pair},
+    extract::{cookie_pair, holds_token, param},
     jose::{VerifiedJwt, to_base64url},
     json::Json,
     request::{
@@ -183,11 +183,7 @@ fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
 pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
     let (path, query) = path::split(raw);
     let query = query?;
-    let is_named = |pair: &&[u8]| {
-        names
-            .iter()
-            .any(|name| *param_pair(pair).0 == *name.as_bytes())
-    };
+    let is_named = |pair: &&[u8]| names.iter().any(|name| param(pair, name).is_some());
     let pairs = || query.split(|&byte| byte == b'&');
     pairs().find(is_named)?;
     let kept: Vec<&[u8]> = pairs().filter(|pair| !is_named(pair)).collect();

@@ -36,40 +36,41 @@ impl Visit<'_> {
             return None;
         }
         let cookie = LoopCookie::of(origin);
-        let mark = self.mark(login);
+        let back = self.return_to(origin);
+        let place = self.place(login, origin);
+        let mark = place.clone() + &digest(back.as_deref().unwrap_or_default(), BACK_BYTES);
         let mut marks = cookie.marks(self.request);
-        if marks.contains(&mark) {
+        let turns = marks.iter().filter(|mark| mark.starts_with(&place)).count();
+        if marks.contains(&mark) || turns >= TURNS {
             let cookie = cookie.forget();
             return Some(Detour::Page { cookie });
         }
         marks.push(mark);
         Some(Detour::Redirect {
-            location: self.location(login, origin),
+            location: self.location(login, back),
             cookie: cookie.remember(&marks),
         })
     }
 
-    /// What is the same when a browser is sent to the same place for the same reason. Without the query, since the page may
+    /// What is the same when a browser is sent to the same place for the same reason, whatever is in the query: the page may
     /// add to it with each turn.
-    fn mark(&self, login: &Login) -> String {
+    fn place(&self, login: &Login, origin: &Origin) -> String {
         let path = self.target.path.as_deref().unwrap_or_default();
         let max_age = self.step_up.max_age.map(|seconds| seconds.to_string());
         let parts = [
-            &*login.page,
+            &*origin.text,
+            &login.page,
             path,
             &self.step_up.acr_values.join(" "),
             &max_age.unwrap_or_default(),
         ];
-        let digest = Sha256::digest(parts.join("\n"));
-        let mut mark = to_base64url(&digest);
-        mark.truncate(MARK_BYTES);
-        mark
+        digest(&parts.join("\n"), PLACE_BYTES)
     }
 
     /// The page, with the parameters that have a value.
-    fn location(&self, login: &Login, origin: &Origin) -> String {
+    fn location(&self, login: &Login, back: Option<String>) -> String {
         let value = |placeholder| match placeholder {
-            Placeholder::ReturnTo => self.return_to(origin),
+            Placeholder::ReturnTo => back.clone(),
             Placeholder::AcrValues => {
                 let values = self.step_up.acr_values.join(" ");
                 (!values.is_empty()).then_some(values)
@@ -174,7 +175,8 @@ impl LoopCookie {
         let values = cookies(request).filter(|(name, _)| *name == self.name.as_bytes());
         let marks = values.flat_map(|(_, value)| value.split(|&byte| byte == b'.'));
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        let marks = marks.filter(|mark| mark.len() == MARK_BYTES && mark.iter().all(plain));
+        let length = PLACE_BYTES.saturating_add(BACK_BYTES);
+        let marks = marks.filter(|mark| mark.len() == length && mark.iter().all(plain));
         marks
             .take(MARKS)
             .map(|mark| String::from_utf8_lossy(mark).into_owned())
@@ -201,8 +203,19 @@ impl LoopCookie {
 const SECONDS: u8 = 30;
 /// Most places that are remembered.
 const MARKS: usize = 8;
-/// Length of a mark: 48 bits, for a comparison that nobody gains by cheating.
-const MARK_BYTES: usize = 8;
+/// Most ways back to one place that a browser may be on: tabs with other queries, or a page that adds to the query with each
+/// turn of a loop.
+const TURNS: usize = 3;
+/// A mark is a place and a way back to it, 48 and 24 bits: for comparisons that nobody gains by cheating.
+const PLACE_BYTES: usize = 8;
+const BACK_BYTES: usize = 4;
+
+/// So many characters of a digest.
+fn digest(text: &str, length: usize) -> String {
+    let mut digest = to_base64url(&Sha256::digest(text));
+    digest.truncate(length);
+    digest
+}
 
 /// RFC 3986 section 2.3.
 fn is_unreserved(byte: u8) -> bool {

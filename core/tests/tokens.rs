@@ -273,3 +273,28 @@ fn two_credentials_in_one_header_are_no_credential() {
         assert_eq!(code, expected, "{}", authorization.replace(&good, "…"));
     }
 }
+
+/// CVE-2022-39227: what stands between the first dots has new claims, and the members are the old, signed token.
+#[test]
+fn a_token_in_two_forms_at_once_is_none() {
+    let key = SigningKey::es256("k");
+    let good = token(&key, "one").build();
+    let other = token(&key, "one").claim("sub", "mallory").build();
+    let parts = |token: &str| -> Vec<String> { token.split('.').map(str::to_owned).collect() };
+    let (good, other) = (parts(&good), parts(&other));
+    let ask = |text: &str| {
+        let providers = json!({ "p": provider("one", &[&key], json!({})) });
+        judge(providers, &format!("Bearer {text}"))
+    };
+    assert_eq!(ask(&good.join(".")), "permitted.token");
+    let members = format!(
+        r#""protected":"{}","payload":"{}","signature":"{}"}}"#,
+        good[0], good[1], good[2]
+    );
+    for text in [
+        format!(r#"{{"{}.{}.":"",{members}"#, good[0], other[1]),
+        format!("{{{members}"),
+    ] {
+        assert_eq!(ask(&text), "ambiguous.credentials", "{text}");
+    }
+}

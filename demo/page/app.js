@@ -105,6 +105,11 @@ async function doCall(path, again = false) {
   await refreshCounters();
 }
 
+/** What a route wants besides, and no value of `acr` says. */
+const NOT_BY_CLASS = {
+  '/vault': ' That alone is not enough: the passkey must also be bound to its device. No sign-in with a synced passkey is, so register one that does not sync.',
+};
+
 function showChallenge(outcome, again) {
   const { challenge, status } = outcome;
   pending = null;
@@ -127,7 +132,7 @@ function showChallenge(outcome, again) {
   const helpless = again && error === 'insufficient_user_authentication';
   const advice = helpless
     ? ' Signing in once more cannot help: this passkey cannot prove what the route wants. Register another one, for instance on a security key.'
-    : (wants && ` It asks for ${wants}.`);
+    : (wants && ` It asks for ${wants}.${NOT_BY_CLASS[outcome.path] ?? ''}`);
   const button = status === 401 && !helpless ? (signedIn ? 'Step up, then try again' : 'Sign in, then try again') : null;
   view.showChallenge(outcome, words + (advice || ''), button);
   if (button) pending = { path: outcome.path, wish: { acr_values: acr ?? null, max_age: limit === undefined ? null : Number(limit) } };

@@ -72,6 +72,8 @@ test('a synced passkey is let in, but not where a key may not leave its device',
   assert.equal(await guest.call('/payments'), 200);
   assert.equal(await guest.call('/vault'), 401);
   assert.equal((await guest.record()).reason, 'insufficient.authentication');
+  // What the challenge can say is not all that the route wants, and the page says what else.
+  assert.match((await guest.challenge()).words, /class phr\. That alone is not enough: .* bound to its device/);
   // The same passkey cannot do better, and the page says so instead of asking for ever.
   assert.equal(await guest.stepUp('/vault'), 401);
   assert.match((await guest.challenge()).words, /cannot help/);

@@ -1,18 +1,31 @@
-//! What is allowed but is hardly what was meant: rules that no sign-in could ever meet. A warning and no refusal: the
-//! rule is closed, not open, and a preset may gain a line.
+//! What is allowed but is hardly what was meant: rules that no sign-in could ever meet, a login page that nobody can reach
+//! without having signed in. A warning and no refusal: the rule is closed, not open, and a preset may gain a line.
 
 use super::{
-    Action, Alternative, InvalidConfig, Mode, Provider, ProviderId, Rule,
+    Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,
+    Provider, ProviderId, Rule,
     decode::{At, Problems},
-    shown,
+    reach, shown,
 };
 use crate::evidence::{Facts, Kind, can_meet};
 
 /// Rules that no token of their providers could meet.
-pub(super) fn doubts(providers: &[Provider], rules: &[Rule], mode: Mode) -> Vec<InvalidConfig> {
+pub(super) fn doubts(
+    providers: &[Provider],
+    origins: &[Origin],
+    rules: &[Rule],
+    mode: Mode,
+) -> Vec<InvalidConfig> {
     let mut doubts = Problems::default();
     let root = At::Root;
     of_mode(mode, root.member("mode"), &mut doubts);
+    let at = root.member("providers");
+    for provider in providers {
+        if let Some(login) = &provider.login {
+            let at = at.member(&provider.name);
+            of_login(login, origins, rules, at.member("login"), &mut doubts);
+        }
+    }
     let at = root.member("rules");
     for (index, rule) in rules.iter().enumerate() {
         let of_rule = at.element(index);
@@ -48,6 +61,32 @@ fn of_mode(mode: Mode, at: At<'_>, doubts: &mut Problems) {
             "shadow: these requests pass unchanged, with a bad token and with none, until the end of ",
             day,
             " (UTC); then they are judged",
+        ];
+        doubts.add(at, shown::join(&problem));
+    }
+}
+
+/// A page on an origin of ours whose path no exemption is about.
+fn of_login(login: &Login, origins: &[Origin], rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
+    let ours = origins.iter().find_map(|origin| {
+        let path = login.page.strip_prefix(&origin.text)?;
+        (path.is_empty() || path.starts_with('/')).then_some((origin, path))
+    });
+    let Some((origin, path)) = ours else { return };
+    let path = if path.is_empty() { "/" } else { path };
+    let visit = Matcher {
+        path: PathMatch::Exact(path.to_owned()),
+        ignore_case: false,
+        hosts: vec![HostMatch::Exact(origin.host.clone())],
+        methods: vec!["GET".to_owned()],
+    };
+    let decides = rules
+        .iter()
+        .find(|rule| reach::covers(&rule.matcher, &visit));
+    if !decides.is_some_and(|rule| matches!(rule.action, Action::Public(_))) {
+        let problem = [
+            "the page is behind this gate, and who is sent there is not signed in; write a public rule for ",
+            &shown::text(path),
         ];
         doubts.add(at, shown::join(&problem));
     }

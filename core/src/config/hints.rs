@@ -8,20 +8,16 @@ pub(super) fn unknown(record: &str, name: &str, fields: &[&str]) -> String {
     if fields.contains(&&*snake) {
         return shown::join(&["unknown here; write ", &snake]);
     }
-    let table = |table: &[Hint]| {
-        let hint = table
-            .iter()
-            .find(|(records, field, _)| *field == snake && records.contains(&record));
-        hint.map(|(_, _, hint)| shown::join(&["unknown here; ", hint]))
-    };
-    if let Some(hint) = table(JWT_AUTHN).or_else(|| table(ELSEWHERE)) {
-        return hint;
-    }
-    if let Some((_, _, instead)) = LATER
-        .iter()
-        .find(|(records, field, _)| *field == snake && records.contains(&record))
-    {
-        return shown::join(&["not in this version; ", instead]);
+    let tables = [
+        (JWT_AUTHN, "unknown here; "),
+        (ELSEWHERE, "unknown here; "),
+        (LATER, "not in this version; "),
+    ];
+    for (table, why) in tables {
+        let is_meant = |hint: &&Hint| hint.1 == snake && hint.0.contains(&record);
+        if let Some((_, _, instead)) = table.iter().find(is_meant) {
+            return shown::join(&[why, instead]);
+        }
     }
     match suggest::closest(&snake, fields.iter().copied()) {
         Some(field) => shown::join(&["unknown here; did you mean ", field, "?"]),

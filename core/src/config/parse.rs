@@ -85,7 +85,8 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
     let mode = mode.given().unwrap_or_default();
     // What is meant can be told from a document without errors only.
     let warnings = if problems.is_empty() {
-        doubts::doubts(&providers, rules.as_deref().unwrap_or_default(), mode)
+        let rules = rules.as_deref().unwrap_or_default();
+        doubts::doubts(&providers, &origins, rules, mode)
     } else {
         Vec::new()
     };

@@ -229,3 +229,33 @@ fn bytes_that_no_token_has_are_malformed() {
         .and_then(|target| extract(request, &target, sources.iter()).map(|_| ()));
     assert_eq!(extracted, Err(Malformed::Credential.into()));
 }
+
+/// A query may have as many parameters as it has bytes, and a name as many spellings as it has subsets of letters.
+#[test]
+fn a_name_is_found_among_very_many_parameters_in_each_of_its_spellings() {
+    let name = "t_k";
+    let source = [param(name)];
+    let spell = |encoded: u8| -> String {
+        let letters = name.bytes().enumerate();
+        letters
+            .map(|(at, letter)| match encoded >> at & 1 {
+                0 => char::from(letter).to_string(),
+                _ => format!("%{letter:02x}"),
+            })
+            .collect()
+    };
+    let filling = [
+        "&".repeat(57_000),
+        "&%&t&t_&t_kk&T_k&t_k%&%74_kx".repeat(2_000),
+    ];
+    for encoded in 0..8 {
+        for many in &filling {
+            let path = format!("/?{many}&{}=%41b{many}", spell(encoded));
+            let expected = Ok(Some("Ab".to_owned()));
+            assert_eq!(found(&source, &path, &[]), expected, "{}", spell(encoded));
+        }
+    }
+    for many in &filling {
+        assert_eq!(found(&source, &format!("/?{many}"), &[]), Ok(None));
+    }
+}

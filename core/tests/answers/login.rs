@@ -321,11 +321,14 @@ fn the_second_try_is_a_plain_page_and_a_person_may_try_again() {
     let gate = Gate::new();
     let (_, cookie) = redirect(&gate, &navigation("/a?n=1", &[]));
     let again = |path: &str, cookie: &str| gate.refused(&navigation(path, &[("cookie", cookie)]));
-    // Whoever signs people in may add to the query with each turn.
-    for path in ["/a?n=1", "/a?n=1&session=2", "/a"] {
-        let page = again(path, sent(&cookie));
+    let tokens = [
+        ("", "missing.token"),
+        ("&access_token=x.y.z", "malformed.base64url"),
+    ];
+    for (token, code) in tokens {
+        let page = again(&format!("/a?n=1{token}"), sent(&cookie));
         let headers = page.headers();
-        assert_eq!((page.status, page.code), (403, "missing.token"));
+        assert_eq!((page.status, page.code), (403, code));
         assert_eq!(
             header(&headers, "content-type"),
             Some("text/plain; charset=utf-8")
@@ -350,8 +353,42 @@ fn the_second_try_is_a_plain_page_and_a_person_may_try_again() {
         &[("sec-fetch-mode", "cors"), ("cookie", sent(&cookie))],
     );
     assert_eq!(gate.refused(&script).status, 401);
-    let (_, record) = gate.judge(&navigation("/a", &[("cookie", sent(&cookie))]));
+    let (_, record) = gate.judge(&navigation("/a?n=1", &[("cookie", sent(&cookie))]));
     assert_eq!(record.login, Some("page"));
+}
+
+#[test]
+fn tabs_of_one_path_with_other_queries_are_on_their_way_at_once() {
+    let gate = Gate::new();
+    let (_, cookie) = redirect(&gate, &navigation("/a?n=1", &[]));
+    let (_, cookie) = redirect(&gate, &navigation("/a?n=2", &[("cookie", sent(&cookie))]));
+    let status = |path: &str| {
+        let cookie = ("cookie", sent(&cookie));
+        gate.refused(&navigation(path, &[cookie])).status
+    };
+    assert_eq!(
+        ["/a?n=1", "/a?n=2", "/a", "/b?n=1"].map(status),
+        [403, 403, 302, 302]
+    );
+}
+
+/// Whoever signs people in may add to the query with each turn.
+#[test]
+fn a_loop_ends_whatever_is_added_to_the_query_with_each_turn() {
+    let gate = Gate::new();
+    let (mut cookie, mut turns) = (String::new(), 0);
+    loop {
+        let path = format!("/a?session={turns}");
+        let rejection = gate.refused(&navigation(&path, &[("cookie", sent(&cookie))]));
+        if rejection.status == 403 {
+            break;
+        }
+        let headers = rejection.headers();
+        cookie = header(&headers, "set-cookie").unwrap().to_owned();
+        turns += 1;
+        assert!(turns < 10);
+    }
+    assert_eq!(turns, 3);
 }
 
 #[test]
@@ -384,8 +421,8 @@ fn nothing_that_a_client_puts_into_the_cookie_comes_back() {
         "\"",
         "a=b",
         "........",
-        "<<<<<<<<",
-        "12345678\u{e9}",
+        "<<<<<<<<<<<<",
+        "1234567890\u{e9}",
         "a,b",
         "%0d%0aXXX",
     ] {
@@ -393,11 +430,11 @@ fn nothing_that_a_client_puts_into_the_cookie_comes_back() {
         let (_, next) = redirect(&gate, &navigation("/", &[("cookie", &cookie)]));
         assert_eq!(
             sent(&next).len(),
-            "__Host-passgate-login=".len() + 8,
+            "__Host-passgate-login=".len() + 12,
             "{value} {next}"
         );
     }
-    let flood = vec!["AAAAAAAA"; 5_000].join(".");
+    let flood = vec!["AAAAAAAAAAAA"; 5_000].join(".");
     let cookie = format!("__Host-passgate-login={flood}");
     let (_, next) = redirect(&gate, &navigation("/", &[("cookie", &cookie)]));
     assert!(next.len() < 200);
