@@ -1,34 +1,17 @@
 //! From RequestAuthentication to the filter, step by step.
 
-use crate::harness::{file, story};
+use crate::harness::{Request, Story, file, story};
 
-#[test]
-fn from_request_authentication_to_the_filter() {
-    let mesh = story();
-    let finance = mesh
-        .token()
-        .claim("groups", serde_json::json!(["finance"]))
-        .build();
-    let finance = mesh.to_ledger().bearer(&finance);
-    let other = mesh.to_ledger().bearer(&mesh.good());
-    let denied = "RBAC: access denied";
+const DENIED_BY_POLICY: &str = "RBAC: access denied";
 
-    mesh.apply(&file("migration/1-before.yaml"));
-    assert_eq!(mesh.web.until(403, &mesh.to_ledger()).text(), denied);
-    mesh.web.until(200, &finance);
-    assert_eq!(mesh.web.until(403, &other).text(), denied);
-    assert_eq!(mesh.batch.until(403, &finance).text(), denied);
+/// A request of somebody of the group that the policy of `1-before.yaml` asks for.
+fn from_finance(mesh: &Story) -> Request {
+    let token = mesh.token().claim("groups", serde_json::json!(["finance"]));
+    mesh.to_ledger().bearer(&token.build())
+}
 
-    // Beside it: the filter answers first, and Istio's filter still finds the token.
-    mesh.apply(&file("migration/2-beside.yaml"));
-    mesh.web.until(401, &mesh.to_ledger());
-    mesh.until_it_gets(&mesh.web, &finance, "\"x-user\":\"alice\"");
-    mesh.until_it_gets(&mesh.web, &finance, "\"authorization\":\"Bearer ");
-    assert_eq!(mesh.web.until(403, &other).text(), denied);
-    assert_eq!(mesh.batch.until(403, &finance).text(), denied);
-
-    // In its place: the rule about groups is the filter's, and so is the answer.
-    mesh.apply(&file("migration/3-after.yaml"));
+/// Istio's own filter goes.
+fn without_request_authentication(mesh: &Story) {
     mesh.kubectl(&[
         "delete",
         "requestauthentication",
@@ -36,39 +19,57 @@ fn from_request_authentication_to_the_filter() {
         "--namespace",
         "payments",
     ]);
+}
+
+#[test]
+fn from_request_authentication_to_the_filter() {
+    let mesh = story();
+    let finance = from_finance(&mesh);
+    let other = mesh.to_ledger().bearer(&mesh.good());
+    let denied_by_policy = || {
+        assert_eq!(mesh.web.until(403, &other).text(), DENIED_BY_POLICY);
+        assert_eq!(mesh.batch.until(403, &finance).text(), DENIED_BY_POLICY);
+    };
+
+    mesh.apply(&file("migration/1-before.yaml"));
+    let refused = mesh.web.until(403, &mesh.to_ledger());
+    assert_eq!(refused.text(), DENIED_BY_POLICY);
+    mesh.web.until(200, &finance);
+    mesh.settled();
+    denied_by_policy();
+
+    // Beside it: the filter answers first, and Istio's filter still finds the token.
+    mesh.apply(&file("migration/2-beside.yaml"));
+    mesh.web.until(401, &mesh.to_ledger());
+    mesh.settled();
+    let passed = mesh.web.until(200, &finance).text();
+    assert!(passed.contains("\"x-user\":\"alice\""), "{passed}");
+    assert!(passed.contains("\"authorization\":\"Bearer "), "{passed}");
+    denied_by_policy();
+
+    // In its place: the rule about groups is the filter's, and so is the answer.
+    mesh.apply(&file("migration/3-after.yaml"));
+    without_request_authentication(&mesh);
     mesh.eventually("the filter's own answer", || {
-        mesh.web
-            .until(403, &other)
-            .text()
-            .contains("\"status\":403")
+        let refused = mesh.web.until(403, &other);
+        refused.text().contains("\"status\":403")
     });
-    mesh.eventually("no token at the service", || {
-        let answer = mesh.web.until(200, &finance);
-        !answer.text().contains("\"authorization\"")
-    });
-    assert_eq!(mesh.batch.until(403, &finance).text(), denied);
+    mesh.settled();
+    let passed = mesh.web.until(200, &finance).text();
+    assert!(!passed.contains("\"authorization\""), "{passed}");
+    assert_eq!(mesh.batch.until(403, &finance).text(), DENIED_BY_POLICY);
     mesh.web.until(401, &mesh.to_ledger());
 }
 
 #[test]
 fn a_policy_on_claims_cannot_follow() {
     let mesh = story();
-    let finance = mesh
-        .token()
-        .claim("groups", serde_json::json!(["finance"]))
-        .build();
-    let finance = mesh.to_ledger().bearer(&finance);
+    let finance = from_finance(&mesh);
     mesh.apply(&file("migration/1-before.yaml"));
     mesh.apply(&file("migration/2-beside.yaml"));
     mesh.web.until(401, &mesh.to_ledger());
     mesh.web.until(200, &finance);
     // Without Istio's own filter nobody fills in what `request.auth.claims` and `requestPrincipals` read.
-    mesh.kubectl(&[
-        "delete",
-        "requestauthentication",
-        "ledger",
-        "--namespace",
-        "payments",
-    ]);
-    assert_eq!(mesh.web.until(403, &finance).text(), "RBAC: access denied");
+    without_request_authentication(&mesh);
+    assert_eq!(mesh.web.until(403, &finance).text(), DENIED_BY_POLICY);
 }

@@ -15,6 +15,7 @@ fn the_right_person_from_the_wrong_workload_is_denied() {
         mesh.batch.until(403, &alice).text() == "RBAC: access denied"
     });
     mesh.web.until(401, &mesh.to_ledger());
+    mesh.settled();
     mesh.web.until(200, &alice);
 
     let mallory = mesh.token().claim("sub", "mallory").build();

@@ -7,6 +7,7 @@ use super::servers::{self, Count};
 use super::tls::Authority;
 use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
+use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ pub struct Mesh {
     pub batch: Proxy,
     istiod: Program,
     _programs: Vec<Program>,
+    /// What the proxies were told before the first story.
+    bare: Vec<Vec<Value>>,
 }
 
 /// The mesh for the time of a story.
@@ -116,11 +119,25 @@ impl Mesh {
             key_fetches,
             istiod,
             _programs: programs,
+            bare: Vec::new(),
         };
         mesh.push_images();
         mesh.apply(&file("identity-provider.yaml"));
         mesh.start_proxies();
+        let open = |what, probe: &dyn Fn() -> Option<Response>| {
+            eventually(what, || (probe()?.status == 200).then_some(()));
+        };
+        open("an open gateway", &|| mesh.gateway.get("/"));
+        open("an open way from web", &|| mesh.web.send(&mesh.to_ledger()));
+        open("an open way from batch", &|| {
+            mesh.batch.send(&mesh.to_ledger())
+        });
+        mesh.bare = mesh.proxies().map(Proxy::configuration).into();
         mesh
+    }
+
+    fn proxies(&self) -> [&Proxy; 4] {
+        [&self.gateway, &self.ledger, &self.web, &self.batch]
     }
 
     /// All at once: each takes a while.
@@ -197,16 +214,6 @@ impl Mesh {
         eventually(what, || probe().then_some(()));
     }
 
-    /// Sends until the service gets this: connections that were open when a plugin arrived are judged without it until they
-    /// have drained.
-    #[track_caller]
-    pub fn until_it_gets(&self, proxy: &Proxy, request: &Request, text: &str) {
-        eventually(text, || {
-            let answer = proxy.send(request)?;
-            (answer.status == 200 && answer.text().contains(text)).then_some(())
-        });
-    }
-
     /// One request to an address of the mesh; `None` where nobody answers.
     pub fn at(&self, address: SocketAddr, request: &Request) -> Option<Response> {
         send(address, request)
@@ -228,16 +235,24 @@ impl Mesh {
         layout_digest(form)
     }
 
-    /// Removes what the story before left, and waits until no proxy knows of it.
+    /// Removes what the story before left, and waits until every proxy is what it was before the first story: what a story
+    /// sees then comes from what it applied itself.
     fn clean(&self) {
         self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
-        let open = |what, probe: &dyn Fn() -> Option<Response>| {
-            eventually(what, || (probe()?.status == 200).then_some(()));
-        };
-        open("an open gateway", &|| self.gateway.get("/"));
-        open("an open way from web", &|| self.web.send(&self.to_ledger()));
-        open("an open way from batch", &|| {
-            self.batch.send(&self.to_ledger())
+        self.apply(&file("identity-provider.yaml"));
+        for (proxy, bare) in self.proxies().into_iter().zip(&self.bare) {
+            eventually("a proxy without plugins and policies", || {
+                (proxy.configuration() == *bare && proxy.settled()).then_some(())
+            });
+        }
+    }
+
+    /// Waits until every connection is judged by what was applied last, once the story has seen that it arrived.
+    #[track_caller]
+    pub fn settled(&self) {
+        eventually("proxies that have settled", || {
+            let settled = self.proxies().into_iter().all(Proxy::settled);
+            settled.then_some(())
         });
     }
 

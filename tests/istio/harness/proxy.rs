@@ -4,7 +4,7 @@ use super::client::send;
 use super::image::plugin;
 use super::program::{Program, tool, workspace};
 use super::{Request, Response, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -105,6 +105,8 @@ impl Proxy {
             "configPath": "./etc/istio/proxy",
             "proxyBootstrapTemplatePath": workspace().join(".tools/istio/bootstrap.json"),
             "concurrency": 2,
+            // Each story waits for the listeners of the story before: see `settled`.
+            "drainDuration": "1s",
             "proxyAdminPort": self.port(15000),
             "statusPort": self.port(15020),
         });
@@ -163,6 +165,29 @@ impl Proxy {
         send(self.admin_address(), &Request::get(path))
             .expect("Envoy's admin")
             .text()
+    }
+
+    /// What the control plane has told it to be, without versions and times.
+    pub fn configuration(&self) -> Vec<Value> {
+        let part = |resource: &str, path: &str| -> Vec<Value> {
+            let dump = self.admin(&format!("/config_dump?resource={resource}"));
+            let dump: Value = serde_json::from_str(&dump).unwrap();
+            let entries = dump["configs"].as_array().into_iter().flatten();
+            entries
+                .filter_map(|entry| entry.pointer(path).cloned())
+                .collect()
+        };
+        let mut parts = part("dynamic_listeners", "/active_state/listener");
+        parts.extend(part("dynamic_active_clusters", "/cluster"));
+        parts.sort_by_key(|part| part["name"].to_string());
+        parts
+    }
+
+    /// Whether every connection is judged by the configuration that came last. Those that were open before keep the older
+    /// one until they have drained; and as long as one does, Envoy remembers what plugin went with a name.
+    pub fn settled(&self) -> bool {
+        let moving = self.admin("/stats?filter=listener_manager.total_.*ing$");
+        moving.lines().count() >= 3 && moving.lines().all(|line| line.ends_with(": 0"))
     }
 
     /// What agent and Envoy logged.
