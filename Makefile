@@ -46,7 +46,7 @@ check: rust ## formatting, lints, the core's tests: the quick round while workin
 	tools/check-core-is-pure
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-reproducible ## everything but the stories in Istio
+test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-istio test-reproducible ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core

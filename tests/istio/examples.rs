@@ -1,6 +1,6 @@
 //! Every file of `istio/`, as it is checked in and as `make image` filled it in.
 
-use crate::harness::{file, plugin, story, tool, workspace};
+use crate::harness::{file, passgate, plugin, run, story, tool, workspace};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,22 @@ fn istio_and_its_api_server_take_every_example() {
             path.to_str().unwrap(),
         ]);
     }
+}
+
+#[test]
+fn the_filter_takes_the_configuration_of_every_example() {
+    let mut checked = 0;
+    for name in names() {
+        let text = fs::read_to_string(checked_in(&name)).unwrap();
+        if !text.contains("pluginConfig:") {
+            continue;
+        }
+        let said = run(Command::new(passgate()).arg("check").arg(checked_in(&name)));
+        assert!(said.contains("\naccepted: 1 provider, "), "{name}: {said}");
+        assert!(!said.contains("warning"), "{name}: {said}");
+        checked += 1;
+    }
+    assert!(checked >= 10, "only {checked}");
 }
 
 #[test]

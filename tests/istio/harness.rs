@@ -19,12 +19,12 @@ mod secrets;
 #[path = "../envoy/harness/tls.rs"]
 mod tls;
 
-pub use client::{AUDIENCE, ISSUER, Load};
+pub use client::{AUDIENCE, DENIED, ISSUER, Load};
 pub use http1::Http1;
 pub use image::{file, module, module_digest, plugin, serve_module};
 pub use mesh::{Story, story};
 pub use message::{Headers, Request, Response};
-pub use program::{tool, workspace};
+pub use program::{passgate, run, said, tool, workspace};
 pub use proxy::Proxy;
 
 use std::time::{Duration, Instant};

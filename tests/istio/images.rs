@@ -1,6 +1,6 @@
 //! The ways of the module to the proxy.
 
-use crate::harness::{Request, module, module_digest, plugin, serve_module, story};
+use crate::harness::{DENIED, Request, module, module_digest, plugin, serve_module, story};
 use serde_json::json;
 
 #[test]
@@ -45,14 +45,37 @@ fn the_agent_fetches_the_module_over_http_and_checks_its_sum() {
     plugin["spec"]["sha256"] = json!("0".repeat(64));
     mesh.apply(&plugin.to_string());
     let request = Request::get("/").bearer(&mesh.good());
-    assert_eq!(
-        mesh.gateway.until(403, &request).text(),
-        "RBAC: access denied"
-    );
+    assert_eq!(mesh.gateway.until(403, &request).text(), DENIED);
 
     plugin["spec"]["sha256"] = json!(module_digest(&module()));
     mesh.apply(&plugin.to_string());
     mesh.gateway.until(200, &request);
     mesh.gateway.until(401, &Request::get("/"));
     assert!(fetches.value() > 0);
+}
+
+#[test]
+fn a_registry_that_asks_who_pulls_learns_it_from_the_pull_secret() {
+    let mesh = story();
+    let mut plugin = plugin("gateway.yaml");
+    let digest = mesh.image_digest("oci");
+    plugin["spec"]["url"] = json!(format!("oci://private.example.com/passgate@{digest}"));
+    mesh.apply(&plugin.to_string());
+    let request = Request::get("/").bearer(&mesh.good());
+    assert_eq!(mesh.gateway.until(403, &request).text(), DENIED);
+
+    mesh.kubectl(&[
+        "create",
+        "secret",
+        "docker-registry",
+        "registry",
+        "--namespace=istio-ingress",
+        "--docker-server=private.example.com",
+        "--docker-username=passgate",
+        "--docker-password=secret",
+    ]);
+    plugin["spec"]["imagePullSecret"] = json!("registry");
+    mesh.apply(&plugin.to_string());
+    mesh.gateway.until(200, &request);
+    mesh.gateway.until(401, &Request::get("/"));
 }

@@ -14,4 +14,5 @@ mod migration;
 mod mutual_tls;
 mod sidecar;
 mod telemetry;
+mod troubleshooting;
 mod updates;

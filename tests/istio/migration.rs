@@ -1,8 +1,6 @@
 //! From RequestAuthentication to the filter, step by step.
 
-use crate::harness::{Request, Story, file, story};
-
-const DENIED_BY_POLICY: &str = "RBAC: access denied";
+use crate::harness::{DENIED, Request, Story, file, story};
 
 /// A request of somebody of the group that the policy of `1-before.yaml` asks for.
 fn from_finance(mesh: &Story) -> Request {
@@ -27,13 +25,13 @@ fn from_request_authentication_to_the_filter() {
     let finance = from_finance(&mesh);
     let other = mesh.to_ledger().bearer(&mesh.good());
     let denied_by_policy = || {
-        assert_eq!(mesh.web.until(403, &other).text(), DENIED_BY_POLICY);
-        assert_eq!(mesh.batch.until(403, &finance).text(), DENIED_BY_POLICY);
+        assert_eq!(mesh.web.until(403, &other).text(), DENIED);
+        assert_eq!(mesh.batch.until(403, &finance).text(), DENIED);
     };
 
     mesh.apply(&file("migration/1-before.yaml"));
     let refused = mesh.web.until(403, &mesh.to_ledger());
-    assert_eq!(refused.text(), DENIED_BY_POLICY);
+    assert_eq!(refused.text(), DENIED);
     mesh.web.until(200, &finance);
     mesh.settled();
     denied_by_policy();
@@ -57,7 +55,7 @@ fn from_request_authentication_to_the_filter() {
     mesh.settled();
     let passed = mesh.web.until(200, &finance).text();
     assert!(!passed.contains("\"authorization\""), "{passed}");
-    assert_eq!(mesh.batch.until(403, &finance).text(), DENIED_BY_POLICY);
+    assert_eq!(mesh.batch.until(403, &finance).text(), DENIED);
     mesh.web.until(401, &mesh.to_ledger());
 }
 
@@ -71,5 +69,5 @@ fn a_policy_on_claims_cannot_follow() {
     mesh.web.until(200, &finance);
     // Without Istio's own filter nobody fills in what `request.auth.claims` and `requestPrincipals` read.
     without_request_authentication(&mesh);
-    assert_eq!(mesh.web.until(403, &finance).text(), DENIED_BY_POLICY);
+    assert_eq!(mesh.web.until(403, &finance).text(), DENIED);
 }

@@ -1,6 +1,6 @@
 //! A plugin that changes, that is wrong, that cannot be had.
 
-use crate::harness::{Load, Request, file, plugin, story};
+use crate::harness::{DENIED, Load, Request, file, plugin, story};
 use serde_json::json;
 
 #[test]
@@ -75,7 +75,7 @@ fn an_image_that_cannot_be_had_denies_everything() {
         let denied = mesh
             .gateway
             .until(403, &Request::get("/").bearer(&mesh.good()));
-        assert_eq!(denied.text(), "RBAC: access denied");
+        assert_eq!(denied.text(), DENIED);
         assert_eq!(mesh.gateway.get("/").unwrap().status, 403);
         mesh.eventually("the reason in the agent's log", || {
             mesh.gateway.log().contains("cannot fetch Wasm module")

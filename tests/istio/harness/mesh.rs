@@ -98,12 +98,16 @@ impl Mesh {
             &folder.join("registry"),
             Command::new(tool("registry")).args(["-port", "5000"]),
         );
-        servers::front(
-            "127.0.0.2:443",
-            "registry.example.com",
-            &authority,
-            "127.0.0.1:5000",
-        );
+        // "passgate:secret", as HTTP writes it.
+        let credentials = "Basic cGFzc2dhdGU6c2VjcmV0";
+        for (address, name, credentials) in [
+            ("127.0.0.2:443", "registry.example.com", None),
+            ("127.0.0.5:443", "private.example.com", Some(credentials)),
+        ] {
+            servers::front(address, name, &authority, "127.0.0.1:5000", credentials);
+        }
+
+        kubelet(&authority, &folder);
 
         let mut programs = vec![registry];
         kubernetes(&folder, &mut programs);
@@ -219,7 +223,7 @@ impl Mesh {
         send(address, request)
     }
 
-    /// What the control plane logged.
+    /// What the control plane logged in this story.
     pub fn control_plane_log(&self) -> String {
         self.istiod.log()
     }
@@ -244,7 +248,9 @@ impl Mesh {
             eventually("a proxy without plugins and policies", || {
                 (proxy.configuration() == *bare && proxy.settled()).then_some(())
             });
+            proxy.forget();
         }
+        self.istiod.forget();
     }
 
     /// Waits until every connection is judged by what was applied last, once the story has seen that it arrived.
@@ -273,14 +279,16 @@ impl Mesh {
 
     /// Pushes the images of `dist/` to the registry, as the guides say.
     fn push_images(&self) {
-        for form in ["oci", "docker", "artifact"] {
-            let layout = format!("dist/image/{form}");
+        for (form, tag) in [
+            ("oci", "0.1.0"),
+            ("docker", "0.1.0-docker"),
+            ("artifact", "0.1.0-artifact"),
+        ] {
             let mut crane = Command::new(tool("crane"));
-            let crane = crane.current_dir(workspace());
-            run(crane.args([
+            run(crane.current_dir(workspace()).args([
                 "push",
-                &layout,
-                &format!("registry.example.com/passgate:0.1.0-{form}"),
+                &format!("dist/image/{form}"),
+                &format!("registry.example.com/passgate:{tag}"),
             ]));
         }
     }
@@ -301,6 +309,18 @@ fn identity_provider(authority: &Authority, key: &SigningKey) -> Count {
         },
     );
     fetches
+}
+
+/// The part of a node that `kubectl logs` needs: the API server asks it for the log of a Pod.
+fn kubelet(authority: &Authority, folder: &Path) {
+    let folder = folder.to_owned();
+    servers::serve_tls("10.0.0.9:10250", "node", authority, move |request| {
+        // /containerLogs/NAMESPACE/POD/CONTAINER
+        let path = servers::path_of(&request);
+        let pod = path.split('/').nth(3)?;
+        let log = fs::read(folder.join(pod).join("log")).ok()?;
+        servers::ok("text/plain", &log)
+    });
 }
 
 /// etcd and the API server, with Istio's types and the objects of `cluster/cluster.yaml`.
@@ -399,7 +419,7 @@ fn istiod(folder: &Path) -> Program {
     let mesh = include_str!("../cluster/mesh.yaml").to_owned() + &file("mesh-config.yaml");
     fs::write(folder.join("mesh.yaml"), mesh).unwrap();
     let mut istiod = Program::start(
-        &folder.join("istiod"),
+        &folder.join("istiod-0"),
         Command::new(tool("pilot-discovery"))
             .arg("discovery")
             .arg("--kubeconfig")

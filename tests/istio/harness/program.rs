@@ -14,7 +14,13 @@ impl Program {
     /// Starts it in this folder and does not wait for it.
     pub fn start(folder: &Path, command: &mut Command) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let log = File::create(folder.join("log")).unwrap();
+        // To append, so that it can be emptied.
+        let mut log = File::options();
+        let log = log
+            .create(true)
+            .append(true)
+            .open(folder.join("log"))
+            .unwrap();
         let child = command
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -24,6 +30,13 @@ impl Program {
             .unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
         let folder = folder.to_owned();
         Self { child, folder }
+    }
+
+    /// Empties its log.
+    pub fn forget(&self) {
+        let mut log = File::options();
+        let log = log.write(true).truncate(true);
+        log.open(self.folder.join("log")).unwrap();
     }
 
     /// What it wrote.
@@ -44,7 +57,7 @@ impl Program {
     }
 }
 
-/// Where `make tools-istio` put the programs of Istio.
+/// A program that `tools/install-istio` built.
 pub fn tool(name: &str) -> PathBuf {
     let path = workspace().join(".tools/istio/bin").join(name);
     assert!(
@@ -53,6 +66,11 @@ pub fn tool(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The program of ours, which `make test-istio` builds.
+pub fn passgate() -> PathBuf {
+    workspace().join("target/debug/passgate")
 }
 
 /// The root of the repository.

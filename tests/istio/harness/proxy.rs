@@ -190,9 +190,18 @@ impl Proxy {
         moving.lines().count() >= 3 && moving.lines().all(|line| line.ends_with(": 0"))
     }
 
-    /// What agent and Envoy logged.
+    /// What agent and Envoy logged in this story.
     pub fn log(&self) -> String {
-        self.program.as_ref().expect("a started proxy").log()
+        self.program().log()
+    }
+
+    /// Empties the log.
+    pub fn forget(&self) {
+        self.program().forget();
+    }
+
+    fn program(&self) -> &Program {
+        self.program.as_ref().expect("a started proxy")
     }
 
     /// Sends a request at the proxy's entrance; `None` while nobody answers there.

@@ -83,9 +83,23 @@ pub fn echo(address: &str) {
     });
 }
 
-/// TLS before the registry, which speaks plain HTTP only: both clients of it then use certificates, as anywhere.
-pub fn front(address: &str, name: &str, authority: &Authority, registry: &'static str) {
+/// TLS before the registry, which speaks plain HTTP only: both clients of it then use certificates, as anywhere. With
+/// `credentials` it answers only who sends them.
+pub fn front(
+    address: &str,
+    name: &str,
+    authority: &Authority,
+    registry: &'static str,
+    credentials: Option<&'static str>,
+) {
     serve_tls(address, name, authority, move |request| {
+        if credentials.is_some() && request.headers.text("authorization") != credentials {
+            // Istio's agent wants a realm to be an address, whatever the scheme.
+            let challenge = "www-authenticate: Basic realm=\"https://private.example.com\"";
+            let refusal =
+                format!("HTTP/1.1 401 Unauthorized\r\n{challenge}\r\ncontent-length: 0\r\n\r\n");
+            return Some(refusal.into_bytes());
+        }
         let mut head = request.start.clone();
         let Headers(pairs) = &request.headers;
         let passed_on = pairs.iter().filter(|(name, _)| {
