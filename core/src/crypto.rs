@@ -213,7 +213,7 @@ impl VerifyingKey {
 
 /// Who checks signatures: this crate alone, or with a host. The answers are the same.
 #[derive(Debug, Default)]
-pub(crate) struct Backend {
+pub struct Backend {
     tables: KeyTables,
     host: Option<HostCrypto>,
     lost_host: bool,
@@ -221,7 +221,10 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// Lets this host check signatures from now on, if it passes the test.
-    pub(crate) fn use_host(&mut self, host: Box<dyn ForeignFunctions>) -> Result<(), Distrust> {
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn use_host(&mut self, host: Box<dyn ForeignFunctions>) -> Result<(), Distrust> {
         self.host = Some(HostCrypto::tested(host)?);
         Ok(())
     }
@@ -232,7 +235,7 @@ impl Backend {
     }
 
     /// The same answer as [`VerifyingKey::verifies`], faster where a table or the host knows how.
-    pub(crate) fn verifies(
+    pub fn verifies(
         &mut self,
         key: &VerifyingKey,
         algorithm: Algorithm,

@@ -1,5 +1,6 @@
 //! Each algorithm beside an independent implementation: `ring`, and for ES512, which it lacks, signatures of OpenSSL.
-//! Random texts, and mutations of text, signature and key: both say the same, or the difference has a name here.
+//! Random texts, and mutations of text, signature and key: both say the same, or the difference has a name here; and
+//! so says each [way](Way) of ours.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,6 +9,12 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "vectors/backend.rs"]
+mod backend;
+
+use std::cell::Cell;
+
+use backend::Way;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use passgate_core::{
     crypto::{Algorithm, VerifyingKey},
@@ -111,7 +118,7 @@ fn ring_verifies(alg: &str, jwk: &Value, text: &[u8], signature: &[u8]) -> bool 
     }
 }
 
-fn read_key(jwk: &Value) -> Option<VerifyingKey> {
+fn public_key(jwk: &Value) -> Option<VerifyingKey> {
     let document = json!({ "keys": [jwk] }).to_string();
     let set = JwkSet::parse(document.as_bytes(), &Limits::default()).unwrap();
     set.keys().first().map(|jwk| jwk.key.clone())
@@ -126,6 +133,26 @@ fn runner() -> TestRunner {
     })
 }
 
+/// The ways of ours, which see all cases one after the other.
+struct Ways(Cell<Vec<Way>>);
+
+impl Ways {
+    fn new() -> Self {
+        Self(Cell::new(Way::all().into()))
+    }
+
+    fn each(&self, verify: impl Fn(&mut Way) -> bool) -> Vec<(&'static str, bool)> {
+        let mut ways = self.0.take();
+        let verdicts = ways.iter_mut().map(|way| {
+            let verdict = verify(way);
+            (way.name(), verdict)
+        });
+        let verdicts = verdicts.collect();
+        self.0.set(ways);
+        verdicts
+    }
+}
+
 /// The other implementation agrees on every mutation, and both take what was not changed.
 fn agrees_with_ring(alg: &'static str) {
     let input = (prop::collection::vec(any::<u8>(), 0..300), mutations());
@@ -133,12 +160,16 @@ fn agrees_with_ring(alg: &'static str) {
     let set = JwkSet::parse(jwks(&[&key]).as_bytes(), &Limits::default()).unwrap();
     let public = &set.keys()[0].key;
     let algorithm = Algorithm::from_name(alg).unwrap();
+    let ways = Ways::new();
     let judged = runner().run(&input, |(mut text, mutation)| {
         let mut signature = key.sign(&text);
         mutation.apply(&mut text, &mut signature);
         let ours = public.verifies(algorithm, &text, &signature);
         let theirs = ring_verifies(alg, &key.public_jwk(), &text, &signature);
         prop_assert_eq!(ours, theirs, "{:?}", mutation);
+        for (way, verdict) in ways.each(|way| way.verifies(public, algorithm, &text, &signature)) {
+            prop_assert_eq!(verdict, ours, "{:?}, {}", mutation, way);
+        }
         if matches!(mutation, Mutation::None) {
             prop_assert!(ours);
         }
@@ -183,7 +214,7 @@ fn es512_takes_what_openssl_signed_and_no_mutation_of_it() {
     let document: Value = serde_json::from_str(include_str!("vectors/openssl/es512.json")).unwrap();
     let mut signed = Vec::new();
     for entry in document["keys"].as_array().unwrap() {
-        let key = read_key(&entry["jwk"]).unwrap();
+        let key = public_key(&entry["jwk"]).unwrap();
         for pair in entry["signatures"].as_array().unwrap() {
             signed.push((
                 key.clone(),
@@ -194,6 +225,7 @@ fn es512_takes_what_openssl_signed_and_no_mutation_of_it() {
     }
     assert_eq!(signed.len(), 24);
     let input = (0..signed.len(), mutations());
+    let ways = Ways::new();
     let judged = runner().run(&input, |(index, mutation)| {
         let (key, text, signature) = &signed[index];
         let (mut changed_text, mut changed_signature) = (text.clone(), signature.clone());
@@ -201,6 +233,11 @@ fn es512_takes_what_openssl_signed_and_no_mutation_of_it() {
         let unchanged = (&changed_text, &changed_signature) == (text, signature);
         let ours = key.verifies(Algorithm::Es512, &changed_text, &changed_signature);
         prop_assert_eq!(ours, unchanged, "{:?}", mutation);
+        let verify =
+            |way: &mut Way| way.verifies(key, Algorithm::Es512, &changed_text, &changed_signature);
+        for (way, verdict) in ways.each(verify) {
+            prop_assert_eq!(verdict, ours, "{:?}, {}", mutation, way);
+        }
         Ok(())
     });
     judged.unwrap();
@@ -227,7 +264,7 @@ fn a_key_with_a_changed_coordinate_verifies_neither_here_nor_with_ring() {
         coordinate[at / 2 % length] ^= 1 << bit;
         jwk[name] = json!(passgate_kit::base64url(coordinate));
         let algorithm = Algorithm::from_name(alg).unwrap();
-        let ours = read_key(&jwk).is_some_and(|key| key.verifies(algorithm, b"text", &signature));
+        let ours = public_key(&jwk).is_some_and(|key| key.verifies(algorithm, b"text", &signature));
         prop_assert_eq!(ours, ring_verifies(alg, &jwk, b"text", &signature));
         prop_assert!(!ours);
         Ok(())

@@ -1,4 +1,4 @@
-//! Published vectors. Each has one of four outcomes: it passes; it is skipped, with a reason; it is a known
+//! Published vectors, each in [all ways](backend::Way) in which a signature may be checked. Each has one of four outcomes: it passes; it is skipped, with a reason; it is a known
 //! divergence, with a reason; or it is unexpected, and the test fails. A skip or divergence that is listed in
 //! `vectors/divergences.txt` but does not happen is unexpected too.
 #![expect(
@@ -9,6 +9,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "vectors/backend.rs"]
+mod backend;
 #[path = "vectors/jws.rs"]
 mod jws;
 #[path = "vectors/outcome.rs"]

@@ -14,9 +14,11 @@
 //! assert!(jwks(&[&key]).contains("\"k1\""));
 //! ```
 
+mod host;
 mod key;
 mod token;
 
+pub use host::verify_signature;
 pub use key::{SigningKey, jwks};
 pub use token::{Token, TokenBuilder, minted, now, tampered};
 
