@@ -132,6 +132,10 @@ clean: ## remove everything that was built or installed here
 bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy (some minutes)
 	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/cost
 
+.PHONY: bench-load
+bench-load: wasm envoy ## half a minute at full speed while keys and configuration change: every answer is compared
+	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/load
+
 .PHONY: bench-core
 bench-core: rust ## what the parts of the core cost, natively (half a minute)
 	@cargo bench --locked --quiet --package passgate-bench

@@ -146,6 +146,11 @@ impl Http1 {
         self.wire.send(bytes.as_ref()).expect("the gate reads");
     }
 
+    /// The same where the gate may have ended the connection.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.wire.send(bytes.as_ref())
+    }
+
     /// The next answer; an error when the gate ended the connection instead.
     pub fn try_read(&mut self) -> io::Result<Response> {
         self.response(Unsized::UntilClose)
