@@ -5,6 +5,7 @@ use crate::harness::{
 };
 use passgate_kit::{SigningKey, Token};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -82,6 +83,49 @@ fn ten_thousand_made_up_keys_on_a_real_envoy_cause_paced_fetches_and_hold_nobody
     // fresh for longer.
     let (fetches, cooldowns) = (gate.issuer.fetches(), start.elapsed().as_secs() / 30);
     assert!(fetches <= 4 + cooldowns as usize, "{fetches} fetches");
+    gate.finish();
+}
+
+/// Nothing tells the new key from the made-up ones, so it waits for its turn; known keys notice nothing.
+#[test]
+fn a_rotation_under_a_flood_of_made_up_keys_is_over_within_one_cooldown() {
+    let gate = Gate::start(fresh_for("5m", "3s"));
+    let honest = Token::of(&gate.issuer.key, ISSUER, AUDIENCE).build();
+    gate.passed(&gate.send(Protocol::Http1, &Request::get("/").bearer(&honest)));
+    let load = Load::start(gate.address, &honest);
+    let new = SigningKey::es256("k2");
+    let of_new = Token::of(&new, ISSUER, AUDIENCE).build();
+    let over = AtomicBool::new(false);
+    let missed = std::thread::scope(|scope| {
+        let (gate, over) = (&gate, &over);
+        for client in 0..2 {
+            scope.spawn(move || {
+                let mut connection = gate.client();
+                for number in 0.. {
+                    let made_up = gate.token().header("kid", format!("{client}-{number}"));
+                    connection.send(Request::get("/").bearer(&made_up.build()).to_http1());
+                    assert!(matches!(connection.read().status, 401 | 503));
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        // The burst is spent by now.
+        std::thread::sleep(Duration::from_millis(1_000));
+        gate.issuer.publish(&[&gate.issuer.key, &new]);
+        let published = Instant::now();
+        let passes = || {
+            let answer = gate.send(Protocol::Http1, &Request::get("/").bearer(&of_new));
+            assert!(matches!(answer.status, 200 | 503), "{answer:?}");
+            (answer.status == 200).then_some(())
+        };
+        eventually("the new key", passes);
+        over.store(true, Ordering::Relaxed);
+        published.elapsed()
+    });
+    load.finish_without_a_refusal();
+    assert!(missed < Duration::from_secs(4), "{missed:?}");
     gate.finish();
 }
 
