@@ -31,9 +31,9 @@ use crate::limits::KEY_TABLES;
 type FieldElement = <NistP256 as FieldArithmetic>::FieldElement;
 
 /// Bits of a window.
-const WINDOW: usize = 6;
+const WINDOW: usize = 7;
 /// Windows that cover a scalar of 256 bits and the carry of its signed digits.
-const WINDOWS: usize = 43;
+const WINDOWS: usize = 37;
 /// Points of a window: the digits from 1 to 2^(w-1).
 const DIGITS: usize = 1 << (WINDOW - 1);
 /// The bits of a window.
@@ -58,12 +58,26 @@ impl Point {
             y: coordinate(&point.y())?,
         })
     }
+}
 
-    fn negated(self) -> Self {
+/// Points by their coordinates. (Apart, because a field element is copied by loads and stores, and a whole point, where code is
+/// compiled for size, by a call that costs as much as half a multiplication.)
+struct Points {
+    x: Vec<FieldElement>,
+    y: Vec<FieldElement>,
+}
+
+impl Points {
+    fn with_capacity(capacity: usize) -> Self {
         Self {
-            x: self.x,
-            y: self.y.neg(),
+            x: Vec::with_capacity(capacity),
+            y: Vec::with_capacity(capacity),
         }
+    }
+
+    fn push(&mut self, x: &FieldElement, y: &FieldElement) {
+        self.x.push(*x);
+        self.y.push(*y);
     }
 }
 
@@ -149,7 +163,7 @@ impl KeyTables {
     }
 }
 
-/// The multiples of one point, 86 KiB of them.
+/// The multiples of one point, 148 KiB of them.
 #[derive(Debug)]
 pub(crate) struct Table(Vec<[Point; DIGITS]>);
 
@@ -184,12 +198,16 @@ impl Table {
     }
 
     /// Appends the points whose sum is `scalar` times the table's point.
-    fn select(&self, scalar: &Scalar, points: &mut Vec<Point>) -> Option<()> {
+    fn select(&self, scalar: &Scalar, points: &mut Points) -> Option<()> {
         for (window, digit) in self.0.iter().zip(signed_digits(scalar)) {
             if digit != 0 {
                 let index = usize::from(digit.unsigned_abs()).checked_sub(1)?;
-                let point = *window.get(index)?;
-                points.push(if digit < 0 { point.negated() } else { point });
+                let Point { x, y } = window.get(index)?;
+                if digit < 0 {
+                    points.push(x, &y.neg());
+                } else {
+                    points.push(x, y);
+                }
             }
         }
         Some(())
@@ -223,7 +241,7 @@ pub(crate) fn verifies(
     let (r, s) = signature.split_scalars();
     let z = <Scalar as p256::elliptic_curve::ops::Reduce<FieldBytes>>::reduce(digest);
     let inverse: Scalar = Option::from(s.as_ref().invert_vartime())?;
-    let mut points = Vec::with_capacity(WINDOWS.saturating_mul(2));
+    let mut points = Points::with_capacity(WINDOWS.saturating_mul(2));
     generator.select(&z.multiply(&inverse), &mut points)?;
     key.select(&r.multiply(&inverse), &mut points)?;
     for _ in 0..AFFINE_LEVELS {
@@ -249,44 +267,51 @@ fn candidates(r: &FieldBytes) -> Vec<FieldElement> {
 }
 
 /// Adds the points two by two, with one inversion for all.
-fn add_pairs(points: &[Point]) -> Option<Vec<Point>> {
-    let mut pairs = points.chunks_exact(2);
+fn add_pairs(points: &Points) -> Option<Points> {
+    let (xs, ys) = (points.x.chunks_exact(2), points.y.chunks_exact(2));
     // Montgomery's trick: the products of all differences before each one, the last one inverted, and back.
-    let mut before = Vec::with_capacity(points.len() / 2);
+    let mut products = Vec::with_capacity(xs.len());
+    let mut differences = Vec::with_capacity(xs.len());
     let mut product = FieldElement::ONE;
-    for pair in &mut pairs {
+    for pair in xs.clone() {
         let [p, q] = pair else { return None };
-        before.push((product, p, q));
-        product = product.multiply(&q.x.sub(&p.x));
+        let difference = q.sub(p);
+        products.push(product);
+        product = product.multiply(&difference);
+        differences.push(difference);
     }
     // Zero where two points have one x.
     let mut inverse: FieldElement = Option::from(product.invert_vartime())?;
-    let mut sums = pairs.remainder().to_vec();
-    for (before, p, q) in before.into_iter().rev() {
-        let difference = q.x.sub(&p.x);
-        let slope = q.y.sub(&p.y).multiply(&before.multiply(&inverse));
-        inverse = inverse.multiply(&difference);
-        let x = slope.square().sub(&p.x).sub(&q.x);
-        sums.push(Point {
-            x,
-            y: slope.multiply(&p.x.sub(&x)).sub(&p.y),
-        });
+    let mut sums = Points::with_capacity(points.x.len().div_ceil(2));
+    sums.x.extend_from_slice(xs.remainder());
+    sums.y.extend_from_slice(ys.remainder());
+    let before = products.iter().zip(&differences);
+    for ((x, y), (product, difference)) in xs.zip(ys).zip(before).rev() {
+        let ([p_x, q_x], [p_y, q_y]) = (x, y) else {
+            return None;
+        };
+        let slope = q_y.sub(p_y).multiply(&product.multiply(&inverse));
+        inverse = inverse.multiply(difference);
+        let x = slope.square().sub(p_x).sub(q_x);
+        let y = slope.multiply(&p_x.sub(&x)).sub(p_y);
+        sums.push(&x, &y);
     }
     Some(sums)
 }
 
 /// The sum of the points as Jacobian `X` and `Z`.
-fn sum(points: &[Point]) -> Option<(FieldElement, FieldElement)> {
-    let (first, rest) = points.split_first()?;
-    let (mut x, mut y, mut z) = (first.x, first.y, FieldElement::ONE);
-    for point in rest {
+fn sum(points: &Points) -> Option<(FieldElement, FieldElement)> {
+    let mut points = points.x.iter().zip(&points.y);
+    let (first_x, first_y) = points.next()?;
+    let (mut x, mut y, mut z) = (*first_x, *first_y, FieldElement::ONE);
+    for (point_x, point_y) in points {
         // Mixed addition, 8 multiplications and 3 squarings.
         let z_squared = z.square();
-        let h = point.x.multiply(&z_squared).sub(&x);
+        let h = point_x.multiply(&z_squared).sub(&x);
         if bool::from(h.is_zero()) {
             return None;
         }
-        let r = point.y.multiply(&z_squared.multiply(&z)).sub(&y);
+        let r = point_y.multiply(&z_squared.multiply(&z)).sub(&y);
         let h_squared = h.square();
         let h_cubed = h_squared.multiply(&h);
         let v = x.multiply(&h_squared);

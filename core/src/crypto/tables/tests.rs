@@ -10,7 +10,7 @@ use p256::{
 };
 use proptest::prelude::*;
 
-use super::{HALF, KeyTables, NistP256, Table, signed_digits, verifies};
+use super::{HALF, KeyTables, NistP256, Points, Table, WINDOW, WINDOWS, signed_digits, verifies};
 use crate::limits::KEY_TABLES;
 use p256::elliptic_curve::Curve as _;
 
@@ -25,19 +25,20 @@ fn small(value: u64) -> Scalar {
 /// Numbers at which carries and reductions turn.
 fn edges() -> Vec<Scalar> {
     let mut edges: Vec<Scalar> = (0..70).map(small).collect();
-    for window in 0..43_u64 {
-        let power = p256::elliptic_curve::ff::Field::pow_vartime(&small(64), [window]);
+    for window in 0..WINDOWS {
+        let exponent = u64::try_from(window * WINDOW).unwrap();
+        let power = p256::elliptic_curve::ff::Field::pow_vartime(&small(2), [exponent]);
         edges.extend([
             power,
             power.sub(&Scalar::ONE),
-            power.multiply(&small(32)),
-            power.multiply(&small(33)),
-            power.multiply(&small(63)),
+            power.multiply(&small(u64::from(HALF))),
+            power.multiply(&small(u64::from(HALF) + 1)),
+            power.multiply(&small(u64::from(HALF) * 2 - 1)),
         ]);
     }
     let negated: Vec<Scalar> = edges.iter().map(|edge| edge.neg()).collect();
     edges.extend(negated);
-    edges.extend([[0xff; 32], [0x55; 32], [0xaa; 32], [0x20; 32], [0x1f; 32]].map(scalar));
+    edges.extend([[0xff; 32], [0x55; 32], [0xaa; 32], [0x40; 32], [0x3f; 32]].map(scalar));
     edges
 }
 
@@ -45,7 +46,7 @@ fn edges() -> Vec<Scalar> {
 fn the_digits_make_up_the_scalar() {
     for edge in edges() {
         let digits: Vec<i8> = signed_digits(&edge).collect();
-        assert_eq!(digits.len(), 43);
+        assert_eq!(digits.len(), WINDOWS);
         let sum = digits.iter().rev().fold(Scalar::ZERO, |sum, &digit| {
             assert!(u16::from(digit.unsigned_abs()) <= HALF);
             let magnitude = small(u64::from(digit.unsigned_abs()));
@@ -54,7 +55,7 @@ fn the_digits_make_up_the_scalar() {
             } else {
                 magnitude
             };
-            sum.multiply(&small(64)).add(&digit)
+            sum.multiply(&small(1 << WINDOW)).add(&digit)
         });
         assert_eq!(sum, edge);
     }
@@ -64,13 +65,12 @@ fn the_digits_make_up_the_scalar() {
 fn a_table_holds_the_multiples_that_it_says() {
     let table = Table::of_generator().unwrap();
     for edge in edges() {
-        let mut points = Vec::new();
+        let mut points = Points::with_capacity(WINDOWS);
         table.select(&edge, &mut points).unwrap();
-        let sum = points.iter().fold(ProjectivePoint::IDENTITY, |sum, point| {
+        let points = points.x.iter().zip(&points.y);
+        let sum = points.fold(ProjectivePoint::IDENTITY, |sum, (x, y)| {
             use p256::elliptic_curve::point::AffineCoordinates as _;
-            let affine =
-                p256::AffinePoint::from_coordinates(&point.x.to_repr(), &point.y.to_repr())
-                    .unwrap();
+            let affine = p256::AffinePoint::from_coordinates(&x.to_repr(), &y.to_repr()).unwrap();
             sum + ProjectivePoint::from(affine)
         });
         assert_eq!(sum, ProjectivePoint::GENERATOR * edge);
