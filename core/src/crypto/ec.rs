@@ -5,7 +5,7 @@ use core::num::NonZeroUsize;
 use std::borrow::Cow;
 
 use jwt_compact::{Algorithm as Jwa, AlgorithmSignature};
-use p256::ecdsa::signature::Verifier as _;
+use p256::{ecdsa::signature::Verifier as _, elliptic_curve::point::AffineCoordinates as _};
 
 use super::{Algorithm, KeyError, Material, PublicMembers, VerifyingKey};
 
@@ -42,13 +42,14 @@ macro_rules! curve {
             /// # Errors
             /// When a coordinate does not have exactly the length of the field, or the point is not on the curve.
             pub fn $constructor(x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
-                if x.len() != $coordinate || y.len() != $coordinate {
+                let (Ok(x), Ok(y)) = (x.try_into(), y.try_into()) else {
                     return Err(KeyError::CoordinateLength);
-                }
-                // An uncompressed point has no encoding for infinity (SEC 1 section 2.3.4).
-                let sec1 = [&[4], x, y].concat();
-                let key = $crate_::ecdsa::VerifyingKey::from_sec1_bytes(&sec1)
-                    .map_err(|_| KeyError::NotOnCurve)?;
+                };
+                // No coordinates are infinity's (SEC 1 section 2.3.4).
+                let point = $crate_::AffinePoint::from_coordinates(x, y).into_option();
+                let key = point
+                    .and_then(|point| $crate_::ecdsa::VerifyingKey::from_affine(point).ok())
+                    .ok_or(KeyError::NotOnCurve)?;
                 Ok(Self(Material::$material(key)))
             }
         }
