@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use passgate_core::{crypto::Algorithm, jwks::Lookup};
+use passgate_core::{Request, Step, Tally, UnixTime, Verdict, crypto::Algorithm, jwks::Lookup};
 
 use crate::{
-    origin::Key,
+    origin::{self, Key},
     world::{Site, World},
 };
 
@@ -15,6 +15,8 @@ pub(crate) struct Ask {
     kid: Option<String>,
     algorithm: Algorithm,
     honest: bool,
+    /// Who signed the token, where there was somebody.
+    signer: Option<Key>,
 }
 
 /// What the cache said, as far as the history goes on from it.
@@ -30,6 +32,7 @@ pub(crate) fn ask_for(key: &Key, honest: bool) -> Ask {
         kid: Some(key.kid.clone()),
         algorithm: Algorithm::Es256,
         honest,
+        signer: Some(key.clone()),
     }
 }
 
@@ -46,6 +49,7 @@ impl World {
             kid: Some(kid),
             algorithm: Algorithm::Es256,
             honest: false,
+            signer: None,
         };
         match choice {
             0..=59 => {
@@ -60,19 +64,58 @@ impl World {
                 kid: None,
                 algorithm: Algorithm::Es256,
                 honest: false,
+                signer: None,
             },
             80..=84 => Ask {
                 algorithm: Algorithm::Rs256,
+                signer: None,
                 ..ask_for(&published[0], false)
             },
             _ => made_up(format!("made-up-{}", self.random.between(0, 9))),
         }
     }
 
+    /// Sends the one token of this key, which the verifier remembers once it has passed: it passes while the key is in
+    /// force, and not a moment longer.
+    fn judge(&mut self, site: usize, signer: &Key, time: UnixTime) {
+        let now = self.now();
+        let Some(verifier) = self.verifier.as_mut().filter(|_| time < origin::TOKENS_END) else {
+            return;
+        };
+        let name = (site, signer.kid.clone(), signer.point);
+        let token = self
+            .tokens
+            .entry(name)
+            .or_insert_with(|| signer.token(site));
+        let cookie = format!("token={token}");
+        let headers: [(&[u8], &[u8]); 4] = [
+            (b":method", b"GET"),
+            (b":path", b"/"),
+            (b":authority", b"api.example.com"),
+            (b"cookie", cookie.as_bytes()),
+        ];
+        let step = verifier.verify(Request::new(&headers), &mut self.cache, time);
+        let passes = matches!(step, Step::Settle(Verdict::Allow(_), _));
+        let in_force = self.sites[site].model.keys(now).unwrap_or_default();
+        let mut of_name = in_force.iter().filter(|key| key.kid == signer.kid);
+        let is_in_force = of_name.next() == Some(signer) && of_name.next().is_none();
+        assert_eq!(
+            passes, is_in_force,
+            "{step:?} for {signer:?}, with {in_force:?} in force"
+        );
+        let Tally { hits, misses } = verifier.take_tally();
+        self.tally.remembered += hits;
+        self.tally.verified += misses;
+        self.tally.stopped += u64::from(!passes);
+    }
+
     /// Asks the cache, and holds its answer against the model.
     pub(crate) fn ask(&mut self, site: usize, ask: &Ask) -> Said {
         let time = self.show();
         let now = self.now();
+        if let Some(signer) = &ask.signer {
+            self.judge(site, signer, time);
+        }
         let Site {
             id,
             model,

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use passgate_core::{
+    UnixTime,
     crypto::VerifyingKey,
     jwks::{Answer, Fetch, Target},
 };
@@ -21,7 +23,11 @@ struct Point {
     x: String,
     y: String,
     key: VerifyingKey,
+    signer: SigningKey,
 }
+
+/// When all tokens expire.
+pub(crate) const TOKENS_END: UnixTime = UnixTime::from_secs(253_402_300_799);
 
 const POINTS: u8 = 16;
 
@@ -30,15 +36,14 @@ fn points() -> &'static [Point] {
     POINTS_MADE.get_or_init(|| {
         (1..=POINTS)
             .map(|scalar| {
-                let point = p256::ecdsa::SigningKey::from_slice(&[scalar; 32])
-                    .unwrap()
-                    .verifying_key()
-                    .to_sec1_point(false);
+                let signer = SigningKey::from_slice(&[scalar; 32]).unwrap();
+                let point = signer.verifying_key().to_sec1_point(false);
                 let (x, y) = point.as_bytes()[1..].split_at(32);
                 Point {
                     x: URL_SAFE_NO_PAD.encode(x),
                     y: URL_SAFE_NO_PAD.encode(y),
                     key: VerifyingKey::p256(x, y).unwrap(),
+                    signer,
                 }
             })
             .collect()
@@ -48,6 +53,20 @@ fn points() -> &'static [Point] {
 impl Key {
     pub(crate) fn verifying_key(&self) -> &'static VerifyingKey {
         &points()[self.point].key
+    }
+
+    /// A token of the site's issuer that this key has signed.
+    pub(crate) fn token(&self, site: usize) -> String {
+        let header = format!(r#"{{"alg":"ES256","kid":"{}"}}"#, self.kid);
+        let claims = format!(
+            r#"{{"iss":"https://{site}.example","aud":"api","sub":"a","exp":{}}}"#,
+            TOKENS_END.as_secs()
+        );
+        let text = [header, claims]
+            .map(|part| URL_SAFE_NO_PAD.encode(part))
+            .join(".");
+        let signature: Signature = points()[self.point].signer.sign(text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
     }
 
     fn jwk(&self) -> String {

@@ -20,10 +20,14 @@ pub(crate) struct Tally {
     pub(crate) ignored: u64,
     pub(crate) jumps: u64,
     pub(crate) reloads: u64,
+    /// Tokens that passed by memory, tokens whose signature was checked, and tokens that did not pass.
+    pub(crate) remembered: u64,
+    pub(crate) verified: u64,
+    pub(crate) stopped: u64,
 }
 
 impl Tally {
-    fn counts(&mut self) -> [&mut u64; 17] {
+    fn counts(&mut self) -> [&mut u64; 20] {
         [
             &mut self.fetches,
             &mut self.documents,
@@ -42,6 +46,9 @@ impl Tally {
             &mut self.ignored,
             &mut self.jumps,
             &mut self.reloads,
+            &mut self.remembered,
+            &mut self.verified,
+            &mut self.stopped,
         ]
     }
 

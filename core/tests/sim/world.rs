@@ -1,8 +1,9 @@
 //! One history: a worker's shell reduced to what matters for keys, its origins, its clients and its clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use passgate_core::{
+    Verifier,
     config::{Config, ProviderId},
     jwks::{FetchId, JwksCache, Target},
     time::UnixTime,
@@ -57,6 +58,10 @@ struct Waiter {
 
 pub(crate) struct World {
     pub(crate) random: Random,
+    /// Remembers tokens. One history in twenty-five is told to it as well.
+    pub(crate) verifier: Option<Verifier>,
+    /// Tokens, by site, name and point of the key.
+    pub(crate) tokens: HashMap<(usize, String, usize), String>,
     config: Config,
     pub(crate) cache: JwksCache,
     pub(crate) sites: Vec<Site>,
@@ -100,6 +105,10 @@ impl World {
         let wall = random.one_of(&[0, 1_000, 1_700_000_000_000, 253_402_300_799_000]);
         let mut world = Self {
             random,
+            verifier: seed
+                .is_multiple_of(25)
+                .then(|| Verifier::new(setup::config(&times))),
+            tokens: HashMap::new(),
             config,
             cache,
             sites,
@@ -294,6 +303,9 @@ impl World {
         self.tally.reloads += 1;
         let seed = self.random.next();
         self.cache = JwksCache::new(&self.config, seed);
+        let times: Vec<Times> = self.sites.iter().map(|site| site.model.times).collect();
+        let verifier = self.verifier.take();
+        self.verifier = verifier.map(|_| Verifier::new(setup::config(&times)));
         self.waiters.clear();
         for site in &mut self.sites {
             site.model.reload();
@@ -449,6 +461,7 @@ impl World {
         published.insert(0, Key { kid, point });
         if self.random.percent(10) {
             let last = published.last_mut().unwrap();
+            withdrawn.push(last.clone());
             last.point = (last.point + 5) % 16;
         }
     }
