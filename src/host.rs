@@ -72,7 +72,10 @@ fn take_terminated(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
 }
 
 /// Changes headers or trailers of the effective context.
-pub(crate) fn apply(map: MapType, edits: &[Edit]) -> Result<(), HostError> {
+pub(crate) fn apply<'e>(
+    map: MapType,
+    edits: impl IntoIterator<Item = &'e Edit>,
+) -> Result<(), HostError> {
     for edit in edits {
         match edit {
             Edit::Remove(name) => abi::remove_header_map_value(map, name)?,

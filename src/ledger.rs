@@ -32,8 +32,8 @@ impl Ledger {
         }
     }
 
-    /// Enters a verdict about the request of the effective context.
-    pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config) {
+    /// Enters a verdict of this time about the request of the effective context.
+    pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config, now: Option<UnixTime>) {
         if config.audit.counters {
             self.stats.count(&record, config);
         }
@@ -43,7 +43,7 @@ impl Ledger {
             LogLevel::Info
         };
         let had_nothing = self.auditor.next_wakeup().is_none();
-        let written = self.auditor.write(record, config, host::now().ok());
+        let written = self.auditor.write(record, config, now);
         self.wants_timer |= had_nothing && self.auditor.next_wakeup().is_some();
         if written.to_access_log {
             // A record that the host does not take is not worth a request.

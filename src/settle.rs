@@ -1,7 +1,7 @@
 //! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
 
 use passgate_core::{
-    Request, Step, Verdict, Verifier,
+    Request, Step, UnixTime, Verdict, Verifier,
     reason::{Internal, Rejection},
     verify::SERVED,
 };
@@ -30,40 +30,43 @@ impl Settled {
     }
 }
 
-/// Applies a settled step. Where the host refuses the edits the request is refused instead.
+/// Applies a step that was settled at this time. Where the host refuses the edits the request is refused instead.
 pub(crate) fn settle(
     step: Step,
-    request_id: Option<&str>,
     verifier: &Verifier,
     ledger: &mut Ledger,
+    now: Option<UnixTime>,
 ) -> Settled {
     let Step::Settle(verdict, record) = step else {
         return Settled::Answered;
     };
+    let config = verifier.config();
     match verdict {
         Verdict::Allow(permit)
             if host::apply(MapType::HttpRequestHeaders, permit.edits()).is_ok() =>
         {
-            ledger.enter(*record, verifier.config());
+            ledger.enter(*record, config, now);
             if permit.is_observed() {
                 Settled::PassesUnchanged
             } else {
                 Settled::Passes
             }
         }
-        Verdict::Allow(_) => settle(
-            verifier.failed(Request::new(&[]), Internal::Host, None),
-            request_id,
-            verifier,
-            ledger,
-        ),
+        Verdict::Allow(_) => {
+            let mut step = verifier.failed(Request::new(&[]), Internal::Host, None);
+            if let Step::Settle(_, failure) = &mut step {
+                failure.request_id = record.request_id;
+            }
+            settle(step, verifier, ledger, now)
+        }
         Verdict::Deny(rejection) => {
-            ledger.enter(*record, verifier.config());
-            reply(&rejection, request_id);
+            let request_id = record.request_id.clone();
+            ledger.enter(*record, config, now);
+            reply(&rejection, request_id.as_deref());
             Settled::Answered
         }
         Verdict::Serve(document) => {
-            ledger.enter(*record, verifier.config());
+            ledger.enter(*record, config, now);
             answer(document.status, SERVED, &document.headers(), &document.body);
             Settled::Answered
         }

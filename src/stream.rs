@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use passgate_core::{
-    Request, Step,
+    Step, UnixTime,
     jwks::Place,
     reason::{Internal, Reason},
 };
@@ -54,11 +54,11 @@ pub(crate) fn judge_now(
     engine: &mut Engine,
 ) -> Option<Settled> {
     let now = host::now().ok();
-    let (request_id, step) = match headers {
-        Ok(headers) => (request_id(headers), engine.judge(stream, headers, now)?),
-        Err(HostError) => (None, engine.failed(now)),
+    let step = match headers {
+        Ok(headers) => engine.judge(stream, headers, now)?,
+        Err(HostError) => engine.failed(now),
     };
-    Some(apply(stream, step, request_id.as_deref(), engine))
+    Some(apply(stream, step, engine, now))
 }
 
 /// The same for a request that has waited.
@@ -67,23 +67,19 @@ pub(crate) fn judge_again(
     place: Place<HeaderMap>,
     engine: &mut Engine,
 ) -> Option<Settled> {
-    let request_id = request_id(&place.content);
-    let step = engine.judge_again(stream, place, host::now().ok())?;
-    Some(apply(stream, step, request_id.as_deref(), engine))
+    let now = host::now().ok();
+    let step = engine.judge_again(stream, place, now)?;
+    Some(apply(stream, step, engine, now))
 }
 
-fn apply(stream: u32, step: Step, request_id: Option<&str>, engine: &mut Engine) -> Settled {
+fn apply(stream: u32, step: Step, engine: &mut Engine, now: Option<UnixTime>) -> Settled {
     let (verifier, ledger) = engine.verifier_and_ledger();
-    let settled = settle(step, request_id, verifier, ledger);
+    let settled = settle(step, verifier, ledger, now);
     if settled == Settled::PassesUnchanged {
         engine.observe(stream);
     }
     engine.count_remembered();
     settled
-}
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    Request::new(&headers.pairs().ok()?).id().map(str::to_owned)
 }
 
 impl Context for Stream {

@@ -191,7 +191,7 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
         age.map(|seconds| format!("{seconds}s")),
     );
     if let Some(seen) = &record.seen {
-        line("the token says", serde_json::to_string(seen).ok());
+        line("the token says", Some(seen.to_json()));
     }
     line("wanted instead", record.expected.clone());
     line(

@@ -2,14 +2,12 @@
 
 mod auditor;
 mod counter;
+mod line;
 mod pace;
 #[cfg(feature = "schema")]
 mod schema;
 
-use core::fmt::Write as _;
-
-use serde::Serialize;
-
+pub(crate) use self::line::Line;
 pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
@@ -30,85 +28,64 @@ pub fn schema() -> serde_json::Value {
 
 /// One verdict. Values that were seen in a token are cut to [`limits::SHOWN_BYTES`]; those under `seen` are what
 /// the token *says*, believed or not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditRecord {
     /// [`VERSION`]
     pub version: u8,
     /// When it was decided, in the form of RFC 3339, UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
     /// `allow` or `deny`; `shadow` where nothing is done about it.
     pub decision: &'static str,
     /// The reason's code, or why it was permitted.
     pub reason: &'static str,
     /// Index of the rule that was about the request.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<usize>,
     /// Name of the provider whose token it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// The same provider by its index; not written.
-    #[serde(skip)]
     pub provider_id: Option<ProviderId>,
     /// `kid` of the key that verified the token.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
     /// Subject of a verified token; how it is shown is the [`Auditor`]'s to say.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Its signature was checked on an earlier request.
-    #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub remembered: bool,
     /// Kind of a verified token.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
     /// What the sign-in behind a verified token proves.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<&'static str>,
     /// Age of that sign-in, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub authentication_age: Option<u64>,
     /// What the token says, for refusals.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
     /// What the provider or the rule expected instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
     /// What a browser got in place of a 401: `redirect`, or `page` where that did not help before.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<&'static str>,
     /// What would have been done if the rule were enforced.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Shadow>,
     /// The host's id of the request.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// Hash of the configuration.
     pub policy: String,
     /// The host's name for this instance of the filter.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub plugin: String,
 }
 
 /// What a token says, whoever wrote it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// `alg`
     pub algorithm: &'static str,
     /// `typ`
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<String>,
     /// `kid`
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
     /// `iss`
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// The audience claim, as JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
     /// `exp`, as JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
 }
 
@@ -141,20 +118,54 @@ impl AuditRecord {
     /// One line of JSON in ASCII: nothing of a token can end the line or steer a terminal.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let json = serde_json::to_string(self).unwrap_or_default();
-        if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return json;
-        }
-        let mut line = String::with_capacity(json.len());
-        for unit in json.encode_utf16() {
-            match u8::try_from(unit) {
-                Ok(byte @ b' '..=b'~') => line.push(char::from(byte)),
-                // RFC 8259 section 7: twelve characters for what lies beyond the basic plane.
-                // Writing into a string cannot fail.
-                _ => drop(write!(line, "\\u{unit:04x}")),
+        Line::write(|line| {
+            line.number("version", Some(self.version));
+            line.string("time", self.time.as_deref());
+            line.string("decision", Some(self.decision));
+            line.string("reason", Some(self.reason));
+            let rule = self.rule.and_then(|index| u64::try_from(index).ok());
+            line.number("rule", rule);
+            line.string("provider", self.provider.as_deref());
+            line.string("key_id", self.key_id.as_deref());
+            line.string("subject", self.subject.as_deref());
+            line.truth("remembered", self.remembered);
+            line.string("kind", self.kind);
+            line.strings("facts", &self.facts);
+            line.number("authentication_age", self.authentication_age);
+            if let Some(seen) = &self.seen {
+                line.object("seen", |line| seen.write(line));
             }
-        }
-        line
+            line.string("expected", self.expected.as_deref());
+            line.string("login", self.login);
+            if let Some(shadow) = &self.shadow {
+                line.object("shadow", |line| shadow.write(line));
+            }
+            line.string("request_id", self.request_id.as_deref());
+            line.string("policy", Some(&self.policy));
+            line.string(
+                "plugin",
+                Some(&self.plugin)
+                    .filter(|name| !name.is_empty())
+                    .map(String::as_str),
+            );
+        })
+    }
+}
+
+impl Seen {
+    /// As the member of that name in a record.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        Line::write(|line| self.write(line))
+    }
+
+    fn write(&self, line: &mut Line) {
+        line.string("algorithm", Some(self.algorithm));
+        line.string("token_type", self.token_type.as_deref());
+        line.string("kid", self.kid.as_deref());
+        line.string("issuer", self.issuer.as_deref());
+        line.string("audience", self.audience.as_deref());
+        line.string("expires", self.expires.as_deref());
     }
 }
 

@@ -25,15 +25,20 @@ impl Credential<'_, '_> {
 }
 
 /// The token in these places. Equal bytes in two places count once; different ones are refused (RFC 6750 section 2).
+/// `is_known` spares bytes that were a token before a look at each of them.
 pub(crate) fn extract<'a, 'c>(
     request: Request<'a>,
     target: &Target<'a>,
     sources: impl Iterator<Item = &'c TokenSource>,
+    is_known: impl Fn(&[u8]) -> bool,
 ) -> Result<Option<Credential<'a, 'c>>, Reason> {
     let mut found: Option<Credential<'a, 'c>> = None;
     for source in sources {
-        for candidate in candidates(request, target, source)? {
-            let token = readable(candidate)?;
+        each_candidate(request, target, source, |candidate| {
+            if !is_known(&candidate) {
+                check_readable(&candidate)?;
+            }
+            let token = text(candidate)?;
             match &mut found {
                 None => {
                     found = Some(Credential {
@@ -45,66 +50,65 @@ pub(crate) fn extract<'a, 'c>(
                 Some(first) if !first.found_in.contains(&source) => first.found_in.push(source),
                 Some(_) => {}
             }
-        }
+            Ok(())
+        })?;
     }
     Ok(found)
 }
 
 /// What one place holds, before it is known whether it could be a token.
-fn candidates<'a>(
+fn each_candidate<'a>(
     request: Request<'a>,
     target: &Target<'a>,
     source: &TokenSource,
-) -> Result<Vec<Cow<'a, [u8]>>, Reason> {
+    mut visit: impl FnMut(Cow<'a, [u8]>) -> Result<(), Reason>,
+) -> Result<(), Reason> {
     match source {
-        TokenSource::Header { name, scheme } => header_candidates(request, name, scheme),
-        TokenSource::Cookie(name) => Ok(cookies(request)
+        TokenSource::Header { name, scheme } => {
+            let mut candidates = header_candidates(request, name, scheme);
+            candidates.try_for_each(|candidate| visit(Cow::Borrowed(candidate?)))
+        }
+        TokenSource::Cookie(name) => cookies(request)
             .filter(|(n, _)| *n == name.as_bytes())
-            .map(|(_, value)| Cow::Borrowed(value))
-            .collect()),
-        TokenSource::Param(name) => Ok(target
+            .try_for_each(|(_, value)| visit(Cow::Borrowed(value))),
+        TokenSource::Param(name) => target
             .query
             .into_iter()
             .flat_map(|query| query.split(|&byte| byte == b'&'))
             .filter_map(|pair| param(pair, name))
-            .collect()),
+            .try_for_each(visit),
     }
 }
 
-fn header_candidates<'a>(
+fn header_candidates<'a, 'n>(
     request: Request<'a>,
-    name: &str,
-    scheme: &str,
-) -> Result<Vec<Cow<'a, [u8]>>, Reason> {
-    let values: Vec<&[u8]> = request.values(name).collect();
+    name: &'n str,
+    scheme: &'n str,
+) -> impl Iterator<Item = Result<&'a [u8], Reason>> + use<'a, 'n> {
     // RFC 9110 section 11.6.2: one Authorization header, even where the others hold another scheme.
-    if name == "authorization"
-        && values
-            .windows(2)
-            .any(|pair| matches!(pair, [a, b] if a != b))
-    {
-        return Err(Ambiguous::Credentials.into());
-    }
-    let mut tokens = Vec::new();
-    for value in values {
-        match after_scheme(value, scheme) {
-            Some(token) => tokens.push(Cow::Borrowed(token)),
-            // Envoy joins repeated headers with a comma: a second credential behind one of another scheme.
-            None if value
-                .split(|&byte| byte == b',')
-                .any(|part| after_scheme(part.trim_ascii(), scheme).is_some()) =>
-            {
-                return Err(Ambiguous::Credentials.into());
-            }
-            None => {}
+    let first = request.values(name).next();
+    let mut others = request.values(name).skip(1);
+    let is_ambiguous = name == "authorization" && others.any(|other| first != Some(other));
+    request.values(name).filter_map(move |value| {
+        if is_ambiguous {
+            return Some(Err(Ambiguous::Credentials.into()));
         }
-    }
-    Ok(tokens)
+        let token = after_scheme(value, scheme);
+        // Envoy joins repeated headers with a comma: a second credential behind one of another scheme.
+        let hides_one = || {
+            let mut parts = value.split(|&byte| byte == b',');
+            parts.any(|part| after_scheme(part.trim_ascii(), scheme).is_some())
+        };
+        match token {
+            Some(token) => Some(Ok(token)),
+            None => hides_one().then(|| Err(Ambiguous::Credentials.into())),
+        }
+    })
 }
 
 /// Whether a header holds something that could be a token, or a list that hides one.
 pub(crate) fn holds_token(request: Request<'_>, name: &str, scheme: &str) -> bool {
-    header_candidates(request, name, scheme).map_or(true, |tokens| !tokens.is_empty())
+    header_candidates(request, name, scheme).next().is_some()
 }
 
 /// What follows the scheme, which is compared without case and ends in blanks (RFC 9110 section 11.4).
@@ -122,8 +126,8 @@ fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     is_scheme.then(|| rest.trim_ascii())
 }
 
-/// A candidate whose bytes could be a token's.
-fn readable(candidate: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
+/// Whether these bytes could be a token's.
+fn check_readable(candidate: &[u8]) -> Result<(), Reason> {
     if candidate
         .iter()
         .any(|&byte| matches!(byte, b',' | b' ' | b'\t'))
@@ -133,14 +137,15 @@ fn readable(candidate: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
     if candidate.is_empty() || !candidate.iter().all(u8::is_ascii_graphic) {
         return Err(Malformed::Credential.into());
     }
-    match candidate {
-        Cow::Borrowed(bytes) => core::str::from_utf8(bytes)
-            .map(Cow::Borrowed)
-            .map_err(|_| Malformed::Credential.into()),
-        Cow::Owned(bytes) => String::from_utf8(bytes)
-            .map(Cow::Owned)
-            .map_err(|_| Malformed::Credential.into()),
-    }
+    Ok(())
+}
+
+fn text(candidate: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
+    let text = match candidate {
+        Cow::Borrowed(bytes) => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    };
+    text.ok_or_else(|| Malformed::Credential.into())
 }
 
 /// Names and values of all cookies (RFC 6265 section 5.4), by exact name.

@@ -31,7 +31,7 @@ const PREFIX: &str = "x-passgate-";
 /// character that is no letter or digit the same. (CGI and WSGI read `x_user` as `x-user`; some read `x.user` so.)
 #[derive(Debug)]
 pub(crate) struct OwnedNames {
-    /// Ours in every spelling, folded; sorted.
+    /// Ours in every spelling, folded; sorted by length, then by bytes.
     ours: Vec<String>,
     /// Headers that hold tokens: ours in every spelling but their own.
     sources: Vec<String>,
@@ -70,7 +70,7 @@ impl OwnedNames {
                 TokenSource::Cookie(_) | TokenSource::Param(_) => None,
             }));
         }
-        ours.sort_unstable();
+        ours.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
         Self { ours, sources }
     }
 
@@ -79,11 +79,11 @@ impl OwnedNames {
         let folded = || name.iter().map(|&byte| fold(byte));
         let is_prefixed =
             name.len() >= PREFIX.len() && folded().zip(PREFIX.bytes()).all(|(a, b)| a == b);
-        let is_ours = || {
-            self.ours
-                .binary_search_by(|own| own.bytes().cmp(folded()))
-                .is_ok()
+        let order = |own: &String| {
+            let by_length = own.len().cmp(&name.len());
+            by_length.then_with(|| own.bytes().cmp(folded()))
         };
+        let is_ours = || self.ours.binary_search_by(order).is_ok();
         is_prefixed || is_ours() || self.is_other_spelling(name)
     }
 
@@ -95,9 +95,9 @@ impl OwnedNames {
 
     fn looks_like_source(&self, name: &[u8]) -> bool {
         let folded = || name.iter().map(|&byte| fold(byte));
-        self.sources
-            .iter()
-            .any(|source| source.bytes().map(fold).eq(folded()))
+        let is =
+            |source: &String| source.len() == name.len() && source.bytes().map(fold).eq(folded());
+        self.sources.iter().any(is)
     }
 
     /// Removals for the trailers among these that are ours or could hold a token, which no trailer should.
@@ -156,6 +156,9 @@ pub(crate) fn remove_credentials<'c>(
 
 /// The Cookie header without these cookies; the others byte for byte.
 fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
+    if names.is_empty() {
+        return None;
+    }
     let is_named = |pair: &&[u8]| {
         names
             .iter()
@@ -181,6 +184,9 @@ fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
 
 /// The path with its query but without these parameters, the others byte for byte; `None`: it has none of them.
 pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
+    if names.is_empty() {
+        return None;
+    }
     let (path, query) = path::split(raw);
     let query = query?;
     let is_named = |pair: &&[u8]| names.iter().any(|name| param(pair, name).is_some());
@@ -195,37 +201,58 @@ pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
     Some(rebuilt)
 }
 
-/// The headers that say who was let in.
-pub(crate) fn identity(provider: &Provider, jwt: &VerifiedJwt<'_>, proof: &Proof) -> Vec<Edit> {
-    let claims = &jwt.claims;
-    let mut edits: Vec<Edit> = provider
-        .claim_to_headers
-        .iter()
-        .filter_map(|claim| from_claim(claim, claims))
-        .collect();
-    if let Some(name) = &provider.forward_payload_header {
-        edits.push(set(name, jwt.payload));
+/// Who a verified token is about, in the words of headers and records: the same for every request with it.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) subject: Option<String>,
+    pub(crate) kind: Kind,
+    pub(crate) edits: Vec<Edit>,
+}
+
+impl Identity {
+    pub(crate) fn of(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Self {
+        let claims = &jwt.claims;
+        let subject = claims.get("sub").and_then(Json::as_str);
+        let kind = Kind::of(claims, &provider.kinds);
+        let from_claims = provider.claim_to_headers.iter();
+        let mut edits: Vec<Edit> = from_claims
+            .filter_map(|claim| from_claim(claim, claims))
+            .collect();
+        if let Some(name) = &provider.forward_payload_header {
+            edits.push(set(name, jwt.payload));
+        }
+        if let Some(subject) = subject {
+            let principal = principal(&provider.issuer, subject);
+            edits.push(set("x-passgate-principal", &principal));
+        }
+        edits.push(set("x-passgate-provider", &provider.name));
+        edits.push(set("x-passgate-kind", kind.as_str()));
+        edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", &actor)));
+        Self {
+            subject: subject.map(str::to_owned),
+            kind,
+            edits,
+        }
     }
-    if let Some(subject) = claims.get("sub").and_then(Json::as_str) {
-        edits.push(set(
-            "x-passgate-principal",
-            &principal(&provider.issuer, subject),
-        ));
+
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let of_edit = |edit: &Edit| match edit {
+            Edit::Remove(name) => name.len(),
+            Edit::Set(name, value) => name.len().saturating_add(value.len()),
+        };
+        let bytes: usize = self.edits.iter().map(of_edit).sum();
+        let boxes = self.edits.len().saturating_mul(size_of::<Edit>());
+        let subject = self.subject.as_ref().map_or(0, String::len);
+        bytes.saturating_add(boxes).saturating_add(subject)
     }
-    edits.push(set("x-passgate-provider", &provider.name));
-    edits.push(set(
-        "x-passgate-kind",
-        Kind::of(claims, &provider.kinds).as_str(),
-    ));
-    edits.extend(proof.facts.iter().map(|fact| set(fact.header(), "true")));
-    if let Some(age) = proof.age {
-        edits.push(set(
-            "x-passgate-authentication-age",
-            &age.as_secs().to_string(),
-        ));
-    }
-    edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", &actor)));
-    edits
+}
+
+/// The headers that say what the sign-in proves now.
+pub(crate) fn sign_in(proof: &Proof) -> impl Iterator<Item = Edit> {
+    let facts = proof.facts.iter().map(|fact| set(fact.header(), "true"));
+    let age = proof.age.map(|age| age.as_secs().to_string());
+    facts.chain(age.map(|age| set("x-passgate-authentication-age", &age)))
 }
 
 /// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the token's own unless it

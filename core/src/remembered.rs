@@ -1,7 +1,7 @@
 //! Tokens whose signature was found right, so that it need not be checked on every request.
 //!
 //! A token is found by its exact bytes and nothing less. What is remembered of it is what it says (header and claims,
-//! taken apart) and by the keys of which set it was verified: [`KeySetId`]. Everything that time, a rule or the keys
+//! taken apart), whom it is about, and by the keys of which set it was verified: [`KeySetId`]. Everything that time, a rule or the keys
 //! can change is judged anew on each request, and the key is looked up first: a token whose key has gone, or whose
 //! provider's keys have changed, is as good as new.
 //!
@@ -11,6 +11,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use crate::{
+    headers::Identity,
     jose::{Header, KeySetId, VerifiedJwt},
     json::Json,
     limits::Limits,
@@ -68,6 +69,8 @@ const HITS: u64 = 256;
 pub(crate) struct Content {
     pub(crate) header: Rc<Header>,
     pub(crate) claims: Rc<Json>,
+    /// In the terms of the provider whose keys verified it.
+    pub(crate) identity: Rc<Identity>,
     pub(crate) verified_by: KeySetId,
 }
 
@@ -88,10 +91,16 @@ impl RememberedTokens {
         }
     }
 
+    /// Whether these bytes are a token whose signature was right once.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let known = self.tokens.get(&tail(bytes));
+        known.is_some_and(|known| are_equal(known.token.as_bytes(), bytes))
+    }
+
     /// What this very token says, if its signature was right once.
     pub(crate) fn find(&mut self, token: &str) -> Option<Content> {
-        let known = self.tokens.get_mut(&tail(token))?;
-        if *known.token != *token {
+        let known = self.tokens.get_mut(&tail(token.as_bytes()))?;
+        if !are_equal(known.token.as_bytes(), token.as_bytes()) {
             return None;
         }
         self.last_use = self.last_use.saturating_add(1);
@@ -105,13 +114,15 @@ impl RememberedTokens {
         token: &str,
         header: &Rc<Header>,
         jwt: &VerifiedJwt<'_>,
+        identity: &Rc<Identity>,
         verified_by: KeySetId,
     ) {
         let bytes = token
             .len()
             .saturating_add(OVERHEAD)
-            .saturating_add(jwt.claims.weight());
-        let tail = tail(token);
+            .saturating_add(jwt.claims.weight())
+            .saturating_add(identity.weight());
+        let tail = tail(token.as_bytes());
         self.remove(tail);
         if self.most_tokens == 0 || bytes > self.most_bytes {
             return;
@@ -133,6 +144,7 @@ impl RememberedTokens {
                 content: Content {
                     header: Rc::clone(header),
                     claims: Rc::clone(&jwt.claims),
+                    identity: Rc::clone(identity),
                     verified_by,
                 },
                 bytes,
@@ -144,7 +156,7 @@ impl RememberedTokens {
 
     /// Forgets a token whose signature is not right any more.
     pub(crate) fn forget(&mut self, token: &str) {
-        let tail = tail(token);
+        let tail = tail(token.as_bytes());
         if self
             .tokens
             .get(&tail)
@@ -205,8 +217,18 @@ impl RememberedTokens {
     }
 }
 
-fn tail(token: &str) -> Tail {
-    let last = token.as_bytes().last_chunk().copied();
+/// Word by word: the library of this target compares byte by byte.
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let as_number = |word: &[u8; 8]| u64::from_ne_bytes(*word);
+    let mut pairs = words.iter().zip(other_words);
+    one.len() == other.len()
+        && pairs.all(|(word, other)| as_number(word) == as_number(other))
+        && rest == other_rest
+}
+
+fn tail(token: &[u8]) -> Tail {
+    let last = token.last_chunk().copied();
     // No token is that short.
     last.map_or(0, u128::from_le_bytes)
 }

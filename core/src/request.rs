@@ -7,6 +7,8 @@ pub(crate) use authority::Authority;
 
 use self::path::PathPolicy;
 
+use std::borrow::Cow;
+
 use crate::{config::Origin, limits, reason::Ambiguous};
 
 /// The headers of a request, pseudo headers (`:method`, `:path`, `:authority`) among them.
@@ -59,7 +61,7 @@ impl<'a> Request<'a> {
             // CONNECT to an authority has no path (RFC 9113 section 8.5).
             None if method == "CONNECT" && !self.has(":path") => (None, None),
             None => return Err(Ambiguous::Path),
-            Some(b"*") if method == "OPTIONS" => (Some("*".to_owned()), None),
+            Some(b"*") if method == "OPTIONS" => (Some(Cow::Borrowed("*")), None),
             Some(raw) => {
                 let (path, query) = path::split(raw);
                 (
@@ -125,10 +127,10 @@ pub(crate) struct Target<'a> {
     /// Upper case letters and `-`.
     pub(crate) method: &'a str,
     /// In normal form, without query; none for CONNECT.
-    pub(crate) path: Option<String>,
+    pub(crate) path: Option<Cow<'a, str>>,
     /// What follows the first `?`.
     pub(crate) query: Option<&'a [u8]>,
-    pub(crate) authority: Authority,
+    pub(crate) authority: Authority<'a>,
 }
 
 impl Target<'_> {

@@ -1,23 +1,23 @@
 //! What would have been done about a request that is only observed: nothing is changed in it, and all is told.
 
-use serde::Serialize;
-
-use crate::{audit::shown, headers::Edit, limits, verify::Verdict};
+use crate::{
+    audit::{Line, shown},
+    headers::Edit,
+    limits,
+    verify::Verdict,
+};
 
 /// What would have been done. Names of headers only, at most [`limits::SHOWN_HEADERS`] of each: the values are credentials,
 /// or stand in the record already.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shadow {
     /// `allow` or `deny`; the reason stands in the record.
     pub decision: &'static str,
     /// Headers that would have been removed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
     /// Headers that would have been written, or written anew without a credential (`cookie`, `:path`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub written: Vec<String>,
     /// Status of the answer that the client would have got.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
 }
 
@@ -25,7 +25,7 @@ impl Shadow {
     pub(crate) fn of(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Allow(permit) => {
-                let edits = permit.edits().iter();
+                let edits = permit.edits();
                 let removed = edits.clone().filter_map(|edit| match edit {
                     Edit::Remove(name) => Some(shown(&String::from_utf8_lossy(name))),
                     Edit::Set(..) => None,
@@ -52,5 +52,12 @@ impl Shadow {
                 ..Self::default()
             },
         }
+    }
+
+    pub(crate) fn write(&self, line: &mut Line) {
+        line.string("decision", Some(self.decision));
+        line.strings("removed", &self.removed);
+        line.strings("written", &self.written);
+        line.number("status", self.status);
     }
 }

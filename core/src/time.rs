@@ -55,18 +55,45 @@ impl UnixTime {
     }
 }
 
-impl core::fmt::Display for UnixTime {
+impl UnixTime {
     /// RFC 3339, UTC, with milliseconds: `2026-11-21T12:30:00.000Z`. What lies beyond [`Self::MAX`] is shown as that.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    /// Every record has one, so it does without `fmt`.
+    pub(crate) fn rfc3339(self) -> String {
         let millis = self.0.min(Self::MAX.0);
-        let days = millis / 86_400_000;
-        let (year, month, day) = civil(days);
+        let (year, month, day) = civil(millis / 86_400_000);
         let (hour, minute) = (millis / 3_600_000 % 24, millis / 60_000 % 60);
         let (second, milli) = (millis / 1_000 % 60, millis % 1_000);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
-        )
+        let mut text = String::with_capacity(24);
+        for (number, unit, end) in [
+            (year, 1_000, '-'),
+            (month, 10, '-'),
+            (day, 10, 'T'),
+            (hour, 10, ':'),
+            (minute, 10, ':'),
+            (second, 10, '.'),
+            (milli, 100, 'Z'),
+        ] {
+            push_digits(&mut text, number, unit);
+            text.push(end);
+        }
+        text
+    }
+}
+
+/// The digits of a number, from the one that counts so many units.
+fn push_digits(text: &mut String, number: u64, mut unit: u64) {
+    while unit > 0 {
+        let digit = number.checked_div(unit).unwrap_or_default() % 10;
+        let digit = u8::try_from(digit).unwrap_or_default();
+        text.push(char::from(b'0'.saturating_add(digit)));
+        unit /= 10;
+    }
+}
+
+impl core::fmt::Display for UnixTime {
+    /// RFC 3339, UTC, with milliseconds.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.rfc3339())
     }
 }
 

@@ -4,13 +4,15 @@
 pub mod explain;
 mod judge;
 
+use std::rc::Rc;
+
 use self::judge::{Case, Policy, Stop};
 use crate::{
     audit::AuditRecord,
     budget::Budget,
     config::{Config, ProviderId},
     crypto::{Backend, Distrust, ForeignFunctions},
-    headers::Edit,
+    headers::{Edit, Identity},
     jwks::JwksCache,
     reason::{Detour, Internal, Reason, Rejection, Unavailable},
     remembered::{RememberedTokens, Tally},
@@ -45,6 +47,7 @@ pub enum Verdict {
 pub struct Permit {
     code: &'static str,
     edits: Vec<Edit>,
+    identity: Option<Rc<Identity>>,
     is_observed: bool,
 }
 
@@ -62,9 +65,9 @@ impl Permit {
     }
 
     /// Changes to the request's headers, in order.
-    #[must_use]
-    pub fn edits(&self) -> &[Edit] {
-        &self.edits
+    pub fn edits(&self) -> impl Iterator<Item = &Edit> + Clone {
+        let identity = self.identity.iter().flat_map(|identity| &identity.edits);
+        self.edits.iter().chain(identity)
     }
 
     /// The codes of all that passes, or is served, without a refusal.
@@ -248,6 +251,7 @@ impl Verifier {
         let permit = Permit {
             code: record.reason,
             edits: Vec::new(),
+            identity: None,
             is_observed: true,
         };
         Step::Settle(Verdict::Allow(permit), record)

@@ -108,7 +108,11 @@ fn told(config: &Value, token: TokenBuilder<'_>) -> Vec<String> {
     let Verdict::Allow(permit) = verdict else {
         panic!("refused: {record:?}");
     };
-    let removes = |name: &[u8]| permit.edits().contains(&Edit::Remove(name.to_vec()));
+    let removes = |name: &[u8]| {
+        permit
+            .edits()
+            .any(|edit| *edit == Edit::Remove(name.to_vec()))
+    };
     assert!(removes(b"x-passgate-phishing-resistant") && removes(b"x_passgate_authentication_age"));
     let known = [
         "x-passgate-principal",
@@ -117,7 +121,6 @@ fn told(config: &Value, token: TokenBuilder<'_>) -> Vec<String> {
     ];
     let set: Vec<(&str, &str)> = permit
         .edits()
-        .iter()
         .filter_map(|edit| match edit {
             Edit::Set(name, value) => Some((&**name, std::str::from_utf8(value).unwrap())),
             Edit::Remove(_) => None,

@@ -112,7 +112,9 @@ impl Gate {
             .verifier
             .verify(Request::new(&headers), &mut self.keys, now)
         {
-            Step::Settle(Verdict::Allow(permit), _) => (permit.code(), permit.edits().to_vec()),
+            Step::Settle(Verdict::Allow(permit), _) => {
+                (permit.code(), permit.edits().cloned().collect())
+            }
             Step::Settle(Verdict::Deny(rejection), _) => (rejection.code, Vec::new()),
             Step::Settle(Verdict::Serve(_), _) => ("document", Vec::new()),
             Step::Await(_) => ("wait", Vec::new()),

@@ -7,6 +7,7 @@ use sha2::Sha256;
 use super::{AuditRecord, pace::Pace};
 use crate::{
     config::{Audit, Config, Lines, SubjectForm},
+    limits,
     time::UnixTime,
 };
 
@@ -71,12 +72,12 @@ impl Auditor {
         if !(to_log || to_access_log) {
             return Written::default();
         }
-        record.time = now.map(|now| now.to_string());
+        record.time = now.map(UnixTime::rfc3339);
         record.plugin.clone_from(&self.plugin);
         record.subject = record
             .subject
             .take()
-            .and_then(|subject| self.subject(&record, config, &subject));
+            .and_then(|subject| self.subject(&record, config, subject));
         Written {
             record: record.to_json(),
             to_access_log,
@@ -98,9 +99,17 @@ impl Auditor {
     }
 
     /// The subject as the configuration wants it shown.
-    fn subject(&self, record: &AuditRecord, config: &Config, subject: &str) -> Option<String> {
+    fn subject(
+        &self,
+        record: &AuditRecord,
+        config: &Config,
+        mut subject: String,
+    ) -> Option<String> {
         match &self.audit.subject {
-            SubjectForm::Clear => Some(super::shown(subject)),
+            SubjectForm::Clear => {
+                subject.truncate(subject.floor_char_boundary(limits::SHOWN_BYTES));
+                Some(subject)
+            }
             SubjectForm::Omitted => None,
             SubjectForm::Hashed { salt } => {
                 let provider = config.provider(record.provider_id?)?;

@@ -1,11 +1,14 @@
 //! Paths of rules, in the normal form of requests' paths.
 
+use std::borrow::Cow;
+
 use super::{PathPolicy, shown};
 use crate::request::path::{self, OddPath};
 
 /// The normal form of a path; an error continues a sentence that begins with the path.
 pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String> {
-    path::normalise(text.as_bytes(), policy).map_err(|odd| {
+    let normal = path::normalise(text.as_bytes(), policy);
+    normal.map(Cow::into_owned).map_err(|odd| {
         match odd {
             OddPath::NotAbsolute => "does not begin with a slash; write the path from the root, such as /api",
             OddPath::QueryOrFragment => "holds a query or fragment, which rules do not see; remove it",

@@ -83,7 +83,7 @@ pub(super) fn resource_metadata(
             problems.add(at, shown::join(&problem));
             return None;
         };
-        served = Some((normal, below.to_owned()));
+        served = Some((normal.into_owned(), below.to_owned()));
     }
     Some(ResourceMetadata { uri: text, served })
 }

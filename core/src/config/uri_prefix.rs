@@ -3,6 +3,8 @@
 //! The document is written by somebody else, and some hosts serve many tenants: it may choose an address inside
 //! these bounds and none outside, however that is spelled.
 
+use std::borrow::Cow;
+
 use super::{
     Endpoint, PathPolicy,
     text::FromText,
@@ -84,7 +86,8 @@ fn origin(scheme: &str, authority: &str) -> Result<(String, String, u16), String
 
 fn normal_path(path: &str) -> Result<String, String> {
     let path = if path.is_empty() { "/" } else { path };
-    path::normalise(path.as_bytes(), PathPolicy::default()).map_err(|_| {
+    let normal = path::normalise(path.as_bytes(), PathPolicy::default());
+    normal.map(Cow::into_owned).map_err(|_| {
         "has a path that servers read differently; write it without dot segments, //, ; and encoded slashes"
             .to_owned()
     })

@@ -87,7 +87,7 @@ fn principals_of_two_issuers_never_collide() {
 #[test]
 fn a_name_is_ours_in_every_spelling() {
     let names = OwnedNames {
-        ours: vec!["x-roles".to_owned(), "x-user".to_owned()],
+        ours: vec!["x-user".to_owned(), "x-roles".to_owned()],
         sources: vec!["x-token".to_owned()],
     };
     for name in [

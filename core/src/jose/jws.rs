@@ -84,12 +84,12 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// A token that was taken apart and verified before, and whose content is at hand.
-    pub(crate) fn recall(token: &'a str, content: Content) -> Option<Self> {
+    pub(crate) fn recall(token: &'a str, content: &Content) -> Option<Self> {
         let (signing_input, text) = token.rsplit_once('.')?;
         let (_, payload) = signing_input.split_once('.')?;
         Some(Self {
-            header: content.header,
-            claims: content.claims,
+            header: Rc::clone(&content.header),
+            claims: Rc::clone(&content.claims),
             payload,
             signing_input,
             signature: Signature::Verified {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{jose::UnverifiedJwt, limits::Limits};
+use crate::{evidence::Kind, jose::UnverifiedJwt, limits::Limits};
 
 const SET: KeySetId = KeySetId {
     provider: 0,
@@ -31,7 +31,12 @@ fn insert(memory: &mut RememberedTokens, token: &str) {
         claims: Rc::new(jwt.unverified_claims().clone()),
         payload: "",
     };
-    memory.insert(token, jwt.unverified_header(), &verified, SET);
+    let identity = Rc::new(Identity {
+        subject: None,
+        kind: Kind::Unknown,
+        edits: Vec::new(),
+    });
+    memory.insert(token, jwt.unverified_header(), &verified, &identity, SET);
 }
 
 #[test]

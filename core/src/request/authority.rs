@@ -1,30 +1,32 @@
 //! The authority of a request (RFC 3986 section 3.2), in the one form that rules compare.
 
+use std::borrow::Cow;
+
 /// Host and port that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Authority {
+pub(crate) struct Authority<'a> {
     /// Lower case, without the trailing dot of a fully qualified name; IPv6 in brackets.
-    pub(crate) host: String,
+    pub(crate) host: Cow<'a, str>,
     pub(crate) port: Option<u16>,
 }
 
-impl Authority {
+impl<'a> Authority<'a> {
     /// `None` for what two parsers may read differently: user information, lists, odd characters, nothing at all.
-    pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(raw: &'a [u8]) -> Option<Self> {
         let text = core::str::from_utf8(raw).ok()?;
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (address, after) = rest.split_once(']')?;
                 let _: core::net::Ipv6Addr = address.parse().ok()?;
                 (
-                    format!("[{}]", address.to_ascii_lowercase()),
+                    Cow::Owned(format!("[{}]", address.to_ascii_lowercase())),
                     after.strip_prefix(':').or(after.is_empty().then_some(""))?,
                 )
             }
             None => {
                 let (host, port) = text.split_once(':').unwrap_or((text, ""));
                 let host = host.strip_suffix('.').unwrap_or(host);
-                (is_name(host).then(|| host.to_ascii_lowercase())?, port)
+                (is_name(host).then(|| lower_case(host))?, port)
             }
         };
         let colon_without_port = port.is_empty() && text.ends_with(':');
@@ -37,6 +39,14 @@ impl Authority {
             _ => return None,
         };
         Some(Self { host, port })
+    }
+}
+
+fn lower_case(host: &str) -> Cow<'_, str> {
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
     }
 }
 

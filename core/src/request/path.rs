@@ -6,6 +6,8 @@
 //! of the other encodings are put into upper case (section 6.2.2.1). Paths of rules are brought to the same
 //! form: what a request cannot have, a rule cannot name.
 
+use std::borrow::Cow;
+
 /// Which ambiguous spellings of a path are let through (`path.allow`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PathPolicy {
@@ -60,10 +62,31 @@ pub(crate) fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// The normal form of a path without query.
-pub(crate) fn normalise(raw: &[u8], policy: PathPolicy) -> Result<String, OddPath> {
+pub(crate) fn normalise(raw: &[u8], policy: PathPolicy) -> Result<Cow<'_, str>, OddPath> {
     if raw.first() != Some(&b'/') {
         return Err(OddPath::NotAbsolute);
     }
+    match core::str::from_utf8(raw) {
+        Ok(plain) if is_plain(raw) => Ok(Cow::Borrowed(plain)),
+        _ => rewrite(raw, policy).map(Cow::Owned),
+    }
+}
+
+/// Whether a path is in normal form by any policy: most are, and need no second look.
+fn is_plain(raw: &[u8]) -> bool {
+    let mut last = 0;
+    raw.iter().all(|&byte| {
+        let is_plain = match byte {
+            b'/' | b'.' => last != b'/',
+            b'%' | b'\\' | b';' | b'?' | b'#' => false,
+            _ => byte.is_ascii_graphic(),
+        };
+        last = byte;
+        is_plain
+    })
+}
+
+fn rewrite(raw: &[u8], policy: PathPolicy) -> Result<String, OddPath> {
     let mut normal = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((&byte, after)) = rest.split_first() {
@@ -139,4 +162,18 @@ fn has_dot_segment(normal: &str) -> bool {
         .replace("%3B", ";");
     let mut segments = slashes.split('/');
     segments.any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PathPolicy, is_plain, rewrite};
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_not_rewritten_would_not_change(path in "/[ -~]{0,8}|/([a-c./;]|%2f){0,8}") {
+            if is_plain(path.as_bytes()) {
+                proptest::prop_assert_eq!(rewrite(path.as_bytes(), PathPolicy::default()), Ok(path));
+            }
+        }
+    }
 }

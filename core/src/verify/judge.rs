@@ -1,6 +1,8 @@
 //! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is to wait and
 //! to ask again, and nothing of the first attempt is kept.
 
+use std::rc::Rc;
+
 use super::{Outcome, Permit};
 use crate::{
     audit::{AuditRecord, Seen, shown, shown_claim},
@@ -11,9 +13,9 @@ use crate::{
         TokenSource,
     },
     crypto::{Algorithm, Backend},
-    evidence::{Kind, Proof},
+    evidence::Proof,
     extract::{Credential, extract},
-    headers::{self, Edit, OwnedNames},
+    headers::{self, Edit, Identity, OwnedNames},
     jose::{MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::{JwksCache, Lookup},
@@ -34,6 +36,8 @@ pub(super) struct Policy {
     pub(super) documents: Option<Documents>,
     /// What is required where no rules are configured: a token of any provider.
     any_provider: Requirement,
+    /// Every place where a token may be, and whether one of its providers forwards it.
+    places: Vec<(TokenSource, bool)>,
     /// For people at a command line only.
     #[cfg(feature = "explain")]
     pub(super) signatures_assumed: bool,
@@ -45,7 +49,15 @@ impl Policy {
         let any_provider = Requirement {
             alternatives: vec![Alternative::default()],
         };
+        let is_forwarded = |source: &TokenSource| {
+            let mut users = config.providers.iter();
+            users.any(|provider| provider.forward && provider.sources.contains(source))
+        };
+        let places = places(config.providers.iter()).into_iter();
         Self {
+            places: places
+                .map(|source| (source.clone(), is_forwarded(source)))
+                .collect(),
             documents: Documents::of(&config),
             config,
             owned_names,
@@ -189,6 +201,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         Permit {
             code,
             edits: self.clean(&[]),
+            identity: None,
             is_observed: false,
         }
     }
@@ -196,16 +209,10 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     /// Removals of what must not go on: our headers, the credential that was judged, and every other credential
     /// in a place whose providers do not forward.
     fn clean(&self, judged: &[&TokenSource]) -> Vec<Edit> {
-        let providers = &self.policy.config.providers;
-        let is_forwarded = |source: &TokenSource| {
-            let mut users = providers
-                .iter()
-                .filter(|provider| provider.sources.contains(source));
-            users.any(|provider| provider.forward)
-        };
-        let sources = places(providers.iter())
-            .into_iter()
-            .filter(|source| judged.contains(source) || !is_forwarded(source));
+        let places = self.policy.places.iter();
+        let sources = places
+            .filter(|(source, is_forwarded)| !is_forwarded || judged.contains(&source))
+            .map(|(source, _)| source);
         let names = self.request.headers().iter().map(|(name, _)| *name);
         let mut edits = self.policy.owned_names.strip(names);
         edits.extend(headers::remove_credentials(self.request, sources));
@@ -268,13 +275,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 .filter(|(id, _)| requirement.open_to(*id).next().is_some())
         };
         let sources = places(accepted().map(|(_, provider)| provider)).into_iter();
-        let credential = extract(self.request, target, sources)?.ok_or_else(|| Missing::Token {
+        let is_known = |bytes: &[u8]| self.remembered.holds(bytes);
+        let credential = extract(self.request, target, sources, is_known)?;
+        let credential = credential.ok_or_else(|| Missing::Token {
             step_up: requirement.hint(&config.providers),
         })?;
         if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
             return Err(Forbidden::CrossSite.into());
         }
-        let jwt = self.take_apart(&credential.token)?;
+        let (jwt, known) = self.take_apart(&credential.token)?;
         let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
             let issuers: Vec<&str> = accepted()
                 .map(|(_, provider)| provider.issuer.as_str())
@@ -285,7 +294,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         };
         self.record.provider = Some(provider.name.clone());
         self.record.provider_id = Some(id);
-        self.believe(&jwt, &credential, (id, provider), requirement)
+        self.believe(&jwt, known, &credential, (id, provider), requirement)
             .inspect_err(|_| self.record.seen = Some(seen(&jwt, &provider.audience_claim)))
     }
 
@@ -293,18 +302,16 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     fn believe(
         &mut self,
         jwt: &UnverifiedJwt<'_>,
+        known: Option<Rc<Identity>>,
         credential: &Credential<'_, '_>,
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Result<Permit, Stop> {
         self.check_claims(jwt, id, provider, requirement)?;
-        let jwt = self.check_signature(jwt, &credential.token, id)?;
-        self.record.subject = jwt
-            .claims
-            .get("sub")
-            .and_then(Json::as_str)
-            .map(str::to_owned);
-        self.record.kind = Some(Kind::of(&jwt.claims, &provider.kinds).as_str());
+        let (jwt, identity) =
+            self.check_signature(jwt, known, &credential.token, (id, provider))?;
+        self.record.subject.clone_from(&identity.subject);
+        self.record.kind = Some(identity.kind.as_str());
         let proof = requirement
             .met_by(id, provider, &jwt.claims, self.now)
             .map_err(|unmet| {
@@ -313,14 +320,18 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 unmet.reason
             })?;
         self.record.proved(&proof);
-        Ok(self.permit(provider, credential, &jwt, &proof))
+        Ok(self.permit(provider, credential, identity, &proof))
     }
 
-    /// The token in its parts, as they are remembered or from its bytes.
-    fn take_apart<'t>(&mut self, token: &'t str) -> Result<UnverifiedJwt<'t>, Stop> {
-        let known = self.remembered.find(token);
-        if let Some(jwt) = known.and_then(|content| UnverifiedJwt::recall(token, content)) {
-            return Ok(jwt);
+    /// The token in its parts, as they are remembered, with whom it was about then; or from its bytes.
+    fn take_apart<'t>(
+        &mut self,
+        token: &'t str,
+    ) -> Result<(UnverifiedJwt<'t>, Option<Rc<Identity>>), Stop> {
+        if let Some(content) = self.remembered.find(token)
+            && let Some(jwt) = UnverifiedJwt::recall(token, &content)
+        {
+            return Ok((jwt, Some(content.identity)));
         }
         let most = self.policy.config.limits.token_bytes;
         let parsed = UnverifiedJwt::parse(token, most).inspect_err(|reason| {
@@ -328,7 +339,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
             }
         });
-        Ok(parsed?)
+        Ok((parsed?, None))
     }
 
     /// Everything about a token that is the same for all rules and cheaper than its signature: it can only refuse.
@@ -373,12 +384,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     fn check_signature<'t>(
         &mut self,
         jwt: &UnverifiedJwt<'t>,
+        known: Option<Rc<Identity>>,
         token: &str,
-        id: ProviderId,
-    ) -> Result<VerifiedJwt<'t>, Stop> {
+        (id, provider): (ProviderId, &Provider),
+    ) -> Result<(VerifiedJwt<'t>, Rc<Identity>), Stop> {
         #[cfg(feature = "explain")]
         if self.policy.signatures_assumed {
-            return Ok(jwt.as_verified());
+            let assumed = jwt.as_verified();
+            let identity = Identity::of(provider, &assumed);
+            return Ok((assumed, Rc::new(identity)));
         }
         let header = jwt.unverified_header();
         let (lookup, set) =
@@ -402,11 +416,11 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 return Err(Unavailable::Keys { retry_after }.into());
             }
         };
-        if let Some(verified) = jwt.was_verified(set) {
+        if let (Some(verified), Some(identity)) = (jwt.was_verified(set), known) {
             self.remembered.count_hit();
             self.record.key_id = jwk.kid.as_deref().map(shown);
             self.record.remembered = true;
-            return Ok(verified);
+            return Ok((verified, identity));
         }
         if !jwt.could_be_of(&jwk.key) {
             return Err(Untrusted::Signature.into());
@@ -418,9 +432,11 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         self.remembered.count_miss();
         match jwt.verify(&jwk.key, self.crypto) {
             Ok(verified) => {
-                self.remembered.insert(token, header, &verified, set);
+                let identity = Rc::new(Identity::of(provider, &verified));
+                self.remembered
+                    .insert(token, header, &verified, &identity, set);
                 self.record.key_id = jwk.kid.as_deref().map(shown);
-                Ok(verified)
+                Ok((verified, identity))
             }
             Err(wrong) => {
                 // Good under a key that has gone: it has no more right than others.
@@ -435,7 +451,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         &self,
         provider: &Provider,
         credential: &Credential<'_, '_>,
-        jwt: &VerifiedJwt<'_>,
+        identity: Rc<Identity>,
         proof: &Proof,
     ) -> Permit {
         let judged: &[&TokenSource] = if provider.forward {
@@ -444,10 +460,11 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             &credential.found_in
         };
         let mut edits = self.clean(judged);
-        edits.extend(headers::identity(provider, jwt, proof));
+        edits.extend(headers::sign_in(proof));
         Permit {
             code: "permitted.token",
             edits,
+            identity: Some(identity),
             is_observed: false,
         }
     }
