@@ -1,6 +1,7 @@
 //! What the stories stand on: a mesh with its proxies, an identity provider, a registry, a service, and clients.
 
 mod client;
+mod control_plane;
 mod image;
 mod mesh;
 mod program;

@@ -3,28 +3,22 @@
 use crate::harness::{Story, file, plugin, story};
 use serde_json::json;
 
-/// A token of no scope, and one that may write payments.
-fn tokens(mesh: &Story) -> (String, String) {
-    let scoped = mesh.token().claim("scope", "payments:write").build();
-    (mesh.good(), scoped)
-}
-
 fn tightened(mesh: &Story, outer: &str, inner: &str) {
-    let (plain, scoped) = tokens(mesh);
     mesh.apply(&file(outer));
     mesh.web.until(401, &mesh.to_ledger());
     mesh.settled();
-    let request = mesh.to_ledger().bearer(&plain);
-    let passed = mesh.web.until(200, &request).text();
+    let without_scope = mesh.to_ledger().bearer(&mesh.good());
+    let passed = mesh.web.until(200, &without_scope).text();
     assert!(passed.contains("\"x-user\":\"alice\""), "{passed}");
     // The token is still there, for whoever comes next.
     assert!(passed.contains("\"authorization\":\"Bearer "), "{passed}");
 
     mesh.apply(&file(inner));
-    mesh.web.until(403, &request);
+    mesh.web.until(403, &without_scope);
     mesh.settled();
-    let passed = mesh.web.until(200, &mesh.to_ledger().bearer(&scoped));
-    let passed = passed.text();
+    let scoped = mesh.token().claim("scope", "payments:write").build();
+    let scoped = mesh.to_ledger().bearer(&scoped);
+    let passed = mesh.web.until(200, &scoped).text();
     assert!(!passed.contains("\"authorization\""), "{passed}");
     assert!(
         passed.contains("\"x-passgate-provider\":\"acme\""),

@@ -1,19 +1,19 @@
 //! The mesh: one control plane, one gateway and three workloads, started once and given to one story at a time.
 
 use super::client::send;
+use super::control_plane::{apply, istiod, kubectl, kubelet, kubernetes};
 use super::image::{file, layout_digest};
-use super::program::{Program, run, said, tool, workspace};
+use super::program::{Program, run, tool, workspace};
 use super::servers::{self, Count};
 use super::tls::Authority;
 use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// All of it. It ends with the machine of the tests.
@@ -106,9 +106,7 @@ impl Mesh {
         ] {
             servers::front(address, name, &authority, "127.0.0.1:5000", credentials);
         }
-
         kubelet(&authority, &folder);
-
         let mut programs = vec![registry];
         kubernetes(&folder, &mut programs);
         let istiod = istiod(&folder);
@@ -197,14 +195,9 @@ impl Mesh {
     /// `kubectl apply`.
     #[track_caller]
     pub fn apply(&self, yaml: &str) {
-        if let Err(refused) = self.try_apply(yaml) {
+        if let Err(refused) = apply(&self.folder, yaml) {
             panic!("{refused}\n{yaml}");
         }
-    }
-
-    /// `kubectl apply`, or why the API server refused it.
-    pub fn try_apply(&self, yaml: &str) -> Result<(), String> {
-        apply(&self.folder, yaml)
     }
 
     /// Where the mesh keeps its files, `kubeconfig` among them.
@@ -309,182 +302,4 @@ fn identity_provider(authority: &Authority, key: &SigningKey) -> Count {
         },
     );
     fetches
-}
-
-/// The part of a node that `kubectl logs` needs: the API server asks it for the log of a Pod.
-fn kubelet(authority: &Authority, folder: &Path) {
-    let folder = folder.to_owned();
-    servers::serve_tls("10.0.0.9:10250", "node", authority, move |request| {
-        // /containerLogs/NAMESPACE/POD/CONTAINER
-        let path = servers::path_of(&request);
-        let pod = path.split('/').nth(3)?;
-        let log = fs::read(folder.join(pod).join("log")).ok()?;
-        servers::ok("text/plain", &log)
-    });
-}
-
-/// etcd and the API server, with Istio's types and the objects of `cluster/cluster.yaml`.
-fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
-    let etcd = "http://127.0.0.1:2379";
-    let peers = "http://127.0.0.1:2380";
-    programs.push(Program::start(
-        &folder.join("etcd"),
-        Command::new(tool("etcd"))
-            .args(["--data-dir", "data", "--unsafe-no-fsync"])
-            // It elects a leader, though it is alone, and must not lose it on a busy machine.
-            .args([
-                "--heartbeat-interval",
-                "1000",
-                "--election-timeout",
-                "20000",
-            ])
-            .args([
-                "--listen-client-urls",
-                etcd,
-                "--advertise-client-urls",
-                etcd,
-            ])
-            .args([
-                "--listen-peer-urls",
-                peers,
-                "--initial-advertise-peer-urls",
-                peers,
-            ])
-            .args(["--initial-cluster", &format!("default={peers}")]),
-    ));
-    let accounts = rcgen::KeyPair::generate().unwrap();
-    fs::write(folder.join("accounts.key"), accounts.serialize_pem()).unwrap();
-    fs::write(folder.join("accounts.pub"), accounts.public_key_pem()).unwrap();
-    fs::write(folder.join("tokens.csv"), "admin,admin,1,system:masters").unwrap();
-    let kubeconfig = serde_json::json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{ "name": "c", "cluster": { "server": "https://127.0.0.1:6443", "insecure-skip-tls-verify": true } }],
-        "users": [{ "name": "u", "user": { "token": "admin" } }],
-        "contexts": [{ "name": "x", "context": { "cluster": "c", "user": "u" } }],
-        "current-context": "x",
-    });
-    fs::write(folder.join("kubeconfig"), kubeconfig.to_string()).unwrap();
-    programs.push(Program::start(
-        &folder.join("apiserver"),
-        Command::new(tool("kube-apiserver"))
-            .args(["--etcd-servers", etcd, "--cert-dir", "certs"])
-            .args([
-                "--bind-address",
-                "127.0.0.1",
-                "--advertise-address",
-                "10.0.0.1",
-            ])
-            .args(["--service-cluster-ip-range", "10.96.0.0/16"])
-            .args(["--service-account-issuer", "https://kubernetes.default.svc"])
-            .args(["--service-account-key-file", "../accounts.pub"])
-            .args(["--service-account-signing-key-file", "../accounts.key"])
-            .args([
-                "--token-auth-file",
-                "../tokens.csv",
-                "--authorization-mode",
-                "AlwaysAllow",
-            ])
-            // There is no controller that would give each account a token.
-            .args(["--disable-admission-plugins", "ServiceAccount"]),
-    ));
-    let server = programs.last_mut().unwrap();
-    eventually("a ready API server", || {
-        server.must_live();
-        let ready = kubectl(folder).args(["get", "--raw", "/readyz"]).output();
-        ready.unwrap().status.success().then_some(())
-    });
-    // On a busy machine the first requests may time out; all of these may be repeated.
-    let crds = workspace().join(".tools/istio/crds.yaml");
-    eventually("Istio's types", || {
-        let apply = ["apply", "--server-side", "--filename"];
-        let applied = kubectl(folder).args(apply).arg(&crds).output().unwrap();
-        let wait = [
-            "wait",
-            "--for",
-            "condition=established",
-            "--timeout=20s",
-            "crd",
-            "--all",
-        ];
-        let ready = kubectl(folder).args(wait).output().unwrap();
-        (applied.status.success() && ready.status.success()).then_some(())
-    });
-    let objects = include_str!("../cluster/cluster.yaml");
-    eventually("the objects of the cluster", || apply(folder, objects).ok());
-}
-
-/// The control plane.
-fn istiod(folder: &Path) -> Program {
-    let mesh = include_str!("../cluster/mesh.yaml").to_owned() + &file("mesh-config.yaml");
-    fs::write(folder.join("mesh.yaml"), mesh).unwrap();
-    let mut istiod = Program::start(
-        &folder.join("istiod-0"),
-        Command::new(tool("pilot-discovery"))
-            .arg("discovery")
-            .arg("--kubeconfig")
-            .arg(folder.join("kubeconfig"))
-            .arg("--meshConfig")
-            .arg(folder.join("mesh.yaml"))
-            .args([
-                "--grpcAddr",
-                "127.0.0.1:15010",
-                "--secureGRPCAddr",
-                "127.0.0.1:15012",
-            ])
-            .args([
-                "--httpAddr",
-                "127.0.0.1:15080",
-                "--httpsAddr",
-                "",
-                "--ctrlz_port",
-                "0",
-            ])
-            .args(["--monitoringAddr", "127.0.0.1:15014"])
-            .env("POD_NAME", "istiod-0")
-            .env("POD_NAMESPACE", "istio-system")
-            // Two filters that only Istio's own build of Envoy has.
-            .env("PILOT_ENABLE_METADATA_EXCHANGE", "false")
-            .env("PILOT_ENABLE_ALPN_FILTER", "false"),
-    );
-    eventually("a ready istiod", || {
-        istiod.must_live();
-        let ready = Request::get("/ready");
-        let answer = send("127.0.0.1:15080".parse().unwrap(), &ready)?;
-        (answer.status == 200).then_some(())
-    });
-    istiod
-}
-
-fn kubectl(folder: &Path) -> Command {
-    let mut command = Command::new(tool("kubectl"));
-    command
-        .env("HOME", folder)
-        .arg("--kubeconfig")
-        .arg(folder.join("kubeconfig"));
-    command
-}
-
-fn apply(folder: &Path, yaml: &str) -> Result<(), String> {
-    feed(kubectl(folder).args(["apply", "--filename", "-"]), yaml)
-}
-
-/// Runs a command with this on its standard input; what it said when it fails.
-fn feed(command: &mut Command, input: &str) -> Result<(), String> {
-    let piped = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = piped.spawn().unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(said(&output))
 }
