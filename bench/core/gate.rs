@@ -51,9 +51,7 @@ impl Gate {
     }
 
     pub fn foreign(&self) -> String {
-        self.good()
-            .claim("iss", "https://other.example.com")
-            .build()
+        bearer(self.good().claim("iss", "https://other.example.com"))
     }
 
     /// The claims of a good token.
