@@ -120,29 +120,29 @@ impl AuditRecord {
     pub fn to_json(&self) -> String {
         Line::write(|line| {
             line.number("version", Some(self.version));
-            line.string("time", self.time.as_deref());
-            line.string("decision", Some(self.decision));
-            line.string("reason", Some(self.reason));
+            line.word("time", self.time.as_deref());
+            line.word("decision", Some(self.decision));
+            line.word("reason", Some(self.reason));
             let rule = self.rule.and_then(|index| u64::try_from(index).ok());
             line.number("rule", rule);
-            line.string("provider", self.provider.as_deref());
+            line.word("provider", self.provider.as_deref());
             line.string("key_id", self.key_id.as_deref());
             line.string("subject", self.subject.as_deref());
             line.truth("remembered", self.remembered);
-            line.string("kind", self.kind);
+            line.word("kind", self.kind);
             line.strings("facts", &self.facts);
             line.number("authentication_age", self.authentication_age);
             if let Some(seen) = &self.seen {
                 line.object("seen", |line| seen.write(line));
             }
             line.string("expected", self.expected.as_deref());
-            line.string("login", self.login);
+            line.word("login", self.login);
             if let Some(shadow) = &self.shadow {
                 line.object("shadow", |line| shadow.write(line));
             }
             line.string("request_id", self.request_id.as_deref());
-            line.string("policy", Some(&self.policy));
-            line.string(
+            line.word("policy", Some(&self.policy));
+            line.word(
                 "plugin",
                 Some(&self.plugin)
                     .filter(|name| !name.is_empty())

@@ -10,7 +10,7 @@ use crate::{
     jose::{VerifiedJwt, to_base64url},
     json::Json,
     request::{
-        Request,
+        Request, is_named,
         path::{self, OVERRIDE_HEADERS},
     },
 };
@@ -89,8 +89,8 @@ impl OwnedNames {
 
     /// Beside the token that was judged, a service that reads `x_token` as `x-token` would see another one.
     fn is_other_spelling(&self, name: &[u8]) -> bool {
-        let is_exact = |source: &String| name.eq_ignore_ascii_case(source.as_bytes());
-        self.looks_like_source(name) && !self.sources.iter().any(is_exact)
+        let is_exact = |source: &String| is_named(name, source.as_bytes());
+        !self.sources.iter().any(is_exact) && self.looks_like_source(name)
     }
 
     fn looks_like_source(&self, name: &[u8]) -> bool {

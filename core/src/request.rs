@@ -33,7 +33,7 @@ impl<'a> Request<'a> {
     pub(crate) fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.headers
             .iter()
-            .filter(move |(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+            .filter(move |(n, _)| is_named(n, name.as_bytes()))
             .map(|(_, value)| *value)
     }
 
@@ -119,6 +119,12 @@ impl<'a> Request<'a> {
         let same_origin = || self.one("sec-fetch-site") == Some(b"same-origin");
         safe || from_ours() || same_origin()
     }
+}
+
+/// Whether a header has this name, without regard to case (RFC 9110 section 5.1). Hosts write names in lower case, so that
+/// most comparisons are plain ones.
+pub(crate) fn is_named(header: &[u8], name: &[u8]) -> bool {
+    header.len() == name.len() && (header == name || header.eq_ignore_ascii_case(name))
 }
 
 /// What a request is about.

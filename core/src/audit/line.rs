@@ -29,6 +29,16 @@ impl Line {
         }
     }
 
+    /// A member that is a word of ours, with nothing to escape; left out where there is none.
+    pub(crate) fn word(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.name(name);
+            self.text.push('"');
+            self.text.push_str(value);
+            self.text.push('"');
+        }
+    }
+
     /// A member that is a number; left out where there is none.
     pub(crate) fn number(&mut self, name: &str, value: Option<impl Into<u64>>) {
         if let Some(value) = value {
@@ -137,6 +147,7 @@ mod tests {
         let line = Line::write(|line| {
             line.string("a", None);
             line.string("b", Some("{"));
+            line.word("b", Some("word"));
             line.number("c", None::<u8>);
             line.truth("d", false);
             line.truth("e", true);
@@ -147,7 +158,8 @@ mod tests {
             });
             line.number("k", Some(u64::MAX));
         });
-        let expected = r#"{"b":"{","e":true,"g":{"h":["[","i,"],"j":7},"k":18446744073709551615}"#;
+        let expected =
+            r#"{"b":"{","b":"word","e":true,"g":{"h":["[","i,"],"j":7},"k":18446744073709551615}"#;
         assert_eq!(line, expected);
     }
 
