@@ -175,7 +175,7 @@ impl Remote {
         self.unknown.seen(kid, algorithm, self.asked_at(now));
         if self.last_start.is_none() {
             // Somebody waits: the stagger between workers is over.
-            self.due = now;
+            self.due = self.due.min(now);
         }
         if let Some(locator) = &mut self.locator {
             locator.hurry(now);

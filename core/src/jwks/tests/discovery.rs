@@ -340,3 +340,14 @@ fn an_address_that_is_found_again_shortens_no_backoff_and_nobody_waits_for_it_me
         world.assert_unavailable("a");
     }
 }
+
+#[test]
+fn who_comes_while_the_document_is_fetched_waits_for_it_and_is_not_judged_again_before() {
+    let mut world = World::new(discovered());
+    assert_eq!(world.next_fetch().target, Target::Document);
+    for _ in 0..2 {
+        world.pass(millis(10));
+        assert_eq!(world.ask("a"), Said::Pending);
+        assert!(world.cache.holds_waiters(ACME));
+    }
+}
