@@ -201,11 +201,11 @@ impl LoopCookie {
 /// How long a browser that comes back is taken to be in a loop: nobody signs in by hand and comes back much faster, and
 /// a loop turns in a few seconds.
 const SECONDS: u8 = 30;
-/// Most places that are remembered.
-const MARKS: usize = 8;
 /// Most ways back to one place that a browser may be on: tabs with other queries, or a page that adds to the query with each
 /// turn of a loop.
 const TURNS: usize = 3;
+/// Most marks that are remembered: of eight places with all their ways back, so that none makes room for another's loop.
+const MARKS: usize = 8 * TURNS;
 /// A mark is a place and a way back to it, 48 and 24 bits: for comparisons that nobody gains by cheating.
 const PLACE_BYTES: usize = 8;
 const BACK_BYTES: usize = 4;
