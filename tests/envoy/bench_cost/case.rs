@@ -50,6 +50,8 @@ const PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
     host_crypto: false,
     ..Passgate::COMES
 }));
+/// What no Wasm filter goes below.
+const EMPTY: Guard = Guard::small(Filter::Empty);
 const JWT_AUTHN: Guard = Guard::small(Filter::JwtAuthn { cache: false });
 const JWT_AUTHN_WITH_CACHE: Guard = Guard::small(Filter::JwtAuthn { cache: true });
 /// As many providers and rules as a large gateway has.
@@ -152,6 +154,12 @@ pub const COMPARED: &[Case] = &[
                 COMES,
                 JWT_AUTHN,
                 Wanted::OtherAtLeast(6.0),
+            ),
+            line(
+                "ES256, repeated, beside the least",
+                COMES,
+                EMPTY,
+                Wanted::Nothing,
             ),
         ],
     },

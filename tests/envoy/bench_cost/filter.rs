@@ -1,6 +1,7 @@
 //! The filters that are compared, configured alike.
 
 use super::super::harness::{AUDIENCE, Gate, ISSUER, Setup};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use passgate_kit::{SigningKey, jwks};
 use serde_json::{Value, json};
 
@@ -31,7 +32,11 @@ impl Guard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     Nothing,
-    JwtAuthn { cache: bool },
+    /// A Wasm filter that does nothing.
+    Empty,
+    JwtAuthn {
+        cache: bool,
+    },
     Passgate(Passgate),
 }
 
@@ -93,12 +98,17 @@ pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gat
     let Guard { filter, size } = guard;
     let settings = match filter {
         Filter::Passgate(settings) => settings,
-        Filter::Nothing | Filter::JwtAuthn { .. } => Passgate::COMES,
+        Filter::Nothing | Filter::Empty | Filter::JwtAuthn { .. } => Passgate::COMES,
     };
     let setup = Setup::new(passgate(size, keys, settings));
     let setup = setup.workers(workers).pinned(core).edit(|bootstrap| {
         match filter {
             Filter::Nothing => drop(bootstrap.filters().remove(0)),
+            Filter::Empty => {
+                let module = wat::parse_str(include_str!("empty.wat")).unwrap();
+                let code = json!({ "local": { "inline_bytes": STANDARD.encode(module) } });
+                bootstrap.passgate()["typed_config"]["config"]["vm_config"]["code"] = code;
+            }
             Filter::JwtAuthn { cache } => *bootstrap.passgate() = jwt_authn(size, keys, cache),
             Filter::Passgate(_) => {}
         }

@@ -54,14 +54,14 @@ fn host_crypto(guard: Guard) -> &'static str {
         Filter::Passgate(Passgate {
             host_crypto: true, ..
         }) => "yes",
-        Filter::Passgate(_) | Filter::Nothing | Filter::JwtAuthn { .. } => "no",
+        Filter::Passgate(_) | Filter::Nothing | Filter::Empty | Filter::JwtAuthn { .. } => "no",
     }
 }
 
 /// Passgate's memory is always on.
 fn caches(other: Guard) -> &'static str {
     match other.filter {
-        Filter::JwtAuthn { cache: false } => "passgate's",
+        Filter::Empty | Filter::JwtAuthn { cache: false } => "passgate's",
         Filter::Nothing | Filter::JwtAuthn { cache: true } | Filter::Passgate(_) => "both",
     }
 }
@@ -69,6 +69,7 @@ fn caches(other: Guard) -> &'static str {
 fn name(guard: Guard) -> &'static str {
     match guard.filter {
         Filter::Nothing => "nothing",
+        Filter::Empty => "an empty Wasm filter",
         Filter::JwtAuthn { .. } => "`jwt_authn`",
         Filter::Passgate(_) => "passgate",
     }
