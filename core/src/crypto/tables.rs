@@ -83,7 +83,7 @@ impl Points {
 
 /// The tables of the keys in use.
 ///
-/// A key gets its table, which costs as much as ten verifications, when it has verified a second signature: only
+/// A key gets its table, which costs many verifications, when it has verified a second signature: only
 /// whoever holds its private half can cause that. The least recently used of too many gives way.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTables {
