@@ -1,18 +1,37 @@
 //! Finds the one token of a request, or says why there is not exactly one.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, rc::Rc};
 
 use crate::{
     config::TokenSource,
     reason::{Ambiguous, Malformed, Reason},
+    remembered::Known,
     request::{Request, Target},
 };
 
 /// A token and the places that hold it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Credential<'a, 'c> {
-    pub(crate) token: Cow<'a, str>,
+    pub(crate) token: Token<'a>,
     pub(crate) found_in: Vec<&'c TokenSource>,
+}
+
+/// What could be a token: text without blanks and commas.
+#[derive(Debug)]
+pub(crate) enum Token<'a> {
+    /// Whatever the client sent.
+    New(Cow<'a, str>),
+    /// These very bytes were a token before.
+    Known(Rc<Known>),
+}
+
+impl Token<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::New(text) => text,
+            Self::Known(known) => known.token(),
+        }
+    }
 }
 
 impl Credential<'_, '_> {
@@ -25,20 +44,20 @@ impl Credential<'_, '_> {
 }
 
 /// The token in these places. Equal bytes in two places count once; different ones are refused (RFC 6750 section 2).
-/// `is_known` spares bytes that were a token before a look at each of them.
+/// `find` spares bytes that were a token before another look at each of them.
 pub(crate) fn extract<'a, 'c>(
     request: Request<'a>,
     target: &Target<'a>,
     sources: impl Iterator<Item = &'c TokenSource>,
-    is_known: impl Fn(&[u8]) -> bool,
+    mut find: impl FnMut(&[u8]) -> Option<Rc<Known>>,
 ) -> Result<Option<Credential<'a, 'c>>, Reason> {
     let mut found: Option<Credential<'a, 'c>> = None;
     for source in sources {
         each_candidate(request, target, source, |candidate| {
-            if !is_known(&candidate) {
-                check_readable(&candidate)?;
-            }
-            let token = text(candidate)?;
+            let token = match find(&candidate) {
+                Some(known) => Token::Known(known),
+                None => Token::New(text(candidate)?),
+            };
             match &mut found {
                 None => {
                     found = Some(Credential {
@@ -46,7 +65,9 @@ pub(crate) fn extract<'a, 'c>(
                         found_in: vec![source],
                     })
                 }
-                Some(first) if first.token != token => return Err(Ambiguous::Credentials.into()),
+                Some(first) if first.token.as_str() != token.as_str() => {
+                    return Err(Ambiguous::Credentials.into());
+                }
                 Some(first) if !first.found_in.contains(&source) => first.found_in.push(source),
                 Some(_) => {}
             }
@@ -86,10 +107,11 @@ fn header_candidates<'a, 'n>(
     scheme: &'n str,
 ) -> impl Iterator<Item = Result<&'a [u8], Reason>> + use<'a, 'n> {
     // RFC 9110 section 11.6.2: one Authorization header, even where the others hold another scheme.
-    let first = request.values(name).next();
-    let mut others = request.values(name).skip(1);
+    let mut others = request.values(name);
+    let first = others.next();
+    let all = first.into_iter().chain(others.clone());
     let is_ambiguous = name == "authorization" && others.any(|other| first != Some(other));
-    request.values(name).filter_map(move |value| {
+    all.filter_map(move |value| {
         if is_ambiguous {
             return Some(Err(Ambiguous::Credentials.into()));
         }
@@ -126,8 +148,8 @@ fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     is_scheme.then(|| rest.trim_ascii())
 }
 
-/// Whether these bytes could be a token's.
-fn check_readable(candidate: &[u8]) -> Result<(), Reason> {
+/// These bytes, if they could be a token's.
+fn text(candidate: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
     if candidate
         .iter()
         .any(|&byte| matches!(byte, b',' | b' ' | b'\t'))
@@ -137,10 +159,6 @@ fn check_readable(candidate: &[u8]) -> Result<(), Reason> {
     if candidate.is_empty() || !candidate.iter().all(u8::is_ascii_graphic) {
         return Err(Malformed::Credential.into());
     }
-    Ok(())
-}
-
-fn text(candidate: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
     let text = match candidate {
         Cow::Borrowed(bytes) => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),

@@ -8,6 +8,7 @@
 //! A token that was remembered has one more right, whatever became of the keys: it may be verified again while the
 //! budget for wrong signatures is spent. See [`crate::budget`].
 
+use core::ops::Range;
 use std::{collections::BTreeMap, rc::Rc};
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
 pub(crate) struct RememberedTokens {
     most_tokens: usize,
     most_bytes: usize,
-    tokens: BTreeMap<Tail, Remembered>,
+    tokens: BTreeMap<Tail, Entry>,
     /// One use of each token: its last one, or an earlier one that nobody has put right yet.
     uses: BTreeMap<u64, Tail>,
     last_use: u64,
@@ -44,9 +45,8 @@ pub struct Tally {
 }
 
 #[derive(Debug)]
-struct Remembered {
-    token: Box<str>,
-    content: Content,
+struct Entry {
+    known: Rc<Known>,
     bytes: usize,
     last_use: u64,
     /// Its entry in `uses`.
@@ -64,14 +64,32 @@ impl Tally {
 /// Tokens that pass before their number is shown.
 const HITS: u64 = 256;
 
-/// What a remembered token says, and who stood for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Content {
+/// A remembered token: what it says, and who stood for it.
+#[derive(Debug)]
+pub(crate) struct Known {
+    token: Box<str>,
+    /// Where its payload stands.
+    payload: Range<usize>,
     pub(crate) header: Rc<Header>,
     pub(crate) claims: Rc<Json>,
     /// In the terms of the provider whose keys verified it.
     pub(crate) identity: Rc<Identity>,
     pub(crate) verified_by: KeySetId,
+}
+
+impl Known {
+    /// All of it.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// What was signed, the payload in it, and the signature; still base64url.
+    pub(crate) fn parts(&self) -> Option<(&str, &str, &str)> {
+        let signing_input = self.token.get(..self.payload.end)?;
+        let payload = self.token.get(self.payload.clone())?;
+        let signature = self.token.get(self.payload.end..)?.strip_prefix('.')?;
+        Some((signing_input, payload, signature))
+    }
 }
 
 /// What maps and boxes take for a token, beside its bytes and its JSON: a generous guess.
@@ -91,21 +109,15 @@ impl RememberedTokens {
         }
     }
 
-    /// Whether these bytes are a token whose signature was right once.
-    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
-        let known = self.tokens.get(&tail(bytes));
-        known.is_some_and(|known| are_equal(known.token.as_bytes(), bytes))
-    }
-
-    /// What this very token says, if its signature was right once.
-    pub(crate) fn find(&mut self, token: &str) -> Option<Content> {
-        let known = self.tokens.get_mut(&tail(token.as_bytes()))?;
-        if !are_equal(known.token.as_bytes(), token.as_bytes()) {
+    /// The token of exactly these bytes, if its signature was right once.
+    pub(crate) fn find(&mut self, bytes: &[u8]) -> Option<Rc<Known>> {
+        let entry = self.tokens.get_mut(&tail(bytes))?;
+        if !are_equal(entry.known.token.as_bytes(), bytes) {
             return None;
         }
         self.last_use = self.last_use.saturating_add(1);
-        known.last_use = self.last_use;
-        Some(known.content.clone())
+        entry.last_use = self.last_use;
+        Some(Rc::clone(&entry.known))
     }
 
     /// Notes that the signature of a token was right.
@@ -124,6 +136,9 @@ impl RememberedTokens {
             .saturating_add(identity.weight());
         let tail = tail(token.as_bytes());
         self.remove(tail);
+        let Some(start) = token.find('.').map(|dot| dot.saturating_add(1)) else {
+            return;
+        };
         if self.most_tokens == 0 || bytes > self.most_bytes {
             return;
         }
@@ -139,14 +154,15 @@ impl RememberedTokens {
         self.uses.insert(self.last_use, tail);
         self.tokens.insert(
             tail,
-            Remembered {
-                token: token.into(),
-                content: Content {
+            Entry {
+                known: Rc::new(Known {
+                    token: token.into(),
+                    payload: start..start.saturating_add(jwt.payload.len()),
                     header: Rc::clone(header),
                     claims: Rc::clone(&jwt.claims),
                     identity: Rc::clone(identity),
                     verified_by,
-                },
+                }),
                 bytes,
                 last_use: self.last_use,
                 listed_use: self.last_use,
@@ -160,7 +176,7 @@ impl RememberedTokens {
         if self
             .tokens
             .get(&tail)
-            .is_some_and(|known| *known.token == *token)
+            .is_some_and(|entry| *entry.known.token == *token)
         {
             self.remove(tail);
         }
@@ -191,9 +207,9 @@ impl RememberedTokens {
     }
 
     fn remove(&mut self, tail: Tail) {
-        if let Some(known) = self.tokens.remove(&tail) {
-            self.uses.remove(&known.listed_use);
-            self.bytes = self.bytes.saturating_sub(known.bytes);
+        if let Some(entry) = self.tokens.remove(&tail) {
+            self.uses.remove(&entry.listed_use);
+            self.bytes = self.bytes.saturating_sub(entry.bytes);
         }
     }
 
@@ -203,9 +219,9 @@ impl RememberedTokens {
     fn remove_oldest(&mut self) -> bool {
         while let Some((listed, tail)) = self.uses.pop_first() {
             match self.tokens.get_mut(&tail) {
-                Some(known) if known.last_use != listed => {
-                    known.listed_use = known.last_use;
-                    self.uses.insert(known.last_use, tail);
+                Some(entry) if entry.last_use != listed => {
+                    entry.listed_use = entry.last_use;
+                    self.uses.insert(entry.last_use, tail);
                 }
                 _ => {
                     self.remove(tail);

@@ -30,7 +30,10 @@ impl<'a> Request<'a> {
     }
 
     /// The values of all headers of this name.
-    pub(crate) fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    pub(crate) fn values<'n>(
+        &self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a, 'n> {
         self.headers
             .iter()
             .filter(move |(n, _)| is_named(n, name.as_bytes()))

@@ -63,30 +63,27 @@ impl UnixTime {
         let (year, month, day) = civil(millis / 86_400_000);
         let (hour, minute) = (millis / 3_600_000 % 24, millis / 60_000 % 60);
         let (second, milli) = (millis / 1_000 % 60, millis % 1_000);
-        let mut text = String::with_capacity(24);
-        for (number, unit, end) in [
-            (year, 1_000, '-'),
-            (month, 10, '-'),
-            (day, 10, 'T'),
-            (hour, 10, ':'),
-            (minute, 10, ':'),
-            (second, 10, '.'),
-            (milli, 100, 'Z'),
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (number, place) in [
+            (year, 0..4),
+            (month, 5..7),
+            (day, 8..10),
+            (hour, 11..13),
+            (minute, 14..16),
+            (second, 17..19),
+            (milli, 20..23),
         ] {
-            push_digits(&mut text, number, unit);
-            text.push(end);
+            put_digits(text.get_mut(place).unwrap_or_default(), number);
         }
-        text
+        core::str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 }
 
-/// The digits of a number, from the one that counts so many units.
-fn push_digits(text: &mut String, number: u64, mut unit: u64) {
-    while unit > 0 {
-        let digit = number.checked_div(unit).unwrap_or_default() % 10;
-        let digit = u8::try_from(digit).unwrap_or_default();
-        text.push(char::from(b'0'.saturating_add(digit)));
-        unit /= 10;
+/// Fills a place with the last digits of a number.
+fn put_digits(place: &mut [u8], mut number: u64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or_default());
+        number /= 10;
     }
 }
 

@@ -7,6 +7,8 @@ use core::fmt::Write as _;
 #[derive(Debug)]
 pub(crate) struct Line {
     text: String,
+    /// What comes next is the first of its kind.
+    is_first: bool,
 }
 
 /// Bytes of most records, so that they are not copied while they grow.
@@ -16,7 +18,10 @@ impl Line {
     /// What an object with these members looks like.
     pub(crate) fn write(members: impl FnOnce(&mut Self)) -> String {
         let text = String::with_capacity(USUAL_BYTES);
-        let mut line = Self { text };
+        let mut line = Self {
+            text,
+            is_first: true,
+        };
         line.enclose("{", members, "}");
         line.text
     }
@@ -82,15 +87,18 @@ impl Line {
 
     fn enclose(&mut self, start: &str, content: impl FnOnce(&mut Self), end: &str) {
         self.text.push_str(start);
+        self.is_first = true;
         content(self);
+        self.is_first = false;
         self.text.push_str(end);
     }
 
     /// A comma, unless this is the first of its kind.
     fn separate(&mut self) {
-        if !self.text.ends_with(['{', '[']) {
+        if !self.is_first {
             self.text.push(',');
         }
+        self.is_first = false;
     }
 
     /// The names are ours, and have nothing to escape.

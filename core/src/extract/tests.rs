@@ -45,8 +45,8 @@ fn found(
     );
     let request = Request::new(&all);
     let target = request.target(PathPolicy::default())?;
-    Ok(extract(request, &target, sources.iter(), |_| false)?
-        .map(|credential| credential.token.into_owned()))
+    Ok(extract(request, &target, sources.iter(), |_| None)?
+        .map(|credential| credential.token.as_str().to_owned()))
 }
 
 fn in_authorization(value: &str) -> Result<Option<String>, Reason> {
@@ -227,7 +227,7 @@ fn bytes_that_no_token_has_are_malformed() {
     let extracted = request
         .target(PathPolicy::default())
         .map_err(Reason::from)
-        .and_then(|target| extract(request, &target, sources.iter(), |_| false).map(|_| ()));
+        .and_then(|target| extract(request, &target, sources.iter(), |_| None).map(|_| ()));
     assert_eq!(extracted, Err(Malformed::Credential.into()));
 }
 

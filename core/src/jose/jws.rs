@@ -9,7 +9,7 @@ use crate::{
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
-    remembered::Content,
+    remembered::Known,
 };
 
 /// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`.
@@ -83,18 +83,17 @@ impl<'a> UnverifiedJwt<'a> {
         })
     }
 
-    /// A token that was taken apart and verified before, and whose content is at hand.
-    pub(crate) fn recall(token: &'a str, content: &Content) -> Option<Self> {
-        let (signing_input, text) = token.rsplit_once('.')?;
-        let (_, payload) = signing_input.split_once('.')?;
+    /// A token that was taken apart and verified before.
+    pub(crate) fn recall(known: &'a Known) -> Option<Self> {
+        let (signing_input, payload, text) = known.parts()?;
         Some(Self {
-            header: Rc::clone(&content.header),
-            claims: Rc::clone(&content.claims),
+            header: Rc::clone(&known.header),
+            claims: Rc::clone(&known.claims),
             payload,
             signing_input,
             signature: Signature::Verified {
                 text,
-                by: content.verified_by,
+                by: known.verified_by,
             },
         })
     }

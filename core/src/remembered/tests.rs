@@ -29,7 +29,7 @@ fn insert(memory: &mut RememberedTokens, token: &str) {
     let jwt = UnverifiedJwt::parse(token, 1_000).unwrap();
     let verified = VerifiedJwt {
         claims: Rc::new(jwt.unverified_claims().clone()),
-        payload: "",
+        payload: "eyJuIjoxfQ",
     };
     let identity = Rc::new(Identity {
         subject: None,
@@ -44,9 +44,15 @@ fn a_token_is_found_by_all_of_its_bytes() {
     let mut memory = memory(10, 1 << 20);
     let known = token(1);
     insert(&mut memory, &known);
-    let found = memory.find(&known).unwrap();
+    let found = memory.find(known.as_bytes()).unwrap();
     assert_eq!(found.verified_by, SET);
     assert_eq!(found.claims.to_string(), r#"{"n":1}"#);
+    assert_eq!(found.token(), known);
+    let parts = found.parts().map(|(input, payload, signature)| {
+        assert_eq!(format!("{input}.{signature}"), known);
+        payload
+    });
+    assert_eq!(parts, Some("eyJuIjoxfQ"));
     for other in [
         known.replacen("eyJuIjoxfQ", "eyJuIjoyfQ", 1),
         token(2),
@@ -54,12 +60,12 @@ fn a_token_is_found_by_all_of_its_bytes() {
         format!("{known}A"),
         String::new(),
     ] {
-        assert!(memory.find(&other).is_none(), "{other}");
+        assert!(memory.find(other.as_bytes()).is_none(), "{other}");
         memory.forget(&other);
     }
-    assert!(memory.find(&known).is_some());
+    assert!(memory.find(known.as_bytes()).is_some());
     memory.forget(&known);
-    assert!(memory.find(&known).is_none());
+    assert!(memory.find(known.as_bytes()).is_none());
     assert_eq!((memory.bytes, memory.uses.len()), (0, 0));
 }
 
@@ -69,8 +75,8 @@ fn of_two_tokens_with_one_end_the_later_is_remembered() {
     let (first, second) = (token(1), token(1).replacen("eyJuIjoxfQ", "eyJuIjoyfQ", 1));
     insert(&mut memory, &first);
     insert(&mut memory, &second);
-    assert!(memory.find(&first).is_none());
-    assert!(memory.find(&second).is_some());
+    assert!(memory.find(first.as_bytes()).is_none());
+    assert!(memory.find(second.as_bytes()).is_some());
     assert_eq!((memory.tokens.len(), memory.uses.len()), (1, 1));
 }
 
@@ -78,7 +84,7 @@ fn of_two_tokens_with_one_end_the_later_is_remembered() {
 fn zero_switches_it_off() {
     for mut memory in [memory(0, 1 << 20), memory(10, 0)] {
         insert(&mut memory, &token(1));
-        assert!(memory.find(&token(1)).is_none());
+        assert!(memory.find(token(1).as_bytes()).is_none());
         assert_eq!((memory.tokens.len(), memory.uses.len()), (0, 0));
     }
 }
@@ -94,8 +100,8 @@ fn bytes_are_bounded_too() {
         insert(&mut memory, &token(number));
     }
     assert_eq!((memory.tokens.len(), memory.bytes), (3, 3 * one));
-    assert!(memory.find(&token(9)).is_some());
-    assert!(memory.find(&token(6)).is_none());
+    assert!(memory.find(token(9).as_bytes()).is_some());
+    assert!(memory.find(token(6).as_bytes()).is_none());
 }
 
 #[test]
@@ -135,7 +141,7 @@ proptest! {
             let place = list.iter().position(|known| *known == token);
             let known = place.and_then(|place| list.remove(place));
             if is_use {
-                prop_assert_eq!(memory.find(&token).is_some(), known.is_some());
+                prop_assert_eq!(memory.find(token.as_bytes()).is_some(), known.is_some());
                 list.extend(known);
             } else {
                 insert(&mut memory, &token);

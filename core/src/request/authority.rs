@@ -52,11 +52,11 @@ fn lower_case(host: &str) -> Cow<'_, str> {
 
 /// Labels of letters, digits, `-` and `_`, none empty.
 fn is_name(host: &str) -> bool {
-    host.len() <= 253
-        && host.split('.').all(|label| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        })
+    let mut label_is_empty = true;
+    let is_plain = host.bytes().all(|byte| {
+        let ends_well = byte == b'.' && !label_is_empty;
+        label_is_empty = byte == b'.';
+        ends_well || byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+    });
+    is_plain && !label_is_empty && host.len() <= 253
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     crypto::{Algorithm, Backend},
     evidence::Proof,
-    extract::{Credential, extract},
+    extract::{Credential, Token, extract},
     headers::{self, Edit, Identity, OwnedNames},
     jose::{MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
@@ -69,8 +69,11 @@ impl Policy {
 
     /// The configured origin that the request reached; never text of the client's.
     pub(super) fn origin(&self, request: Request<'_>) -> Option<&Origin> {
-        let target = request.target(self.config.path).ok()?;
-        target.origin(&self.config.origins)
+        let origins = &self.config.origins;
+        if origins.is_empty() {
+            return None;
+        }
+        request.target(self.config.path).ok()?.origin(origins)
     }
 
     /// Where a client that came to this origin finds the document about this resource.
@@ -275,8 +278,8 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 .filter(|(id, _)| requirement.open_to(*id).next().is_some())
         };
         let sources = places(accepted().map(|(_, provider)| provider)).into_iter();
-        let is_known = |bytes: &[u8]| self.remembered.holds(bytes);
-        let credential = extract(self.request, target, sources, is_known)?;
+        let find = |bytes: &[u8]| self.remembered.find(bytes);
+        let credential = extract(self.request, target, sources, find)?;
         let credential = credential.ok_or_else(|| Missing::Token {
             step_up: requirement.hint(&config.providers),
         })?;
@@ -309,7 +312,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     ) -> Result<Permit, Stop> {
         self.check_claims(jwt, id, provider, requirement)?;
         let (jwt, identity) =
-            self.check_signature(jwt, known, &credential.token, (id, provider))?;
+            self.check_signature(jwt, known, credential.token.as_str(), (id, provider))?;
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
         let proof = requirement
@@ -326,15 +329,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     /// The token in its parts, as they are remembered, with whom it was about then; or from its bytes.
     fn take_apart<'t>(
         &mut self,
-        token: &'t str,
+        token: &'t Token<'_>,
     ) -> Result<(UnverifiedJwt<'t>, Option<Rc<Identity>>), Stop> {
-        if let Some(content) = self.remembered.find(token)
-            && let Some(jwt) = UnverifiedJwt::recall(token, &content)
+        if let Token::Known(known) = token
+            && let Some(jwt) = UnverifiedJwt::recall(known)
         {
-            return Ok((jwt, Some(content.identity)));
+            return Ok((jwt, Some(Rc::clone(&known.identity))));
         }
         let most = self.policy.config.limits.token_bytes;
-        let parsed = UnverifiedJwt::parse(token, most).inspect_err(|reason| {
+        let parsed = UnverifiedJwt::parse(token.as_str(), most).inspect_err(|reason| {
             if *reason == Reason::from(Untrusted::Algorithm) {
                 self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
             }
