@@ -1,6 +1,6 @@
 //! The cases: one kind of requests, sent to several filters in turn, and the lines that they make.
 
-use super::filter::{Filter, Guard, Passgate, Size};
+use super::filter::{Bare, Filter, Guard, Passgate, Size};
 
 /// One kind of requests.
 pub struct Case {
@@ -50,8 +50,15 @@ const PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
     host_crypto: false,
     ..Passgate::COMES
 }));
-/// What no Wasm filter goes below.
-const EMPTY: Guard = Guard::small(Filter::Empty);
+/// Without a line of the log for each new token, which `jwt_authn` does not write either.
+const DENIALS: Guard = Guard::small(Filter::Passgate(Passgate {
+    log: "denials",
+    ..Passgate::COMES
+}));
+/// What no Wasm filter goes below, and what none goes below that reads, writes and tells what passgate does.
+const EMPTY: Guard = Guard::small(Filter::Bare(Bare::Empty));
+const CALLS: Guard = Guard::small(Filter::Bare(Bare::Calls));
+const REFUSAL: Guard = Guard::small(Filter::Bare(Bare::Refusal));
 const JWT_AUTHN: Guard = Guard::small(Filter::JwtAuthn { cache: false });
 const JWT_AUTHN_WITH_CACHE: Guard = Guard::small(Filter::JwtAuthn { cache: true });
 /// As many providers and rules as a large gateway has.
@@ -71,7 +78,7 @@ const fn line(name: &'static str, ours: Guard, other: Guard, wanted: Wanted) -> 
 }
 
 macro_rules! never_seen {
-    ($name:literal, $algorithm:literal, $turns:literal, $comes:expr, $portable:expr) => {
+    ($name:literal, $algorithm:literal, $turns:literal, $comes:expr, $portable:expr $(, $more:expr)*) => {
         Case {
             algorithm: $algorithm,
             tokens: Tokens::New,
@@ -81,20 +88,24 @@ macro_rules! never_seen {
             lines: &[
                 line($name, COMES, JWT_AUTHN, $comes),
                 line($name, PORTABLE, JWT_AUTHN, $portable),
+                $(line($more, DENIALS, JWT_AUTHN, Wanted::Nothing),)*
             ],
         }
     };
 }
 
 macro_rules! refused {
-    ($name:literal, $tokens:expr) => {
+    ($name:literal, $tokens:expr $(, $least:literal)?) => {
         Case {
             algorithm: "ES256",
             tokens: $tokens,
             starts: 3,
             turns: 40,
             turn: 160,
-            lines: &[line($name, COMES, JWT_AUTHN, Wanted::AtMost(2.0))],
+            lines: &[
+                line($name, COMES, JWT_AUTHN, Wanted::AtMost(2.0)),
+                $(line($least, COMES, REFUSAL, Wanted::Nothing),)?
+            ],
         }
     };
 }
@@ -106,14 +117,16 @@ pub const COMPARED: &[Case] = &[
         "ES256",
         50,
         Wanted::AtMost(1.3),
-        Wanted::AtMost(1.6)
+        Wanted::AtMost(1.6),
+        "ES256, never seen, `log: denials`"
     ),
     never_seen!(
         "RS256, never seen",
         "RS256",
         20,
         Wanted::AtMost(1.8),
-        Wanted::Nothing
+        Wanted::Nothing,
+        "RS256, never seen, `log: denials`"
     ),
     never_seen!(
         "Ed25519, never seen",
@@ -161,10 +174,20 @@ pub const COMPARED: &[Case] = &[
                 EMPTY,
                 Wanted::Nothing,
             ),
+            line(
+                "ES256, repeated, beside the least that does the same",
+                COMES,
+                CALLS,
+                Wanted::Nothing,
+            ),
         ],
     },
     refused!("refused: expired", Tokens::Expired),
-    refused!("refused: no token", Tokens::None),
+    refused!(
+        "refused: no token",
+        Tokens::None,
+        "refused: no token, beside the least that does the same"
+    ),
     Case {
         algorithm: "ES256",
         tokens: Tokens::Repeated,

@@ -32,20 +32,43 @@ impl Guard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     Nothing,
-    /// A Wasm filter that does nothing.
-    Empty,
+    /// A Wasm filter that decides nothing.
+    Bare(Bare),
     JwtAuthn {
         cache: bool,
     },
     Passgate(Passgate),
 }
 
-/// What can be switched off.
+/// A Wasm filter that decides nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bare {
+    /// It does nothing.
+    Empty,
+    /// It calls the host as passgate does for a token that it remembers.
+    Calls,
+    /// It calls the host as passgate does for a request without a token.
+    Refusal,
+}
+
+impl Bare {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Empty => include_str!("empty.wat"),
+            Self::Calls => include_str!("calls.wat"),
+            Self::Refusal => include_str!("refusal.wat"),
+        }
+    }
+}
+
+/// What can be set otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passgate {
     pub host_crypto: bool,
     pub access_log: bool,
     pub counters: bool,
+    /// Which verdicts make a line of the log.
+    pub log: &'static str,
 }
 
 impl Passgate {
@@ -54,6 +77,7 @@ impl Passgate {
         host_crypto: true,
         access_log: true,
         counters: true,
+        log: "verifications",
     };
 }
 
@@ -98,14 +122,14 @@ pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gat
     let Guard { filter, size } = guard;
     let settings = match filter {
         Filter::Passgate(settings) => settings,
-        Filter::Nothing | Filter::Empty | Filter::JwtAuthn { .. } => Passgate::COMES,
+        Filter::Nothing | Filter::Bare(_) | Filter::JwtAuthn { .. } => Passgate::COMES,
     };
     let setup = Setup::new(passgate(size, keys, settings));
     let setup = setup.workers(workers).pinned(core).edit(|bootstrap| {
         match filter {
             Filter::Nothing => drop(bootstrap.filters().remove(0)),
-            Filter::Empty => {
-                let module = wat::parse_str(include_str!("empty.wat")).unwrap();
+            Filter::Bare(bare) => {
+                let module = wat::parse_str(bare.text()).unwrap();
                 let code = json!({ "local": { "inline_bytes": STANDARD.encode(module) } });
                 bootstrap.passgate()["typed_config"]["config"]["vm_config"]["code"] = code;
             }
@@ -167,7 +191,7 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
         "providers": providers(size, provider),
         "rules": rules(size),
         "host_crypto": settings.host_crypto,
-        "audit": { "access_log": settings.access_log, "counters": settings.counters },
+        "audit": { "access_log": settings.access_log, "counters": settings.counters, "log": settings.log },
     })
 }
 

@@ -1,7 +1,7 @@
 //! What is printed.
 
 use super::case::{Case, Line, Wanted};
-use super::filter::{Filter, Guard, Passgate};
+use super::filter::{Bare, Filter, Guard, Passgate};
 use super::measure::Costs;
 use super::sample::Sample;
 
@@ -54,14 +54,14 @@ fn host_crypto(guard: Guard) -> &'static str {
         Filter::Passgate(Passgate {
             host_crypto: true, ..
         }) => "yes",
-        Filter::Passgate(_) | Filter::Nothing | Filter::Empty | Filter::JwtAuthn { .. } => "no",
+        Filter::Passgate(_) | Filter::Nothing | Filter::Bare(_) | Filter::JwtAuthn { .. } => "no",
     }
 }
 
 /// Passgate's memory is always on.
 fn caches(other: Guard) -> &'static str {
     match other.filter {
-        Filter::Empty | Filter::JwtAuthn { cache: false } => "passgate's",
+        Filter::Bare(_) | Filter::JwtAuthn { cache: false } => "passgate's",
         Filter::Nothing | Filter::JwtAuthn { cache: true } | Filter::Passgate(_) => "both",
     }
 }
@@ -69,7 +69,8 @@ fn caches(other: Guard) -> &'static str {
 fn name(guard: Guard) -> &'static str {
     match guard.filter {
         Filter::Nothing => "nothing",
-        Filter::Empty => "an empty Wasm filter",
+        Filter::Bare(Bare::Empty) => "an empty Wasm filter",
+        Filter::Bare(Bare::Calls | Bare::Refusal) => "the bare calls of the host",
         Filter::JwtAuthn { .. } => "`jwt_authn`",
         Filter::Passgate(_) => "passgate",
     }
