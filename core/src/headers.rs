@@ -10,7 +10,7 @@ use crate::{
     jose::{VerifiedJwt, to_base64url},
     json::Json,
     request::{
-        Request, is_named,
+        Request, fold, folded, is_named,
         path::{self, OVERRIDE_HEADERS},
     },
 };
@@ -35,20 +35,6 @@ pub(crate) struct OwnedNames {
     ours: Vec<String>,
     /// Headers that hold tokens: ours in every spelling but their own.
     sources: Vec<String>,
-}
-
-/// A character of a header's name as the laxest of servers reads it.
-const fn fold(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() {
-        byte.to_ascii_lowercase()
-    } else {
-        b'-'
-    }
-}
-
-/// A name as the laxest of servers reads it.
-fn folded(name: &str) -> String {
-    name.bytes().map(|byte| char::from(fold(byte))).collect()
 }
 
 impl OwnedNames {

@@ -130,6 +130,20 @@ pub(crate) fn is_named(header: &[u8], name: &[u8]) -> bool {
     header.len() == name.len() && (header == name || header.eq_ignore_ascii_case(name))
 }
 
+/// A character of a header's name as the laxest of servers reads it.
+pub(crate) const fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
+}
+
+/// A name as the laxest of servers reads it.
+pub(crate) fn folded(name: &str) -> String {
+    name.bytes().map(|byte| char::from(fold(byte))).collect()
+}
+
 /// What a request is about.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {

@@ -94,7 +94,8 @@ pub(super) fn headers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
 
 fn already_fed(other: &Fed<'_>, provider: &str) -> String {
     if other.provider == provider {
-        return "is written twice (\"_\" and \"-\" are one); write another name".to_owned();
+        return "is written twice (all but letters and digits count as \"-\"); write another name"
+            .to_owned();
     }
     let remedy =
         "; write another name, or shared_subjects: true in both if their values mean the same";

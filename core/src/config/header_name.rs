@@ -4,6 +4,7 @@ use super::{
     shown,
     text::{FromText, is_token_byte},
 };
+use crate::request::folded;
 
 /// A header's name in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +28,9 @@ impl FromText for HeaderName {
 }
 
 impl HeaderName {
-    /// The name as CGI and WSGI read it: `_` and `-` are one.
+    /// The name as the laxest of servers reads it.
     pub(super) fn folded(&self) -> String {
-        self.0.replace('_', "-")
+        folded(&self.0)
     }
 
     /// Why an identity header must not have this name.

@@ -1,0 +1,260 @@
+//! The token of a request: whose it is, whether it is genuine, and whether it is enough.
+
+use std::rc::Rc;
+
+use super::{Case, Stop, places};
+use crate::{
+    audit::{Seen, shown, shown_claim},
+    claims,
+    config::{Provider, ProviderId, Requirement, TokenSource},
+    crypto::Algorithm,
+    evidence::Proof,
+    extract::{Credential, Token, extract},
+    headers::{self, Identity},
+    jose::{MediaType, UnverifiedJwt, VerifiedJwt},
+    json::Json,
+    jwks::Lookup,
+    reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
+    request::Target,
+    verify::Permit,
+};
+
+impl<'r> Case<'_, 'r, '_> {
+    /// The one token of the request, by a rule that wants one.
+    pub(super) fn judge_token(
+        &mut self,
+        requirement: &Requirement,
+        target: &Target<'r>,
+    ) -> Result<Permit, Stop> {
+        let config = &self.policy.config;
+        let accepted = || {
+            self.policy
+                .providers()
+                .filter(|(id, _)| requirement.open_to(*id).next().is_some())
+        };
+        let sources = places(accepted().map(|(_, provider)| provider)).into_iter();
+        let find = |bytes: &[u8]| self.remembered.find(bytes);
+        let credential = extract(self.request, target, sources, find)?;
+        let credential = credential.ok_or_else(|| Missing::Token {
+            step_up: requirement.hint(&config.providers),
+        })?;
+        if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
+            return Err(Forbidden::CrossSite.into());
+        }
+        let (jwt, known) = self.take_apart(&credential.token)?;
+        let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
+            let issuers: Vec<&str> = accepted()
+                .map(|(_, provider)| provider.issuer.as_str())
+                .collect();
+            self.record.expected = Some(shown(&issuers.join(" ")));
+            self.record.seen = Some(seen(&jwt, "aud"));
+            return Err(Untrusted::Issuer.into());
+        };
+        self.record.provider = Some(provider.name.clone());
+        self.record.provider_id = Some(id);
+        self.believe(&jwt, known, &credential, (id, provider), requirement)
+            .inspect_err(|_| self.record.seen = Some(seen(&jwt, &provider.audience_claim)))
+    }
+
+    /// A token that names a provider which the rule accepts.
+    fn believe(
+        &mut self,
+        jwt: &UnverifiedJwt<'_>,
+        known: Option<Rc<Identity>>,
+        credential: &Credential<'_, '_>,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> Result<Permit, Stop> {
+        self.check_claims(jwt, id, provider, requirement)?;
+        let (jwt, identity) =
+            self.check_signature(jwt, known, credential.token.as_str(), (id, provider))?;
+        self.record.subject.clone_from(&identity.subject);
+        self.record.kind = Some(identity.kind.as_str());
+        let proof = requirement
+            .met_by(id, provider, &jwt.claims, self.now)
+            .map_err(|unmet| {
+                self.record.expected = Some(shown(&unmet.expected));
+                self.record.proved(&unmet.proof);
+                unmet.reason
+            })?;
+        self.record.proved(&proof);
+        Ok(self.permit(provider, credential, identity, &proof))
+    }
+
+    /// The token in its parts, as they are remembered, with whom it was about then; or from its bytes.
+    fn take_apart<'t>(
+        &mut self,
+        token: &'t Token<'_>,
+    ) -> Result<(UnverifiedJwt<'t>, Option<Rc<Identity>>), Stop> {
+        if let Token::Known(known) = token
+            && let Some(jwt) = UnverifiedJwt::recall(known)
+        {
+            return Ok((jwt, Some(Rc::clone(&known.identity))));
+        }
+        let most = self.policy.config.limits.token_bytes;
+        let parsed = UnverifiedJwt::parse(token.as_str(), most).inspect_err(|reason| {
+            if *reason == Reason::from(Untrusted::Algorithm) {
+                self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
+            }
+        });
+        Ok((parsed?, None))
+    }
+
+    /// Everything about a token that is the same for all rules and cheaper than its signature: it can only refuse.
+    fn check_claims(
+        &mut self,
+        jwt: &UnverifiedJwt<'_>,
+        id: ProviderId,
+        provider: &Provider,
+        requirement: &Requirement,
+    ) -> Result<(), Stop> {
+        let header = jwt.unverified_header();
+        let is_expected = |typ: &MediaType| provider.token_types.contains(typ);
+        if !provider.token_types.is_empty() && !header.typ.as_ref().is_some_and(is_expected) {
+            let names: Vec<&str> = provider.token_types.iter().map(MediaType::as_str).collect();
+            self.record.expected = Some(names.join(" "));
+            return Err(Untrusted::TokenType.into());
+        }
+        if !provider.algorithms.contains(&header.algorithm) {
+            let names: Vec<&str> = provider
+                .algorithms
+                .iter()
+                .map(|algorithm| algorithm.name())
+                .collect();
+            self.record.expected = Some(names.join(" "));
+            return Err(Untrusted::Algorithm.into());
+        }
+        let claims = jwt.unverified_claims();
+        claims::check(claims, provider, self.now)?;
+        let is_for =
+            |audiences: &[String]| claims::audience_is(claims, &provider.audience_claim, audiences);
+        let mut of_rule = requirement
+            .open_to(id)
+            .flat_map(|alternative| &alternative.audiences);
+        if !is_for(&provider.audiences)? && !of_rule.any(|audiences| is_for(audiences) == Ok(true))
+        {
+            self.record.expected = Some(shown(&provider.audiences.join(" ")));
+            return Err(Untrusted::Audience.into());
+        }
+        Ok(())
+    }
+
+    fn check_signature<'t>(
+        &mut self,
+        jwt: &UnverifiedJwt<'t>,
+        known: Option<Rc<Identity>>,
+        token: &str,
+        (id, provider): (ProviderId, &Provider),
+    ) -> Result<(VerifiedJwt<'t>, Rc<Identity>), Stop> {
+        #[cfg(feature = "explain")]
+        if self.policy.signatures_assumed {
+            let assumed = jwt.as_verified();
+            let identity = Identity::of(provider, &assumed);
+            return Ok((assumed, Rc::new(identity)));
+        }
+        let header = jwt.unverified_header();
+        let (lookup, set) =
+            self.keys
+                .lookup_in_set(id, header.kid.as_deref(), header.algorithm, self.now);
+        let jwk = match lookup {
+            Lookup::Found(jwk) => jwk,
+            Lookup::Pending => return Err(Stop::Await(id)),
+            Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
+            Lookup::Misfit => return Err(Untrusted::Algorithm.into()),
+            Lookup::Unavailable {
+                retry_after,
+                has_keys: true,
+            } => {
+                return Err(Unavailable::UnknownKey { retry_after }.into());
+            }
+            Lookup::Unavailable {
+                retry_after,
+                has_keys: false,
+            } => {
+                return Err(Unavailable::Keys { retry_after }.into());
+            }
+        };
+        if let (Some(verified), Some(identity)) = (jwt.was_verified(set), known) {
+            self.remembered.count_hit();
+            self.record.key_id = jwk.kid.as_deref().map(shown);
+            self.record.remembered = true;
+            return Ok((verified, identity));
+        }
+        if !jwt.could_be_of(&jwk.key) {
+            return Err(Untrusted::Signature.into());
+        }
+        let admission = self
+            .budget
+            .admit(id, jwt.was_good(), self.now)
+            .ok_or(Unavailable::Budget)?;
+        self.remembered.count_miss();
+        match jwt.verify(&jwk.key, self.crypto) {
+            Ok(verified) => {
+                let identity = Rc::new(Identity::of(provider, &verified));
+                self.remembered
+                    .insert(token, header, &verified, &identity, set);
+                self.record.key_id = jwk.kid.as_deref().map(shown);
+                Ok((verified, identity))
+            }
+            Err(wrong) => {
+                // Good under a key that has gone: it has no more right than others.
+                self.remembered.forget(token);
+                self.budget.was_wrong(admission);
+                Err(wrong.into())
+            }
+        }
+    }
+
+    fn permit(
+        &self,
+        provider: &Provider,
+        credential: &Credential<'_, '_>,
+        identity: Rc<Identity>,
+        proof: &Proof,
+    ) -> Permit {
+        let judged: &[&TokenSource] = if provider.forward {
+            &[]
+        } else {
+            &credential.found_in
+        };
+        let mut edits = self.clean(judged);
+        edits.extend(headers::sign_in(proof));
+        Permit {
+            code: "permitted.token",
+            edits,
+            identity: Some(identity),
+            is_observed: false,
+        }
+    }
+}
+
+/// The provider whose issuer the token names, if it is accepted here and its tokens are looked for in this place.
+/// The unverified `iss` chooses the provider and nothing else.
+fn issuer_of<'c>(
+    jwt: &UnverifiedJwt<'_>,
+    mut accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,
+    credential: &Credential<'_, '_>,
+) -> Option<(ProviderId, &'c Provider)> {
+    let issuer = jwt.unverified_claims().get("iss").and_then(Json::as_str)?;
+    let is_looked_for = |provider: &Provider| {
+        credential
+            .found_in
+            .iter()
+            .any(|source| provider.sources.contains(source))
+    };
+    accepted
+        .find(|(_, provider)| provider.issuer == issuer)
+        .filter(|(_, provider)| is_looked_for(provider))
+}
+
+fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
+    let (header, claims) = (jwt.unverified_header(), jwt.unverified_claims());
+    Seen {
+        algorithm: header.algorithm.name(),
+        token_type: header.typ.as_ref().map(|typ| shown(typ.as_str())),
+        kid: header.kid.as_deref().map(shown),
+        issuer: shown_claim(claims, "iss"),
+        audience: shown_claim(claims, audience_claim),
+        expires: shown_claim(claims, "exp"),
+    }
+}
