@@ -232,10 +232,10 @@ impl Remote {
         }
     }
 
-    /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are,
-    /// unless a fetch of keys had just failed when it started.
+    /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are, behind
+    /// which a fetch of keys starts at once unless one had just failed.
     pub(super) fn holds_waiters(&self) -> bool {
-        let comes_first = |flight: &Flight| self.endpoint().is_none() && self.due <= flight.started;
+        let comes_first = |flight: &Flight| self.wish_for(self.wanted) <= flight.started;
         self.fetches_keys() || self.flight.as_ref().is_some_and(comes_first)
     }
 

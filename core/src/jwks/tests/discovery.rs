@@ -302,6 +302,22 @@ fn a_document_that_hangs_delays_an_unknown_key_but_does_not_refuse_it() {
 }
 
 #[test]
+fn who_waits_for_an_unknown_key_behind_the_document_is_not_judged_again_before() {
+    let mut world = world();
+    let coming = next_document(&mut world);
+    for _ in 0..2 {
+        world.pass(millis(10));
+        assert_eq!(world.ask("b"), Said::Pending);
+        assert!(world.cache.holds_waiters(ACME));
+    }
+    world.answer(coming, &document(HERE));
+    assert_eq!(world.ask("b"), Said::Pending);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a", "b"]));
+    assert_eq!(world.ask("b"), Said::Found);
+}
+
+#[test]
 fn keys_that_are_due_come_before_the_document() {
     let source = RemoteJwks {
         cache_duration: secs(1_000),
