@@ -11,6 +11,8 @@
 mod gate;
 #[path = "answers/login.rs"]
 mod login;
+#[path = "answers/login_again.rs"]
+mod login_again;
 #[path = "answers/resource_metadata.rs"]
 mod resource_metadata;
 #[path = "answers/shadow.rs"]
