@@ -31,9 +31,9 @@ use crate::limits::KEY_TABLES;
 type FieldElement = <NistP256 as FieldArithmetic>::FieldElement;
 
 /// Bits of a window.
-const WINDOW: usize = 7;
+const WINDOW: usize = 9;
 /// Windows that cover a scalar of 256 bits and the carry of its signed digits.
-const WINDOWS: usize = 37;
+const WINDOWS: usize = 29;
 /// Points of a window: the digits from 1 to 2^(w-1).
 const DIGITS: usize = 1 << (WINDOW - 1);
 /// The bits of a window.
@@ -43,8 +43,9 @@ const HALF: u16 = 1 << (WINDOW - 1);
 /// Levels of the tree of additions that share an inversion. Below, an inversion costs more than it saves.
 const AFFINE_LEVELS: usize = 2;
 
-/// A point that is not the identity.
+/// A point that is not the identity. One line of a processor's cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Point {
     x: FieldElement,
     y: FieldElement,
@@ -163,9 +164,9 @@ impl KeyTables {
     }
 }
 
-/// The multiples of one point, 148 KiB of them.
+/// The multiples of one point, 464 KiB of them: window by window, each with its digits in order.
 #[derive(Debug)]
-pub(crate) struct Table(Vec<[Point; DIGITS]>);
+pub(crate) struct Table(Vec<Point>);
 
 impl Table {
     /// The table of the curve's generator.
@@ -180,26 +181,42 @@ impl Table {
 
     /// `None` if a multiple had no affine coordinates, which no point of this curve but the identity makes happen.
     fn of_point(point: &ProjectivePoint) -> Option<Self> {
-        let bases = successors(Some(*point), |base| {
-            Some((0..WINDOW).fold(*base, |doubled, _| doubled.double()))
-        });
-        let mut windows = Vec::with_capacity(WINDOWS);
-        for base in bases.take(WINDOWS) {
-            let multiples: Vec<ProjectivePoint> = successors(Some(base), |multiple| {
-                Some(ProjectivePoint::add(multiple, &base))
-            })
-            .take(DIGITS)
-            .collect();
-            let affine = ProjectivePoint::batch_normalize(multiples.as_slice());
-            let points: Option<Vec<Point>> = affine.iter().map(Point::of).collect();
-            windows.push(points?.try_into().ok()?);
+        let doubled = successors(Some(*point), |point| Some(point.double()));
+        let powers: Vec<ProjectivePoint> = doubled.take(WINDOWS * WINDOW).collect();
+        let powers = ProjectivePoint::batch_normalize(powers.as_slice());
+        let powers: Vec<Point> = powers.iter().map(Point::of).collect::<Option<_>>()?;
+        let mut multiples = Vec::with_capacity(WINDOWS * DIGITS);
+        for powers in powers.chunks_exact(WINDOW) {
+            // Each is a power of two until it is computed.
+            multiples.extend((1..=DIGITS).filter_map(|digit| powers.get(digit.ilog2() as usize)));
         }
-        Some(Self(windows))
+        // The digits above a power of two are its sums with those below it: one batch of additions for each power.
+        for power in (1..WINDOW - 1).map(|power| 1 << power) {
+            let mut pairs = Points::with_capacity(2 * WINDOWS * power);
+            for window in multiples.chunks_exact(DIGITS) {
+                let (below, above) = window.split_at_checked(power - 1)?;
+                let Point { x, y } = above.first()?;
+                for below in below {
+                    pairs.push(x, y);
+                    pairs.push(&below.x, &below.y);
+                }
+            }
+            let sums = add_pairs(&pairs)?;
+            // They come from the last to the first.
+            let mut sums = sums.x.iter().zip(&sums.y).rev();
+            for window in multiples.chunks_exact_mut(DIGITS) {
+                let above = window.iter_mut().skip(power).take(power - 1);
+                for (multiple, (x, y)) in above.zip(&mut sums) {
+                    *multiple = Point { x: *x, y: *y };
+                }
+            }
+        }
+        Some(Self(multiples))
     }
 
     /// Appends the points whose sum is `scalar` times the table's point.
     fn select(&self, scalar: &Scalar, points: &mut Points) -> Option<()> {
-        for (window, digit) in self.0.iter().zip(signed_digits(scalar)) {
+        for (window, digit) in self.0.chunks_exact(DIGITS).zip(signed_digits(scalar)) {
             if digit != 0 {
                 let index = usize::from(digit.unsigned_abs()).checked_sub(1)?;
                 let Point { x, y } = window.get(index)?;
@@ -215,7 +232,7 @@ impl Table {
 }
 
 /// The scalar in signed digits of [`WINDOW`] bits, the lowest first: each from `1 - 2^(w-1)` to `2^(w-1)`.
-fn signed_digits(scalar: &Scalar) -> impl Iterator<Item = i8> {
+fn signed_digits(scalar: &Scalar) -> impl Iterator<Item = i16> {
     let mut bytes = scalar.to_repr();
     bytes.reverse();
     let byte = move |index: usize| u16::from(bytes.get(index).copied().unwrap_or(0));
@@ -226,7 +243,7 @@ fn signed_digits(scalar: &Scalar) -> impl Iterator<Item = i8> {
         let digit = bits + carry;
         carry = u16::from(digit > HALF);
         // From 1 - 2^(w-1) to 2^(w-1), which fits.
-        i8::try_from(i32::from(digit) - i32::from(carry << WINDOW)).unwrap_or(0)
+        i16::try_from(i32::from(digit) - i32::from(carry << WINDOW)).unwrap_or(0)
     })
 }
 

@@ -45,10 +45,10 @@ fn edges() -> Vec<Scalar> {
 #[test]
 fn the_digits_make_up_the_scalar() {
     for edge in edges() {
-        let digits: Vec<i8> = signed_digits(&edge).collect();
+        let digits: Vec<i16> = signed_digits(&edge).collect();
         assert_eq!(digits.len(), WINDOWS);
         let sum = digits.iter().rev().fold(Scalar::ZERO, |sum, &digit| {
-            assert!(u16::from(digit.unsigned_abs()) <= HALF);
+            assert!(digit.unsigned_abs() <= HALF);
             let magnitude = small(u64::from(digit.unsigned_abs()));
             let digit = if digit < 0 {
                 magnitude.neg()
