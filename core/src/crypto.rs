@@ -94,7 +94,13 @@ impl Algorithm {
 
 /// A parsed public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifyingKey(Material);
+pub struct VerifyingKey {
+    material: Material,
+    /// Of a signature, in bytes. (An RSA key would count its bits again for each.)
+    signature_length: usize,
+    /// SubjectPublicKeyInfo, where it is a key that a host can be asked about.
+    spki: Option<Box<[u8]>>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Material {
@@ -140,10 +146,23 @@ impl KeyError {
 }
 
 impl VerifyingKey {
+    fn new(material: Material) -> Self {
+        Self {
+            signature_length: match &material {
+                Material::P256(_) | Material::Ed25519(_) => 64,
+                Material::P384(_) => 96,
+                Material::P521(_) => 132,
+                Material::Rsa(key) => rsa::modulus_length(key),
+            },
+            spki: host::spki(&material).map(Vec::into_boxed_slice),
+            material,
+        }
+    }
+
     /// Whether the key's type and curve allow this algorithm.
     #[must_use]
     pub const fn fits(&self, algorithm: Algorithm) -> bool {
-        match &self.0 {
+        match &self.material {
             Material::P256(_) => matches!(algorithm, Algorithm::Es256),
             Material::P384(_) => matches!(algorithm, Algorithm::Es384),
             Material::P521(_) => matches!(algorithm, Algorithm::Es512),
@@ -162,19 +181,14 @@ impl VerifyingKey {
 
     /// How many bytes a signature of this key has.
     #[must_use]
-    pub fn signature_length(&self) -> usize {
-        match &self.0 {
-            Material::P256(_) | Material::Ed25519(_) => 64,
-            Material::P384(_) => 96,
-            Material::P521(_) => 132,
-            Material::Rsa(key) => rsa::modulus_length(key),
-        }
+    pub const fn signature_length(&self) -> usize {
+        self.signature_length
     }
 
     /// Whether `signature` is this key's signature over exactly these bytes.
     #[must_use]
     pub fn verifies(&self, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
-        match (&self.0, algorithm) {
+        match (&self.material, algorithm) {
             (Material::P256(key), Algorithm::Es256) => verifies(&Es256, key, text, signature),
             (Material::P384(key), Algorithm::Es384) => verifies(&Es384, key, text, signature),
             (Material::P521(key), Algorithm::Es512) => verifies(&Es512, key, text, signature),
@@ -242,7 +256,7 @@ impl Backend {
         signing_input: &[u8],
         signature: &[u8],
     ) -> bool {
-        if let (Material::P256(key), Algorithm::Es256) = (&key.0, algorithm) {
+        if let (Material::P256(key), Algorithm::Es256) = (&key.material, algorithm) {
             return Es256Signature::try_from_slice(signature)
                 .is_ok_and(|signature| self.tables.verifies(key, signing_input, &signature.0));
         }
@@ -275,7 +289,7 @@ pub(crate) enum PublicMembers {
 impl VerifyingKey {
     /// Its members, as a JWK writes them before base64url.
     pub(crate) fn members(&self) -> PublicMembers {
-        match &self.0 {
+        match &self.material {
             Material::P256(key) => ec::members("P-256", key.to_sec1_point(false).as_bytes()),
             Material::P384(key) => ec::members("P-384", key.to_sec1_point(false).as_bytes()),
             Material::P521(key) => ec::members("P-521", key.to_sec1_point(false).as_bytes()),

@@ -150,14 +150,15 @@ fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
 
 /// These bytes, if they could be a token's.
 fn text(candidate: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
-    if candidate
-        .iter()
-        .any(|&byte| matches!(byte, b',' | b' ' | b'\t'))
-    {
-        return Err(Ambiguous::Credentials.into());
-    }
-    if candidate.is_empty() || !candidate.iter().all(u8::is_ascii_graphic) {
-        return Err(Malformed::Credential.into());
+    // One look at each byte of what is good.
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b',';
+    if candidate.is_empty() || !candidate.iter().all(is_plain) {
+        let separates = |byte: &u8| matches!(byte, b',' | b' ' | b'\t');
+        return Err(if candidate.iter().any(separates) {
+            Ambiguous::Credentials.into()
+        } else {
+            Malformed::Credential.into()
+        });
     }
     let text = match candidate {
         Cow::Borrowed(bytes) => core::str::from_utf8(bytes).ok().map(Cow::Borrowed),

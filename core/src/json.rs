@@ -46,10 +46,22 @@ impl Json {
     /// # Errors
     /// Says in English what is wrong and where.
     pub fn parse(bytes: &[u8], max_nodes: usize) -> Result<Self, JsonError> {
+        let error = |e: serde_json::Error| JsonError(e.to_string());
         let text = core::str::from_utf8(bytes).map_err(|e| JsonError(e.to_string()))?;
-        let raw: &RawValue = serde_json::from_str(text).map_err(|e| JsonError(e.to_string()))?;
         let mut budget = Budget { nodes: max_nodes };
-        read(raw, 0, &mut budget).map_err(|e| JsonError(e.to_string()))
+        let container = Container {
+            depth: 0,
+            budget: &mut budget,
+        };
+        // Nearly always an object: it is read in one go.
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        if !text.starts_with('{') {
+            let raw: &RawValue = serde_json::from_str(text).map_err(error)?;
+            return read(raw, 0, &mut budget).map_err(error);
+        }
+        let object = deserializer.deserialize_map(container).map_err(error)?;
+        deserializer.end().map_err(error)?;
+        Ok(object)
     }
 
     /// The elements of the list that the object in `bytes` has under `name`, each read for itself: one that breaks a
@@ -88,11 +100,8 @@ impl Json {
     pub fn get(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(members) => {
-                // Most names of claims have three letters: the first one tells them apart without a call.
-                let (first, length) = (name.as_bytes().first(), name.len());
-                let could_be = |n: &str| n.len() == length && n.as_bytes().first() == first;
                 let mut members = members.iter();
-                let member = members.find(|(n, _)| could_be(n) && **n == *name);
+                let member = members.find(|(other, _)| are_equal(other, name));
                 member.map(|(_, value)| value)
             }
             _ => None,
@@ -205,7 +214,13 @@ fn read(raw: &RawValue, depth: usize, budget: &mut Budget) -> Result<Json, serde
         }
         Some(b'{') => deserializer.deserialize_map(Container { depth, budget }),
         Some(b'[') => deserializer.deserialize_seq(Container { depth, budget }),
-        Some(b'"') => serde_json::from_str::<Box<str>>(text).map(Json::String),
+        Some(b'"') => match text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+        {
+            Some(text) if !text.as_bytes().contains(&b'\\') => Ok(Json::String(text.into())),
+            _ => serde_json::from_str::<Box<str>>(text).map(Json::String),
+        },
         Some(b't') => Ok(Json::Bool(true)),
         Some(b'f') => Ok(Json::Bool(false)),
         Some(b'n') => Ok(Json::Null),
@@ -295,18 +310,37 @@ impl<'de> DeserializeSeed<'de> for Nested<'_> {
     }
 }
 
-/// Sorting finds a second member of one name in `n log n`, so that a large object costs no more than its size.
 fn refuse_duplicates<V, E: serde::de::Error>(members: &[(Box<str>, V)]) -> Result<(), E> {
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
-    names.sort_unstable();
-    let twice = names.windows(2).find_map(|pair| match pair {
-        [a, b] if a == b => Some(*a),
-        _ => None,
-    });
-    match twice {
+    match first_duplicate(members) {
         Some(name) => Err(E::custom(format_args!("the member {name:?} occurs twice"))),
         None => Ok(()),
     }
+}
+
+/// A name that two members have.
+fn first_duplicate<V>(members: &[(Box<str>, V)]) -> Option<&str> {
+    /// Fewer members are compared each with each: most names differ in length or in their first letter.
+    const FEW: usize = 24;
+    let names = members.iter().map(|(name, _)| &**name);
+    if members.len() <= FEW {
+        let others = || members.iter().map(|(name, _)| name);
+        let occurs_before = |(index, name): &(usize, &str)| {
+            others().take(*index).any(|other| are_equal(other, name))
+        };
+        return names.enumerate().find(occurs_before).map(|(_, name)| name);
+    }
+    // Sorting finds a second member of one name in `n log n`, so that a large object costs no more than its size.
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names.windows(2).find_map(|pair| match pair {
+        [a, b] if a == b => Some(*a),
+        _ => None,
+    })
+}
+
+/// Most names of claims have three letters: the first one tells them apart without a call.
+fn are_equal(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.as_bytes().first() == other.as_bytes().first() && one == other
 }
 
 #[cfg(test)]

@@ -68,6 +68,10 @@ pub const WRONG_SIGNATURES: usize = 100;
 pub const REMEMBERED_TOKENS: usize = 8_192;
 /// Bytes that they take, with what they say: those of some five thousand tokens of one kilobyte.
 pub const REMEMBERED_BYTES: usize = 16 << 20;
+/// Headers of tokens that one worker has read once and for all: those of as many keys in use.
+pub const REMEMBERED_HEADERS: usize = 64;
+/// Longest header that is remembered, in bytes of base64url. One without certificates has a hundred.
+pub const REMEMBERED_HEADER_BYTES: usize = 1_024;
 /// Most providers of a configuration.
 pub const PROVIDERS: usize = 100;
 /// Most rules of a configuration: each request reads them in order.

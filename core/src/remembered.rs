@@ -8,14 +8,16 @@
 //! A token that was remembered has one more right, whatever became of the keys: it may be verified again while the
 //! budget for wrong signatures is spent. See [`crate::budget`].
 
-use core::ops::Range;
-use std::{collections::BTreeMap, rc::Rc};
+use core::{num::NonZeroUsize, ops::Range};
+use std::rc::Rc;
+
+use lru::LruCache;
 
 use crate::{
     headers::Identity,
     jose::{Header, KeySetId, VerifiedJwt},
     json::Json,
-    limits::Limits,
+    limits::{Limits, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS},
 };
 
 /// The tokens that were good, the least recently used out first.
@@ -23,11 +25,11 @@ use crate::{
 pub(crate) struct RememberedTokens {
     most_tokens: usize,
     most_bytes: usize,
-    tokens: BTreeMap<Tail, Entry>,
-    /// One use of each token: its last one, or an earlier one that nobody has put right yet.
-    uses: BTreeMap<u64, Tail>,
-    last_use: u64,
+    /// Under a hash that is seeded randomly. Bounded here, by bytes too.
+    tokens: LruCache<Tail, Entry>,
     bytes: usize,
+    /// The headers of good tokens, which all tokens of a key share, by their base64url.
+    headers: LruCache<Box<str>, Rc<Header>>,
     tally: Tally,
 }
 
@@ -48,9 +50,6 @@ pub struct Tally {
 struct Entry {
     known: Rc<Known>,
     bytes: usize,
-    last_use: u64,
-    /// Its entry in `uses`.
-    listed_use: u64,
 }
 
 impl Tally {
@@ -101,23 +100,24 @@ impl RememberedTokens {
         Self {
             most_tokens: limits.remembered_tokens,
             most_bytes: limits.remembered_bytes,
-            tokens: BTreeMap::new(),
-            uses: BTreeMap::new(),
-            last_use: 0,
+            tokens: LruCache::unbounded(),
             bytes: 0,
+            headers: LruCache::new(
+                NonZeroUsize::new(REMEMBERED_HEADERS).unwrap_or(NonZeroUsize::MIN),
+            ),
             tally: Tally::default(),
         }
     }
 
     /// The token of exactly these bytes, if its signature was right once.
     pub(crate) fn find(&mut self, bytes: &[u8]) -> Option<Rc<Known>> {
-        let entry = self.tokens.get_mut(&tail(bytes))?;
-        if !are_equal(entry.known.token.as_bytes(), bytes) {
-            return None;
-        }
-        self.last_use = self.last_use.saturating_add(1);
-        entry.last_use = self.last_use;
-        Some(Rc::clone(&entry.known))
+        let entry = self.tokens.get(&tail(bytes))?;
+        are_equal(entry.known.token.as_bytes(), bytes).then(|| Rc::clone(&entry.known))
+    }
+
+    /// What this header says, if a good token had the same.
+    pub(crate) fn find_header(&mut self, header: &str) -> Option<Rc<Header>> {
+        self.headers.get(header).cloned()
     }
 
     /// Notes that the signature of a token was right.
@@ -136,23 +136,26 @@ impl RememberedTokens {
             .saturating_add(identity.weight());
         let tail = tail(token.as_bytes());
         self.remove(tail);
-        let Some(start) = token.find('.').map(|dot| dot.saturating_add(1)) else {
+        let Some((header_text, _)) = token.split_once('.') else {
             return;
         };
+        if header_text.len() <= REMEMBERED_HEADER_BYTES && !self.headers.contains(header_text) {
+            self.headers.put(header_text.into(), Rc::clone(header));
+        }
+        let start = header_text.len().saturating_add(1);
         if self.most_tokens == 0 || bytes > self.most_bytes {
             return;
         }
         while self.tokens.len() >= self.most_tokens
             || self.bytes.saturating_add(bytes) > self.most_bytes
         {
-            if !self.remove_oldest() {
+            let Some((_, oldest)) = self.tokens.pop_lru() else {
                 return;
-            }
+            };
+            self.bytes = self.bytes.saturating_sub(oldest.bytes);
         }
-        self.last_use = self.last_use.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
-        self.uses.insert(self.last_use, tail);
-        self.tokens.insert(
+        self.tokens.put(
             tail,
             Entry {
                 known: Rc::new(Known {
@@ -164,8 +167,6 @@ impl RememberedTokens {
                     verified_by,
                 }),
                 bytes,
-                last_use: self.last_use,
-                listed_use: self.last_use,
             },
         );
     }
@@ -175,7 +176,7 @@ impl RememberedTokens {
         let tail = tail(token.as_bytes());
         if self
             .tokens
-            .get(&tail)
+            .peek(&tail)
             .is_some_and(|entry| *entry.known.token == *token)
         {
             self.remove(tail);
@@ -207,29 +208,9 @@ impl RememberedTokens {
     }
 
     fn remove(&mut self, tail: Tail) {
-        if let Some(entry) = self.tokens.remove(&tail) {
-            self.uses.remove(&entry.listed_use);
+        if let Some(entry) = self.tokens.pop(&tail) {
             self.bytes = self.bytes.saturating_sub(entry.bytes);
         }
-    }
-
-    /// Removes the token whose last use is longest ago. A use is listed when a token comes and put right here, so that
-    /// a hit costs no more than a number: whoever's listed use is both its last and the earliest of all was not used
-    /// since, and all others were. False: there is none.
-    fn remove_oldest(&mut self) -> bool {
-        while let Some((listed, tail)) = self.uses.pop_first() {
-            match self.tokens.get_mut(&tail) {
-                Some(entry) if entry.last_use != listed => {
-                    entry.listed_use = entry.last_use;
-                    self.uses.insert(entry.last_use, tail);
-                }
-                _ => {
-                    self.remove(tail);
-                    return true;
-                }
-            }
-        }
-        false
     }
 }
 

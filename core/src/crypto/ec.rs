@@ -14,7 +14,7 @@ impl VerifyingKey {
     /// WebAuthn assertions (WebAuthn Level 3 section 6.5.5). Strict: one signature has one encoding but for the sign of `s`.
     #[must_use]
     pub fn verifies_es256_der(&self, text: &[u8], signature: &[u8]) -> bool {
-        let Material::P256(key) = &self.0 else {
+        let Material::P256(key) = &self.material else {
             return false;
         };
         p256::ecdsa::Signature::from_der(signature)
@@ -50,7 +50,7 @@ macro_rules! curve {
                 let key = point
                     .and_then(|point| $crate_::ecdsa::VerifyingKey::from_affine(point).ok())
                     .ok_or(KeyError::NotOnCurve)?;
-                Ok(Self(Material::$material(key)))
+                Ok(Self::new(Material::$material(key)))
             }
         }
 

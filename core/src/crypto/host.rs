@@ -6,6 +6,7 @@
 //! bad signatures too; and the first time that it does not answer at all is the last time that it is asked.
 
 use core::fmt::Debug;
+use std::borrow::Cow;
 
 use super::{
     Algorithm, Material, VerifyingKey,
@@ -52,7 +53,7 @@ const FUNCTION: &str = "verify_signature";
 struct Question<'a> {
     /// In the host's words.
     hash: &'static str,
-    /// SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7), DER.
+    /// SubjectPublicKeyInfo, DER.
     public_key: &'a [u8],
     /// As long as the modulus, or ECDSA-Sig-Value (RFC 3279 section 2.2.3), DER.
     signature: &'a [u8],
@@ -127,10 +128,10 @@ impl HostCrypto {
         text: &[u8],
         signature: &[u8],
     ) -> Option<Result<bool, Failed>> {
-        let (hash, signature) = match (&key.0, algorithm) {
-            (Material::Rsa(_), Algorithm::Rs256) => ("sha256", signature.to_vec()),
-            (Material::Rsa(_), Algorithm::Rs384) => ("sha384", signature.to_vec()),
-            (Material::Rsa(_), Algorithm::Rs512) => ("sha512", signature.to_vec()),
+        let (hash, signature) = match (&key.material, algorithm) {
+            (Material::Rsa(_), Algorithm::Rs256) => ("sha256", signature.into()),
+            (Material::Rsa(_), Algorithm::Rs384) => ("sha384", signature.into()),
+            (Material::Rsa(_), Algorithm::Rs512) => ("sha512", signature.into()),
             (Material::P384(_), Algorithm::Es384) => {
                 ("sha384", ecdsa::<Es384Signature>(signature)?)
             }
@@ -141,7 +142,7 @@ impl HostCrypto {
         };
         let question = Question {
             hash,
-            public_key: &public_key(key)?,
+            public_key: key.spki.as_deref()?,
             signature: &signature,
             text,
         };
@@ -198,8 +199,8 @@ fn read(message: &[u8]) -> Option<bool> {
     }
 }
 
-/// SubjectPublicKeyInfo of the keys that the host is asked about.
-fn public_key(key: &VerifyingKey) -> Option<Vec<u8>> {
+/// SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) of the keys that the host is asked about, DER.
+pub(super) fn spki(key: &Material) -> Option<Vec<u8>> {
     /// rsaEncryption with NULL (RFC 3279 section 2.3.1).
     const RSA: &[u8] = &[
         0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
@@ -214,7 +215,7 @@ fn public_key(key: &VerifyingKey) -> Option<Vec<u8>> {
         0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
         0x04, 0x00, 0x23,
     ];
-    let (algorithm, bits) = match &key.0 {
+    let (algorithm, bits) = match key {
         Material::Rsa(key) => (RSA, super::rsa::public_key(key)),
         Material::P384(key) => (P384, key.to_sec1_point(false).as_bytes().to_vec()),
         Material::P521(key) => (P521, key.to_sec1_point(false).as_bytes().to_vec()),
@@ -224,10 +225,10 @@ fn public_key(key: &VerifyingKey) -> Option<Vec<u8>> {
 }
 
 /// `r` and `s` as DER, if the bytes are a signature of this type at all.
-fn ecdsa<S: jwt_compact::AlgorithmSignature>(signature: &[u8]) -> Option<Vec<u8>> {
+fn ecdsa<S: jwt_compact::AlgorithmSignature>(signature: &[u8]) -> Option<Cow<'_, [u8]>> {
     S::try_from_slice(signature).ok()?;
     let (r, s) = signature.split_at_checked(signature.len().div_euclid(2))?;
-    Some(der(0x30, &[&integer(r), &integer(s)]))
+    Some(der(0x30, &[&integer(r), &integer(s)]).into())
 }
 
 /// A positive INTEGER (X.690 section 8.3) from big-endian bytes.

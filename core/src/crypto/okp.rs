@@ -24,7 +24,7 @@ impl VerifyingKey {
         if key.to_edwards().compress().as_bytes() != bytes {
             return Err(KeyError::NotCanonical);
         }
-        Ok(Self(Material::Ed25519(key)))
+        Ok(Self::new(Material::Ed25519(key)))
     }
 }
 

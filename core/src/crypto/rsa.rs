@@ -42,7 +42,7 @@ impl VerifyingKey {
         }
         let e = BoxedUint::from_be_slice_vartime(e);
         let key = RsaPublicKey::new(n, e).map_err(|_| KeyError::Exponent)?;
-        Ok(Self(Material::Rsa(key)))
+        Ok(Self::new(Material::Rsa(key)))
     }
 }
 

@@ -5,7 +5,11 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{evidence::Kind, jose::UnverifiedJwt, limits::Limits};
+use crate::{
+    evidence::Kind,
+    jose::{UnverifiedJwt, to_base64url},
+    limits::Limits,
+};
 
 const SET: KeySetId = KeySetId {
     provider: 0,
@@ -26,7 +30,7 @@ fn token(number: usize) -> String {
 }
 
 fn insert(memory: &mut RememberedTokens, token: &str) {
-    let jwt = UnverifiedJwt::parse(token, 1_000).unwrap();
+    let jwt = UnverifiedJwt::parse(token, 2_000, |_| None).unwrap();
     let verified = VerifiedJwt {
         claims: Rc::new(jwt.unverified_claims().clone()),
         payload: "eyJuIjoxfQ",
@@ -66,7 +70,7 @@ fn a_token_is_found_by_all_of_its_bytes() {
     assert!(memory.find(known.as_bytes()).is_some());
     memory.forget(&known);
     assert!(memory.find(known.as_bytes()).is_none());
-    assert_eq!((memory.bytes, memory.uses.len()), (0, 0));
+    assert_eq!((memory.bytes, memory.tokens.len()), (0, 0));
 }
 
 #[test]
@@ -77,7 +81,7 @@ fn of_two_tokens_with_one_end_the_later_is_remembered() {
     insert(&mut memory, &second);
     assert!(memory.find(first.as_bytes()).is_none());
     assert!(memory.find(second.as_bytes()).is_some());
-    assert_eq!((memory.tokens.len(), memory.uses.len()), (1, 1));
+    assert_eq!(memory.tokens.len(), 1);
 }
 
 #[test]
@@ -85,7 +89,7 @@ fn zero_switches_it_off() {
     for mut memory in [memory(0, 1 << 20), memory(10, 0)] {
         insert(&mut memory, &token(1));
         assert!(memory.find(token(1).as_bytes()).is_none());
-        assert_eq!((memory.tokens.len(), memory.uses.len()), (0, 0));
+        assert_eq!(memory.tokens.len(), 0);
     }
 }
 
@@ -102,6 +106,49 @@ fn bytes_are_bounded_too() {
     assert_eq!((memory.tokens.len(), memory.bytes), (3, 3 * one));
     assert!(memory.find(token(9).as_bytes()).is_some());
     assert!(memory.find(token(6).as_bytes()).is_none());
+}
+
+#[test]
+fn the_header_of_a_good_token_is_read_once() {
+    let mut memory = memory(0, 0);
+    assert!(memory.find_header("eyJhbGciOiJFUzI1NiJ9").is_none());
+    insert(&mut memory, &token(1));
+    let known = memory.find_header("eyJhbGciOiJFUzI1NiJ9").unwrap();
+    let other = token(2);
+    let again = UnverifiedJwt::parse(&other, 1_000, |text| {
+        assert_eq!(text, "eyJhbGciOiJFUzI1NiJ9");
+        Some(Rc::clone(&known))
+    });
+    assert!(Rc::ptr_eq(again.unwrap().unverified_header(), &known));
+    for other in ["", "eyJhbGciOiJFUzI1NiJ", "eyJhbGciOiJFUzI1NiJ9."] {
+        assert!(memory.find_header(other).is_none(), "{other}");
+    }
+}
+
+#[test]
+fn long_headers_are_not_remembered_and_others_are_bounded() {
+    let mut memory = memory(10, 1 << 20);
+    let with_header = |certificate: &str| {
+        let header =
+            to_base64url(format!(r#"{{"alg":"ES256","x5c":["{certificate}"]}}"#).as_bytes());
+        format!("{header}.eyJuIjoxfQ.{:0>24}", 1)
+    };
+    let header = |token: &str| token.split('.').next().unwrap().to_owned();
+    let longest = with_header(&"A".repeat(742));
+    assert_eq!(header(&longest).len(), REMEMBERED_HEADER_BYTES);
+    insert(&mut memory, &longest);
+    assert!(memory.find_header(&header(&longest)).is_some());
+    let longer = with_header(&"A".repeat(743));
+    insert(&mut memory, &longer);
+    assert!(memory.find_header(&header(&longer)).is_none());
+    for number in 0..REMEMBERED_HEADERS {
+        insert(&mut memory, &with_header(&number.to_string()));
+    }
+    assert!(
+        memory.find_header(&header(&longest)).is_none(),
+        "the oldest has gone"
+    );
+    assert_eq!(memory.headers.len(), REMEMBERED_HEADERS);
 }
 
 #[test]
@@ -151,7 +198,6 @@ proptest! {
                 }
             }
             prop_assert_eq!(memory.tokens.len(), list.len());
-            prop_assert_eq!(memory.uses.len(), list.len());
         }
     }
 }

@@ -92,11 +92,13 @@ impl<'r> Case<'_, 'r, '_> {
             return Ok((jwt, Some(Rc::clone(&known.identity))));
         }
         let most = self.policy.config.limits.token_bytes;
-        let parsed = UnverifiedJwt::parse(token.as_str(), most).inspect_err(|reason| {
-            if *reason == Reason::from(Untrusted::Algorithm) {
-                self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
-            }
-        });
+        let find_header = |header: &str| self.remembered.find_header(header);
+        let parsed =
+            UnverifiedJwt::parse(token.as_str(), most, find_header).inspect_err(|reason| {
+                if *reason == Reason::from(Untrusted::Algorithm) {
+                    self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
+                }
+            });
         Ok((parsed?, None))
     }
 
