@@ -250,19 +250,20 @@ impl Alternative {
 
 impl ClaimCondition {
     fn holds(&self, claims: &Json) -> bool {
-        let offered: Vec<Json> = match claims.at(&self.path) {
-            None => return false,
-            Some(Json::Array(elements)) => elements.clone(),
-            Some(Json::String(text)) if self.split => text
-                .split(' ')
-                .filter(|word| !word.is_empty())
-                .map(|word| Json::String(word.into()))
-                .collect(),
-            Some(value) => vec![value.clone()],
+        let Some(claim) = claims.at(&self.path) else {
+            return false;
+        };
+        let offers = |wanted: &Json| match (claim, wanted) {
+            (Json::Array(elements), _) => elements.contains(wanted),
+            (Json::String(text), Json::String(word)) if self.split => {
+                !word.is_empty() && text.split(' ').any(|offered| offered == &**word)
+            }
+            (Json::String(_), _) if self.split => false,
+            _ => claim == wanted,
         };
         match &self.test {
-            ClaimTest::AnyOf(wanted) => wanted.iter().any(|value| offered.contains(value)),
-            ClaimTest::AllOf(wanted) => wanted.iter().all(|value| offered.contains(value)),
+            ClaimTest::AnyOf(wanted) => wanted.iter().any(offers),
+            ClaimTest::AllOf(wanted) => wanted.iter().all(offers),
         }
     }
 }
