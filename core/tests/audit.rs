@@ -67,7 +67,7 @@ fn expired() -> Specimen {
 #[test]
 fn the_record_of_a_permit_says_who_when_by_which_key_and_by_which_gate() {
     let written = written(good(), json!({}));
-    assert!(written.to_log && written.to_access_log);
+    assert!(written.to_access_log && !written.to_log);
     let record = record(&written);
     for (member, value) in [
         ("version", json!(1)),
@@ -103,6 +103,8 @@ fn audit_log_says_which_verdicts_make_a_line() {
     assert_eq!(lines("verifications"), [false, true, true, true]);
     assert_eq!(lines("denials"), [false, false, true, true]);
     assert_eq!(lines("none"), [false; 4]);
+    let refused = written(expired(), json!({}));
+    assert!(refused.to_log && refused.to_access_log, "as it comes");
 }
 
 #[test]

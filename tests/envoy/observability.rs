@@ -241,9 +241,14 @@ fn what_is_written_can_be_switched_off_piece_by_piece() {
     };
     for (audit, lines, records, counts) in [
         (json!({ "log": "none" }), 0, 2, 2),
-        (json!({ "access_log": false }), 2, 0, 2),
-        (json!({ "log": "denials", "access_log": false }), 1, 0, 2),
-        (json!({ "counters": false }), 2, 2, 0),
+        (json!({ "access_log": false }), 1, 0, 2),
+        (
+            json!({ "log": "verifications", "access_log": false }),
+            2,
+            0,
+            2,
+        ),
+        (json!({ "counters": false }), 1, 2, 0),
         (
             json!({ "log": "none", "access_log": false, "counters": false }),
             0,

@@ -1,11 +1,12 @@
 //! Tokens that a worker remembers. (That a withdrawn key stops them is a story of `keys_rotation.rs`.)
 
-use crate::harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy_with};
+use crate::harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy_with, with};
 use serde_json::json;
 
 #[test]
 fn a_signature_is_checked_once_and_all_else_each_time() {
-    let gate = Gate::start(policy_with(json!({ "clock_skew": "0s" })));
+    let policy = policy_with(json!({ "clock_skew": "0s" }));
+    let gate = Gate::start(with(policy, "audit", json!({ "log": "verifications" })));
     let token = gate.token().expires_in(4).build();
     let request = Request::get("/").bearer(&token);
     for protocol in [Protocol::Http1, Protocol::Http2, Protocol::Http1] {

@@ -99,7 +99,8 @@ fn nothing_of_a_request_is_changed_for_good_ones_and_bad() {
 
 #[test]
 fn what_would_have_been_done_is_told_and_counted() {
-    let gate = Gate::start(with(policy(), "mode", open()));
+    let lines = with(policy(), "audit", json!({ "log": "verifications" }));
+    let gate = Gate::start(with(lines, "mode", open()));
     let good = gate.good();
     let forged = Request::get("/").bearer(&tampered(&good));
     gate.passed(&gate.send(Protocol::Http1, &forged));

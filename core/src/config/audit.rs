@@ -63,7 +63,7 @@ impl core::fmt::Debug for SubjectForm {
 impl Default for Audit {
     fn default() -> Self {
         Self {
-            log: Lines::Verifications,
+            log: Lines::Denials,
             access_log: true,
             counters: true,
             subject: SubjectForm::Clear,

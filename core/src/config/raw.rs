@@ -399,7 +399,7 @@ record! {
 record! {
     /// What is written about each verdict, and whether it is counted.
     RawAudit "audit" {
-        /// Which verdicts make a line in the log: `all`; `verifications`, which is every token whose signature was checked just now and every refusal (default); `denials`; `none`.
+        /// Which verdicts make a line in the log: `all`; `verifications`, which is every token whose signature was checked just now and every refusal; `denials` (default); `none`.
         log: Lines,
         /// Whether each verdict's record is handed to the access log, through filter state. Default: true.
         access_log: bool,

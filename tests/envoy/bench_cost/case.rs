@@ -50,9 +50,9 @@ const PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
     host_crypto: false,
     ..Passgate::COMES
 }));
-/// Without a line of the log for each new token, which `jwt_authn` does not write either.
-const DENIALS: Guard = Guard::small(Filter::Passgate(Passgate {
-    log: "denials",
+/// With a line of the log for each signature that is checked.
+const VERIFICATIONS: Guard = Guard::small(Filter::Passgate(Passgate {
+    log: "verifications",
     ..Passgate::COMES
 }));
 /// What no Wasm filter goes below, and what none goes below that reads, writes and tells what passgate does.
@@ -88,7 +88,7 @@ macro_rules! never_seen {
             lines: &[
                 line($name, COMES, JWT_AUTHN, $comes),
                 line($name, PORTABLE, JWT_AUTHN, $portable),
-                $(line($more, DENIALS, JWT_AUTHN, Wanted::Nothing),)*
+                $(line($more, VERIFICATIONS, JWT_AUTHN, Wanted::Nothing),)*
             ],
         }
     };
@@ -118,7 +118,7 @@ pub const COMPARED: &[Case] = &[
         50,
         Wanted::AtMost(1.3),
         Wanted::AtMost(1.6),
-        "ES256, never seen, `log: denials`"
+        "ES256, never seen, `log: verifications`"
     ),
     never_seen!(
         "RS256, never seen",
@@ -126,7 +126,7 @@ pub const COMPARED: &[Case] = &[
         20,
         Wanted::AtMost(1.8),
         Wanted::Nothing,
-        "RS256, never seen, `log: denials`"
+        "RS256, never seen, `log: verifications`"
     ),
     never_seen!(
         "Ed25519, never seen",

@@ -77,7 +77,7 @@ impl Passgate {
         host_crypto: true,
         access_log: true,
         counters: true,
-        log: "verifications",
+        log: "denials",
     };
 }
 
