@@ -180,8 +180,8 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
             text += &format!("{name}: {value}\n");
         }
     };
-    line("provider", record.provider.clone());
-    line("subject", record.subject.clone());
+    line("provider", record.provider.as_deref().map(str::to_owned));
+    line("subject", record.subject.as_deref().map(str::to_owned));
     line("kind", record.kind.map(str::to_owned));
     let facts = record.facts.join(", ");
     line("facts", Some(facts).filter(|facts| !facts.is_empty()));

@@ -7,6 +7,8 @@ mod pace;
 #[cfg(feature = "schema")]
 mod schema;
 
+use std::rc::Rc;
+
 pub(crate) use self::line::Line;
 pub use self::{
     auditor::{Auditor, LeftOut, Written},
@@ -41,13 +43,13 @@ pub struct AuditRecord {
     /// Index of the rule that was about the request.
     pub rule: Option<usize>,
     /// Name of the provider whose token it was.
-    pub provider: Option<String>,
+    pub provider: Option<Rc<str>>,
     /// The same provider by its index; not written.
     pub provider_id: Option<ProviderId>,
     /// `kid` of the key that verified the token.
-    pub key_id: Option<String>,
+    pub key_id: Option<Rc<str>>,
     /// Subject of a verified token; how it is shown is the [`Auditor`]'s to say.
-    pub subject: Option<String>,
+    pub subject: Option<Rc<str>>,
     /// Its signature was checked on an earlier request.
     pub remembered: bool,
     /// Kind of a verified token.
@@ -67,9 +69,9 @@ pub struct AuditRecord {
     /// The host's id of the request.
     pub request_id: Option<String>,
     /// Hash of the configuration.
-    pub policy: String,
+    pub policy: Rc<str>,
     /// The host's name for this instance of the filter.
-    pub plugin: String,
+    pub plugin: Rc<str>,
 }
 
 /// What a token says, whoever wrote it.
@@ -96,11 +98,11 @@ impl AuditRecord {
         self.authentication_age = proof.age.map(|age| age.as_secs());
     }
 
-    pub(crate) fn new(request: Request<'_>, policy: &str) -> Self {
+    pub(crate) fn new(request: Request<'_>, policy: &Rc<str>) -> Self {
         Self {
             version: VERSION,
             request_id: request.id().map(str::to_owned),
-            policy: policy.to_owned(),
+            policy: Rc::clone(policy),
             ..Self::default()
         }
     }
@@ -126,8 +128,8 @@ impl AuditRecord {
             let rule = self.rule.and_then(|index| u64::try_from(index).ok());
             line.number("rule", rule);
             line.word("provider", self.provider.as_deref());
-            line.string("key_id", self.key_id.as_deref());
-            line.string("subject", self.subject.as_deref());
+            line.string("key_id", self.key_id.as_deref().map(cut));
+            line.string("subject", self.subject.as_deref().map(cut));
             line.truth("remembered", self.remembered);
             line.word("kind", self.kind);
             line.strings("facts", &self.facts);
@@ -144,9 +146,7 @@ impl AuditRecord {
             line.word("policy", Some(&self.policy));
             line.word(
                 "plugin",
-                Some(&self.plugin)
-                    .filter(|name| !name.is_empty())
-                    .map(String::as_str),
+                Some(&*self.plugin).filter(|name| !name.is_empty()),
             );
         })
     }
@@ -171,9 +171,12 @@ impl Seen {
 
 /// A value from a token, cut at a character boundary.
 pub(crate) fn shown(text: &str) -> String {
-    text.get(..text.floor_char_boundary(limits::SHOWN_BYTES))
-        .unwrap_or_default()
-        .to_owned()
+    cut(text).to_owned()
+}
+
+fn cut(text: &str) -> &str {
+    let end = text.floor_char_boundary(limits::SHOWN_BYTES);
+    text.get(..end).unwrap_or_default()
 }
 
 /// A claim as JSON, cut.

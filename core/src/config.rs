@@ -37,6 +37,7 @@ mod uri_prefix;
 mod words;
 
 use core::time::Duration;
+use std::rc::Rc;
 
 pub(crate) use self::evidence::is_quotable;
 pub use self::{
@@ -87,7 +88,7 @@ pub struct Config {
     /// What is allowed but is hardly what was meant, each with its place.
     pub warnings: Vec<InvalidConfig>,
     /// Stable hash of the document, for logs.
-    pub hash: String,
+    pub hash: Rc<str>,
 }
 
 impl Config {
@@ -212,7 +213,7 @@ pub struct Origin {
 #[derive(Debug)]
 pub struct Provider {
     /// Its name in the configuration.
-    pub name: String,
+    pub name: Rc<str>,
     /// Exact value of `iss`; unique among the providers.
     pub issuer: String,
     /// Any of them must be in the token's audience; never empty.

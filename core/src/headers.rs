@@ -2,6 +2,7 @@
 //! headers are written — from a verified token and nothing else.
 
 use core::fmt::Write as _;
+use std::{borrow::Cow, rc::Rc};
 
 use crate::{
     config::{ClaimHeader, Config, Provider, TokenSource},
@@ -21,7 +22,7 @@ pub enum Edit {
     /// Remove all headers of this name.
     Remove(Vec<u8>),
     /// Put this value in the place of all headers of this name.
-    Set(String, Vec<u8>),
+    Set(Cow<'static, str>, Cow<'static, [u8]>),
 }
 
 /// Every header that we write and that is not configured begins so.
@@ -136,7 +137,7 @@ pub(crate) fn remove_credentials<'c>(
     edits.extend(without_cookies(request, &cookies));
     let path = request.values(":path").next();
     let path = path.and_then(|path| without_params(path, &params));
-    edits.extend(path.map(|path| Edit::Set(":path".to_owned(), path)));
+    edits.extend(path.map(|path| Edit::Set(":path".into(), path.into())));
     edits
 }
 
@@ -164,7 +165,7 @@ fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
     Some(if kept.is_empty() {
         Edit::Remove(b"cookie".to_vec())
     } else {
-        Edit::Set("cookie".to_owned(), kept.join(&b"; "[..]))
+        Edit::Set("cookie".into(), kept.join(&b"; "[..]).into())
     })
 }
 
@@ -190,7 +191,7 @@ pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
 /// Who a verified token is about, in the words of headers and records: the same for every request with it.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(crate) subject: Option<String>,
+    pub(crate) subject: Option<Rc<str>>,
     pub(crate) kind: Kind,
     pub(crate) edits: Vec<Edit>,
 }
@@ -205,17 +206,17 @@ impl Identity {
             .filter_map(|claim| from_claim(claim, claims))
             .collect();
         if let Some(name) = &provider.forward_payload_header {
-            edits.push(set(name, jwt.payload));
+            edits.push(set(name.clone(), jwt.payload.to_owned()));
         }
         if let Some(subject) = subject {
             let principal = principal(&provider.issuer, subject);
-            edits.push(set("x-passgate-principal", &principal));
+            edits.push(set("x-passgate-principal", principal));
         }
-        edits.push(set("x-passgate-provider", &provider.name));
+        edits.push(set("x-passgate-provider", String::from(&*provider.name)));
         edits.push(set("x-passgate-kind", kind.as_str()));
-        edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", &actor)));
+        edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", actor)));
         Self {
-            subject: subject.map(str::to_owned),
+            subject: subject.map(Rc::from),
             kind,
             edits,
         }
@@ -229,7 +230,7 @@ impl Identity {
         };
         let bytes: usize = self.edits.iter().map(of_edit).sum();
         let boxes = self.edits.len().saturating_mul(size_of::<Edit>());
-        let subject = self.subject.as_ref().map_or(0, String::len);
+        let subject = self.subject.as_ref().map_or(0, |subject| subject.len());
         bytes.saturating_add(boxes).saturating_add(subject)
     }
 }
@@ -238,7 +239,7 @@ impl Identity {
 pub(crate) fn sign_in(proof: &Proof) -> impl Iterator<Item = Edit> {
     let facts = proof.facts.iter().map(|fact| set(fact.header(), "true"));
     let age = proof.age.map(|age| age.as_secs().to_string());
-    facts.chain(age.map(|age| set("x-passgate-authentication-age", &age)))
+    facts.chain(age.map(|age| set("x-passgate-authentication-age", age)))
 }
 
 /// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the token's own unless it
@@ -254,8 +255,12 @@ fn actor(provider: &Provider, claims: &Json) -> Option<String> {
     (is_plain && !subject.is_empty()).then(|| principal(issuer, subject))
 }
 
-fn set(name: &str, value: &str) -> Edit {
-    Edit::Set(name.to_owned(), value.as_bytes().to_vec())
+fn set(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Edit {
+    let value = match value.into() {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
+    Edit::Set(name.into(), value)
 }
 
 /// `issuer/subject`. The last slash separates: in the subject it is escaped, so no two pairs look alike.
@@ -273,7 +278,7 @@ fn from_claim(rule: &ClaimHeader, claims: &Json) -> Option<Edit> {
         Json::Array(elements) => list(elements),
         object @ Json::Object(_) => to_base64url(object.to_string().as_bytes()),
     };
-    (!value.is_empty()).then(|| set(&rule.header, &value))
+    (!value.is_empty()).then(|| set(rule.header.clone(), value))
 }
 
 /// A string as it is, unless a header cannot carry it: control characters, or blanks that the next hop would trim.

@@ -46,6 +46,7 @@ mod unknown;
 mod waiting;
 
 use core::time::Duration;
+use std::rc::Rc;
 
 pub use answer::Answer;
 pub use document::DocumentError;
@@ -72,7 +73,7 @@ pub struct JwksCache {
 
 #[derive(Debug)]
 struct Keys {
-    name: String,
+    name: Rc<str>,
     source: Source,
 }
 
@@ -157,7 +158,7 @@ impl JwksCache {
             .providers
             .iter()
             .map(|provider| Keys {
-                name: provider.name.clone(),
+                name: Rc::clone(&provider.name),
                 source: match &provider.keys {
                     KeySource::Local(set) => Source::Local(set.clone()),
                     KeySource::Remote(remote) => {
@@ -324,7 +325,7 @@ impl JwksCache {
         for keys in &mut self.providers {
             if let Source::Remote(remote) = &mut keys.source {
                 events.extend(remote.changes().into_iter().map(|change| Event {
-                    provider: keys.name.clone(),
+                    provider: keys.name.to_string(),
                     change,
                 }));
             }

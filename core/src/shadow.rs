@@ -32,7 +32,7 @@ impl Shadow {
                 });
                 let written = edits.filter_map(|edit| match edit {
                     Edit::Remove(_) => None,
-                    Edit::Set(name, _) => Some(name.clone()),
+                    Edit::Set(name, _) => Some(name.clone().into_owned()),
                 });
                 Self {
                     decision: "allow",

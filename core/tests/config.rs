@@ -75,7 +75,7 @@ fn the_smallest_configuration_has_the_documented_defaults() {
 
     let provider = &config.providers[0];
     assert_eq!(
-        (provider.name.as_str(), provider.issuer.as_str()),
+        (&*provider.name, provider.issuer.as_str()),
         ("acme", ISSUER)
     );
     assert_eq!(provider.audiences, ["https://api.example.com"]);
@@ -298,7 +298,7 @@ fn providers_come_in_order_of_their_names() {
     let names: Vec<_> = config
         .providers
         .iter()
-        .map(|provider| provider.name.as_str())
+        .map(|provider| &*provider.name)
         .collect();
     assert_eq!(names, ["a", "b", "c"]);
     let KeySource::Remote(remote) = &config.providers[0].keys else {

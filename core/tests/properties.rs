@@ -172,7 +172,7 @@ proptest! {
                 Edit::Remove(name) => upstream.retain(|(n, _)| n != name),
                 Edit::Set(name, value) => {
                     upstream.retain(|(n, _)| n != name.as_bytes());
-                    upstream.push((name.as_bytes().to_vec(), value.clone()));
+                    upstream.push((name.as_bytes().to_vec(), value.to_vec()));
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Who is told of a verdict, and in which words.
 
+use std::rc::Rc;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -7,7 +9,6 @@ use sha2::Sha256;
 use super::{AuditRecord, pace::Pace};
 use crate::{
     config::{Audit, Config, Lines, SubjectForm},
-    limits,
     time::UnixTime,
 };
 
@@ -27,7 +28,7 @@ pub struct Written {
 pub struct Auditor {
     audit: Audit,
     /// The name of this instance of the filter, and of its property.
-    plugin: String,
+    plugin: Rc<str>,
     pace: Pace,
 }
 
@@ -46,9 +47,9 @@ impl Auditor {
         Self {
             audit: config.audit.clone(),
             plugin: if plugin.is_empty() {
-                NAMELESS.to_owned()
+                NAMELESS.into()
             } else {
-                plugin
+                plugin.into()
             },
             pace: Pace::default(),
         }
@@ -99,17 +100,9 @@ impl Auditor {
     }
 
     /// The subject as the configuration wants it shown.
-    fn subject(
-        &self,
-        record: &AuditRecord,
-        config: &Config,
-        mut subject: String,
-    ) -> Option<String> {
+    fn subject(&self, record: &AuditRecord, config: &Config, subject: Rc<str>) -> Option<Rc<str>> {
         match &self.audit.subject {
-            SubjectForm::Clear => {
-                subject.truncate(subject.floor_char_boundary(limits::SHOWN_BYTES));
-                Some(subject)
-            }
+            SubjectForm::Clear => Some(subject),
             SubjectForm::Omitted => None,
             SubjectForm::Hashed { salt } => {
                 let provider = config.provider(record.provider_id?)?;
@@ -120,7 +113,7 @@ impl Auditor {
                 mac.update(&[0]);
                 mac.update(subject.as_bytes());
                 let hash = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
-                Some(["hmac-sha256:", &hash].concat())
+                Some(["hmac-sha256:", &hash].concat().into())
             }
         }
     }

@@ -103,7 +103,7 @@ fn of_alternative(
         let open = numbered.filter(|(index, _)| alternative.accepts(ProviderId(*index)));
         open.map(|(_, provider)| provider)
     };
-    let names: Vec<&str> = open().map(|provider| provider.name.as_str()).collect();
+    let names: Vec<&str> = open().map(|provider| &*provider.name).collect();
     let names = names.join(", ");
     let demand = alternative.demand();
     if !open().any(|provider| can_meet(&provider.evidence, &demand)) {

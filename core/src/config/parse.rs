@@ -1,5 +1,7 @@
 //! The way to a [`Config`]: bytes, strict JSON, raw records, meaning; and every problem on the way at once.
 
+use std::rc::Rc;
+
 use super::{
     Config, InvalidConfig, Origin, PathPolicy, Provider, across, audit,
     decode::{At, Decode as _, Field, List, Map, OrNone, Problems},
@@ -108,9 +110,9 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
         resource_metadata,
         // A good document has few members, whatever a bad one has.
         hash: if problems.is_empty() {
-            document::hash(&document)
+            document::hash(&document).into()
         } else {
-            String::new()
+            Rc::default()
         },
     })
 }

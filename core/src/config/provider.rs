@@ -85,7 +85,7 @@ pub(super) fn provider(
         .given()
         .map(|raw| evidence::evidence(raw, at.member("evidence"), problems));
     Some(Provider {
-        name,
+        name: name.into(),
         issuer: issuer.given()?.0,
         audiences: texts(audiences.given()?),
         audience_claim: audience_claim

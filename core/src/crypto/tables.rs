@@ -13,7 +13,7 @@
     reason = "indices and digits of scalars of a fixed size"
 )]
 
-use core::iter::successors;
+use core::iter::{repeat_n, successors};
 
 use sha2::{Digest as _, Sha256};
 
@@ -187,8 +187,10 @@ impl Table {
         let powers: Vec<Point> = powers.iter().map(Point::of).collect::<Option<_>>()?;
         let mut multiples = Vec::with_capacity(WINDOWS * DIGITS);
         for powers in powers.chunks_exact(WINDOW) {
-            // Each is a power of two until it is computed.
-            multiples.extend((1..=DIGITS).filter_map(|digit| powers.get(digit.ilog2() as usize)));
+            // Each digit is the power of two below it until it is computed.
+            let places = powers.iter().zip(0_u32..);
+            let placed = places.flat_map(|(power, exponent)| repeat_n(*power, 1 << exponent));
+            multiples.extend(placed.take(DIGITS));
         }
         // The digits above a power of two are its sums with those below it: one batch of additions for each power.
         for power in (1..WINDOW - 1).map(|power| 1 << power) {

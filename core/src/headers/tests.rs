@@ -15,7 +15,7 @@ fn header(value: &str) -> Option<String> {
         header: "x-c".to_owned(),
     };
     match from_claim(&rule, &json(&format!("{{\"c\":{value}}}")))? {
-        Edit::Set(name, value) if name == "x-c" => String::from_utf8(value).ok(),
+        Edit::Set(name, value) if name == "x-c" => String::from_utf8(value.into_owned()).ok(),
         _ => None,
     }
 }
@@ -142,7 +142,7 @@ fn a_token_is_cut_out_and_its_neighbours_stay_byte_for_byte() {
     let cookie = [TokenSource::Cookie("t".to_owned())];
     assert_eq!(
         removed(&cookie, &[("cookie", "a=1; t=x; b=\"2\"")]),
-        [Edit::Set("cookie".to_owned(), b"a=1; b=\"2\"".to_vec())]
+        [Edit::Set("cookie".into(), b"a=1; b=\"2\"".into())]
     );
     assert_eq!(
         removed(&cookie, &[("cookie", "t=x")]),
@@ -152,11 +152,11 @@ fn a_token_is_cut_out_and_its_neighbours_stay_byte_for_byte() {
     let param = [TokenSource::Param("t".to_owned())];
     assert_eq!(
         removed(&param, &[(":path", "/p?a=%20&t=x&b")]),
-        [Edit::Set(":path".to_owned(), b"/p?a=%20&b".to_vec())]
+        [Edit::Set(":path".into(), b"/p?a=%20&b".into())]
     );
     assert_eq!(
         removed(&param, &[(":path", "/p?%74=x")]),
-        [Edit::Set(":path".to_owned(), b"/p".to_vec())]
+        [Edit::Set(":path".into(), b"/p".into())]
     );
     assert_eq!(removed(&param, &[(":path", "/p?a=1")]), []);
     let basic = [TokenSource::Header {

@@ -1,6 +1,7 @@
 //! JSON Web Keys and sets of them (RFC 7517). One odd key never spoils the others: it is skipped and named.
 
 use core::fmt;
+use std::rc::Rc;
 
 use super::base64url;
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jwk {
     /// `kid`
-    pub kid: Option<String>,
+    pub kid: Option<Rc<str>>,
     /// `alg`, where the set restricts the key to one.
     alg: Option<Algorithm>,
     /// The key itself.
@@ -223,7 +224,7 @@ fn read_key(jwk: &Json, limits: &Limits) -> Result<Jwk, Skip> {
     }
     let kid = match jwk.get("kid") {
         None => None,
-        Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(String::from(&**kid)),
+        Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(Rc::from(&**kid)),
         Some(_) => return Err(Skip::Odd("kid is not a string of at most 512 bytes")),
     };
     let alg = match jwk.get("alg") {

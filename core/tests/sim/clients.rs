@@ -146,7 +146,7 @@ impl World {
                 let key = in_force
                     .unwrap()
                     .iter()
-                    .find(|key| Some(&key.kid) == jwk.kid.as_ref());
+                    .find(|key| Some(key.kid.as_str()) == jwk.kid.as_deref());
                 assert_eq!(
                     key.unwrap().verifying_key(),
                     &jwk.key,

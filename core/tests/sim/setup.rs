@@ -32,7 +32,7 @@ pub(crate) fn any_times(random: &mut Random) -> Times {
 pub(crate) fn config(times: &[Times]) -> Config {
     let provider = |(index, times): (usize, &Times)| Provider {
         login: None,
-        name: format!("provider{index}"),
+        name: format!("provider{index}").into(),
         issuer: format!("https://{index}.example"),
         audiences: vec!["api".into()],
         audience_claim: "aud".into(),
@@ -71,7 +71,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
             ..Limits::default()
         },
         warnings: Vec::new(),
-        hash: String::new(),
+        hash: "".into(),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn source() -> RemoteJwks {
 
 pub(super) fn config(sources: Vec<KeySource>) -> Config {
     let provider = |(index, keys): (usize, KeySource)| Provider {
-        name: format!("provider{index}"),
+        name: format!("provider{index}").into(),
         issuer: format!("https://{index}.example"),
         audiences: vec!["api".into()],
         audience_claim: "aud".into(),
@@ -78,7 +78,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         mode: Mode::Enforce,
         resource_metadata: None,
         warnings: Vec::new(),
-        hash: String::new(),
+        hash: "".into(),
     }
 }
 

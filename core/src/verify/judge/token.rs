@@ -178,7 +178,7 @@ impl<'r> Case<'_, 'r, '_> {
         };
         if let (Some(verified), Some(identity)) = (jwt.was_verified(set), known) {
             self.remembered.count_hit();
-            self.record.key_id = jwk.kid.as_deref().map(shown);
+            self.record.key_id.clone_from(&jwk.kid);
             self.record.remembered = true;
             return Ok((verified, identity));
         }
@@ -195,7 +195,7 @@ impl<'r> Case<'_, 'r, '_> {
                 let identity = Rc::new(Identity::of(provider, &verified));
                 self.remembered
                     .insert(token, header, &verified, &identity, set);
-                self.record.key_id = jwk.kid.as_deref().map(shown);
+                self.record.key_id.clone_from(&jwk.kid);
                 Ok((verified, identity))
             }
             Err(wrong) => {
