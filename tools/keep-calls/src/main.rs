@@ -1,0 +1,309 @@
+//! `passgate-keep-calls MODULE REWRITTEN`: the same module, in which calls of all but small functions go through the table.
+//!
+//! The compiler has inlined what is worth it. V8, which compiles a module before its first request and knows nothing yet of which calls are
+//! frequent, inlines again, until each function has a multiple of its size: half of the time that Envoy takes longer to start, and
+//! code that pushes other code out of the processor's caches. A call through the table it leaves alone.
+
+use std::{convert::Infallible, env, error::Error, fs, process::ExitCode};
+
+use wasm_encoder::{
+    CodeSection, ConstExpr, ElementSection, Elements, Instruction, Module, TableSection,
+    reencode::{self, Reencode, utils},
+};
+use wasmparser::{ElementSectionReader, FunctionBody, Parser, Payload, TypeRef, ValType};
+
+/// Bytes of a function that costs less than a call through the table.
+const SMALL: usize = 60;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [module, rewritten] = arguments.as_slice() else {
+        eprintln!("usage: passgate-keep-calls MODULE REWRITTEN");
+        return ExitCode::from(2);
+    };
+    match rewrite_file(module, rewritten) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("passgate-keep-calls: {module}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn rewrite_file(module: &str, rewritten: &str) -> Result<(), Box<dyn Error>> {
+    let bytes = rewrite(&fs::read(module)?)?;
+    Ok(fs::write(rewritten, bytes)?)
+}
+
+fn rewrite(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut rewriter = Rewriter::new(&Functions::read(module)?)?;
+    let mut rewritten = Module::new();
+    rewriter.parse_core_module(&mut rewritten, Parser::new(0), module)?;
+    Ok(rewritten.finish())
+}
+
+/// What has to be known of a module before its calls can be rewritten.
+#[derive(Default)]
+struct Functions {
+    /// How many of the first numbers are imports.
+    imported: u32,
+    own: Vec<Own>,
+    /// How many places the table has, if there is one that is filled.
+    places: Option<u64>,
+}
+
+/// A function that is not imported.
+struct Own {
+    function_type: u32,
+    stays_direct: bool,
+}
+
+impl Functions {
+    fn read(module: &[u8]) -> Result<Self, Box<dyn Error>> {
+        let mut functions = Self::default();
+        let (mut arithmetic, mut types, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut places, mut is_filled) = (None, false);
+        for payload in Parser::new(0).parse_all(module) {
+            match payload? {
+                Payload::TypeSection(section) => {
+                    for ty in section.into_iter_err_on_gc_types() {
+                        arithmetic.push(is_arithmetic(ty?.params()));
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let is_function = matches!(import?.ty, TypeRef::Func(_));
+                        functions.imported = functions.imported.saturating_add(is_function.into());
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    types = section.into_iter().collect::<Result<Vec<u32>, _>>()?;
+                }
+                Payload::TableSection(section) => {
+                    for table in section {
+                        places = Some(table?.ty.initial);
+                    }
+                }
+                Payload::ElementSection(_) => is_filled = true,
+                Payload::CodeSectionEntry(body) => sizes.push(body.as_bytes().len()),
+                _ => {}
+            }
+        }
+        for (function_type, size) in types.into_iter().zip(sizes) {
+            let is_arithmetic = arithmetic.get(usize::try_from(function_type)?);
+            functions.own.push(Own {
+                function_type,
+                stays_direct: size < SMALL || is_arithmetic == Some(&true),
+            });
+        }
+        functions.places = places.filter(|_| is_filled);
+        Ok(functions)
+    }
+}
+
+/// Curves are made of multiplications of 64 bits to 128, which the compiler writes as a call. These V8 should inline.
+fn is_arithmetic(parameters: &[ValType]) -> bool {
+    matches!(parameters, [ValType::I32, numbers @ ..] if numbers == [ValType::I64; 4])
+}
+
+/// A function's type and its place in the table.
+#[derive(Clone, Copy)]
+struct Place {
+    function_type: u32,
+    index: i32,
+}
+
+struct Rewriter {
+    imported: u32,
+    /// The first places are taken.
+    taken: u64,
+    /// For each function that is not imported, if its calls go through the table.
+    places: Vec<Option<Place>>,
+    /// The functions with such a place, in order.
+    placed: Vec<u32>,
+}
+
+impl Rewriter {
+    fn new(functions: &Functions) -> Result<Self, Box<dyn Error>> {
+        let taken = functions.places.ok_or("it has no table with functions")?;
+        let mut rewriter = Self {
+            imported: functions.imported,
+            taken,
+            places: Vec::new(),
+            placed: Vec::new(),
+        };
+        for (number, own) in (functions.imported..).zip(&functions.own) {
+            let place = if own.stays_direct {
+                None
+            } else {
+                let index = taken.saturating_add(u64::try_from(rewriter.placed.len())?);
+                rewriter.placed.push(number);
+                Some(Place {
+                    function_type: own.function_type,
+                    index: i32::try_from(index)?,
+                })
+            };
+            rewriter.places.push(place);
+        }
+        Ok(rewriter)
+    }
+
+    fn place(&self, function: u32) -> Option<Place> {
+        let own = usize::try_from(function.checked_sub(self.imported)?).ok()?;
+        *self.places.get(own)?
+    }
+
+    fn more(&self) -> u64 {
+        u64::try_from(self.placed.len()).unwrap_or(u64::MAX)
+    }
+}
+
+type Rewritten = Result<(), reencode::Error>;
+
+impl Reencode for Rewriter {
+    type Error = Infallible;
+
+    fn parse_table(
+        &mut self,
+        tables: &mut TableSection,
+        table: wasmparser::Table<'_>,
+    ) -> Rewritten {
+        let mut ty = self.table_type(table.ty)?;
+        ty.minimum = ty.minimum.saturating_add(self.more());
+        ty.maximum = ty.maximum.map(|most| most.saturating_add(self.more()));
+        tables.table(ty);
+        Ok(())
+    }
+
+    fn parse_element_section(
+        &mut self,
+        elements: &mut ElementSection,
+        section: ElementSectionReader<'_>,
+    ) -> Rewritten {
+        utils::parse_element_section(self, elements, section)?;
+        let first = ConstExpr::i32_const(i32::try_from(self.taken).unwrap_or(i32::MAX));
+        let functions = Elements::Functions(self.placed.as_slice().into());
+        elements.active(None, &first, functions);
+        Ok(())
+    }
+
+    fn parse_function_body(&mut self, code: &mut CodeSection, body: FunctionBody<'_>) -> Rewritten {
+        let mut function = self.new_function_with_parsed_locals(&body)?;
+        let mut instructions = body.get_operators_reader()?;
+        while !instructions.eof() {
+            let instruction = self.parse_instruction(&mut instructions)?;
+            let place = match &instruction {
+                Instruction::Call(number) => self.place(*number),
+                _ => None,
+            };
+            match place {
+                None => function.instruction(&instruction),
+                Some(place) => function
+                    .instruction(&Instruction::I32Const(place.index))
+                    .instruction(&Instruction::CallIndirect {
+                        type_index: place.function_type,
+                        table_index: 0,
+                    }),
+            };
+        }
+        code.function(&function);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Payload, rewrite};
+    use wasmparser::{Operator, Parser};
+
+    /// `$large` has more than sixty bytes, `$wide` the type of a multiplication to 128 bits.
+    fn module() -> Vec<u8> {
+        let filling = "(i32.store (i32.const 1024) (i32.const 123456))".repeat(8);
+        wat::parse_str(format!(
+            r#"(module
+                (import "env" "host" (func $host (param i32)))
+                (memory 1)
+                (table 2 2 funcref)
+                (elem (i32.const 1) func $small)
+                (func $small (param i32))
+                (func $large (param i32) (result i32) {filling} (local.get 0))
+                (func $wide (param i32 i64 i64 i64 i64) {filling})
+                (func $caller (export "caller")
+                    (call $host (i32.const 1))
+                    (call $small (i32.const 2))
+                    (drop (call $large (i32.const 3)))
+                    (call $wide (i32.const 4) (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0))))"#
+        ))
+        .unwrap()
+    }
+
+    /// The calls of the last function: the number called, or the place in the table.
+    fn calls(module: &[u8]) -> Vec<String> {
+        let bodies = Parser::new(0).parse_all(module);
+        let bodies = bodies.filter_map(|payload| match payload.unwrap() {
+            Payload::CodeSectionEntry(body) => Some(body),
+            _ => None,
+        });
+        let (mut calls, mut number) = (Vec::new(), 0);
+        for operator in bodies.last().unwrap().get_operators_reader().unwrap() {
+            match operator.unwrap() {
+                Operator::I32Const { value } => number = value,
+                Operator::Call { function_index } => calls.push(format!("call {function_index}")),
+                Operator::CallIndirect { .. } => calls.push(format!("place {number}")),
+                _ => {}
+            }
+        }
+        calls
+    }
+
+    #[test]
+    fn only_calls_of_large_functions_go_through_the_table() {
+        let module = module();
+        assert_eq!(calls(&module), ["call 0", "call 1", "call 2", "call 3"]);
+        let rewritten = rewrite(&module).unwrap();
+        assert_eq!(calls(&rewritten), ["call 0", "call 1", "place 2", "call 3"]);
+    }
+
+    #[test]
+    fn the_table_has_the_functions_at_their_places() {
+        let rewritten = rewrite(&module()).unwrap();
+        let mut segments = Vec::new();
+        for payload in Parser::new(0).parse_all(&rewritten) {
+            match payload.unwrap() {
+                Payload::TableSection(tables) => {
+                    let ty = tables.into_iter().next().unwrap().unwrap().ty;
+                    assert_eq!((ty.initial, ty.maximum), (3, Some(3)));
+                }
+                Payload::ElementSection(elements) => {
+                    for element in elements {
+                        let wasmparser::ElementItems::Functions(functions) = element.unwrap().items
+                        else {
+                            panic!("functions by number");
+                        };
+                        segments.push(
+                            functions
+                                .into_iter()
+                                .map(Result::unwrap)
+                                .collect::<Vec<_>>(),
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(segments, [[1], [2]]);
+        wasmparser::Validator::new()
+            .validate_all(&rewritten)
+            .unwrap();
+    }
+
+    #[test]
+    fn what_has_no_table_or_is_no_module_is_an_error() {
+        for text in ["(module)", "(module (func))", "(module (table 1 funcref))"] {
+            let error = rewrite(&wat::parse_str(text).unwrap()).unwrap_err();
+            assert_eq!(error.to_string(), "it has no table with functions");
+        }
+        assert!(rewrite(b"\0asm").is_err());
+        assert!(rewrite(&module()[..200]).is_err());
+    }
+}
