@@ -134,7 +134,10 @@ impl Engine {
     /// A stream has ended.
     pub(crate) fn ended(&mut self, stream: u32) {
         self.waiting.leave(stream);
-        self.observed.remove(&stream);
+        // Nearly always nobody is: then nothing is hashed.
+        if !self.observed.is_empty() {
+            self.observed.remove(&stream);
+        }
     }
 
     /// Takes a request off the waiting list: it is judged again.

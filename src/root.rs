@@ -110,12 +110,13 @@ fn log_refusal(errors: &[InvalidConfig]) {
     }
 }
 
-impl Context for Root {
-    fn on_done(&mut self) -> bool {
+impl Drop for Root {
+    fn drop(&mut self) {
         self.retire();
-        true
     }
+}
 
+impl Context for Root {
     fn on_http_call_response(
         &mut self,
         call: u32,

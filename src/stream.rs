@@ -82,8 +82,12 @@ fn apply(stream: u32, step: Step, engine: &mut Engine, now: Option<UnixTime>) ->
     settled
 }
 
-impl Context for Stream {
-    fn on_done(&mut self) -> bool {
+impl Context for Stream {}
+
+impl Drop for Stream {
+    /// The host deletes the context of a request that has ended. (It would also tell before that it is done with it; being told
+    /// once is enough.)
+    fn drop(&mut self) {
         if let Some(mut engine) = self
             .engine
             .as_ref()
@@ -91,7 +95,6 @@ impl Context for Stream {
         {
             engine.ended(self.id);
         }
-        true
     }
 }
 

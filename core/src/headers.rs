@@ -265,7 +265,7 @@ fn set(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) 
 
 /// `issuer/subject`. The last slash separates: in the subject it is escaped, so no two pairs look alike.
 pub(crate) fn principal(issuer: &str, subject: &str) -> String {
-    let mut principal = format!("{issuer}/");
+    let mut principal = [issuer, "/"].concat();
     escape_into(&mut principal, subject, b"/");
     principal
 }

@@ -49,5 +49,4 @@
     (drop (call $increment_metric (i32.load (i32.const 32)) (i64.const 1)))
     (drop (call $set_property (i32.const 512) (i32.const 14) (i32.const 576) (i32.const 289)))
     i32.const 0)
-  (func (export "proxy_on_done") (param $context i32) (result i32) i32.const 1)
   (func (export "proxy_on_delete") (param $context i32)))

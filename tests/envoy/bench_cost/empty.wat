@@ -8,5 +8,4 @@
   (func (export "proxy_on_vm_start") (param $context i32) (param $size i32) (result i32) i32.const 1)
   (func (export "proxy_on_configure") (param $context i32) (param $size i32) (result i32) i32.const 1)
   (func (export "proxy_on_request_headers") (param $context i32) (param $headers i32) (param $end i32) (result i32) i32.const 0)
-  (func (export "proxy_on_done") (param $context i32) (result i32) i32.const 1)
   (func (export "proxy_on_delete") (param $context i32)))

@@ -37,5 +37,4 @@
     (drop (call $reply (i32.const 401) (i32.const 256) (i32.const 22) (i32.const 896) (i32.const 111)
       (i32.const 320) (i32.const 130) (i32.const -1)))
     i32.const 1)
-  (func (export "proxy_on_done") (param $context i32) (result i32) i32.const 1)
   (func (export "proxy_on_delete") (param $context i32)))
