@@ -49,19 +49,18 @@ impl Json {
         let error = |e: serde_json::Error| JsonError(e.to_string());
         let text = core::str::from_utf8(bytes).map_err(|e| JsonError(e.to_string()))?;
         let mut budget = Budget { nodes: max_nodes };
-        let container = Container {
-            depth: 0,
-            budget: &mut budget,
-        };
         // Nearly always an object: it is read in one go.
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        if !text.starts_with('{') {
-            let raw: &RawValue = serde_json::from_str(text).map_err(error)?;
-            return read(raw, 0, &mut budget).map_err(error);
-        }
-        let object = deserializer.deserialize_map(container).map_err(error)?;
-        deserializer.end().map_err(error)?;
-        Ok(object)
+        let value = if text.starts_with('{') {
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let object = deserializer.deserialize_map(Container {
+                depth: 0,
+                budget: &mut budget,
+            });
+            object.and_then(|object| deserializer.end().map(|()| object))
+        } else {
+            serde_json::from_str(text).and_then(|raw| read(raw, 0, &mut budget))
+        };
+        value.map_err(error)
     }
 
     /// The elements of the list that the object in `bytes` has under `name`, each read for itself: one that breaks a
@@ -382,6 +381,23 @@ mod tests {
     }
 
     #[test]
+    fn of_many_members_none_occurs_twice_either() {
+        let object = |names: &[usize]| {
+            let members: Vec<String> = names.iter().map(|n| format!("\"m{n}\":{n}")).collect();
+            Json::parse(format!("{{{}}}", members.join(",")).as_bytes(), 1_000)
+        };
+        for count in [2, 3, 23, 24, 25, 26, 100] {
+            let mut names: Vec<usize> = (0..count).collect();
+            assert!(object(&names).is_ok());
+            for (place, name) in [(0, count - 1), (count - 1, 0), (count / 2, count / 2 - 1)] {
+                let kept = std::mem::replace(&mut names[place], name);
+                assert!(object(&names).is_err(), "{count}: {place} and {name}");
+                names[place] = kept;
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_one_strict_value_is_refused() {
         for text in [
             "",
@@ -396,6 +412,11 @@ mod tests {
             "NaN",
             "\"\\ud800\"",
             "\"\n\"",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":1}{}",
+            "{\"a\":1",
             "'x'",
             "{\"a\"}",
             "tru",

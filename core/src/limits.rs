@@ -29,7 +29,7 @@ pub const SHOWN_HEADERS: usize = 32;
 pub const KID_BYTES: usize = 512;
 /// Most candidates for a token's key when several keys share a `kid` or none is named.
 pub const KEY_CANDIDATES: usize = 1;
-/// Most keys of one worker that have a table of multiples, 148 KiB each.
+/// Most keys of one worker that have a table of multiples, 464 KiB each.
 pub const KEY_TABLES: usize = 16;
 /// Most requests of one worker that wait for keys.
 pub const WAITING_REQUESTS: usize = 4_096;

@@ -69,17 +69,13 @@ impl<'a> UnverifiedJwt<'a> {
         {
             return Err(Malformed::TokenShape.into());
         }
-        let known_header = find_header(header);
-        let header = match known_header {
-            Some(_) => Vec::new(),
-            None => base64url(header).ok_or(Malformed::Base64url)?,
-        };
-        let claims = base64url(payload).ok_or(Malformed::Base64url)?;
-        let signature = base64url(signature).ok_or(Malformed::Base64url)?;
-        let header = match known_header {
+        let decode = |part: &str| base64url(part).ok_or(Malformed::Base64url);
+        let header = match find_header(header) {
             Some(known) => known,
-            None => Rc::new(Header::parse(&header)?),
+            None => Rc::new(Header::parse(&decode(header)?)?),
         };
+        let claims = decode(payload)?;
+        let signature = decode(signature)?;
         let claims =
             Json::parse(&claims, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Claims)?;
         if !matches!(claims, Json::Object(_)) {
