@@ -15,10 +15,11 @@ use crate::{
 
 /// The first rule that is about this request, and its index.
 pub(crate) fn first_match<'c>(rules: &'c [Rule], target: &Target<'_>) -> Option<(usize, &'c Rule)> {
+    let must_be_named = must_be_named(target.method);
     rules
         .iter()
         .enumerate()
-        .find(|(_, rule)| rule.matcher.fits(target))
+        .find(|(_, rule)| rule.matcher.fits(target, must_be_named))
 }
 
 /// Methods that no rule is about unless it names them: a tunnel, and an echo of the client's own headers.
@@ -27,9 +28,9 @@ pub(crate) fn must_be_named(method: &str) -> bool {
 }
 
 impl Matcher {
-    fn fits(&self, target: &Target<'_>) -> bool {
+    fn fits(&self, target: &Target<'_>, must_be_named: bool) -> bool {
         let method = if self.methods.is_empty() {
-            !must_be_named(target.method)
+            !must_be_named
         } else {
             self.methods.iter().any(|method| method == target.method)
         };
