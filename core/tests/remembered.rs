@@ -260,3 +260,45 @@ fn the_same_keys_again_keep_it() {
     assert_eq!(gate.code("/", 200), "permitted.token");
     assert_eq!(gate.verifier.take_tally().misses, 0);
 }
+
+/// Headers of good tokens are remembered even where tokens are not, so the history above has no verifier without them.
+#[test]
+fn remembered_headers_change_no_verdict() {
+    let fresh = |tokens: usize| {
+        let mut gate = Gate::new(tokens);
+        gate.live(Some(&jwks(&[&KEYS[0], &KEYS[2]])), 0, 10);
+        gate
+    };
+    let token = |key: usize| {
+        TokenBuilder::of(&KEYS[key], "one", AUDIENCE)
+            .claim("iat", START)
+            .claim("exp", START + 600)
+    };
+    let tokens = [
+        token(0).build(),
+        token(2).build(),
+        token(0).header("typ", "at+jwt").build(),
+        token(0).header("typ", "dpop+jwt").build(),
+        token(0).header("kid", "other").build(),
+        token(2).header("kid", "k").build(),
+        token(0).header("crit", json!(["exp"])).build(),
+        token(0).raw_header(r#"{"alg":"RS256","kid":"k"}"#).build(),
+        token(0).raw_header(r#"{"kid":"k","alg":"ES256"}"#).build(),
+        token(1).build(),
+        tampered(&token(0).build()),
+    ];
+    let mut codes = Vec::new();
+    for remembered in [0, 10] {
+        let mut seasoned = fresh(remembered);
+        for _ in 0..2 {
+            for token in &tokens {
+                let seen = seasoned.ask("/", token, at(10));
+                assert_eq!(seen, fresh(remembered).ask("/", token, at(10)), "{token}");
+                codes.push(seen.0);
+            }
+        }
+    }
+    codes.sort_unstable();
+    codes.dedup();
+    assert!(codes.len() > 4, "{codes:?}");
+}

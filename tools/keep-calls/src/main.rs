@@ -2,7 +2,7 @@
 //!
 //! The compiler has inlined what is worth it. V8, which compiles a module before its first request and knows nothing yet of which calls are
 //! frequent, inlines again, until functions have a multiple of their size; that is much of the time that Envoy takes longer to start. A call through
-//! the table it leaves alone. `PASSGATE_WASM=target/wasm32-wasip1/release/passgate.wasm bench/cost start` measures the module as it was before.
+//! the table it leaves alone. `PASSGATE_WASM=$PWD/target/wasm32-wasip1/release/passgate.wasm bench/cost start` measures the module as it was before.
 
 use std::{convert::Infallible, env, error::Error, fs, process::ExitCode};
 
