@@ -1,8 +1,9 @@
 //! What a root and its streams share: the verifier, the keys, and the requests that wait for keys.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     hash::{BuildHasher as _, Hasher as _, RandomState},
+    rc::Rc,
     time::Duration,
 };
 
@@ -13,18 +14,37 @@ use passgate_core::{
 };
 use proxy_wasm::types::LogLevel;
 
-use crate::{host, host::HeaderMap, ledger::Ledger};
+use crate::{host, host::HeaderMap, ledger::Ledger, state::Wait};
 
 /// The core with its state, and the requests that wait.
 pub(crate) struct Engine {
     verifier: Verifier,
     keys: JwksCache,
-    waiting: WaitingRoom<HeaderMap>,
+    waiting: WaitingRoom<Kept>,
     /// Streams that are to be judged again, a few in each callback.
     due: VecDeque<u32>,
     ledger: Ledger,
-    /// Streams that pass as they came; their trailers are still to come.
-    observed: HashSet<u32>,
+}
+
+/// What is kept of a request that waits.
+pub(crate) struct Kept {
+    headers: HeaderMap,
+    wait: Rc<Wait>,
+}
+
+impl Kept {
+    /// What its own context looks at.
+    pub(crate) fn wait(&self) -> Rc<Wait> {
+        Rc::clone(&self.wait)
+    }
+}
+
+/// What a request gets when it comes.
+pub(crate) enum Judged {
+    /// This.
+    Now(Step),
+    /// It waits from now on, until [`Engine::next_due`] names it.
+    Later(Rc<Wait>),
 }
 
 impl Engine {
@@ -37,7 +57,6 @@ impl Engine {
             ledger: Ledger::new(&config),
             verifier: Verifier::new(config),
             due: VecDeque::new(),
-            observed: HashSet::new(),
         }
     }
 
@@ -61,33 +80,37 @@ impl Engine {
         host::log(LogLevel::Info, text);
     }
 
-    /// Judges a request. `None`: it waits from now on, until [`Engine::next_due`] names it.
+    /// Judges a request.
     pub(crate) fn judge(
         &mut self,
         stream: u32,
         headers: &HeaderMap,
         now: Option<UnixTime>,
-    ) -> Option<Step> {
+    ) -> Judged {
         let Ok(pairs) = headers.pairs() else {
-            return Some(self.failed(now));
+            return Judged::Now(self.failed(now));
         };
         let request = Request::new(&pairs);
         let Some(now) = now else {
-            return Some(self.verifier.failed(request, Internal::Clock, now));
+            return Judged::Now(self.verifier.failed(request, Internal::Clock, now));
         };
         let settled = match self.verifier.verify(request, &mut self.keys, now) {
             Step::Await(provider) => {
                 let longest = self.keys.longest_wait(provider);
-                let size = headers.len();
-                let kept = (headers.clone(), size);
-                if self.waiting.enter(stream, provider, kept, longest, now) {
-                    return None;
+                let wait = Rc::new(Wait::default());
+                let kept = Kept {
+                    headers: headers.clone(),
+                    wait: Rc::clone(&wait),
+                };
+                let sized = (kept, headers.len());
+                if self.waiting.enter(stream, provider, sized, longest, now) {
+                    return Judged::Later(wait);
                 }
                 self.verifier.overloaded(request, now)
             }
             settled @ Step::Settle(..) => settled,
         };
-        Some(settled)
+        Judged::Now(settled)
     }
 
     /// The answer for a request of which the host tells nothing.
@@ -99,11 +122,11 @@ impl Engine {
     pub(crate) fn judge_again(
         &mut self,
         stream: u32,
-        mut place: Place<HeaderMap>,
+        mut place: Place<Kept>,
         now: Option<UnixTime>,
     ) -> Option<Step> {
-        let headers = core::mem::take(&mut place.content);
-        let Ok(pairs) = headers.pairs() else {
+        let kept = place.content;
+        let Ok(pairs) = kept.headers.pairs() else {
             return Some(self.failed(now));
         };
         let request = Request::new(&pairs);
@@ -114,34 +137,20 @@ impl Engine {
             Step::Await(provider) => {
                 let too_long = self.verifier.waited_too_long(request, now);
                 drop(pairs);
-                (place.provider, place.content) = (provider, headers);
+                (place.provider, place.content) = (provider, kept);
                 (!self.waiting.stay(stream, place, now)).then_some(too_long)
             }
             settled @ Step::Settle(..) => Some(settled),
         }
     }
 
-    /// Notes that a stream passes as it came, to its end.
-    pub(crate) fn observe(&mut self, stream: u32) {
-        self.observed.insert(stream);
-    }
-
-    /// Whether a stream passes as it came.
-    pub(crate) fn is_observed(&self, stream: u32) -> bool {
-        self.observed.contains(&stream)
-    }
-
-    /// A stream has ended.
-    pub(crate) fn ended(&mut self, stream: u32) {
+    /// The client of a request that waits has left.
+    pub(crate) fn left(&mut self, stream: u32) {
         self.waiting.leave(stream);
-        // Nearly always nobody is: then nothing is hashed.
-        if !self.observed.is_empty() {
-            self.observed.remove(&stream);
-        }
     }
 
     /// Takes a request off the waiting list: it is judged again.
-    pub(crate) fn forget(&mut self, stream: u32) -> Option<Place<HeaderMap>> {
+    pub(crate) fn forget(&mut self, stream: u32) -> Option<Place<Kept>> {
         self.waiting.leave(stream)
     }
 

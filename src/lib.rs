@@ -3,6 +3,7 @@
 //! - [`root`]: one per configuration and worker. Reads the configuration, fetches keys, settles waiting requests.
 //! - [`stream`]: one per request. Asks the core; then settles or waits.
 //! - [`engine`]: what the root and its streams share.
+//! - [`state`]: where a request stands, and whether anything of it may go on.
 //! - [`settle`]: a verdict applied to the request in hand.
 //! - [`ledger`]: each verdict counted once, and its record written where the core says.
 //! - [`host`]: host calls that return instead of panicking.
@@ -13,6 +14,7 @@ mod host;
 mod ledger;
 mod root;
 mod settle;
+mod state;
 mod stats;
 mod stream;
 #[cfg(feature = "trap")]

@@ -18,7 +18,6 @@ use proxy_wasm::{
 use crate::{
     engine::Engine,
     host::{self, HeaderMap},
-    settle::Settled,
     stream::{Stream, judge_again},
 };
 
@@ -80,9 +79,7 @@ fn settle_due(engine: &mut Engine) {
             continue;
         };
         // An error: the client has left.
-        if host::set_effective_context(stream).is_ok()
-            && judge_again(stream, place, engine).is_some_and(Settled::goes_on)
-        {
+        if host::set_effective_context(stream).is_ok() && judge_again(stream, place, engine) {
             // An error leaves the request paused until the host's own time-out, which is closed.
             let _ = host::resume_request();
         }

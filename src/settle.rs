@@ -3,48 +3,31 @@
 use passgate_core::{
     Request, Step, UnixTime, Verdict, Verifier,
     reason::{Internal, Rejection},
-    verify::SERVED,
+    verify::{Permit, SERVED},
 };
 use proxy_wasm::types::{LogLevel, MapType};
 
-use crate::{host, ledger::Ledger};
+use crate::{
+    host::{self, HeaderMap, HostError},
+    ledger::Ledger,
+    state::Settled,
+};
 
-/// Whether the request may go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// Its headers are edited; let it go on.
-    Passes,
-    /// It is only observed; let it go on as it came.
-    PassesUnchanged,
-    /// It was answered.
-    Answered,
-}
-
-impl Settled {
-    /// Whether the request goes on to the upstream.
-    pub(crate) const fn goes_on(self) -> bool {
-        match self {
-            Self::Passes | Self::PassesUnchanged => true,
-            Self::Answered => false,
-        }
-    }
-}
-
-/// Applies a step that was settled at this time. Where the host refuses the edits the request is refused instead.
+/// Applies a step that was settled at this time, to the trailers too where they came while the request waited. Where
+/// the host refuses the edits the request is refused instead.
 pub(crate) fn settle(
     step: Step,
     verifier: &Verifier,
     ledger: &mut Ledger,
     now: Option<UnixTime>,
+    holds_trailers: bool,
 ) -> Settled {
     let Step::Settle(verdict, record) = step else {
         return Settled::Answered;
     };
     let config = verifier.config();
     match verdict {
-        Verdict::Allow(permit)
-            if host::apply(MapType::HttpRequestHeaders, permit.edits()).is_ok() =>
-        {
+        Verdict::Allow(permit) if edit(&permit, verifier, holds_trailers).is_ok() => {
             ledger.enter(*record, config, now);
             if permit.is_observed() {
                 Settled::PassesUnchanged
@@ -57,7 +40,7 @@ pub(crate) fn settle(
             if let Step::Settle(_, failure) = &mut step {
                 failure.request_id = record.request_id;
             }
-            settle(step, verifier, ledger, now)
+            settle(step, verifier, ledger, now, holds_trailers)
         }
         Verdict::Deny(rejection) => {
             let request_id = record.request_id.clone();
@@ -71,6 +54,21 @@ pub(crate) fn settle(
             Settled::Answered
         }
     }
+}
+
+fn edit(permit: &Permit, verifier: &Verifier, holds_trailers: bool) -> Result<(), HostError> {
+    if holds_trailers && !permit.is_observed() {
+        strip_trailers(verifier)?;
+    }
+    host::apply(MapType::HttpRequestHeaders, permit.edits())
+}
+
+/// Removes what is ours from the trailers of the effective context.
+pub(crate) fn strip_trailers(verifier: &Verifier) -> Result<(), HostError> {
+    let trailers = HeaderMap::get(MapType::HttpRequestTrailers)?;
+    let pairs = trailers.pairs()?;
+    let edits = verifier.strip_trailers(pairs.iter().map(|(name, _)| *name));
+    host::apply(MapType::HttpRequestTrailers, &edits)
 }
 
 /// Answers in the upstream's place. A host that refuses even this keeps the request paused, which is closed too.

@@ -1,4 +1,4 @@
-//! One request: ask, then wait or settle.
+//! One request: ask, then wait or settle; and hold all of it until it is settled as one that goes on.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -13,9 +13,10 @@ use proxy_wasm::{
 };
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, Judged, Kept},
     host::{self, HeaderMap, HostError},
-    settle::{self, Settled, settle},
+    settle::{self, settle, strip_trailers},
+    state::{Settled, State},
 };
 
 /// The context of one request.
@@ -23,15 +24,17 @@ pub(crate) struct Stream {
     id: u32,
     /// `None` where the configuration was refused: everything is denied.
     engine: Option<Rc<RefCell<Engine>>>,
+    state: State,
 }
 
 impl Stream {
-    pub(crate) const fn new(id: u32, engine: Option<Rc<RefCell<Engine>>>) -> Self {
-        Self { id, engine }
+    pub(crate) fn new(id: u32, engine: Option<Rc<RefCell<Engine>>>) -> Self {
+        let state = State::default();
+        Self { id, engine, state }
     }
 
-    /// Judges the request in hand. `None`: it waits. An error: there is nothing to judge with, or by.
-    fn judge(&self) -> Result<Option<Settled>, HostError> {
+    /// Judges the request in hand. An error: there is nothing to judge with, or by.
+    fn judge(&self) -> Result<State, HostError> {
         let engine = self.engine.as_ref().ok_or(HostError)?;
         let mut engine = engine.try_borrow_mut().map_err(|_| HostError)?;
         let headers = HeaderMap::get(MapType::HttpRequestHeaders);
@@ -39,45 +42,66 @@ impl Stream {
         if let Ok(headers) = &headers {
             crate::trap::spring(headers);
         }
-        let settled = judge_now(self.id, headers.as_ref(), &mut engine);
-        if settled.is_none() || engine.wants_timer() {
-            engine.wake(host::now()?);
+        let now = host::now().ok();
+        let state = judge_now(self.id, headers.as_ref(), &mut engine, now);
+        // Without a clock nobody waits.
+        if let Some(now) = now
+            && (state.settled().is_none() || engine.wants_timer())
+        {
+            engine.wake(now);
         }
-        Ok(settled)
+        Ok(state)
+    }
+
+    /// Removes what is ours from trailers that come after the verdict.
+    fn strip_trailers(&self) -> Result<(), HostError> {
+        let engine = self.engine.as_ref().ok_or(HostError)?;
+        let engine = engine.try_borrow().map_err(|_| HostError)?;
+        strip_trailers(engine.verifier())
+    }
+
+    /// What the host does with what it has in hand.
+    fn action(&self) -> Action {
+        if self.state.settled().is_some_and(Settled::goes_on) {
+            Action::Continue
+        } else {
+            Action::Pause
+        }
     }
 }
 
-/// Judges the request of the effective context by these headers of it. `None`: it waits.
-pub(crate) fn judge_now(
+/// Judges the request of the effective context by these headers of it.
+fn judge_now(
     stream: u32,
     headers: Result<&HeaderMap, &HostError>,
     engine: &mut Engine,
-) -> Option<Settled> {
-    let now = host::now().ok();
-    let step = match headers {
-        Ok(headers) => engine.judge(stream, headers, now)?,
-        Err(HostError) => engine.failed(now),
+    now: Option<UnixTime>,
+) -> State {
+    let judged = match headers {
+        Ok(headers) => engine.judge(stream, headers, now),
+        Err(HostError) => Judged::Now(engine.failed(now)),
     };
-    Some(apply(stream, step, engine, now))
-}
-
-/// The same for a request that has waited.
-pub(crate) fn judge_again(
-    stream: u32,
-    place: Place<HeaderMap>,
-    engine: &mut Engine,
-) -> Option<Settled> {
-    let now = host::now().ok();
-    let step = engine.judge_again(stream, place, now)?;
-    Some(apply(stream, step, engine, now))
-}
-
-fn apply(stream: u32, step: Step, engine: &mut Engine, now: Option<UnixTime>) -> Settled {
-    let (verifier, ledger) = engine.verifier_and_ledger();
-    let settled = settle(step, verifier, ledger, now);
-    if settled == Settled::PassesUnchanged {
-        engine.observe(stream);
+    match judged {
+        Judged::Now(step) => State::Settled(apply(step, engine, now, false)),
+        Judged::Later(wait) => State::Waits(wait),
     }
+}
+
+/// Judges the request of the effective context again, which has waited. Whether it may go on now.
+pub(crate) fn judge_again(stream: u32, place: Place<Kept>, engine: &mut Engine) -> bool {
+    let now = host::now().ok();
+    let wait = place.content.wait();
+    let Some(step) = engine.judge_again(stream, place, now) else {
+        return false;
+    };
+    let settled = apply(step, engine, now, wait.holds_trailers());
+    wait.settle(settled);
+    settled.goes_on()
+}
+
+fn apply(step: Step, engine: &mut Engine, now: Option<UnixTime>, holds_trailers: bool) -> Settled {
+    let (verifier, ledger) = engine.verifier_and_ledger();
+    let settled = settle(step, verifier, ledger, now, holds_trailers);
     engine.count_remembered();
     settled
 }
@@ -88,50 +112,39 @@ impl Drop for Stream {
     /// The host deletes the context of a request that has ended. (It would also tell before that it is done with it; being told
     /// once is enough.)
     fn drop(&mut self) {
-        if let Some(mut engine) = self
-            .engine
-            .as_ref()
-            .and_then(|engine| engine.try_borrow_mut().ok())
+        if let State::Waits(_) = &self.state
+            && let Some(engine) = &self.engine
+            && let Ok(mut engine) = engine.try_borrow_mut()
         {
-            engine.ended(self.id);
+            engine.left(self.id);
         }
     }
 }
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
-        match self.judge() {
-            Ok(Some(settled)) if settled.goes_on() => Action::Continue,
-            Ok(_) => Action::Pause,
-            Err(HostError) => {
-                let text = "passgate: no configuration is in force, or the host failed; refused";
-                host::log(LogLevel::Error, text);
-                settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);
-                Action::Pause
-            }
-        }
+        self.state = self.judge().unwrap_or_else(|HostError| {
+            let text = "passgate: no configuration is in force, or the host failed; refused";
+            host::log(LogLevel::Error, text);
+            settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);
+            State::Settled(Settled::Answered)
+        });
+        self.action()
+    }
+
+    /// A host may hand over the body of a request whose headers it holds, and takes `Continue` for both then
+    /// (`allow_on_headers_stop_iteration` of Envoy).
+    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+        self.action()
     }
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
-        let Some(engine) = self
-            .engine
-            .as_ref()
-            .and_then(|engine| engine.try_borrow().ok())
-        else {
-            return Action::Pause;
-        };
-        if engine.is_observed(self.id) {
-            return Action::Continue;
+        if let State::Waits(wait) = &self.state {
+            wait.hold_trailers();
         }
-        let stripped = HeaderMap::get(MapType::HttpRequestTrailers).and_then(|trailers| {
-            let edits = engine
-                .verifier()
-                .strip_trailers(trailers.pairs()?.iter().map(|(name, _)| *name));
-            host::apply(MapType::HttpRequestTrailers, &edits)
-        });
-        match stripped {
-            Ok(()) => Action::Continue,
-            Err(_) => Action::Pause,
+        match self.state.settled() {
+            Some(Settled::Passes) if self.strip_trailers().is_err() => Action::Pause,
+            _ => self.action(),
         }
     }
 }

@@ -55,7 +55,9 @@ fn guarded() -> Value {
 
 #[test]
 fn nothing_of_a_request_is_changed_for_good_ones_and_bad() {
-    let gate = with_trailers(Setup::new(with(guarded(), "mode", open()))).start();
+    let gate = Setup::new(with(guarded(), "mode", open()))
+        .with_trailers()
+        .start();
     let good = gate.good();
     let tokens = [good.clone(), tampered(&good), "junk".to_owned()];
     for token in &tokens {
@@ -202,7 +204,7 @@ fn requests_wait_for_keys_and_pass_without_them() {
     let issuer = Issuer::start();
     issuer.hold();
     let setup = Setup::new(with(guarded(), "mode", open())).issuer(issuer);
-    let gate = with_trailers(setup).start();
+    let gate = setup.with_trailers().start();
     let waiting = Request::post("/", b"body")
         .bearer(&gate.good())
         .header("x-user", "root");
@@ -226,17 +228,4 @@ fn requests_wait_for_keys_and_pass_without_them() {
             .then_some(())
     });
     gate.finish();
-}
-
-/// Envoy drops HTTP/1.1 trailers unless it is told otherwise on both sides.
-fn with_trailers(setup: Setup) -> Setup {
-    setup.edit(|bootstrap| {
-        bootstrap.manager()["http_protocol_options"] = json!({ "enable_trailers": true });
-        bootstrap.cluster("upstream")["typed_extension_protocol_options"] = json!({
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
-            },
-        });
-    })
 }

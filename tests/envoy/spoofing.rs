@@ -88,7 +88,7 @@ fn a_claim_that_is_absent_null_or_empty_leaves_no_spoofed_header() {
 #[test]
 fn spoofed_trailers_are_removed() {
     let rules = json!([public("/public/"), the_rest()]);
-    let gate = with_trailers(Setup::new(ruled(policy(), rules))).start();
+    let gate = Setup::new(ruled(policy(), rules)).with_trailers().start();
     let good = gate.good();
     for protocol in BOTH {
         for path in ["/private", "/public/a"] {
@@ -115,7 +115,7 @@ fn spoofed_trailers_are_removed_while_keys_are_awaited() {
     for protocol in BOTH {
         let issuer = Issuer::start();
         issuer.hold();
-        let gate = with_trailers(Setup::new(policy()).issuer(issuer)).start();
+        let gate = Setup::new(policy()).issuer(issuer).with_trailers().start();
         let request = Request::post("/", b"body").bearer(&gate.good());
         let request = request
             .trailer("x-user", "spoofed")
@@ -158,19 +158,6 @@ fn headers_of_a_second_provider_are_removed_as_well() {
         assert_eq!(received.headers.text("x-user"), Some("alice"));
     }
     gate.finish();
-}
-
-/// Envoy drops HTTP/1.1 trailers unless it is told otherwise on both sides.
-fn with_trailers(setup: Setup) -> Setup {
-    setup.edit(|bootstrap| {
-        bootstrap.manager()["http_protocol_options"] = json!({ "enable_trailers": true });
-        bootstrap.cluster("upstream")["typed_extension_protocol_options"] = json!({
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
-            },
-        });
-    })
 }
 
 fn spoofed(mut request: Request) -> Request {

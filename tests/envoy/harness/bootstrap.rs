@@ -61,6 +61,23 @@ impl Bootstrap {
         *member(self.passgate(), "/typed_config/config/configuration") = string_value(policy);
     }
 
+    /// Sets `allow_on_headers_stop_iteration` of the filter.
+    pub fn allow_on_headers_stop_iteration(&mut self, allowed: bool) {
+        let config = member(self.passgate(), "/typed_config/config");
+        config["allow_on_headers_stop_iteration"] = json!(allowed);
+    }
+
+    /// Lets trailers of HTTP/1.1 pass, in and out.
+    pub fn enable_trailers(&mut self) {
+        self.manager()["http_protocol_options"] = json!({ "enable_trailers": true });
+        self.cluster("upstream")["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+            },
+        });
+    }
+
     /// A second instance of the filter that runs before the first.
     pub fn add_outer(&mut self, name: &str, policy: &Value) {
         let mut outer = self.passgate().clone();

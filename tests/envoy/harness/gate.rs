@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a story wants of its gate before it starts.
@@ -70,6 +71,16 @@ impl Setup {
     pub fn edit(mut self, edit: impl FnOnce(&mut Bootstrap)) -> Self {
         edit(&mut self.bootstrap);
         self
+    }
+
+    /// Lets Envoy pass on trailers of HTTP/1.1, which it drops unless it is told otherwise on both sides.
+    pub fn with_trailers(self) -> Self {
+        self.edit(Bootstrap::enable_trailers)
+    }
+
+    /// Whether Envoy hands over the body of a request whose headers are held (`allow_on_headers_stop_iteration`).
+    pub fn hands_over_bodies(self, allowed: bool) -> Self {
+        self.edit(|bootstrap| bootstrap.allow_on_headers_stop_iteration(allowed))
     }
 
     /// Another cluster, for the keys of another provider.
@@ -239,7 +250,39 @@ impl Gate {
 
     /// Sends a request over HTTP/2 and resets it after this long without an answer.
     pub fn abandon(&self, request: &Request, wait: Duration) {
-        http2::abandon(self.address, request, wait).expect("no answer yet");
+        self.try_abandon(request, wait).expect("no answer yet");
+    }
+
+    /// The same where there may be an answer before.
+    pub fn try_abandon(&self, request: &Request, wait: Duration) -> Result<(), String> {
+        http2::abandon(self.address, request, wait)
+    }
+
+    /// Sends a request and holds the second half of its body back until it is told to go on. An error: the gate ended
+    /// the connection or the stream instead.
+    pub fn send_in_halves(
+        &self,
+        protocol: Protocol,
+        request: &Request,
+        go_on: &AtomicBool,
+    ) -> Result<Response, String> {
+        match protocol {
+            Protocol::Http1 => {
+                let wire = request.to_http1();
+                let body = request.body.as_ref().map_or(0, Vec::len);
+                // What follows the body is much smaller than half of it.
+                let (first, second) = wire.split_at(wire.len() - body / 2);
+                let mut client = self.client();
+                client.send(first);
+                eventually("leave to go on", || {
+                    go_on.load(Ordering::SeqCst).then_some(())
+                });
+                // A gate that has answered may have ended the connection.
+                let _ = client.try_send(second);
+                client.try_read().map_err(|error| error.to_string())
+            }
+            Protocol::Http2 => http2::exchange_in_halves(self.address, request, go_on),
+        }
     }
 
     /// Hands Envoy another plugin configuration through the watched file.

@@ -2,9 +2,11 @@
 
 use super::{Headers, PATIENCE, Request, Response};
 use h2::client::ResponseFuture;
+use http::header::CONTENT_LENGTH;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -30,6 +32,32 @@ pub fn exchange_all(address: SocketAddr, requests: &[Request]) -> Result<Vec<Res
             answers.push(receive(stream).await?);
         }
         Ok(answers)
+    })
+}
+
+/// Sends one request, the second half of its body only when it is told to go on.
+pub fn exchange_in_halves(
+    address: SocketAddr,
+    request: &Request,
+    go_on: &AtomicBool,
+) -> Result<Response, String> {
+    in_time(async {
+        let mut requests = connect(address).await?;
+        let (answer, mut stream) = send_head(&mut requests, request)?;
+        let body = request.body.clone().unwrap_or_default();
+        let (first, second) = body.split_at(body.len() / 2);
+        stream
+            .send_data(first.to_vec().into(), false)
+            .map_err(told)?;
+        while !go_on.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // A gate that has answered may have ended the stream.
+        let ends = request.trailers.0.is_empty();
+        if stream.send_data(second.to_vec().into(), ends).is_ok() {
+            let _ = send_trailers(&mut stream, request);
+        }
+        receive(answer).await
     })
 }
 
@@ -78,6 +106,20 @@ async fn receive(answer: ResponseFuture) -> Result<Response, String> {
 }
 
 fn send(requests: &mut Requests, request: &Request) -> Result<ResponseFuture, String> {
+    let (answer, mut stream) = send_head(requests, request)?;
+    let has_trailers = !request.trailers.0.is_empty();
+    if let Some(bytes) = &request.body {
+        let data = bytes.clone().into();
+        stream.send_data(data, !has_trailers).map_err(told)?;
+    }
+    send_trailers(&mut stream, request)?;
+    Ok(answer)
+}
+
+fn send_head(
+    requests: &mut Requests,
+    request: &Request,
+) -> Result<(ResponseFuture, h2::SendStream<bytes::Bytes>), String> {
     let mut uri =
         Uri::builder().path_and_query(PathAndQuery::try_from(&request.path[..]).map_err(told)?);
     let mut version = Version::HTTP_2;
@@ -91,18 +133,22 @@ fn send(requests: &mut Requests, request: &Request) -> Result<ResponseFuture, St
     *head.uri_mut() = uri.build().map_err(told)?;
     *head.version_mut() = version;
     *head.headers_mut() = map(&request.headers)?;
+    if let Some(body) = request.body.as_ref().filter(|_| !request.is_chunked()) {
+        head.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+    }
+    let ends_with_head = request.body.is_none() && request.trailers.0.is_empty();
+    requests.send_request(head, ends_with_head).map_err(told)
+}
 
-    let has_trailers = !request.trailers.0.is_empty();
-    let ends_with_head = request.body.is_none() && !has_trailers;
-    let (answer, mut body) = requests.send_request(head, ends_with_head).map_err(told)?;
-    if let Some(bytes) = &request.body {
-        body.send_data(bytes.clone().into(), !has_trailers)
-            .map_err(told)?;
+fn send_trailers(
+    stream: &mut h2::SendStream<bytes::Bytes>,
+    request: &Request,
+) -> Result<(), String> {
+    if request.trailers.0.is_empty() {
+        return Ok(());
     }
-    if has_trailers {
-        body.send_trailers(map(&request.trailers)?).map_err(told)?;
-    }
-    Ok(answer)
+    let trailers = map(&request.trailers)?;
+    stream.send_trailers(trailers).map_err(told)
 }
 
 fn map(headers: &Headers) -> Result<HeaderMap, String> {

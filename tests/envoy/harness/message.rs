@@ -45,6 +45,7 @@ pub struct Request {
     pub authority: Option<String>,
     pub headers: Headers,
     pub body: Option<Vec<u8>>,
+    chunked: bool,
     pub trailers: Headers,
 }
 
@@ -56,6 +57,7 @@ impl Request {
             authority: Some("api.example.com".to_owned()),
             headers: Headers::default(),
             body: None,
+            chunked: false,
             trailers: Headers::default(),
         }
     }
@@ -81,6 +83,12 @@ impl Request {
         self.header("authorization", format!("Bearer {token}"))
     }
 
+    /// The length of the body is not said before.
+    pub fn chunked(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
     /// With trailers the body goes out in chunks.
     pub fn trailer(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let pair = (name.as_bytes().to_vec(), value.as_ref().to_vec());
@@ -98,6 +106,11 @@ impl Request {
         self
     }
 
+    /// Whether the length of the body is not said before.
+    pub fn is_chunked(&self) -> bool {
+        self.chunked || !self.trailers.0.is_empty()
+    }
+
     /// As HTTP/1.1 writes it.
     pub fn to_http1(&self) -> Vec<u8> {
         let mut wire = Vec::new();
@@ -113,7 +126,7 @@ impl Request {
             line(&[name, b": ", value]);
         }
         let body = self.body.as_deref().unwrap_or_default();
-        if self.trailers.0.is_empty() {
+        if !self.is_chunked() {
             if self.body.is_some() {
                 line(&[b"content-length: ", body.len().to_string().as_bytes()]);
             }
