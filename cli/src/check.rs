@@ -95,6 +95,9 @@ fn document(bytes: &[u8]) -> Option<Report> {
         for warning in found.warnings() {
             text.push_str(&format!("warning: {warning}\n"));
         }
+        for note in found.notes() {
+            text.push_str(&format!("note: {note}\n"));
+        }
         let heading = found
             .place
             .map(|place| format!("{place}:\n"))

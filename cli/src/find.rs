@@ -14,22 +14,38 @@ pub(crate) struct Found {
     pub(crate) bytes: Vec<u8>,
     /// What happens to requests when the module fails, as written.
     failure: Option<String>,
+    /// `allow_on_headers_stop_iteration` of Envoy.
+    hands_over_bodies: bool,
+    /// Callbacks that the host may not call, of those that see what goes on.
+    blinded: Vec<&'static str>,
     /// The clusters of the file, where it holds all that there are.
     clusters: Option<Vec<String>>,
 }
 
 impl Found {
+    /// What is right and yet worth knowing around the configuration.
+    pub(crate) fn notes(&self) -> Vec<&'static str> {
+        self.hands_over_bodies
+            .then_some(HANDS_OVER_BODIES)
+            .into_iter()
+            .collect()
+    }
+
     /// What is wrong around the configuration.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(policy) = self
             .failure
             .as_deref()
-            .filter(|policy| *policy == "FAIL_OPEN")
+            .filter(|policy| *policy == "FAIL_OPEN" || *policy == FAIL_OPEN_OF_OLD)
         {
             warnings.push(format!(
                 "{policy} lets every request pass when the module fails; write FAIL_RELOAD"
             ));
+        }
+        if !self.blinded.is_empty() {
+            let names = self.blinded.join(", ");
+            warnings.push(format!("capability_restriction_config leaves out {names}: what the filter is not asked about passes unseen; leave capability_restriction_config out"));
         }
         let config = Config::parse(&self.bytes);
         let (Some(clusters), Ok(config)) = (&self.clusters, config) else {
@@ -56,14 +72,55 @@ impl Found {
     }
 }
 
+/// What was written before there was a `failure_policy`.
+const FAIL_OPEN_OF_OLD: &str = "fail_open: true";
+
+/// What `allow_on_headers_stop_iteration` changes.
+const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
+
+/// The callbacks by which the filter sees, and holds, what goes on.
+const EYES: [&str; 3] = [
+    "proxy_on_request_headers",
+    "proxy_on_request_body",
+    "proxy_on_request_trailers",
+];
+
+/// What the settings of a plugin keep from the filter; a list that is empty restricts nothing.
+fn blinded(plugin: &Json) -> Vec<&'static str> {
+    let restriction = member(plugin, CAPABILITIES);
+    let allowed = restriction.and_then(|it| member(it, ALLOWED_CAPABILITIES));
+    match allowed {
+        Some(Json::Object(allowed)) if !allowed.is_empty() => {
+            let is_allowed = |name: &str| allowed.iter().any(|(known, _)| &**known == name);
+            let left_out = EYES.into_iter().filter(|name| !is_allowed(name));
+            left_out.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+const CAPABILITIES: [&str; 2] = [
+    "capability_restriction_config",
+    "capabilityRestrictionConfig",
+];
+const ALLOWED_CAPABILITIES: [&str; 2] = ["allowed_capabilities", "allowedCapabilities"];
+const STOP_ITERATION: [&str; 2] = [
+    "allow_on_headers_stop_iteration",
+    "allowOnHeadersStopIteration",
+];
+
+/// A member by either of its names.
+fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
+    names.into_iter().find_map(|name| json.get(name))
+}
+
 /// The names of the clusters of a bootstrap that gets no others from elsewhere.
 fn clusters(document: &Json) -> Option<Vec<String>> {
-    let member = |names: [&str; 2]| names.into_iter().find_map(|name| document.get(name));
-    if member(["dynamic_resources", "dynamicResources"]).is_some() {
+    if member(document, ["dynamic_resources", "dynamicResources"]).is_some() {
         return None;
     }
     let Some(Json::Array(clusters)) =
-        member(["static_resources", "staticResources"])?.get("clusters")
+        member(document, ["static_resources", "staticResources"])?.get("clusters")
     else {
         return Some(Vec::new());
     };
@@ -95,6 +152,8 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
             place: None,
             bytes,
             failure: None,
+            hands_over_bodies: false,
+            blinded: Vec::new(),
             clusters: None,
         });
     }
@@ -173,6 +232,8 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
         place: Some(format!("{place}.pluginConfig")),
         bytes,
         failure: text(spec.and_then(|spec| spec.get("failStrategy"))),
+        hands_over_bodies: false,
+        blinded: Vec::new(),
         clusters: None,
     });
 }
@@ -213,10 +274,9 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                 found.push(Found {
                     place: Some(place),
                     bytes: received(json.get("configuration")),
-                    failure: text(
-                        json.get("failure_policy")
-                            .or_else(|| json.get("failurePolicy")),
-                    ),
+                    failure: failure(json),
+                    hands_over_bodies: member(json, STOP_ITERATION) == Some(&Json::Bool(true)),
+                    blinded: blinded(json),
                     clusters: None,
                 });
                 return;
@@ -234,6 +294,17 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
             }
         }
         _ => {}
+    }
+}
+
+/// What a plugin of Envoy says about its own failure.
+fn failure(plugin: &Json) -> Option<String> {
+    let of_old = member(plugin, ["fail_open", "failOpen"]) == Some(&Json::Bool(true));
+    let policy = text(member(plugin, ["failure_policy", "failurePolicy"]));
+    if of_old {
+        Some(FAIL_OPEN_OF_OLD.to_owned())
+    } else {
+        policy
     }
 }
 

@@ -315,22 +315,7 @@ fn check_warns_of_what_is_accepted_and_yet_wrong() {
         let files = Folder::with("warn", &[("gate.yaml", POLICY)]);
         run(&["print", "--json", &files.path("gate.yaml")], "")
     };
-    let bootstrap = serde_json::json!({
-        "static_resources": {
-            "listeners": [{ "filter_chains": [{ "filters": [{ "typed_config": { "http_filters": [{
-                "name": "passgate",
-                "typed_config": { "config": {
-                    "name": "passgate",
-                    "failure_policy": "FAIL_OPEN",
-                    "vm_config": { "runtime": "envoy.wasm.runtime.v8" },
-                    "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": json },
-                } },
-            }] } }] }] }],
-            "clusters": [{ "name": "upstream" }],
-        },
-    });
-    let (status, output, _) = run(&["check", "-"], &bootstrap.to_string());
-    assert_eq!(status, Some(0), "{output}");
+    let output = check_plugin(&json, serde_json::json!({ "failure_policy": "FAIL_OPEN" }));
     holds_all(
         &output,
         &[
@@ -338,4 +323,80 @@ fn check_warns_of_what_is_accepted_and_yet_wrong() {
             "warning: providers.acme: the file has no cluster \"id\", so its keys cannot be fetched",
         ],
     );
+}
+
+/// What is said about a bootstrap whose plugin has this configuration and these settings.
+fn check_plugin(configuration: &str, settings: serde_json::Value) -> String {
+    let mut plugin = settings;
+    plugin["name"] = "passgate".into();
+    plugin["vm_config"] = serde_json::json!({ "runtime": "envoy.wasm.runtime.v8" });
+    plugin["configuration"] = serde_json::json!({
+        "@type": "type.googleapis.com/google.protobuf.StringValue",
+        "value": configuration,
+    });
+    let bootstrap = serde_json::json!({
+        "static_resources": {
+            "listeners": [{ "filter_chains": [{ "filters": [{ "typed_config": { "http_filters": [{
+                "name": "passgate",
+                "typed_config": { "config": plugin },
+            }] } }] }] }],
+            "clusters": [{ "name": "upstream" }],
+        },
+    });
+    let (status, output, _) = run(&["check", "-"], &bootstrap.to_string());
+    assert_eq!(status, Some(0), "{output}");
+    output
+}
+
+#[test]
+fn check_says_what_settings_of_the_plugin_change() {
+    let cases = [
+        (
+            serde_json::json!({ "allow_on_headers_stop_iteration": true }),
+            Some("note: allow_on_headers_stop_iteration: "),
+        ),
+        (
+            serde_json::json!({ "allowOnHeadersStopIteration": true }),
+            Some("note: allow_on_headers_stop_iteration: "),
+        ),
+        (
+            serde_json::json!({ "allow_on_headers_stop_iteration": false }),
+            None,
+        ),
+        (
+            serde_json::json!({ "fail_open": true }),
+            Some(
+                "warning: fail_open: true lets every request pass when the module fails; write FAIL_RELOAD",
+            ),
+        ),
+        (
+            serde_json::json!({ "fail_open": false, "failure_policy": "FAIL_RELOAD" }),
+            None,
+        ),
+        (
+            serde_json::json!({ "capability_restriction_config": { "allowed_capabilities": {
+                "proxy_on_request_headers": {}, "proxy_on_request_trailers": {}, "proxy_log": {},
+            } } }),
+            Some("warning: capability_restriction_config leaves out proxy_on_request_body: "),
+        ),
+        (
+            serde_json::json!({ "capabilityRestrictionConfig": { "allowedCapabilities": { "proxy_log": {} } } }),
+            Some(
+                "warning: capability_restriction_config leaves out proxy_on_request_headers, proxy_on_request_body, proxy_on_request_trailers: ",
+            ),
+        ),
+        (
+            serde_json::json!({ "capability_restriction_config": { "allowed_capabilities": {} } }),
+            None,
+        ),
+    ];
+    let policy = r#"{"providers":{"acme":{"issuer":"https://id.example.com","audiences":["a"],"remote_jwks":{"http_uri":{"uri":"https://id.example.com/certs","cluster":"upstream"}}}}}"#;
+    let usual = check_plugin(policy, serde_json::json!({}));
+    for (settings, expected) in cases {
+        let output = check_plugin(policy, settings.clone());
+        match expected {
+            Some(expected) => assert!(output.contains(expected), "{settings}: {output}"),
+            None => assert_eq!(output, usual, "{settings}"),
+        }
+    }
 }
