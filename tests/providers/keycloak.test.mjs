@@ -1,7 +1,7 @@
 // A real Keycloak, set up by following docs/guides/keycloak.md, a person with a passkey in a real browser, and a real Envoy with the filter.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -27,7 +27,7 @@ const local = (file, numbers) => {
 };
 
 before(async () => {
-  ports = await freePorts('keycloak', 'gate', 'service', 'application');
+  ports = await freePorts('keycloak', 'gate', 'service', 'application', 'admin');
   keycloak = `http://localhost:${ports.keycloak}`;
   administrator = new Administrator(keycloak);
   folder = mkdtempSync(join(tmpdir(), 'passgate-keycloak-'));
@@ -37,6 +37,8 @@ before(async () => {
   const numbers = { 8180: ports.keycloak, 8080: ports.gate, 9001: ports.service };
   const realm = local(REALM, { 8080: ports.gate, 3000: ports.application });
   const files = ['envoy/keycloak.yaml', 'envoy/oauth2.yaml'].map((file) => [file, local(file, numbers)]);
+  const [, oauth2] = files[1];
+  appendFileSync(oauth2, `\nadmin: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.admin} } } }\n`);
   const secret = (text, [name, value]) => text.replace(new RegExp(`\\b${name}=(\\$\\([^)]*\\)|\\S+)`), `${name}=${value}`);
   guide = new Guide(GUIDE, {
     env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m' },
@@ -70,6 +72,10 @@ test('the guide: a password reads the news, a passkey the rest, a fresh one make
 
   assert.equal(await guide.follow(), 'sign in');
   await browserOnly(person, `http://localhost:${ports.gate}`);
+  // Cookies sealed in the old way, which others can open (CVE-2026-47775), are not even tried.
+  const { entries } = await (await fetch(`http://127.0.0.1:${ports.admin}/runtime?format=json`)).json();
+  const value = (name) => entries[`envoy.reloadable_features.oauth2_${name}`]?.final_value;
+  assert.deepEqual([value('use_gcm_encryption'), value('legacy_cbc_decrypt_compat')], ['true', 'false']);
   // The shell stays for the other stories, and Keycloak with it; its last command stops everything.
 });
 
@@ -101,6 +107,10 @@ async function browserOnly({ page, context, authenticator }, gate) {
   assert.match(second.got, /^cookie: theme=dark$/m);
   assert.equal(await gestures(), before + 2);
   assert.deepEqual((await visit('/payments/7', 'passkey')).forms, [], 'and then the fresh session holds');
+
+  const tokens = (await context.cookies(`${gate}/payments`)).filter(({ name }) => name.endsWith('Token'));
+  assert.deepEqual(tokens.map(({ name }) => name).sort(), ['BearerToken', 'FreshBearerToken', 'RefreshToken']);
+  for (const { name, value } of tokens) assert.match(value, /^gcm\./, `${name} is sealed with AES-GCM`);
 
   // A session that began with a password is no obstacle.
   await context.clearCookies();
