@@ -31,8 +31,26 @@ fn much_configured(bencher: Bencher<'_, '_>) {
     again(bencher, 50, 1_000);
 }
 
+/// So many rules, all but the last with `*` where the request has its number.
+#[divan::bench(args = [1, 10, 1_000])]
+fn patterns(bencher: Bencher<'_, '_>, rules: usize) {
+    repeat(bencher, Gate::patterned(rules));
+}
+
+/// The same without `*`.
+#[divan::bench(args = [1, 10, 1_000])]
+fn rules(bencher: Bencher<'_, '_>, rules: usize) {
+    again(bencher, 1, rules);
+}
+
 fn again(bencher: Bencher<'_, '_>, providers: usize, rules: usize) {
-    let mut gate = Gate::sized("ES256", Remember::Tokens, providers, rules);
+    repeat(
+        bencher,
+        Gate::sized("ES256", Remember::Tokens, providers, rules),
+    );
+}
+
+fn repeat(bencher: Bencher<'_, '_>, mut gate: Gate) {
     let token = gate.token(1);
     assert_eq!(gate.judge(Some(&token)), "permitted.token");
     bencher.bench_local(|| gate.judge(Some(&token)));

@@ -31,6 +31,17 @@ impl Gate {
     pub fn sized(algorithm: &str, remember: Remember, providers: usize, rules: usize) -> Self {
         let key = SigningKey::of(algorithm, "k");
         let text = config(&key, remember, providers, rules);
+        Self::of(key, &text)
+    }
+
+    /// With one provider, and rules whose paths have a `*` in the place of a segment of the requests'.
+    pub fn patterned(rules: usize) -> Self {
+        let key = SigningKey::of("ES256", "k");
+        let text = config(&key, Remember::Tokens, 1, rules);
+        Self::of(key, &text.replace("/application-", "/*/*/application-"))
+    }
+
+    fn of(key: SigningKey, text: &str) -> Self {
         let parse = || Config::parse(text.as_bytes()).expect("a good configuration");
         Self {
             keys: JwksCache::new(&parse(), 1),

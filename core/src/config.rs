@@ -17,12 +17,13 @@ mod hints;
 mod keys;
 mod login;
 mod mode;
+mod neighbours;
 mod parse;
 mod path;
+mod pattern;
 mod problems;
 mod provider;
 mod raw;
-mod reach;
 mod requirement;
 mod resource_metadata;
 mod rule;
@@ -45,7 +46,10 @@ pub use self::{
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Line, When},
     uri_prefix::UriPrefix,
 };
-pub use crate::request::path::PathPolicy;
+pub use crate::{
+    policy::matcher::{HostMatch, Matcher, PathMatch},
+    request::path::PathPolicy,
+};
 
 use crate::{
     crypto::Algorithm,
@@ -362,41 +366,6 @@ pub struct Rule {
     pub mode: Option<Mode>,
 }
 
-/// Which requests a rule is about; all members must fit.
-#[derive(Clone, Debug)]
-pub struct Matcher {
-    /// The path, without query.
-    pub path: PathMatch,
-    /// Compare the path without regard to the case of ASCII letters.
-    pub ignore_case: bool,
-    /// Any of these; empty: all.
-    pub hosts: Vec<HostMatch>,
-    /// Any of these; empty: all but CONNECT and TRACE.
-    pub methods: Vec<String>,
-}
-
-/// How a path is compared. The texts are in the normal form that requests are brought to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathMatch {
-    /// Every path.
-    Any,
-    /// This path.
-    Exact(String),
-    /// Paths that begin so; ends in `/`.
-    Prefix(String),
-    /// This path and all below it; does not end in `/`.
-    Segments(String),
-}
-
-/// How a host is compared; lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostMatch {
-    /// This host.
-    Exact(String),
-    /// Every host that ends so: `.example.com`, from `*.example.com`.
-    Suffix(String),
-}
-
 /// What a rule says.
 #[derive(Debug)]
 pub enum Action {
@@ -448,7 +417,7 @@ pub struct Alternative {
 }
 
 /// A condition on a claim.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimCondition {
     /// Path of member names into the claims.
     pub path: Vec<String>,
@@ -459,7 +428,7 @@ pub struct ClaimCondition {
 }
 
 /// How a claim is compared; a claim that is a list offers each of its elements.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimTest {
     /// One of these is offered.
     AnyOf(Vec<Json>),

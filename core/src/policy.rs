@@ -1,85 +1,18 @@
 //! Rules: which one is about a request, and whether a token that is believed meets it.
 
+mod index;
+pub(crate) mod matcher;
+
+pub(crate) use self::{index::Index, matcher::must_be_named};
+
 use crate::{
     claims,
-    config::{
-        Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, PathMatch, Provider,
-        ProviderId, Requirement, Rule,
-    },
-    evidence::{Demand, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_of_all},
+    config::{Alternative, ClaimCondition, ClaimTest, Provider, ProviderId, Requirement},
+    evidence::{Demand, Facts, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_of_all},
     json::Json,
     reason::{Forbidden, Insufficient, Reason, StepUp, Untrusted},
-    request::Target,
     time::UnixTime,
 };
-
-/// The first rule that is about this request, and its index.
-pub(crate) fn first_match<'c>(rules: &'c [Rule], target: &Target<'_>) -> Option<(usize, &'c Rule)> {
-    let must_be_named = must_be_named(target.method);
-    rules
-        .iter()
-        .enumerate()
-        .find(|(_, rule)| rule.matcher.fits(target, must_be_named))
-}
-
-/// Methods that no rule is about unless it names them: a tunnel, and an echo of the client's own headers.
-pub(crate) fn must_be_named(method: &str) -> bool {
-    matches!(method, "CONNECT" | "TRACE")
-}
-
-impl Matcher {
-    fn fits(&self, target: &Target<'_>, must_be_named: bool) -> bool {
-        let method = if self.methods.is_empty() {
-            !must_be_named
-        } else {
-            self.methods.iter().any(|method| method == target.method)
-        };
-        let host = self.hosts.is_empty()
-            || self
-                .hosts
-                .iter()
-                .any(|host| host.fits(&target.authority.host));
-        method && host && self.path.fits(target.path.as_deref(), self.ignore_case)
-    }
-}
-
-impl HostMatch {
-    fn fits(&self, host: &str) -> bool {
-        match self {
-            Self::Exact(exact) => exact == host,
-            Self::Suffix(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
-        }
-    }
-}
-
-impl PathMatch {
-    fn fits(&self, path: Option<&str>, ignore_case: bool) -> bool {
-        if matches!(self, Self::Any) {
-            return true;
-        }
-        let Some(path) = path else { return false };
-        let starts_with = |prefix: &str| {
-            path.as_bytes()
-                .split_at_checked(prefix.len())
-                .and_then(|(start, rest)| {
-                    let equal = if ignore_case {
-                        start.eq_ignore_ascii_case(prefix.as_bytes())
-                    } else {
-                        start == prefix.as_bytes()
-                    };
-                    equal.then_some(rest)
-                })
-        };
-        match self {
-            Self::Any => true,
-            Self::Exact(exact) => starts_with(exact).is_some_and(<[u8]>::is_empty),
-            Self::Prefix(prefix) => starts_with(prefix).is_some(),
-            Self::Segments(prefix) => {
-                starts_with(prefix).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
-            }
-        }
-    }
-}
 
 impl Requirement {
     /// The alternatives that a token of this provider could meet.
@@ -87,6 +20,14 @@ impl Requirement {
         self.alternatives
             .iter()
             .filter(move |alternative| alternative.accepts(provider))
+    }
+
+    /// Whether whatever meets this meets the other, too; where it is unsure, no.
+    pub(crate) fn asks_at_least(&self, other: &Self) -> bool {
+        self.alternatives.iter().all(|own| {
+            let mut others = other.alternatives.iter();
+            others.any(|other| own.asks_at_least(other))
+        })
     }
 
     /// What a sign-in will have to prove, for a client that has no token: what the first alternative wants.
@@ -141,6 +82,22 @@ pub(crate) struct Unmet {
 impl Alternative {
     pub(crate) fn accepts(&self, provider: ProviderId) -> bool {
         self.provider.is_none_or(|own| own == provider)
+    }
+
+    /// Audiences of a rule stand in the place of the provider's, so that a list is neither more nor less than none.
+    fn asks_at_least(&self, other: &Self) -> bool {
+        let youngest = |limit| self.max_age.is_some_and(|own| own <= limit);
+        (other.provider.is_none() || other.provider == self.provider)
+            && other
+                .audiences
+                .iter()
+                .all(|list| self.audiences.contains(list))
+            && other.scopes.iter().all(|scope| self.scopes.contains(scope))
+            && other.claims.iter().all(|claim| self.claims.contains(claim))
+            && other.facts.without(self.facts) == Facts::NONE
+            && other.max_age.is_none_or(youngest)
+            && (other.kind.is_none() || other.kind == self.kind)
+            && (other.delegated || !self.delegated)
     }
 
     /// The steps in the order in which they are reported: what no better token of this client could mend comes first.

@@ -34,6 +34,7 @@ mod methods;
 mod observability;
 mod odd_bytes;
 mod paths;
+mod patterns;
 mod public_rules;
 mod rbac_and_routes;
 mod refusals;

@@ -3,9 +3,9 @@
 
 use super::{
     Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,
-    Provider, ProviderId, Rule,
+    PathPolicy, Provider, ProviderId, Rule,
     decode::{At, Problems},
-    reach, shown,
+    neighbours, path, shown,
 };
 use crate::evidence::{Facts, Kind, can_meet};
 
@@ -27,6 +27,7 @@ pub(super) fn doubts(
         }
     }
     let at = root.member("rules");
+    neighbours::neighbours(rules, at, &mut doubts);
     for (index, rule) in rules.iter().enumerate() {
         let of_rule = at.element(index);
         of_mode(
@@ -69,24 +70,23 @@ fn of_mode(mode: Mode, at: At<'_>, doubts: &mut Problems) {
 /// A page on an origin of ours whose path no exemption is about.
 fn of_login(login: &Login, origins: &[Origin], rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
     let ours = origins.iter().find_map(|origin| {
-        let path = login.page.strip_prefix(&origin.text)?;
-        (path.is_empty() || path.starts_with('/')).then_some((origin, path))
+        let page = login.page.strip_prefix(&origin.text)?;
+        (page.is_empty() || page.starts_with('/')).then_some((origin, page))
     });
-    let Some((origin, path)) = ours else { return };
-    let path = if path.is_empty() { "/" } else { path };
+    let Some((origin, page)) = ours else { return };
+    let page = if page.is_empty() { "/" } else { page };
+    let normal = path::normalise(page, PathPolicy::default()).unwrap_or_else(|_| page.to_owned());
     let visit = Matcher {
-        path: PathMatch::Exact(path.to_owned()),
+        path: PathMatch::Exact(normal),
         ignore_case: false,
         hosts: vec![HostMatch::Exact(origin.host.clone())],
         methods: vec!["GET".to_owned()],
     };
-    let decides = rules
-        .iter()
-        .find(|rule| reach::covers(&rule.matcher, &visit));
+    let decides = rules.iter().find(|rule| rule.matcher.covers(&visit));
     if !decides.is_some_and(|rule| matches!(rule.action, Action::Public(_))) {
         let problem = [
             "the page is behind this gate, and who is sent there is not signed in; write a public rule for ",
-            &shown::text(path),
+            &shown::text(page),
         ];
         doubts.add(at, shown::join(&problem));
     }

@@ -160,7 +160,7 @@ const JWT_AUTHN: &[Hint] = &[
     (
         MATCH,
         "safe_regex",
-        "write path, prefix or path_separated_prefix; there are no regular expressions",
+        "write path with * for one segment and ** at the end for the rest; there are no regular expressions",
     ),
     (
         MATCH,
@@ -171,7 +171,7 @@ const JWT_AUTHN: &[Hint] = &[
     (
         MATCH,
         "path_match_policy",
-        "write path, prefix or path_separated_prefix",
+        "write path with * for one segment and ** at the end for the rest",
     ),
     (
         MATCH,

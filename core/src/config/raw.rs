@@ -279,11 +279,11 @@ record! {
 record! {
     /// Which requests a rule is about; all members must fit, and absent ones mean all. At most one of `path`, `prefix`, `path_separated_prefix`.
     RawMatch "match" {
-        /// Exactly this path.
+        /// Exactly this path. A segment `*` is any one segment that is not empty, a final `**` the rest, or nothing.
         path: Text,
-        /// Paths that begin so; ends in `/`.
+        /// Paths that begin so; ends in `/`. A segment `*` is any one segment that is not empty.
         prefix: Text,
-        /// This path and all below it.
+        /// This path and all below it. A segment `*` is any one segment that is not empty.
         path_separated_prefix: Text,
         /// Any of these hosts.
         hosts: Filled<HostMatch>,

@@ -70,7 +70,9 @@ pub(super) fn resource_metadata(
     let mut served = None;
     if serve.given().unwrap_or(false) {
         let below = path.strip_prefix(WELL_KNOWN);
+        // A pattern would name no document: each resource has its own.
         let below = below.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let below = below.filter(|rest| !rest.contains('*'));
         let normal = path::normalise(path.as_bytes(), PathPolicy::default());
         let (Some(below), Ok(normal)) = (below, normal) else {
             let problem = [

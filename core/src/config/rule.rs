@@ -2,13 +2,11 @@
 
 use super::{
     Action, Matcher, PathMatch, PathPolicy, Public, Rule,
-    decode::{At, Field, List, Problems},
-    path,
+    decode::{At, List, Problems},
+    pattern::{self, Field, Refused},
     raw::{RawMatch, RawPublic, RawRule},
-    reach,
     requirement::{self, Providers},
     shown,
-    text::Text,
 };
 use crate::limits;
 
@@ -32,6 +30,7 @@ pub(super) fn rules(
         return Vec::new();
     }
     let mut earlier: Vec<(usize, Matcher)> = Vec::new();
+    let mut lost = Vec::new();
     let mut rules = Vec::new();
     for (index, raw) in raw.into_numbered() {
         let at = at.element(index);
@@ -43,7 +42,14 @@ pub(super) fn rules(
         } = raw;
         let matcher = matches
             .given()
-            .and_then(|raw| matcher(raw, policy, at.member("match"), problems));
+            .and_then(|raw| matcher(raw, policy, at.member("match"), problems))
+            .and_then(|read| match read {
+                Ok(matcher) => Some(matcher),
+                Err(refused) => {
+                    lost.push((index, refused));
+                    None
+                }
+            });
         match (public.is_absent(), requires.is_absent()) {
             (true, true) => problems.add(
                 at,
@@ -61,10 +67,7 @@ pub(super) fn rules(
             .given()
             .map(|raw| requirement::requirement(raw, providers, at.member("requires"), problems));
         let Some(matcher) = matcher else { continue };
-        if let Some((first, _)) = earlier
-            .iter()
-            .find(|(_, other)| reach::covers(other, &matcher))
-        {
+        if let Some((first, _)) = earlier.iter().find(|(_, other)| other.covers(&matcher)) {
             let first = first.to_string();
             let problem = [
                 "no request gets here: rules[",
@@ -85,7 +88,34 @@ pub(super) fn rules(
             mode,
         }));
     }
+    for (index, lost) in lost {
+        let at = at.element(index);
+        let at = at.member("match");
+        // Which rule its requests would fall to: the first behind it that takes some of them.
+        let falls_to = lost.meant.and_then(|meant| {
+            let mut later = earlier.iter().filter(|(other, _)| *other > index);
+            let (other, _) = later.find(|(_, other)| other.meets(&meant))?;
+            Some([", so its requests fall to rules[", &other.to_string(), "]"].concat())
+        });
+        let problem = [
+            &shown::text(&lost.text),
+            " ",
+            &lost.seen,
+            &falls_to.unwrap_or_default(),
+            &lost.instead,
+        ];
+        problems.add(at.member(lost.field), shown::join(&problem));
+    }
     rules
+}
+
+/// A path that is not taken, and what the rule would be about if it were written as it was meant.
+struct Lost {
+    field: &'static str,
+    text: String,
+    seen: String,
+    instead: String,
+    meant: Option<Matcher>,
 }
 
 fn matcher(
@@ -93,7 +123,7 @@ fn matcher(
     policy: PathPolicy,
     at: At<'_>,
     problems: &mut Problems,
-) -> Option<Matcher> {
+) -> Option<Result<Matcher, Lost>> {
     let RawMatch {
         path,
         prefix,
@@ -102,85 +132,58 @@ fn matcher(
         methods,
         ignore_case,
     } = raw;
-    let given = [
-        ("path", &path),
-        ("prefix", &prefix),
-        ("path_separated_prefix", &path_separated_prefix),
+    let fields = [
+        (Field::Path, path),
+        (Field::Prefix, prefix),
+        (Field::PathSeparatedPrefix, path_separated_prefix),
     ];
-    let given: Vec<&str> = given
-        .into_iter()
-        .filter(|(_, field)| !field.is_absent())
-        .map(|(name, _)| name)
-        .collect();
-    if given.len() > 1 {
-        problems.add(
-            at,
-            shown::join(&[
-                &given.join(" and "),
-                " are given together; write one of them",
-            ]),
-        );
+    let mut given = fields.into_iter().filter(|(_, field)| !field.is_absent());
+    let only = given.next();
+    if let Some((second, _)) = given.next() {
+        let mut names: Vec<&str> = only.iter().map(|(field, _)| field.name()).collect();
+        names.push(second.name());
+        names.extend(given.map(|(field, _)| field.name()));
+        let problem = [
+            &names.join(" and "),
+            " are given together; write one of them",
+        ];
+        problems.add(at, shown::join(&problem));
         return None;
     }
-    let absent = given.is_empty();
-    let mut read = |field: Field<Text>, name, meaning: Meaning| {
-        let text = field.given()?.0;
-        let read = path::normalise(&text, policy).and_then(|normal| meaning(&text, normal));
-        read.map_err(|problem| {
-            problems.add(
-                at.member(name),
-                shown::join(&[&shown::text(&text), " ", &problem]),
-            )
-        })
-        .ok()
+    let path = match only {
+        None => Ok(PathMatch::Any),
+        Some((field, text)) => {
+            let text = text.given()?.0;
+            pattern::read(field, &text, policy).map_err(|refused| (field.name(), text, refused))
+        }
     };
-    let exact = read(path, "path", |_, normal| Ok(PathMatch::Exact(normal)));
-    let prefix = read(prefix, "prefix", prefix_match);
-    let segments = read(
-        path_separated_prefix,
-        "path_separated_prefix",
-        segments_match,
-    );
-    let any = absent.then_some(PathMatch::Any);
-    if !hosts.is_whole() || !methods.is_whole() || ignore_case.is_refused() {
-        return None;
-    }
-    Some(Matcher {
-        path: exact.or(prefix).or(segments).or(any)?,
-        ignore_case: ignore_case.given().unwrap_or(false),
-        hosts: hosts.into_values(),
-        methods: methods
-            .into_values()
-            .into_iter()
-            .map(|method| method.0)
-            .collect(),
-    })
-}
-
-/// Makes the match of a path from what was written and its normal form.
-type Meaning = fn(&str, String) -> Result<PathMatch, String>;
-
-fn prefix_match(written: &str, normal: String) -> Result<PathMatch, String> {
-    if normal.ends_with('/') {
-        return Ok(PathMatch::Prefix(normal));
-    }
-    let neighbour = shown::text(&shown::join(&[written, "ary"]));
-    Err(shown::join(&[
-        "would cover ",
-        &neighbour,
-        " too; write path_separated_prefix: ",
-        written,
-    ]))
-}
-
-fn segments_match(written: &str, normal: String) -> Result<PathMatch, String> {
-    match normal.strip_suffix('/') {
-        None => Ok(PathMatch::Segments(normal)),
-        Some("") => Err("is every path; write prefix: /".to_owned()),
-        Some(_) => Err(shown::join(&[
-            "ends in a slash; write ",
-            written.trim_end_matches('/'),
-        ])),
+    let is_whole = hosts.is_whole() && methods.is_whole() && !ignore_case.is_refused();
+    let ignore_case = ignore_case.given().unwrap_or(false);
+    let hosts = hosts.into_values();
+    let methods = methods.into_values().into_iter();
+    let methods = methods.map(|method| method.0).collect();
+    let matcher = |path| Matcher {
+        path,
+        ignore_case,
+        hosts,
+        methods,
+    };
+    match path {
+        Ok(path) => is_whole.then(|| Ok(matcher(path))),
+        Err((field, text, refused)) => {
+            let Refused {
+                seen,
+                instead,
+                meant,
+            } = refused;
+            Some(Err(Lost {
+                field,
+                text,
+                seen,
+                instead,
+                meant: meant.filter(|_| is_whole).map(matcher),
+            }))
+        }
     }
 }
 

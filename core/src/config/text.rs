@@ -109,6 +109,14 @@ impl FromText for Method {
 
     fn from_text(text: &str) -> Result<Self, String> {
         let letters = |b: u8| b.is_ascii_uppercase() || b == b'-';
+        if ["ALL", "ANY"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(text))
+        {
+            return Err(
+                "would be a method of that name; leave methods out to mean every one".to_owned(),
+            );
+        }
         if !text.is_empty() && text.bytes().all(letters) {
             return Ok(Self(text.to_owned()));
         }

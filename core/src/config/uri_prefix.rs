@@ -33,6 +33,11 @@ impl FromText for UriPrefix {
         if rest.contains(['?', '#']) {
             return Err("has a query or fragment; write scheme, host and path only".to_owned());
         }
+        if rest.contains('*') {
+            return Err(
+                "has a *, which is no pattern here; write what all of them begin with".to_owned(),
+            );
+        }
         Ok(Self {
             origin: origin(scheme, authority)?,
             path: normal_path(rest)?,

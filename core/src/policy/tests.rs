@@ -1,8 +1,6 @@
-use super::{first_match, must_be_named};
+use super::{Index, must_be_named};
 use crate::{
-    config::{
-        Action, ClaimCondition, ClaimTest, HostMatch, Matcher, PathMatch, PathPolicy, Public, Rule,
-    },
+    config::{ClaimCondition, ClaimTest, HostMatch, Matcher, PathMatch, PathPolicy},
     json::Json,
     request::Request,
 };
@@ -18,17 +16,6 @@ fn any() -> Matcher {
 
 /// Whether a rule with this matcher is about the request.
 fn fits(matcher: Matcher, method: &str, path: &str, authority: &str) -> bool {
-    let public = Public {
-        reason: String::new(),
-        owner: String::new(),
-        until: None,
-        identity_from: None,
-    };
-    let rules = [Rule {
-        mode: None,
-        matcher,
-        action: Action::Public(public),
-    }];
     let headers: [(&[u8], &[u8]); 3] = [
         (b":method", method.as_bytes()),
         (b":path", path.as_bytes()),
@@ -36,7 +23,12 @@ fn fits(matcher: Matcher, method: &str, path: &str, authority: &str) -> bool {
     ];
     Request::new(&headers)
         .target(PathPolicy::default())
-        .is_ok_and(|target| first_match(&rules, &target).is_some())
+        .is_ok_and(|target| {
+            let fits = |_| matcher.fits_all_but_path(&target);
+            Index::new([&matcher].into_iter())
+                .first(&target, fits)
+                .is_some()
+        })
 }
 
 fn path_fits(path: PathMatch, seen: &str) -> bool {
@@ -66,6 +58,49 @@ fn a_prefix_ends_at_a_slash_and_segments_end_at_a_boundary() {
     let exact = || PathMatch::Exact("/api".to_owned());
     assert!(path_fits(exact(), "/api") && path_fits(exact(), "/api?x"));
     assert!(!path_fits(exact(), "/api/") && !path_fits(exact(), "/ap"));
+}
+
+#[test]
+fn a_star_is_one_whole_segment_that_is_not_empty() {
+    let exact = || PathMatch::Exact("/orders/*/items".to_owned());
+    for path in [
+        "/orders/7/items",
+        "/orders/a%2Db/items?q",
+        "/orders/*/items",
+        "/orders/%2a/items",
+    ] {
+        assert!(path_fits(exact(), path), "{path}");
+    }
+    for path in [
+        "/orders/items",
+        "/orders/7/8/items",
+        "/orders/7/items/",
+        "/orders/7/itemsx",
+        "/orders/7",
+    ] {
+        assert!(!path_fits(exact(), path), "{path}");
+    }
+    let below = || PathMatch::Segments("/orders/*".to_owned());
+    assert!(path_fits(below(), "/orders/7") && path_fits(below(), "/orders/7/"));
+    assert!(path_fits(below(), "/orders/7/items/8"));
+    assert!(!path_fits(below(), "/orders") && !path_fits(below(), "/orders/"));
+}
+
+#[test]
+fn a_character_and_its_encoding_are_one() {
+    for (text, paths) in [
+        (
+            "/v1/things:cancel",
+            ["/v1/things:cancel", "/v1/things%3Acancel"],
+        ),
+        ("/%7Bid%7D", ["/{id}", "/%7bid%7d"]),
+        ("/a@b+(c)", ["/a@b+(c)", "/a%40b%2b%28c%29"]),
+        ("/%2A", ["/*", "/%2A"]),
+    ] {
+        for path in paths {
+            assert!(path_fits(PathMatch::Exact(text.to_owned()), path), "{path}");
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The path of a request in the one form that rules compare, or why it has none.
 //!
 //! Servers disagree on what `%2f`, `..`, `//`, `;` and `\` mean. A rule that was judged on one reading while
-//! the upstream follows another is a bypass, so such paths are refused, and only what every reader of RFC 3986
-//! agrees on is normalised: percent-encoded unreserved characters are decoded (section 6.2.2.2) and the digits
-//! of the other encodings are put into upper case (section 6.2.2.1). Paths of rules are brought to the same
-//! form: what a request cannot have, a rule cannot name.
+//! the upstream follows another is a bypass, so such paths are refused. All else has one form, whether it came
+//! encoded or not: characters that a segment may hold (`pchar`, RFC 3986 section 3.3) stand for themselves, and
+//! `*`, which is a pattern in a rule, and characters that no URI holds are encoded, with digits in upper case
+//! (section 6.2.2.1). The RFC makes unreserved characters alone equal to their encodings (section 6.2.2.2), but
+//! services decode before they route. Paths of rules are brought to the same form: what a request cannot have, a
+//! rule cannot name.
 
 use std::borrow::Cow;
 
@@ -79,7 +81,7 @@ fn is_plain(raw: &[u8]) -> bool {
         let is_plain = match byte {
             b'/' | b'.' => last != b'/',
             b'%' | b'\\' | b';' | b'?' | b'#' => false,
-            _ => byte.is_ascii_graphic(),
+            _ => byte.is_ascii_graphic() && !is_kept_encoded(byte),
         };
         last = byte;
         is_plain
@@ -122,11 +124,42 @@ fn push_plain(normal: &mut String, byte: u8, policy: PathPolicy) -> Result<(), O
         b'?' | b'#' => return Err(OddPath::QueryOrFragment),
         b'\\' => unless(policy.backslash, "a backslash", "backslash")?,
         b';' => unless(policy.semicolon, "\";\"", "semicolon")?,
+        _ if is_kept_encoded(byte) => {
+            push_escape(normal, byte);
+            return Ok(());
+        }
         _ if byte.is_ascii_graphic() => {}
         _ => return Err(OddPath::Character),
     }
     normal.push(char::from(byte));
     Ok(())
+}
+
+/// Graphic characters that are percent-encoded in the normal form: `*`, and those that no URI holds (RFC 3986
+/// appendix A), which clients send all the same.
+const fn is_kept_encoded(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'*' | b'"' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|' | b'}'
+    )
+}
+
+/// Characters that stand for themselves in a segment (`pchar`, RFC 3986 section 3.3) and in the normal form.
+const fn is_kept_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~')
+        || matches!(
+            byte,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b'=' | b':' | b'@'
+        )
+}
+
+fn push_escape(normal: &mut String, byte: u8) {
+    normal.push('%');
+    for nibble in [byte >> 4, byte & 0xf] {
+        let digit = char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        normal.push(digit.to_ascii_uppercase());
+    }
 }
 
 /// A percent-encoded byte, by its two digits.
@@ -138,9 +171,10 @@ fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Resul
         .ok_or(OddPath::Percent)?;
     let byte = u8::from_str_radix(digits, 16).map_err(|_| OddPath::Percent)?;
     match byte {
-        // RFC 3986 section 2.3.
-        b'-' | b'.' | b'_' | b'~' => return push_plain(normal, byte, policy),
-        _ if byte.is_ascii_alphanumeric() => return push_plain(normal, byte, policy),
+        _ if is_kept_plain(byte) => {
+            normal.push(char::from(byte));
+            return Ok(());
+        }
         0 => return Err(OddPath::Nul),
         b'/' => unless(policy.encoded_slash, "%2F", "encoded_slash")?,
         b'\\' => unless(policy.backslash, "%5C", "backslash")?,
@@ -148,8 +182,7 @@ fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Resul
         b';' => unless(policy.semicolon, "%3B", "semicolon")?,
         _ => {}
     }
-    normal.push('%');
-    normal.push_str(&digits.to_ascii_uppercase());
+    push_escape(normal, byte);
     Ok(())
 }
 

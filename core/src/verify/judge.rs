@@ -15,7 +15,7 @@ use crate::{
     headers::{self, Edit, OwnedNames},
     jwks::JwksCache,
     login::Visit,
-    policy,
+    policy::{self, Index},
     reason::{Detour, Forbidden, Reason},
     remembered::RememberedTokens,
     request::{Request, Target},
@@ -27,6 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Policy {
     pub(super) config: Config,
+    index: Index,
     pub(super) owned_names: OwnedNames,
     pub(super) documents: Option<Documents>,
     /// What is required where no rules are configured: a token of any provider.
@@ -54,6 +55,7 @@ impl Policy {
                 .map(|source| (source.clone(), is_forwarded(source)))
                 .collect(),
             documents: Documents::of(&config),
+            index: Index::new(config.rules.iter().flatten().map(|rule| &rule.matcher)),
             config,
             owned_names,
             any_provider,
@@ -81,8 +83,19 @@ impl Policy {
     /// The rule that is about the request, as far as anybody can tell.
     pub(super) fn rule_of(&self, request: Request<'_>) -> Option<usize> {
         let target = request.target(self.config.path).ok()?;
-        let rules = self.config.rules.as_ref()?;
-        policy::first_match(rules, &target).map(|(index, _)| index)
+        self.first_match(&target).map(|(index, _)| index)
+    }
+
+    /// The first rule that is about this request, and its number.
+    fn first_match(&self, target: &Target<'_>) -> Option<(usize, &Rule)> {
+        let rules = self.config.rules.as_deref()?;
+        let fits = |rule: usize| {
+            rules
+                .get(rule)
+                .is_some_and(|rule| rule.matcher.fits_all_but_path(target))
+        };
+        let first = self.index.first(target, fits)?;
+        Some((first, rules.get(first)?))
     }
 
     /// Whether what this rule decides, or what no rule is about, is only observed.
@@ -135,8 +148,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     pub(super) fn judge(&mut self) -> Result<Outcome, Stop> {
         let policy = self.policy;
         let target = self.request.target(policy.config.path)?;
-        let rules = policy.config.rules.as_deref().unwrap_or_default();
-        let rule = policy::first_match(rules, &target);
+        let rule = policy.first_match(&target);
         self.record.rule = rule.map(|(index, _)| index);
         let documents = policy.documents.as_ref();
         if let Some(document) = documents.and_then(|documents| {

@@ -1,0 +1,75 @@
+//! Paths beside a rule's own, which many services take for the same, and which another rule decides that asks for less.
+
+use super::{
+    Action, Matcher, PathMatch, Rule,
+    decode::{At, Problems},
+    shown,
+};
+
+/// A doubt for each rule whose path somebody could miss by a slash, or by one segment more.
+pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
+    for (index, rule) in rules.iter().enumerate() {
+        let Some((path, neighbour, instead)) = neighbour(&rule.matcher.path) else {
+            continue;
+        };
+        let beside = Matcher {
+            path,
+            ..rule.matcher.clone()
+        };
+        let mut numbered = rules.iter().enumerate();
+        let decides = numbered.find(|(_, other)| other.matcher.covers(&beside));
+        let Some((decides, _)) =
+            decides.filter(|(_, other)| asks_less(&other.action, &rule.action))
+        else {
+            continue;
+        };
+        let problem = [
+            &neighbour,
+            " goes to rules[",
+            &decides.to_string(),
+            "], which asks for less; write ",
+            &instead,
+        ];
+        doubts.add(at.element(index).member("match"), shown::join(&problem));
+    }
+}
+
+/// What lies beside a path, how it is called, and what to write so that it is meant, too.
+fn neighbour(path: &PathMatch) -> Option<(PathMatch, String, String)> {
+    let whole = |path: &str| {
+        let field = "path_separated_prefix: ";
+        [field, path, " if both are one to the service"].concat()
+    };
+    match path {
+        PathMatch::Exact(text) if text.ends_with("/*") => {
+            let below = [text, "/"].concat();
+            let called = ["what is below ", text].concat();
+            let rest = ["path: ", text, "* if it is meant, too"].concat();
+            Some((PathMatch::Prefix(below), called, rest))
+        }
+        PathMatch::Exact(text) | PathMatch::Prefix(text) if text.len() > 1 => {
+            Some(match text.strip_suffix('/') {
+                Some(bare) => (
+                    PathMatch::Exact(bare.to_owned()),
+                    bare.to_owned(),
+                    whole(bare),
+                ),
+                None => {
+                    let slash = [text, "/"].concat();
+                    (PathMatch::Exact(slash.clone()), slash, whole(text))
+                }
+            })
+        }
+        PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Segments(_) => {
+            None
+        }
+    }
+}
+
+fn asks_less(other: &Action, than: &Action) -> bool {
+    match (other, than) {
+        (_, Action::Public(_)) => false,
+        (Action::Public(_), Action::Requires(_)) => true,
+        (Action::Requires(other), Action::Requires(than)) => !other.asks_at_least(than),
+    }
+}

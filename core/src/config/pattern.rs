@@ -1,0 +1,252 @@
+//! The path of a rule: what its field makes of it, `*` for one whole segment, a final `**` for the rest; and what looks like a
+//! pattern of another language, which would be compared letter for letter, fit nothing, and leave its requests to a later rule.
+
+use super::{PathMatch, PathPolicy, path, shown};
+
+/// The field in which a path stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Path,
+    Prefix,
+    PathSeparatedPrefix,
+}
+
+impl Field {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Prefix => "prefix",
+            Self::PathSeparatedPrefix => "path_separated_prefix",
+        }
+    }
+}
+
+/// Why a path is not taken; the texts continue a sentence that begins with the path.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) seen: String,
+    /// Begins with a semicolon, or is empty.
+    pub(super) instead: String,
+    /// What was meant, where it is a pattern and can be told.
+    pub(super) meant: Option<PathMatch>,
+}
+
+impl From<String> for Refused {
+    fn from(seen: String) -> Self {
+        Self {
+            seen,
+            instead: String::new(),
+            meant: None,
+        }
+    }
+}
+
+/// What a path in this field means.
+pub(super) fn read(field: Field, text: &str, policy: PathPolicy) -> Result<PathMatch, Refused> {
+    if text.starts_with('/') && !text.contains(['?', '#']) {
+        patterns(field, text, policy)?;
+    }
+    let normal = path::normalise(text, policy)?;
+    let normal = with_stars(text, &normal);
+    match field {
+        Field::Path => Ok(match normal.strip_suffix("/**") {
+            None => PathMatch::Exact(normal),
+            Some("") => PathMatch::Prefix("/".to_owned()),
+            Some(head) => PathMatch::Segments(head.to_owned()),
+        }),
+        Field::Prefix if normal.ends_with('/') => Ok(PathMatch::Prefix(normal)),
+        Field::Prefix => Err(open_prefix(text)),
+        Field::PathSeparatedPrefix => match normal.strip_suffix('/') {
+            None => Ok(PathMatch::Segments(normal)),
+            Some("") => Err("is every path; write prefix: /".to_owned().into()),
+            Some(_) => {
+                let path = text.trim_end_matches('/');
+                Err(shown::join(&["ends in a slash; write ", path]).into())
+            }
+        },
+    }
+}
+
+fn open_prefix(text: &str) -> Refused {
+    if let Some(parent) = text.strip_suffix('*') {
+        let problem = [
+            "ends in *; write path_separated_prefix: ",
+            text,
+            " for each one and what is below it, or prefix: ",
+            parent,
+            " for all that is below",
+        ];
+        return shown::join(&problem).into();
+    }
+    let neighbour = shown::text(&shown::join(&[text, "ary"]));
+    let problem = [
+        "would cover ",
+        &neighbour,
+        " too; write path_separated_prefix: ",
+        text,
+    ];
+    shown::join(&problem).into()
+}
+
+/// The normal form, with the patterns put back: in it a `*` that was written has become `%2A`, and segments stay segments.
+fn with_stars(text: &str, normal: &str) -> String {
+    let segments = text.split('/').zip(normal.split('/'));
+    let segments: Vec<&str> = segments
+        .map(|(written, normal)| match written {
+            "*" | "**" => written,
+            _ => normal,
+        })
+        .collect();
+    segments.join("/")
+}
+
+/// Refuses what looks like a pattern and is none.
+fn patterns(field: Field, text: &str, policy: PathPolicy) -> Result<(), Refused> {
+    if text.contains("/**/") {
+        return Err(Refused {
+            seen: "holds ** before its end".to_owned(),
+            instead: "; write * for each segment there, since ** is the rest of a path".to_owned(),
+            meant: None,
+        });
+    }
+    let last = text.rsplit('/').next().unwrap_or_default();
+    let guess = || {
+        let guess = guess(field, text)?;
+        let meant = read(field, &guess.path, policy).ok()?;
+        Some((guess.is_sure.then_some(guess.path), meant))
+    };
+    if last == "**" && field != Field::Path {
+        let (path, meant) = guess().unzip();
+        let path = path.flatten();
+        let instead = path.as_deref().unwrap_or("prefix: /");
+        return Err(Refused {
+            seen: shown::join(&["ends in **, which is what ", field.name(), " means"]),
+            instead: shown::join(&["; write ", instead]),
+            meant,
+        });
+    }
+    let odd = |segment: &&str| is_odd(segment) && *segment != "**";
+    let end = (last.len() > 1 && last.ends_with('$')).then_some(last);
+    let Some(odd) = text.split('/').find(odd).or(end) else {
+        return Ok(());
+    };
+    let (path, meant) = guess().unzip();
+    let path = path.flatten();
+    let letters = literal(odd).map(|text| [", or ", &text, " for the letters themselves"].concat());
+    let instead = [
+        "; write ",
+        path.as_deref().unwrap_or("the path with * and **"),
+        letters.as_deref().unwrap_or_default(),
+        " (* is one whole segment, ** at the end the rest)",
+    ];
+    let seen = [
+        "holds ",
+        &shown::text(odd),
+        ", which is compared letter for letter and fits no other segment",
+    ];
+    Err(Refused {
+        seen: shown::join(&seen),
+        instead: shown::join(&instead),
+        meant,
+    })
+}
+
+/// Characters that no URI holds (RFC 3986 appendix A), which patterns are made of: `{id}`, `<id>`, `[^/]+`, `(a|b)`.
+const NEVER_IN_A_URI: [char; 10] = ['"', '<', '>', '[', ']', '^', '`', '{', '|', '}'];
+
+/// Whether a segment is a pattern of Express, OpenAPI, gRPC, a shell or a regular expression. Others of their characters are
+/// letters: `things:cancel`, `Products(5)`, `$metadata`, `a+b`.
+fn is_odd(segment: &str) -> bool {
+    (segment.contains('*') && segment != "*")
+        || segment.starts_with(':')
+        || segment.contains(NEVER_IN_A_URI)
+        || segment.ends_with(".+")
+        || segment.contains("\\d+")
+        || segment.contains("\\w+")
+}
+
+/// A path that was meant, perhaps.
+struct Guess {
+    path: String,
+    /// Whether it may be written instead; else it tells only which rules are about the same.
+    is_sure: bool,
+}
+
+/// `None`: a segment has one end of a pair, as in `/v1/{name=shelves/*}`.
+fn guess(field: Field, text: &str) -> Option<Guess> {
+    let text = text.trim_end_matches('$');
+    let mut path = String::new();
+    let mut is_sure = true;
+    let mut segments = text.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        let count = |letter: char| segment.matches(letter).count();
+        let pairs = [('{', '}'), ('[', ']'), ('(', ')'), ('<', '>')];
+        if pairs
+            .iter()
+            .any(|(open, close)| count(*open) != count(*close))
+        {
+            return None;
+        }
+        let head = segment.strip_suffix('*');
+        let head = head.filter(|head| !is_odd(head) && !head.ends_with(['.', '*']));
+        let instead = match head {
+            _ if !is_odd(segment) && segment != "**" => segment,
+            _ if is_last && is_the_rest(segment) => "**",
+            // All that begins so: `/api*`, `/v*`.
+            Some(head) if is_last && !head.is_empty() => {
+                is_sure = false;
+                head
+            }
+            _ => "*",
+        };
+        if instead == "**" && field != Field::Path {
+            break;
+        }
+        path.push('/');
+        path.push_str(instead);
+    }
+    if field == Field::Prefix && !path.ends_with('/') {
+        path.push('/');
+    }
+    if !is_sure && field == Field::Path {
+        path.push_str("/**");
+    }
+    Some(Guess { path, is_sure })
+}
+
+/// `.*`, `(.+)`, `{**}`, `{rest=**}`, `{*rest}`, `*rest`
+fn is_the_rest(segment: &str) -> bool {
+    segment.contains("**")
+        || matches!(segment, ".*" | ".+" | "(.*)" | "(.+)")
+        || segment.starts_with("{*")
+        || segment.starts_with('*') && segment.len() > 1 && !segment.contains('.')
+}
+
+/// A segment as one writes it to mean its letters; a backslash cannot be said without `path.allow`.
+fn literal(segment: &str) -> Option<String> {
+    if segment.contains('\\') {
+        return None;
+    }
+    let mut literal = String::new();
+    for letter in segment.chars() {
+        match letter {
+            '*' => literal.push_str("%2A"),
+            ':' => literal.push_str("%3A"),
+            '+' => literal.push_str("%2B"),
+            '$' => literal.push_str("%24"),
+            '"' => literal.push_str("%22"),
+            '<' => literal.push_str("%3C"),
+            '>' => literal.push_str("%3E"),
+            '[' => literal.push_str("%5B"),
+            ']' => literal.push_str("%5D"),
+            '^' => literal.push_str("%5E"),
+            '`' => literal.push_str("%60"),
+            '{' => literal.push_str("%7B"),
+            '|' => literal.push_str("%7C"),
+            '}' => literal.push_str("%7D"),
+            other => literal.push(other),
+        }
+    }
+    Some(literal)
+}
