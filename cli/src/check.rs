@@ -8,7 +8,7 @@ use std::{
 
 use passgate_core::{config::Config, json::Json, limits};
 
-use crate::{find, yaml};
+use crate::{find, off, yaml};
 
 /// What is printed, and whether everything was accepted.
 pub(crate) struct Report {
@@ -89,6 +89,7 @@ fn document(bytes: &[u8]) -> Option<Report> {
     if documents.is_empty() {
         return Some(judge(b""));
     }
+    let off: Vec<_> = documents.iter().flat_map(off::places).collect();
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
     let reports = found.into_iter().map(|found| {
         let Report { mut text, accepted } = judge(&found.bytes);
@@ -107,9 +108,27 @@ fn document(bytes: &[u8]) -> Option<Report> {
             accepted,
         }
     });
-    reports.reduce(|all, next| Report {
-        text: all.text + &next.text,
-        accepted: all.accepted && next.accepted,
+    // What is not asked cannot refuse: this comes first, and nothing makes up for it.
+    switched_off(&off)
+        .into_iter()
+        .chain(reports)
+        .reduce(|all, next| Report {
+            text: all.text + &next.text,
+            accepted: all.accepted && next.accepted,
+        })
+}
+
+fn switched_off(off: &[off::Off]) -> Option<Report> {
+    let plural = match off {
+        [] => return None,
+        [_] => "place",
+        _ => "places",
+    };
+    let places = off.iter().map(|off| format!("{}\n", off.text));
+    let places: String = places.collect();
+    Some(Report {
+        text: format!("SWITCHED OFF in {} {plural}\n{places}", off.len()),
+        accepted: false,
     })
 }
 

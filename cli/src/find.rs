@@ -160,8 +160,9 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
     found
 }
 
-/// Members by which a file of Envoy is known: a bootstrap, a set of resources, a listener, a chain of filters, a filter.
-const ENVOY: [&str; 14] = [
+/// Members by which a file of Envoy is known: a bootstrap, a set of resources, a listener, a chain of filters, a filter,
+/// routes.
+const ENVOY: [&str; 18] = [
     "static_resources",
     "staticResources",
     "dynamic_resources",
@@ -176,6 +177,10 @@ const ENVOY: [&str; 14] = [
     "typed_config",
     "typedConfig",
     "vm_config",
+    "virtual_hosts",
+    "virtualHosts",
+    "typed_per_filter_config",
+    "typedPerFilterConfig",
 ];
 
 /// A Kubernetes resource, or a list of them.
@@ -328,11 +333,11 @@ fn received(configuration: Option<&Json>) -> Vec<u8> {
 /// Any message but a `StringValue` arrives as its own bytes: here a `google.protobuf.Struct` with one member.
 const A_STRUCT: &[u8] = b"\x0a\x05\x0a\x01a\x12\x00";
 
-fn names_passgate(name: &Json) -> bool {
+pub(crate) fn names_passgate(name: &Json) -> bool {
     name.as_str().is_some_and(|name| name.contains("passgate"))
 }
 
-fn mentions_passgate(json: &Json) -> bool {
+pub(crate) fn mentions_passgate(json: &Json) -> bool {
     match json {
         Json::Object(members) => members.iter().any(|(_, value)| mentions_passgate(value)),
         Json::Array(elements) => elements.iter().any(mentions_passgate),

@@ -46,6 +46,7 @@ mod shadow;
 mod shipped;
 mod spoofing;
 mod step_up;
+mod switched_off;
 mod tls;
 mod token_sources;
 mod waiting;

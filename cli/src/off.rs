@@ -1,0 +1,160 @@
+//! Where a file of Envoy or Istio switches the filter off: nothing of its configuration counts for the requests there.
+
+use passgate_core::json::Json;
+
+use crate::find::{mentions_passgate, names_passgate};
+
+/// A place at which requests are not judged, or may not be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Off {
+    /// The path in the document and what stands there.
+    pub(crate) text: String,
+}
+
+const EVERY: &str = "lets every request of this chain pass unjudged; remove it (a path that needs no token is a public rule)";
+const THESE: &str = "lets the requests of this place pass unjudged; remove it (a path that needs no token is a public rule)";
+const SKIPS: &str = "lets the requests that match pass unjudged; remove it (a path that needs no token is a public rule)";
+const REMOVES: &str = "takes the filter out, so that requests pass unjudged; remove this patch";
+
+/// All places in a document that switch the filter off.
+pub(crate) fn places(document: &Json) -> Vec<Off> {
+    let mut names = Vec::new();
+    each(document, "", &mut |object, _| {
+        if is_ours(object)
+            && let Some(name) = object.get("name").and_then(Json::as_str)
+        {
+            names.push(name);
+        }
+    });
+    let mut found = Vec::new();
+    each(document, "", &mut |object, place| {
+        of_object(object, place, &names, &mut found);
+    });
+    found
+}
+
+fn of_object(object: &Json, place: &str, names: &[&str], found: &mut Vec<Off>) {
+    let mut add = |member: &str, what: &str| {
+        let place = joined(place, member);
+        found.push(Off {
+            text: format!("{place}: {what}"),
+        });
+    };
+    if is_ours(object) && is_true(object.get("disabled")) {
+        add("disabled", EVERY);
+    }
+    // Envoy's filter of a filter: `ExtensionWithMatcher`.
+    let extension = member(object, ["extension_config", "extensionConfig"]);
+    if extension.is_some_and(is_ours) {
+        for name in ["matcher", "xds_matcher", "xdsMatcher"] {
+            if object.get(name).is_some_and(skips) {
+                add(name, SKIPS);
+            }
+        }
+    }
+    // A route, a weighted cluster, a virtual host or all routes.
+    for field in ["typed_per_filter_config", "typedPerFilterConfig"] {
+        let Some(Json::Object(filters)) = object.get(field) else {
+            continue;
+        };
+        for (name, config) in filters {
+            if !names.contains(&&**name) && !name.contains("passgate") {
+                continue;
+            }
+            let field = format!("{field}.{name}");
+            if disables(config) {
+                add(&field, &format!("disabled {THESE}"));
+            } else if skips(config) {
+                add(&field, SKIPS);
+            }
+        }
+    }
+    // A patch of an EnvoyFilter speaks of a filter that stands elsewhere.
+    let Some(patch) = object.get("patch") else {
+        return;
+    };
+    let applies_to = member(object, ["applyTo", "apply_to"]).and_then(Json::as_str);
+    if applies_to == Some("HTTP_FILTER") && object.get("match").is_some_and(mentions_passgate) {
+        if patch.get("operation").and_then(Json::as_str) == Some("REMOVE") {
+            add("patch.operation", REMOVES);
+        }
+        let value = patch.get("value");
+        if value.is_some_and(|value| !is_ours(value) && is_true(value.get("disabled"))) {
+            add("patch.value.disabled", EVERY);
+        }
+    }
+}
+
+/// Whether an HTTP filter is passgate, by its own name or by its module.
+fn is_ours(filter: &Json) -> bool {
+    let config = member(filter, ["typed_config", "typedConfig"]);
+    let config = config.map(|config| config.get("value").unwrap_or(config));
+    let plugin = config.and_then(|config| config.get("config"));
+    let is_named = |json: &Json| json.get("name").is_some_and(names_passgate);
+    let vm = plugin.and_then(|plugin| member(plugin, ["vm_config", "vmConfig"]));
+    is_named(filter)
+        || plugin.is_some_and(is_named)
+        || vm
+            .and_then(|vm| vm.get("code"))
+            .is_some_and(mentions_passgate)
+}
+
+/// Whether `FilterConfig` says so, bare or in a wrapper of any type.
+fn disables(config: &Json) -> bool {
+    is_true(config.get("disabled"))
+        || ["value", "config"]
+            .into_iter()
+            .filter_map(|name| config.get(name))
+            .any(disables)
+}
+
+/// Whether an action somewhere below is `SkipFilter`.
+fn skips(matcher: &Json) -> bool {
+    match matcher {
+        Json::Object(members) => members.iter().any(|(_, value)| skips(value)),
+        Json::Array(elements) => elements.iter().any(skips),
+        leaf => leaf
+            .as_str()
+            .is_some_and(|text| text.ends_with(".SkipFilter")),
+    }
+}
+
+/// Envoy reads YAML 1.1, in which more words than one are true; here they are strings.
+fn is_true(json: Option<&Json>) -> bool {
+    match json {
+        Some(Json::Bool(value)) => *value,
+        Some(Json::String(text)) => ["true", "yes", "on", "y"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(text)),
+        _ => false,
+    }
+}
+
+fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
+    names.into_iter().find_map(|name| json.get(name))
+}
+
+/// Every object in a document, with its path.
+fn each<'j>(json: &'j Json, place: &str, visit: &mut dyn FnMut(&'j Json, &str)) {
+    match json {
+        Json::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                each(element, &format!("{place}[{index}]"), visit);
+            }
+        }
+        Json::Object(members) => {
+            visit(json, place);
+            for (name, value) in members {
+                each(value, &joined(place, name), visit);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn joined(place: &str, member: &str) -> String {
+    if place.is_empty() {
+        return member.to_owned();
+    }
+    format!("{place}.{member}")
+}

@@ -1,0 +1,56 @@
+//! A gate that a file switches off is no gate, however good its configuration is.
+#![allow(clippy::expect_used, reason = "tests")]
+
+use std::process::Command;
+
+/// Status and output of a check of a file beside these tests.
+fn check(name: &str) -> (Option<i32>, String) {
+    let file = format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_passgate"));
+    let output = program.args(["check", &file]).output().expect("it runs");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (output.status.code(), text)
+}
+
+#[test]
+fn every_place_that_switches_the_gate_off_is_said_first_and_is_an_error() {
+    let manager = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
+    let host = format!("{manager}.route_config.virtual_hosts[0]");
+    let public = "remove it (a path that needs no token is a public rule)";
+    let these = format!("disabled lets the requests of this place pass unjudged; {public}");
+    let expected = format!(
+        "\
+SWITCHED OFF in 6 places
+{manager}.http_filters[1].disabled: lets every request of this chain pass unjudged; {public}
+{manager}.http_filters[2].typed_config.xds_matcher: lets the requests that match pass unjudged; {public}
+{manager}.route_config.typed_per_filter_config.gate: {these}
+{host}.typed_per_filter_config.gate: {these}
+{host}.routes[0].typed_per_filter_config.gate: {these}
+{host}.routes[1].route.weighted_clusters.clusters[0].typed_per_filter_config.gate: {these}
+{manager}.http_filters[1].typed_config.config.configuration:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+"
+    );
+    assert_eq!(check("switched_off.yaml"), (Some(1), expected));
+}
+
+#[test]
+fn routes_in_a_file_of_their_own_are_looked_at_too() {
+    let expected = "\
+SWITCHED OFF in 1 place
+virtual_hosts[0].routes[0].typedPerFilterConfig.istio-system.passgate: disabled lets the requests of this place pass unjudged; remove it (a path that needs no token is a public rule)
+";
+    assert_eq!(check("routes.json"), (Some(1), expected.to_owned()));
+}
+
+#[test]
+fn patches_of_istio_that_open_the_gate_are_found() {
+    let expected = "\
+SWITCHED OFF in 3 places
+spec.configPatches[0].patch.operation: takes the filter out, so that requests pass unjudged; remove this patch
+spec.configPatches[1].patch.value.disabled: lets every request of this chain pass unjudged; remove it (a path that needs no token is a public rule)
+spec.configPatches[2].patch.value.typed_per_filter_config.istio-system.passgate: disabled lets the requests of this place pass unjudged; remove it (a path that needs no token is a public rule)
+";
+    assert_eq!(check("envoy_filter.yaml"), (Some(1), expected.to_owned()));
+}
