@@ -5,7 +5,13 @@ mod gate;
 
 use divan::{Bencher, black_box};
 use gate::{Gate, Remember};
-use passgate_core::{AuditRecord, Auditor, Config, Step, jose::JwkSet, json::Json, limits::Limits};
+use passgate_core::{
+    AuditRecord, Auditor, Config, Step,
+    crypto::{Algorithm, Backend},
+    jose::JwkSet,
+    json::Json,
+    limits::Limits,
+};
 use passgate_kit::{SigningKey, jwks};
 
 #[cfg(feature = "allocations")]
@@ -82,6 +88,34 @@ fn first_tokens_of_a_key(bencher: Bencher<'_, '_>, which: usize) {
             (gate, token)
         })
         .bench_local_refs(|(gate, token)| gate.judge(Some(token)));
+}
+
+/// A good signature of one of so many keys of ES256, two of each in turn. Sixteen of them have a
+/// table.
+#[divan::bench(args = [1, 16, 17, 60, 1_600], sample_count = 20, sample_size = 200)]
+fn signatures_of_keys_in_turn(bencher: Bencher<'_, '_>, keys: usize) {
+    let key = |index| SigningKey::es256(&format!("k{index}"));
+    let signers: Vec<SigningKey> = (0..keys).map(key).collect();
+    let text = jwks(&signers.iter().collect::<Vec<_>>());
+    let limits = Limits {
+        jwks_bytes: text.len(),
+        jwks_keys: keys,
+        ..Limits::default()
+    };
+    let set = JwkSet::parse(text.as_bytes(), &limits).unwrap();
+    let signed: Vec<Vec<u8>> = signers.iter().map(|key| key.sign(b"text")).collect();
+    let mut backend = Backend::default();
+    let mut number = 0;
+    let mut next = || {
+        let index = number / 2 % keys;
+        number += 1;
+        let key = &set.keys()[index].key;
+        assert!(backend.verifies(key, Algorithm::Es256, b"text", &signed[index]));
+    };
+    for _ in 0..1_000 {
+        next();
+    }
+    bencher.bench_local(next);
 }
 
 #[divan::bench]

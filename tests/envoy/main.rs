@@ -30,6 +30,7 @@ mod keys_rotation;
 mod leaving;
 mod limits;
 mod login;
+mod many_keys;
 mod methods;
 mod observability;
 mod odd_bytes;

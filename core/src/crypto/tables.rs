@@ -13,6 +13,8 @@
     reason = "indices and digits of scalars of a fixed size"
 )]
 
+mod merits;
+
 use core::iter::{repeat_n, successors};
 
 use sha2::{Digest as _, Sha256};
@@ -26,7 +28,7 @@ use p256::{
     },
 };
 
-use crate::limits::KEY_TABLES;
+use merits::Merits;
 
 type FieldElement = <NistP256 as FieldArithmetic>::FieldElement;
 
@@ -82,22 +84,16 @@ impl Points {
     }
 }
 
-/// The tables of the keys in use.
-///
-/// A key gets its table, which costs many verifications, when it has verified a second signature: only
-/// whoever holds its private half can cause that. The least recently used of too many gives way.
+/// The tables of the keys in use; [`Merits`] says which. Memory of a table is taken when it is
+/// first needed and never given back: another key's table is made in the same place. (Freed, it
+/// would be filled by what is remembered of tokens, and the next table would need new memory, which
+/// a virtual machine never gives back.)
 #[derive(Debug, Default)]
 pub(crate) struct KeyTables {
     generator: Option<Table>,
-    keys: Vec<KeyInUse>,
-    uses: u64,
-}
-
-#[derive(Debug)]
-struct KeyInUse {
-    key: VerifyingKey,
-    table: Option<Table>,
-    last_use: u64,
+    /// Each at the place of its key.
+    tables: Vec<Table>,
+    merits: Merits<VerifyingKey>,
 }
 
 impl KeyTables {
@@ -109,111 +105,104 @@ impl KeyTables {
         signature: &Signature,
     ) -> bool {
         let digest: FieldBytes = Sha256::digest(message);
-        if let Some(verdict) = self.fast(key, &digest, signature) {
-            return verdict;
-        }
-        let verdict = key.verify_prehash(&digest, signature).is_ok();
-        if verdict {
-            self.was_good(key);
+        let place = self.merits.place(key);
+        let table = place.and_then(|place| self.tables.get(place));
+        let verdict = self
+            .generator
+            .as_ref()
+            .zip(table)
+            .and_then(|(generator, table)| verifies(generator, table, &digest, signature))
+            .unwrap_or_else(|| key.verify_prehash(&digest, signature).is_ok());
+        // Only whoever holds the private half can cause a table.
+        if verdict && let Some(place) = self.merits.good(key, place) {
+            self.make(place, key);
         }
         verdict
     }
 
-    fn fast(
-        &mut self,
-        key: &VerifyingKey,
-        digest: &FieldBytes,
-        signature: &Signature,
-    ) -> Option<bool> {
-        self.uses += 1;
-        let known = self.keys.iter_mut().find(|known| known.key == *key)?;
-        known.last_use = self.uses;
-        verifies(
-            self.generator.as_ref()?,
-            known.table.as_ref()?,
-            digest,
-            signature,
-        )
-    }
-
-    /// Notes that a key has verified a signature without a table.
-    fn was_good(&mut self, key: &VerifyingKey) {
-        match self.keys.iter_mut().find(|known| known.key == *key) {
-            Some(known) => {
-                if known.table.is_none() {
-                    known.table = Table::of_key(key);
-                }
-                if self.generator.is_none() {
-                    self.generator = Table::of_generator();
-                }
-            }
-            None => {
-                if self.keys.len() >= KEY_TABLES
-                    && let Some(oldest) = (0..self.keys.len())
-                        .min_by_key(|&index| self.keys.get(index).map(|key| key.last_use))
-                {
-                    self.keys.swap_remove(oldest);
-                }
-                self.keys.push(KeyInUse {
-                    key: *key,
-                    table: None,
-                    last_use: self.uses,
-                });
-            }
+    fn make(&mut self, place: usize, key: &VerifyingKey) {
+        self.generator.get_or_insert_with(Table::of_generator);
+        match self.tables.get_mut(place) {
+            Some(table) => table.fill(&ProjectivePoint::from(*key.as_affine())),
+            None => self.tables.push(Table::of_key(key)),
         }
     }
 }
 
-/// The multiples of one point, 464 KiB of them: window by window, each with its digits in order.
+/// The multiples of one point, 464 KiB of them: window by window, each with its digits in order. Or
+/// none: then the crate is asked.
 #[derive(Debug)]
 pub(crate) struct Table(Vec<Point>);
 
 impl Table {
     /// The table of the curve's generator.
-    pub(crate) fn of_generator() -> Option<Self> {
+    pub(crate) fn of_generator() -> Self {
         Self::of_point(&ProjectivePoint::GENERATOR)
     }
 
     /// The table of a key.
-    pub(crate) fn of_key(key: &VerifyingKey) -> Option<Self> {
+    pub(crate) fn of_key(key: &VerifyingKey) -> Self {
         Self::of_point(&ProjectivePoint::from(*key.as_affine()))
     }
 
+    fn of_point(point: &ProjectivePoint) -> Self {
+        let mut table = Self(Vec::with_capacity(WINDOWS * DIGITS));
+        table.fill(point);
+        table
+    }
+
+    /// Makes it the table of this point, where it is.
+    fn fill(&mut self, point: &ProjectivePoint) {
+        self.0.clear();
+        if self.fill_empty(point).is_none() {
+            self.0.clear();
+        }
+    }
+
     /// `None` if a multiple had no affine coordinates, which no point of this curve but the identity makes happen.
-    fn of_point(point: &ProjectivePoint) -> Option<Self> {
+    fn fill_empty(&mut self, point: &ProjectivePoint) -> Option<()> {
         let doubled = successors(Some(*point), |point| Some(point.double()));
         let powers: Vec<ProjectivePoint> = doubled.take(WINDOWS * WINDOW).collect();
         let powers = ProjectivePoint::batch_normalize(powers.as_slice());
         let powers: Vec<Point> = powers.iter().map(Point::of).collect::<Option<_>>()?;
-        let mut multiples = Vec::with_capacity(WINDOWS * DIGITS);
         for powers in powers.chunks_exact(WINDOW) {
             // Each digit is the power of two below it until it is computed.
             let places = powers.iter().zip(0_u32..);
             let placed = places.flat_map(|(power, exponent)| repeat_n(*power, 1 << exponent));
-            multiples.extend(placed.take(DIGITS));
+            self.0.extend(placed.take(DIGITS));
         }
-        // The digits above a power of two are its sums with those below it: one batch of additions for each power.
         for power in (1..WINDOW - 1).map(|power| 1 << power) {
-            let mut pairs = Points::with_capacity(2 * WINDOWS * power);
-            for window in multiples.chunks_exact(DIGITS) {
-                let (below, above) = window.split_at_checked(power - 1)?;
-                let Point { x, y } = above.first()?;
-                for below in below {
-                    pairs.push(x, y);
-                    pairs.push(&below.x, &below.y);
-                }
-            }
-            let sums = add_pairs(&pairs)?;
-            // They come from the last to the first.
-            let mut sums = sums.x.iter().zip(&sums.y).rev();
-            for window in multiples.chunks_exact_mut(DIGITS) {
-                let above = window.iter_mut().skip(power).take(power - 1);
-                for (multiple, (x, y)) in above.zip(&mut sums) {
-                    *multiple = Point { x: *x, y: *y };
-                }
+            self.add_to_lower(power)?;
+        }
+        Some(())
+    }
+
+    /// The digits above a power of two are its sums with those below it: one batch of additions for
+    /// all windows. Until its turn in the second pass comes, a sum's place holds what Montgomery's
+    /// trick needs: its difference of `x`, and the product of all before it.
+    fn add_to_lower(&mut self, power: usize) -> Option<()> {
+        let mut product = FieldElement::ONE;
+        for window in self.0.chunks_exact_mut(DIGITS) {
+            let (lower, upper) = window.split_at_mut_checked(power - 1)?;
+            let (base, sums) = upper.split_first_mut()?;
+            for (lower, sum) in lower.iter().zip(sums) {
+                sum.x = lower.x.sub(&base.x);
+                sum.y = product;
+                product = product.multiply(&sum.x);
             }
         }
-        Some(Self(multiples))
+        let mut inverse: FieldElement = Option::from(product.invert_vartime())?;
+        for window in self.0.chunks_exact_mut(DIGITS).rev() {
+            let (lower, upper) = window.split_at_mut_checked(power - 1)?;
+            let (base, sums) = upper.split_first_mut()?;
+            for (lower, sum) in lower.iter().zip(sums).rev() {
+                let slope = lower.y.sub(&base.y).multiply(&sum.y.multiply(&inverse));
+                inverse = inverse.multiply(&sum.x);
+                sum.x = slope.square().sub(&base.x).sub(&lower.x);
+                sum.y = slope.multiply(&base.x.sub(&sum.x)).sub(&base.y);
+            }
+        }
+        Some(())
     }
 
     /// Appends the points whose sum is `scalar` times the table's point.

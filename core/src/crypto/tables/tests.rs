@@ -2,7 +2,10 @@ use std::ops::Neg as _;
 
 use p256::{
     FieldBytes, NonZeroScalar, ProjectivePoint, Scalar,
-    ecdsa::{Signature, SigningKey, VerifyingKey, signature::hazmat::PrehashVerifier as _},
+    ecdsa::{
+        Signature, SigningKey, VerifyingKey,
+        signature::{Signer as _, hazmat::PrehashVerifier as _},
+    },
     elliptic_curve::{
         bigint::U256,
         ff::{Field as _, PrimeField as _},
@@ -10,7 +13,9 @@ use p256::{
 };
 use proptest::prelude::*;
 
-use super::{HALF, KeyTables, NistP256, Points, Table, WINDOW, WINDOWS, signed_digits, verifies};
+use super::{
+    HALF, KeyTables, NistP256, Point, Points, Table, WINDOW, WINDOWS, signed_digits, verifies,
+};
 use crate::limits::KEY_TABLES;
 use p256::elliptic_curve::Curve as _;
 
@@ -63,7 +68,7 @@ fn the_digits_make_up_the_scalar() {
 
 #[test]
 fn a_table_holds_the_multiples_that_it_says() {
-    let table = Table::of_generator().unwrap();
+    let table = Table::of_generator();
     for edge in edges() {
         let mut points = Points::with_capacity(WINDOWS);
         table.select(&edge, &mut points).unwrap();
@@ -88,8 +93,8 @@ fn world(secret: [u8; 32]) -> World {
     let signer = SigningKey::from(NonZeroScalar::new(scalar(secret)).unwrap());
     let key = *signer.verifying_key();
     World {
-        generator: Table::of_generator().unwrap(),
-        table: Table::of_key(&key).unwrap(),
+        generator: Table::of_generator(),
+        table: Table::of_key(&key),
         key,
         signer,
     }
@@ -128,7 +133,7 @@ fn points_that_the_formulas_leave_out_are_left_to_the_crate() {
     // digest of minus r they are each other's negative.
     let signer = SigningKey::from(NonZeroScalar::new(Scalar::ONE).unwrap());
     let key = *signer.verifying_key();
-    let (generator, table) = (Table::of_generator().unwrap(), Table::of_key(&key).unwrap());
+    let (generator, table) = (Table::of_generator(), Table::of_key(&key));
     let r = small(5);
     let signature = Signature::from_scalars(r.to_repr(), r.to_repr()).unwrap();
     for digest in [r, r.neg()] {
@@ -162,7 +167,7 @@ fn an_x_above_the_order_is_recognised() {
     let q = (ProjectivePoint::from(point) - ProjectivePoint::GENERATOR * u1) * u2.invert().unwrap();
     let key = VerifyingKey::from_affine(q.to_affine()).unwrap();
     let signature = Signature::from_scalars(r.to_repr(), s.to_repr()).unwrap();
-    let (generator, table) = (Table::of_generator().unwrap(), Table::of_key(&key).unwrap());
+    let (generator, table) = (Table::of_generator(), Table::of_key(&key));
     assert!(key.verify_prehash(&z.to_repr(), &signature).is_ok());
     assert_eq!(
         verifies(&generator, &table, &z.to_repr(), &signature),
@@ -171,38 +176,59 @@ fn an_x_above_the_order_is_recognised() {
 }
 
 #[test]
-fn a_key_gets_its_table_by_good_signatures_and_loses_it_to_others() {
-    use p256::ecdsa::signature::Signer as _;
+fn a_key_gets_its_table_by_good_signatures_alone() {
     let mut tables = KeyTables::default();
-    let signer = |index: u64| SigningKey::from(NonZeroScalar::new(small(1_000 + index)).unwrap());
-    let has_table = |tables: &KeyTables, signer: &SigningKey| {
-        tables
-            .keys
-            .iter()
-            .any(|known| known.key == *signer.verifying_key() && known.table.is_some())
-    };
     let first = signer(0);
     let (good, bad): (Signature, Signature) = (first.sign(b"a"), first.sign(b"b"));
     for _ in 0..5 {
         assert!(!tables.verifies(first.verifying_key(), b"a", &bad));
     }
-    assert!(tables.keys.is_empty(), "a wrong signature buys nothing");
     assert!(tables.verifies(first.verifying_key(), b"a", &good));
-    assert!(!has_table(&tables, &first));
+    assert!(tables.tables.is_empty() && tables.generator.is_none());
     assert!(tables.verifies(first.verifying_key(), b"a", &good));
-    assert!(has_table(&tables, &first));
+    assert_eq!(tables.tables.len(), 1, "a policy with one key pays for one");
     assert!(tables.verifies(first.verifying_key(), b"a", &good));
     assert!(!tables.verifies(first.verifying_key(), b"a", &bad));
-    for index in (1..).take(KEY_TABLES) {
-        let other = signer(index);
-        assert!(tables.verifies(other.verifying_key(), b"x", &other.sign(b"x")));
+    assert_eq!(tables.tables.len(), 1);
+}
+
+fn signer(index: u64) -> SigningKey {
+    SigningKey::from(NonZeroScalar::new(small(1_000 + index)).unwrap())
+}
+
+/// Whichever key's table is in a place, the verdicts are the crate's, and no place moves.
+#[test]
+fn tables_that_change_hands_stay_where_they_are_and_judge_for_their_key_alone() {
+    let mut tables = KeyTables::default();
+    let signers: Vec<SigningKey> = (0..32).map(signer).collect();
+    let good: Vec<Signature> = signers.iter().map(|key| key.sign(b"a")).collect();
+    let mut memory: Vec<*const Point> = Vec::new();
+    let mut made = 0;
+    // Sixteen keys, and then sixteen others, often enough that all tables change hands.
+    for (sixteen, rounds) in [30, 110].into_iter().enumerate() {
+        for round in 0..rounds {
+            for index in sixteen * KEY_TABLES..(sixteen + 1) * KEY_TABLES {
+                let key = signers[index].verifying_key();
+                let place = tables.merits.place(key);
+                assert!(tables.verifies(key, b"a", &good[index]), "{index}");
+                made += usize::from(place != tables.merits.place(key));
+                if round % 20 == 0 {
+                    let foreign = &good[(index + KEY_TABLES) % signers.len()];
+                    assert!(!tables.verifies(key, b"a", foreign), "{index}");
+                    assert!(!tables.verifies(key, b"b", &good[index]), "{index}");
+                }
+            }
+        }
+        let now = tables.tables.iter().map(|table| {
+            assert_eq!(table.0.len(), table.0.capacity());
+            table.0.as_ptr()
+        });
+        let now: Vec<*const Point> = now.collect();
+        assert!(memory.is_empty() || memory == now);
+        memory = now;
     }
-    assert_eq!(tables.keys.len(), KEY_TABLES);
-    assert!(
-        !has_table(&tables, &first),
-        "the least recently used gave way"
-    );
-    assert!(tables.verifies(first.verifying_key(), b"a", &good));
+    assert_eq!(memory.len(), KEY_TABLES);
+    assert_eq!(made, 2 * KEY_TABLES);
 }
 
 proptest! {
