@@ -1,7 +1,7 @@
 //! The document that tells clients which issuers this resource trusts and how tokens are sent (RFC 9728 section 2). It is
 //! made of the configuration alone, once, and is the same for everybody.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     config::{Action, Config, Origin, TokenSource},
@@ -34,27 +34,26 @@ impl Document {
     }
 }
 
-/// The documents of a configuration.
+/// The documents of a configuration, one for each origin. What they share is kept once and the rest
+/// made when it is asked for, because origins, scopes and the length of the path may be many each.
 #[derive(Debug)]
 pub(crate) struct Documents {
     /// At which path they are.
     path: String,
-    /// Origins, each with the address of its document and the document.
-    documents: Vec<(Origin, String, String)>,
+    /// The path of the resource.
+    resource: String,
+    /// All members but `resource`.
+    shared: Map<String, Value>,
 }
 
 impl Documents {
     /// `None`: the gate serves none.
     pub(crate) fn of(config: &Config) -> Option<Self> {
         let (path, resource) = config.resource_metadata.as_ref()?.served.as_ref()?;
-        let document = |origin: &Origin| {
-            let uri = format!("{}{path}", origin.text);
-            let body = describe(config, &format!("{}{resource}", origin.text));
-            (origin.clone(), uri, format!("{body}\n"))
-        };
         Some(Self {
             path: path.clone(),
-            documents: config.origins.iter().map(document).collect(),
+            resource: resource.clone(),
+            shared: describe(config),
         })
     }
 
@@ -65,14 +64,14 @@ impl Documents {
         target: &Target<'_>,
         origins: &[Origin],
     ) -> Option<Document> {
-        let (_, body) = self.at(target.origin(origins)?)?;
         if target.path.as_deref() != Some(&self.path) {
             return None;
         }
+        let origin = target.origin(origins)?;
         match target.method {
             "GET" | "HEAD" => Some(Document {
                 status: 200,
-                body: body.to_owned(),
+                body: self.body(origin),
             }),
             _ if request.is_preflight(target) => Some(Document {
                 status: 204,
@@ -84,28 +83,27 @@ impl Documents {
 
     /// Where the document of this origin is. A client holds `resource` against the address that it asked (section 3.3),
     /// so each origin has its own.
-    pub(crate) fn uri(&self, origin: &Origin) -> Option<&str> {
-        self.at(origin).map(|(uri, _)| uri)
+    pub(crate) fn uri(&self, origin: &Origin) -> String {
+        [&*origin.text, &self.path].concat()
     }
 
-    fn at(&self, wanted: &Origin) -> Option<(&str, &str)> {
-        let mut documents = self.documents.iter();
-        let (_, uri, body) = documents.find(|(origin, ..)| origin == wanted)?;
-        Some((uri, body))
+    fn body(&self, origin: &Origin) -> String {
+        let resource = [&*origin.text, &self.resource].concat();
+        let mut document = self.shared.clone();
+        document.insert("resource".to_owned(), resource.into());
+        format!("{}\n", Value::Object(document))
     }
 }
 
-fn describe(config: &Config, resource: &str) -> Value {
-    let providers = || config.providers.iter();
-    let issuers: Vec<&str> = providers().map(|provider| &*provider.issuer).collect();
-    let mut document = json!({
-        "resource": resource,
-        "authorization_servers": issuers,
-        "bearer_methods_supported": bearer_methods(config),
-    });
+fn describe(config: &Config) -> Map<String, Value> {
+    let issuers = config.providers.iter().map(|provider| &*provider.issuer);
+    let mut document = Map::new();
+    let mut insert = |name: &str, value| document.insert(name.to_owned(), value);
+    insert("authorization_servers", issuers.collect());
+    insert("bearer_methods_supported", bearer_methods(config).into());
     let scopes = scopes(config);
-    if let (Some(members), false) = (document.as_object_mut(), scopes.is_empty()) {
-        members.insert("scopes_supported".to_owned(), scopes.into());
+    if !scopes.is_empty() {
+        insert("scopes_supported", scopes.into());
     }
     document
 }

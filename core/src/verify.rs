@@ -224,7 +224,7 @@ impl Verifier {
         let realm = origin.map_or("passgate", |origin| origin.text.as_str());
         let mut rejection = reason
             .rejection(realm)
-            .naming(self.policy.metadata_uri(origin))
+            .naming(self.policy.metadata_uri(origin).as_deref())
             .readable_by(request.page_of(&self.policy.config.origins));
         if let Some(detour) = detour {
             record.login = Some(detour.word());

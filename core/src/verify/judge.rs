@@ -3,6 +3,8 @@
 
 mod token;
 
+use std::borrow::Cow;
+
 use super::{Outcome, Permit};
 use crate::{
     audit::AuditRecord,
@@ -74,10 +76,14 @@ impl Policy {
     }
 
     /// Where a client that came to this origin finds the document about this resource.
-    pub(super) fn metadata_uri(&self, origin: Option<&Origin>) -> Option<&str> {
-        let own = || self.documents.as_ref()?.uri(origin?);
+    pub(super) fn metadata_uri(&self, origin: Option<&Origin>) -> Option<Cow<'_, str>> {
         let metadata = self.config.resource_metadata.as_ref()?;
-        Some(own().unwrap_or(&metadata.uri))
+        let own = self.documents.as_ref().zip(origin);
+        Some(
+            own.map_or(Cow::Borrowed(&*metadata.uri), |(documents, origin)| {
+                documents.uri(origin).into()
+            }),
+        )
     }
 
     /// The rule that is about the request, as far as anybody can tell.
