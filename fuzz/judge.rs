@@ -44,7 +44,7 @@ const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 fn verdict(headers: &[(&[u8], &[u8])]) -> Verdict {
     let config = Config::parse(WORLD.config.as_bytes()).expect("a good configuration");
     let mut keys = JwksCache::new(&config, 1);
-    match Verifier::new(config).verify(Request::new(headers), &mut keys, NOW) {
+    match Verifier::new(config, 1).verify(Request::new(headers), &mut keys, NOW) {
         Step::Settle(verdict, record) => {
             let line = record.to_json();
             assert!(!line.contains('\n') && line.len() < 8_192, "{line}");
@@ -169,7 +169,7 @@ pub(crate) fn configuration(data: &[u8]) {
                 (b":path", b"/"),
                 (b":authority", b"a"),
             ];
-            let _ = Verifier::new(config).verify(Request::new(&request), &mut keys, NOW);
+            let _ = Verifier::new(config, 1).verify(Request::new(&request), &mut keys, NOW);
         }
         Err(problems) => {
             assert!((1..=101).contains(&problems.len()));

@@ -49,13 +49,13 @@ pub(crate) enum Judged {
 
 impl Engine {
     pub(crate) fn new(config: Config) -> Self {
-        // The standard library seeds its hashers from the host's random source; jitter needs no better one.
+        // The standard library seeds its hashers from the host's random source; jitter and chance need no better one.
         let seed = RandomState::new().build_hasher().finish();
         Self {
             keys: JwksCache::new(&config, seed),
             waiting: WaitingRoom::new(&config.limits),
             ledger: Ledger::new(&config),
-            verifier: Verifier::new(config),
+            verifier: Verifier::new(config, seed),
             due: VecDeque::new(),
         }
     }

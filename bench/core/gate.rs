@@ -45,7 +45,7 @@ impl Gate {
         let parse = || Config::parse(text.as_bytes()).expect("a good configuration");
         Self {
             keys: JwksCache::new(&parse(), 1),
-            verifier: Verifier::new(parse()),
+            verifier: Verifier::new(parse(), 1),
             config: parse(),
             now: UnixTime::from_secs(u64::try_from(now()).expect("after 1970")),
             key,

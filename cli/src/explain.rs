@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
     }
     let rules = rules(&config);
     let mut keys = JwksCache::new(&config, 0);
-    let mut verifier = Verifier::new(config);
+    let mut verifier = Verifier::new(config, 1);
     if matches!(signature, Signature::Assumed(_)) {
         verifier.assume_signatures();
     }

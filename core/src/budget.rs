@@ -1,19 +1,30 @@
-//! What forged tokens may cost: a budget of wrong signatures for each provider.
+//! What forged tokens may cost: a part of a processor, shared out among the providers.
 //!
 //! A token that names a real key and has a signature of the right length must be verified before it can be called
-//! forged, and that costs a thousand times what everything before it costs. So wrong signatures are counted, in a
-//! bucket that fills with time. While a provider's bucket is empty its tokens are not verified at all, but for those
-//! that this worker has verified before, under whatever key ([`crate::remembered`]): they are honest, and an attacker
-//! who does not have them cannot make them.
+//! forged, and that costs a thousand times what everything before it costs. So what wrong signatures cost is taken
+//! out of buckets that fill with time: half of it is shared out evenly, one bucket for each provider, and half is
+//! common to all. A provider lives on the fuller one of its own and the common one, and together they never get more
+//! than the configured part of a processor.
+//!
+//! While that bucket is at least half full every token is verified. Below, chance decides, and the chance falls with the
+//! level: so it settles where all tokens that are not known have the same chance, which is what fills in divided by
+//! what is wanted. A queue would serve whoever comes first, and a flood with a steady pace always does.
+//!
+//! Tokens that this worker has verified before, under whatever key ([`crate::remembered`]), are always verified: they
+//! are honest, and an attacker who does not have them cannot make them.
+
+use core::time::Duration;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::{config::ProviderId, limits::Limits, time::UnixTime};
 
 /// The buckets of all providers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Budget {
-    /// Wrong signatures per second that are told apart from good ones.
-    per_second: u64,
-    buckets: Vec<Bucket>,
+    common: Bucket,
+    of_providers: Vec<Bucket>,
+    lots: Lots,
 }
 
 /// The right to check one signature.
@@ -23,16 +34,19 @@ pub(crate) struct Admission {
 }
 
 impl Budget {
-    /// Full buckets for so many providers.
-    pub(crate) fn new(providers: usize, limits: &Limits) -> Self {
-        let per_second = u64::try_from(limits.wrong_signatures).unwrap_or(u64::MAX);
-        let bucket = Bucket {
-            thousandths: per_second.saturating_mul(1_000),
-            filled_at: None,
-        };
+    /// Full buckets for so many providers. Nobody can foretell who does not know the seed which tokens are verified
+    /// when not all are.
+    pub(crate) fn new(providers: usize, limits: &Limits, seed: u64) -> Self {
+        let percent = i64::try_from(limits.forged_tokens_cpu_percent).unwrap_or(i64::MAX);
+        // One percent of a millisecond is ten microseconds.
+        let half = percent.saturating_mul(10_000).div_euclid(2);
+        let each = i64::try_from(providers)
+            .ok()
+            .and_then(|providers| half.checked_div(providers));
         Self {
-            per_second,
-            buckets: vec![bucket; providers],
+            common: Bucket::new(half),
+            of_providers: vec![Bucket::new(each.unwrap_or(0)); providers],
+            lots: Lots { seed, drawn: 0 },
         }
     }
 
@@ -43,41 +57,105 @@ impl Budget {
         was_good: bool,
         now: UnixTime,
     ) -> Option<Admission> {
-        let bucket = self.buckets.get_mut(provider.0)?;
-        bucket.fill(self.per_second, now);
-        let admitted = was_good || bucket.thousandths >= ONE;
+        let own = self.of_providers.get_mut(provider.0)?;
+        own.fill(now);
+        self.common.fill(now);
+        let level = own.level().max(self.common.level());
+        let admitted = was_good || self.lots.win(level.saturating_mul(2));
         admitted.then_some(Admission { provider })
     }
 
-    /// The signature was wrong.
-    pub(crate) fn was_wrong(&mut self, admission: Admission) {
-        if let Some(bucket) = self.buckets.get_mut(admission.provider.0) {
-            bucket.thousandths = bucket.thousandths.saturating_sub(ONE);
+    /// The signature was wrong, and to see that has cost so much.
+    pub(crate) fn was_wrong(&mut self, admission: Admission, cost: Duration) {
+        if let Some(own) = self.of_providers.get_mut(admission.provider.0) {
+            let fuller = if own.level() < self.common.level() {
+                &mut self.common
+            } else {
+                own
+            };
+            fuller.spend(cost);
         }
     }
 }
 
-/// One wrong signature, in thousandths of it: the bucket fills by the millisecond.
-const ONE: u64 = 1_000;
+/// Certainty, as a chance, and a full bucket, as a level.
+const ONE: u64 = 1 << 32;
 
-/// Holds at most one second's worth.
+/// The least that a bucket holds, in nanoseconds: some signatures of the dearest kind, so that each kind has a chance where
+/// shares are small. Also the most that it may owe.
+const LEAST: i64 = 10_000_000;
+
+/// Time of a processor, in nanoseconds: at most what fills in in a second.
 #[derive(Clone, Debug)]
 struct Bucket {
-    thousandths: u64,
+    nanos: i64,
+    most: i64,
+    /// What fills in.
+    per_milli: i64,
     filled_at: Option<UnixTime>,
 }
 
 impl Bucket {
+    fn new(per_milli: i64) -> Self {
+        let most = per_milli.saturating_mul(1_000).max(LEAST);
+        Self {
+            nanos: most,
+            most,
+            per_milli,
+            filled_at: None,
+        }
+    }
+
     /// A clock that goes back fills nothing, and from there on time counts again.
-    fn fill(&mut self, per_second: u64, now: UnixTime) {
+    fn fill(&mut self, now: UnixTime) {
         let elapsed = self
             .filled_at
             .map_or(0, |then| now.as_millis().saturating_sub(then.as_millis()));
         self.filled_at = Some(now);
-        self.thousandths = self
-            .thousandths
-            .saturating_add(elapsed.saturating_mul(per_second))
-            .min(per_second.saturating_mul(1_000));
+        let filled = i64::try_from(elapsed)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(self.per_milli);
+        self.nanos = self.nanos.saturating_add(filled).min(self.most);
+    }
+
+    /// How full it is, of [`ONE`].
+    fn level(&self) -> u64 {
+        let [nanos, most] = [self.nanos, self.most].map(|nanos| u64::try_from(nanos).unwrap_or(0));
+        nanos.saturating_mul(ONE).checked_div(most).unwrap_or(0)
+    }
+
+    /// Takes more than there is, if need be: the next one waits until that is paid.
+    fn spend(&mut self, cost: Duration) {
+        let cost = i64::try_from(cost.as_nanos()).unwrap_or(i64::MAX);
+        self.nanos = self.nanos.saturating_sub(cost).max(-LEAST);
+    }
+}
+
+/// Chance: the hash of a secret and a number.
+#[derive(Debug)]
+struct Lots {
+    seed: u64,
+    drawn: u64,
+}
+
+impl Lots {
+    /// Draws, where that is needed.
+    fn win(&mut self, chance: u64) -> bool {
+        match chance {
+            0 => false,
+            ONE.. => true,
+            _ => self.draw() < chance,
+        }
+    }
+
+    /// A number below [`ONE`].
+    fn draw(&mut self) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        let mut hash = Sha256::new();
+        hash.update(self.seed.to_le_bytes());
+        hash.update(self.drawn.to_le_bytes());
+        let [a, b, c, d, ..]: [u8; 32] = hash.finalize().into();
+        u32::from_le_bytes([a, b, c, d]).into()
     }
 }
 

@@ -5,6 +5,7 @@
 //! `jwt_compact`'s [`Algorithm`](jwt_compact::Algorithm) trait; one file per key type implements it. There is no
 //! signing key in this crate: the type that stands in its place has no value.
 
+mod cost;
 mod ec;
 mod host;
 mod okp;

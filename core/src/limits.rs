@@ -61,9 +61,11 @@ pub const FETCH_TIMEOUT_MAX_MILLIS: u64 = 60_000;
 pub const KEY_AGE_SECS: u64 = 604_800;
 /// Slowest pace of fetches that unknown keys may cause, in seconds: one hour, or a new key would never be found.
 pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
-/// Most wrong signatures per second, provider and worker that are found to be wrong; the rest is not looked at. A hundred
-/// of the dearest (ES512, 2.9 ms in V8) take three tenths of a worker's second; with RSA of 8192 bits, six.
-pub const WRONG_SIGNATURES: usize = 100;
+/// The part of a processor that each worker spends on finding out that signatures are wrong, in percent, where nothing is
+/// configured: three times what a thousand of ES256 in a second take (SECURITY.md), and most of the worker is left.
+pub const FORGED_TOKENS_CPU_PERCENT: usize = 25;
+/// The most of it that may be configured, in percent: the rest is for those who are known.
+pub const FORGED_TOKENS_CPU_PERCENT_CEILING: usize = 90;
 /// Tokens whose signature was right and that one worker remembers.
 pub const REMEMBERED_TOKENS: usize = 8_192;
 /// Bytes that they take, with what they say: those of some five thousand tokens of one kilobyte.
@@ -79,7 +81,8 @@ pub const RULES: usize = 1_000;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
 
-/// The bounds that a configuration may tighten but never lift; [`Limits::rsa_bits`] is the exception.
+/// The bounds that a configuration may tighten but never lift; [`Limits::rsa_bits`] and
+/// [`Limits::forged_tokens_cpu_percent`] are the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest token, in bytes.
@@ -92,13 +95,14 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Most bytes of headers that waiting requests of one worker hold.
     pub waiting_bytes: usize,
-    /// Most wrong signatures per second and provider of one worker that are checked.
-    pub wrong_signatures: usize,
+    /// The part of a processor that each worker spends on wrong signatures, in percent, from 1 to
+    /// [`FORGED_TOKENS_CPU_PERCENT_CEILING`]. It may be raised, because what it buys is that new tokens pass.
+    pub forged_tokens_cpu_percent: usize,
     /// Most tokens of one worker whose signature is not checked again; zero: none.
     pub remembered_tokens: usize,
     /// Most bytes that these take; zero: none.
     pub remembered_bytes: usize,
-    /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. The one bound that may be raised,
+    /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. It may be raised,
     /// because the issuer chooses the size of its keys and a token of a longer one cannot be verified otherwise.
     pub rsa_bits: usize,
 }
@@ -111,7 +115,7 @@ impl Default for Limits {
             jwks_keys: JWKS_KEYS,
             waiting_requests: WAITING_REQUESTS,
             waiting_bytes: WAITING_BYTES,
-            wrong_signatures: WRONG_SIGNATURES,
+            forged_tokens_cpu_percent: FORGED_TOKENS_CPU_PERCENT,
             remembered_tokens: REMEMBERED_TOKENS,
             remembered_bytes: REMEMBERED_BYTES,
             rsa_bits: RSA_BITS,

@@ -98,12 +98,13 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier for this configuration.
+    /// A verifier for this configuration. Whoever knows `seed` can foretell which tokens are verified when forged ones
+    /// have spent their budget: it should come from a good random source.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, seed: u64) -> Self {
         Self {
             crypto: Backend::default(),
-            budget: Budget::new(config.providers.len(), &config.limits),
+            budget: Budget::new(config.providers.len(), &config.limits, seed),
             remembered: RememberedTokens::new(&config.limits),
             policy: Policy::new(config),
         }

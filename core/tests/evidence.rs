@@ -75,7 +75,7 @@ fn judge(config: &Value, token: Option<TokenBuilder<'_>>) -> (Verdict, Box<Audit
             .map(|value| (&b"authorization"[..], value.as_bytes())),
     );
     let now = UnixTime::from_secs(NOW.unsigned_abs());
-    match Verifier::new(config).verify(Request::new(&headers), &mut keys, now) {
+    match Verifier::new(config, 1).verify(Request::new(&headers), &mut keys, now) {
         Step::Settle(verdict, record) => (verdict, record),
         Step::Await(_) => unreachable!("the keys are part of the configuration"),
     }

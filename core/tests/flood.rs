@@ -31,7 +31,7 @@ impl Gate {
         let config = Config::parse(config.to_string().as_bytes()).unwrap();
         Self {
             keys: JwksCache::new(&config, 1),
-            verifier: Verifier::new(config),
+            verifier: Verifier::new(config, 1),
             key,
         }
     }
@@ -78,21 +78,24 @@ impl Gate {
     }
 }
 
-/// Five seconds, two thousand forged tokens in each; beside them a client with a known token, one that comes with a
-/// new token each time, and one of another provider.
-#[test]
-fn forged_tokens_do_not_starve_honest_ones() {
-    let mut gate = Gate::new("ES256");
+/// Two seconds, so many forged tokens in each millisecond; beside them a client with a known token, one that comes with
+/// a new token each time, and one of another provider. Returns how many of the attacker's and of the new ones were looked at,
+/// and how many there were.
+fn flood(alg: &str, per_milli: u64) -> [[u32; 2]; 2] {
+    let mut gate = Gate::new(alg);
     let forged: Vec<String> = (0..50).map(|number| gate.forged("one", number)).collect();
     let known = gate.token("one", "alice");
     let other = gate.token("two", "bob");
     assert_eq!(gate.ask(&known, 0).0, "permitted.token");
+    // From its second good token on the key has a table.
+    let second = gate.token("one", "bob");
+    assert_eq!(gate.ask(&second, 0).0, "permitted.token");
 
     let mut to_attacker: BTreeMap<&str, u32> = BTreeMap::new();
     let mut new_ones: BTreeMap<&str, u32> = BTreeMap::new();
-    for millis in 0..5_000 {
-        for half in [0, 1] {
-            let index = usize::try_from(millis * 2 + half).unwrap() % forged.len();
+    for millis in 0..2_000 {
+        for number in 0..per_milli {
+            let index = usize::try_from(millis * per_milli + number).unwrap() % forged.len();
             let (code, retry_after) = gate.ask(&forged[index], millis);
             assert_eq!(
                 retry_after.as_deref(),
@@ -104,37 +107,43 @@ fn forged_tokens_do_not_starve_honest_ones() {
             assert_eq!(gate.ask(&known, millis).0, "permitted.token");
             assert_eq!(gate.ask(&other, millis).0, "permitted.token");
         }
-        if millis % 25 == 0 {
+        if millis % 4 == 1 {
             let new = gate.token("one", &format!("new {millis}"));
             *new_ones.entry(gate.ask(&new, millis).0).or_default() += 1;
         }
     }
-    // A full bucket and what five seconds fill in.
-    let checked = to_attacker["untrusted.signature"];
-    assert!((500..=600).contains(&checked), "{to_attacker:?}");
-    assert_eq!(to_attacker["unavailable.budget"], 10_000 - checked);
-    assert_eq!(to_attacker.len(), 2);
-    // New tokens share what fills in; none is ever called forged.
-    assert!(new_ones["permitted.token"] > 0, "{new_ones:?}");
-    assert!(
-        new_ones
-            .keys()
-            .all(|code| ["permitted.token", "unavailable.budget"].contains(code))
-    );
-
     let after = gate.token("one", "carol");
-    assert_eq!(gate.ask(&after, 5_100).0, "permitted.token");
+    assert_eq!(gate.ask(&after, 3_000).0, "permitted.token");
+    // None is ever called forged that is not.
+    [
+        (to_attacker, "untrusted.signature"),
+        (new_ones, "permitted.token"),
+    ]
+    .map(|(seen, looked_at)| {
+        let mut codes = seen.keys();
+        assert!(codes.all(|code| [looked_at, "unavailable.budget"].contains(code)));
+        [seen[looked_at], seen.values().sum()]
+    })
 }
 
 #[test]
-fn a_hundred_wrong_signatures_a_second_are_all_answered_401() {
-    for alg in ["ES256", "EdDSA", "RS256"] {
-        let mut gate = Gate::new(alg);
-        let forged = gate.forged("one", 0);
-        for millis in (0..3_000).step_by(10) {
-            assert_eq!(gate.ask(&forged, millis).0, "untrusted.signature", "{alg}");
+fn forged_tokens_within_the_budget_put_nobody_off() {
+    for alg in ["ES256", "EdDSA"] {
+        for [looked_at, all] in flood(alg, 1) {
+            assert_eq!(looked_at, all, "{alg}");
         }
     }
+}
+
+#[test]
+fn forged_tokens_beyond_it_do_not_starve_honest_ones() {
+    let [[forged, _], [new, all]] = flood("ES256", 10);
+    // Three quarters of 250 ms in each second, and the same once at start, in pieces of 90 µs; the last quarter is the
+    // other provider's own.
+    assert!((5_500..6_950).contains(&forged), "{forged}");
+    // The same chance for all, 208 of 1000 as soon as it has settled.
+    let percent = new * 100 / all;
+    assert!((20..=45).contains(&percent), "{new} of {all}");
 }
 
 #[test]

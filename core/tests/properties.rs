@@ -53,7 +53,7 @@ fn judge_by(config: &str, headers: &[(Vec<u8>, Vec<u8>)]) -> Verdict {
         .map(|(name, value)| (&name[..], &value[..]))
         .collect();
     let now = UnixTime::from_secs(passgate_kit::now().unsigned_abs());
-    match Verifier::new(config).verify(Request::new(&headers), &mut keys, now) {
+    match Verifier::new(config, 1).verify(Request::new(&headers), &mut keys, now) {
         Step::Settle(verdict, _) => verdict,
         Step::Await(_) => unreachable!("the keys are part of the configuration"),
     }

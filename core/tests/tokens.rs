@@ -36,7 +36,7 @@ fn judge(providers: Value, authorization: &str) -> &'static str {
         (b"authorization", authorization.as_bytes()),
     ];
     let now = UnixTime::from_secs(NOW.unsigned_abs());
-    match Verifier::new(config).verify(Request::new(&headers), &mut keys, now) {
+    match Verifier::new(config, 1).verify(Request::new(&headers), &mut keys, now) {
         Step::Settle(Verdict::Allow(permit), _) => permit.code(),
         Step::Settle(Verdict::Deny(rejection), _) => rejection.code,
         other => panic!("keys are local: {other:?}"),

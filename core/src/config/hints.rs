@@ -358,6 +358,11 @@ const ELSEWHERE: &[Hint] = &[
         "write facts, which the provider's evidence reads off acr",
     ),
     (&["requires_any"], "requirements_any", "write requirements"),
+    (
+        &["limits"],
+        "wrong_signatures",
+        "write forged_tokens_cpu_percent: 25, the part of a processor that they may cost; they are not counted any more",
+    ),
 ];
 
 /// Fields of later versions.

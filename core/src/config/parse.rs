@@ -203,7 +203,7 @@ fn kept_headers(raw: RawOverrideHeaders) -> Vec<String> {
         .collect()
 }
 
-/// Bounds may be tightened, never lifted, but for the size of RSA keys.
+/// Bounds may be tightened, never lifted, but for the size of RSA keys and what forged tokens may cost.
 fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
     let RawLimits {
         token_bytes,
@@ -211,7 +211,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         jwks_keys,
         waiting_requests,
         waiting_bytes,
-        wrong_signatures,
+        forged_tokens_cpu_percent,
         remembered_tokens,
         remembered_bytes,
         rsa_bits,
@@ -237,6 +237,13 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         limits::RSA_MIN_BITS,
         limits::RSA_BITS_CEILING,
         "rsa_bits",
+    );
+    let forged_tokens_cpu_percent = bound(
+        forged_tokens_cpu_percent.given(),
+        built_in.forged_tokens_cpu_percent,
+        1,
+        limits::FORGED_TOKENS_CPU_PERCENT_CEILING,
+        "forged_tokens_cpu_percent",
     );
     let mut or_none = |field: Field<OrNone>, most: usize, name: &str| {
         let given = field.given().map(|OrNone(number)| number);
@@ -264,11 +271,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
             "waiting_requests",
         ),
         waiting_bytes: tighten(waiting_bytes, built_in.waiting_bytes, "waiting_bytes"),
-        wrong_signatures: tighten(
-            wrong_signatures,
-            built_in.wrong_signatures,
-            "wrong_signatures",
-        ),
+        forged_tokens_cpu_percent,
         remembered_tokens,
         remembered_bytes,
         rsa_bits,

@@ -41,7 +41,7 @@ record! {
         override_headers: RawOverrideHeaders,
         /// What is written about each verdict.
         audit: RawAudit,
-        /// Bounds. All but `rsa_bits` may be tightened only.
+        /// Bounds. All but `rsa_bits` and `forged_tokens_cpu_percent` may be tightened only.
         limits: RawLimits,
         /// `enforce` (default), or `shadow` until a day: decide, count and record, but change nothing and let pass.
         mode: Mode,
@@ -411,7 +411,7 @@ record! {
 }
 
 record! {
-    /// Bounds. All but `rsa_bits` may be tightened only.
+    /// Bounds. All but `rsa_bits` and `forged_tokens_cpu_percent` may be tightened only.
     RawLimits "limits" {
         /// Largest token, in bytes.
         token_bytes: usize,
@@ -423,13 +423,13 @@ record! {
         waiting_requests: usize,
         /// Most bytes of headers that waiting requests of one worker hold.
         waiting_bytes: usize,
-        /// Most wrong signatures per second and provider of one worker that are checked; beyond, tokens that were not verified before get 503. Default: 100.
-        wrong_signatures: usize,
+        /// The part of a processor that each worker spends on finding out that signatures are wrong, in percent: 1 to 90. Beyond, chance decides which of the tokens that were not verified before are verified now; the others get 503. Default: 25.
+        forged_tokens_cpu_percent: usize,
         /// Most tokens of one worker whose signature is not checked again while they and the keys are what they were; 0: none. Default: 8192.
         remembered_tokens: OrNone,
         /// Most bytes that these take. Default: 16777216.
         remembered_bytes: OrNone,
-        /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. The one bound that may be raised; a signature costs the fourfold for each doubling.
+        /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. A signature costs the fourfold for each doubling.
         rsa_bits: usize,
     }
 }

@@ -51,7 +51,7 @@ impl Gate {
 
     pub(crate) fn verifier(&self) -> Verifier {
         let config = Config::parse(self.config.to_string().as_bytes());
-        Verifier::new(config.unwrap_or_else(|errors| panic!("{errors:?}")))
+        Verifier::new(config.unwrap_or_else(|errors| panic!("{errors:?}")), 1)
     }
 
     pub(crate) fn judge(&self, headers: &Headers) -> (Verdict, AuditRecord) {

@@ -115,7 +115,7 @@ impl Specimen {
             .unwrap_or_else(|errors| panic!("{errors:?}"));
         let now = UnixTime::from_secs(NOW.unsigned_abs());
         let mut keys = JwksCache::new(&config, 1);
-        let mut verifier = Verifier::new(config);
+        let mut verifier = Verifier::new(config, 1);
         let mut headers: Vec<(&[u8], &[u8])> = vec![
             (b":method", self.method.as_bytes()),
             (b":path", self.path.as_bytes()),
@@ -297,8 +297,8 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
         },
         Reason::Unavailable(Unavailable::Budget) => {
             let mut specimen = mutation(&Untrusted::Signature.into());
-            specimen.config["limits"] = json!({ "wrong_signatures": 1 });
-            specimen.earlier = 1;
+            specimen.config["limits"] = json!({ "forged_tokens_cpu_percent": 1 });
+            specimen.earlier = 1_000;
             specimen
         }
         Reason::Internal(Internal::Host) => Specimen {

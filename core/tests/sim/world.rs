@@ -107,7 +107,7 @@ impl World {
             random,
             verifier: seed
                 .is_multiple_of(25)
-                .then(|| Verifier::new(setup::config(&times))),
+                .then(|| Verifier::new(setup::config(&times), 1)),
             tokens: HashMap::new(),
             config,
             cache,
@@ -305,7 +305,7 @@ impl World {
         self.cache = JwksCache::new(&self.config, seed);
         let times: Vec<Times> = self.sites.iter().map(|site| site.model.times).collect();
         let verifier = self.verifier.take();
-        self.verifier = verifier.map(|_| Verifier::new(setup::config(&times)));
+        self.verifier = verifier.map(|_| Verifier::new(setup::config(&times), 1));
         self.waiters.clear();
         for site in &mut self.sites {
             site.model.reload();

@@ -122,7 +122,7 @@ fn reason(credential: &str) -> &'static str {
     } } });
     let config = Config::parse(config.to_string().as_bytes()).unwrap();
     let mut keys = JwksCache::new(&config, 1);
-    let mut verifier = Verifier::new(config);
+    let mut verifier = Verifier::new(config, 1);
     let authorization = format!("Bearer {credential}");
     let headers: [(&[u8], &[u8]); 4] = [
         (b":method", b"GET"),

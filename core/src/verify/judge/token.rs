@@ -201,7 +201,8 @@ impl<'r> Case<'_, 'r, '_> {
             Err(wrong) => {
                 // Good under a key that has gone: it has no more right than others.
                 self.remembered.forget(token);
-                self.budget.was_wrong(admission);
+                let cost = self.crypto.cost(&jwk.key, header.algorithm);
+                self.budget.was_wrong(admission, cost);
                 Err(wrong.into())
             }
         }
