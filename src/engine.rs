@@ -1,7 +1,7 @@
 //! What a root and its streams share: the verifier, the keys, and the requests that wait for keys.
 
 use std::{
-    collections::VecDeque,
+    collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     rc::Rc,
     time::Duration,
@@ -9,7 +9,7 @@ use std::{
 
 use passgate_core::{
     Config, JwksCache, ProviderId, Request, Step, UnixTime, Verifier,
-    jwks::{Answer, Fetch, FetchId, Place, WaitingRoom},
+    jwks::{Alarm, Answer, Fetch, FetchId, Place, WaitingRoom},
     reason::Internal,
 };
 use proxy_wasm::types::LogLevel;
@@ -21,8 +21,11 @@ pub(crate) struct Engine {
     verifier: Verifier,
     keys: JwksCache,
     waiting: WaitingRoom<Kept>,
-    /// Streams that are to be judged again, a few in each callback.
-    due: VecDeque<u32>,
+    /// Streams that are to be judged again, a few in each callback; the oldest first.
+    due: BTreeSet<u32>,
+    alarm: Alarm,
+    /// What has happened since the timer was looked at wants a tick then.
+    wish: Option<UnixTime>,
     ledger: Ledger,
 }
 
@@ -53,10 +56,12 @@ impl Engine {
         let seed = RandomState::new().build_hasher().finish();
         Self {
             keys: JwksCache::new(&config, seed),
-            waiting: WaitingRoom::new(&config.limits),
+            waiting: WaitingRoom::new(&config),
             ledger: Ledger::new(&config),
             verifier: Verifier::new(config, seed),
-            due: VecDeque::new(),
+            due: BTreeSet::new(),
+            alarm: Alarm::default(),
+            wish: None,
         }
     }
 
@@ -104,6 +109,9 @@ impl Engine {
                 };
                 let sized = (kept, headers.len());
                 if self.waiting.enter(stream, provider, sized, longest, now) {
+                    self.wish_for(self.keys.next_wakeup_of(provider));
+                    self.wish_for(self.waiting.next_deadline());
+                    self.wish_for(Some(now.saturating_add(SHOWN_WITHIN)));
                     return Judged::Later(wait);
                 }
                 self.verifier.overloaded(request, now)
@@ -169,7 +177,7 @@ impl Engine {
 
     /// The next stream that is to be judged again.
     pub(crate) fn next_due(&mut self) -> Option<u32> {
-        self.due.pop_front()
+        self.due.pop_first()
     }
 
     /// Whether anybody is still to be judged again.
@@ -189,6 +197,8 @@ impl Engine {
         answer: Answer<'_>,
         now: UnixTime,
     ) -> Option<ProviderId> {
+        // The next tick tells what has changed.
+        self.wish_for(Some(now));
         self.keys.on_answer(id, answer, now)
     }
 
@@ -197,13 +207,32 @@ impl Engine {
         self.ledger.take_wants_timer()
     }
 
-    /// Brings log, metrics and timer up to date.
+    /// Notes that there is something to do then.
+    fn wish_for(&mut self, at: Option<UnixTime>) {
+        self.wish = self.wish.into_iter().chain(at).min();
+    }
+
+    /// Sees to it that the next tick comes in time for what has happened since it was asked for. The same work however
+    /// many providers there are and however many requests wait.
     pub(crate) fn wake(&mut self, now: UnixTime) {
-        self.show(now);
+        self.wish_for(self.ledger.next_wakeup());
+        if let Some(wish) = self.wish.take()
+            && let Some(period) = self.alarm.hasten(wish, now)
+        {
+            set_timer(period);
+        }
+    }
+
+    /// On a tick: brings log, metrics and timer up to date.
+    pub(crate) fn tick(&mut self, now: UnixTime) {
+        // The tick that settles the last of a crowd shows what has become of it.
+        if !self.has_due() {
+            self.show(now);
+        }
         self.schedule(now);
     }
 
-    /// Logs what happened to keys and asks the host for the next tick when the keys want one.
+    /// Logs what happened to keys and asks the host for the next tick.
     pub(crate) fn schedule(&mut self, now: UnixTime) {
         for event in self.keys.events() {
             let level = if event.wants_attention() {
@@ -219,18 +248,10 @@ impl Engine {
             self.waiting.next_deadline(),
             self.ledger.next_wakeup(),
         ];
-        let next = wakeups.into_iter().flatten().min();
-        let period = match next {
-            _ if self.has_due() => SOONEST,
-            Some(at) => at.since(now).max(SOONEST),
-            None => Duration::ZERO,
-        };
-        if host::set_tick_period(period).is_err() {
-            host::log(
-                LogLevel::Critical,
-                "passgate: the host refuses to set a timer; keys will not be fetched",
-            );
-        }
+        let due = self.has_due().then_some(now);
+        let next = wakeups.into_iter().chain([due]).flatten().min();
+        self.wish = None;
+        set_timer(self.alarm.set(next, now));
     }
 
     /// Counts remembered tokens, when there is something to count.
@@ -264,5 +285,14 @@ impl Engine {
     }
 }
 
-/// Zero would switch the timer off.
-const SOONEST: Duration = Duration::from_millis(1);
+fn set_timer(period: Duration) {
+    if host::set_tick_period(period).is_err() {
+        host::log(
+            LogLevel::Critical,
+            "passgate: the host refuses to set a timer; keys will not be fetched",
+        );
+    }
+}
+
+/// So soon a metric says that a request has begun to wait.
+const SHOWN_WITHIN: Duration = Duration::from_millis(100);

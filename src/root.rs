@@ -202,7 +202,7 @@ impl RootContext for Root {
             engine.call_in_idle(now);
         }
         settle_due(&mut engine);
-        engine.wake(now);
+        engine.tick(now);
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

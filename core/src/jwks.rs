@@ -31,6 +31,7 @@
 //! is believed: keys grow old, a fetch in flight counts as lost, and one new fetch starts. It costs no more than
 //! that, because what is overdue for long is due once.
 
+mod alarm;
 mod answer;
 mod clock;
 mod document;
@@ -48,6 +49,7 @@ mod waiting;
 use core::time::Duration;
 use std::rc::Rc;
 
+pub use alarm::Alarm;
 pub use answer::Answer;
 pub use document::DocumentError;
 pub use event::{Change, Event, Failure};
@@ -265,6 +267,15 @@ impl JwksCache {
             })
             .min()
             .map(|moment| self.clock.to_wall(moment))
+    }
+
+    /// The same for one provider: what a request that waits for its keys may have made earlier.
+    #[must_use]
+    pub fn next_wakeup_of(&self, provider: ProviderId) -> Option<UnixTime> {
+        match self.providers.get(provider.0).map(|keys| &keys.source) {
+            Some(Source::Remote(remote)) => Some(self.clock.to_wall(remote.next_change())),
+            Some(Source::Local(_)) | None => None,
+        }
     }
 
     /// Whether a fetch of this provider is in flight.

@@ -1,11 +1,11 @@
 //! Requests that come before the keys: they wait, and nothing of them goes on before the verdict.
 
 use crate::harness::{
-    AUDIENCE, BOTH, Gate, Http1, Issuer, Protocol, Request, SECOND, Setup, eventually, policy,
-    second_provider,
+    AUDIENCE, BOTH, Gate, Http1, ISSUER, Issuer, Protocol, Request, SECOND, Setup, eventually,
+    policy, provider, second_provider, with,
 };
-use passgate_kit::{Token, tampered};
-use serde_json::Value;
+use passgate_kit::{SigningKey, Token, tampered};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 #[test]
@@ -279,6 +279,96 @@ fn a_waiting_request_is_judged_by_the_second_provider_when_its_keys_come() {
     second.release();
     let received = gate.passed(&waiting.read());
     assert_eq!(received.headers.text("x-partner"), Some("alice"));
+    gate.finish();
+}
+
+#[test]
+fn a_slow_provider_leaves_room_for_those_who_wait_for_another() {
+    let mut policy = with(policy(), "limits", json!({ "waiting_requests": 8 }));
+    policy["providers"]["partners"] = second_provider();
+    let slow = Issuer::start();
+    slow.hold();
+    let gate = Setup::new(policy).cluster("idp2", slow.address()).start();
+    gate.passed(&gate.send(Protocol::Http1, &Request::get("/").bearer(&gate.good())));
+    let of_partners = Token::of(&slow.key, SECOND, AUDIENCE).build();
+    let mut crowd: Vec<Http1> = (0..8).map(|_| gate.client()).collect();
+    for client in &mut crowd {
+        client.send(Request::get("/").bearer(&of_partners).to_http1());
+    }
+    // A quarter of the room is the slow provider's own, and a quarter of it is all that it may take of the common half.
+    eventually("half of the crowd waits, the other half is refused", || {
+        (gate.stat("http.gate.downstream_rq_active") == 4
+            && gate.stat("http.gate.downstream_rq_5xx") == 4)
+            .then_some(())
+    });
+
+    // The other provider's key rotates, and whoever comes with the new one waits for it and passes.
+    let next = SigningKey::es256("next");
+    gate.issuer.publish(&[&gate.issuer.key, &next]);
+    gate.issuer.hold();
+    let of_next = Token::of(&next, ISSUER, AUDIENCE).build();
+    let mut rotated: Vec<Http1> = (0..3).map(|_| gate.client()).collect();
+    for client in &mut rotated {
+        client.send(Request::get("/").bearer(&of_next).to_http1());
+    }
+    eventually("they wait", || {
+        (gate.stat("http.gate.downstream_rq_active") == 7).then_some(())
+    });
+    gate.issuer.release();
+    for client in &mut rotated {
+        gate.passed(&client.read());
+    }
+    slow.release();
+    let mut statuses: Vec<u16> = crowd
+        .iter_mut()
+        .map(|client| client.read().status)
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 503, 503, 503, 503]);
+    gate.finish();
+}
+
+#[test]
+fn a_thousand_requests_for_a_hundred_providers_wait_side_by_side() {
+    const PROVIDERS: usize = 100;
+    const EACH: usize = 10;
+    let of = |number: usize| format!("https://{number}.example.com");
+    let providers = (0..PROVIDERS).map(|number| {
+        // Long enough for a slow machine to send all of it.
+        let keys = json!({ "http_uri": { "uri": "https://id.example.com/jwks", "cluster": "idp", "timeout": "60s" } });
+        let provider = provider(json!({
+            "issuer": of(number), "remote_jwks": keys, "claim_to_headers": null,
+        }));
+        (format!("p{number}"), provider)
+    });
+    let providers: serde_json::Map<String, Value> = providers.collect();
+    let gate = stalled(json!({ "providers": providers })).start();
+    let mut clients: Vec<Http1> = (0..PROVIDERS * EACH).map(|_| gate.client()).collect();
+    for (index, client) in clients.iter_mut().enumerate() {
+        let token = Token::of(&gate.issuer.key, &of(index % PROVIDERS), AUDIENCE).build();
+        client.send(Request::get("/").bearer(&token).to_http1());
+    }
+    let waiting = |gate: &Gate| -> Vec<u64> {
+        let stats = gate.stats().into_iter();
+        let gauges = stats.filter(|(name, _)| {
+            name.starts_with("wasmcustom.passgate.keys.provider.p") && name.ends_with(".waiting")
+        });
+        gauges.map(|(_, waiting)| waiting).collect()
+    };
+    eventually("the gauges of all who wait", || {
+        (waiting(&gate) == [EACH as u64; PROVIDERS]).then_some(())
+    });
+    // Each has been asked for its keys by each thread, and nobody more than once.
+    eventually("a fetch for each", || {
+        (gate.issuer.fetches() == PROVIDERS * 2).then_some(())
+    });
+    gate.issuer.release();
+    for client in &mut clients {
+        assert_eq!(client.read().status, 200);
+    }
+    eventually("the gauges of nobody", || {
+        (waiting(&gate) == [0; PROVIDERS]).then_some(())
+    });
     gate.finish();
 }
 

@@ -99,8 +99,8 @@ pub(crate) struct KeyTables {
 impl KeyTables {
     /// Whether signatures of this key are checked by a table.
     pub(crate) fn has_table(&self, key: &VerifyingKey) -> bool {
-        let known = self.keys.iter().find(|known| known.key == *key);
-        self.generator.is_some() && known.is_some_and(|known| known.table.is_some())
+        let place = self.merits.place(key);
+        self.generator.is_some() && place.is_some_and(|place| self.tables.len() > place)
     }
 
     /// Whether this is the key's signature over exactly these bytes.

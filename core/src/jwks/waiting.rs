@@ -1,13 +1,21 @@
-//! The requests that wait for keys: bounded in number, in bytes and in time.
+//! The requests that wait for keys: bounded in number, in bytes and in time, and by provider.
+//!
+//! Half of the room is shared out evenly among the providers. Of the other half a provider may take no more than it
+//! leaves free: so a slow provider, and even a dozen of them, leave room for those who wait for another's keys. Where
+//! there is one provider all of the room is its own.
 //!
 //! [`super::JwksCache`] ends every wait by itself; the bound in time here is for the day on which it, or the host,
 //! does not. It counts like the cache's clock: forward steps only.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::{Clock, Moment};
-use crate::{config::ProviderId, limits::Limits, time::UnixTime};
+use crate::{
+    config::{Config, KeySource, ProviderId},
+    limits::Limits,
+    time::UnixTime,
+};
 
 /// What may pass on top of the longest wait that the cache promises: a tick that comes late.
 const GRACE: Duration = Duration::from_secs(1);
@@ -15,11 +23,14 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The requests of one worker that wait, by the numbers of their streams.
 #[derive(Debug)]
 pub struct WaitingRoom<T> {
-    most: usize,
-    most_bytes: usize,
+    requests: Share,
+    bytes: Share,
     clock: Clock,
-    bytes: usize,
     places: BTreeMap<u32, Place<T>>,
+    /// The same, in the order in which they will have waited too long.
+    deadlines: BTreeSet<(Moment, u32)>,
+    /// The same by provider; a provider for which nobody waits has no queue.
+    queues: BTreeMap<ProviderId, Queue>,
 }
 
 /// A request that waits.
@@ -33,16 +44,30 @@ pub struct Place<T> {
     deadline: Moment,
 }
 
+/// Who waits for a provider, and the bytes of their headers.
+#[derive(Debug, Default)]
+struct Queue {
+    streams: BTreeSet<u32>,
+    bytes: usize,
+}
+
 impl<T> WaitingRoom<T> {
-    /// An empty room.
+    /// An empty room for requests of the providers whose keys are fetched.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(config: &Config) -> Self {
+        let providers = config.providers.iter();
+        let fetched = providers.filter(|provider| matches!(provider.keys, KeySource::Remote(_)));
+        Self::shared_by(fetched.count(), &config.limits)
+    }
+
+    fn shared_by(providers: usize, limits: &Limits) -> Self {
         Self {
-            most: limits.waiting_requests,
-            most_bytes: limits.waiting_bytes,
+            requests: Share::new(limits.waiting_requests, providers),
+            bytes: Share::new(limits.waiting_bytes, providers),
             clock: Clock::default(),
-            bytes: 0,
             places: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            queues: BTreeMap::new(),
         }
     }
 
@@ -56,8 +81,10 @@ impl<T> WaitingRoom<T> {
         now: UnixTime,
     ) -> bool {
         let deadline = self.clock.advance(now).plus(longest).plus(GRACE);
-        let total = self.bytes.saturating_add(bytes);
-        if self.places.len() >= self.most || total > self.most_bytes {
+        let held = self.queues.get(&provider);
+        let (requests, held_bytes) =
+            held.map_or((0, 0), |queue| (queue.streams.len(), queue.bytes));
+        if !self.requests.has_room(requests, 1) || !self.bytes.has_room(held_bytes, bytes) {
             return false;
         }
         self.put(
@@ -83,116 +110,119 @@ impl<T> WaitingRoom<T> {
 
     fn put(&mut self, stream: u32, place: Place<T>) {
         self.leave(stream);
-        self.bytes = self.bytes.saturating_add(place.bytes);
+        let queue = self.queues.entry(place.provider).or_default();
+        self.requests.take(queue.streams.len(), 1);
+        self.bytes.take(queue.bytes, place.bytes);
+        queue.streams.insert(stream);
+        queue.bytes = queue.bytes.saturating_add(place.bytes);
+        self.deadlines.insert((place.deadline, stream));
         self.places.insert(stream, place);
     }
 
     /// Takes a request out: it is judged again, or its client has left.
     pub fn leave(&mut self, stream: u32) -> Option<Place<T>> {
         let place = self.places.remove(&stream)?;
-        self.bytes = self.bytes.saturating_sub(place.bytes);
+        self.deadlines.remove(&(place.deadline, stream));
+        if let Some(queue) = self.queues.get_mut(&place.provider) {
+            queue.streams.remove(&stream);
+            queue.bytes = queue.bytes.saturating_sub(place.bytes);
+            self.requests.give_back(queue.streams.len(), 1);
+            self.bytes.give_back(queue.bytes, place.bytes);
+            if queue.streams.is_empty() {
+                self.queues.remove(&place.provider);
+            }
+        }
         Some(place)
     }
 
-    /// The streams that wait for such providers, or have waited too long.
+    /// The streams that wait for such providers, or have waited too long. Asks once for each provider for which somebody
+    /// waits, and looks at nobody else's requests.
     pub fn ready(&mut self, wanted: impl Fn(ProviderId) -> bool, now: UnixTime) -> Vec<u32> {
         let now = self.clock.advance(now);
-        let places = self.places.iter();
-        places
-            .filter(|(_, place)| wanted(place.provider) || place.deadline <= now)
-            .map(|(stream, _)| *stream)
-            .collect()
+        let mut ready = BTreeSet::new();
+        for (provider, queue) in &self.queues {
+            if wanted(*provider) {
+                ready.extend(&queue.streams);
+            }
+        }
+        let deadlines = self.deadlines.iter();
+        let over = deadlines.take_while(|(deadline, _)| *deadline <= now);
+        ready.extend(over.map(|(_, stream)| *stream));
+        ready.into_iter().collect()
     }
 
     /// When the next request will have waited too long.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixTime> {
-        let deadlines = self.places.values().map(|place| place.deadline);
-        deadlines.min().map(|moment| self.clock.to_wall(moment))
+        let (deadline, _) = self.deadlines.first()?;
+        Some(self.clock.to_wall(*deadline))
     }
 
     /// How many wait for keys of this provider.
     #[must_use]
     pub fn count(&self, provider: ProviderId) -> usize {
-        let places = self.places.values();
-        places.filter(|place| place.provider == provider).count()
+        let queue = self.queues.get(&provider);
+        queue.map_or(0, |queue| queue.streams.len())
+    }
+}
+
+/// How a quantity is shared out among providers.
+#[derive(Debug)]
+struct Share {
+    /// All of it, and how much of that is taken.
+    most: usize,
+    taken: usize,
+    /// What is each provider's own.
+    own: usize,
+    /// What is common, and how much of that is taken: what providers hold beyond their own.
+    common: usize,
+    taken_common: usize,
+}
+
+impl Share {
+    const fn new(most: usize, providers: usize) -> Self {
+        let own = match providers {
+            0 | 1 => most,
+            _ => match most.div_euclid(2).checked_div(providers) {
+                Some(own) => own,
+                None => 0,
+            },
+        };
+        Self {
+            most,
+            taken: 0,
+            own,
+            common: most.saturating_sub(own.saturating_mul(providers)),
+            taken_common: 0,
+        }
+    }
+
+    /// Whether a provider that holds so much may have so much more.
+    const fn has_room(&self, held: usize, more: usize) -> bool {
+        let after = held.saturating_add(more);
+        let free = self.common.saturating_sub(self.taken_common);
+        self.taken.saturating_add(more) <= self.most
+            && (after <= self.own || after.saturating_sub(self.own) <= free)
+    }
+
+    /// A provider that held so much gets so much more.
+    const fn take(&mut self, held: usize, more: usize) {
+        self.taken = self.taken.saturating_add(more);
+        self.taken_common = self.taken_common.saturating_add(self.beyond(held, more));
+    }
+
+    /// A provider gives back so much and keeps so much.
+    const fn give_back(&mut self, kept: usize, less: usize) {
+        self.taken = self.taken.saturating_sub(less);
+        self.taken_common = self.taken_common.saturating_sub(self.beyond(kept, less));
+    }
+
+    /// How much of `more` on top of what is held is common.
+    const fn beyond(&self, held: usize, more: usize) -> usize {
+        let after = held.saturating_add(more).saturating_sub(self.own);
+        after.saturating_sub(held.saturating_sub(self.own))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ACME: ProviderId = ProviderId(0);
-    const OTHER: ProviderId = ProviderId(1);
-    const LONGEST: Duration = Duration::from_secs(7);
-
-    fn at(secs: u64) -> UnixTime {
-        UnixTime::from_secs(secs)
-    }
-
-    fn room(waiting_requests: usize, waiting_bytes: usize) -> WaitingRoom<&'static str> {
-        WaitingRoom::new(&Limits {
-            waiting_requests,
-            waiting_bytes,
-            ..Limits::default()
-        })
-    }
-
-    #[test]
-    fn the_number_of_requests_is_bounded_and_a_place_that_is_left_is_free() {
-        let mut room = room(2, 100);
-        assert!(room.enter(1, ACME, ("a", 1), LONGEST, at(0)));
-        assert!(room.enter(2, OTHER, ("b", 1), LONGEST, at(0)));
-        assert!(!room.enter(3, ACME, ("c", 1), LONGEST, at(0)));
-        assert_eq!((room.count(ACME), room.count(OTHER)), (1, 1));
-        assert_eq!(room.leave(1).map(|place| place.content), Some("a"));
-        assert!(room.leave(1).is_none());
-        assert!(room.enter(3, ACME, ("c", 1), LONGEST, at(0)));
-    }
-
-    #[test]
-    fn the_bytes_are_bounded() {
-        let mut room = room(10, 100);
-        assert!(room.enter(1, ACME, ("a", 60), LONGEST, at(0)));
-        assert!(!room.enter(2, ACME, ("b", 41), LONGEST, at(0)));
-        assert!(room.enter(2, ACME, ("b", 40), LONGEST, at(0)));
-        room.leave(1);
-        assert!(room.enter(1, ACME, ("a", 60), LONGEST, at(0)));
-    }
-
-    #[test]
-    fn only_whose_provider_is_wanted_is_judged_and_who_has_waited_too_long() {
-        let mut room = room(10, 100);
-        room.enter(1, ACME, ("a", 1), LONGEST, at(0));
-        room.enter(2, OTHER, ("b", 1), LONGEST, at(5));
-        assert_eq!(room.next_deadline(), Some(at(8)));
-        assert_eq!(room.ready(|provider| provider == OTHER, at(7)), [2]);
-        assert!(room.ready(|_| false, at(7)).is_empty());
-        assert_eq!(room.ready(|_| false, at(8)), [1]);
-        assert_eq!(room.ready(|_| true, at(8)), [1, 2]);
-    }
-
-    #[test]
-    fn judging_again_never_prolongs_the_wait() {
-        let mut room = room(10, 100);
-        room.enter(1, ACME, ("a", 1), LONGEST, at(0));
-        for second in 1..8 {
-            let place = room.leave(1).unwrap();
-            assert!(room.stay(1, place, at(second)));
-        }
-        let place = room.leave(1).unwrap();
-        assert!(!room.stay(1, place, at(8)));
-        assert!(room.leave(1).is_none());
-        assert_eq!(room.next_deadline(), None);
-    }
-
-    #[test]
-    fn a_clock_that_jumps_back_prolongs_the_wait_by_no_more_than_the_step_it_hides() {
-        let mut room = room(10, 100);
-        room.enter(1, ACME, ("a", 1), LONGEST, at(1_000));
-        assert!(room.ready(|_| false, at(0)).is_empty());
-        assert_eq!(room.next_deadline(), Some(at(8)));
-        assert_eq!(room.ready(|_| false, at(8)), [1]);
-    }
-}
+mod tests;
