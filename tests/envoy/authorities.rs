@@ -1,7 +1,7 @@
 //! The authority is read in one way only.
 
-use crate::harness::{BOTH, Gate, Protocol, Request, policy, ruled};
-use serde_json::json;
+use crate::harness::{BOTH, Gate, Protocol, Request, Setup, policy, ruled, the_rest, with};
+use serde_json::{Value, json};
 
 #[test]
 fn an_authority_that_can_be_read_in_two_ways_is_refused() {
@@ -73,6 +73,81 @@ fn hosts_are_compared_without_case_port_and_trailing_dot() {
             let request = Request::get("/").authority(authority).bearer(&good);
             gate.denied(&gate.send(protocol, &request), "forbidden.no_rule");
         }
+    }
+    gate.finish();
+}
+
+/// `www.test` is open, all else needs a token, and Envoy's virtual hosts say which one it took.
+fn one_open_host() -> Setup {
+    let open = json!({ "match": { "hosts": ["www.test"] },
+        "public": { "reason": "story", "owner": "tests", "until": "never" } });
+    let policy = ruled(policy(), json!([open, the_rest()]));
+    let policy = with(policy, "origins", json!(["https://www.test:8443"]));
+    Setup::new(policy).edit(|bootstrap| {
+        let hosts = &mut bootstrap.manager()["route_config"]["virtual_hosts"];
+        let mut everything = hosts[0].clone();
+        let mut www = everything.clone();
+        www["name"] = json!("www");
+        www["domains"] = json!(["www.test"]);
+        for (host, name) in [(&mut www, "www"), (&mut everything, "everything")] {
+            let header = json!({ "header": { "key": "x-virtual-host", "value": name } });
+            host["request_headers_to_add"] = json!([header]);
+        }
+        *hosts = json!([www, everything]);
+    })
+}
+
+#[test]
+fn a_host_of_the_rules_is_the_host_of_the_routes() {
+    let gate = one_open_host().start();
+    for protocol in BOTH {
+        for authority in [
+            "www.test",
+            "WWW.test",
+            "www.test:80",
+            "www.test:0",
+            "www.test.",
+        ] {
+            let answer = gate.send(protocol, &Request::get("/").authority(authority));
+            let received = gate.passed(&answer);
+            assert_eq!(
+                received.headers.text("x-virtual-host"),
+                Some("www"),
+                "{authority}"
+            );
+        }
+        let answer = gate.send(protocol, &Request::get("/").authority("other.test:80"));
+        gate.denied(&answer, "missing.token");
+    }
+    gate.finish();
+}
+
+#[test]
+fn without_envoys_help_a_port_or_a_dot_opens_no_other_virtual_host() {
+    let as_by_default = |manager: &mut Value| {
+        for setting in ["strip_any_host_port", "strip_trailing_host_dot"] {
+            manager.as_object_mut().unwrap().remove(setting).unwrap();
+        }
+    };
+    let setup = one_open_host().edit(|bootstrap| as_by_default(bootstrap.manager()));
+    let gate = setup.start();
+    for protocol in BOTH {
+        for authority in [
+            "www.test:80",
+            "www.test:443",
+            "www.test:0",
+            "www.test:08443",
+            "www.test.",
+            "www.test.:8443",
+        ] {
+            let answer = gate.send(protocol, &Request::get("/").authority(authority));
+            gate.denied(&answer, "ambiguous.authority");
+        }
+        gate.passed(&gate.send(protocol, &Request::get("/").authority("www.test")));
+        // An origin says that clients come to this port.
+        gate.passed(&gate.send(protocol, &Request::get("/").authority("www.test:8443")));
+        let probe = Request::get("/").authority("10.0.0.1:8080");
+        gate.denied(&gate.send(protocol, &probe), "missing.token");
     }
     gate.finish();
 }

@@ -1,7 +1,7 @@
 //! Browsers are sent to sign in and come back; programs are told. Side by side, on the real gate.
 
 use crate::harness::{
-    BOTH, Gate, Protocol, Request, Response, policy_with, public, ruled, the_rest, with,
+    BOTH, Gate, Protocol, Request, Response, Setup, policy_with, public, ruled, the_rest, with,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -255,7 +255,10 @@ fn a_sign_in_that_does_not_help_is_no_loop() {
 
 #[test]
 fn nobody_can_be_sent_elsewhere() {
-    let gate = Gate::start(browser_policy());
+    // Otherwise Envoy takes the port away, and the host is one of ours.
+    let setup = Setup::new(browser_policy());
+    let setup = setup.edit(|bootstrap| bootstrap.manager()["strip_any_host_port"] = json!(false));
+    let gate = setup.start();
     for protocol in BOTH {
         for authority in [
             "evil.example",

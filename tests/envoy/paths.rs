@@ -55,6 +55,10 @@ fn without_envoys_normalisation_the_filter_refuses_dots_and_backslashes_itself()
             "//a",
             "/a;b",
             "/a%25",
+            // Envoy's normalisation would decode these.
+            "/%70ing",
+            "/a%2eb",
+            "/a%7eb",
         ] {
             let answer = gate.send(protocol, &Request::get(path).bearer(&good));
             gate.denied(&answer, "ambiguous.path");
@@ -133,6 +137,63 @@ fn encoded_letters_are_decoded_for_matching_and_case_counts() {
         for path in ["/Admin", "/ADMIN", "/admin/", "/anything"] {
             gate.passed(&gate.send(protocol, &Request::get(path)));
         }
+    }
+    gate.finish();
+}
+
+#[test]
+fn an_allowed_word_opens_no_stricter_rule_to_the_service_that_needs_it() {
+    for (word, closed, open) in [
+        ("semicolon", ["/;/admin/secret", "/admin;x"], "/shop;v=1"),
+        ("double_slash", ["//admin", "//x/admin"], "/shop//x"),
+        (
+            "encoded_slash",
+            ["/%2fadmin", "/admin%2fsecret"],
+            "/shop%2fx",
+        ),
+        ("backslash", ["/%5cadmin", "/admin%5csecret"], "/shop%5cx"),
+        (
+            "encoded_percent",
+            ["/public/%252e%252e/admin", "/%2561dmin"],
+            "/100%25",
+        ),
+    ] {
+        let rules = json!([
+            { "match": { "path_separated_prefix": "/admin" }, "requires": { "provider_name": "acme" } },
+            public("/"),
+        ]);
+        let policy = with(ruled(policy(), rules), "path", json!({ "allow": [word] }));
+        let gate = Gate::start(policy);
+        for protocol in BOTH {
+            for path in closed {
+                let answer = gate.send(protocol, &Request::get(path));
+                assert!(matches!(answer.status, 400 | 401), "{path}: {answer:?}");
+            }
+            let received = gate.passed(&gate.send(protocol, &Request::get(open)));
+            assert_eq!(received.path, open.as_bytes());
+        }
+        assert_eq!(gate.upstream.hits(), BOTH.len());
+        gate.finish();
+    }
+}
+
+#[test]
+fn overlong_and_compatible_characters_are_refused() {
+    let gate = Gate::start(policy());
+    let good = gate.good();
+    for protocol in BOTH {
+        for path in [
+            "/a%c0%afb",
+            "/a%e0%80%afb",
+            "/a%ff",
+            "/%e2%80%a4%e2%80%a4/b",
+            "/a%ef%bc%8fb",
+            "/a%ef%bc%bcb",
+        ] {
+            let answer = gate.send(protocol, &Request::get(path).bearer(&good));
+            gate.denied(&answer, "ambiguous.path");
+        }
+        gate.passed(&gate.send(protocol, &Request::get("/caf%c3%a9").bearer(&good)));
     }
     gate.finish();
 }
