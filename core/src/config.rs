@@ -11,6 +11,7 @@ mod decode;
 mod document;
 mod doubts;
 mod duration;
+mod escape;
 mod evidence;
 mod header_name;
 mod hints;

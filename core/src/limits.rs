@@ -79,6 +79,10 @@ pub const REMEMBERED_HEADER_BYTES: usize = 1_024;
 pub const PROVIDERS: usize = 100;
 /// Most rules of a configuration: each request reads them in order.
 pub const RULES: usize = 1_000;
+/// Most ways to read one path, beside the path as it came: a path with two spellings of `path.allow` has a dozen.
+pub const PATH_READINGS: usize = 32;
+/// Most bytes of all ways to read one path together: several times the longest path that most servers take (8 KiB).
+pub const PATH_READING_BYTES: usize = 64 << 10;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
 

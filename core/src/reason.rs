@@ -107,7 +107,7 @@ facts! {
         Path => "ambiguous.path",
         /// A method that is not upper case letters and `-`.
         Method => "ambiguous.method",
-        /// An authority that is absent, doubled, or has user information.
+        /// An authority that is absent, doubled, has user information, or names a host of the rules as Envoy's routes would not.
         Authority => "ambiguous.authority",
     }
 }

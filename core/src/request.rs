@@ -60,25 +60,27 @@ impl<'a> Request<'a> {
             .one(":authority")
             .and_then(Authority::parse)
             .ok_or(Ambiguous::Authority)?;
-        let (path, query) = match self.one(":path") {
+        let mut target = Target {
+            method,
+            path: None,
+            readings: Vec::new(),
+            query: None,
+            authority,
+        };
+        match self.one(":path") {
             // CONNECT to an authority has no path (RFC 9113 section 8.5).
-            None if method == "CONNECT" && !self.has(":path") => (None, None),
+            None if method == "CONNECT" && !self.has(":path") => {}
             None => return Err(Ambiguous::Path),
-            Some(b"*") if method == "OPTIONS" => (Some(Cow::Borrowed("*")), None),
+            Some(b"*") if method == "OPTIONS" => target.path = Some(Cow::Borrowed("*")),
             Some(raw) => {
                 let (path, query) = path::split(raw);
-                (
-                    Some(path::normalise(path, policy).map_err(|_| Ambiguous::Path)?),
-                    query,
-                )
+                let (path, readings) = path::read(path, policy).map_err(|_| Ambiguous::Path)?;
+                target.path = Some(path);
+                target.readings = readings;
+                target.query = query;
             }
-        };
-        Ok(Target {
-            method,
-            path,
-            query,
-            authority,
-        })
+        }
+        Ok(target)
     }
 
     /// The only value of a header.
@@ -150,28 +152,42 @@ pub(crate) fn folded(name: &str) -> String {
 }
 
 /// What a request is about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target<'a> {
     /// Upper case letters and `-`.
     pub(crate) method: &'a str,
     /// In normal form, without query; none for CONNECT.
     pub(crate) path: Option<Cow<'a, str>>,
+    /// Other ways to read the path; nearly always none.
+    pub(crate) readings: Vec<String>,
     /// What follows the first `?`.
     pub(crate) query: Option<&'a [u8]>,
     pub(crate) authority: Authority<'a>,
 }
 
 impl Target<'_> {
-    /// The configured origin that this request reached, by its authority alone.
+    /// The configured origin that this request reached, by its authority alone. Where that names no port, Envoy may have
+    /// taken it away (`strip_any_host_port`): then it is the origin with its scheme's own port, or the only one of the host.
     pub(crate) fn origin<'c>(&self, origins: &'c [Origin]) -> Option<&'c Origin> {
-        origins.iter().find(|origin| {
-            let default = if origin.text.starts_with("https:") {
-                443
-            } else {
-                80
-            };
-            origin.host == self.authority.host
-                && origin.port == self.authority.port.unwrap_or(default)
+        let mut of_host = origins
+            .iter()
+            .filter(|origin| origin.host == self.authority.host);
+        if let Some(port) = self.authority.port {
+            return of_host.find(|origin| origin.port == port);
+        }
+        let with_default = of_host.clone().find(|origin| {
+            let is_https = origin.text.starts_with("https:");
+            origin.port == if is_https { 443 } else { 80 }
+        });
+        with_default.or_else(|| of_host.next().filter(|_| of_host.next().is_none()))
+    }
+
+    /// The same request, its path read in each of the other ways.
+    pub(crate) fn read_otherwise(&self) -> impl Iterator<Item = Self> {
+        self.readings.iter().map(|path| Self {
+            path: Some(Cow::Owned(path.clone())),
+            readings: Vec::new(),
+            ..self.clone()
         })
     }
 }

@@ -207,7 +207,8 @@ impl Verifier {
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Step {
         let mut record = AuditRecord::new(request, &self.policy.config.hash);
-        record.rule = self.policy.rule_of(request);
+        record.rules = self.policy.rules_of(request);
+        record.rule = record.rules.first().copied().flatten();
         let step = self.deny(request, reason, None, record);
         self.in_mode(step, reason.hides_rule(), now)
     }
@@ -241,7 +242,12 @@ impl Verifier {
         };
         let observes = |now| match record.rule {
             None if hides_rule => self.policy.observes_all(now),
-            rule => self.policy.observes(rule, now),
+            rule if record.rules.is_empty() => self.policy.observes(rule, now),
+            // A path that belongs to several rules must not get past one that is enforced.
+            _ => {
+                let mut rules = record.rules.iter();
+                rules.all(|rule| self.policy.observes(*rule, now))
+            }
         };
         if !now.is_some_and(observes) {
             return Step::Settle(verdict, record);

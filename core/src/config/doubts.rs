@@ -5,7 +5,7 @@ use super::{
     Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,
     PathPolicy, Provider, ProviderId, Rule,
     decode::{At, Problems},
-    neighbours, path, shown,
+    escape, neighbours, path, shown,
 };
 use crate::evidence::{Facts, Kind, can_meet};
 
@@ -35,6 +35,16 @@ pub(super) fn doubts(
             of_rule.member("mode"),
             &mut doubts,
         );
+        let later = rules.iter().enumerate().skip(index.saturating_add(1));
+        if let Some(weaker) = escape::by_another_host(rule, later) {
+            let at = of_rule.member("match");
+            let problem = [
+                "a client that names another host gets to rules[",
+                &weaker.to_string(),
+                "] with the same paths, which asks for less; name hosts there too, or none here",
+            ];
+            doubts.add(at.member("hosts"), shown::join(&problem));
+        }
         let Action::Requires(requirement) = &rule.action else {
             continue;
         };

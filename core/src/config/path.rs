@@ -7,7 +7,7 @@ use crate::request::path::{self, OddPath};
 
 /// The normal form of a path; an error continues a sentence that begins with the path.
 pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String> {
-    let normal = path::normalise(text.as_bytes(), policy);
+    let normal = path::one_spelling(text.as_bytes(), policy);
     normal.map(Cow::into_owned).map_err(|odd| {
         match odd {
             OddPath::NotAbsolute => "does not begin with a slash; write the path from the root, such as /api",
@@ -15,6 +15,12 @@ pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String
             OddPath::Percent => "holds a % without two hexadecimal digits; write %25 for the sign itself",
             OddPath::Character => "holds a character that no path has; percent-encode its UTF-8 bytes",
             OddPath::Nul => "holds %00, which no request may have; remove it",
+            OddPath::Control => "holds a percent-encoded control character, which no request may have; remove it",
+            OddPath::Unreserved => "holds a percent-encoded letter, digit, -, ., _ or ~, which no request may have; write the character itself",
+            OddPath::Twice => "holds %25 before 2E, 2F, 5C or 00, which no request may have; remove it",
+            OddPath::Utf8 => "holds percent-encoded bytes that are not UTF-8, which no request may have; write UTF-8",
+            OddPath::Compatibility => "holds a character that some servers take for a dot, a slash or a backslash, which no request may have; remove it",
+            OddPath::Readings => "can be read in more ways than are looked at; write it shorter",
             OddPath::DotSegment => "holds a \".\" or \"..\" segment, which no request may have; write the path without",
             OddPath::Unless { what, word } => {
                 let hint = ", which is refused in requests; write it without, or allow it with path: { allow: [";

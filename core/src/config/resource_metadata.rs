@@ -73,7 +73,7 @@ pub(super) fn resource_metadata(
         // A pattern would name no document: each resource has its own.
         let below = below.filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let below = below.filter(|rest| !rest.contains('*'));
-        let normal = path::normalise(path.as_bytes(), PathPolicy::default());
+        let normal = path::one_spelling(path.as_bytes(), PathPolicy::default());
         let (Some(below), Ok(normal)) = (below, normal) else {
             let problem = [
                 &shown::text(&text),

@@ -133,6 +133,7 @@ impl FromText for HostMatch {
                     "names a port, which is not compared; write ",
                     star,
                     bare,
+                    ", and the port in origins",
                 ]))
             }
             Ok(_) if wildcard && host.starts_with('[') => Err(NO_HOST.to_owned()),

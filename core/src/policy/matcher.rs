@@ -54,8 +54,12 @@ impl Matcher {
         } else {
             self.methods.iter().any(|method| method == target.method)
         };
-        let host = &target.authority.host;
-        method && (self.hosts.is_empty() || self.hosts.iter().any(|wanted| wanted.fits(host)))
+        method && (self.hosts.is_empty() || self.names(&target.authority.host))
+    }
+
+    /// Whether this host is one of those that the rule names.
+    pub(crate) fn names(&self, host: &str) -> bool {
+        self.hosts.iter().any(|named| named.fits(host))
     }
 
     /// Whether every request that `later` matches is matched by this one. Sound, not complete: where it is unsure, no.

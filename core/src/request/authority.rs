@@ -8,12 +8,15 @@ pub(crate) struct Authority<'a> {
     /// Lower case, without the trailing dot of a fully qualified name; IPv6 in brackets.
     pub(crate) host: Cow<'a, str>,
     pub(crate) port: Option<u16>,
+    /// It has no trailing dot, and its port does not begin with a zero.
+    pub(crate) is_plain: bool,
 }
 
 impl<'a> Authority<'a> {
     /// `None` for what two parsers may read differently: user information, lists, odd characters, nothing at all.
     pub(crate) fn parse(raw: &'a [u8]) -> Option<Self> {
         let text = core::str::from_utf8(raw).ok()?;
+        let mut has_dot = false;
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (address, after) = rest.split_once(']')?;
@@ -24,11 +27,13 @@ impl<'a> Authority<'a> {
                 )
             }
             None => {
-                let (host, port) = text.split_once(':').unwrap_or((text, ""));
-                let host = host.strip_suffix('.').unwrap_or(host);
+                let (name, port) = text.split_once(':').unwrap_or((text, ""));
+                let host = name.strip_suffix('.').unwrap_or(name);
+                has_dot = host.len() < name.len();
                 (is_name(host).then(|| lower_case(host))?, port)
             }
         };
+        let is_plain = !has_dot && !port.starts_with('0');
         let colon_without_port = port.is_empty() && text.ends_with(':');
         let port = match port {
             "" if colon_without_port => return None,
@@ -38,7 +43,11 @@ impl<'a> Authority<'a> {
             }
             _ => return None,
         };
-        Some(Self { host, port })
+        Some(Self {
+            host,
+            port,
+            is_plain,
+        })
     }
 }
 

@@ -1,12 +1,17 @@
 //! The path of a request in the one form that rules compare, or why it has none.
 //!
 //! Servers disagree on what `%2f`, `..`, `//`, `;` and `\` mean. A rule that was judged on one reading while
-//! the upstream follows another is a bypass, so such paths are refused. All else has one form, whether it came
-//! encoded or not: characters that a segment may hold (`pchar`, RFC 3986 section 3.3) stand for themselves, and
-//! `*`, which is a pattern in a rule, and characters that no URI holds are encoded, with digits in upper case
-//! (section 6.2.2.1). The RFC makes unreserved characters alone equal to their encodings (section 6.2.2.2), but
-//! services decode before they route. Paths of rules are brought to the same form: what a request cannot have, a
+//! the upstream follows another is a bypass, so such paths are refused. What is let through all the same is read
+//! in every way ([`readings`]). All else has one form, whether it came encoded or not: characters that a segment may
+//! hold (`pchar`, RFC 3986 section 3.3) stand for themselves, and `*`, which is a pattern in a rule, and characters
+//! that no URI holds are encoded, with digits in upper case (section 6.2.2.1). Percent-encoded unreserved characters
+//! are refused: Envoy's `normalize_path` decodes them (section 6.2.2.2), so where one arrives, Envoy's routes saw
+//! another path than its services will. Paths of rules are brought to the same form: what a request cannot have, a
 //! rule cannot name.
+
+mod characters;
+mod double;
+mod readings;
 
 use std::borrow::Cow;
 
@@ -48,6 +53,18 @@ pub(crate) enum OddPath {
     Character,
     /// It holds `%00`.
     Nul,
+    /// It holds another percent-encoded control character (RFC 3986 section 7.3).
+    Control,
+    /// It holds a percent-encoded unreserved character (RFC 3986 section 2.3).
+    Unreserved,
+    /// It holds `%25` before `2E`, `2F`, `5C` or `00`: a dot, a slash or the like for who decodes twice.
+    Twice,
+    /// Its percent-encoded bytes are not UTF-8; overlong forms are not (RFC 3629 section 3).
+    Utf8,
+    /// It holds a character whose compatibility form has `.`, `/` or `\`.
+    Compatibility,
+    /// There are more ways to read it than anybody needs.
+    Readings,
     /// A segment is `.` or `..`, for some reader at least.
     DotSegment,
     /// It holds this, which the word in `path.allow` would let through.
@@ -61,6 +78,41 @@ pub(crate) enum OddPath {
 pub(crate) fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut parts = raw.splitn(2, |&byte| byte == b'?');
     (parts.next().unwrap_or_default(), parts.next())
+}
+
+/// The path of a request in its normal form, and the other ways to read it.
+pub(crate) fn read(raw: &[u8], policy: PathPolicy) -> Result<(Cow<'_, str>, Vec<String>), OddPath> {
+    let normal = one_spelling(raw, policy)?;
+    let others = match &normal {
+        Cow::Borrowed(_) => Vec::new(),
+        Cow::Owned(normal) => readings::of(normal, as_sent(raw, policy)?)?,
+    };
+    Ok((normal, others))
+}
+
+/// The normal form of a path that has no other spelling for unreserved characters. A path of a request or of a rule that
+/// has one is refused; it is decoded in addresses that are not compared with requests.
+pub(crate) fn one_spelling(raw: &[u8], policy: PathPolicy) -> Result<Cow<'_, str>, OddPath> {
+    let normal = normalise(raw, policy)?;
+    let encoded = raw.split(|&byte| byte == b'%').skip(1);
+    let mut encoded = encoded.filter_map(|part| part.get(..2).and_then(hex_byte));
+    if matches!(normal, Cow::Owned(_)) && encoded.any(is_unreserved) {
+        return Err(OddPath::Unreserved);
+    }
+    Ok(normal)
+}
+
+/// The path as Envoy's routes see it: percent-encodings as they came.
+fn as_sent(raw: &[u8], policy: PathPolicy) -> Result<String, OddPath> {
+    let mut sent = String::with_capacity(raw.len());
+    for &byte in raw {
+        if byte == b'%' {
+            sent.push('%');
+        } else {
+            push_plain(&mut sent, byte, policy)?;
+        }
+    }
+    Ok(sent)
 }
 
 /// The normal form of a path without query.
@@ -104,10 +156,17 @@ fn rewrite(raw: &[u8], policy: PathPolicy) -> Result<String, OddPath> {
     if normal.contains("//") {
         unless(policy.double_slash, "\"//\"", "double_slash")?;
     }
-    if has_dot_segment(&normal) {
+    check(&normal)?;
+    double::check(&normal, policy)?;
+    Ok(normal)
+}
+
+/// What no path may hold in any of its readings.
+fn check(path: &str) -> Result<(), OddPath> {
+    if has_dot_segment(path) {
         return Err(OddPath::DotSegment);
     }
-    Ok(normal)
+    characters::check(path)
 }
 
 const fn unless(allowed: bool, what: &'static str, word: &'static str) -> Result<(), OddPath> {
@@ -164,12 +223,7 @@ fn push_escape(normal: &mut String, byte: u8) {
 
 /// A percent-encoded byte, by its two digits.
 fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Result<(), OddPath> {
-    // from_str_radix takes a sign, too.
-    let digits = core::str::from_utf8(digits)
-        .ok()
-        .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        .ok_or(OddPath::Percent)?;
-    let byte = u8::from_str_radix(digits, 16).map_err(|_| OddPath::Percent)?;
+    let byte = hex_byte(digits).ok_or(OddPath::Percent)?;
     match byte {
         _ if is_kept_plain(byte) => {
             normal.push(char::from(byte));
@@ -180,10 +234,23 @@ fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Resul
         b'\\' => unless(policy.backslash, "%5C", "backslash")?,
         b'%' => unless(policy.encoded_percent, "%25", "encoded_percent")?,
         b';' => unless(policy.semicolon, "%3B", "semicolon")?,
+        _ if byte.is_ascii_control() => return Err(OddPath::Control),
         _ => {}
     }
     push_escape(normal, byte);
     Ok(())
+}
+
+/// RFC 3986 section 2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// The byte that two hexadecimal digits write; with a sign, or with another length, they write none.
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    let is_whole = digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
+    let digits = core::str::from_utf8(digits).ok().filter(|_| is_whole)?;
+    u8::from_str_radix(digits, 16).ok()
 }
 
 /// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see them.

@@ -18,7 +18,7 @@ use crate::{
     jwks::JwksCache,
     login::Visit,
     policy::{self, Index},
-    reason::{Detour, Forbidden, Reason},
+    reason::{Ambiguous, Detour, Forbidden, Reason},
     remembered::RememberedTokens,
     request::{Request, Target},
     resource_metadata::Documents,
@@ -34,6 +34,8 @@ pub(super) struct Policy {
     pub(super) documents: Option<Documents>,
     /// What is required where no rules are configured: a token of any provider.
     any_provider: Requirement,
+    /// Whether some rule is about some hosts only.
+    names_hosts: bool,
     /// Every place where a token may be, and whether one of its providers forwards it.
     places: Vec<(TokenSource, bool)>,
     /// For people at a command line only.
@@ -52,12 +54,14 @@ impl Policy {
             users.any(|provider| provider.forward && provider.sources.contains(source))
         };
         let places = places(config.providers.iter()).into_iter();
+        let names_hosts = rules(&config).any(|rule| !rule.matcher.hosts.is_empty());
         Self {
             places: places
                 .map(|source| (source.clone(), is_forwarded(source)))
                 .collect(),
             documents: Documents::of(&config),
             index: Index::new(config.rules.iter().flatten().map(|rule| &rule.matcher)),
+            names_hosts,
             config,
             owned_names,
             any_provider,
@@ -72,7 +76,7 @@ impl Policy {
         if origins.is_empty() {
             return None;
         }
-        request.target(self.config.path).ok()?.origin(origins)
+        self.target(request).ok()?.origin(origins)
     }
 
     /// Where a client that came to this origin finds the document about this resource.
@@ -86,14 +90,35 @@ impl Policy {
         )
     }
 
-    /// The rule that is about the request, as far as anybody can tell.
-    pub(super) fn rule_of(&self, request: Request<'_>) -> Option<usize> {
-        let target = request.target(self.config.path).ok()?;
-        self.first_match(&target).map(|(index, _)| index)
+    /// What the request is about, if we and Envoy's routes read it alike.
+    fn target<'r>(&self, request: Request<'r>) -> Result<Target<'r>, Ambiguous> {
+        let target = request.target(self.config.path)?;
+        if self.names_hosts && !self.is_host_alone(&target) {
+            return Err(Ambiguous::Authority);
+        }
+        Ok(target)
     }
 
-    /// The first rule that is about this request, and its number.
-    fn first_match(&self, target: &Target<'_>) -> Option<(usize, &Rule)> {
+    /// Rules compare hosts without port and trailing dot, Envoy's virtual hosts with both. So where rules name hosts there is no
+    /// dot, and no port on a host that a rule names unless an origin has it.
+    fn is_host_alone(&self, target: &Target<'_>) -> bool {
+        let authority = &target.authority;
+        let is_named = || rules(&self.config).any(|rule| rule.matcher.names(&authority.host));
+        authority.is_plain
+            && (authority.port.is_none()
+                || target.origin(&self.config.origins).is_some()
+                || !is_named())
+    }
+
+    /// The rules that are about the request in each of its readings, as far as anybody can tell.
+    pub(super) fn rules_of(&self, request: Request<'_>) -> Vec<Option<usize>> {
+        let target = self.target(request);
+        let matches = target.map(|target| self.all_matches(&target));
+        matches.iter().flatten().map(number).collect()
+    }
+
+    /// The first rule that is about this request, and its index.
+    fn first_match(&self, target: &Target<'_>) -> Match<'_> {
         let rules = self.config.rules.as_deref()?;
         let fits = |rule: usize| {
             rules
@@ -102,6 +127,18 @@ impl Policy {
         };
         let first = self.index.first(target, fits)?;
         Some((first, rules.get(first)?))
+    }
+
+    /// The first rule about each reading of this request, each rule once.
+    fn all_matches(&self, target: &Target<'_>) -> Vec<Match<'_>> {
+        let mut matches = vec![self.first_match(target)];
+        for reading in target.read_otherwise() {
+            let rule = self.first_match(&reading);
+            if !matches.iter().any(|other| number(other) == number(&rule)) {
+                matches.push(rule);
+            }
+        }
+        matches
     }
 
     /// Whether what this rule decides, or what no rule is about, is only observed.
@@ -153,17 +190,46 @@ pub(super) struct Case<'p, 'r, 'k> {
 impl<'p, 'r> Case<'p, 'r, '_> {
     pub(super) fn judge(&mut self) -> Result<Outcome, Stop> {
         let policy = self.policy;
-        let target = self.request.target(policy.config.path)?;
+        let target = policy.target(self.request)?;
         let rule = policy.first_match(&target);
-        self.record.rule = rule.map(|(index, _)| index);
+        self.record.rule = number(&rule);
         let documents = policy.documents.as_ref();
         if let Some(document) = documents.and_then(|documents| {
             documents.asked_for(self.request, &target, &policy.config.origins)
         }) {
             return Ok(Outcome::Serve(document));
         }
-        let rule = rule.map(|(_, rule)| rule);
-        self.judge_target(&target, rule).map(Outcome::Permit)
+        if target.readings.is_empty() {
+            let rule = rule.map(|(_, rule)| rule);
+            return self.judge_target(&target, rule).map(Outcome::Permit);
+        }
+        self.judge_readings(&target).map(Outcome::Permit)
+    }
+
+    /// A path that readers differ about: each reading must be permitted by its own rule. The record names the rule that
+    /// refuses; or whose permit it is: the last one with an identity, or else the first one.
+    fn judge_readings(&mut self, target: &Target<'r>) -> Result<Permit, Stop> {
+        let matches = self.policy.all_matches(target);
+        self.record.rules = matches.iter().map(number).collect();
+        let mut permitted: Option<(Permit, Option<usize>)> = None;
+        let mut known = None;
+        for rule in matches {
+            self.record.rule = number(&rule);
+            self.detour = None;
+            let permit = self.judge_target(target, rule.map(|(_, rule)| rule))?;
+            let provider = permit.identity.as_ref().and(self.record.provider_id);
+            if provider.is_some() && known.is_some() && provider != known {
+                // Two tokens: by each of them the service would get another user.
+                return Err(Ambiguous::Credentials.into());
+            }
+            known = known.or(provider);
+            if permitted.is_none() || provider.is_some() {
+                permitted = Some((permit, number(&rule)));
+            }
+        }
+        let (permit, rule) = permitted.ok_or(Forbidden::NoRule)?;
+        self.record.rule = rule;
+        Ok(permit)
     }
 
     fn judge_target(
@@ -278,6 +344,17 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         };
         visit.detour(login)
     }
+}
+
+/// A rule and its index, or none.
+type Match<'p> = Option<(usize, &'p Rule)>;
+
+fn number(rule: &Match<'_>) -> Option<usize> {
+    rule.map(|(index, _)| index)
+}
+
+fn rules(config: &Config) -> impl Iterator<Item = &Rule> {
+    config.rules.iter().flatten()
 }
 
 /// The places where these providers' tokens may be, each once: a request is searched once for each.

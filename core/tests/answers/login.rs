@@ -192,7 +192,7 @@ fn the_way_back_is_on_our_origin_whatever_the_request_says() {
         "evil.example",
         "api.example.com.evil.example",
         "api.example.com:8443",
-        "localhost",
+        "localhost:80",
     ] {
         let rejection = gate.refused(&navigation("/", &[(":authority", authority)]));
         assert_eq!(rejection.status, 401, "{authority}");
