@@ -5,6 +5,8 @@ use passgate_core::{
     json::Json,
 };
 
+use crate::manager::Manager;
+
 /// A configuration in a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -20,6 +22,8 @@ pub(crate) struct Found {
     blinded: Vec<&'static str>,
     /// The clusters of the file, where it holds all that there are.
     clusters: Option<Vec<String>>,
+    /// The HTTP connection manager of the file that it is in.
+    manager: Option<Manager>,
 }
 
 impl Found {
@@ -48,7 +52,13 @@ impl Found {
             warnings.push(format!("capability_restriction_config leaves out {names}: what the filter is not asked about passes unseen; leave capability_restriction_config out"));
         }
         let config = Config::parse(&self.bytes);
-        let (Some(clusters), Ok(config)) = (&self.clusters, config) else {
+        let Ok(config) = config else {
+            return warnings;
+        };
+        if let Some(manager) = &self.manager {
+            warnings.extend(manager.doubts(&config));
+        }
+        let Some(clusters) = &self.clusters else {
             return warnings;
         };
         for provider in &config.providers {
@@ -145,6 +155,8 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
         let clusters = clusters(document);
         for found in &mut found {
             found.clusters.clone_from(&clusters);
+            let place = found.place.as_deref();
+            found.manager = place.and_then(|place| Manager::around(document, place));
         }
     } else {
         let bytes = document.to_string().into_bytes();
@@ -155,6 +167,7 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
             hands_over_bodies: false,
             blinded: Vec::new(),
             clusters: None,
+            manager: None,
         });
     }
     found
@@ -240,6 +253,7 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
         hands_over_bodies: false,
         blinded: Vec::new(),
         clusters: None,
+        manager: None,
     });
 }
 
@@ -283,6 +297,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     hands_over_bodies: member(json, STOP_ITERATION) == Some(&Json::Bool(true)),
                     blinded: blinded(json),
                     clusters: None,
+                    manager: None,
                 });
                 return;
             }

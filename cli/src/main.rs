@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod find;
+mod manager;
 mod off;
 mod presets;
 mod print;

@@ -179,6 +179,7 @@ fn the_configurations_in_a_bootstrap_are_found() {
         "\
 {filters}[1].typed_config.config.configuration:
 accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+warning: static_resources.listeners[0].filter_chains[0].filters[0].typed_config: paths reach the filter and the routes as clients wrote them, and the filter answers 400 where they should have been normalised; write normalize_path: true
 warning: providers.acme: the file has no cluster \"id\", so its keys cannot be fetched
 {filters}[2].typed_config.config.configuration:
 refused: 1 problem
@@ -192,6 +193,38 @@ the configuration is not JSON that is accepted: expected value at line 1 column 
 "
     );
     assert_eq!(check("bootstrap.yaml"), (Some(1), expected, String::new()));
+}
+
+#[test]
+fn what_lets_envoys_routes_read_a_request_in_another_way_is_said() {
+    let text = include_str!("../../envoy/smallest.yaml");
+    let rules = r#"{ "rules": [{ "match": { "hosts": ["www.test"] }, "requires": {} }],"#;
+    let (before, after) = text.split_once("value: |").expect("the policy");
+    let with_hosts = format!("{before}value: |{}", after.replacen('{', rules, 1));
+    let (status, output) = check_input(&with_hosts);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(!output.contains("warning"), "{output}");
+    for setting in [
+        "normalize_path",
+        "strip_any_host_port",
+        "strip_trailing_host_dot",
+    ] {
+        let on = format!("{setting}: true");
+        let said = |text: &str| check_input(text).1.contains(&format!("; write {on}\n"));
+        for off in [format!("{setting}: false"), String::new()] {
+            assert!(said(&with_hosts.replacen(&on, &off, 1)), "{setting}");
+        }
+    }
+    // Routes that ignore the port do as well as a host without.
+    let routes = "route_config:\n";
+    let ignoring = format!("{routes}                  ignore_port_in_host_matching: true\n");
+    let by_routes = with_hosts
+        .replacen("strip_any_host_port: true", "strip_any_host_port: false", 1)
+        .replacen(routes, &ignoring, 1);
+    assert!(!check_input(&by_routes).1.contains("warning"));
+    // Without hosts in rules a port decides nothing.
+    let without = text.replacen("strip_any_host_port: true", "", 1);
+    assert!(!check_input(&without).1.contains("warning"));
 }
 
 #[test]
@@ -221,5 +254,6 @@ fn every_configuration_in_the_readme_is_accepted() {
     for document in documents {
         let (status, output) = check_input(&document);
         assert_eq!(status, Some(0), "{document}\n{output}");
+        assert!(!output.contains("hosts"), "{output}");
     }
 }

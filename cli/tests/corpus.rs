@@ -93,6 +93,8 @@ fn every_file_of_envoy_that_we_ship_is_accepted() {
             .output()
             .expect("the program runs");
         assert!(output.status.success(), "{}: {output:?}", file.display());
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(!text.contains("warning"), "{}: {text}", file.display());
         checked += 1;
     }
     assert!(checked > 0, "the files were found");
