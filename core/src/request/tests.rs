@@ -1,6 +1,9 @@
 use std::borrow::Cow;
 
-use super::{Authority, Request, path::normalise};
+use super::{
+    Authority, Request,
+    path::{normalise, one_spelling},
+};
 use crate::{
     config::{Origin, PathPolicy},
     reason::Ambiguous,
@@ -22,7 +25,7 @@ const LAX: PathPolicy = PathPolicy {
 };
 
 fn strict(path: &str) -> Option<String> {
-    let normal = normalise(path.as_bytes(), STRICT);
+    let normal = one_spelling(path.as_bytes(), STRICT);
     normal.ok().map(Cow::into_owned)
 }
 
