@@ -124,21 +124,33 @@ impl Json {
 
     /// About how many bytes of memory it takes.
     pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>().saturating_add(self.boxed())
+    }
+
+    /// The same without the value itself, which lies in a list, say.
+    fn boxed(&self) -> usize {
         /// What an allocator takes for each box and list.
         const BOX: usize = 16;
-        let of_values: usize = match self {
+        let of_list = |capacity: usize, each: usize, inside: usize| {
+            let list = capacity.saturating_mul(each);
+            list.saturating_add(inside).saturating_add(BOX)
+        };
+        match self {
             Self::Null | Self::Bool(_) => 0,
             Self::Number(text) | Self::String(text) => text.len().saturating_add(BOX),
-            Self::Array(elements) => elements.iter().map(Self::weight).sum(),
-            Self::Object(members) => {
-                let weight = |(name, value): &(Box<str>, Self)| {
-                    let name = name.len().saturating_add(2 * BOX);
-                    name.saturating_add(value.weight())
-                };
-                members.iter().map(weight).sum()
+            Self::Array(elements) => {
+                let inside = elements.iter().map(Self::boxed).sum();
+                of_list(elements.capacity(), size_of::<Self>(), inside)
             }
-        };
-        of_values.saturating_add(2 * BOX)
+            Self::Object(members) => {
+                let boxed = |(name, value): &(Box<str>, Self)| {
+                    let name = name.len().saturating_add(BOX);
+                    name.saturating_add(value.boxed())
+                };
+                let inside = members.iter().map(boxed).sum();
+                of_list(members.capacity(), size_of::<(Box<str>, Self)>(), inside)
+            }
+        }
     }
 
     /// What kind of value this is, for messages.

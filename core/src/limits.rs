@@ -27,9 +27,13 @@ pub const RETURN_TO_BYTES: usize = 2_048;
 pub const SHOWN_HEADERS: usize = 32;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;
+/// Most names of keys that no set holds and that one worker remembers for a provider: 256 KiB, far
+/// more than honest clients use.
+pub const UNKNOWN_KEYS: usize = 512;
 /// Most candidates for a token's key when several keys share a `kid` or none is named.
 pub const KEY_CANDIDATES: usize = 1;
-/// Most keys of one worker that have a table of multiples, 464 KiB each.
+/// Most keys of one worker that have a table of multiples, 464 KiB each; the generator has one
+/// more.
 pub const KEY_TABLES: usize = 16;
 /// Most requests of one worker that wait for keys, of all providers (`jwks/waiting.rs` shares them out). Beside its headers each
 /// takes some 300 bytes of ours, so 1.2 MiB together.

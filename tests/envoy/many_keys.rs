@@ -9,7 +9,7 @@ use std::fs;
 /// Good tokens of each case, all new. A table for each second of them was 464 KiB that never came
 /// back.
 const TOKENS: usize = 1_200;
-/// What Envoy may grow by, whatever comes.
+/// What Envoy may grow by, whatever comes: `docs/memory.md` adds up for this policy to less.
 const GROWTH: usize = 96 << 20;
 
 /// A provider and its keys.

@@ -7,9 +7,6 @@ use std::collections::BTreeMap;
 use super::clock::Moment;
 use crate::{crypto::Algorithm, limits};
 
-/// Most names that are remembered per provider: at most 256 KiB of `kid`s, far more than honest clients use.
-const MOST: usize = 512;
-
 /// What is known about a key that the set in force does not hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -99,11 +96,11 @@ impl UnknownKeys {
     }
 
     fn remember(&mut self, name: Name, now: Moment) -> Standing {
-        if self.sightings.len() >= MOST {
+        if self.sightings.len() >= limits::UNKNOWN_KEYS {
             // What is confirmed costs a paced fetch at most when it is asked for again; what waits must stay.
             self.forget_confirmed();
         }
-        if self.sightings.len() >= MOST {
+        if self.sightings.len() >= limits::UNKNOWN_KEYS {
             return Standing::NoRoom;
         }
         self.sightings.insert(
@@ -209,7 +206,7 @@ mod tests {
         for n in 0..10_000 {
             keys.seen(Some(&format!("made-up-{n}")), Algorithm::Es256, at(0));
         }
-        assert_eq!(keys.sightings.len(), MOST);
+        assert_eq!(keys.sightings.len(), limits::UNKNOWN_KEYS);
         assert_eq!(
             keys.seen(Some("b"), Algorithm::Es256, at(0)),
             Standing::NoRoom

@@ -1,0 +1,297 @@
+//! How much memory any input can make a configuration take: each part is driven to its bound, all
+//! at once, and every byte is counted. Pointers are twice as long here as in the module, so what
+//! holds here holds there.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "memory/counted.rs"]
+mod counted;
+#[path = "memory/sum.rs"]
+mod sum;
+
+use core::time::Duration;
+use std::{fs, path::Path};
+
+use counted::{live, peak};
+use passgate_core::{
+    AuditRecord, Config, JwksCache, ProviderId, Request, Step, UnixTime, Verdict, Verifier,
+    audit::Counters,
+    crypto::Algorithm,
+    jose::JwkSet,
+    json::Json,
+    jwks::{Answer, WaitingRoom},
+    limits::{self, Limits},
+};
+use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
+use serde_json::{Value, json};
+
+const AUDIENCE: &str = "https://api.example.com";
+const START: u64 = 1_700_000_000;
+const NOW: UnixTime = UnixTime::from_secs(START);
+/// Keys of ES256, those of the first provider.
+const SIGNERS: usize = 20;
+/// A fifth of what there may be: the bounds of keys and names grow with their number alone, and
+/// so does the time that this takes.
+const PROVIDERS: usize = limits::PROVIDERS / 5;
+/// With a provider each, so many counters as there may be.
+const RULES: usize = limits::VERDICT_COUNTERS / PROVIDERS;
+
+fn issuer(index: usize) -> String {
+    format!("https://id-{index}.example.com")
+}
+
+/// So many providers, and as many values of a claim as there is room for.
+fn configuration() -> String {
+    let provider = |index: usize| {
+        let uri = format!("{}/jwks", issuer(index));
+        let provider = json!({
+            "issuer": issuer(index),
+            "audiences": [AUDIENCE],
+            "remote_jwks": { "http_uri": { "uri": uri, "cluster": "idp" }, "cache_duration": "1h" },
+        });
+        (format!("p{index}"), provider)
+    };
+    let providers: serde_json::Map<String, Value> = (0..PROVIDERS).map(provider).collect();
+    let rule =
+        |index: usize| json!({ "match": { "prefix": format!("/{index}/") }, "requires": {} });
+    let mut rules: Vec<Value> = (0..RULES).map(rule).collect();
+    let claims: Vec<String> = (0..80_000).map(|number| format!("{number:05}")).collect();
+    let claims = json!([{ "claim_name": "groups", "any_of": claims }]);
+    rules.push(json!({ "match": { "prefix": "/" }, "requires": { "claims": claims } }));
+    json!({ "providers": providers, "rules": rules }).to_string()
+}
+
+/// A set of as many keys as there may be, as long as they may be, with names as long as they may
+/// be.
+fn rsa_keys() -> String {
+    let key = |index: usize| {
+        let mut modulus = vec![0xa5; limits::RSA_BITS / 8];
+        modulus[1..9].copy_from_slice(&index.to_be_bytes());
+        *modulus.last_mut().unwrap() |= 1;
+        let kid = format!("{index:0>512}");
+        json!({
+            "kty": "RSA", "alg": "RS256", "kid": kid, "n": base64url(modulus), "e": "AQAB",
+        })
+    };
+    let keys: Vec<Value> = (0..limits::JWKS_KEYS).map(key).collect();
+    json!({ "keys": keys }).to_string()
+}
+
+struct World {
+    verifier: Verifier,
+    keys: JwksCache,
+    counters: Counters,
+    providers: Vec<ProviderId>,
+    grown: Vec<&'static str>,
+}
+
+impl World {
+    fn ask(&mut self, path: &str, token: &str) -> (&'static str, AuditRecord) {
+        let authorization = format!("Bearer {token}");
+        let headers: [(&[u8], &[u8]); 4] = [
+            (b":method", b"GET"),
+            (b":path", path.as_bytes()),
+            (b":authority", b"api.example.com"),
+            (b"authorization", authorization.as_bytes()),
+        ];
+        let request = Request::new(&headers);
+        match self.verifier.verify(request, &mut self.keys, NOW) {
+            Step::Settle(Verdict::Allow(permit), record) => (permit.code(), *record),
+            Step::Settle(Verdict::Deny(rejection), record) => (rejection.code, *record),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn passes(&mut self, token: &str) {
+        assert_eq!(self.ask("/0/", token).0, "permitted.token");
+    }
+
+    fn fetch_all(&mut self, own: &str, others: &str) {
+        // Each starts a little later than the other.
+        let now = UnixTime::from_secs(START - 60);
+        while let Some(fetch) = self
+            .keys
+            .poll_fetch(now)
+            .or_else(|| self.keys.poll_fetch(NOW))
+        {
+            let is_first = fetch.endpoint.authority.starts_with("id-0.");
+            let body = if is_first { own } else { others };
+            let tag = "x".repeat(limits::ETAG_BYTES - 2);
+            let tag = format!("\"{tag}\"");
+            let headers: [(&[u8], &[u8]); 2] = [(b":status", b"200"), (b"etag", tag.as_bytes())];
+            let answer = Answer::from_host(&headers, body.as_bytes());
+            assert!(self.keys.on_answer(fetch.id, answer, NOW).is_some());
+            self.providers.push(fetch.provider);
+        }
+        self.providers.sort_unstable();
+        assert_eq!(self.providers.len(), PROVIDERS);
+    }
+
+    fn grow(&mut self, parts: &[&'static str], work: impl FnOnce(&mut Self)) {
+        let before = live();
+        work(self);
+        within(parts, before);
+        self.grown.extend(parts);
+    }
+}
+
+/// Holds what has come to be in use against the bound of these parts: less, and not much less.
+fn within(parts: &[&str], before: usize) {
+    let grown = live() - before;
+    let bound: usize = parts.iter().map(|part| sum::bound(part, PROVIDERS)).sum();
+    eprintln!("{parts:?}: {grown} of {bound}");
+    assert!(grown <= bound, "{parts:?}: {grown} > {bound}");
+    assert!(grown * 3 > bound, "{parts:?}: {grown} is far below {bound}");
+}
+
+fn token<'k>(key: &'k SigningKey, issuer: &str) -> TokenBuilder<'k> {
+    TokenBuilder::of(key, issuer, AUDIENCE)
+        .claim("iat", START)
+        .claim("exp", START + 600)
+}
+
+/// One test, because memory is counted for all threads.
+#[test]
+fn each_part_stays_within_its_bound_and_all_within_the_sum() {
+    the_page_tells_the_sum();
+    let signers: Vec<SigningKey> = (0..SIGNERS)
+        .map(|index| SigningKey::es256(&format!("k{index}")))
+        .collect();
+    let own = jwks(&signers.iter().collect::<Vec<_>>());
+    let (text, rsa) = (configuration(), rsa_keys());
+    assert!(text.len() < limits::CONFIG_BYTES && rsa.len() < limits::JWKS_BYTES);
+    passing(&text);
+
+    let start = live();
+    let parse = || Config::parse(text.as_bytes()).unwrap();
+    let config = parse();
+    let mut world = World {
+        keys: JwksCache::new(&config, 1),
+        verifier: Verifier::new(config),
+        counters: Counters::default(),
+        providers: Vec::new(),
+        grown: vec!["configuration"],
+    };
+    within(&["configuration"], start);
+    world.grow(&["keys"], |world| world.fetch_all(&own, &rsa));
+    world.grow(&["names of keys that no set holds"], |world| {
+        for provider in world.providers.clone() {
+            for number in 0..2 * limits::UNKNOWN_KEYS {
+                let kid = format!("u{number:0>511}");
+                world
+                    .keys
+                    .lookup(provider, Some(&kid), Algorithm::Rs256, NOW);
+            }
+        }
+    });
+    let of_tokens = [
+        "tables for ES256",
+        "remembered headers",
+        "remembered tokens",
+    ];
+    world.grow(&of_tokens, |world| {
+        for number in 0..2_000 {
+            let key = &signers[number % SIGNERS];
+            world.passes(&token(key, &issuer(0)).claim("jti", number).build());
+        }
+        for number in 0..2 * limits::REMEMBERED_HEADERS {
+            // Longest header: 768 bytes.
+            let typ = format!("application/{number:0>650}");
+            let token = token(&signers[0], &issuer(0)).header("typ", typ).build();
+            let length = token.find('.').unwrap();
+            assert!((900..=limits::REMEMBERED_HEADER_BYTES).contains(&length));
+            world.passes(&token);
+        }
+        // What they hold is many small values: memory beside the bytes of the token.
+        let values: Vec<Value> = (0..900).map(|_| json!([1])).collect();
+        for number in 0..400 {
+            let token = token(&signers[0], &issuer(0)).claim("jti", number);
+            world.passes(&token.claim("x", values.clone()).build());
+        }
+    });
+    let mut room = WaitingRoom::new(&Limits::default());
+    world.grow(&["waiting requests"], |world| {
+        for stream in 0.. {
+            let size = limits::WAITING_BYTES / limits::WAITING_REQUESTS;
+            let content = (vec![1_u8; size], size);
+            let wait = Duration::from_secs(10);
+            if !room.enter(stream, world.providers[0], content, wait, NOW) {
+                break;
+            }
+        }
+    });
+    world.grow(&["counters of verdicts"], |world| {
+        let config = parse();
+        for provider in 0..PROVIDERS {
+            let expired = token(&signers[0], &issuer(provider)).claim("exp", START - 600);
+            let expired = expired.build();
+            for rule in 0..=RULES {
+                let (code, record) = world.ask(&format!("/{rule}/"), &expired);
+                assert_eq!(code, "untrusted.expired");
+                let number = Some((provider * RULES + rule) as u32);
+                world.counters.number(&record, &config, |_| number).unwrap();
+            }
+        }
+    });
+    let bounds: usize = sum::PARTS
+        .iter()
+        .map(|part| sum::bound(part.name, PROVIDERS))
+        .sum();
+    let all = live() - start;
+    assert!(all <= bounds, "{all} > {bounds}");
+    assert_eq!(world.grown.len(), sum::PARTS.len());
+    eprintln!("all: {all} of {bounds}");
+}
+
+/// What comes and goes.
+fn passing(config: &str) {
+    let check = |name: &str, peak: usize| {
+        let (.., bound) = sum::PASSING
+            .iter()
+            .find(|(part, ..)| *part == name)
+            .unwrap();
+        assert!(peak <= *bound, "{name}: {peak} > {bound}");
+        eprintln!("{name}: {peak} of {bound}");
+    };
+    let (_, most) = peak(|| Config::parse(config.as_bytes()).unwrap());
+    check("reading a configuration", most);
+    let element = |element: &str| {
+        let count = (limits::JWKS_BYTES - 20) / (element.len() + 1);
+        format!("{{\"keys\":[{}]}}", vec![element; count].join(","))
+    };
+    for text in [
+        "{}",
+        "[]",
+        "1",
+        "{\"\":1,\"\":1}",
+        "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]",
+    ] {
+        let text = element(text);
+        let (_, most) = peak(|| JwkSet::parse(text.as_bytes(), &Limits::default()));
+        check("reading a key set", most);
+    }
+    for element in ["[]", "1", "{\"\":1}"] {
+        let text = vec![element; limits::TOKEN_JSON_NODES / 3 - 2].join(",");
+        let text = format!("{{\"x\":[{text}]}}");
+        let (json, most) = peak(|| Json::parse(text.as_bytes(), limits::TOKEN_JSON_NODES));
+        json.unwrap();
+        check("reading a token", most);
+    }
+}
+
+/// What operators read is what is tested here.
+fn the_page_tells_the_sum() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/memory.md");
+    let page = fs::read_to_string(page).unwrap();
+    let table = sum::table();
+    assert!(
+        page.contains(&table),
+        "docs/memory.md wants this table:\n{table}"
+    );
+}
