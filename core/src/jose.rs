@@ -8,6 +8,7 @@ mod thumbprint;
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
 pub(crate) use jws::{Header, KeySetId, UnverifiedJwt, VerifiedJwt};
 pub use media_type::MediaType;
+pub(crate) use media_type::is_plain;
 pub use thumbprint::thumbprint;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

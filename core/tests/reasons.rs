@@ -396,3 +396,25 @@ fn token_types_are_compared_as_media_types_and_an_absent_one_is_none_of_them() {
     assert_eq!(judged(absent(), at_jwt()), refused);
     assert_eq!(absent().judge().1.reason, "permitted.token");
 }
+
+/// RFC 8725 section 3.11: a JWT with a type of its own is something else, whatever comes after the types that we know.
+#[test]
+fn a_jwt_of_a_kind_of_its_own_passes_only_where_the_provider_lists_it() {
+    let typ = |typ: &str| specimen(|token| token.header("typ", typ).build());
+    for good in ["JWT", "at+jwt", "Bearer", "access_token", "AT+JWT;v=1"] {
+        assert_eq!(typ(good).judge().1.reason, "permitted.token", "{good}");
+    }
+    for other in [
+        "acme+jwt",
+        "application/acme+JWT",
+        "acme+jwt ;v=1",
+        "acme+sd-jwt",
+    ] {
+        let (_, record) = typ(other).judge();
+        let refused = ("untrusted.token_type", Some("at+jwt jwt".to_owned()));
+        assert_eq!((record.reason, record.expected), refused, "{other}");
+    }
+    let mut listed = typ("acme+jwt");
+    listed.config["providers"]["acme"]["token_types"] = json!(["acme+jwt"]);
+    assert_eq!(listed.judge().1.reason, "permitted.token");
+}

@@ -61,7 +61,7 @@ record! {
         audience_claim: AudienceClaim,
         /// Algorithms that tokens may use. Default: every one that we verify.
         algorithms: Filled<Algorithm>,
-        /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: any but those of known other kinds, and none.
+        /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: none, or any that is not a kind of JWT of its own, such as `logout+jwt`; `at+jwt` is an access token's.
         token_types: Filled<MediaType>,
         /// Keys that are fetched. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
         remote_jwks: RawRemoteJwks,

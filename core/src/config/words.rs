@@ -5,7 +5,7 @@ use crate::request::path::OVERRIDE_HEADERS;
 use crate::{
     crypto::Algorithm,
     evidence::{Fact, Kind, Preset},
-    jose::MediaType,
+    jose::{MediaType, is_plain},
 };
 
 /// Says which words there are.
@@ -47,7 +47,7 @@ impl FromText for MediaType {
 
     /// Characters of RFC 6838 section 4.2.
     fn from_text(text: &str) -> Result<Self, String> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$&^_.+/-".contains(&b);
+        let plain = |byte| is_plain(byte) || byte == b'/';
         if text.is_empty() || !text.bytes().all(plain) {
             return Err("is no media type; write one such as at+jwt".to_owned());
         }

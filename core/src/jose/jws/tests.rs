@@ -155,6 +155,34 @@ fn a_token_that_says_it_is_something_else_is_refused() {
         "dbsc+jwt",
         "dpop+id_token",
         "oauth-authz-req+jwt",
+        "statuslist+jwt",
+        "entity-statement+jwt",
+        "trust-mark+jwt",
+        "jwk-set+jwt",
+        "vc+jwt",
+        "vp+jwt",
+        "vc+sd-jwt",
+        "dc+sd-jwt",
+        "openid4vci-proof+jwt",
+        "client-authentication+jwt",
+        "oauth-client-attestation+jwt",
+        "oauth-id-jag+jwt",
+        "txntoken+jwt",
+        "eat+jwt",
+        // RFC 2045 section 5.1: parameters and blanks do not make it another type.
+        "logout+jwt;v=1",
+        "logout+jwt ; v=1",
+        " logout+jwt",
+        "logout+jwt ",
+        "\\tlogout+jwt\\r\\n",
+        "application/logout+jwt; charset=\\\"a\\\"",
+        " application / logout+jwt",
+        "application/ logout+jwt",
+        "logout+jwt (a comment)",
+        "(a comment) logout+jwt",
+        "logout+jwt, at+jwt",
+        "logout\\u00a0+jwt",
+        "logout+jwt\\u200b",
     ] {
         assert_eq!(
             header_refused(&format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#)),
@@ -162,11 +190,32 @@ fn a_token_that_says_it_is_something_else_is_refused() {
             "{typ}"
         );
     }
-    for typ in ["JWT", "at+jwt", "application/at+jwt", "jose"] {
+    for typ in [
+        "JWT",
+        "at+jwt",
+        "application/at+jwt",
+        "at+jwt; v=1",
+        "jose",
+        "Bearer",
+        "acme_access",
+        "",
+        "acme+jwt",
+    ] {
         assert_eq!(
             header_refused(&format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#)),
             None,
             "{typ}"
+        );
+    }
+}
+
+#[test]
+fn a_jwt_in_a_jwt_is_one_with_parameters_and_blanks_too() {
+    for cty in ["JWT", "application/jwt", "jwt;v=1", " JWT", "jwt ; x"] {
+        assert_eq!(
+            header_refused(&format!(r#"{{"alg":"ES256","cty":"{cty}"}}"#)),
+            Some(Malformed::Nested.into()),
+            "{cty}"
         );
     }
 }

@@ -111,8 +111,16 @@ impl<'r> Case<'_, 'r, '_> {
         requirement: &Requirement,
     ) -> Result<(), Stop> {
         let header = jwt.unverified_header();
-        let is_expected = |typ: &MediaType| provider.token_types.contains(typ);
-        if !provider.token_types.is_empty() && !header.typ.as_ref().is_some_and(is_expected) {
+        if provider.token_types.is_empty() {
+            if header.typ.as_ref().is_some_and(MediaType::is_of_its_own) {
+                self.record.expected = Some("at+jwt jwt".to_owned());
+                return Err(Untrusted::TokenType.into());
+            }
+        } else if !header
+            .typ
+            .as_ref()
+            .is_some_and(|typ| provider.token_types.contains(typ))
+        {
             let names: Vec<&str> = provider.token_types.iter().map(MediaType::as_str).collect();
             self.record.expected = Some(names.join(" "));
             return Err(Untrusted::TokenType.into());
