@@ -225,7 +225,7 @@ pub struct Provider {
     pub audiences: Vec<String>,
     /// The claim that holds the audience: `aud`, or `client_id`.
     pub audience_claim: String,
-    /// Algorithms that its tokens may use.
+    /// Algorithms that its tokens may use. The first one for RSA is what an RSA key is for that does not say it.
     pub algorithms: Vec<Algorithm>,
     /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
     pub token_types: Vec<MediaType>,
@@ -249,6 +249,14 @@ pub struct Provider {
     pub evidence: Evidence,
     /// Where browsers are sent to sign in.
     pub login: Option<Login>,
+}
+
+impl Provider {
+    /// The algorithm of its RSA keys that do not say it.
+    pub(crate) fn rsa(&self) -> Option<Algorithm> {
+        let mut algorithms = self.algorithms.iter().copied();
+        algorithms.find(|algorithm| algorithm.is_rsa())
+    }
 }
 
 /// Where a provider's keys come from.

@@ -66,6 +66,15 @@ impl Algorithm {
         Self::Ed25519,
     ];
 
+    /// Whether keys for it are RSA keys.
+    #[must_use]
+    pub const fn is_rsa(self) -> bool {
+        matches!(
+            self,
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512
+        )
+    }
+
     /// The `alg` value.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -167,15 +176,7 @@ impl VerifyingKey {
             Material::P256(_) => matches!(algorithm, Algorithm::Es256),
             Material::P384(_) => matches!(algorithm, Algorithm::Es384),
             Material::P521(_) => matches!(algorithm, Algorithm::Es512),
-            Material::Rsa(_) => matches!(
-                algorithm,
-                Algorithm::Rs256
-                    | Algorithm::Rs384
-                    | Algorithm::Rs512
-                    | Algorithm::Ps256
-                    | Algorithm::Ps384
-                    | Algorithm::Ps512
-            ),
+            Material::Rsa(_) => algorithm.is_rsa(),
             Material::Ed25519(_) => matches!(algorithm, Algorithm::EdDsa | Algorithm::Ed25519),
         }
     }

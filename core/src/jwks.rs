@@ -13,10 +13,13 @@
 //! - A fetch that fails leaves the keys in hand as they are. The next one comes after a backoff, whoever asks.
 //! - An answer with an `ETag` is asked for by that name the next time; 304 then means "the same again". It is
 //!   asked so only while the set in force outlives the fetch, so that there always is something to confirm.
-//! - A set without any usable key counts only when a second fetch brings one too.
+//! - An empty set counts only when a second fetch brings one too. A set of which no key can be used is a failure.
 //! - A key that the set does not hold causes a fetch, at the pace of `refetch_cooldown` with a burst of two. It is
 //!   [`Lookup::Unknown`] only when a fetch that *started* after the key was first asked for has succeeded without
 //!   it; until then [`Lookup::Pending`], or [`Lookup::Unavailable`] when the pace is spent or the fetch failed.
+//! - "Unknown" holds for a second: long enough for those who have waited. Then the key may have been published, and is
+//!   asked for again once no fetch has started for a cooldown. For a key that was in a set before, or is in it and
+//!   cannot be used, it holds for a cooldown.
 //! - **Progress**: a request that was told to wait, and that is judged again when the fetch ends, is told
 //!   something else within [`JwksCache::longest_wait`]. Judge the waiting requests again right after
 //!   [`JwksCache::on_answer`], and, because an answer can be lost, whenever [`JwksCache::holds_waiters`] is false
@@ -57,7 +60,7 @@ pub use freshness::Validator;
 pub use report::{Outcome, Report, State};
 pub use waiting::{Place, WaitingRoom};
 
-use self::{clock::Clock, flight::Wish, pace::Jitter, remote::Remote};
+use self::{clock::Clock, flight::Wish, held::Reading, pace::Jitter, remote::Remote};
 use crate::{
     config::{Config, Endpoint, KeySource, ProviderId},
     crypto::Algorithm,
@@ -159,14 +162,18 @@ impl JwksCache {
         let providers = config
             .providers
             .iter()
-            .map(|provider| Keys {
-                name: Rc::clone(&provider.name),
-                source: match &provider.keys {
-                    KeySource::Local(set) => Source::Local(set.clone()),
+            .map(|provider| {
+                let rsa = provider.rsa();
+                let source = match &provider.keys {
+                    KeySource::Local(set) => Source::Local(set.clone().with_rsa(rsa)),
                     KeySource::Remote(remote) => {
-                        Source::Remote(Box::new(Remote::new(remote, config.limits, seeds.next())))
+                        let limits = config.limits;
+                        let reading = Reading { limits, rsa };
+                        Source::Remote(Box::new(Remote::new(remote, reading, seeds.next())))
                     }
-                },
+                };
+                let name = Rc::clone(&provider.name);
+                Keys { name, source }
             })
             .collect();
         Self {

@@ -173,7 +173,7 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     let config = parse();
     let mut world = World {
         keys: JwksCache::new(&config, 1),
-        verifier: Verifier::new(config),
+        verifier: Verifier::new(config, 1),
         counters: Counters::default(),
         providers: Vec::new(),
         grown: vec!["configuration"],
@@ -215,15 +215,14 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
             world.passes(&token.claim("x", values.clone()).build());
         }
     });
-    let mut room = WaitingRoom::new(&Limits::default());
+    let mut room = WaitingRoom::new(&parse());
     world.grow(&["waiting requests"], |world| {
-        for stream in 0.. {
+        // All providers take their share: one alone does not get all of the room.
+        let providers = world.providers.iter().cycle();
+        for (stream, provider) in (0..).zip(providers).take(2 * limits::WAITING_REQUESTS) {
             let size = limits::WAITING_BYTES / limits::WAITING_REQUESTS;
             let content = (vec![1_u8; size], size);
-            let wait = Duration::from_secs(10);
-            if !room.enter(stream, world.providers[0], content, wait, NOW) {
-                break;
-            }
+            room.enter(stream, *provider, content, Duration::from_secs(10), NOW);
         }
     });
     world.grow(&["counters of verdicts"], |world| {

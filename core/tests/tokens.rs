@@ -237,6 +237,43 @@ fn an_id_token_is_refused_where_the_provider_marks_its_access_tokens() {
     assert_eq!(code, "untrusted.audience");
 }
 
+/// RFC 8725 section 3.1: one algorithm for each key.
+#[test]
+fn an_rsa_key_that_does_not_say_its_algorithm_is_for_one_all_the_same() {
+    // The kit has one RSA key for all algorithms.
+    let mut jwk = SigningKey::of("RS256", "k").public_jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    let set = json!({ "inline_string": json!({ "keys": [jwk] }).to_string() });
+    let judged = |alg: &str, algorithms: Option<Value>| {
+        let mut members = json!({ "local_jwks": set });
+        if let Some(algorithms) = algorithms {
+            members["algorithms"] = algorithms;
+        }
+        let token = token(&SigningKey::of(alg, "k"), "one").build();
+        let providers = json!({ "p": provider("one", &[], members) });
+        judge(providers, &format!("Bearer {token}"))
+    };
+    for (algorithms, only) in [
+        (None, "RS256"),
+        (Some(json!(["RS256", "PS256"])), "RS256"),
+        (Some(json!(["ES256", "PS256"])), "PS256"),
+        (Some(json!(["PS512", "RS256", "RS512"])), "PS512"),
+    ] {
+        for alg in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
+            let wanted = if alg == only {
+                "permitted.token"
+            } else {
+                "untrusted.algorithm"
+            };
+            assert_eq!(
+                judged(alg, algorithms.clone()),
+                wanted,
+                "{alg} {algorithms:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn any_cnf_refuses_a_token_that_is_sent_as_bearer() {
     for cnf in [

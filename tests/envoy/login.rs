@@ -322,9 +322,7 @@ fn a_token_in_the_query_is_not_handed_to_the_login_page() {
 fn a_browser_whose_request_waited_for_keys_is_sent_to_sign_in() {
     let issuer = crate::harness::Issuer::start();
     issuer.hold();
-    let gate = crate::harness::Setup::new(browser_policy())
-        .issuer(issuer)
-        .start();
+    let gate = Setup::new(browser_policy()).issuer(issuer).start();
     let forged = passgate_kit::tampered(&gate.good());
     std::thread::scope(|scope| {
         let answer =

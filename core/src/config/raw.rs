@@ -59,7 +59,7 @@ record! {
         audiences: Filled<Text> = "[https://api.example.com]",
         /// The claim that holds the audience: `aud` (default), or `client_id` for providers whose access tokens have no `aud`.
         audience_claim: AudienceClaim,
-        /// Algorithms that tokens may use. Default: every one that we verify.
+        /// Algorithms that tokens may use. Default: every one that we verify. An RSA key without `alg` is for the first RSA algorithm here, by default RS256.
         algorithms: Filled<Algorithm>,
         /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: none, or any that is not a kind of JWT of its own, such as `logout+jwt`; `at+jwt` is an access token's.
         token_types: Filled<MediaType>,

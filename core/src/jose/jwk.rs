@@ -129,6 +129,22 @@ impl JwkSet {
         &self.skipped
     }
 
+    /// Whether it has a key of this name that is not used.
+    pub(crate) fn skips(&self, kid: &str) -> bool {
+        self.skipped.iter().any(|key| key.name == kid)
+    }
+
+    /// An RSA key of which the set does not say the algorithm has this one. (One key, one algorithm: RFC 8725
+    /// section 3.1. Type and curve say it for all others.)
+    #[must_use]
+    pub fn with_rsa(mut self, algorithm: Option<Algorithm>) -> Self {
+        for jwk in &mut self.keys {
+            let fits = algorithm.is_some_and(|algorithm| jwk.key.fits(algorithm));
+            jwk.alg = jwk.alg.or(algorithm.filter(|_| fits));
+        }
+        self
+    }
+
     /// The one key for a token with this `kid` and algorithm.
     ///
     /// # Errors

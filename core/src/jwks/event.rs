@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::document::DocumentError;
 use crate::{
-    jose::{JwkSetError, SkippedKey},
+    jose::{JwkSet, JwkSetError, SkippedKey},
     limits,
 };
 
@@ -25,7 +25,8 @@ impl Event {
             Change::NewSet { skipped, .. } => !skipped.is_empty(),
             Change::Recovered | Change::Located(_) | Change::DiscoveryRecovered => false,
             Change::EmptySet
-            | Change::Withdrawn { .. }
+            | Change::Withdrawn
+            | Change::Nothing
             | Change::Failing(_)
             | Change::StillFailing(_)
             | Change::Stale
@@ -47,13 +48,12 @@ pub enum Change {
         /// Which of its keys are not used.
         skipped: Vec<SkippedKey>,
     },
-    /// A set without any usable key came; the keys in hand serve until a second answer confirms it.
+    /// An empty set came; the keys in hand serve until a second answer confirms it.
     EmptySet,
-    /// A second set without any usable key came: the keys are withdrawn.
-    Withdrawn {
-        /// Which keys of it are not used.
-        skipped: Vec<SkippedKey>,
-    },
+    /// A second empty set came: the keys are withdrawn.
+    Withdrawn,
+    /// A second empty set came, and there were no keys before.
+    Nothing,
     /// Fetches fail from now on.
     Failing(Failure),
     /// They fail for another cause than the ones told.
@@ -76,6 +76,20 @@ pub enum Change {
     LocationEnded,
 }
 
+impl Change {
+    /// What it means that this set takes the place of that one.
+    pub(super) fn of(old: Option<&JwkSet>, new: &JwkSet) -> Self {
+        match new.keys().len() {
+            0 if old.is_some_and(|old| !old.keys().is_empty()) => Self::Withdrawn,
+            0 => Self::Nothing,
+            keys => Self::NewSet {
+                keys,
+                skipped: new.skipped().to_vec(),
+            },
+        }
+    }
+}
+
 /// Why a fetch brought no set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -83,6 +97,8 @@ pub enum Failure {
     Status(u16),
     /// The answer is no JWK set.
     Unreadable(JwkSetError),
+    /// The answer is a set of keys, and none of them can be used.
+    Unusable(Vec<SkippedKey>),
     /// The answer is no document that says where keys are that we may take.
     Document(DocumentError),
     /// The host gave no answer: it timed out or was reset.
@@ -106,13 +122,11 @@ impl fmt::Display for Change {
                 write!(f, "a new set is in force, {keys} usable")?;
                 write_skipped(f, skipped)
             }
-            Self::EmptySet => f.write_str(
-                "a set without usable keys came; waiting for a second answer to confirm it",
-            ),
-            Self::Withdrawn { skipped } => {
-                f.write_str("withdrawn: the set has no usable keys any more")?;
-                write_skipped(f, skipped)
+            Self::EmptySet => {
+                f.write_str("an empty set came; waiting for a second answer to confirm it")
             }
+            Self::Withdrawn => f.write_str("withdrawn: the set is empty"),
+            Self::Nothing => f.write_str("a new set is in force, and it is empty"),
             Self::Failing(failure) => write!(f, "fetches fail: {failure}"),
             Self::StillFailing(failure) => write!(f, "fetches still fail, now: {failure}"),
             Self::Recovered => f.write_str("fetches succeed again"),
@@ -136,6 +150,10 @@ impl fmt::Display for Failure {
         match self {
             Self::Status(status) => write!(f, "status {status}"),
             Self::Unreadable(error) => f.write_str(&shown(&error.to_string())),
+            Self::Unusable(skipped) => {
+                f.write_str("a set without a key that can be used")?;
+                write_skipped(f, skipped)
+            }
             Self::Document(error) => f.write_str(&shown(&error.to_string())),
             Self::NoAnswer => f.write_str("no answer in time, or the connection was reset"),
             Self::NotSent => {

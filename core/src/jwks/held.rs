@@ -9,7 +9,7 @@ use super::{
     flight::Flight,
     freshness::{self, Headers, Validator, freshness},
 };
-use crate::{config::RemoteJwks, jose::JwkSet, limits::Limits};
+use crate::{config::RemoteJwks, crypto::Algorithm, jose::JwkSet, limits::Limits};
 
 /// The set in force.
 #[derive(Debug)]
@@ -80,6 +80,14 @@ impl Held {
     }
 }
 
+/// How sets are read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) limits: Limits,
+    /// What RSA keys are for that do not say it.
+    pub(super) rsa: Option<Algorithm>,
+}
+
 /// A set and what its answer says about it.
 pub(super) struct Received {
     pub(super) set: JwkSet,
@@ -93,13 +101,13 @@ pub(super) fn read(
     flight: &Flight,
     held: Option<&Held>,
     source: &RemoteJwks,
-    limits: &Limits,
+    reading: &Reading,
 ) -> Result<Received, Failure> {
     let fresh =
         |headers: Headers<'_>| freshness(headers, source.cache_duration, source.max_cache_duration);
     match (answer.content(flight.conditional)?, held) {
         (Content::New { headers, body }, _) => Ok(Received {
-            set: JwkSet::parse(body, limits).map_err(Failure::Unreadable)?,
+            set: read_set(body, reading)?,
             validator: Validator::of(headers),
             fresh: fresh(headers),
         }),
@@ -115,4 +123,14 @@ pub(super) fn read(
         }),
         (Content::Same { .. }, None) => Err(Failure::Status(304)),
     }
+}
+
+/// Only an empty set says that there are no keys. One of which no key can be used is a mistake, of the provider or
+/// here, and harms the keys in hand as little as any other.
+fn read_set(body: &[u8], Reading { limits, rsa }: &Reading) -> Result<JwkSet, Failure> {
+    let set = JwkSet::parse(body, limits).map_err(Failure::Unreadable)?;
+    if set.keys().is_empty() && !set.skipped().is_empty() {
+        return Err(Failure::Unusable(set.skipped().to_vec()));
+    }
+    Ok(set.with_rsa(*rsa))
 }

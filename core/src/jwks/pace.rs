@@ -106,12 +106,6 @@ impl Pace {
         self.full_at.minus(others)
     }
 
-    /// When the next fetch may start for a key that was asked for in vain before: it never takes the last one, which
-    /// is for keys that nobody has heard of yet.
-    pub(super) const fn full_at(&self) -> Moment {
-        self.full_at
-    }
-
     /// Takes one fetch out of the bucket.
     pub(super) fn spend(&mut self, now: Moment) {
         self.full_at = self.full_at.max(now).plus(self.cooldown);

@@ -9,7 +9,7 @@ use super::{
     clock::Moment,
     event::{Change, Failure},
     flight::{Flight, SLACK, Wish, deadline},
-    held::{self, Held, Received},
+    held::{self, Held, Reading, Received},
     locator::Locator,
     pace::{self, Jitter, Outage, Pace},
     report::{Counts, Outcome, State},
@@ -18,8 +18,7 @@ use super::{
 use crate::{
     config::{Endpoint, Location, RemoteJwks},
     crypto::Algorithm,
-    jose::SelectError,
-    limits::Limits,
+    jose::{JwkSet, SelectError},
 };
 
 /// The keys of one provider that are fetched over HTTP.
@@ -28,7 +27,7 @@ pub(super) struct Remote {
     source: RemoteJwks,
     /// `None`: the configuration says where the keys are.
     locator: Option<Locator>,
-    limits: Limits,
+    reading: Reading,
     jitter: Jitter,
     /// The set in force.
     held: Option<Held>,
@@ -44,7 +43,7 @@ pub(super) struct Remote {
     unknown: UnknownKeys,
     /// A token wants a key that no fetch since has confirmed not to exist.
     wanted: Option<Want>,
-    /// A set without usable keys came; an answer to a fetch from then on confirms it.
+    /// An empty set came; an answer to a fetch from then on confirms it.
     empty: Option<Moment>,
     changes: Vec<Change>,
     counts: Counts,
@@ -54,7 +53,7 @@ pub(super) struct Remote {
 const MOST_CHANGES: usize = 64;
 
 impl Remote {
-    pub(super) fn new(source: &RemoteJwks, limits: Limits, seed: u64) -> Self {
+    pub(super) fn new(source: &RemoteJwks, reading: Reading, seed: u64) -> Self {
         let mut jitter = Jitter::new(seed);
         let due = Moment::default().plus(jitter.up_to(pace::FIRST_STAGGER));
         let locator = match &source.location {
@@ -64,7 +63,7 @@ impl Remote {
         Self {
             source: source.clone(),
             locator,
-            limits,
+            reading,
             jitter,
             held: None,
             generation: 0,
@@ -74,9 +73,7 @@ impl Remote {
             took: Duration::ZERO,
             outage: None,
             pace: Pace::new(source.refetch_cooldown),
-            // Never shorter than a second, or a confirmation would be over before the requests that waited for
-            // it are judged again.
-            unknown: UnknownKeys::new(source.refetch_cooldown.max(SLACK)),
+            unknown: UnknownKeys::new(source.refetch_cooldown),
             wanted: None,
             empty: None,
             changes: Vec::new(),
@@ -136,7 +133,8 @@ impl Remote {
         {
             self.changed(Change::LocationEnded);
         }
-        if self.held.take_if(|held| held.has_ended(now)).is_some() {
+        if let Some(ended) = self.held.take_if(|held| held.has_ended(now)) {
+            self.unknown.replaced(Some(&ended.set), &JwkSet::default());
             self.generation = self.generation.wrapping_add(1);
             self.unknown.forget_confirmed();
             self.changed(Change::Unavailable);
@@ -172,7 +170,8 @@ impl Remote {
 
     /// No keys may serve: wait for a fetch that runs or is about to, but never for one behind a backoff.
     fn no_set(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Moment) -> Lookup<'static> {
-        self.unknown.seen(kid, algorithm, self.asked_at(now));
+        let asked_at = self.asked_at(now);
+        self.unknown.seen(kid, algorithm, |_| false, asked_at);
         if self.last_start.is_none() {
             // Somebody waits: the stagger between workers is over.
             self.due = self.due.min(now);
@@ -192,7 +191,9 @@ impl Remote {
         algorithm: Algorithm,
         now: Moment,
     ) -> Lookup<'static> {
-        let (first_seen, want) = match self.unknown.seen(kid, algorithm, self.asked_at(now)) {
+        let asked_at = self.asked_at(now);
+        let is_odd = |kid: &str| self.held.as_ref().is_some_and(|held| held.set.skips(kid));
+        let (first_seen, want) = match self.unknown.seen(kid, algorithm, is_odd, asked_at) {
             Standing::Confirmed => {
                 self.counts.unknown_kid();
                 return Lookup::Unknown;
@@ -261,11 +262,9 @@ impl Remote {
 
     /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
     fn asked_at(&self, now: Moment) -> Moment {
-        let instant = Duration::from_millis(1);
-        self.flight
-            .as_ref()
-            .filter(|flight| flight.target == Target::Keys)
-            .map_or(now, |flight| now.max(flight.started.plus(instant)))
+        let flight = self.flight.as_ref().filter(|_| self.fetches_keys());
+        let after = |flight: &Flight| flight.started.plus(Duration::from_millis(1));
+        flight.map_or(now, |flight| now.max(after(flight)))
     }
 
     fn unavailable(&self, now: Moment) -> Lookup<'static> {
@@ -283,7 +282,12 @@ impl Remote {
     fn wish_for(&self, wanted: Option<Want>) -> Moment {
         match wanted.filter(|_| self.outage.is_none()) {
             Some(Want::New) => self.due.min(self.pace.ready_at()),
-            Some(Want::Again) => self.due.min(self.pace.full_at()),
+            // What was asked for in vain before takes none of the pace, which is for keys that nobody has heard of yet.
+            // It gets what comes anyway, or one fetch after a cooldown in which none came.
+            Some(Want::Again) => {
+                let last_start = self.last_start.unwrap_or_default();
+                self.due.min(last_start.plus(self.source.refetch_cooldown))
+            }
             None => self.due,
         }
     }
@@ -293,7 +297,7 @@ impl Remote {
         pace::apart(self.wish_for(self.wanted), self.last_start)
     }
 
-    /// When the next fetch may start, provided that none is in flight.
+    /// When the next fetch may start, if none is in flight.
     fn next_start(&self) -> Moment {
         let keys = self.endpoint().map(|_| self.next_keys());
         let document = self.locator.as_ref().map(Locator::next_start);
@@ -345,10 +349,9 @@ impl Remote {
     }
 
     fn start(&mut self, endpoint: Endpoint, timeout: Duration, now: Moment) -> Wish {
-        if self.due > now {
+        if self.wanted.take() == Some(Want::New) && self.due > now {
             self.pace.spend(now);
         }
-        self.wanted = None;
         self.last_start = Some(now);
         // Only what lives as long as the answer may take can be confirmed by it.
         let held = self.held.as_ref();
@@ -383,7 +386,7 @@ impl Remote {
             return true;
         }
         let held = self.held.as_ref();
-        match held::read(answer, &flight, held, &self.source, &self.limits) {
+        match held::read(answer, &flight, held, &self.source, &self.reading) {
             Ok(received) => {
                 self.counts.fetched(Target::Keys, answer.outcome());
                 self.succeeded(received, flight.started, now);
@@ -433,7 +436,7 @@ impl Remote {
         self.put_in_force(received, started, now);
     }
 
-    /// Whether a set without usable keys is the second such answer, or the set in force has none already. If not,
+    /// Whether an empty set is the second such answer, or the set in force has none already. If not,
     /// another fetch is planned and the keys in hand stay.
     fn is_withdrawal(&mut self, started: Moment, now: Moment) -> bool {
         let held = self.held.as_ref();
@@ -464,17 +467,14 @@ impl Remote {
         } = received;
         let (fresh_until, due) = pace::refresh_at(started, fresh, now, &mut self.jitter);
         self.due = due;
-        let withdrawal = self.empty.take().is_some();
-        let is_new = self.held.as_ref().is_none_or(|held| held.set != set);
+        self.empty = None;
+        let old = self.held.as_ref().map(|held| &held.set);
+        let is_new = old.is_none_or(|old| *old != set);
         if is_new {
             self.generation = self.generation.wrapping_add(1);
-            let skipped = set.skipped().to_vec();
-            self.changed(if withdrawal {
-                Change::Withdrawn { skipped }
-            } else {
-                let keys = set.keys().len();
-                Change::NewSet { keys, skipped }
-            });
+            self.unknown.replaced(old, &set);
+            let change = Change::of(old, &set);
+            self.changed(change);
         }
         let times = (fresh_until, fresh_until.plus(self.source.max_stale));
         self.held = Some(Held::new(set, validator, fresh, started, times));

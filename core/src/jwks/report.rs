@@ -44,6 +44,8 @@ pub enum Outcome {
     TooLarge,
     /// Not what was asked for.
     Unreadable,
+    /// A set of keys of which none can be used.
+    Unusable,
     /// A document of another issuer.
     Issuer,
     /// A document whose `jwks_uri` is not allowed.
@@ -66,6 +68,7 @@ impl Outcome {
             Self::Status => "status",
             Self::TooLarge => "too_large",
             Self::Unreadable => "unreadable",
+            Self::Unusable => "unusable",
             Self::Issuer => "issuer",
             Self::JwksUri => "jwks_uri",
             Self::NoAnswer => "no_answer",
@@ -85,6 +88,7 @@ impl From<&Failure> for Outcome {
             | Failure::Document(DocumentError::Json(_) | DocumentError::Shape(_)) => {
                 Self::Unreadable
             }
+            Failure::Unusable(_) => Self::Unusable,
             Failure::Document(DocumentError::Issuer(_)) => Self::Issuer,
             Failure::Document(DocumentError::JwksUri(_)) => Self::JwksUri,
             Failure::NoAnswer => Self::NoAnswer,

@@ -3,6 +3,7 @@
 mod clock;
 mod discovery;
 mod life;
+mod odd;
 mod outage;
 mod report;
 mod rotation;

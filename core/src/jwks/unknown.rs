@@ -2,10 +2,13 @@
 //! they do not exist.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
 
-use super::clock::Moment;
-use crate::{crypto::Algorithm, limits};
+use super::{clock::Moment, flight::SLACK};
+use crate::{crypto::Algorithm, jose::JwkSet, limits};
 
 /// What is known about a key that the set in force does not hold.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,33 +57,49 @@ type Name = (Option<Box<str>>, Algorithm);
 #[derive(Debug)]
 pub(super) struct UnknownKeys {
     sightings: BTreeMap<Name, Sighting>,
+    /// Keys that a set has held and the next one did not; the last one last.
+    gone: VecDeque<Rc<str>>,
     memory: Duration,
 }
 
 impl UnknownKeys {
-    /// `memory`: how long a confirmation holds. Then the key may have been published since, and is asked for anew.
-    pub(super) const fn new(memory: Duration) -> Self {
+    /// `cooldown`: how long the confirmation holds that a key is gone.
+    pub(super) fn new(cooldown: Duration) -> Self {
         Self {
             sightings: BTreeMap::new(),
-            memory,
+            gone: VecDeque::new(),
+            memory: cooldown.max(SLACK),
         }
     }
 
-    /// A token asks for a key that the set in force does not hold.
+    /// How long a confirmation holds; then the key is asked for anew. What no set has held may be published at any
+    /// moment, so only those count on it who have waited for the answer and are judged again. It may be a second old then.
+    fn memory(&self, kid: Option<&str>, odd: impl Fn(&str) -> bool) -> Duration {
+        let is_known = |kid: &str| odd(kid) || self.gone.iter().any(|gone| **gone == *kid);
+        if kid.is_some_and(is_known) {
+            self.memory
+        } else {
+            SLACK
+        }
+    }
+
+    /// A token asks for a key that the set in force does not hold. `odd`: whether it does, but cannot use it.
     pub(super) fn seen(
         &mut self,
         kid: Option<&str>,
         algorithm: Algorithm,
+        odd: impl Fn(&str) -> bool,
         now: Moment,
     ) -> Standing {
         if kid.is_some_and(|kid| kid.len() > limits::KID_BYTES) {
             // No set holds a key with such a name, so none is worth a fetch, or the room.
             return Standing::Confirmed;
         }
+        let memory = self.memory(kid, odd);
         let name = (kid.map(Box::from), algorithm);
         match self.sightings.get_mut(&name) {
             Some(sighting) => match sighting.confirmed {
-                Some(confirmed) if now.since(confirmed) < self.memory => Standing::Confirmed,
+                Some(confirmed) if now.since(confirmed) < memory => Standing::Confirmed,
                 Some(_) => {
                     *sighting = Sighting {
                         first_seen: now,
@@ -114,6 +133,23 @@ impl UnknownKeys {
         Standing::Since(now)
     }
 
+    /// The set in force gives way to another: which keys go with it.
+    pub(super) fn replaced(&mut self, old: Option<&JwkSet>, new: &JwkSet) {
+        let holds = |set: &JwkSet, kid: &str| {
+            let mut kids = set.keys().iter().filter_map(|jwk| jwk.kid.as_deref());
+            kids.any(|other| other == kid)
+        };
+        self.gone.retain(|kid| !holds(new, kid));
+        let old = old.map_or(&[][..], JwkSet::keys).iter();
+        let kids = old.filter_map(|jwk| jwk.kid.as_ref());
+        for kid in kids.filter(|kid| !holds(new, kid)) {
+            if self.gone.len() >= limits::WITHDRAWN_KEYS {
+                self.gone.pop_front();
+            }
+            self.gone.push_back(Rc::clone(kid));
+        }
+    }
+
     /// The set that confirmed what does not exist is no longer in force.
     pub(super) fn forget_confirmed(&mut self) {
         self.sightings
@@ -145,14 +181,38 @@ mod tests {
         Moment::default().plus(Duration::from_secs(secs))
     }
 
+    /// All keys of these tests but those with "made-up" in their names were in a set once.
     fn keys() -> UnknownKeys {
-        UnknownKeys::new(MEMORY)
+        let mut keys = UnknownKeys::new(MEMORY);
+        keys.gone.extend(["a".into(), "b".into()]);
+        keys
+    }
+
+    impl UnknownKeys {
+        fn sees(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Moment) -> Standing {
+            self.seen(kid, algorithm, |_| false, now)
+        }
+    }
+
+    #[test]
+    fn what_no_set_has_held_is_confirmed_for_a_second_and_what_is_odd_for_a_cooldown() {
+        let mut keys = keys();
+        for name in ["made-up", "odd"] {
+            keys.seen(Some(name), Algorithm::Es256, |kid| kid == "odd", at(0));
+        }
+        keys.fetched(true, at(0), at(0));
+        let mut seen = |name, now| keys.seen(Some(name), Algorithm::Es256, |kid| kid == "odd", now);
+        let just_before = at(0).plus(Duration::from_millis(999));
+        assert_eq!(seen("made-up", just_before), Standing::Confirmed);
+        assert_eq!(seen("made-up", at(1)), Standing::Again(at(1)));
+        assert_eq!(seen("odd", at(29)), Standing::Confirmed);
+        assert_eq!(seen("odd", at(30)), Standing::Again(at(30)));
     }
 
     #[test]
     fn only_a_fetch_that_started_later_confirms() {
         let mut keys = keys();
-        let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
+        let seen = |keys: &mut UnknownKeys, now| keys.sees(Some("a"), Algorithm::Es256, at(now));
         assert_eq!(seen(&mut keys, 5), Standing::Since(at(5)));
         keys.fetched(true, at(4), at(6));
         assert_eq!(seen(&mut keys, 6), Standing::Since(at(5)));
@@ -163,7 +223,7 @@ mod tests {
     #[test]
     fn a_confirmation_dies_with_the_next_set_and_with_time() {
         let mut keys = keys();
-        let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
+        let seen = |keys: &mut UnknownKeys, now| keys.sees(Some("a"), Algorithm::Es256, at(now));
         seen(&mut keys, 0);
         keys.fetched(true, at(0), at(0));
         assert_eq!(seen(&mut keys, 29), Standing::Confirmed);
@@ -177,7 +237,7 @@ mod tests {
     #[test]
     fn the_same_set_once_more_confirms_once_more() {
         let mut keys = keys();
-        let seen = |keys: &mut UnknownKeys, now| keys.seen(Some("a"), Algorithm::Es256, at(now));
+        let seen = |keys: &mut UnknownKeys, now| keys.sees(Some("a"), Algorithm::Es256, at(now));
         seen(&mut keys, 0);
         keys.fetched(true, at(0), at(0));
         keys.fetched(false, at(20), at(20));
@@ -188,15 +248,15 @@ mod tests {
     #[test]
     fn without_a_kid_each_algorithm_is_a_key_of_its_own() {
         let mut keys = keys();
-        keys.seen(None, Algorithm::Es256, at(0));
+        keys.sees(None, Algorithm::Es256, at(0));
         keys.fetched(true, at(0), at(0));
         assert_eq!(
-            keys.seen(None, Algorithm::Es256, at(1)),
+            keys.sees(None, Algorithm::Es256, at(0)),
             Standing::Confirmed
         );
         assert_eq!(
-            keys.seen(None, Algorithm::Rs256, at(1)),
-            Standing::Since(at(1))
+            keys.sees(None, Algorithm::Rs256, at(0)),
+            Standing::Since(at(0))
         );
     }
 
@@ -204,16 +264,16 @@ mod tests {
     fn made_up_names_take_bounded_room_and_what_is_confirmed_makes_way() {
         let mut keys = keys();
         for n in 0..10_000 {
-            keys.seen(Some(&format!("made-up-{n}")), Algorithm::Es256, at(0));
+            keys.sees(Some(&format!("made-up-{n}")), Algorithm::Es256, at(0));
         }
         assert_eq!(keys.sightings.len(), limits::UNKNOWN_KEYS);
         assert_eq!(
-            keys.seen(Some("b"), Algorithm::Es256, at(0)),
+            keys.sees(Some("b"), Algorithm::Es256, at(0)),
             Standing::NoRoom
         );
         keys.fetched(true, at(0), at(1));
         assert_eq!(
-            keys.seen(Some("b"), Algorithm::Es256, at(1)),
+            keys.sees(Some("b"), Algorithm::Es256, at(1)),
             Standing::Since(at(1))
         );
         assert_eq!(keys.sightings.len(), 1);

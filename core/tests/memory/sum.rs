@@ -3,7 +3,7 @@
 use passgate_core::limits::{
     self, CONFIG_BYTES, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES, KID_BYTES, PROVIDERS,
     REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, RSA_BITS, TOKEN_BYTES,
-    UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS,
+    UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
 };
 
 /// A table of multiples: 29 windows of 256 points of 64 bytes.
@@ -39,8 +39,8 @@ pub(crate) const PARTS: [Part; 8] = [
     },
     Part {
         name: "names of keys that no set holds",
-        made_of: "`PROVIDERS` × `UNKNOWN_KEYS` × (`KID_BYTES` + 256)",
-        bound: |providers, _| providers * UNKNOWN_KEYS * (KID_BYTES + EACH),
+        made_of: "`PROVIDERS` × (`UNKNOWN_KEYS` + `WITHDRAWN_KEYS`) × (`KID_BYTES` + 256)",
+        bound: |providers, _| providers * (UNKNOWN_KEYS + WITHDRAWN_KEYS) * (KID_BYTES + EACH),
     },
     Part {
         name: "tables for ES256",

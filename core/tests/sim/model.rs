@@ -2,7 +2,7 @@
 //! milliseconds, which adds up the forward steps of the clock that the cache is shown; and numbers of operations,
 //! which order what happens in one millisecond.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use passgate_core::jwks::{Fetch, FetchId, Target};
 
@@ -91,6 +91,8 @@ pub(crate) struct Model {
     asked: HashMap<String, Now>,
     /// When a `kid` was published.
     published: HashMap<String, u64>,
+    /// Each `kid` that was ever in force.
+    served: HashSet<String>,
 }
 
 const SLACK: u64 = 1_000;
@@ -119,6 +121,7 @@ impl Model {
             wanted: false,
             asked: HashMap::new(),
             published: HashMap::new(),
+            served: HashSet::new(),
         }
     }
 
@@ -249,24 +252,30 @@ impl Model {
         }
         if now.counted < self.scheduled_from && self.failures == 0 {
             assert!(self.wanted, "a fetch that nobody wanted");
-            let full_at = self.pace_full_at;
-            assert!(
-                full_at <= now.counted + self.times.cooldown,
-                "a third fetch for unknown keys within the cooldown"
-            );
-            self.pace_full_at = full_at.max(now.counted) + self.times.cooldown;
+            // One after a whole cooldown without any is beside the pace.
+            let cooldown = self.times.cooldown;
+            if self
+                .last_start
+                .is_none_or(|last| now.counted < last + cooldown)
+            {
+                let full_at = self.pace_full_at;
+                assert!(
+                    full_at <= now.counted + cooldown,
+                    "a third fetch for unknown keys within the cooldown"
+                );
+                self.pace_full_at = full_at.max(now.counted) + cooldown;
+            }
         }
         self.wanted = false;
         self.last_start = Some(now.counted);
         self.last_start_sound = now.sound;
     }
 
-    /// A published key is asked for that the set in force does not hold, and nobody had asked for it before.
+    /// A published key is asked for that the set in force does not hold, whoever has asked for it before.
     pub(crate) fn misses(&mut self, kid: &str, now: Now) {
-        let published = self.published[kid];
         let has_keys = self.keys(now).is_some();
         let is_well = has_keys && self.failures == 0 && self.document_failures == 0;
-        if is_well && self.asked[kid].counted >= published {
+        if is_well {
             self.missed
                 .get_or_insert_with(|| (kid.to_owned(), now.sound));
         }
@@ -344,13 +353,14 @@ impl Model {
                 let fresh = cache_control.map_or(fresh, |cache_control| self.fresh(cache_control));
                 self.accepts(&keys, fresh, started, now);
             }
-            Reply::Empty | Reply::OnlyOdd => {
+            Reply::Empty => {
                 // The origin itself says that nothing is published.
                 self.published_anew(now);
                 self.accepts(&[], self.times.cache, started, now);
             }
             Reply::Document { .. }
             | Reply::NotModified(_)
+            | Reply::OnlyOdd
             | Reply::Status(_)
             | Reply::Junk
             | Reply::TooLarge
@@ -433,6 +443,7 @@ impl Model {
         self.scheduled_from = fresh_until - 2 * lead;
         self.missed
             .take_if(|(kid, _)| keys.iter().any(|key| key.kid == *kid));
+        self.served.extend(keys.iter().map(|key| key.kid.clone()));
         self.in_force = Some(InForce {
             keys: keys.to_vec(),
             from_here: true,
@@ -459,7 +470,9 @@ impl Model {
         if honest {
             // Only who was asked for before being published may be taken for unknown, and not for long.
             let published = self.published[kid];
-            let memory = self.times.cooldown.max(SLACK);
+            // What was withdrawn is known to be gone; what no set has held may be published at any moment.
+            let is_known = self.served.contains(kid);
+            let memory = SLACK.max(self.times.cooldown * u64::from(is_known));
             let recovers = published + self.times.timeout + SLACK + memory;
             assert!(
                 now.counted <= recovers,
