@@ -45,6 +45,41 @@ fn a_key_set_over_the_built_in_cap_is_not_read() {
     gate.finish();
 }
 
+/// What is far too large never reaches the module, and Envoy's own memory is bounded by the file that we ship.
+#[test]
+fn an_answer_that_is_far_too_large_costs_envoy_no_memory() {
+    let most_memory = |padding: usize| {
+        let issuer = Issuer::start();
+        issuer.publish_text(&format!(r#"{{"keys":[]{}}}"#, " ".repeat(padding)));
+        let gate = Setup::new(policy()).issuer(issuer).workers(2).start();
+        eventually("two fetches", || (gate.issuer.fetches() >= 2).then_some(()));
+        eventually("both have ended", || {
+            let all = gate.stats();
+            let ended = all
+                .iter()
+                .filter(|(name, _)| name.contains("passgate.keys.provider.acme.fetches"));
+            (ended.map(|(_, count)| count).sum::<u64>() >= 2).then_some(())
+        });
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", gate.process_id())).unwrap();
+        let most = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        let kilobytes: u64 = most.trim().trim_end_matches(" kB").parse().unwrap();
+        let good = gate.good();
+        let answer = gate.send(BOTH[0], &Request::get("/").bearer(&good));
+        gate.denied(&answer, "unavailable.keys");
+        gate.finish();
+        kilobytes
+    };
+    let (small, large) = (most_memory(10), most_memory(16 << 20));
+    assert!(
+        large < small + 8_192,
+        "{large} kB, and {small} kB with a small answer"
+    );
+}
+
 #[test]
 fn the_bytes_of_waiting_requests() {
     let issuer = Issuer::start();

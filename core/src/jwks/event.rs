@@ -155,7 +155,9 @@ impl fmt::Display for Failure {
                 write_skipped(f, skipped)
             }
             Self::Document(error) => f.write_str(&shown(&error.to_string())),
-            Self::NoAnswer => f.write_str("no answer in time, or the connection was reset"),
+            Self::NoAnswer => {
+                f.write_str("no answer in time, or it was reset, or larger than the host holds")
+            }
             Self::NotSent => {
                 f.write_str("the host refused to send the request; is the cluster defined?")
             }

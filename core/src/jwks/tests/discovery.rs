@@ -273,7 +273,7 @@ fn an_outage_of_the_document_is_bridged_until_max_stale_and_the_keys_live_out_th
     assert_eq!(
         world.events(),
         [
-            "keys of provider0: discovery fails: no answer in time, or the connection was reset",
+            "keys of provider0: discovery fails: no answer in time, or it was reset, or larger than the host holds",
             "keys of provider0: the address that discovery found is too old; they are not fetched from there any more",
             "keys of provider0: no longer fresh; they serve until max_stale is over",
             "keys of provider0: unavailable",

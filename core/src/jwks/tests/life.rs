@@ -173,7 +173,7 @@ fn stale_keys_serve_until_max_stale_is_over_and_then_nothing_does() {
     assert_eq!(
         world.events(),
         [
-            "keys of provider0: fetches fail: no answer in time, or the connection was reset",
+            "keys of provider0: fetches fail: no answer in time, or it was reset, or larger than the host holds",
             "keys of provider0: no longer fresh; they serve until max_stale is over",
             "keys of provider0: unavailable",
         ],
@@ -214,7 +214,7 @@ fn no_kind_of_failed_answer_harms_the_keys_in_hand() {
     let failures = [
         (
             Answer::NoAnswer,
-            "no answer in time, or the connection was reset",
+            "no answer in time, or it was reset, or larger than the host holds",
         ),
         (
             Answer::NotSent,
