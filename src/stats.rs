@@ -28,6 +28,7 @@ pub(crate) struct Stats {
 struct Shown {
     state: Option<State>,
     waiting: i64,
+    skipped: i64,
 }
 
 impl Stats {
@@ -89,8 +90,13 @@ impl Stats {
         {
             host::record(gauge, now.saturating_sub(age).as_secs());
         }
-        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
-        self.update(provider, Some(report.state), waiting);
+        let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        let now = Shown {
+            state: Some(report.state),
+            waiting: number(waiting),
+            skipped: number(report.skipped),
+        };
+        self.update(provider, now);
     }
 
     /// Shows when each dated exemption ends, in seconds since the epoch, under
@@ -113,25 +119,29 @@ impl Stats {
         }
         let providers: Vec<String> = self.shown.keys().cloned().collect();
         for provider in providers {
-            self.update(&provider, None, 0);
+            self.update(&provider, Shown::default());
         }
     }
 
-    fn update(&mut self, provider: &str, state: Option<State>, waiting: i64) {
+    fn update(&mut self, provider: &str, now: Shown) {
         let shown = self.shown.get(provider).copied().unwrap_or_default();
-        if shown.state != state {
-            for (state, change) in [(shown.state, -1), (state, 1)] {
+        if shown.state != now.state {
+            for (state, change) in [(shown.state, -1), (now.state, 1)] {
                 if let Some(state) = state {
                     self.add(Metric::Gauge, provider, &["state", state.name()], change);
                 }
             }
         }
-        let change = waiting.saturating_sub(shown.waiting);
-        if change != 0 {
-            self.add(Metric::Gauge, provider, &["waiting"], change);
+        for (name, before, after) in [
+            ("waiting", shown.waiting, now.waiting),
+            ("skipped", shown.skipped, now.skipped),
+        ] {
+            let change = after.saturating_sub(before);
+            if change != 0 {
+                self.add(Metric::Gauge, provider, &[name], change);
+            }
         }
-        let shown = Shown { state, waiting };
-        self.shown.insert(provider.to_owned(), shown);
+        self.shown.insert(provider.to_owned(), now);
     }
 
     fn add(&mut self, metric: Metric, provider: &str, words: &[&str], offset: i64) {

@@ -98,6 +98,8 @@ enum Signature {
     None,
     /// By keys from here.
     Checked(&'static str),
+    /// By the keys of a file, and what is to be said of these.
+    CheckedByFile(String),
     /// It was not, and why.
     Assumed(&'static str),
 }
@@ -107,6 +109,9 @@ impl Signature {
         match self {
             Self::None => "token: none\n".to_owned(),
             Self::Checked(by) => format!("signature: checked with the keys of {by}\n"),
+            Self::CheckedByFile(keys) => {
+                format!("signature: checked with the keys of --jwks\n{keys}")
+            }
             Self::Assumed(why) => {
                 format!("signature: NOT CHECKED, {why}; what follows holds only if it is good\n")
             }
@@ -136,10 +141,23 @@ fn signature(
     };
     let set = JwkSet::parse(&bytes_of(file)?, &limits)
         .map_err(|error| format!("passgate: {}: {error}\n", file.to_string_lossy()))?;
+    let keys = keys(&set);
     if let Some(provider) = provider {
         provider.keys = KeySource::Local(set);
     }
-    Ok(Signature::Checked("--jwks"))
+    Ok(Signature::CheckedByFile(keys))
+}
+
+/// Which keys of a set are used, and why others are not.
+fn keys(set: &JwkSet) -> String {
+    let mut text = format!("keys: {} usable\n", set.keys().len());
+    for key in set.skipped() {
+        text += &format!("keys: {:?} is not used: {}\n", key.name, key.fault);
+    }
+    if set.keys().is_empty() && !set.skipped().is_empty() {
+        text += "keys: none can be used, so at the gate this is a fetch that failed, and tokens get unavailable.keys\n";
+    }
+    text
 }
 
 fn evidence(provider: &Provider, claims: &Json) -> String {

@@ -330,10 +330,7 @@ impl JwksCache {
             let Source::Remote(remote) = &mut keys.source else {
                 return None;
             };
-            let age = remote.confirmed().map(|confirmed| now.since(confirmed));
-            let counts = remote.counts();
-            let report = counts.into_report(&keys.name, remote.state(), age);
-            Some((ProviderId(index), report))
+            Some((ProviderId(index), remote.report(&keys.name, now)))
         })
     }
 

@@ -55,6 +55,36 @@ fn a_withdrawn_key_stops_within_freshness() {
     gate.finish();
 }
 
+/// Whoever uses it before is told that nobody has published it; whoever uses it after that is told to come back.
+#[test]
+fn a_key_that_was_used_before_it_was_published_is_never_refused_afterwards() {
+    let gate = Gate::start(fresh_for("5m", "3s"));
+    gate.passed(&gate.send(Protocol::Http1, &Request::get("/").bearer(&gate.good())));
+    let new = SigningKey::es256("k2");
+    let request = Request::get("/").bearer(&Token::of(&new, ISSUER, AUDIENCE).build());
+    gate.denied(&gate.send(Protocol::Http1, &request), "untrusted.key");
+    // No fetch is answered between now and the publication.
+    gate.issuer.hold();
+    let put_off = eventually("the end of that word", || {
+        let answer = gate.send(Protocol::Http1, &request);
+        (answer.status != 401).then_some(answer)
+    });
+    gate.denied(&put_off, "unavailable.unknown_key");
+    assert!(put_off.headers.text("retry-after").is_some());
+    gate.issuer.publish(&[&gate.issuer.key, &new]);
+    gate.issuer.release();
+    let passed = eventually("the next fetch", || {
+        let answer = gate.send(Protocol::Http1, &request);
+        if answer.status == 503 {
+            gate.denied(&answer, "unavailable.unknown_key");
+            return None;
+        }
+        Some(answer)
+    });
+    gate.passed(&passed);
+    gate.finish();
+}
+
 #[test]
 fn ten_thousand_made_up_keys_on_a_real_envoy_cause_paced_fetches_and_hold_nobody_up() {
     let gate = Gate::start(policy());

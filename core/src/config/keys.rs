@@ -286,7 +286,7 @@ fn local_jwks(
                 "the key ",
                 &shown::text(&key.name),
                 " is not usable: ",
-                key.reason,
+                &key.fault,
                 advice,
             ]),
         );

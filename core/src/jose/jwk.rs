@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::base64url;
 use crate::{
-    crypto::{Algorithm, VerifyingKey},
+    crypto::{Algorithm, KeyError, VerifyingKey},
     json::Json,
     limits::{self, Limits},
 };
@@ -41,8 +41,8 @@ pub struct JwkSet {
 pub struct SkippedKey {
     /// Its `kid`, or its place in the set.
     pub name: String,
-    /// Why.
-    pub reason: &'static str,
+    /// Which member is at fault, and why.
+    pub fault: String,
     /// It holds private or symmetric key material, which has no place in a published set.
     pub secret: bool,
 }
@@ -100,11 +100,8 @@ impl JwkSet {
         let mut set = Self::default();
         for (index, element) in elements.iter().enumerate() {
             let Ok(element @ Json::Object(_)) = element else {
-                set.skip(
-                    None,
-                    index,
-                    Skip::Odd("not an object that can be read in one way"),
-                );
+                let fault = Skip::odd("not an object that can be read in one way");
+                set.skip(None, index, fault);
                 continue;
             };
             match read_key(element, limits) {
@@ -180,7 +177,7 @@ impl JwkSet {
                 self.skip(
                     jwk.kid.as_deref(),
                     index,
-                    Skip::Odd("its kid names two keys, so neither is used"),
+                    Skip::odd("its kid names two keys, so neither is used"),
                 );
             } else {
                 self.keys.push(jwk.clone());
@@ -193,86 +190,144 @@ impl JwkSet {
             || format!("keys[{index}]"),
             |kid| kid.chars().take(limits::SHOWN_BYTES).collect(),
         );
-        let (reason, secret) = match skip {
-            Skip::Odd(reason) => (reason, false),
-            Skip::Secret(reason) => (reason, true),
-        };
+        let Skip { fault, secret } = skip;
         self.skipped.push(SkippedKey {
             name,
-            reason,
+            fault,
             secret,
         });
     }
 }
 
-enum Skip {
-    Odd(&'static str),
-    Secret(&'static str),
+/// What is wrong with a key.
+struct Skip {
+    fault: String,
+    secret: bool,
+}
+
+impl Skip {
+    fn odd(fault: &str) -> Self {
+        Self {
+            fault: fault.to_owned(),
+            secret: false,
+        }
+    }
+
+    fn about(member: &str, fault: &str) -> Self {
+        Self::odd(&[member, fault].concat())
+    }
+
+    fn secret(words: &[&str]) -> Self {
+        Self {
+            fault: words.concat(),
+            secret: true,
+        }
+    }
 }
 
 /// Members that only a private key has (RFC 7518 sections 6.2.2, 6.3.2; RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+/// A member that says something. What is null or empty says nothing: serialisers write it for what is not there.
+fn member<'j>(jwk: &'j Json, name: &str) -> Option<&'j Json> {
+    let value = jwk.get(name)?;
+    let is_absent = match value {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(elements) => elements.is_empty(),
+        Json::Object(members) => members.is_empty(),
+        Json::Bool(_) | Json::Number(_) => false,
+    };
+    (!is_absent).then_some(value)
+}
+
 fn read_key(jwk: &Json, limits: &Limits) -> Result<Jwk, Skip> {
-    if jwk.get("kty").and_then(Json::as_str) == Some("oct") {
-        return Err(Skip::Secret(
-            "a symmetric key: whoever reads the set can sign with it",
-        ));
+    let member = |name| member(jwk, name);
+    if member("kty").and_then(Json::as_str) == Some("oct") {
+        let why = "kty is oct, a symmetric key: whoever reads the set can sign with it";
+        return Err(Skip::secret(&[why]));
     }
-    if PRIVATE_MEMBERS
-        .iter()
-        .any(|member| jwk.get(member).is_some())
-    {
-        return Err(Skip::Secret(
-            "a private key was published: treat it as stolen",
-        ));
+    if let Some(private) = PRIVATE_MEMBERS.iter().find(|name| member(name).is_some()) {
+        let words = [
+            "a private key was published (it has ",
+            private,
+            "): treat it as stolen",
+        ];
+        return Err(Skip::secret(&words));
     }
-    match jwk.get("use") {
+    match member("use") {
         None => {}
         Some(Json::String(usage)) if &**usage == "sig" => {}
-        Some(_) => return Err(Skip::Odd("use is not sig")),
+        Some(_) => return Err(Skip::odd("use is not sig")),
     }
-    match jwk.get("key_ops") {
+    match member("key_ops") {
         None => {}
         Some(Json::Array(operations))
             if operations.iter().any(|op| op.as_str() == Some("verify")) => {}
-        Some(_) => return Err(Skip::Odd("key_ops does not allow verify")),
+        Some(_) => return Err(Skip::odd("key_ops does not allow verify")),
     }
-    let kid = match jwk.get("kid") {
+    let kid = match member("kid") {
         None => None,
         Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(Rc::from(&**kid)),
-        Some(_) => return Err(Skip::Odd("kid is not a string of at most 512 bytes")),
+        Some(_) => return Err(Skip::odd("kid is not a string of at most 512 bytes")),
     };
-    let alg = match jwk.get("alg") {
+    let alg = match member("alg") {
         None => None,
         Some(Json::String(name)) => {
-            Some(Algorithm::from_name(name).ok_or(Skip::Odd("alg is not one that we verify"))?)
+            let known = Algorithm::from_name(name);
+            Some(known.ok_or_else(|| Skip::odd("alg is not one that we verify"))?)
         }
-        Some(_) => return Err(Skip::Odd("alg is not a string")),
+        Some(_) => return Err(Skip::odd("alg is not a string")),
     };
     let key = read_material(jwk, limits)?;
     if alg.is_some_and(|alg| !key.fits(alg)) {
-        return Err(Skip::Odd("alg does not fit the type of the key"));
+        return Err(Skip::odd("alg does not fit the type of the key"));
     }
     Ok(Jwk { kid, alg, key })
 }
 
 fn read_material(jwk: &Json, limits: &Limits) -> Result<VerifyingKey, Skip> {
-    let text = |name: &str| jwk.get(name).and_then(Json::as_str);
     let bytes = |name: &str| {
-        text(name)
-            .and_then(base64url)
-            .ok_or(Skip::Odd("a member is absent or not base64url"))
+        let value = member(jwk, name).ok_or_else(|| Skip::about(name, " is absent"))?;
+        let bytes = value.as_str().and_then(base64url);
+        bytes.ok_or_else(|| Skip::about(name, " is not base64url"))
     };
-    let key = match (text("kty"), text("crv")) {
-        (Some("EC"), Some("P-256")) => VerifyingKey::p256(&bytes("x")?, &bytes("y")?),
-        (Some("EC"), Some("P-384")) => VerifyingKey::p384(&bytes("x")?, &bytes("y")?),
-        (Some("EC"), Some("P-521")) => VerifyingKey::p521(&bytes("x")?, &bytes("y")?),
-        (Some("RSA"), _) => VerifyingKey::rsa(&bytes("n")?, &bytes("e")?, limits.rsa_bits),
-        (Some("OKP"), Some("Ed25519")) => VerifyingKey::ed25519(&bytes("x")?),
-        _ => return Err(Skip::Odd("kty or crv is not one that we verify with")),
+    let one_of = |name: &str, known: &[&'static str]| {
+        let value = member(jwk, name).ok_or_else(|| Skip::about(name, " is absent"))?;
+        let known = known.iter().find(|known| value.as_str() == Some(known));
+        known
+            .copied()
+            .ok_or_else(|| Skip::about(name, " is not one that we verify with"))
     };
-    key.map_err(|error| Skip::Odd(error.as_str()))
+    let (key, point) = match one_of("kty", &["EC", "RSA", "OKP"])? {
+        "RSA" => (
+            VerifyingKey::rsa(&bytes("n")?, &bytes("e")?, limits.rsa_bits),
+            "",
+        ),
+        "OKP" => {
+            one_of("crv", &["Ed25519"])?;
+            (VerifyingKey::ed25519(&bytes("x")?), "x")
+        }
+        _ => {
+            let new = match one_of("crv", &["P-256", "P-384", "P-521"])? {
+                "P-256" => VerifyingKey::p256,
+                "P-384" => VerifyingKey::p384,
+                _ => VerifyingKey::p521,
+            };
+            (new(&bytes("x")?, &bytes("y")?), "x or y")
+        }
+    };
+    key.map_err(|error| {
+        let about = match error {
+            KeyError::Modulus => "n",
+            KeyError::Exponent => "e",
+            KeyError::CoordinateLength
+            | KeyError::NotOnCurve
+            | KeyError::NotCanonical
+            | KeyError::SmallOrder => point,
+        };
+        Skip::about(about, &[": ", error.as_str()].concat())
+    })
 }
 
 #[cfg(test)]

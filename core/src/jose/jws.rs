@@ -193,6 +193,8 @@ impl Header {
         }
         let kid = match json.get("kid") {
             None => None,
+            // As in a key: what is empty says nothing.
+            Some(Json::String(kid)) if kid.is_empty() => None,
             Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(String::from(&**kid)),
             Some(_) => return Err(Malformed::Header.into()),
         };

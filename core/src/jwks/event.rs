@@ -178,7 +178,7 @@ fn write_skipped(f: &mut fmt::Formatter<'_>, skipped: &[SkippedKey]) -> fmt::Res
     let (secret, odd): (Vec<_>, Vec<_>) = skipped.iter().partition(|key| key.secret);
     for (index, key) in secret.iter().chain(&odd).take(NAMED).enumerate() {
         f.write_str(if index == 0 { "" } else { "; " })?;
-        write!(f, "\"{}\": {}", shown(&key.name), key.reason)?;
+        write!(f, "\"{}\": {}", shown(&key.name), key.fault)?;
     }
     f.write_str(if skipped.len() > NAMED { "; …)" } else { ")" })
 }

@@ -1,6 +1,8 @@
 //! The life of one provider's key set: never fetched, fresh, stale, unavailable; and when to fetch next. Where an
 //! issuer says itself where its keys are, its document comes first and has a life of its own ([`Locator`]).
 
+mod told;
+
 use core::time::Duration;
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
     held::{self, Held, Reading, Received},
     locator::Locator,
     pace::{self, Jitter, Outage, Pace},
-    report::{Counts, Outcome, State},
+    report::{Counts, Outcome},
     unknown::{Standing, UnknownKeys, Want},
 };
 use crate::{
@@ -47,6 +49,8 @@ pub(super) struct Remote {
     empty: Option<Moment>,
     changes: Vec<Change>,
     counts: Counts,
+    /// How many keys of the last set that came cannot be used.
+    skipped: usize,
 }
 
 /// Most changes that are kept for a shell that does not ask for them.
@@ -78,41 +82,8 @@ impl Remote {
             empty: None,
             changes: Vec::new(),
             counts: Counts::default(),
+            skipped: 0,
         }
-    }
-
-    pub(super) const fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// The generation after what time alone has changed until now.
-    pub(super) fn generation_at(&mut self, now: Moment) -> u64 {
-        self.age(now);
-        self.generation
-    }
-
-    pub(super) fn changes(&mut self) -> Vec<Change> {
-        core::mem::take(&mut self.changes)
-    }
-
-    /// What has happened since the last call.
-    pub(super) fn counts(&mut self) -> Counts {
-        core::mem::take(&mut self.counts)
-    }
-
-    /// How the keys are, as of the last call that took the time.
-    pub(super) fn state(&self) -> State {
-        match &self.held {
-            Some(held) if held.is_stale() => State::Stale,
-            Some(_) => State::Fresh,
-            None if self.generation == 0 => State::NeverFetched,
-            None => State::Unavailable,
-        }
-    }
-
-    /// When the fetch started that brought or confirmed the keys in hand.
-    pub(super) fn confirmed(&self) -> Option<Moment> {
-        self.held.as_ref().map(Held::confirmed)
     }
 
     /// Where the keys are, if that is known.
@@ -389,6 +360,7 @@ impl Remote {
         match held::read(answer, &flight, held, &self.source, &self.reading) {
             Ok(received) => {
                 self.counts.fetched(Target::Keys, answer.outcome());
+                self.skipped = received.set.skipped().len();
                 self.succeeded(received, flight.started, now);
             }
             Err(failure) => self.failed(&flight, failure, now),
@@ -413,6 +385,9 @@ impl Remote {
             locator.failed(failure, flight.started, now, jitter, changes);
             changes.truncate(MOST_CHANGES);
             return;
+        }
+        if let Failure::Unusable(skipped) = &failure {
+            self.skipped = skipped.len();
         }
         let wait = Outage::failed(&mut self.outage, flight.started, now, jitter);
         self.due = now.plus(wait);

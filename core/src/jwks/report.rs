@@ -101,8 +101,8 @@ impl From<&Failure> for Outcome {
 /// What has happened since it was told last.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    fetches: Vec<(Target, Outcome)>,
-    unknown_kids: u64,
+    pub(super) fetches: Vec<(Target, Outcome)>,
+    pub(super) unknown_kids: u64,
 }
 
 /// Most fetches that are kept for a shell that does not ask for them.
@@ -117,21 +117,6 @@ impl Counts {
 
     pub(super) const fn unknown_kid(&mut self) {
         self.unknown_kids = self.unknown_kids.saturating_add(1);
-    }
-
-    pub(super) fn into_report(
-        self,
-        provider: &str,
-        state: State,
-        age: Option<Duration>,
-    ) -> Report<'_> {
-        Report {
-            provider,
-            state,
-            age,
-            fetches: self.fetches,
-            unknown_kids: self.unknown_kids,
-        }
     }
 }
 
@@ -148,4 +133,6 @@ pub struct Report<'a> {
     pub fetches: Vec<(Target, Outcome)>,
     /// How often, since then, a token was refused because it names a key that does not exist.
     pub unknown_kids: u64,
+    /// How many keys of the last set that came cannot be used.
+    pub skipped: usize,
 }

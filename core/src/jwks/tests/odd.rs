@@ -65,8 +65,8 @@ fn a_set_of_which_no_key_can_be_used_names_its_keys_at_once() {
         assert_eq!(
             world.events(),
             [
-                "keys of provider0: fetches fail: a set without a key that can be used, 2 skipped (\"s\": a symmetric key: \
-                 whoever reads the set can sign with it; \"x\": kty or crv is not one that we verify with)"
+                "keys of provider0: fetches fail: a set without a key that can be used, 2 skipped (\"s\": kty is oct, a \
+                 symmetric key: whoever reads the set can sign with it; \"x\": crv is absent)"
             ],
             "{before}"
         );
@@ -159,7 +159,7 @@ fn a_set_of_some_odd_keys_serves_the_others_and_the_line_names_the_worst_first()
     assert_eq!(
         world.events(),
         [
-            r#"keys of provider0: a new set is in force, 1 usable, 2 skipped ("s": a symmetric key: whoever reads the set can sign with it; "x\ny": kty or crv is not one that we verify with)"#
+            r#"keys of provider0: a new set is in force, 1 usable, 2 skipped ("s": kty is oct, a symmetric key: whoever reads the set can sign with it; "x\ny": crv is absent)"#
         ]
     );
 }

@@ -60,6 +60,7 @@ fn each_fetch_is_counted_once_by_how_it_ended() {
         (500, "", Status),
         (200, "<html>", Unreadable),
         (200, "{}", Unreadable),
+        (200, r#"{"keys":[null]}"#, Unusable),
         (200, &large, TooLarge),
     ] {
         report(&mut world);
@@ -70,6 +71,26 @@ fn each_fetch_is_counted_once_by_how_it_ended() {
     let fetch = world.next_fetch();
     world.cache.on_answer(fetch.id, Answer::NotSent, world.now);
     assert_eq!(report(&mut world).2, [NotSent]);
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_counted_from_the_first_set_on() {
+    let odd = r#"{"kid":"odd","kty":"OKP"}"#;
+    let skipped = |world: &mut World| world.cache.reports().next().unwrap().1.skipped;
+    let mut world = World::new(source());
+    let fetch = world.next_fetch();
+    world.answer(fetch, &format!(r#"{{"keys":[{odd},{odd}]}}"#));
+    assert_eq!(skipped(&mut world), 2, "though the fetch has failed");
+    assert_eq!(report(&mut world).0, State::NeverFetched);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]).replace('[', &format!("[{odd},")));
+    assert_eq!(skipped(&mut world), 1);
+    let fetch = world.next_fetch();
+    world.fail(fetch);
+    assert_eq!(skipped(&mut world), 1);
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    assert_eq!(skipped(&mut world), 0);
 }
 
 #[test]
