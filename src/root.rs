@@ -49,6 +49,9 @@ impl Root {
     }
 }
 
+/// What the module calls itself where it asks for keys: firewalls refuse who does not say it.
+const USER_AGENT: &str = concat!("passgate/", env!("CARGO_PKG_VERSION"));
+
 /// Asks the host for what the cache wants.
 fn dispatch(fetch: &Fetch) -> Option<u32> {
     let endpoint = &fetch.endpoint;
@@ -58,6 +61,8 @@ fn dispatch(fetch: &Fetch) -> Option<u32> {
         (":authority", endpoint.authority.as_str()),
         (":path", endpoint.path.as_str()),
         ("accept", "application/jwk-set+json, application/json"),
+        ("accept-encoding", "identity"),
+        ("user-agent", USER_AGENT),
     ];
     if let Some(validator) = &fetch.if_none_match {
         headers.push(("if-none-match", validator.as_str()));

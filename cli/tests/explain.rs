@@ -187,6 +187,57 @@ fn a_signature_is_checked_with_the_keys_that_are_given() {
 }
 
 #[test]
+fn keys_that_cannot_be_used_are_named_with_the_member_that_is_at_fault() {
+    let key = SigningKey::es256("k1");
+    let good = Token::of(&key, ISSUER, AUDIENCE).build();
+    let mut private = key.public_jwk();
+    private["d"] = "AAAA".into();
+    private["kid"] = "k2".into();
+    let odd = format!(r#"{{"keys":[{private},{}]}}"#, key.public_jwk());
+    let none = format!(r#"{{"keys":[{private},7]}}"#);
+    let marked = format!("\u{feff}{odd}");
+    let files = Folder::with(
+        "odd_keys",
+        &[
+            ("gate.yaml", POLICY),
+            ("odd.json", &odd),
+            ("none.json", &none),
+            ("marked.json", &marked),
+        ],
+    );
+    let explain = |file: &str| {
+        let (policy, keys) = (files.path("gate.yaml"), files.path(file));
+        let arguments = ["explain", "--config", &policy, "--request", "GET /"];
+        run(
+            &[&arguments[..], &["--token", "-", "--jwks", &keys]].concat(),
+            &good,
+        )
+    };
+    let stolen =
+        "keys: \"k2\" is not used: a private key was published (it has d): treat it as stolen";
+    let (status, output, _) = explain("odd.json");
+    assert_eq!(status, Some(0), "{output}");
+    holds_all(&output, &["keys: 1 usable", stolen]);
+    let (status, output, _) = explain("none.json");
+    assert_eq!(status, Some(1), "{output}");
+    holds_all(
+        &output,
+        &[
+            "keys: 0 usable",
+            stolen,
+            "keys: \"keys[1]\" is not used: not an object that can be read in one way",
+            "keys: none can be used, so at the gate this is a fetch that failed",
+        ],
+    );
+    let (status, _, error) = explain("marked.json");
+    assert_eq!(status, Some(2), "{error}");
+    assert!(
+        error.contains("it starts with a byte order mark"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_request_without_token_is_explained_too() {
     let files = Folder::with("none", &[("gate.yaml", POLICY)]);
     let policy = files.path("gate.yaml");

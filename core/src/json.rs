@@ -40,6 +40,30 @@ impl fmt::Display for JsonError {
 
 impl core::error::Error for JsonError {}
 
+impl JsonError {
+    /// The words of the parser, or where they do not say it what the document is instead.
+    pub(crate) fn about(self, bytes: &[u8]) -> String {
+        let starts_with = |start: &[u8]| bytes.starts_with(start);
+        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        let what = if starts_with(b"\xef\xbb\xbf") {
+            "it starts with a byte order mark, which RFC 8259 section 8.1 forbids"
+        } else if starts_with(b"\xff\xfe") || starts_with(b"\xfe\xff") {
+            "it is UTF-16, and RFC 8259 section 8.1 wants UTF-8"
+        } else if starts_with(b"\x1f\x8b") || starts_with(b"\x28\xb5\x2f\xfd") {
+            "it is compressed, though nobody asked for that"
+        } else if first == Some(&b'<') {
+            "it is HTML or XML: a page to sign in, an error of a proxy, or another address"
+        } else if starts_with(b"-----BEGIN ") {
+            "it is PEM: a key or a certificate, and not a set of keys"
+        } else if first.is_none() {
+            "it is empty"
+        } else {
+            return self.0;
+        };
+        what.to_owned()
+    }
+}
+
 impl Json {
     /// Reads one JSON value from all of `bytes`; at most `max_nodes` members and elements.
     ///

@@ -24,6 +24,7 @@ mod jwt_authn;
 mod keys;
 mod keys_clock;
 mod keys_discovery;
+mod keys_odd;
 mod keys_outage;
 mod keys_refresh;
 mod keys_rotation;

@@ -58,6 +58,36 @@ pub enum JwkSetError {
     Json(String),
     /// Not an object with a list `keys`.
     Shape,
+    /// Certificates in PEM by their names, as Google and Firebase serve them.
+    Certificates,
+    /// A discovery document.
+    Document,
+    /// One key, and not a set.
+    OneKey,
+}
+
+impl JwkSetError {
+    /// What an object without a list `keys` is instead.
+    fn of(bytes: &[u8]) -> Self {
+        let Ok(Json::Object(members)) = Json::parse(bytes, limits::DOCUMENT_JSON_NODES) else {
+            return Self::Shape;
+        };
+        let is_pem = |(_, value): &(_, Json)| {
+            value
+                .as_str()
+                .is_some_and(|text| text.starts_with("-----BEGIN CERTIFICATE"))
+        };
+        let has = |name: &str| members.iter().any(|(other, _)| **other == *name);
+        if !members.is_empty() && members.iter().all(is_pem) {
+            Self::Certificates
+        } else if has("jwks_uri") {
+            Self::Document
+        } else if has("kty") {
+            Self::OneKey
+        } else {
+            Self::Shape
+        }
+    }
 }
 
 impl fmt::Display for JwkSetError {
@@ -67,6 +97,14 @@ impl fmt::Display for JwkSetError {
             Self::TooManyKeys => f.write_str("more keys than limits.jwks_keys"),
             Self::Json(error) => write!(f, "not JSON: {error}"),
             Self::Shape => f.write_str("not an object with a list \"keys\""),
+            Self::Certificates => f.write_str(
+                "certificates by their names, not a JWK set: Google and Firebase serve the same keys as a set at another \
+                 address, with /jwk/ in place of /x509/, or /v3/certs in place of /v1/certs",
+            ),
+            Self::Document => f.write_str(
+                "a discovery document, not a JWK set: the address of the set is its jwks_uri",
+            ),
+            Self::OneKey => f.write_str("one key, not a JWK set: a set is {\"keys\":[…]}"),
         }
     }
 }
@@ -92,8 +130,8 @@ impl JwkSet {
             return Err(JwkSetError::TooLarge);
         }
         let elements = Json::parse_elements(bytes, "keys", limits::DOCUMENT_JSON_NODES)
-            .map_err(|e| JwkSetError::Json(e.to_string()))?
-            .ok_or(JwkSetError::Shape)?;
+            .map_err(|error| JwkSetError::Json(error.about(bytes)))?
+            .ok_or_else(|| JwkSetError::of(bytes))?;
         if elements.len() > limits.jwks_keys {
             return Err(JwkSetError::TooManyKeys);
         }

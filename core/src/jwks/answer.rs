@@ -1,6 +1,10 @@
 //! What comes back from a fetch.
 
-use super::{event::Failure, freshness::Headers, report::Outcome};
+use super::{
+    event::Failure,
+    freshness::{Headers, values},
+    report::Outcome,
+};
 
 /// What came of a fetch.
 #[derive(Clone, Copy, Debug)]
@@ -43,18 +47,29 @@ impl<'a> Answer<'a> {
 
     /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not followed: where
     /// keys come from is said by the configuration alone.
-    pub(super) const fn content(&self, conditional: bool) -> Result<Content<'a>, Failure> {
+    pub(super) fn content(&self, conditional: bool) -> Result<Content<'a>, Failure> {
         match *self {
             Self::Http {
                 status: 200,
                 headers,
                 body,
-            } => Ok(Content::New { headers, body }),
+            } => match coding(headers) {
+                None => Ok(Content::New { headers, body }),
+                Some(coding) => Err(Failure::Encoded(coding)),
+            },
             Self::Http {
                 status: 304,
                 headers,
                 ..
             } if conditional => Ok(Content::Same { headers }),
+            Self::Http {
+                status: status @ (301 | 302 | 303 | 307 | 308),
+                headers,
+                ..
+            } => Err(Failure::Redirect {
+                status,
+                location: text(headers, "location"),
+            }),
             Self::Http { status, .. } => Err(Failure::Status(status)),
             Self::NoAnswer => Err(Failure::NoAnswer),
             Self::NotSent => Err(Failure::NotSent),
@@ -72,4 +87,18 @@ pub(super) enum Content<'a> {
     },
     /// What is there already.
     Same { headers: Headers<'a> },
+}
+
+/// The content coding of an answer (RFC 9110 section 8.4), if it has one: all of them are asked not to be.
+fn coding(headers: Headers<'_>) -> Option<String> {
+    let coding = text(headers, "content-encoding");
+    let is_one =
+        |coding: &str| !["", "identity"].contains(&coding.trim().to_ascii_lowercase().as_str());
+    coding.split(',').any(is_one).then_some(coding)
+}
+
+/// The values of a header, one after the other.
+fn text(headers: Headers<'_>, name: &'static str) -> String {
+    let values = values(headers, name).map(String::from_utf8_lossy);
+    values.collect::<Vec<_>>().join(", ")
 }

@@ -44,7 +44,7 @@ pub(super) fn read(body: &[u8], source: &Discovery) -> Result<Endpoint, Document
         return Err(DocumentError::TooLarge);
     }
     let json = Json::parse(body, limits::DOCUMENT_JSON_NODES)
-        .map_err(|error| DocumentError::Json(error.to_string()))?;
+        .map_err(|error| DocumentError::Json(error.about(body)))?;
     let text = |member| {
         let value = json.get(member).and_then(Json::as_str);
         value.ok_or(DocumentError::Shape(member))

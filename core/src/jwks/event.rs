@@ -95,6 +95,15 @@ impl Change {
 pub enum Failure {
     /// The answer has another status than 200.
     Status(u16),
+    /// The answer leads elsewhere, which is not followed.
+    Redirect {
+        /// Its status.
+        status: u16,
+        /// Where to, as it says itself.
+        location: String,
+    },
+    /// The answer has a content coding, which was not asked for.
+    Encoded(String),
     /// The answer is no JWK set.
     Unreadable(JwkSetError),
     /// The answer is a set of keys, and none of them can be used.
@@ -149,7 +158,23 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(f, "status {status}"),
-            Self::Unreadable(error) => f.write_str(&shown(&error.to_string())),
+            Self::Redirect { status, location } => {
+                write!(f, "status {status}: redirects are not followed")?;
+                match shown(location) {
+                    location if location.is_empty() => Ok(()),
+                    location => write!(f, "; this one leads to {location}"),
+                }
+            }
+            Self::Encoded(coding) => {
+                let coding = shown(coding);
+                write!(
+                    f,
+                    "content-encoding: {coding}, though identity was asked for"
+                )
+            }
+            // The parser's words hold names of the document.
+            Self::Unreadable(JwkSetError::Json(error)) => write!(f, "not JSON: {}", shown(error)),
+            Self::Unreadable(error) => write!(f, "{error}"),
             Self::Unusable(skipped) => {
                 f.write_str("a set without a key that can be used")?;
                 write_skipped(f, skipped)

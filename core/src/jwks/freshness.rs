@@ -97,7 +97,7 @@ fn cache_control(headers: &[(&[u8], &[u8])]) -> CacheControl {
 }
 
 /// The values of all headers of this name, whatever its case.
-fn values<'a>(
+pub(super) fn values<'a>(
     headers: &'a [(&'a [u8], &'a [u8])],
     wanted: &'static str,
 ) -> impl Iterator<Item = &'a [u8]> {

@@ -81,10 +81,17 @@ impl Outcome {
 impl From<&Failure> for Outcome {
     fn from(failure: &Failure) -> Self {
         match failure {
-            Failure::Status(_) => Self::Status,
+            Failure::Status(_) | Failure::Redirect { .. } => Self::Status,
             Failure::Unreadable(JwkSetError::TooLarge | JwkSetError::TooManyKeys)
             | Failure::Document(DocumentError::TooLarge) => Self::TooLarge,
-            Failure::Unreadable(JwkSetError::Json(_) | JwkSetError::Shape)
+            Failure::Encoded(_)
+            | Failure::Unreadable(
+                JwkSetError::Json(_)
+                | JwkSetError::Shape
+                | JwkSetError::Certificates
+                | JwkSetError::Document
+                | JwkSetError::OneKey,
+            )
             | Failure::Document(DocumentError::Json(_) | DocumentError::Shape(_)) => {
                 Self::Unreadable
             }

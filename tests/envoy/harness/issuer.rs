@@ -1,6 +1,7 @@
 //! An identity provider's key endpoint, with every mood a network can have.
 
 use super::http1::Message;
+use super::message::Headers;
 use super::server::{Server, serve};
 use super::tls::Authority;
 use passgate_kit::{SigningKey, jwks};
@@ -21,14 +22,17 @@ struct Shared {
 }
 
 struct Mood {
-    body: String,
+    body: Vec<u8>,
     status: u16,
     held: bool,
     dropping: bool,
     tag: Option<String>,
     pages: Vec<(String, u16, String)>,
+    /// Further headers of every answer.
+    headers: String,
     fetches: usize,
     paths: Vec<String>,
+    asked_with: Vec<Headers>,
     times: Vec<Instant>,
 }
 
@@ -60,14 +64,16 @@ impl Issuer {
         connection: impl Fn(TcpStream, &Shared) + Send + Sync + 'static,
     ) -> Self {
         let mood = Mood {
-            body: jwks(&[&key]),
+            body: jwks(&[&key]).into_bytes(),
             status: 200,
             held: false,
             dropping: false,
             tag: None,
             pages: Vec::new(),
+            headers: String::new(),
             fetches: 0,
             paths: Vec::new(),
+            asked_with: Vec::new(),
             times: Vec::new(),
         };
         let shared = Arc::new(Shared {
@@ -94,7 +100,17 @@ impl Issuer {
 
     /// Publishes this text from now on.
     pub fn publish_text(&self, body: &str) {
-        self.change(|mood| mood.body = body.to_owned());
+        self.publish_bytes(body.as_bytes());
+    }
+
+    /// Publishes these bytes from now on.
+    pub fn publish_bytes(&self, body: &[u8]) {
+        self.change(|mood| mood.body = body.to_vec());
+    }
+
+    /// Sends this header with every answer from now on.
+    pub fn header(&self, name: &str, value: &str) {
+        self.change(|mood| mood.headers += &format!("{name}: {value}\r\n"));
     }
 
     /// Answers with this status from now on.
@@ -145,6 +161,11 @@ impl Issuer {
         self.shared.mood.lock().unwrap().paths.clone()
     }
 
+    /// The headers of the fetches so far.
+    pub fn asked_with(&self) -> Vec<Headers> {
+        self.shared.mood.lock().unwrap().asked_with.clone()
+    }
+
     /// When the fetches came.
     pub fn times(&self) -> Vec<Instant> {
         self.shared.mood.lock().unwrap().times.clone()
@@ -170,6 +191,7 @@ impl Shared {
         let mut start = request.start.split(|b| *b == b' ');
         let path = String::from_utf8_lossy(start.nth(1).unwrap_or_default()).into_owned();
         mood.paths.push(path.clone());
+        mood.asked_with.push(request.headers.clone());
         // Bounded: a story that never releases must not keep the thread.
         let longest = Duration::from_secs(60);
         let (mood, _) = self
@@ -182,18 +204,18 @@ impl Shared {
         let tag = &mood.tag;
         let page = mood.pages.iter().find(|(known, ..)| *known == path);
         let (mut status, mut body) = match page {
-            Some((_, status, body)) => (*status, &**body),
+            Some((_, status, body)) => (*status, body.as_bytes()),
             None => (mood.status, &*mood.body),
         };
         if tag.is_some() && request.headers.text("if-none-match") == tag.as_deref() {
-            (status, body) = (304, "");
+            (status, body) = (304, b"");
         }
         let tag = tag.iter().map(|tag| format!("etag: {tag}\r\n"));
         let tag = tag.collect::<String>();
-        let length = body.len();
+        let (length, headers) = (body.len(), &mood.headers);
         let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{tag}content-length: {length}"
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{tag}{headers}content-length: {length}"
         );
-        Some(format!("{head}\r\n\r\n{body}").into_bytes())
+        Some([head.as_bytes(), b"\r\n\r\n", body].concat())
     }
 }

@@ -118,9 +118,13 @@ fn a_document_that_must_not_be_believed_changes_nothing_and_names_the_reason() {
             r#"{"issuer":"x","issuer":"https://id.example/acme"}"#,
             "not JSON: the member \\\"issuer\\\" occurs twice at line 1 column 49",
         ),
-        (200, "<html>", "not JSON: expected value at line 1 column 1"),
+        (
+            200,
+            "<html>",
+            "not JSON: it is HTML or XML: a page to sign in, an error of a proxy, or another address",
+        ),
         (200, &large, "larger than 65536 bytes"),
-        (302, &good, "status 302"),
+        (302, &good, "status 302: redirects are not followed"),
         (500, &good, "status 500"),
     ];
     for (status, body, words) in cases {

@@ -221,17 +221,67 @@ fn no_kind_of_failed_answer_harms_the_keys_in_hand() {
             "the host refused to send the request; is the cluster defined?",
         ),
         (http(500, good.as_bytes()), "status 500"),
-        (http(301, good.as_bytes()), "status 301"),
+        (
+            http(301, good.as_bytes()),
+            "status 301: redirects are not followed",
+        ),
+        (
+            Answer::Http {
+                status: 302,
+                headers: &[(b"Location", b"https://login.example/?a\nb")],
+                body: b"",
+            },
+            "status 302: redirects are not followed; this one leads to https://login.example/?a\\nb",
+        ),
+        (
+            Answer::Http {
+                status: 200,
+                headers: &[(b"Content-Encoding", b"gzip")],
+                body: b"\x1f\x8b",
+            },
+            "content-encoding: gzip, though identity was asked for",
+        ),
+        (
+            http(200, b"\x1f\x8b\x08"),
+            "not JSON: it is compressed, though nobody asked for that",
+        ),
+        (
+            http(200, b"\xef\xbb\xbf{\"keys\":[]}"),
+            "not JSON: it starts with a byte order mark, which RFC 8259 section 8.1 forbids",
+        ),
+        (
+            http(200, b"\xff\xfe{\0"),
+            "not JSON: it is UTF-16, and RFC 8259 section 8.1 wants UTF-8",
+        ),
+        (
+            http(200, b"-----BEGIN PUBLIC KEY-----"),
+            "not JSON: it is PEM: a key or a certificate, and not a set of keys",
+        ),
+        (
+            http(
+                200,
+                br#"{"6a2b":"-----BEGIN CERTIFICATE-----\n","77":"-----BEGIN CERTIFICATE-----\n"}"#,
+            ),
+            "certificates by their names, not a JWK set: Google and Firebase serve the same keys",
+        ),
+        (
+            http(
+                200,
+                br#"{"issuer":"https://id.example","jwks_uri":"https://id.example/keys"}"#,
+            ),
+            "a discovery document, not a JWK set: the address of the set is its jwks_uri",
+        ),
+        (
+            http(200, br#"{"kty":"RSA","n":"AA","e":"AQAB"}"#),
+            "one key, not a JWK set: a set is {\"keys\":[…]}",
+        ),
         (http(204, b""), "status 204"),
+        (http(200, b""), "not JSON: it is empty"),
         (
-            http(200, b""),
-            "not JSON: EOF while parsing a value at line 1 column 0",
+            http(200, b"\n<html>"),
+            "not JSON: it is HTML or XML: a page to sign in, an error of a proxy, or another address",
         ),
-        (
-            http(200, b"<html>"),
-            "not JSON: expected value at line 1 column 1",
-        ),
-        (http(200, b"{}"), "not an object with a list \\\"keys\\\""),
+        (http(200, b"{}"), "not an object with a list \"keys\""),
         (
             http(200, br#"{"keys":[],"keys":[]}"#),
             "not JSON: the member \\\"keys\\\" occurs twice",

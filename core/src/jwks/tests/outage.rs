@@ -186,7 +186,7 @@ fn another_cause_of_the_same_outage_gets_a_line_and_the_same_again_none() {
         [
             "keys of provider0: fetches fail: status 503",
             "keys of provider0: fetches still fail, now: no answer in time, or it was reset, or larger than the host holds",
-            "keys of provider0: fetches still fail, now: not an object with a list \\\"keys\\\"",
+            "keys of provider0: fetches still fail, now: not an object with a list \"keys\"",
             "keys of provider0: fetches succeed again",
         ]
     );
