@@ -202,9 +202,14 @@ impl Engine {
         self.keys.on_answer(id, answer, now)
     }
 
-    /// Whether a verdict has left something to tell for which no timer runs yet.
-    pub(crate) const fn wants_timer(&mut self) -> bool {
-        self.ledger.take_wants_timer()
+    /// Whether a verdict has left something to tell, or keys to fetch, for which no timer runs yet.
+    pub(crate) fn wants_timer(&mut self) -> bool {
+        let has_to_tell = self.ledger.take_wants_timer();
+        let has_to_fetch = self.keys.take_hurried();
+        if has_to_fetch {
+            self.wish_for(self.keys.next_wakeup());
+        }
+        has_to_fetch || has_to_tell
     }
 
     /// Notes that there is something to do then.

@@ -49,7 +49,7 @@ mod report;
 mod unknown;
 mod waiting;
 
-use core::time::Duration;
+use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 pub use alarm::Alarm;
@@ -73,6 +73,8 @@ use crate::{
 pub struct JwksCache {
     clock: Clock,
     next_id: u64,
+    /// A lookup may have brought the next wake-up nearer, though nobody waits for it.
+    hurried: Rc<Cell<bool>>,
     providers: Vec<Keys>,
 }
 
@@ -159,6 +161,7 @@ impl JwksCache {
         let mut seeds = Jitter::new(seed);
         // Another worker's or configuration's ids are no ids here.
         let next_id = seeds.next();
+        let hurried = Rc::<Cell<bool>>::default();
         let providers = config
             .providers
             .iter()
@@ -169,7 +172,9 @@ impl JwksCache {
                     KeySource::Remote(remote) => {
                         let limits = config.limits;
                         let reading = Reading { limits, rsa };
-                        Source::Remote(Box::new(Remote::new(remote, reading, seeds.next())))
+                        let hurried = Rc::clone(&hurried);
+                        let remote = Remote::new(remote, reading, hurried, seeds.next());
+                        Source::Remote(Box::new(remote))
                     }
                 };
                 let name = Rc::clone(&provider.name);
@@ -179,6 +184,7 @@ impl JwksCache {
         Self {
             clock: Clock::default(),
             next_id,
+            hurried,
             providers,
         }
     }
@@ -283,6 +289,12 @@ impl JwksCache {
             Some(Source::Remote(remote)) => Some(self.clock.to_wall(remote.next_change())),
             Some(Source::Local(_)) | None => None,
         }
+    }
+
+    /// True once after lookups that may have brought [`Self::next_wakeup`] nearer, whatever they said: ask for it anew.
+    #[must_use]
+    pub fn take_hurried(&self) -> bool {
+        self.hurried.take()
     }
 
     /// Whether a fetch of this provider is in flight.

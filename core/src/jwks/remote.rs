@@ -3,7 +3,8 @@
 
 mod told;
 
-use core::time::Duration;
+use core::{cell::Cell, time::Duration};
+use std::rc::Rc;
 
 use super::{
     FetchId, Lookup, Target,
@@ -45,6 +46,8 @@ pub(super) struct Remote {
     unknown: UnknownKeys,
     /// A token wants a key that no fetch since has confirmed not to exist.
     wanted: Option<Want>,
+    /// Told when the next wake-up may have come nearer.
+    hurried: Rc<Cell<bool>>,
     /// An empty set came; an answer to a fetch from then on confirms it.
     empty: Option<Moment>,
     changes: Vec<Change>,
@@ -57,7 +60,12 @@ pub(super) struct Remote {
 const MOST_CHANGES: usize = 64;
 
 impl Remote {
-    pub(super) fn new(source: &RemoteJwks, reading: Reading, seed: u64) -> Self {
+    pub(super) fn new(
+        source: &RemoteJwks,
+        reading: Reading,
+        hurried: Rc<Cell<bool>>,
+        seed: u64,
+    ) -> Self {
         let mut jitter = Jitter::new(seed);
         let due = Moment::default().plus(jitter.up_to(pace::FIRST_STAGGER));
         let locator = match &source.location {
@@ -79,6 +87,7 @@ impl Remote {
             pace: Pace::new(source.refetch_cooldown),
             unknown: UnknownKeys::new(source.refetch_cooldown),
             wanted: None,
+            hurried,
             empty: None,
             changes: Vec::new(),
             counts: Counts::default(),
@@ -178,7 +187,10 @@ impl Remote {
                 return Lookup::Pending;
             }
         } else {
-            self.wanted = self.wanted.max(Some(want));
+            if self.wanted < Some(want) {
+                self.wanted = Some(want);
+                self.hurried.set(true);
+            }
             // Who has waited long for a fetch that could not settle it does not wait again.
             let patient = first_seen.is_some_and(|since| now.since(since) <= self.patience());
             if patient && self.is_coming(self.wish_for(Some(want)), now) {

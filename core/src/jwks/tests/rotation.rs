@@ -61,6 +61,30 @@ fn a_key_that_was_used_before_it_was_published_is_put_off_and_not_refused() {
     assert_eq!(world.ask("b"), Said::Found);
 }
 
+/// Nobody waits for that fetch, so nothing else would set the host's timer.
+#[test]
+fn who_is_put_off_makes_the_timer_anew_once_for_each_wish() {
+    let mut world = World::with_keys(source(), &["a"]);
+    world.pass(secs(10));
+    world.ask("b");
+    let fetch = world.next_fetch();
+    world.answer(fetch, &set_of(&["a"]));
+    world.cache.take_hurried();
+    world.pass(secs(1));
+    assert!(!world.cache.take_hurried());
+    let before = world.until_wakeup();
+    world.assert_unavailable("b");
+    assert!(world.until_wakeup() < before);
+    assert!(world.cache.take_hurried());
+    world.assert_unavailable("b");
+    assert!(!world.cache.take_hurried(), "the same wish");
+    world.ask("x");
+    assert!(
+        world.cache.take_hurried(),
+        "a name that is new comes sooner"
+    );
+}
+
 /// Whatever was made up beside it, and though both fetches of the burst were spent in vain.
 #[test]
 fn a_key_that_was_used_before_it_was_published_is_found_within_a_cooldown() {
