@@ -92,16 +92,19 @@ fn a_provider_that_hangs_is_served_within_five_seconds_of_coming_back() {
 
 #[test]
 fn an_answer_that_is_no_key_set_harms_nothing() {
-    let mebibyte = format!("{{\"keys\":[]{}}}", " ".repeat(1 << 20));
+    let large = |bytes: usize| format!("{{\"keys\":[]{}}}", " ".repeat(bytes));
+    let (half_a_mebibyte, mebibyte) = (large(1 << 19), large(1 << 20));
     type Trouble<'t> = &'t dyn Fn(&Issuer);
-    let troubles: [(&str, Trouble<'_>); 5] = [
+    let troubles: [(&str, Trouble<'_>); 6] = [
         ("unreadable", &|issuer| {
             issuer.publish_text("<html>sign in</html>")
         }),
         ("unreadable", &|issuer| issuer.publish_text("{\"keys\":7}")),
         ("status", &|issuer| issuer.status(500)),
         ("status", &|issuer| issuer.status(302)),
-        ("too_large", &|issuer| issuer.publish_text(&mebibyte)),
+        ("too_large", &|issuer| issuer.publish_text(&half_a_mebibyte)),
+        // More than Envoy holds for the module.
+        ("no_answer", &|issuer| issuer.publish_text(&mebibyte)),
     ];
     for (result, make) in troubles {
         let gate = Gate::start(short_lived());
