@@ -23,8 +23,10 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
         else {
             continue;
         };
+        // As one may write it: a colon at the beginning of a segment would be taken for a pattern.
+        let [neighbour, instead] = [neighbour, instead].map(|text| text.replace("/:", "/%3A"));
         let problem = [
-            &neighbour,
+            &*neighbour,
             " goes to rules[",
             &decides.to_string(),
             "], which asks for less; write ",
