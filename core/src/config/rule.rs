@@ -123,7 +123,7 @@ fn matcher(
     policy: PathPolicy,
     at: At<'_>,
     problems: &mut Problems,
-) -> Option<Result<Matcher, Lost>> {
+) -> Option<Result<Matcher, Box<Lost>>> {
     let RawMatch {
         path,
         prefix,
@@ -176,13 +176,13 @@ fn matcher(
                 instead,
                 meant,
             } = refused;
-            Some(Err(Lost {
+            Some(Err(Box::new(Lost {
                 field,
                 text,
                 seen,
                 instead,
                 meant: meant.filter(|_| is_whole).map(matcher),
-            }))
+            })))
         }
     }
 }
