@@ -15,6 +15,8 @@ pub(crate) struct Ledger {
     property: String,
     /// When the ends of exemptions are to be shown again; `None`: there are none.
     exemptions_due: Option<UnixTime>,
+    /// When the version is to be shown; `None`: it has been.
+    build_due: Option<UnixTime>,
     /// There is something to tell now, and no timer runs for it yet.
     wants_timer: bool,
 }
@@ -28,6 +30,7 @@ impl Ledger {
             property: auditor.property(),
             auditor,
             exemptions_due: has_exemptions.then_some(UnixTime::from_millis(0)),
+            build_due: Some(UnixTime::from_millis(0)),
             wants_timer: false,
         }
     }
@@ -67,6 +70,13 @@ impl Ledger {
         core::mem::replace(&mut self.wants_timer, false)
     }
 
+    /// Shows the version, the first time that this is called.
+    pub(crate) fn show_build(&mut self) {
+        if self.build_due.take().is_some() {
+            self.stats.show_build();
+        }
+    }
+
     /// Shows when exemptions end, if that is due: again and again, because another configuration on its way out takes
     /// its numbers with it, and some of them may be ours.
     pub(crate) fn show_exemptions(&mut self, config: &Config, now: UnixTime) {
@@ -78,7 +88,11 @@ impl Ledger {
 
     /// When there is something to tell or to show.
     pub(crate) fn next_wakeup(&self) -> Option<UnixTime> {
-        let due = [self.auditor.next_wakeup(), self.exemptions_due];
+        let due = [
+            self.auditor.next_wakeup(),
+            self.exemptions_due,
+            self.build_due,
+        ];
         due.into_iter().flatten().min()
     }
 }

@@ -6,7 +6,7 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use passgate_core::{
-    Config, InvalidConfig, UnixTime,
+    Config, InvalidConfig, UnixTime, VERSION,
     jwks::{Answer, Fetch, FetchId},
     limits,
 };
@@ -176,7 +176,10 @@ impl RootContext for Root {
             host::configuration(limits::CONFIG_BYTES.saturating_add(1)).unwrap_or_default();
         match Config::parse(&document) {
             Ok(config) => {
-                host::log(LogLevel::Info, &format!("passgate accepted: {config}"));
+                host::log(
+                    LogLevel::Info,
+                    &format!("passgate accepted: {config}, version {VERSION}"),
+                );
                 log_warnings(&config.warnings);
                 self.retire();
                 let mut engine = Engine::new(config);
@@ -200,7 +203,7 @@ impl RootContext for Root {
         let Ok(mut engine) = shared.try_borrow_mut() else {
             return;
         };
-        // Whoever waited for the last answer is settled before anything new is fetched.
+        // Requests that waited for the last answer are settled before anything new is fetched.
         if !engine.has_due() {
             self.fetch_due(&mut engine, now);
             // Fetches that could not be sent or are overdue have settled the question for those who waited.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use passgate_core::{
-    AuditRecord, Config, Tally, UnixTime,
+    AuditRecord, Config, Tally, UnixTime, VERSION,
     audit::{Counters, LeftOut},
     jwks::{Report, State, Target},
 };
@@ -21,6 +21,7 @@ pub(crate) struct Stats {
     shown: HashMap<String, Shown>,
     exemptions: Vec<u32>,
     remembered: Option<[u32; 2]>,
+    build: Option<u32>,
 }
 
 /// What this worker has added to the gauges of a provider.
@@ -112,10 +113,24 @@ impl Stats {
         }
     }
 
+    /// Shows the version, once, under `passgate.build.version.<version>`: how many threads run it.
+    pub(crate) fn show_build(&mut self) {
+        let name = format!("passgate.build.version.{VERSION}");
+        if self.build.is_none()
+            && let Ok(gauge) = host::define_metric(Metric::Gauge, &name)
+        {
+            host::add(gauge, 1);
+            self.build = Some(gauge);
+        }
+    }
+
     /// Takes back what this worker has added to gauges: its configuration is gone.
     pub(crate) fn retire(&mut self) {
         for gauge in self.exemptions.drain(..) {
             host::record(gauge, 0);
+        }
+        if let Some(gauge) = self.build.take() {
+            host::add(gauge, -1);
         }
         let providers: Vec<String> = self.shown.keys().cloned().collect();
         for provider in providers {

@@ -27,6 +27,7 @@ usage: passgate check FILE         check a configuration; - reads standard input
                                    what they cannot
        passgate schema             print the JSON Schema of the configuration
        passgate schema audit       print the JSON Schema of the audit record
+       passgate --version          print the version
 
 FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin, or a file of
 Envoy with the filter in it.
@@ -59,6 +60,9 @@ fn main() -> ExitCode {
     let result = match (words.as_slice(), arguments.as_slice()) {
         _ if wants_help => printed(USAGE.to_owned()),
         ([Some("help")], _) => printed(USAGE.to_owned()),
+        ([Some("--version" | "-V")], _) => {
+            printed(format!("passgate {}\n", passgate_core::VERSION))
+        }
         ([Some("check"), _], [_, file]) => check::file(file),
         ([Some("explain"), ..], [_, options @ ..]) => explain::run(options),
         ([Some("print"), Some("--json"), _], [.., file]) => print::json(file),

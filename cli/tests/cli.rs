@@ -149,6 +149,17 @@ fn wrong_usage_is_status_2() {
 }
 
 #[test]
+fn the_version_is_printed() {
+    let expected = format!("passgate {}\n", env!("CARGO_PKG_VERSION"));
+    for flag in ["--version", "-V"] {
+        assert_eq!(
+            run(&[flag], b""),
+            (Some(0), expected.clone(), String::new())
+        );
+    }
+}
+
+#[test]
 fn the_configurations_in_resources_of_istio_are_found() {
     let expected = "\
 items[1].spec.pluginConfig:

@@ -18,8 +18,12 @@ use crate::{
     config::ProviderId, evidence::Proof, json::Json, limits, request::Request, shadow::Shadow,
 };
 
-/// The version of the record's shape. It grows when a member goes or changes its meaning, not when one is added.
-pub const VERSION: u8 = 1;
+/// The version of the record's shape. It grows when a member goes, changes its meaning, or is there from now on in
+/// every record; not when a member is added that may be absent.
+pub const VERSION: u8 = 2;
+
+/// Name and version of the software, as the record shows it: `passgate/0.1.0` (RFC 9110 section 10.1.5, a product).
+pub const SOFTWARE: &str = concat!("passgate/", env!("CARGO_PKG_VERSION"));
 
 /// The JSON Schema of the record (draft 2020-12), exact for this version of the filter.
 #[cfg(feature = "schema")]
@@ -76,7 +80,7 @@ pub struct AuditRecord {
     pub plugin: Rc<str>,
 }
 
-/// What a token says, whoever wrote it.
+/// What a token says, believed or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// `alg`
@@ -124,6 +128,7 @@ impl AuditRecord {
     pub fn to_json(&self) -> String {
         Line::write(|line| {
             line.number("version", Some(self.version));
+            line.word("software", Some(SOFTWARE));
             line.word("time", self.time.as_deref());
             line.word("decision", Some(self.decision));
             line.word("reason", Some(self.reason));

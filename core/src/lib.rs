@@ -30,6 +30,9 @@ pub mod shadow;
 pub mod time;
 pub mod verify;
 
+/// The version of passgate: of this crate, of the filter and of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub use crate::{
     audit::{AuditRecord, Auditor},
     config::{Config, InvalidConfig, ProviderId},

@@ -70,7 +70,11 @@ fn the_record_of_a_permit_says_who_when_by_which_key_and_by_which_gate() {
     assert!(written.to_access_log && !written.to_log);
     let record = record(&written);
     for (member, value) in [
-        ("version", json!(1)),
+        ("version", json!(2)),
+        (
+            "software",
+            json!(format!("passgate/{}", passgate_core::VERSION)),
+        ),
         ("time", json!("2023-11-14T22:13:20.000Z")),
         ("decision", json!("allow")),
         ("reason", json!("permitted.token")),

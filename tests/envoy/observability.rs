@@ -4,9 +4,12 @@ use crate::harness::{
     AUDIENCE, BOTH, Bootstrap, Gate, Request, Setup, eventually, policy, policy_with, public,
     ruled, the_rest, with,
 };
-use passgate_kit::{Token, tampered};
+use passgate_kit::{SigningKey, Token, jwks, tampered};
 use serde_json::{Value, json};
 use std::time::Instant;
+
+/// What each record says of the filter.
+const SOFTWARE: &str = concat!("passgate/", env!("CARGO_PKG_VERSION"));
 
 #[test]
 fn every_verdict_is_counted_once() {
@@ -211,7 +214,8 @@ fn each_verdict_has_one_record_in_the_access_log() {
         ("kind", json!("unknown")),
         ("key_id", json!("k1")),
         ("plugin", json!("passgate")),
-        ("version", json!(1)),
+        ("version", json!(2)),
+        ("software", json!(SOFTWARE)),
     ] {
         assert_eq!(record[member], value, "{member} of {record}");
     }
@@ -399,6 +403,41 @@ fn a_metric_says_when_an_exemption_ends() {
     // A rule that is gone has no end any more.
     gate.reconfigure(&policy());
     eventually("no end", || (gate.stat(name) == 0).then_some(()));
+    gate.finish();
+}
+
+#[test]
+fn the_version_is_in_the_log_and_a_gauge_of_all_threads_that_run_it() {
+    // Keys that are never fetched: nothing else sets a timer.
+    let keys = jwks(&[&SigningKey::es256("k1")]);
+    let policy = policy_with(json!({
+        "remote_jwks": null, "local_jwks": { "inline_string": keys },
+    }));
+    let mut gate = Setup::new(policy.clone()).watched().workers(2).start();
+    let version = env!("CARGO_PKG_VERSION");
+    let name = format!("wasmcustom.passgate.build.version.{version}");
+    // The main thread runs the module, too.
+    eventually("two workers and the main thread", || {
+        (gate.stat(&name) == 3).then_some(())
+    });
+    let told = format!(", version {version}");
+    let accepted = |log: &str| {
+        let lines = log.lines();
+        lines
+            .filter(|line| line.contains("passgate accepted: "))
+            .all(|line| line.ends_with(&told))
+            && log.contains(&told)
+    };
+    assert!(accepted(&gate.log()), "{}", gate.log());
+    // The threads of a configuration that is gone are not counted twice.
+    gate.reconfigure(&with(policy, "bypass_cors_preflight", json!(true)));
+    eventually("a second configuration", || {
+        (gate.stat("listener_manager.lds.update_success") == 2).then_some(())
+    });
+    eventually("the same threads", || {
+        (gate.stat("listener_manager.total_listeners_draining") == 0 && gate.stat(&name) == 3)
+            .then_some(())
+    });
     gate.finish();
 }
 

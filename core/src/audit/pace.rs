@@ -1,4 +1,4 @@
-//! How many lines of the log refusals may make: an attacker chooses how many there are.
+//! How many log lines refusals may make: an attacker chooses how many there are.
 
 use crate::{limits, time::UnixTime};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::VERSION;
+use super::{SOFTWARE, VERSION};
 use crate::{
     crypto::Algorithm,
     evidence::{Fact, Kind},
@@ -31,14 +31,15 @@ pub(super) fn document() -> Value {
         "description": "One verdict: who, what, how strongly, and why not. Never a token, a signature, a cookie or a credential id.",
         "type": "object",
         "properties": {
-            "version": { "const": VERSION, "description": "Grows when a member goes or changes its meaning." },
+            "version": { "const": VERSION, "description": "Grows when a member goes, changes its meaning, or is there from now on in every record." },
+            "software": { "const": SOFTWARE, "description": "Name and version of the filter that judged." },
             "time": {
                 "type": "string",
                 "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
                 "description": "When it was decided (RFC 3339, UTC). Absent where the host has no clock.",
             },
             "decision": { "enum": ["allow", "deny", "shadow"], "description": "shadow: passed unchanged; what would have been decided stands in the member of that name." },
-            "reason": { "enum": reasons, "description": "The code; docs/troubleshooting.md says what each means." },
+            "reason": { "enum": reasons, "description": "The code; docs/reference/reasons.md says what each means." },
             "rule": { "type": "integer", "minimum": 0, "description": "Index of the rule that was about the request." },
             "provider": {
                 "type": "string",
@@ -58,14 +59,14 @@ pub(super) fn document() -> Value {
             "authentication_age": { "type": "integer", "minimum": 0, "description": "Age of that sign-in, in seconds." },
             "seen": {
                 "type": "object",
-                "description": "What a refused token says, whoever wrote it.",
+                "description": "What a refused token says, believed or not.",
                 "properties": {
                     "algorithm": { "enum": Algorithm::ALL.map(Algorithm::name) },
                     "token_type": shown("typ"),
                     "kid": shown("kid"),
                     "issuer": shown("iss"),
-                    "audience": shown("The audience claim; what is no string, as JSON."),
-                    "expires": shown("exp; what is no string, as JSON."),
+                    "audience": shown("The audience claim; as JSON where it is not a string."),
+                    "expires": shown("exp; as JSON where it is not a string."),
                 },
                 "required": ["algorithm"],
                 "additionalProperties": false,
@@ -88,7 +89,7 @@ pub(super) fn document() -> Value {
             "policy": { "type": "string", "pattern": "^[0-9a-f]{12}$", "description": "Hash of the configuration." },
             "plugin": { "type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,128}$", "description": "The instance of the filter." },
         },
-        "required": ["version", "decision", "reason", "policy", "plugin"],
+        "required": ["version", "software", "decision", "reason", "policy", "plugin"],
         "additionalProperties": false,
     })
 }
