@@ -1,13 +1,13 @@
-//! The troubleshooting table names every reason once, and what it says the client saw is what the client sees.
+//! docs/reference/reasons.md names every reason once, and what it says the client saw is what the client sees.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 
 use passgate_core::{reason::Reason, verify::Permit};
 
-/// The cells of each row of `docs/troubleshooting.md` that begins with a code.
+/// The cells of each row of `docs/reference/reasons.md` that begins with a code.
 fn rows() -> Vec<Vec<&'static str>> {
-    let page = include_str!("../../docs/troubleshooting.md");
+    let page = include_str!("../../docs/reference/reasons.md");
     let rows = page.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells = row.trim_matches('|').split(" | ");
