@@ -1,7 +1,9 @@
 //! The files of `envoy/` do what they say.
 
-use crate::harness::{Authority, BOTH, Gate, Issuer, Protocol, Request, Setup};
+use crate::harness::{Authority, BOTH, Gate, Issuer, Protocol, Request, Setup, workspace};
 use passgate_kit::{Token, TokenBuilder, tampered};
+use std::fs;
+use std::process::Command;
 
 #[test]
 fn the_file_that_make_run_starts() {
@@ -49,6 +51,28 @@ fn the_smallest_file() {
     let gate = Setup::shipped("envoy/smallest.yaml").start();
     let good = token(&gate, "http://127.0.0.1:9000").build();
     guards(&gate, &good);
+    gate.finish();
+}
+
+#[test]
+fn the_file_with_keys_of_your_own() {
+    let folder = std::env::temp_dir().join(format!("passgate-local-keys-{}", std::process::id()));
+    let made = Command::new(workspace().join("tools/local-keys"))
+        .arg(&folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let file = folder.join("envoy.yaml");
+    let good = fs::read_to_string(folder.join("token")).unwrap();
+    let gate = Setup::shipped(file.to_str().unwrap()).start();
+    fs::remove_dir_all(folder).unwrap();
+    guards(&gate, &good);
+    gate.finish();
+
+    // As it is shipped, it believes a key that nobody has.
+    let gate = Setup::shipped("envoy/local-jwks.yaml").start();
+    let answer = gate.send(BOTH[0], &Request::get("/").bearer(&good));
+    gate.denied(&answer, "untrusted.signature");
     gate.finish();
 }
 

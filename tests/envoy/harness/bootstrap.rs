@@ -101,6 +101,11 @@ impl Bootstrap {
         found.unwrap_or_else(|| panic!("no cluster {name}"))
     }
 
+    pub fn has_cluster(&mut self, name: &str) -> bool {
+        let mut clusters = self.clusters().iter();
+        clusters.any(|cluster| cluster["name"] == name)
+    }
+
     /// Points a cluster to this address.
     pub fn set_address(&mut self, cluster: &str, address: SocketAddr) {
         let assignment = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint";
