@@ -243,28 +243,3 @@ fn the_configuration_in_a_single_filter_is_found() {
     let expected = format!("typed_config.config.configuration:\n{ACCEPTED}");
     assert_eq!(check("filter.json"), (Some(0), expected, String::new()));
 }
-
-/// The README's documents: every fenced block of YAML that begins with a field of the configuration.
-fn readme_documents() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let blocks = readme.split("\n```yaml\n").skip(1);
-    let texts = blocks.filter_map(|block| block.split("\n```").next());
-    let is_configuration =
-        |text: &&str| text.starts_with("providers:") || text.starts_with("origins:");
-    texts.filter(is_configuration).map(str::to_owned).collect()
-}
-
-#[test]
-fn every_configuration_in_the_readme_is_accepted() {
-    let documents = readme_documents();
-    assert_eq!(
-        documents.len(),
-        3,
-        "the first example, the whole language, discovery"
-    );
-    for document in documents {
-        let (status, output) = check_input(&document);
-        assert_eq!(status, Some(0), "{document}\n{output}");
-        assert!(!output.contains("hosts"), "{output}");
-    }
-}

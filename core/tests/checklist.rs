@@ -1,4 +1,4 @@
-//! The checklist and SECURITY.md name tests that exist, and limitations that the README tells.
+//! The checklist and SECURITY.md name tests that exist, and limitations that docs/limitations.md tells.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
@@ -74,8 +74,8 @@ fn quoted(cell: &str) -> Vec<&str> {
 #[test]
 fn every_pitfall_has_tests_that_exist_or_a_limitation_that_is_told() {
     let tests = tests();
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = fs::read_to_string(root().join("docs/limitations.md")).unwrap();
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     let rows: Vec<_> = rows("core/tests/checklist.md")
         .into_iter()
         .filter(|row| row.first().is_some_and(|cell| cell != "Pitfall"))
@@ -85,8 +85,8 @@ fn every_pitfall_has_tests_that_exist_or_a_limitation_that_is_told() {
         let evidence = row.get(1).unwrap();
         if let Some(limitation) = evidence.strip_prefix("limitation: ") {
             assert!(
-                readme.contains(limitation),
-                "not in the README: {limitation}"
+                page.contains(limitation),
+                "not in docs/limitations.md: {limitation}"
             );
             continue;
         }

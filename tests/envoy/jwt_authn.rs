@@ -1,5 +1,5 @@
 //! The same tokens for passgate and for Envoy's own `jwt_authn`, side by side: what each of them says is compared with
-//! the reviewed table in jwt_authn/differences.md, and the README's table with that one. An unexpected difference
+//! the reviewed table in jwt_authn/differences.md, and the table of docs/jwt_authn.md with that one. An unexpected difference
 //! fails, and so does an unexpected agreement. `BLESS=1` writes both anew, to be read before they are checked in.
 
 mod corpus;
@@ -48,11 +48,11 @@ fn what_jwt_authn_says_and_what_passgate_says_is_what_was_reviewed() {
     let only_ours: Vec<_> = only_ours.map(|row| row.0).collect();
     assert_eq!(only_ours, ["`bearer` in lower case"]);
 
-    let introduction = "What `jwt_authn` (as it comes) and passgate (with `refetch_cooldown: 1s`) make of the same requests. \
+    let introduction = "# The same requests for jwt_authn and passgate\n\nWhat `jwt_authn` (as it comes) and passgate (with `refetch_cooldown: 1s`) make of the same requests. \
         The story `what_jwt_authn_says_and_what_passgate_says_is_what_was_reviewed` compares; `BLESS=1` writes this file.\n\n";
     compare(REVIEWED, |_| format!("{introduction}{HEAD}{all}"));
-    compare("README.md", |readme| {
-        let (before, rest) = readme.split_once(HEAD).expect("the README's table");
+    compare("docs/jwt_authn.md", |page| {
+        let (before, rest) = page.split_once(HEAD).expect("the table");
         let is_row = |line: &&str| line.starts_with("| ");
         let rows: usize = rest
             .split_inclusive('\n')

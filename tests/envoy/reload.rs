@@ -59,7 +59,7 @@ fn a_worker_whose_vm_was_killed_lets_nobody_pass_until_it_is_back_with_new_keys(
     let of_next = Request::get("/").bearer(&waiting);
     gate.passed(&gate.send(Protocol::Http1, &of_next));
 
-    // Whoever dies cannot take back what it had added to a gauge (README, "Metrics of keys"): one worker more has
+    // Whoever dies cannot take back what it had added to a gauge (docs/observability.md): one worker more has
     // fresh keys than there are, and one request more waits.
     eventually("the gauges", || {
         let gauges = ["state.fresh", "waiting"];
