@@ -21,7 +21,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 .NOTPARALLEL:
 .PHONY: help run run-func-e wasm wasm-trap check test test-core test-native test-envoy test-observability test-run test-func-e \
 	test-browser test-providers \
-	test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e prometheus browser providers clean
+	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e prometheus browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ test-module: wasm ## the module's size and host imports against tests/module.exp
 
 test-files: wasm envoy ## every file in envoy/ is one that Envoy accepts
 	tools/check-envoy-files '$(ENVOY)'
+test-docs: rust ## the documents: links, YAML, length; `make site` looks at the links of the site
+	cargo test --locked --package passgate-cli --test documents
+
 
 test-reproducible: wasm ## the module is the same from another folder, without a path of this machine
 	tools/check-reproducible
