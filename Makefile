@@ -46,7 +46,7 @@ check: rust ## formatting, lints, the core's tests: the quick round while workin
 	tools/check-core-is-pure
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-istio test-reproducible ## everything
+test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-istio test-reproducible site ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -133,6 +133,15 @@ clean: ## remove everything that was built or installed here
 
 .PHONY: bench
 bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy (some minutes)
+.PHONY: site
+site: sphinx ## make a searchable site of the documents, in target/site
+	@tools/site/build
+
+.PHONY: sphinx
+sphinx:
+	@tools/install-from-pip sphinx bin/sphinx-build
+tools: sphinx
+
 	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/cost
 
 .PHONY: bench-load
