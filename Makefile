@@ -11,7 +11,8 @@ export GATE_PORT
 PROMETHEUS ?= .tools/prometheus
 
 MODULE := dist/passgate.wasm
-DEMO := cargo run --locked --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
+# The profile is quick to build; the demo has little to do.
+DEMO := cargo run --locked --profile demo --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
 # What runs the tests in a browser.
 NODE := .tools/node/node
 # func-e keeps everything that it writes below this folder.
@@ -19,18 +20,22 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run run-func-e wasm wasm-trap check test test-core test-native test-envoy test-observability test-run test-func-e \
+.PHONY: help run run-func-e will-take wasm wasm-trap check test test-core test-native test-envoy test-observability test-run test-func-e \
 	test-browser test-providers \
 	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e prometheus browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-run: wasm envoy ## start the demo: a page, an identity provider, and Envoy with the filter on port 8080
+run: will-take wasm envoy ## start the demo: a page, an identity provider, and Envoy with the filter on port 8080
 	@$(DEMO) --envoy '$(ENVOY)'
 
-run-func-e: wasm envoy func-e ## the same, with Envoy started by func-e
+run-func-e: will-take wasm envoy func-e ## the same, with Envoy started by func-e
 	@$(FUNC_E) --envoy '$(ENVOY)'
+
+# Says how long the first run takes, before it does.
+will-take:
+	@tools/will-take $(MODULE) target/demo/passgate-demo
 
 wasm: rust ## build dist/passgate.wasm
 	tools/build-wasm
@@ -78,14 +83,14 @@ test-providers: wasm envoy browser providers ## real identity providers, real pa
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
 		$(NODE) --test --test-concurrency=1 --test-timeout=600000 tests/providers/*.test.mjs
 
+test-docs: rust ## the documents: links, YAML, length; `make site` looks at the links of the site
+	cargo test --locked --package passgate-cli --test documents
+
 test-module: wasm ## the module's size and host imports against tests/module.expected
 	tools/check-module $(MODULE) tests/module.expected
 
 test-files: wasm envoy ## every file in envoy/ is one that Envoy accepts
 	tools/check-envoy-files '$(ENVOY)'
-test-docs: rust ## the documents: links, YAML, length; `make site` looks at the links of the site
-	cargo test --locked --package passgate-cli --test documents
-
 
 test-reproducible: wasm ## the module is the same from another folder, without a path of this machine
 	tools/check-reproducible
@@ -128,11 +133,6 @@ providers: browser
 	@tools/npm-ci tests/providers
 	@tools/install-keycloak
 
-clean: ## remove everything that was built or installed here
-	rm -rf target dist .tools tests/*/node_modules
-
-.PHONY: bench
-bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy (some minutes)
 .PHONY: site
 site: sphinx ## make a searchable site of the documents, in target/site
 	@tools/site/build
@@ -142,6 +142,11 @@ sphinx:
 	@tools/install-from-pip sphinx bin/sphinx-build
 tools: sphinx
 
+clean: ## remove everything that was built or installed here
+	rm -rf target dist .tools tests/*/node_modules
+
+.PHONY: bench
+bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy (some minutes)
 	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/cost
 
 .PHONY: bench-load
