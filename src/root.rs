@@ -7,6 +7,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use passgate_core::{
     Config, InvalidConfig, UnixTime, VERSION,
+    audit::SOFTWARE,
     jwks::{Answer, Fetch, FetchId},
     limits,
 };
@@ -49,9 +50,6 @@ impl Root {
     }
 }
 
-/// What the module calls itself where it asks for keys: firewalls refuse who does not say it.
-const USER_AGENT: &str = concat!("passgate/", env!("CARGO_PKG_VERSION"));
-
 /// Asks the host for what the cache wants.
 fn dispatch(fetch: &Fetch) -> Option<u32> {
     let endpoint = &fetch.endpoint;
@@ -62,7 +60,8 @@ fn dispatch(fetch: &Fetch) -> Option<u32> {
         (":path", endpoint.path.as_str()),
         ("accept", "application/jwk-set+json, application/json"),
         ("accept-encoding", "identity"),
-        ("user-agent", USER_AGENT),
+        // Firewalls refuse a client that does not say its name.
+        ("user-agent", SOFTWARE),
     ];
     if let Some(validator) = &fetch.if_none_match {
         headers.push(("if-none-match", validator.as_str()));

@@ -326,7 +326,7 @@ fn wrong_usage_of_explain_says_what_is_wrong() {
         (&["explain"][..], "--config is missing"),
         (&["explain", "--config", "x"], "--request is missing"),
         (&["explain", "--config"], "--config wants a value"),
-        (&["explain", "--colour", "x"], "--colour is no option"),
+        (&["explain", "--colour", "x"], "--colour is not an option"),
         (
             &["explain", "--config", "x", "--at", "noon"],
             "--at wants a time",

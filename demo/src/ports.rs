@@ -33,7 +33,7 @@ impl Ports {
         let wanted = match std::env::var("GATE_PORT") {
             Ok(text) => text
                 .parse()
-                .map_err(|_| format!("GATE_PORT={text} is no port"))?,
+                .map_err(|_| format!("GATE_PORT={text} is not a port"))?,
             Err(_) => IN_THE_FILE.gate,
         };
         // Envoy listens with SO_REUSEPORT, so a second Envoy would start and share the requests: the

@@ -33,7 +33,7 @@ impl Arguments {
                 "--jwks" => read.jwks = Some(value.clone()),
                 "--request" => request = Some(value.to_string_lossy().into_owned()),
                 "--at" => read.at = Some(time(value)?),
-                _ => return Err(usage(&format!("{name} is no option"))),
+                _ => return Err(usage(&format!("{name} is not an option"))),
             }
         }
         if read.config.is_empty() {
