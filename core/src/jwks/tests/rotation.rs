@@ -69,7 +69,7 @@ fn who_is_put_off_makes_the_timer_anew_once_for_each_wish() {
     world.ask("b");
     let fetch = world.next_fetch();
     world.answer(fetch, &set_of(&["a"]));
-    let _ = world.cache.take_hurried();
+    assert!(world.cache.take_hurried());
     world.pass(secs(1));
     assert!(!world.cache.take_hurried());
     let before = world.until_wakeup();
