@@ -378,13 +378,16 @@ fn check_warns_of_what_is_accepted_and_yet_wrong() {
 
 /// What is said about a bootstrap whose plugin has this configuration and these settings.
 fn check_plugin(configuration: &str, settings: serde_json::Value) -> String {
-    let mut plugin = settings;
-    plugin["name"] = "passgate".into();
-    plugin["vm_config"] = serde_json::json!({ "runtime": "envoy.wasm.runtime.v8" });
-    plugin["configuration"] = serde_json::json!({
-        "@type": "type.googleapis.com/google.protobuf.StringValue",
-        "value": configuration,
+    let mut plugin = serde_json::json!({
+        "name": "passgate",
+        "vm_config": { "runtime": "envoy.wasm.runtime.v8" },
+        "configuration": {
+            "@type": "type.googleapis.com/google.protobuf.StringValue",
+            "value": configuration,
+        },
     });
+    let members = plugin.as_object_mut().expect("an object");
+    members.extend(settings.as_object().expect("an object").clone());
     let bootstrap = serde_json::json!({
         "static_resources": {
             "listeners": [{ "filter_chains": [{ "filters": [{ "typed_config": { "http_filters": [{
