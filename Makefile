@@ -51,14 +51,14 @@ check: rust ## formatting, lints, the core's tests: the quick round while workin
 	tools/check-core-is-pure
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-istio test-reproducible site ## everything
+test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
 
 # The filter itself is tested on its host (test-envoy): natively it would not link.
 test-native: rust ## the tests of every other package that needs no Envoy
-	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests --exclude passgate-istio-tests
+	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests --exclude passgate-istio-tests --exclude passgate-release-tests
 
 test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
@@ -92,7 +92,7 @@ test-module: wasm ## the module's size and host imports against tests/module.exp
 test-files: wasm envoy ## every file in envoy/ is one that Envoy accepts
 	tools/check-envoy-files '$(ENVOY)'
 
-test-reproducible: wasm ## the module is the same from another folder, without a path of this machine
+test-reproducible: release-here ## the release is the same from another folder, without a path of this machine
 	tools/check-reproducible
 
 fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `make test` replays the corpus
@@ -173,3 +173,21 @@ test-istio: image envoy istio ## the stories in a real Istio: control plane, age
 istio:
 	@tools/install-istio
 tools: istio
+
+# The version to release; `make release` refuses one that Cargo.toml and CHANGELOG.md do not say.
+VERSION ?=
+
+.PHONY: release release-here test-release cosign
+release: rust ## build everything of a release in dist/release: make release VERSION=0.1.0; see docs/verify.md
+	tools/make-release '$(VERSION)'
+
+# The same of the files as they are, committed or not.
+release-here: rust
+	tools/make-release "$$(cargo pkgid --package passgate-release | sed 's/.*[#@]//')" --modified
+
+test-release: release-here cosign ## a release is what it says: docs/verify.md, followed with cosign and crane; the workflow files
+	cargo test --locked --package passgate-release-tests
+
+cosign:
+	@tools/install-cosign
+tools: cosign
