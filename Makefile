@@ -190,4 +190,5 @@ test-release: release-here cosign ## a release is what it says: docs/verify.md, 
 
 cosign:
 	@tools/install-cosign
+	@tools/install-from-pip zizmor bin/zizmor
 tools: cosign

@@ -5,3 +5,4 @@ mod contents;
 mod files;
 mod harness;
 mod images;
+mod workflows;
