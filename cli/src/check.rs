@@ -8,7 +8,10 @@ use std::{
 
 use passgate_core::{config::Config, json::Json, limits};
 
-use crate::{find, off, yaml};
+use crate::{
+    find::{self, Found},
+    off, yaml,
+};
 
 /// What is printed, and whether everything was accepted.
 pub(crate) struct Report {
@@ -89,8 +92,9 @@ fn document(bytes: &[u8]) -> Option<Report> {
     if documents.is_empty() {
         return Some(judge(b""));
     }
-    let off: Vec<_> = documents.iter().flat_map(off::places).collect();
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
+    let off = documents.iter().flat_map(off::places);
+    let off: Vec<_> = off.chain(found.iter().filter_map(Found::off)).collect();
     let reports = found.into_iter().map(|found| {
         let Report { mut text, accepted } = judge(&found.bytes);
         for warning in found.warnings() {

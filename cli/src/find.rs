@@ -5,7 +5,7 @@ use passgate_core::{
     json::Json,
 };
 
-use crate::manager::Manager;
+use crate::{manager::Manager, off::Off};
 
 /// A configuration in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +35,15 @@ impl Found {
             .collect()
     }
 
+    /// The setting that keeps requests from the filter.
+    pub(crate) fn off(&self) -> Option<Off> {
+        let place = self.place.as_deref()?.strip_suffix("configuration")?;
+        let names = self.blinded.join(", ");
+        (!self.blinded.is_empty()).then(|| Off {
+            text: format!("{place}capability_restriction_config: leaves out {names}, and what the filter is not asked about passes unjudged; leave capability_restriction_config out"),
+        })
+    }
+
     /// What is wrong around the configuration.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -46,10 +55,6 @@ impl Found {
             warnings.push(format!(
                 "{policy} lets every request pass when the module fails; write FAIL_RELOAD"
             ));
-        }
-        if !self.blinded.is_empty() {
-            let names = self.blinded.join(", ");
-            warnings.push(format!("capability_restriction_config leaves out {names}: what the filter is not asked about passes unseen; leave capability_restriction_config out"));
         }
         let config = Config::parse(&self.bytes);
         let Ok(config) = config else {
@@ -120,8 +125,19 @@ const STOP_ITERATION: [&str; 2] = [
 ];
 
 /// A member by either of its names.
-fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
+pub(crate) fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
     names.into_iter().find_map(|name| json.get(name))
+}
+
+/// Envoy reads YAML 1.1, in which more words than one are true; here they are strings.
+pub(crate) fn is_true(json: Option<&Json>) -> bool {
+    match json {
+        Some(Json::Bool(value)) => *value,
+        Some(Json::String(text)) => ["true", "yes", "on", "y"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(text)),
+        _ => false,
+    }
 }
 
 /// The names of the clusters of a bootstrap that gets no others from elsewhere.
@@ -294,7 +310,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     place: Some(place),
                     bytes: received(json.get("configuration")),
                     failure: failure(json),
-                    hands_over_bodies: member(json, STOP_ITERATION) == Some(&Json::Bool(true)),
+                    hands_over_bodies: is_true(member(json, STOP_ITERATION)),
                     blinded: blinded(json),
                     clusters: None,
                     manager: None,
@@ -319,12 +335,13 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
 
 /// What a plugin of Envoy says about its own failure.
 fn failure(plugin: &Json) -> Option<String> {
-    let of_old = member(plugin, ["fail_open", "failOpen"]) == Some(&Json::Bool(true));
-    let policy = text(member(plugin, ["failure_policy", "failurePolicy"]));
-    if of_old {
-        Some(FAIL_OPEN_OF_OLD.to_owned())
-    } else {
-        policy
+    if is_true(member(plugin, ["fail_open", "failOpen"])) {
+        return Some(FAIL_OPEN_OF_OLD.to_owned());
+    }
+    match member(plugin, ["failure_policy", "failurePolicy"]) {
+        // An enum may be written as its number.
+        Some(Json::Number(number)) if &**number == "3" => Some("FAIL_OPEN".to_owned()),
+        policy => text(policy),
     }
 }
 

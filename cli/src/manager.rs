@@ -3,6 +3,8 @@
 
 use passgate_core::{config::Config, json::Json};
 
+use crate::find::{is_true, member};
+
 /// An HTTP connection manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manager {
@@ -25,7 +27,7 @@ impl Manager {
     }
 
     fn read(json: &Json, place: String) -> Self {
-        let is_on = |json: &Json, names: [&str; 2]| member(json, names) == Some(&Json::Bool(true));
+        let is_on = |json: &Json, names: [&str; 2]| is_true(member(json, names));
         let routes = member(json, ["route_config", "routeConfig"]);
         let names = ["ignore_port_in_host_matching", "ignorePortInHostMatching"];
         let by_routes = routes.is_some_and(|routes| is_on(routes, names));
@@ -60,10 +62,6 @@ impl Manager {
             .map(|(_, doubt)| format!("{}: {doubt}", self.place))
             .collect()
     }
-}
-
-fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
-    names.into_iter().find_map(|name| json.get(name))
 }
 
 /// All HTTP connection managers below a value; places are written as `find` writes them.

@@ -2,7 +2,7 @@
 
 use passgate_core::json::Json;
 
-use crate::find::{mentions_passgate, names_passgate};
+use crate::find::{is_true, member, mentions_passgate, names_passgate};
 
 /// A place at which requests are not judged, or may not be.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub(crate) struct Off {
 
 const EVERY: &str = "lets every request of this chain pass unjudged; remove it (a path that needs no token is a public rule)";
 const THESE: &str = "lets the requests of this place pass unjudged; remove it (a path that needs no token is a public rule)";
+const OPTIONAL: &str =
+    "lets every request pass unjudged where the proxy was built without Wasm; remove it";
+const CHOOSES: &str = "asks the filter about the requests that match here, and lets all others pass unjudged; put the filter itself into http_filters";
 const SKIPS: &str = "lets the requests that match pass unjudged; remove it (a path that needs no token is a public rule)";
 const REMOVES: &str = "takes the filter out, so that requests pass unjudged; remove this patch";
 
@@ -40,8 +43,17 @@ fn of_object(object: &Json, place: &str, names: &[&str], found: &mut Vec<Off>) {
             text: format!("{place}: {what}"),
         });
     };
-    if is_ours(object) && is_true(object.get("disabled")) {
-        add("disabled", EVERY);
+    if is_ours(object) {
+        if is_true(object.get("disabled")) {
+            add("disabled", EVERY);
+        }
+        if is_true(member(object, ["is_optional", "isOptional"])) {
+            add("is_optional", OPTIONAL);
+        }
+    }
+    // Envoy's `composite` filter: one that is chosen request by request.
+    if is_execute_filter(object) && mentions_passgate(object) {
+        add("@type", CHOOSES);
     }
     // Envoy's filter of a filter: `ExtensionWithMatcher`.
     let extension = member(object, ["extension_config", "extensionConfig"]);
@@ -75,28 +87,45 @@ fn of_object(object: &Json, place: &str, names: &[&str], found: &mut Vec<Off>) {
     };
     let applies_to = member(object, ["applyTo", "apply_to"]).and_then(Json::as_str);
     if applies_to == Some("HTTP_FILTER") && object.get("match").is_some_and(mentions_passgate) {
-        if patch.get("operation").and_then(Json::as_str) == Some("REMOVE") {
+        let value = patch.get("value");
+        let removes = match patch.get("operation").and_then(Json::as_str) {
+            Some("REMOVE") => true,
+            Some("REPLACE") => !value.is_some_and(is_ours),
+            _ => false,
+        };
+        if removes {
             add("patch.operation", REMOVES);
         }
-        let value = patch.get("value");
         if value.is_some_and(|value| !is_ours(value) && is_true(value.get("disabled"))) {
             add("patch.value.disabled", EVERY);
         }
     }
 }
 
-/// Whether an HTTP filter is passgate, by its own name or by its module.
+/// Whether an HTTP filter is passgate, by its own name or by its module; or one that decides when passgate is asked.
 fn is_ours(filter: &Json) -> bool {
-    let config = member(filter, ["typed_config", "typedConfig"]);
+    let discovery = member(filter, ["config_discovery", "configDiscovery"]);
+    let config = member(filter, ["typed_config", "typedConfig"])
+        .or_else(|| member(discovery?, ["default_config", "defaultConfig"]));
     let config = config.map(|config| config.get("value").unwrap_or(config));
     let plugin = config.and_then(|config| config.get("config"));
     let is_named = |json: &Json| json.get("name").is_some_and(names_passgate);
     let vm = plugin.and_then(|plugin| member(plugin, ["vm_config", "vmConfig"]));
+    let inner = config.and_then(|config| member(config, ["extension_config", "extensionConfig"]));
     is_named(filter)
         || plugin.is_some_and(is_named)
         || vm
             .and_then(|vm| vm.get("code"))
             .is_some_and(mentions_passgate)
+        || inner.is_some_and(is_ours)
+}
+
+/// Whether this is an action that runs a filter, in its own type or in a wrapper of any type.
+fn is_execute_filter(action: &Json) -> bool {
+    ["@type", "type_url", "typeUrl"]
+        .into_iter()
+        .filter_map(|name| action.get(name)?.as_str())
+        .any(|name| name.ends_with(".ExecuteFilterAction"))
 }
 
 /// Whether `FilterConfig` says so, bare or in a wrapper of any type.
@@ -117,21 +146,6 @@ fn skips(matcher: &Json) -> bool {
             .as_str()
             .is_some_and(|text| text.ends_with(".SkipFilter")),
     }
-}
-
-/// Envoy reads YAML 1.1, in which more words than one are true; here they are strings.
-fn is_true(json: Option<&Json>) -> bool {
-    match json {
-        Some(Json::Bool(value)) => *value,
-        Some(Json::String(text)) => ["true", "yes", "on", "y"]
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(text)),
-        _ => false,
-    }
-}
-
-fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
-    names.into_iter().find_map(|name| json.get(name))
 }
 
 /// Every object in a document, with its path.

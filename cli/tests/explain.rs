@@ -1,5 +1,5 @@
 //! `passgate explain`, `print` and the warnings of `check`, as people use them.
-#![allow(clippy::expect_used, reason = "tests")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{
     io::Write as _,
@@ -366,7 +366,7 @@ fn check_warns_of_what_is_accepted_and_yet_wrong() {
         let files = Folder::with("warn", &[("gate.yaml", POLICY)]);
         run(&["print", "--json", &files.path("gate.yaml")], "")
     };
-    let output = check_plugin(&json, serde_json::json!({ "failure_policy": "FAIL_OPEN" }));
+    let (_, output) = check_plugin(&json, serde_json::json!({ "failure_policy": "FAIL_OPEN" }));
     holds_all(
         &output,
         &[
@@ -377,7 +377,7 @@ fn check_warns_of_what_is_accepted_and_yet_wrong() {
 }
 
 /// What is said about a bootstrap whose plugin has this configuration and these settings.
-fn check_plugin(configuration: &str, settings: serde_json::Value) -> String {
+fn check_plugin(configuration: &str, settings: serde_json::Value) -> (Option<i32>, String) {
     let mut plugin = serde_json::json!({
         "name": "passgate",
         "vm_config": { "runtime": "envoy.wasm.runtime.v8" },
@@ -398,8 +398,7 @@ fn check_plugin(configuration: &str, settings: serde_json::Value) -> String {
         },
     });
     let (status, output, _) = run(&["check", "-"], &bootstrap.to_string());
-    assert_eq!(status, Some(0), "{output}");
-    output
+    (status, output)
 }
 
 #[test]
@@ -424,33 +423,57 @@ fn check_says_what_settings_of_the_plugin_change() {
             ),
         ),
         (
+            serde_json::json!({ "failOpen": "yes" }),
+            Some("warning: fail_open: true lets every request pass"),
+        ),
+        (
+            serde_json::json!({ "failure_policy": 3 }),
+            Some("warning: FAIL_OPEN lets every request pass"),
+        ),
+        (
             serde_json::json!({ "fail_open": false, "failure_policy": "FAIL_RELOAD" }),
             None,
         ),
-        (
-            serde_json::json!({ "capability_restriction_config": { "allowed_capabilities": {
-                "proxy_on_request_headers": {}, "proxy_on_request_trailers": {}, "proxy_log": {},
-            } } }),
-            Some("warning: capability_restriction_config leaves out proxy_on_request_body: "),
-        ),
-        (
-            serde_json::json!({ "capabilityRestrictionConfig": { "allowedCapabilities": { "proxy_log": {} } } }),
-            Some(
-                "warning: capability_restriction_config leaves out proxy_on_request_headers, proxy_on_request_body, proxy_on_request_trailers: ",
-            ),
-        ),
+        (serde_json::json!({ "failure_policy": 1 }), None),
         (
             serde_json::json!({ "capability_restriction_config": { "allowed_capabilities": {} } }),
             None,
         ),
     ];
     let policy = r#"{"providers":{"acme":{"issuer":"https://id.example.com","audiences":["a"],"remote_jwks":{"http_uri":{"uri":"https://id.example.com/certs","cluster":"upstream"}}}}}"#;
-    let usual = check_plugin(policy, serde_json::json!({}));
+    let (_, usual) = check_plugin(policy, serde_json::json!({}));
     for (settings, expected) in cases {
-        let output = check_plugin(policy, settings.clone());
+        let (status, output) = check_plugin(policy, settings.clone());
+        assert_eq!(status, Some(0), "{settings}: {output}");
         match expected {
             Some(expected) => assert!(output.contains(expected), "{settings}: {output}"),
             None => assert_eq!(output, usual, "{settings}"),
         }
+    }
+}
+
+/// Real Envoy then answers for the upstream without having asked the filter.
+#[test]
+fn a_plugin_that_is_not_asked_is_switched_off() {
+    let cases = [
+        (
+            serde_json::json!({ "capability_restriction_config": { "allowed_capabilities": {
+                "proxy_on_request_headers": {}, "proxy_on_request_trailers": {}, "proxy_log": {},
+            } } }),
+            "proxy_on_request_body, and",
+        ),
+        (
+            serde_json::json!({ "capabilityRestrictionConfig": { "allowedCapabilities": { "proxy_log": {} } } }),
+            "proxy_on_request_headers, proxy_on_request_body, proxy_on_request_trailers, and",
+        ),
+    ];
+    let place = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config";
+    for (settings, left_out) in cases {
+        let (status, output) = check_plugin("{}", settings);
+        let expected = format!(
+            "SWITCHED OFF in 1 place\n{place}.capability_restriction_config: leaves out {left_out} what the filter is not asked about passes unjudged; leave capability_restriction_config out\n"
+        );
+        assert!(output.starts_with(&expected), "{output}");
+        assert_eq!(status, Some(1));
     }
 }

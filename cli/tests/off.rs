@@ -36,6 +36,26 @@ accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
 }
 
 #[test]
+fn a_filter_around_the_gate_that_asks_it_sometimes_is_a_place_too() {
+    let manager = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
+    let action = "typed_config.xds_matcher.matcher_list.matchers[0].on_match.action.typed_config";
+    let host = format!("{manager}.route_config.virtual_hosts[0]");
+    let public = "remove it (a path that needs no token is a public rule)";
+    let expected = format!(
+        "\
+SWITCHED OFF in 4 places
+{manager}.http_filters[0].{action}.@type: asks the filter about the requests that match here, and lets all others pass unjudged; put the filter itself into http_filters
+{manager}.http_filters[2].disabled: lets every request of this chain pass unjudged; {public}
+{manager}.http_filters[3].is_optional: lets every request pass unjudged where the proxy was built without Wasm; remove it
+{host}.typed_per_filter_config.delegate: disabled lets the requests of this place pass unjudged; {public}
+{manager}.http_filters[2].config_discovery.default_config.config.configuration:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+"
+    );
+    assert_eq!(check("asked_sometimes.yaml"), (Some(1), expected));
+}
+
+#[test]
 fn routes_in_a_file_of_their_own_are_looked_at_too() {
     let expected = "\
 SWITCHED OFF in 1 place
@@ -47,10 +67,11 @@ virtual_hosts[0].routes[0].typedPerFilterConfig.istio-system.passgate: disabled 
 #[test]
 fn patches_of_istio_that_open_the_gate_are_found() {
     let expected = "\
-SWITCHED OFF in 3 places
+SWITCHED OFF in 4 places
 spec.configPatches[0].patch.operation: takes the filter out, so that requests pass unjudged; remove this patch
 spec.configPatches[1].patch.value.disabled: lets every request of this chain pass unjudged; remove it (a path that needs no token is a public rule)
 spec.configPatches[2].patch.value.typed_per_filter_config.istio-system.passgate: disabled lets the requests of this place pass unjudged; remove it (a path that needs no token is a public rule)
+spec.configPatches[4].patch.operation: takes the filter out, so that requests pass unjudged; remove this patch
 ";
     assert_eq!(check("envoy_filter.yaml"), (Some(1), expected.to_owned()));
 }
