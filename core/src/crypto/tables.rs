@@ -211,8 +211,12 @@ impl Table {
         Some(())
     }
 
-    /// Appends the points whose sum is `scalar` times the table's point.
+    /// Appends the points whose sum is `scalar` times the table's point. `None`: the table holds none.
     fn select(&self, scalar: &Scalar, points: &mut Points) -> Option<()> {
+        // Without the key's half, or the generator's, anybody can make a sum that fits.
+        if self.0.len() != WINDOWS * DIGITS {
+            return None;
+        }
         for (window, digit) in self.0.chunks_exact(DIGITS).zip(signed_digits(scalar)) {
             if digit != 0 {
                 let index = usize::from(digit.unsigned_abs()).checked_sub(1)?;

@@ -66,6 +66,34 @@ fn the_digits_make_up_the_scalar() {
     }
 }
 
+/// With one half of `u1·G + u2·Q` left out, a signature can be made without the private key.
+#[test]
+fn a_table_that_is_empty_believes_nothing() {
+    let key = *SigningKey::from_slice(&[7; 32]).unwrap().verifying_key();
+    let (full, empty) = (Table::of_key(&key), Table(Vec::new()));
+    let point = ProjectivePoint::from(*key.as_affine());
+    let digest = FieldBytes::from([3; 32]);
+    let x_of = |point: ProjectivePoint| {
+        use p256::elliptic_curve::point::AffineCoordinates as _;
+        scalar(point.to_affine().x().into())
+    };
+    let chosen = small(5);
+    let signature = |r: Scalar, s: Scalar| Signature::from_scalars(r, s).unwrap();
+    // u1 = z/s = 5, u2 = r/s = 5
+    let of_generator = {
+        let s = scalar([3; 32]).multiply(&chosen.invert().unwrap());
+        signature(x_of(ProjectivePoint::GENERATOR * chosen), s)
+    };
+    let of_key = {
+        let r = x_of(point * chosen);
+        signature(r, r.multiply(&chosen.invert().unwrap()))
+    };
+    let generator = Table::of_generator();
+    assert_eq!(verifies(&generator, &empty, &digest, &of_generator), None);
+    assert_eq!(verifies(&empty, &full, &digest, &of_key), None);
+    assert_eq!(verifies(&generator, &full, &digest, &of_key), Some(false));
+}
+
 #[test]
 fn a_table_holds_the_multiples_that_it_says() {
     let table = Table::of_generator();
