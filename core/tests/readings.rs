@@ -124,6 +124,7 @@ fn an_allowed_word_opens_no_stricter_rule() {
         ("encoded_percent", "/%2561dmin", "/100%25"),
         ("encoded_percent", "/%25252561dmin", "/a%2520b"),
         ("encoded_percent", "/admin%253Fx", "/a%253Fx"),
+        ("encoded_percent", "/admin%25%2533fx", "/a%25%2533fx"),
     ] {
         let mut judge = Judge::new(&open_but_admin(&[word]));
         assert!(
@@ -182,6 +183,8 @@ fn an_encoded_percent_never_hides_a_dot_a_slash_or_nothing() {
         "/a%2500",
         "/a%25252525252eb",
         "/a%250a",
+        "/a%25%2530%2530",
+        "/a%25%2530a",
         "/%25c0%25af",
         "/%25ef%25bc%258f",
     ] {

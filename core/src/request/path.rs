@@ -94,9 +94,7 @@ pub(crate) fn read(raw: &[u8], policy: PathPolicy) -> Result<(Cow<'_, str>, Vec<
 /// has one is refused; it is decoded in addresses that are not compared with requests.
 pub(crate) fn one_spelling(raw: &[u8], policy: PathPolicy) -> Result<Cow<'_, str>, OddPath> {
     let normal = normalise(raw, policy)?;
-    let encoded = raw.split(|&byte| byte == b'%').skip(1);
-    let mut encoded = encoded.filter_map(|part| part.get(..2).and_then(hex_byte));
-    if matches!(normal, Cow::Owned(_)) && encoded.any(is_unreserved) {
+    if matches!(normal, Cow::Owned(_)) && encoded_bytes(raw).any(is_unreserved) {
         return Err(OddPath::Unreserved);
     }
     Ok(normal)
@@ -165,6 +163,9 @@ fn rewrite(raw: &[u8], policy: PathPolicy) -> Result<String, OddPath> {
 fn check(path: &str) -> Result<(), OddPath> {
     if has_dot_segment(path) {
         return Err(OddPath::DotSegment);
+    }
+    if encoded_bytes(path.as_bytes()).any(|byte| byte.is_ascii_control()) {
+        return Err(OddPath::Control);
     }
     characters::check(path)
 }
@@ -239,6 +240,12 @@ fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Resul
     }
     push_escape(normal, byte);
     Ok(())
+}
+
+/// What is percent-encoded in a path.
+fn encoded_bytes(path: &[u8]) -> impl Iterator<Item = u8> {
+    let parts = path.split(|&byte| byte == b'%').skip(1);
+    parts.filter_map(|part| part.get(..2).and_then(hex_byte))
 }
 
 /// RFC 3986 section 2.3.

@@ -53,18 +53,24 @@ pub(super) fn of(normal: &str, as_sent: String) -> Result<Vec<String>, OddPath> 
 /// Decodes characters that stand for themselves in a segment (`pchar`, RFC 3986 section 3.3), and `\`.
 fn decode(path: &str) -> Option<String> {
     let stands = |byte: u8| is_unreserved(byte) || b"!$&'()+,=:@;\\".contains(&byte);
-    replace_encoded(path, |byte| stands(byte).then(|| char::from(byte)))
+    let decoded = replace_encoded(path, |byte| stands(byte).then(|| char::from(byte)))?;
+    Some(upper_case(&decoded))
 }
 
 fn decode_slashes(path: &str) -> Option<String> {
     replace_encoded(path, |byte| (byte == b'/').then_some('/'))
 }
 
-/// One level of encoding less. What comes out is put into the normal form.
+/// One level of encoding less.
 fn decode_percents(path: &str) -> Option<String> {
     let once = replace_encoded(path, |byte| (byte == b'%').then_some('%'))?;
-    let mut normal = String::with_capacity(once.len());
-    let mut parts = once.split('%');
+    Some(upper_case(&once))
+}
+
+/// The normal form of what came out of decoding, which may be encoded in its turn.
+fn upper_case(path: &str) -> String {
+    let mut normal = String::with_capacity(path.len());
+    let mut parts = path.split('%');
     normal.extend(parts.next());
     for part in parts {
         normal.push('%');
@@ -76,7 +82,7 @@ fn decode_percents(path: &str) -> Option<String> {
             _ => normal.push_str(part),
         }
     }
-    Some(normal)
+    normal
 }
 
 /// As browsers, Windows and Envoy's own normalisation do.
