@@ -52,13 +52,14 @@ pub(crate) enum Judged {
 
 impl Engine {
     pub(crate) fn new(config: Config) -> Self {
-        // The standard library seeds its hashers from the host's random source; jitter and chance need no better one.
-        let seed = RandomState::new().build_hasher().finish();
+        // The standard library seeds its hashers from the host's random source; jitter and chance need no better one. Key
+        // servers see the jitter, and must not learn from it what chance will decide.
+        let seed = || RandomState::new().build_hasher().finish();
         Self {
-            keys: JwksCache::new(&config, seed),
+            keys: JwksCache::new(&config, seed()),
             waiting: WaitingRoom::new(&config),
             ledger: Ledger::new(&config),
-            verifier: Verifier::new(config, seed),
+            verifier: Verifier::new(config, seed()),
             due: BTreeSet::new(),
             alarm: Alarm::default(),
             wish: None,
