@@ -136,6 +136,8 @@ pub enum KeyError {
     Modulus,
     /// The RSA exponent is even, below 3, or too large.
     Exponent,
+    /// The RSA modulus comes from Infineon's faulty generator: it can be factored.
+    Roca,
 }
 
 impl KeyError {
@@ -151,6 +153,9 @@ impl KeyError {
                 "the modulus is even, shorter than 2048 bits or longer than limits.rsa_bits"
             }
             Self::Exponent => "the exponent is even, below 3 or above 2^33 - 1",
+            Self::Roca => {
+                "the modulus can be factored (ROCA, CVE-2017-15361), so anybody could sign: make another key"
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
+use core::num::NonZero;
 use std::borrow::Cow;
 
 use jwt_compact::{Algorithm as Jwa, AlgorithmSignature};
@@ -23,7 +24,7 @@ impl VerifyingKey {
     /// `max_bits`.
     ///
     /// # Errors
-    /// When modulus or exponent is out of bounds or even.
+    /// When modulus or exponent is out of bounds or even, or the modulus can be factored (ROCA).
     pub fn rsa(n: &[u8], e: &[u8], max_bits: usize) -> Result<Self, KeyError> {
         let max_bits = max_bits.min(limits::RSA_BITS_CEILING);
         // One zero in front is not counted: some write it.
@@ -31,10 +32,14 @@ impl VerifyingKey {
         if n.len() > longest || n.last().is_none_or(|last| last & 1 == 0) {
             return Err(KeyError::Modulus);
         }
+        let is_factorable = is_roca(n);
         let n = BoxedUint::from_be_slice_vartime(n);
         let bits = usize::try_from(n.bits()).unwrap_or(usize::MAX);
         if !(limits::RSA_MIN_BITS..=max_bits).contains(&bits) {
             return Err(KeyError::Modulus);
+        }
+        if is_factorable {
+            return Err(KeyError::Roca);
         }
         let odd_and_above_one = e.last().is_some_and(|last| last & 1 == 1) && e != [1];
         if e.is_empty() || e.len() > 5 || e.first() == Some(&0) || !odd_and_above_one {
@@ -44,6 +49,25 @@ impl VerifyingKey {
         let key = RsaPublicKey::new(n, e).map_err(|_| KeyError::Exponent)?;
         Ok(Self::new(Material::Rsa(key)))
     }
+}
+
+/// Whether a modulus bears the fingerprint of Infineon's faulty key generator (ROCA, CVE-2017-15361; Nemec et al., "The
+/// Return of Coppersmith's Attack", CCS 2017, section 3.1): modulo every small prime it is a power of 65537. These
+/// are the primes of which not every residue is one. Of 2^27 other keys about one looks like it.
+fn is_roca(n: &[u8]) -> bool {
+    const PRIMES: [u32; 17] = [
+        11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+    ];
+    PRIMES.into_iter().filter_map(NonZero::new).all(|prime| {
+        let residue = n.iter().fold(0u32, |rest, byte| {
+            rest.saturating_mul(256).saturating_add(u32::from(*byte)) % prime
+        });
+        let mut power = 1u32;
+        (0..prime.get()).any(|_| {
+            power = power.saturating_mul(65_537) % prime;
+            power == residue
+        })
+    })
 }
 
 pub(super) fn modulus_length(key: &RsaPublicKey) -> usize {

@@ -357,7 +357,7 @@ fn read_material(jwk: &Json, limits: &Limits) -> Result<VerifyingKey, Skip> {
     };
     key.map_err(|error| {
         let about = match error {
-            KeyError::Modulus => "n",
+            KeyError::Modulus | KeyError::Roca => "n",
             KeyError::Exponent => "e",
             KeyError::CoordinateLength
             | KeyError::NotOnCurve

@@ -194,3 +194,22 @@ fn a_modulus_with_a_zero_in_front_is_the_same_key() {
         assert_eq!(rsa(&padded, &E).unwrap(), rsa(&n, &E).unwrap());
     }
 }
+
+/// A key that a faulty generator made: `mod03.txt` of the tests of crocs-muni/roca, the authors' own detector (MIT).
+const ROCA: &str = "nc10IOQgwnCmgGDri1qnRXqfZkj4b6_tJ3XMH3muli8eY_G55RxV-epv3HMy6bAFjJ_y6x_ImFUCnPaq_iHmif6zis\
+    n_sS8c43G7XQ6armQWGrznS0JEv2jx7bRBH3VqCXyJKcFHQCReo1X4My0ao2u1DH3LRQXajeAuTlPTj43wYJfadSTf\
+    Dfk9tI6sjMSvLToWJX6ysq3Ka6Rk5ZdPqSVQ0xsbq_Fh52ktALhuPdiG7KtKv74aj4zCY_9K9VzbRfQkmlGTkl9emD\
+    12LwtoAJQ-sCZ7CPQu0xHOH1yG6svIzk08t6L-4e9WQUI6HPQRTl7PUANKYKQSUjr55vSqEQ";
+
+#[test]
+fn an_rsa_key_that_can_be_factored_is_no_key() {
+    let mut modulus = crate::jose::base64url(ROCA).unwrap();
+    assert_eq!(modulus.len(), 256);
+    assert_eq!(rsa(&modulus, &E), Err(KeyError::Roca));
+    // Some write a zero in front.
+    let padded = [&[0], &*modulus].concat();
+    assert_eq!(rsa(&padded, &E), Err(KeyError::Roca));
+    // Another number of the same size is not of that kind.
+    modulus[200] ^= 1;
+    assert!(rsa(&modulus, &E).is_ok());
+}
