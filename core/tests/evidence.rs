@@ -304,6 +304,10 @@ fn somebody_elses_sign_in_counts_only_where_the_rule_says_so() {
             actor
         ]
     );
+    // The agent does not make the sign-in younger.
+    let config =
+        ruled(json!({ "facts": ["phishing_resistant"], "max_age": "99s", "delegated": "allow" }));
+    assert_eq!(refusal(&config, Some(token())).0, "insufficient.max_age");
     // A rule that asks for nothing lets the agent pass and tells nothing of the person's sign-in.
     assert_eq!(told(&ruled(json!({})), token()), [actor]);
     assert_eq!(told(&ruled(json!({ "kind": "agent" })), token()), [actor]);

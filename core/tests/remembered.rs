@@ -47,6 +47,20 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     tokens
 });
 
+/// Two credentials of one subject are two tokens: what one may do, the other may not.
+#[test]
+fn a_remembered_token_lends_nothing_to_another_of_its_subject() {
+    let mut gate = Gate::new(8);
+    gate.live(Some(&jwks(&[&KEYS[0]])), 0, 20);
+    let now = at(20);
+    let (read, write) = (&TOKENS[0], &TOKENS[6]);
+    for _ in 0..3 {
+        assert_eq!(gate.ask("/write/", write, now).0, "permitted.token");
+        assert_eq!(gate.ask("/write/", read, now).0, "insufficient.scope");
+        assert_eq!(gate.ask("/", read, now).0, "permitted.token");
+    }
+}
+
 struct Gate {
     verifier: Verifier,
     keys: JwksCache,

@@ -205,34 +205,37 @@ fn facts_of_different_claims_do_not_add_up() {
 #[test]
 fn an_agent_carries_a_persons_sign_in_only_where_a_rule_allows_it() {
     let act = json!({ "sub": "bot", "iss": "https://agents.example" });
-    for (delegated, code) in [
-        (json!("allow"), None),
-        (json!("deny"), Some("insufficient.authentication")),
-    ] {
-        let gate = Gate::start(payments(
+    let wants = |delegated: &str| {
+        payments(
             json!({ "facts": ["phishing_resistant"], "max_age": "1h", "delegated": delegated }),
-        ));
-        let token = passkey(&gate, 10).claim("act", act.clone()).build();
-        for protocol in BOTH {
-            let answer = gate.send(protocol, &Request::get("/pay").bearer(&token));
-            let Some(code) = code else {
-                let headers = gate.passed(&answer).headers;
-                assert_eq!(headers.text("x-passgate-kind"), Some("agent"));
-                assert_eq!(
-                    headers.text("x-passgate-actor"),
-                    Some("https://agents.example/bot")
-                );
-                assert_eq!(headers.text("x-passgate-phishing-resistant"), Some("true"));
-                continue;
-            };
-            gate.denied(&answer, code);
-            let answer = gate.send(protocol, &Request::get("/").bearer(&token));
-            let headers = gate.passed(&answer).headers;
-            assert_eq!(headers.bytes("x-passgate-phishing-resistant"), None);
-            assert_eq!(headers.bytes("x-passgate-authentication-age"), None);
-        }
-        gate.finish();
+        )
+    };
+    let gate = Gate::start(wants("allow"));
+    let token = |gate: &Gate, age| passkey(gate, age).claim("act", act.clone()).build();
+    for protocol in BOTH {
+        let fresh = Request::get("/pay").bearer(&token(&gate, 10));
+        let headers = gate.passed(&gate.send(protocol, &fresh)).headers;
+        assert_eq!(headers.text("x-passgate-kind"), Some("agent"));
+        let actor = headers.text("x-passgate-actor");
+        assert_eq!(actor, Some("https://agents.example/bot"));
+        assert_eq!(headers.text("x-passgate-phishing-resistant"), Some("true"));
+        // An agent does not make the person's sign-in younger.
+        let stale = Request::get("/pay").bearer(&token(&gate, 3_700));
+        gate.denied(&gate.send(protocol, &stale), "insufficient.max_age");
     }
+    gate.finish();
+
+    let gate = Gate::start(wants("deny"));
+    let token = token(&gate, 10);
+    for protocol in BOTH {
+        let answer = gate.send(protocol, &Request::get("/pay").bearer(&token));
+        gate.denied(&answer, "insufficient.authentication");
+        let answer = gate.send(protocol, &Request::get("/").bearer(&token));
+        let headers = gate.passed(&answer).headers;
+        assert_eq!(headers.bytes("x-passgate-phishing-resistant"), None);
+        assert_eq!(headers.bytes("x-passgate-authentication-age"), None);
+    }
+    gate.finish();
 }
 
 #[test]

@@ -82,15 +82,30 @@ fn every_verdict_is_counted_once() {
 fn a_refusal_is_one_line_of_the_log() {
     let gate = Gate::start(policy());
     let expired = gate.token().claim("iat", 1).expires_in(-3600).build();
-    for protocol in BOTH {
-        let answer = gate.send(protocol, &Request::get("/").bearer(&expired));
-        gate.denied(&answer, "untrusted.expired");
+    let refused = |protocol, token| {
+        let answer = gate.send(protocol, &Request::get("/").bearer(token));
         let body: Value = serde_json::from_slice(&answer.body).unwrap();
-        let record = eventually("a line of the log", || {
-            gate.records()
-                .into_iter()
-                .find(|record| record["request_id"] == body["request_id"])
-        });
+        (answer, body["request_id"].clone())
+    };
+    let mut ids = Vec::new();
+    for protocol in BOTH {
+        let (answer, id) = refused(protocol, &expired);
+        gate.denied(&answer, "untrusted.expired");
+        ids.push(id);
+    }
+    // One worker writes in order: when the line of a later refusal is there, those before it are.
+    let (_, last) = refused(BOTH[0], "x");
+    eventually("the last line", || {
+        let records = gate.records();
+        records
+            .iter()
+            .any(|record| record["request_id"] == last)
+            .then_some(())
+    });
+    let records = gate.records();
+    assert_eq!(records.len(), 3, "{records:#?}");
+    for (record, id) in records.iter().zip(ids) {
+        assert_eq!(record["request_id"], id);
         assert_eq!(record["decision"], "deny");
         assert_eq!(record["reason"], "untrusted.expired");
         assert_eq!(record["provider"], "acme");

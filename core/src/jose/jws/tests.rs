@@ -75,7 +75,6 @@ fn one_token_has_one_spelling() {
 #[test]
 fn the_header_is_one_strict_object() {
     for odd in [
-        "",
         "[]",
         "\"x\"",
         "{}",
@@ -88,9 +87,6 @@ fn the_header_is_one_strict_object() {
         r#"{"alg":"ES256","kid":1}"#,
         r#"{"alg":"ES256","typ":1}"#,
     ] {
-        if odd.is_empty() {
-            continue;
-        }
         assert_eq!(header_refused(odd), Some(Malformed::Header.into()), "{odd}");
     }
     assert_eq!(
