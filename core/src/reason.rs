@@ -329,6 +329,7 @@ impl Reason {
             retry_after,
             reader: None,
             detour: None,
+            is_grpc: false,
         }
     }
 }

@@ -103,6 +103,15 @@ impl<'a> Request<'a> {
             .ok_or(Ambiguous::Method)
     }
 
+    /// Whether the client speaks gRPC, as Envoy tells it when it makes an answer of its own: other clients, those of
+    /// gRPC-Web too, get a status and a body.
+    pub(crate) fn is_grpc(&self) -> bool {
+        let rest = self
+            .one("content-type")
+            .and_then(|value| value.strip_prefix(b"application/grpc"));
+        rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'+'))
+    }
+
     /// A CORS preflight (Fetch standard, section 4.8), not any OPTIONS.
     pub(crate) fn is_preflight(&self, target: &Target<'_>) -> bool {
         target.method == "OPTIONS"

@@ -227,7 +227,8 @@ impl Verifier {
         let mut rejection = reason
             .rejection(realm)
             .naming(self.policy.metadata_uri(origin).as_deref())
-            .readable_by(request.page_of(&self.policy.config.origins));
+            .readable_by(request.page_of(&self.policy.config.origins))
+            .for_grpc(request.is_grpc());
         if let Some(detour) = detour {
             record.login = Some(detour.word());
             rejection = rejection.with_detour(detour);

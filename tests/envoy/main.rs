@@ -16,6 +16,7 @@ mod cookies;
 mod credentials;
 mod evidence;
 mod flood;
+mod grpc;
 mod held;
 mod host_crypto;
 mod identity_headers;

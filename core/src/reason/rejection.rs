@@ -17,6 +17,8 @@ pub struct Rejection {
     pub(super) reader: Option<String>,
     /// What a browser gets in place of a 401.
     pub(super) detour: Option<Detour>,
+    /// The host makes a gRPC status of it, and its message of the body.
+    pub(super) is_grpc: bool,
 }
 
 /// What a person's browser gets in place of a 401.
@@ -66,6 +68,13 @@ impl Rejection {
         self
     }
 
+    /// The same for a client that speaks gRPC, or does not.
+    #[must_use]
+    pub const fn for_grpc(mut self, is_grpc: bool) -> Self {
+        self.is_grpc = is_grpc;
+        self
+    }
+
     /// The same for a person's browser.
     #[must_use]
     pub fn with_detour(mut self, detour: Detour) -> Self {
@@ -99,10 +108,11 @@ impl Rejection {
                 ];
             }
         }
-        let mut headers = vec![
-            ("content-type", "application/problem+json".to_owned()),
-            no_store,
-        ];
+        let mut headers = Vec::new();
+        if !self.is_grpc {
+            headers.push(("content-type", "application/problem+json".to_owned()));
+        }
+        headers.push(no_store);
         headers.extend(
             self.challenge
                 .clone()
@@ -124,7 +134,8 @@ impl Rejection {
         headers
     }
 
-    /// The body of the answer. For programs a problem document (RFC 9457): the same for all reasons of one status, but for the request id.
+    /// The body of the answer. For programs a problem document (RFC 9457): the same for all reasons of one status, but
+    /// for the request id. For gRPC the same as the text of a message.
     #[must_use]
     pub fn body(&self, request_id: Option<&str>) -> String {
         match self.detour {
@@ -139,6 +150,10 @@ impl Rejection {
             503 => "Service Unavailable",
             _ => "Internal Server Error",
         };
+        if self.is_grpc {
+            let id = request_id.map(|id| [" (request ", id, ")"].concat());
+            return [title, id.as_deref().unwrap_or_default()].concat();
+        }
         let mut body = format!(
             "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{}",
             self.status
