@@ -1,6 +1,7 @@
 //! `passgate explain`: one request, judged by the filter's own core, and told in words.
 
 mod arguments;
+mod meaning;
 mod request;
 
 use std::ffi::OsString;
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
     text += &told(&record, &rules);
     let accepted = !matches!(verdict, Verdict::Deny(_));
     text += &outcome(&verdict);
+    text += &meaning::of(record.reason);
     Ok(Report { text, accepted })
 }
 

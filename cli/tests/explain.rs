@@ -137,6 +137,11 @@ fn bare_claims_are_explained_and_said_to_be_unsigned() {
             "max_age=\"300\"",
         ],
     );
+    // It ends with the words of docs/reference/reasons.md.
+    let end = "it means: the sign-in is older than max_age, or has no date\nlikely cause: signed in long ago and \
+        refreshed since; the provider sends no auth_time\nwhat to do: sign in again; have the provider put auth_time \
+        into access tokens\n";
+    assert!(output.ends_with(end), "{output}");
 }
 
 #[test]

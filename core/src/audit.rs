@@ -83,8 +83,8 @@ pub struct AuditRecord {
 /// What a token says, believed or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// `alg`
-    pub algorithm: &'static str,
+    /// `alg`, where it is one that we verify.
+    pub algorithm: Option<&'static str>,
     /// `typ`
     pub token_type: Option<String>,
     /// `kid`
@@ -93,7 +93,7 @@ pub struct Seen {
     pub issuer: Option<String>,
     /// The audience claim, as JSON.
     pub audience: Option<String>,
-    /// `exp`, as JSON.
+    /// `exp`, in the form of RFC 3339; as JSON where it is not a date.
     pub expires: Option<String>,
 }
 
@@ -167,7 +167,7 @@ impl Seen {
     }
 
     fn write(&self, line: &mut Line) {
-        line.string("algorithm", Some(self.algorithm));
+        line.string("algorithm", self.algorithm);
         line.string("token_type", self.token_type.as_deref());
         line.string("kid", self.kid.as_deref());
         line.string("issuer", self.issuer.as_deref());

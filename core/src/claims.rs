@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::{
+    audit::shown,
     config::Provider,
     json::Json,
     reason::{Malformed, Reason, Untrusted},
@@ -58,6 +59,62 @@ fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), R
         (Some(longest), Some(issued)) if expires.since(issued) <= longest => Ok(()),
         (Some(_), _) => Err(Untrusted::Lifetime.into()),
         (None, _) => Ok(()),
+    }
+}
+
+/// Which claim has a wrong type or is missing, and what it is instead, where [`check`] or [`audience_is`] found the
+/// claims malformed. A subject may be a person's name, which records can be told not to show: only its type is said.
+pub(crate) fn fault(claims: &Json, audience: &str) -> Option<String> {
+    let date = "seconds since 1970, a number";
+    let is_date = |name: &str| {
+        claims
+            .get(name)
+            .is_none_or(|date| numeric_date(date).is_some())
+    };
+    let (name, wanted) = if check_subject(claims).is_err() {
+        let sub = claims.get("sub");
+        let found = type_of(sub).replace("the ", "a ");
+        return Some(["sub: a string that is not empty; it is ", &found].concat());
+    } else if claims.get("exp").and_then(numeric_date).is_none() {
+        ("exp", date)
+    } else if let Some(name) = ["nbf", "iat"].into_iter().find(|name| !is_date(name)) {
+        (name, date)
+    } else if audience_is(claims, audience, &[]).is_err() {
+        (audience, "a string, or a list of strings")
+    } else {
+        return None;
+    };
+    let found = told(claims.get(name));
+    Some([name, ": ", wanted, "; it is ", &found].concat())
+}
+
+/// Type and value of a claim, cut and escaped.
+pub(crate) fn told(claim: Option<&Json>) -> String {
+    let is_told_by_type = match claim {
+        Some(Json::String(text)) => text.is_empty(),
+        Some(Json::Number(_) | Json::Array(_) | Json::Object(_)) => false,
+        None | Some(Json::Null | Json::Bool(_)) => true,
+    };
+    let of_type = type_of(claim);
+    if is_told_by_type {
+        return of_type.to_owned();
+    }
+    let value = claim.map(|claim| shown(&claim.to_string()));
+    [of_type, " ", &value.unwrap_or_default()].concat()
+}
+
+/// The type of a claim in words, and its value where that says no more.
+pub(crate) fn type_of(claim: Option<&Json>) -> &'static str {
+    match claim {
+        None => "absent",
+        Some(Json::Null) => "null",
+        Some(Json::Bool(true)) => "true",
+        Some(Json::Bool(false)) => "false",
+        Some(Json::Number(_)) => "the number",
+        Some(Json::String(text)) if text.is_empty() => "an empty string",
+        Some(Json::String(_)) => "the string",
+        Some(Json::Array(_)) => "the list",
+        Some(Json::Object(_)) => "the object",
     }
 }
 

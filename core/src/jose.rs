@@ -6,7 +6,7 @@ mod media_type;
 mod thumbprint;
 
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
-pub(crate) use jws::{Header, KeySetId, UnverifiedJwt, VerifiedJwt};
+pub(crate) use jws::{Header, KeySetId, UnverifiedJwt, VerifiedJwt, unverified_type};
 pub use media_type::MediaType;
 pub(crate) use media_type::is_plain;
 pub use thumbprint::thumbprint;

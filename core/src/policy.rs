@@ -6,6 +6,7 @@ pub(crate) mod matcher;
 pub(crate) use self::{index::Index, matcher::must_be_named};
 
 use crate::{
+    audit::shown,
     claims,
     config::{Alternative, ClaimCondition, ClaimTest, Provider, ProviderId, Requirement},
     evidence::{Demand, Facts, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_of_all},
@@ -55,12 +56,21 @@ impl Requirement {
             expected: String::new(),
             proof: Proof::default(),
         };
+        let mut condition = None;
         for alternative in self.open_to(id) {
             match alternative.met_by(provider, claims, &sign_in) {
                 Ok(proof) => return Ok(proof),
-                Err(unmet) if unmet.step > furthest.step => furthest = unmet,
+                Err(unmet) if unmet.step > furthest.step => {
+                    condition = alternative.first_unmet(claims);
+                    furthest = unmet;
+                }
                 Err(_) => {}
             }
+        }
+        if furthest.reason == Reason::from(Forbidden::Claim)
+            && let Some(condition) = condition
+        {
+            furthest.expected = condition.told(claims);
         }
         furthest.proof = sign_in.meets(&Demand::NOTHING).unwrap_or_default();
         Err(furthest)
@@ -116,26 +126,23 @@ impl Alternative {
             })
         };
         if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {
-            return unmet(1, reason, wanted.join(" "));
+            return unmet(1, reason, shown(&wanted.join(" ")));
         }
         if let Some(kind) = self.kind
             && kind != Kind::of(claims, &provider.kinds)
         {
             return unmet(2, Forbidden::Kind.into(), kind.as_str().to_owned());
         }
-        if let Some(condition) = self
-            .claims
-            .iter()
-            .find(|condition| !condition.holds(claims))
-        {
-            return unmet(3, Forbidden::Claim.into(), condition.path.join("."));
+        if self.first_unmet(claims).is_some() {
+            // What it wanted is put into words once, for the alternative that got furthest.
+            return unmet(3, Forbidden::Claim.into(), String::new());
         }
         if !claims::grants(claims, &self.scopes) {
             let required = self.scopes.clone();
             return unmet(
                 4,
                 Insufficient::Scope { required }.into(),
-                self.scopes.join(" "),
+                shown(&self.scopes.join(" ")),
             );
         }
         let demand = self.demand();
@@ -157,6 +164,11 @@ impl Alternative {
                 }
             }
         })
+    }
+
+    fn first_unmet(&self, claims: &Json) -> Option<&ClaimCondition> {
+        let mut conditions = self.claims.iter();
+        conditions.find(|condition| !condition.holds(claims))
     }
 
     /// What a client without a token is told to ask its issuer for, whichever of these that is.
@@ -207,6 +219,28 @@ impl Alternative {
 }
 
 impl ClaimCondition {
+    /// What it wanted and what the claim is instead, both cut and escaped. Of the subject only the type is said, since
+    /// records can be told not to show it.
+    fn told(&self, claims: &Json) -> String {
+        let (quantity, wanted) = match &self.test {
+            ClaimTest::AnyOf(wanted) => ("one of ", wanted),
+            ClaimTest::AllOf(wanted) => ("all of ", wanted),
+        };
+        let words = if self.split {
+            " as words of a string"
+        } else {
+            ""
+        };
+        let wanted = shown(&Json::Array(wanted.clone()).to_string());
+        let claim = claims.at(&self.path);
+        let found = match &*self.path {
+            [name] if name == "sub" => claims::type_of(claim).replace("the ", "another "),
+            _ => claims::told(claim),
+        };
+        let path = shown(&self.path.join("."));
+        [&path, ": ", quantity, &wanted, words, "; it is ", &found].concat()
+    }
+
     fn holds(&self, claims: &Json) -> bool {
         let Some(claim) = claims.at(&self.path) else {
             return false;

@@ -328,7 +328,10 @@ fn the_record_of_what_a_rule_wants_says_what() {
             "max_age 900s",
         ),
         (Forbidden::Kind.into(), "human"),
-        (Reason::from(Forbidden::Claim), "groups"),
+        (
+            Reason::from(Forbidden::Claim),
+            r#"groups: one of ["finance"]; it is the list ["sales"]"#,
+        ),
         (Forbidden::Audience.into(), AUDIENCE),
         (Untrusted::Issuer.into(), ISSUER),
     ] {
@@ -340,6 +343,24 @@ fn the_record_of_what_a_rule_wants_says_what() {
             reason.code()
         );
     }
+    let told = |specimen: Specimen| {
+        let (_, record) = specimen.judge();
+        let seen = record.seen.unwrap_or_default();
+        (record.expected.unwrap_or_default(), seen)
+    };
+    let (wanted, seen) = told(specimen(|token| token.header("typ", "logout+jwt").build()));
+    assert_eq!(wanted, "at+jwt jwt");
+    assert_eq!(seen.token_type.as_deref(), Some("logout+jwt"));
+    let (wanted, _) = told(specimen(|token| token.raw_claims("[]").build()));
+    assert_eq!(wanted, "claims: one JSON object, without a member twice");
+    let (wanted, seen) = told(specimen(|token| token.claim("nbf", "soon").build()));
+    assert_eq!(
+        wanted,
+        r#"nbf: seconds since 1970, a number; it is the string "soon""#
+    );
+    // One form for all times of a record.
+    assert_eq!(seen.expires.as_deref(), Some("2023-11-14T22:18:20.000Z"));
+
     let (_, record) = mutation(&Untrusted::Algorithm.into()).judge();
     assert!(
         record

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{audience_is, grants, numeric_date, parse_numeric_date};
+use super::{audience_is, fault, grants, numeric_date, parse_numeric_date};
 use crate::{
     json::Json,
     reason::{Malformed, Reason},
@@ -78,6 +78,47 @@ fn the_audience_is_a_string_or_a_list_of_strings() {
             "{claims}"
         );
     }
+}
+
+/// What is at fault is named with its type and value, cut and escaped; of the subject only the type.
+#[test]
+fn a_malformed_claim_is_named_with_what_it_was() {
+    let long = format!(r#"{{"sub":"a","exp":"{}\n"}}"#, "é".repeat(200));
+    for (claims, told) in [
+        ("{}", "sub: a string that is not empty; it is absent"),
+        (
+            r#"{"sub":"","exp":1}"#,
+            "sub: a string that is not empty; it is an empty string",
+        ),
+        (
+            r#"{"sub":815}"#,
+            "sub: a string that is not empty; it is a number",
+        ),
+        (
+            r#"{"sub":"a"}"#,
+            "exp: seconds since 1970, a number; it is absent",
+        ),
+        (
+            r#"{"sub":"a","exp":null}"#,
+            "exp: seconds since 1970, a number; it is null",
+        ),
+        (
+            r#"{"sub":"a","exp":1,"iat":true}"#,
+            "iat: seconds since 1970, a number; it is true",
+        ),
+        (
+            r#"{"sub":"a","exp":1,"aud":{"x":1}}"#,
+            r#"aud: a string, or a list of strings; it is the object {"x":1}"#,
+        ),
+    ] {
+        assert_eq!(fault(&json(claims), "aud").as_deref(), Some(told));
+    }
+    let told = fault(&json(&long.replace('\n', "\\n")), "aud").unwrap_or_default();
+    assert!(told.len() < 190 && told.ends_with('é'), "{told}");
+    assert_eq!(
+        fault(&json(r#"{"sub":"a","exp":1,"aud":"x"}"#), "aud"),
+        None
+    );
 }
 
 #[test]

@@ -165,6 +165,13 @@ impl<'a> UnverifiedJwt<'a> {
     }
 }
 
+/// What the header of a token says that its type is, for the operator, where that alone was the fault.
+pub(crate) fn unverified_type(token: &str) -> Option<String> {
+    let (header, _) = token.split_once('.')?;
+    let header = Json::parse(&base64url(header)?, limits::TOKEN_JSON_NODES).ok()?;
+    header.get("typ").and_then(Json::as_str).map(str::to_owned)
+}
+
 impl Header {
     fn parse(bytes: &[u8]) -> Result<Self, Reason> {
         let json = Json::parse(bytes, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Header)?;

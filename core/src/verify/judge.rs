@@ -162,6 +162,7 @@ impl Policy {
 }
 
 /// Why a judgement stops before a permit.
+#[derive(PartialEq, Eq)]
 pub(super) enum Stop {
     Deny(Reason),
     Await(ProviderId),

@@ -11,11 +11,12 @@ use crate::{
     evidence::Proof,
     extract::{Credential, Token, extract},
     headers::{self, Identity},
-    jose::{MediaType, UnverifiedJwt, VerifiedJwt},
+    jose::{self, MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::Lookup,
-    reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
+    reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
     request::Target,
+    time::UnixTime,
     verify::Permit,
 };
 
@@ -53,7 +54,13 @@ impl<'r> Case<'_, 'r, '_> {
         self.record.provider = Some(provider.name.clone());
         self.record.provider_id = Some(id);
         self.believe(&jwt, known, &credential, (id, provider), requirement)
-            .inspect_err(|_| self.record.seen = Some(seen(&jwt, &provider.audience_claim)))
+            .inspect_err(|stop| {
+                self.record.seen = Some(seen(&jwt, &provider.audience_claim));
+                if *stop == Malformed::Claims.into() {
+                    let claims = jwt.unverified_claims();
+                    self.record.expected = claims::fault(claims, &provider.audience_claim);
+                }
+            })
     }
 
     /// A token that names a provider which the rule accepts.
@@ -73,7 +80,7 @@ impl<'r> Case<'_, 'r, '_> {
         let proof = requirement
             .met_by(id, provider, &jwt.claims, self.now)
             .map_err(|unmet| {
-                self.record.expected = Some(shown(&unmet.expected));
+                self.record.expected = Some(unmet.expected);
                 self.record.proved(&unmet.proof);
                 unmet.reason
             })?;
@@ -95,9 +102,24 @@ impl<'r> Case<'_, 'r, '_> {
         let find_header = |header: &str| self.remembered.find_header(header);
         let parsed =
             UnverifiedJwt::parse(token.as_str(), most, find_header).inspect_err(|reason| {
-                if *reason == Reason::from(Untrusted::Algorithm) {
-                    self.record.expected = Some(Algorithm::ALL.map(Algorithm::name).join(" "));
-                }
+                let expected = match reason {
+                    Reason::Untrusted(Untrusted::Algorithm) => {
+                        Some(Algorithm::ALL.map(Algorithm::name).join(" "))
+                    }
+                    Reason::Untrusted(Untrusted::TokenType) => {
+                        let typ = jose::unverified_type(token.as_str());
+                        self.record.seen = typ.map(|typ| Seen {
+                            token_type: Some(shown(&typ)),
+                            ..Seen::default()
+                        });
+                        Some(ACCESS_TOKENS.to_owned())
+                    }
+                    Reason::Malformed(Malformed::Claims) => {
+                        Some("claims: one JSON object, without a member twice".to_owned())
+                    }
+                    _ => None,
+                };
+                self.record.expected = expected;
             });
         Ok((parsed?, None))
     }
@@ -113,7 +135,7 @@ impl<'r> Case<'_, 'r, '_> {
         let header = jwt.unverified_header();
         if provider.token_types.is_empty() {
             if header.typ.as_ref().is_some_and(MediaType::is_of_its_own) {
-                self.record.expected = Some("at+jwt jwt".to_owned());
+                self.record.expected = Some(ACCESS_TOKENS.to_owned());
                 return Err(Untrusted::TokenType.into());
             }
         } else if !header
@@ -258,14 +280,20 @@ fn issuer_of<'c>(
         .filter(|(_, provider)| is_looked_for(provider))
 }
 
+/// The types of tokens that pass where a provider lists none.
+const ACCESS_TOKENS: &str = "at+jwt jwt";
+
 fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
     let (header, claims) = (jwt.unverified_header(), jwt.unverified_claims());
+    let expires = claims.get("exp").and_then(claims::numeric_date);
     Seen {
-        algorithm: header.algorithm.name(),
+        algorithm: Some(header.algorithm.name()),
         token_type: header.typ.as_ref().map(|typ| shown(typ.as_str())),
         kid: header.kid.as_deref().map(shown),
         issuer: shown_claim(claims, "iss"),
         audience: shown_claim(claims, audience_claim),
-        expires: shown_claim(claims, "exp"),
+        expires: expires
+            .map(UnixTime::rfc3339)
+            .or_else(|| shown_claim(claims, "exp")),
     }
 }
