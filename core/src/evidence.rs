@@ -12,7 +12,7 @@ pub use self::{
 };
 pub(crate) use self::{
     sign_in::{Demand, Proof, Shortfall, SignIn},
-    step_up::{acr_values, acr_values_of_all, can_meet},
+    step_up::{acr_values, acr_values_left, acr_values_of_all, can_meet},
 };
 use crate::{
     config::{Kinds, When},

@@ -9,7 +9,10 @@ use crate::{
     audit::shown,
     claims,
     config::{Alternative, ClaimCondition, ClaimTest, Provider, ProviderId, Requirement},
-    evidence::{Demand, Facts, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_of_all},
+    evidence::{
+        Demand, Facts, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_left,
+        acr_values_of_all,
+    },
     json::Json,
     reason::{Forbidden, Insufficient, Reason, StepUp, Untrusted},
     time::UnixTime,
@@ -147,17 +150,25 @@ impl Alternative {
         }
         let demand = self.demand();
         sign_in.meets(&demand).or_else(|shortfall| {
-            let acr_values = acr_values(&provider.evidence, &demand);
-            let step_up = self.step_up(acr_values, provider.evidence.is_entra);
+            let evidence = &provider.evidence;
             match shortfall {
                 Shortfall::Facts => {
+                    let acr_values = acr_values_left(evidence, &demand, claims);
+                    let step = if acr_values.is_empty() { 5 } else { 6 };
+                    let step_up = self.step_up(acr_values, evidence.is_entra);
                     let wanted = self.facts.words().join(" ");
-                    unmet(5, Insufficient::Authentication { step_up }.into(), wanted)
+                    unmet(
+                        step,
+                        Insufficient::Authentication { step_up }.into(),
+                        wanted,
+                    )
                 }
                 Shortfall::Age => {
+                    let acr_values = acr_values(evidence, &demand);
+                    let step_up = self.step_up(acr_values, evidence.is_entra);
                     let wanted = step_up.max_age.unwrap_or_default();
                     unmet(
-                        6,
+                        7,
                         Insufficient::MaxAge { step_up }.into(),
                         format!("max_age {wanted}s"),
                     )

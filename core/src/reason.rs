@@ -310,9 +310,12 @@ impl Reason {
                 ),
                 None,
             ),
-            Self::Insufficient(
-                Insufficient::Authentication { step_up } | Insufficient::MaxAge { step_up },
-            ) => (401, Some(bearer.step_up(step_up)), None),
+            Self::Insufficient(Insufficient::Authentication { step_up }) => {
+                (401, Some(bearer.unproved(step_up)), None)
+            }
+            Self::Insufficient(Insufficient::MaxAge { step_up }) => {
+                (401, Some(bearer.too_old(step_up)), None)
+            }
             Self::Forbidden(_) => (403, None, None),
             Self::Unavailable(
                 Unavailable::Keys { retry_after } | Unavailable::UnknownKey { retry_after },

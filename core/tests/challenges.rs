@@ -100,6 +100,29 @@ fn what_has_no_value_is_left_out() {
 }
 
 #[test]
+fn what_no_acr_value_mends_is_said() {
+    let short = "The sign-in behind the access token does not suffice";
+    let says = |reason: Reason| {
+        let (_, params) = challenge(reason);
+        param(&params, "error_description").map(str::to_owned)
+    };
+    let unproved = |step_up| says(Insufficient::Authentication { step_up }.into());
+    let too_old = |step_up| says(Insufficient::MaxAge { step_up }.into());
+    let hopeless = format!("{short}, and no acr value asks for one that does");
+    for is_entra in [false, true] {
+        let of = |acr_values| StepUp {
+            is_entra,
+            ..step_up(acr_values, Some(300))
+        };
+        assert_eq!(unproved(of(&["phr"])).as_deref(), Some(short));
+        assert_eq!(unproved(of(&[])), Some(hopeless.clone()));
+        // A new sign-in mends the age, whatever it is asked for.
+        assert_eq!(too_old(of(&[])).as_deref(), Some(short));
+        assert_eq!(too_old(of(&["phr"])).as_deref(), Some(short));
+    }
+}
+
+#[test]
 fn without_a_token_there_is_no_error_but_what_the_sign_in_must_prove() {
     let of = |step_up| challenge(Missing::Token { step_up });
     let (status, params) = of(step_up(&["phr"], Some(300)));

@@ -97,8 +97,8 @@ fn refusal(config: &Value, token: Option<TokenBuilder<'_>>) -> (&'static str, St
         .unwrap_or(("", ""));
     let rest = rest
         .1
-        .rsplit_once("suffice\"")
-        .map_or(rest.1, |(_, rest)| rest);
+        .split_once("does not suffice")
+        .map_or(rest.1, |(_, rest)| rest.trim_start_matches('"'));
     (rejection.code, rest.to_owned())
 }
 
@@ -257,6 +257,108 @@ fn of_several_alternatives_the_one_that_got_furthest_is_reported() {
     );
 }
 
+/// What is left of the challenge's words where no value of `acr` is named.
+const NO_VALUE: &str = ", and no acr value asks for one that does\"";
+
+#[test]
+fn a_value_that_the_token_has_shown_is_not_named_again() {
+    // Beside `acr` the lines read something else, which no value of `acr` brings.
+    let mut config = ruled(json!({ "facts": ["phishing_resistant"], "max_age": "15m" }));
+    config["providers"]["acme"]["evidence"] = json!({ "lines": [
+        { "when": { "acr_any_of": ["phr", "phrh"], "amr_none_of": ["pwd"] }, "proves": ["phishing_resistant"] },
+        { "when": { "amr_all_of": ["hwk"] }, "proves": ["phishing_resistant"], "request_acr": "gold" },
+    ] });
+    let with = |acr: &str| {
+        token()
+            .claim("acr", acr)
+            .claim("amr", json!(["pwd", "user"]))
+    };
+    let age = r#", max_age="900""#;
+    for (acr, named) in [
+        ("0", "phr phrh gold"),
+        ("phr", "phrh gold"),
+        ("phrh", "gold"),
+        ("PHR", "phr phrh gold"),
+    ] {
+        let expected = format!(r#", acr_values="{named}"{age}"#);
+        let code = "insufficient.authentication";
+        assert_eq!(refusal(&config, Some(with(acr))), (code, expected));
+    }
+    let (_, last) = refusal(&config, Some(with("gold")));
+    assert_eq!(last, format!("{NO_VALUE}{age}"));
+    // Age alone is at fault: the same value, of a new sign-in, suffices.
+    let old = token()
+        .claim("acr", "phr")
+        .claim("amr", json!(["user"]))
+        .claim("auth_time", NOW - 901);
+    let all = format!(r#", acr_values="phr phrh gold"{age}"#);
+    assert_eq!(
+        refusal(&config, Some(old)),
+        ("insufficient.max_age", all.clone())
+    );
+    assert_eq!(refusal(&config, None), ("missing.token", all));
+    // A value that is enough by itself stays, wherever it stands.
+    let lines = config["providers"]["acme"]["evidence"]["lines"].as_array_mut();
+    lines.unwrap().insert(
+        0,
+        json!({ "when": { "acr_any_of": ["best"] }, "proves": ["phishing_resistant"] }),
+    );
+    let left = |acr| refusal(&config, Some(with(acr))).1;
+    assert_eq!(left("gold"), format!(r#", acr_values="best"{age}"#));
+    assert_eq!(
+        left("phr"),
+        format!(r#", acr_values="best phrh gold"{age}"#)
+    );
+}
+
+#[test]
+fn a_client_that_follows_the_challenge_comes_to_an_end() {
+    let mut config = ruled(json!({ "facts": ["device_bound"], "max_age": "15m" }));
+    config["providers"]["acme"]["evidence"] = json!({ "lines": [{
+        "when": { "acr_any_of": ["phr", "phrh"], "claim": { "path": ["webauthn"], "contains": "single_device" } },
+        "proves": ["device_bound"],
+    }] });
+    // The issuer gives the first value that it is asked for, and the passkey is a synced one.
+    let mut asked = Vec::new();
+    let mut token = token().claim("acr", "0");
+    for _ in 0..5 {
+        let (_, challenge) = refusal(&config, Some(token.clone()));
+        let Some(rest) = challenge.strip_prefix(", acr_values=\"") else {
+            assert_eq!(challenge, format!(r#"{NO_VALUE}, max_age="900""#));
+            break;
+        };
+        let value: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
+        token = token.claim("acr", value.as_str());
+        asked.push(value);
+    }
+    assert_eq!(asked, ["phr", "phrh"], "each value once");
+}
+
+#[test]
+fn a_sign_in_does_not_mend_that_another_acts() {
+    let act = json!({ "sub": "bot" });
+    let config = ruled(json!({ "facts": ["phishing_resistant"] }));
+    let (code, challenge) = refusal(&config, Some(token().claim("act", act)));
+    assert_eq!(
+        (code, &*challenge),
+        ("insufficient.authentication", NO_VALUE)
+    );
+}
+
+#[test]
+fn of_two_alternatives_that_fall_short_the_one_that_a_value_mends_is_reported() {
+    let config = ruled(json!({ "requires_any": { "requirements": [
+        { "facts": ["multi_factor"] },
+        { "facts": ["phishing_resistant"] },
+    ] } }));
+    assert_eq!(
+        refusal(&config, Some(token())).1,
+        r#", acr_values="phr gold""#
+    );
+    let both = ruled(json!({ "facts": ["multi_factor"] }));
+    assert_eq!(refusal(&both, Some(token())).1, NO_VALUE);
+}
+
 #[test]
 fn what_stands_beside_the_alternatives_holds_in_each() {
     let config = ruled(json!({
@@ -396,7 +498,18 @@ fn entras_clients_get_a_claims_challenge() {
     assert_eq!((code, &*challenge), ("insufficient.authentication", claims));
     assert_eq!(refusal(&config, None).1, claims);
     let context = token().claim("acrs", json!(["c2", "c1"]));
-    assert_eq!(told(&config, context).len(), 2);
+    assert_eq!(told(&config, context.clone()).len(), 2);
+    let old = context.clone().claim("auth_time", NOW - 3601);
+    assert_eq!(refusal(&config, Some(old)).1, claims);
+    // `acr` says something else at Entra. A context that the token has is not asked for again.
+    let line = &mut config["providers"]["acme"]["evidence"]["lines"][0];
+    line["when"]["amr_all_of"] = json!(["fido"]);
+    let acr = token().claim("acr", "c1");
+    assert_eq!(refusal(&config, Some(acr)).1, claims);
+    assert_eq!(
+        refusal(&config, Some(context)).1,
+        format!(r#"{NO_VALUE}, max_age="3600""#)
+    );
 }
 
 #[test]

@@ -89,10 +89,33 @@ fn what_cannot_be_asked_for_is_refused_all_the_same() {
     for protocol in BOTH {
         let answer = gate.send(protocol, &Request::get("/").bearer(&token));
         gate.denied(&answer, "insufficient.authentication");
-        assert_eq!(
-            challenge(&answer),
-            format!("Bearer realm=\"passgate\", {SHORT}")
+        let short = SHORT.trim_end_matches('"');
+        let expected = format!(
+            "Bearer realm=\"passgate\", {short}, and no acr value asks for one that does\""
         );
+        assert_eq!(challenge(&answer), expected);
+    }
+    gate.finish();
+}
+
+#[test]
+fn a_value_that_the_token_has_shown_is_not_named_again() {
+    let mut policy = policy(json!({ "facts": ["phishing_resistant"] }));
+    policy["providers"]["acme"]["evidence"] = json!({ "lines": [{
+        "when": { "acr_any_of": ["phr", "phrh"], "amr_none_of": ["pwd"] }, "proves": ["phishing_resistant"],
+    }] });
+    let gate = Gate::start(policy);
+    for protocol in BOTH {
+        for (acr, end) in [
+            ("0", "suffice\", acr_values=\"phr phrh\""),
+            ("phr", "suffice\", acr_values=\"phrh\""),
+            ("phrh", "suffice, and no acr value asks for one that does\""),
+        ] {
+            let token = gate.token().claim("acr", acr).claim("amr", json!(["pwd"]));
+            let answer = gate.send(protocol, &Request::get("/").bearer(&token.build()));
+            gate.denied(&answer, "insufficient.authentication");
+            assert!(challenge(&answer).ends_with(end), "{}", challenge(&answer));
+        }
     }
     gate.finish();
 }

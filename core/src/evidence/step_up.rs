@@ -1,29 +1,78 @@
 //! What a client must ask for so that a rule is met: values of `acr` that each suffice.
 
 use super::{Demand, Facts};
-use crate::config::{ClaimValue, DatedBy, Evidence, Line, is_quotable};
+use crate::{
+    config::{ClaimValue, DatedBy, Evidence, Line, is_quotable},
+    json::Json,
+};
 
 /// The values of `acr` that a client of this issuer may ask for, in order of preference: each of them makes a sign-in
 /// that proves all that is wanted. None where only the age is wanted: any sign-in will do.
 pub(crate) fn acr_values(evidence: &Evidence, demand: &Demand) -> Vec<String> {
+    let values = named(evidence, demand).into_iter();
+    values.map(|named| named.value.to_owned()).collect()
+}
+
+/// The values that are left where the sign-in behind these claims does not prove the facts: those after the one that
+/// the token shows, and those that are enough. A client that takes the first each time (RFC 9470 section 4) comes to
+/// an end then: what it has shown is never asked for again.
+pub(crate) fn acr_values_left(evidence: &Evidence, demand: &Demand, claims: &Json) -> Vec<String> {
+    // Another acts for the person, which no sign-in of the person mends.
+    if claims.get("act").is_some() && !demand.delegated {
+        return Vec::new();
+    }
+    let values = named(evidence, demand);
+    let is_shown = |named: &Named<'_>| shows(evidence, claims, named.value);
+    let first_left = values
+        .iter()
+        .rposition(is_shown)
+        .map_or(0, |last| last.saturating_add(1));
+    let values = values.into_iter().enumerate();
+    values
+        .filter(|(index, named)| *index >= first_left || (named.is_enough && !is_shown(named)))
+        .map(|(_, named)| named.value.to_owned())
+        .collect()
+}
+
+/// A value that a client may ask for.
+struct Named<'c> {
+    value: &'c str,
+    /// Whatever else the token says that shows it.
+    is_enough: bool,
+}
+
+fn named<'c>(evidence: &'c Evidence, demand: &Demand) -> Vec<Named<'c>> {
     if demand.facts.is_empty() {
         return Vec::new();
     }
     let lines = || evidence.lines.iter().filter(|line| is_of_use(line, demand));
-    let mut values: Vec<String> = Vec::new();
+    let mut values: Vec<Named<'c>> = Vec::new();
     for value in lines().flat_map(|line| asked_by(evidence, line)) {
         let asking = || lines().filter(|line| asked_by(evidence, line).any(|v| v == value));
         // Whether lines that read more than `acr` hold together is more than `acr` can say.
         let by_acr_alone =
-            asking().filter(|line| line.request_acr.is_none() && reads_acr_only(line));
+            asking().filter(|line| line.request_acr.is_none() && reads_acr_only(evidence, line));
         let together = by_acr_alone.fold(Facts::NONE, |facts, line| facts.and(line.proves));
-        let suffices =
-            asking().any(|line| line.proves.hold(demand.facts)) || together.hold(demand.facts);
-        if suffices && !values.iter().any(|v| v == value) {
-            values.push(value.to_owned());
+        let is_enough = together.hold(demand.facts);
+        let suffices = is_enough || asking().any(|line| line.proves.hold(demand.facts));
+        if suffices && !values.iter().any(|named| named.value == value) {
+            values.push(Named { value, is_enough });
         }
     }
     values
+}
+
+/// Whether the token says that its sign-in reached this value. Entra says so in `acrs`, and not in `acr`.
+fn shows(evidence: &Evidence, claims: &Json, value: &str) -> bool {
+    if !evidence.is_entra {
+        return claims.get("acr").and_then(Json::as_str) == Some(value);
+    }
+    let Some(Json::Array(contexts)) = claims.get("acrs") else {
+        return false;
+    };
+    contexts
+        .iter()
+        .any(|context| context.as_str() == Some(value))
 }
 
 /// The values that suffice at every issuer of these whose sign-ins could suffice at all: before there is a token,
@@ -86,8 +135,14 @@ fn context(line: &Line) -> Option<&str> {
     }
 }
 
-fn reads_acr_only(line: &Line) -> bool {
-    !line.when.reads_amr() && line.when.claim.is_none()
+/// Whether the line reads nothing but what a client asks for. At Entra that is a context.
+fn reads_acr_only(evidence: &Evidence, line: &Line) -> bool {
+    let is_only = if evidence.is_entra {
+        context(line).is_some() && line.when.acr_any_of.is_empty()
+    } else {
+        line.when.claim.is_none()
+    };
+    is_only && !line.when.reads_amr()
 }
 
 #[cfg(test)]

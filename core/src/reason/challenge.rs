@@ -33,6 +33,10 @@ impl StepUp {
     }
 }
 
+const SHORT: &str = "The sign-in behind the access token does not suffice";
+const NO_VALUE: &str =
+    "The sign-in behind the access token does not suffice, and no acr value asks for one that does";
+
 /// A challenge in the making.
 pub(super) struct Challenge(String);
 
@@ -62,21 +66,28 @@ impl Challenge {
         self.with_step_up(step_up)
     }
 
-    /// A sign-in that falls short.
-    pub(super) fn step_up(self, step_up: &StepUp) -> Self {
+    /// A sign-in that does not prove enough. Where no value can be named, the description says so: what is left of the
+    /// challenge looks like one that the next sign-in answers.
+    pub(super) fn unproved(self, step_up: &StepUp) -> Self {
+        if step_up.acr_values.is_empty() {
+            return self.step_up(step_up, NO_VALUE);
+        }
+        self.step_up(step_up, SHORT)
+    }
+
+    /// A sign-in that is too old.
+    pub(super) fn too_old(self, step_up: &StepUp) -> Self {
+        self.step_up(step_up, SHORT)
+    }
+
+    fn step_up(self, step_up: &StepUp, description: &str) -> Self {
         if step_up.claims().is_some() {
             return self
-                .error(
-                    "insufficient_claims",
-                    "The sign-in behind the access token does not suffice",
-                )
+                .error("insufficient_claims", description)
                 .with_claims(step_up);
         }
-        self.error(
-            "insufficient_user_authentication",
-            "The sign-in behind the access token does not suffice",
-        )
-        .with_step_up(step_up)
+        self.error("insufficient_user_authentication", description)
+            .with_step_up(step_up)
     }
 
     fn with_step_up(self, step_up: &StepUp) -> Self {
