@@ -101,6 +101,7 @@ impl Alternative {
     fn asks_at_least(&self, other: &Self) -> bool {
         let youngest = |limit| self.max_age.is_some_and(|own| own <= limit);
         (other.provider.is_none() || other.provider == self.provider)
+            && self.audiences.is_empty() == other.audiences.is_empty()
             && other
                 .audiences
                 .iter()
