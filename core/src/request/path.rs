@@ -255,9 +255,9 @@ const fn is_unreserved(byte: u8) -> bool {
 
 /// The byte that two hexadecimal digits write; with a sign, or with another length, they write none.
 fn hex_byte(digits: &[u8]) -> Option<u8> {
-    let is_whole = digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
-    let digits = core::str::from_utf8(digits).ok().filter(|_| is_whole)?;
-    u8::from_str_radix(digits, 16).ok()
+    let [high, low] = digits else { return None };
+    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+    Some((digit(*high)? << 4) | digit(*low)?)
 }
 
 /// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see them.
