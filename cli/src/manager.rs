@@ -1,9 +1,9 @@
 //! What surrounds the filter in a file of Envoy: the HTTP connection manager, which decides what the filter and the routes see
-//! of a path and of a host.
+//! of a path and of a host; and others beside it, by which requests may get to the same clusters without the filter.
 
 use passgate_core::{config::Config, json::Json};
 
-use crate::find::{is_true, member};
+use crate::find::{is_true, member, mentions_passgate};
 
 /// An HTTP connection manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,11 @@ pub(crate) struct Manager {
     normalizes_path: bool,
     ignores_port: bool,
     strips_dot: bool,
+    holds_gate: bool,
+    /// The clusters of its own routes.
+    clusters: Vec<String>,
+    /// Managers without a gate, each with a cluster that this one leads to as well.
+    beside: Vec<(String, String)>,
 }
 
 impl Manager {
@@ -19,11 +24,21 @@ impl Manager {
     pub(crate) fn around(document: &Json, place: &str) -> Option<Self> {
         let mut managers = Vec::new();
         collect(document, String::new(), &mut managers);
-        managers.into_iter().find(|manager| {
+        let found = managers.iter().find(|manager| {
             let rest = place.strip_prefix(&manager.place).unwrap_or_default();
             let rest = rest.trim_start_matches('.');
             rest.starts_with("http_filters[") || rest.starts_with("httpFilters[")
-        })
+        });
+        let mut found = found?.clone();
+        let open = managers.into_iter().filter(|other| !other.holds_gate);
+        found.beside = open
+            .filter_map(|other| {
+                let mut shared = found.clusters.iter();
+                let shared = shared.find(|name| other.clusters.contains(name))?;
+                Some((other.place, shared.clone()))
+            })
+            .collect();
+        Some(found)
     }
 
     fn read(json: &Json, place: String) -> Self {
@@ -31,7 +46,15 @@ impl Manager {
         let routes = member(json, ["route_config", "routeConfig"]);
         let names = ["ignore_port_in_host_matching", "ignorePortInHostMatching"];
         let by_routes = routes.is_some_and(|routes| is_on(routes, names));
+        let mut clusters = Vec::new();
+        if let Some(routes) = routes {
+            led_to(routes, &mut clusters);
+        }
+        let filters = member(json, ["http_filters", "httpFilters"]);
         Self {
+            holds_gate: filters.is_some_and(mentions_passgate),
+            clusters,
+            beside: Vec::new(),
             normalizes_path: is_on(json, ["normalize_path", "normalizePath"]),
             ignores_port: by_routes || is_on(json, ["strip_any_host_port", "stripAnyHostPort"]),
             strips_dot: is_on(json, ["strip_trailing_host_dot", "stripTrailingHostDot"]),
@@ -58,9 +81,27 @@ impl Manager {
             ),
         ];
         let missing = missing.into_iter().filter(|(is_missing, _)| *is_missing);
-        missing
-            .map(|(_, doubt)| format!("{}: {doubt}", self.place))
-            .collect()
+        let missing = missing.map(|(_, doubt)| format!("{}: {doubt}", self.place));
+        let beside = self.beside.iter().map(|(place, cluster)| {
+            format!("{place}: leads to the cluster {cluster:?} without this filter; put the filter there too, unless nobody else can reach it")
+        });
+        missing.chain(beside).collect()
+    }
+}
+
+/// The clusters that routes name.
+fn led_to(routes: &Json, clusters: &mut Vec<String>) {
+    match routes {
+        Json::Array(elements) => elements.iter().for_each(|it| led_to(it, clusters)),
+        Json::Object(members) => {
+            let name = match routes.get("weight") {
+                Some(_) => routes.get("name"),
+                None => routes.get("cluster"),
+            };
+            clusters.extend(name.and_then(Json::as_str).map(str::to_owned));
+            members.iter().for_each(|(_, it)| led_to(it, clusters));
+        }
+        _ => {}
     }
 }
 

@@ -239,6 +239,36 @@ fn what_lets_envoys_routes_read_a_request_in_another_way_is_said() {
 }
 
 #[test]
+fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
+    let text = include_str!("../../envoy/smallest.yaml");
+    let chain = |cluster: &str| {
+        format!(
+            r#"{{ filters: [{{ name: http, typed_config: {{
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager,
+                http_filters: [{{ name: envoy.filters.http.router }}],
+                route_config: {{ virtual_hosts: [{{ routes: [
+                    {{ route: {{ cluster: elsewhere }} }},
+                    {{ route: {{ weighted_clusters: {{ clusters: [{{ name: {cluster}, weight: 1 }}] }} }} }},
+                ] }}] }} }} }}] }}"#
+        )
+    };
+    let with = |cluster: &str| {
+        let beside = format!(
+            "default_filter_chain: {}",
+            chain(cluster).replace('\n', " ")
+        );
+        let listener = "      filter_chains:\n";
+        assert!(text.contains(listener));
+        text.replacen(listener, &format!("      {beside}\n{listener}"), 1)
+    };
+    let (status, output) = check_input(&with("upstream"));
+    let warning = "warning: static_resources.listeners[0].default_filter_chain.filters[0].typed_config: leads to the cluster \"upstream\" without this filter; put the filter there too, unless nobody else can reach it\n";
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.ends_with(warning), "{output}");
+    assert!(!check_input(&with("other")).1.contains("warning"));
+}
+
+#[test]
 fn the_configuration_in_a_single_filter_is_found() {
     let expected = format!("typed_config.config.configuration:\n{ACCEPTED}");
     assert_eq!(check("filter.json"), (Some(0), expected, String::new()));
