@@ -144,7 +144,7 @@ impl Verifier {
         self.remembered.take_tally()
     }
 
-    /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the count of wrong
+    /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the budget of wrong
     /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in nothing else.
     pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
         let mut record = AuditRecord::new(request, &self.policy.config.hash);
