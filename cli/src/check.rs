@@ -93,8 +93,8 @@ fn document(bytes: &[u8]) -> Option<Report> {
         return Some(judge(b""));
     }
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
-    let off = documents.iter().flat_map(off::places);
-    let off: Vec<_> = off.chain(found.iter().filter_map(Found::off)).collect();
+    let mut off = off::places(&documents);
+    off.extend(found.iter().filter_map(Found::off));
     let reports = found.into_iter().map(|found| {
         let Report { mut text, accepted } = judge(&found.bytes);
         for warning in found.warnings() {

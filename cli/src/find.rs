@@ -238,8 +238,15 @@ fn resource(resource: &Json, place: &str, found: &mut Vec<Found>) {
     }
 }
 
+/// What a resource says, if it is one by which Istio loads a module.
+pub(crate) fn plugin_of_istio(resource: &Json) -> Option<&Json> {
+    let kind = resource.get("kind").and_then(Json::as_str)?;
+    let is_plugin = matches!(kind, "WasmPlugin" | "TrafficExtension");
+    resource.get("spec").filter(|_| is_plugin)
+}
+
 /// Whether a plugin says that its module is passgate.
-fn module_is_passgate(spec: &Json) -> bool {
+pub(crate) fn module_is_passgate(spec: &Json) -> bool {
     let wasm = spec.get("wasm");
     let member = |name| {
         spec.get(name)

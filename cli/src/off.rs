@@ -2,7 +2,9 @@
 
 use passgate_core::json::Json;
 
-use crate::find::{is_true, member, mentions_passgate, names_passgate};
+use crate::find::{
+    is_true, member, mentions_passgate, module_is_passgate, names_passgate, plugin_of_istio,
+};
 
 /// A place at which requests are not judged, or may not be.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,24 +21,37 @@ const CHOOSES: &str = "asks the filter about the requests that match here, and l
 const SKIPS: &str = "lets the requests that match pass unjudged; remove it (a path that needs no token is a public rule)";
 const REMOVES: &str = "takes the filter out, so that requests pass unjudged; remove this patch";
 
-/// All places in a document that switch the filter off.
-pub(crate) fn places(document: &Json) -> Vec<Off> {
+/// All places in these documents of a file that switch the filter off.
+pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
     let mut names = Vec::new();
-    each(document, "", &mut |object, _| {
-        if is_ours(object)
-            && let Some(name) = object.get("name").and_then(Json::as_str)
-        {
-            names.push(name);
-        }
-    });
+    for document in documents {
+        each(document, "", &mut |object, _| {
+            names.extend(name_of_ours(object))
+        });
+    }
     let mut found = Vec::new();
-    each(document, "", &mut |object, place| {
-        of_object(object, place, &names, &mut found);
-    });
+    for document in documents {
+        each(document, "", &mut |object, place| {
+            of_object(object, place, &names, &mut found);
+        });
+    }
     found
 }
 
-fn of_object(object: &Json, place: &str, names: &[&str], found: &mut Vec<Off>) {
+/// The name by which others speak of the filter, if this is it: an HTTP filter's own, or the one that Istio makes.
+fn name_of_ours(object: &Json) -> Option<String> {
+    let text = |json: &Json, name| json.get(name).and_then(Json::as_str).map(str::to_owned);
+    if is_ours(object) {
+        return text(object, "name");
+    }
+    let spec = plugin_of_istio(object)?;
+    let metadata = object.get("metadata")?;
+    let name = text(metadata, "name")?;
+    let namespace = text(metadata, "namespace").unwrap_or_else(|| "default".to_owned());
+    module_is_passgate(spec).then(|| [&namespace, ".", &name].concat())
+}
+
+fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>) {
     let mut add = |member: &str, what: &str| {
         let place = joined(place, member);
         found.push(Off {
@@ -70,7 +85,7 @@ fn of_object(object: &Json, place: &str, names: &[&str], found: &mut Vec<Off>) {
             continue;
         };
         for (name, config) in filters {
-            if !names.contains(&&**name) && !name.contains("passgate") {
+            if !is_name_of_ours(name, names) {
                 continue;
             }
             let field = format!("{field}.{name}");
@@ -86,7 +101,8 @@ fn of_object(object: &Json, place: &str, names: &[&str], found: &mut Vec<Off>) {
         return;
     };
     let applies_to = member(object, ["applyTo", "apply_to"]).and_then(Json::as_str);
-    if applies_to == Some("HTTP_FILTER") && object.get("match").is_some_and(mentions_passgate) {
+    let is_about_ours = object.get("match").is_some_and(|of| mentions(of, names));
+    if applies_to == Some("HTTP_FILTER") && is_about_ours {
         let value = patch.get("value");
         let removes = match patch.get("operation").and_then(Json::as_str) {
             Some("REMOVE") => true,
@@ -99,6 +115,21 @@ fn of_object(object: &Json, place: &str, names: &[&str], found: &mut Vec<Off>) {
         if value.is_some_and(|value| !is_ours(value) && is_true(value.get("disabled"))) {
             add("patch.value.disabled", EVERY);
         }
+    }
+}
+
+fn is_name_of_ours(name: &str, names: &[String]) -> bool {
+    name.contains("passgate") || names.iter().any(|ours| ours == name)
+}
+
+/// Whether something in it is the name of the filter.
+fn mentions(json: &Json, names: &[String]) -> bool {
+    match json {
+        Json::Object(members) => members.iter().any(|(_, value)| mentions(value, names)),
+        Json::Array(elements) => elements.iter().any(|value| mentions(value, names)),
+        leaf => leaf
+            .as_str()
+            .is_some_and(|text| is_name_of_ours(text, names)),
     }
 }
 

@@ -75,3 +75,18 @@ spec.configPatches[4].patch.operation: takes the filter out, so that requests pa
 ";
     assert_eq!(check("envoy_filter.yaml"), (Some(1), expected.to_owned()));
 }
+
+#[test]
+fn a_patch_knows_the_filter_by_the_name_that_istio_makes_of_a_plugins() {
+    let expected = "\
+SWITCHED OFF in 2 places
+spec.configPatches[0].patch.operation: takes the filter out, so that requests pass unjudged; remove this patch
+spec.configPatches[1].patch.value.typed_per_filter_config.edge.gate: disabled lets the requests of this place pass unjudged; remove it (a path that needs no token is a public rule)
+spec.pluginConfig:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+";
+    assert_eq!(
+        check("plugin_and_patch.yaml"),
+        (Some(1), expected.to_owned())
+    );
+}
