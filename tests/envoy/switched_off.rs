@@ -44,3 +44,22 @@ fn a_filter_that_the_file_switches_off_lets_everybody_pass() {
         gate.finish();
     }
 }
+
+/// All that the filter asks of Envoy and Envoy of the filter, but for what sees requests.
+const BLIND: &str = "proxy_on_vm_start proxy_on_configure proxy_on_context_create proxy_on_tick proxy_on_done \
+    proxy_on_delete proxy_on_http_call_response proxy_on_memory_allocate proxy_log proxy_get_buffer_bytes \
+    proxy_set_effective_context proxy_set_tick_period_milliseconds proxy_get_current_time_nanoseconds proxy_call_foreign_function \
+    proxy_define_metric proxy_increment_metric proxy_record_metric proxy_get_property proxy_http_call \
+    random_get environ_get environ_sizes_get";
+
+#[test]
+fn a_filter_that_envoy_is_told_not_to_ask_lets_everybody_pass() {
+    let names = BLIND.split_whitespace();
+    let allowed: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), json!({}))).collect();
+    let restriction = json!({ "allowed_capabilities": allowed });
+    let plugin = "/http_filters/0/typed_config/config";
+    let gate = gate(plugin, "capability_restriction_config", &restriction);
+    let answer = gate.send(BOTH[0], &Request::get("/"));
+    assert_eq!(answer.status, 200);
+    gate.finish();
+}
