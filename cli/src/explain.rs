@@ -82,8 +82,11 @@ fn token(arguments: &Arguments, config: &Config) -> Result<Option<String>, Strin
         return Ok(None);
     };
     let bytes = bytes_of(file)?;
-    let claims = Json::parse(&bytes, limits::TOKEN_JSON_NODES)
-        .map_err(|error| format!("passgate: the claims are no JSON: {error}\n"))?;
+    let claims = Json::parse(
+        &bytes,
+        limits::token_json_nodes(limits::TOKEN_BYTES_CEILING),
+    )
+    .map_err(|error| format!("passgate: the claims are no JSON: {error}\n"))?;
     let provider = issuer_of(config, Some(&claims)).and_then(|index| config.providers.get(index));
     Ok(Some(explain::unsigned_token(&claims.to_string(), provider)))
 }

@@ -154,13 +154,14 @@ pub(crate) fn audience_is(claims: &Json, claim: &str, accepted: &[String]) -> Re
     }
 }
 
-/// Whether all scopes are granted: in `scope`, separated by blanks (RFC 8693 section 4.2), or in the list `scp`.
+/// Whether all scopes are granted: in `scope`, separated by blanks (RFC 8693 section 4.2), or in the list `scp`. Some
+/// issuers write either of them in the form of the other.
 pub(crate) fn grants(claims: &Json, scopes: &[String]) -> bool {
-    let granted: Vec<&str> = match (claims.get("scope"), claims.get("scp")) {
-        (Some(Json::String(scope)), _) => scope.split(' ').collect(),
-        (_, Some(Json::Array(scopes))) => scopes.iter().filter_map(Json::as_str).collect(),
-        // Entra writes `scp` as a string.
-        (_, Some(Json::String(scopes))) => scopes.split(' ').collect(),
+    let is_list = |claim: &&Json| matches!(claim, Json::String(_) | Json::Array(_));
+    let claim = claims.get("scope").filter(is_list);
+    let granted: Vec<&str> = match claim.or_else(|| claims.get("scp")) {
+        Some(Json::String(scopes)) => scopes.split(' ').collect(),
+        Some(Json::Array(scopes)) => scopes.iter().filter_map(Json::as_str).collect(),
         _ => Vec::new(),
     };
     scopes.iter().all(|scope| granted.contains(&scope.as_str()))

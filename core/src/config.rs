@@ -16,6 +16,7 @@ mod evidence;
 mod header_name;
 mod hints;
 mod keys;
+mod literal;
 mod login;
 mod mode;
 mod neighbours;
@@ -443,6 +444,10 @@ pub enum ClaimTest {
     AnyOf(Vec<Json>),
     /// Each of these is offered.
     AllOf(Vec<Json>),
+    /// A string is offered that begins with one of these.
+    StartsWith(Vec<String>),
+    /// The claim is an object with a member of one of these names that is neither null nor false.
+    HasMember(Vec<String>),
 }
 
 /// One thing that is wrong with a configuration, or doubtful.

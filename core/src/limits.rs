@@ -2,16 +2,29 @@
 
 /// Largest configuration document, in bytes: Envoy refuses larger xDS resources long before.
 pub const CONFIG_BYTES: usize = 1 << 20;
-/// Largest token, in bytes. Envoy's default for all request headers together is 60 KiB; RFC 8725 leaves the number open.
+/// Largest token where nothing is configured, in bytes; RFC 8725 leaves the number open.
 pub const TOKEN_BYTES: usize = 16 << 10;
+/// Largest token that may be configured, in bytes: Envoy's default for all request headers together is 60 KiB.
+pub const TOKEN_BYTES_CEILING: usize = 64 << 10;
 /// Largest JWK set, in bytes: a hundred RSA keys with their certificates fit.
 pub const JWKS_BYTES: usize = 256 << 10;
 /// Most keys of one JWK set.
 pub const JWKS_KEYS: usize = 100;
 /// Deepest nesting of any JSON that is read; identity providers stay below six.
 pub const JSON_DEPTH: usize = 16;
-/// Most members and elements of one JSON document that comes from a token.
+/// Most members and elements of one JSON document that comes from a token of at most [`TOKEN_BYTES`].
 pub const TOKEN_JSON_NODES: usize = 2_000;
+
+/// Most members and elements of the claims of a token of at most this size: larger tokens have more groups.
+#[must_use]
+pub const fn token_json_nodes(token_bytes: usize) -> usize {
+    let share = token_bytes / 8;
+    if share > TOKEN_JSON_NODES {
+        share
+    } else {
+        TOKEN_JSON_NODES
+    }
+}
 /// Most members and elements of a JWK set or a configuration.
 pub const DOCUMENT_JSON_NODES: usize = 100_000;
 /// Longest `ETag` of a key set that is sent back, in bytes; servers use a hash or a time.

@@ -234,16 +234,24 @@ impl ClaimCondition {
     /// What it wanted and what the claim is instead, both cut and escaped. Of the subject only the type is said, since
     /// records can be told not to show it.
     fn told(&self, claims: &Json) -> String {
+        let strings = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| Json::String((&**text).into()))
+                .collect()
+        };
         let (quantity, wanted) = match &self.test {
-            ClaimTest::AnyOf(wanted) => ("one of ", wanted),
-            ClaimTest::AllOf(wanted) => ("all of ", wanted),
+            ClaimTest::AnyOf(wanted) => ("one of ", wanted.clone()),
+            ClaimTest::AllOf(wanted) => ("all of ", wanted.clone()),
+            ClaimTest::StartsWith(starts) => ("a start of ", strings(starts)),
+            ClaimTest::HasMember(names) => ("a member of ", strings(names)),
         };
         let words = if self.split {
             " as words of a string"
         } else {
             ""
         };
-        let wanted = shown(&Json::Array(wanted.clone()).to_string());
+        let wanted = shown(&Json::Array(wanted).to_string());
         let claim = claims.at(&self.path);
         let found = match &*self.path {
             [name] if name == "sub" => claims::type_of(claim).replace("the ", "another "),
@@ -268,6 +276,18 @@ impl ClaimCondition {
         match &self.test {
             ClaimTest::AnyOf(wanted) => wanted.iter().any(offers),
             ClaimTest::AllOf(wanted) => wanted.iter().all(offers),
+            ClaimTest::StartsWith(starts) => {
+                let begins = |text: &str| starts.iter().any(|start| text.starts_with(start));
+                match claim {
+                    Json::Array(elements) => elements.iter().filter_map(Json::as_str).any(begins),
+                    Json::String(text) if self.split => text.split(' ').any(begins),
+                    other => other.as_str().is_some_and(begins),
+                }
+            }
+            ClaimTest::HasMember(names) => names.iter().any(|name| {
+                let member = claim.get(name);
+                member.is_some_and(|value| !matches!(value, Json::Null | Json::Bool(false)))
+            }),
         }
     }
 }

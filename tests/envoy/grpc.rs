@@ -5,7 +5,8 @@ use serde_json::json;
 
 #[test]
 fn a_grpc_client_gets_a_status_and_a_short_message() {
-    let wants_scope = json!({ "match": { "path": "/shop.Orders/Refund" }, "requires": { "scopes": ["refund"] } });
+    let wants_scope =
+        json!({ "match": { "path": "/shop.Orders/Refund" }, "requires": { "scopes": ["refund"] } });
     let wants_token = json!({ "match": { "prefix": "/shop.Orders/" }, "requires": {} });
     let gate = Gate::start(ruled(policy(), json!([wants_scope, wants_token])));
     let good = gate.good();

@@ -128,6 +128,8 @@ fn scopes_are_whole_words_of_scope_or_scp() {
         r#"{"scope":"b x a:read"}"#,
         r#"{"scp":["b","a:read"]}"#,
         r#"{"scp":"a:read b"}"#,
+        r#"{"scope":["a:read","b"]}"#,
+        r#"{"scope":null,"scp":["a:read","b"]}"#,
     ] {
         assert!(grants(&json(claims), &wanted), "{claims}");
     }
@@ -135,7 +137,8 @@ fn scopes_are_whole_words_of_scope_or_scp() {
         "{}",
         r#"{"scope":"a:read"}"#,
         r#"{"scope":"a:readb"}"#,
-        r#"{"scope":["a:read","b"]}"#,
+        r#"{"scope":["a:read b"]}"#,
+        r#"{"scope":[],"scp":["a:read","b"]}"#,
         r#"{"scp":["a:read b"]}"#,
         r#"{"scope":"a:read","scp":["b"]}"#,
     ] {

@@ -22,6 +22,8 @@ pub(super) fn condition(
         any_of,
         all_of,
         equals,
+        starts_with,
+        has_member,
         split,
     } = raw;
     let path = claim_path(claim_name, path, at, problems);
@@ -29,11 +31,13 @@ pub(super) fn condition(
         !any_of.is_absent(),
         !all_of.is_absent(),
         !equals.is_absent(),
+        !starts_with.is_absent(),
+        !has_member.is_absent(),
     ];
     if given.iter().filter(|given| **given).count() != 1 {
         problems.add(
             at,
-            "compares with nothing, or in two ways; write exactly one of any_of, all_of and equals",
+            "compares with nothing, or in two ways; write exactly one of any_of, all_of, equals, starts_with and has_member",
         );
         return None;
     }
@@ -49,9 +53,24 @@ pub(super) fn condition(
     let test = any_of
         .or(equals)
         .map(ClaimTest::AnyOf)
-        .or(all_of.map(ClaimTest::AllOf))?;
+        .or(all_of.map(ClaimTest::AllOf))
+        .or(starts_with
+            .given()
+            .map(|list| ClaimTest::StartsWith(texts(list))))
+        .or(has_member
+            .given()
+            .map(|list| ClaimTest::HasMember(texts(list))))?;
     let split = split.given().is_some();
-    let (ClaimTest::AnyOf(compared) | ClaimTest::AllOf(compared)) = &test;
+    let compared = match &test {
+        ClaimTest::AnyOf(compared) | ClaimTest::AllOf(compared) => &**compared,
+        ClaimTest::StartsWith(_) => &[],
+        ClaimTest::HasMember(_) => {
+            if split {
+                problems.add(at, "members have names of their own; remove split");
+            }
+            &[]
+        }
+    };
     let never = |value: &Json| {
         value
             .as_str()

@@ -23,6 +23,12 @@ impl FromText for ClaimName {
                 "\"]",
             ]));
         }
+        if let Some(path) = text.strip_prefix("$.") {
+            return Err(shown::join(&["is JSONPath; write claim_name: ", path]));
+        }
+        if text.starts_with("$[") {
+            return Err("is JSONPath; write claim_path, a list of member names".to_owned());
+        }
         if text.split('.').any(str::is_empty) || text.chars().any(char::is_control) {
             return Err(
                 "has an empty part or a control character; write names with single dots between"

@@ -5,7 +5,7 @@ use super::{
     Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,
     PathPolicy, Provider, ProviderId, Rule,
     decode::{At, Problems},
-    escape, neighbours, path, shown,
+    escape, literal, neighbours, path, shown,
 };
 use crate::evidence::{Facts, Kind, can_meet};
 
@@ -21,6 +21,7 @@ pub(super) fn doubts(
     of_mode(mode, root.member("mode"), &mut doubts);
     let at = root.member("providers");
     for provider in providers {
+        literal::of_provider(provider, at.member(&provider.name), &mut doubts);
         if let Some(login) = &provider.login {
             let at = at.member(&provider.name);
             of_login(login, origins, rules, at.member("login"), &mut doubts);
@@ -108,6 +109,7 @@ fn of_alternative(
     at: At<'_>,
     doubts: &mut Problems,
 ) {
+    literal::of_alternative(alternative, at, doubts);
     let open = || {
         let numbered = providers.iter().enumerate();
         let open = numbered.filter(|(index, _)| alternative.accepts(ProviderId(*index)));

@@ -13,6 +13,9 @@ pub(super) fn unknown(record: &str, name: &str, fields: &[&str]) -> String {
         (ELSEWHERE, "unknown here; "),
         (LATER, "not in this version; "),
     ];
+    if TOP.contains(&record) && OF_PROVIDER.contains(&&*snake) {
+        return "unknown here; write it inside providers.<name>".to_owned();
+    }
     for (table, why) in tables {
         let is_meant = |hint: &&Hint| hint.1 == snake && hint.0.contains(&record);
         if let Some((_, _, instead)) = table.iter().find(is_meant) {
@@ -36,6 +39,29 @@ fn snake_case(name: &str) -> String {
     }
     snake
 }
+
+/// Words of a provider that somebody may write at the top.
+const OF_PROVIDER: &[&str] = &[
+    "issuer",
+    "audiences",
+    "audience_claim",
+    "algorithms",
+    "token_types",
+    "remote_jwks",
+    "discovery",
+    "local_jwks",
+    "from_headers",
+    "from_cookies",
+    "from_params",
+    "forward",
+    "forward_payload_header",
+    "claim_to_headers",
+    "clock_skew",
+    "max_token_lifetime",
+    "kinds",
+    "evidence",
+    "login",
+];
 
 /// Records, the field that somebody may write there, and what to write instead.
 type Hint = (&'static [&'static str], &'static str, &'static str);
@@ -253,7 +279,6 @@ const ELSEWHERE: &[Hint] = &[
         "write providers, by a name of your choice",
     ),
     (TOP, "allow", "write it inside path or override_headers"),
-    (TOP, "issuer", "write it inside providers.<name>"),
     (
         PROVIDER,
         "jwks_uri",
@@ -319,12 +344,31 @@ const ELSEWHERE: &[Hint] = &[
     (&["claims"], "path", "write claim_path"),
     (&["claims"], "value", "write equals"),
     (&["claims"], "values", "write any_of"),
+    (&["claims"], "prefix", "write starts_with: [ … ]"),
+    (
+        &["claims"],
+        "matches",
+        "write starts_with: [ … ]; there are no regular expressions",
+    ),
+    (
+        &["claims"],
+        "regex",
+        "write starts_with: [ … ]; there are no regular expressions",
+    ),
+    (
+        &["claims"],
+        "contains",
+        "write any_of; a claim that is a list offers each of its elements",
+    ),
     (
         &["claims"],
         "none_of",
         "conditions say what a claim must hold, not what it must not; write any_of",
     ),
     (&["public"], "expires", "write until: 2027-06-30"),
+    (TOP, "match", "write it inside rules"),
+    (TOP, "public", "write it inside rules"),
+    (TOP, "requires", "write it inside rules"),
     (RULE, "path", "write it inside match"),
     (RULE, "prefix", "write it inside match"),
     (RULE, "path_separated_prefix", "write it inside match"),

@@ -203,7 +203,7 @@ fn kept_headers(raw: RawOverrideHeaders) -> Vec<String> {
         .collect()
 }
 
-/// Bounds may be tightened, never lifted, but for the size of RSA keys and what forged tokens may cost.
+/// Bounds may be tightened, never lifted, but for the size of tokens and RSA keys and what forged tokens may cost.
 fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
     let RawLimits {
         token_bytes,
@@ -238,6 +238,13 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         limits::RSA_BITS_CEILING,
         "rsa_bits",
     );
+    let token_bytes = bound(
+        token_bytes.given(),
+        built_in.token_bytes,
+        1,
+        limits::TOKEN_BYTES_CEILING,
+        "token_bytes",
+    );
     let forged_tokens_cpu_percent = bound(
         forged_tokens_cpu_percent.given(),
         built_in.forged_tokens_cpu_percent,
@@ -262,7 +269,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
     let mut tighten =
         |field: Field<usize>, most: usize, name: &str| bound(field.given(), most, 1, most, name);
     Limits {
-        token_bytes: tighten(token_bytes, built_in.token_bytes, "token_bytes"),
+        token_bytes,
         jwks_bytes: tighten(jwks_bytes, built_in.jwks_bytes, "jwks_bytes"),
         jwks_keys: tighten(jwks_keys, built_in.jwks_keys, "jwks_keys"),
         waiting_requests: tighten(

@@ -8,6 +8,7 @@ use super::{
     decode::{At, Field, List, Problems},
     duration, evidence, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
+    shown,
     text::{CookieName, ParamName, texts},
 };
 use crate::{
@@ -49,6 +50,9 @@ pub(super) fn provider(
         || Algorithm::ALL.to_vec(),
         |list| list.0.into_values().collect(),
     );
+    if let Some(issuer) = issuer.as_ref() {
+        check_issuer(&issuer.0, at.member("issuer"), problems);
+    }
     let key_sources = keys::Sources {
         remote: remote_jwks,
         discovery,
@@ -107,6 +111,23 @@ pub(super) fn provider(
         login: login.given().and_then(|raw| raw.uri.given()),
         evidence: evidence.unwrap_or_default(),
     })
+}
+
+/// No token names these as its issuer, so a provider that does would refuse every one.
+fn check_issuer(issuer: &str, at: At<'_>, problems: &mut Problems) {
+    /// Names of Entra's endpoints for several tenants; tokens name the tenant's id.
+    const OF_MANY_TENANTS: [&str; 3] = ["/common/", "/organizations/", "/consumers/"];
+    if issuer.contains(['*', '{']) {
+        let problem = " is a pattern, and issuers are compared exactly; write the issuer of each tenant as a provider of \
+            its own";
+        problems.add(at, shown::join(&[&shown::text(issuer), problem]));
+    } else if issuer.contains("//login.microsoftonline.")
+        && OF_MANY_TENANTS.iter().any(|name| issuer.contains(name))
+    {
+        let problem = " is in no token: Entra's tokens name their tenant; write its id, such as \
+            https://login.microsoftonline.com/TENANT/v2.0";
+        problems.add(at, shown::join(&[&shown::text(issuer), problem]));
+    }
 }
 
 /// Tolerance between clocks when nothing is written, as in `jwt_authn`.

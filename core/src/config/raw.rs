@@ -41,7 +41,7 @@ record! {
         override_headers: RawOverrideHeaders,
         /// What is written about each verdict.
         audit: RawAudit,
-        /// Bounds. All but `rsa_bits` and `forged_tokens_cpu_percent` may be tightened only.
+        /// Bounds. All but `token_bytes`, `rsa_bits` and `forged_tokens_cpu_percent` may be tightened only.
         limits: RawLimits,
         /// `enforce` (default), or `shadow` until a day: decide, count and record, but change nothing and let pass.
         mode: Mode,
@@ -57,7 +57,7 @@ record! {
         issuer: Text = "https://id.example.com/realms/acme",
         /// The token's audience must hold one of these.
         audiences: Filled<Text> = "[https://api.example.com]",
-        /// The claim that holds the audience: `aud` (default), or `client_id` for providers whose access tokens have no `aud`.
+        /// The claim that holds the audience: `aud` (default); or `client_id` or `azp`, for providers whose access tokens have no `aud`.
         audience_claim: AudienceClaim,
         /// Algorithms that tokens may use. Default: every one that we verify. An RSA key without `alg` is for the first RSA algorithm here, by default RS256.
         algorithms: Filled<Algorithm>,
@@ -363,7 +363,7 @@ record! {
 }
 
 record! {
-    /// A condition on a claim. Exactly one of `claim_name` and `claim_path`, and exactly one of `any_of`, `all_of` and `equals`.
+    /// A condition on a claim. Exactly one of `claim_name` and `claim_path`, and exactly one of `any_of`, `all_of`, `equals`, `starts_with` and `has_member`.
     RawClaim "claims" {
         /// The claim; dots nest.
         claim_name: ClaimName,
@@ -375,6 +375,10 @@ record! {
         all_of: Filled<Scalar>,
         /// The claim is, or holds, this.
         equals: Scalar,
+        /// The claim is, or holds, a string that begins with one of these.
+        starts_with: Filled<Text>,
+        /// The claim is an object with a member of one of these names that is neither null nor false.
+        has_member: Filled<Text>,
         /// `space`: split a string at blanks before comparing.
         split: Space,
     }
@@ -411,9 +415,9 @@ record! {
 }
 
 record! {
-    /// Bounds. All but `rsa_bits` and `forged_tokens_cpu_percent` may be tightened only.
+    /// Bounds. All but `token_bytes`, `rsa_bits` and `forged_tokens_cpu_percent` may be tightened only.
     RawLimits "limits" {
-        /// Largest token, in bytes.
+        /// Largest token, in bytes: at most 65536. Default: 16384.
         token_bytes: usize,
         /// Largest JWK set, in bytes.
         jwks_bytes: usize,

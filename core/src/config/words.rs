@@ -64,13 +64,13 @@ impl FromText for MediaType {
 pub(super) struct AudienceClaim(pub(super) String);
 
 impl FromText for AudienceClaim {
-    const WANTED: &'static str = "aud or client_id";
-    const PATTERN: &'static str = "^(aud|client_id)$";
+    const WANTED: &'static str = "aud, client_id or azp";
+    const PATTERN: &'static str = "^(aud|client_id|azp)$";
 
     fn from_text(text: &str) -> Result<Self, String> {
         match text {
-            "aud" | "client_id" => Ok(Self(text.to_owned())),
-            _ => Err(unknown_word(text, &["aud", "client_id"])),
+            "aud" | "client_id" | "azp" => Ok(Self(text.to_owned())),
+            _ => Err(unknown_word(text, &["aud", "client_id", "azp"])),
         }
     }
 }

@@ -76,8 +76,8 @@ impl<'a> UnverifiedJwt<'a> {
         };
         let claims = decode(payload)?;
         let signature = decode(signature)?;
-        let claims =
-            Json::parse(&claims, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Claims)?;
+        let claims = Json::parse(&claims, limits::token_json_nodes(max_bytes))
+            .map_err(|_| Malformed::Claims)?;
         if !matches!(claims, Json::Object(_)) {
             return Err(Malformed::Claims.into());
         }

@@ -166,6 +166,46 @@ fn holds(test: ClaimTest, split: bool, claims: &str) -> bool {
 }
 
 #[test]
+fn a_start_is_compared_with_strings_and_a_member_with_names() {
+    let starts = || ClaimTest::StartsWith(vec!["acme/ci/".to_owned()]);
+    for claims in [
+        r#"{"g":{"h":"acme/ci/"}}"#,
+        r#"{"g":{"h":"acme/ci/a.yml@v1"}}"#,
+        r#"{"g":{"h":["x","acme/ci/a"]}}"#,
+    ] {
+        assert!(holds(starts(), false, claims), "{claims}");
+    }
+    for claims in [
+        r#"{"g":{"h":"acme/ci"}}"#,
+        r#"{"g":{"h":"Acme/ci/a"}}"#,
+        r#"{"g":{"h":"x acme/ci/a"}}"#,
+        r#"{"g":{"h":{"acme/ci/":1}}}"#,
+        r#"{"g":{"h":7}}"#,
+        "{}",
+    ] {
+        assert!(!holds(starts(), false, claims), "{claims}");
+    }
+    assert!(holds(starts(), true, r#"{"g":{"h":"x acme/ci/a"}}"#));
+    let member = || ClaimTest::HasMember(vec!["root".to_owned(), "admin".to_owned()]);
+    for claims in [
+        r#"{"g":{"h":{"admin":{"1":"acme"}}}}"#,
+        r#"{"g":{"h":{"user":{},"root":true}}}"#,
+    ] {
+        assert!(holds(member(), false, claims), "{claims}");
+    }
+    for claims in [
+        r#"{"g":{"h":{"Admin":{}}}}"#,
+        r#"{"g":{"h":{"admin":null,"root":false}}}"#,
+        r#"{"g":{"h":{"x":{"admin":1}}}}"#,
+        r#"{"g":{"h":["admin"]}}"#,
+        r#"{"g":{"h":"admin"}}"#,
+        "{}",
+    ] {
+        assert!(!holds(member(), false, claims), "{claims}");
+    }
+}
+
+#[test]
 fn claims_are_compared_with_their_type_and_not_split() {
     let text = |text: &str| Json::String(text.into());
     let any_of = |value: Json| ClaimTest::AnyOf(vec![text("other"), value]);

@@ -20,7 +20,11 @@ impl Verifier {
 #[must_use]
 pub fn unverified_claims(token: &str) -> Option<Json> {
     let payload = base64url(token.split('.').nth(1)?)?;
-    Json::parse(&payload, limits::TOKEN_JSON_NODES).ok()
+    Json::parse(
+        &payload,
+        limits::token_json_nodes(limits::TOKEN_BYTES_CEILING),
+    )
+    .ok()
 }
 
 /// A token with these claims and no signature worth the name, of the first type and algorithm of its provider.
