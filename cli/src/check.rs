@@ -10,7 +10,7 @@ use passgate_core::{config::Config, json::Json, limits};
 
 use crate::{
     find::{self, Found},
-    off, yaml,
+    foreign, off, yaml,
 };
 
 /// What is printed, and whether everything was accepted.
@@ -112,10 +112,18 @@ fn document(bytes: &[u8]) -> Option<Report> {
             accepted,
         }
     });
+    // Beside a configuration of passgate such a file is no mistake.
+    let foreign: Vec<String> = documents.iter().filter_map(foreign::name).collect();
+    let foreign = foreign.first().map(|what| Report {
+        text: format!("refused: 1 problem\n{what}\n"),
+        accepted: false,
+    });
     // What is not asked cannot refuse: this comes first, and nothing makes up for it.
-    switched_off(&off)
+    let reports: Vec<Report> = switched_off(&off).into_iter().chain(reports).collect();
+    let foreign = foreign.filter(|_| reports.is_empty());
+    reports
         .into_iter()
-        .chain(reports)
+        .chain(foreign)
         .reduce(|all, next| Report {
             text: all.text + &next.text,
             accepted: all.accepted && next.accepted,

@@ -5,7 +5,7 @@ use passgate_core::{
     json::Json,
 };
 
-use crate::{manager::Manager, off::Off};
+use crate::{manager::Manager, off::Off, yaml};
 
 /// A configuration in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +27,19 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// A configuration, with nothing around it that is worth knowing.
+    fn of(place: Option<String>, bytes: Vec<u8>) -> Self {
+        Self {
+            place,
+            bytes,
+            failure: None,
+            hands_over_bodies: false,
+            blinded: Vec::new(),
+            clusters: None,
+            manager: None,
+        }
+    }
+
     /// What is right and yet worth knowing around the configuration.
     pub(crate) fn notes(&self) -> Vec<&'static str> {
         self.hands_over_bodies
@@ -47,13 +60,14 @@ impl Found {
     /// What is wrong around the configuration.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let Some(policy) = self
-            .failure
-            .as_deref()
-            .filter(|policy| *policy == "FAIL_OPEN" || *policy == FAIL_OPEN_OF_OLD)
-        {
+        let instead = match self.failure.as_deref() {
+            Some("FAIL_OPEN" | FAIL_OPEN_OF_OLD) => Some("write FAIL_RELOAD"),
+            Some(FAIL_OPEN_OF_GATEWAY) => Some("remove it"),
+            _ => None,
+        };
+        if let (Some(policy), Some(instead)) = (&self.failure, instead) {
             warnings.push(format!(
-                "{policy} lets every request pass when the module fails; write FAIL_RELOAD"
+                "{policy} lets every request pass when the module fails; {instead}"
             ));
         }
         let config = Config::parse(&self.bytes);
@@ -89,6 +103,8 @@ impl Found {
 
 /// What was written before there was a `failure_policy`.
 const FAIL_OPEN_OF_OLD: &str = "fail_open: true";
+/// How Envoy Gateway writes it.
+const FAIL_OPEN_OF_GATEWAY: &str = "failOpen: true";
 
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
@@ -175,16 +191,7 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
             found.manager = place.and_then(|place| Manager::around(document, place));
         }
     } else {
-        let bytes = document.to_string().into_bytes();
-        found.push(Found {
-            place: None,
-            bytes,
-            failure: None,
-            hands_over_bodies: false,
-            blinded: Vec::new(),
-            clusters: None,
-            manager: None,
-        });
+        found.push(Found::of(None, document.to_string().into_bytes()));
     }
     found
 }
@@ -234,6 +241,12 @@ fn resource(resource: &Json, place: &str, found: &mut Vec<Found>) {
                 plugin(spec, &format!("{place}spec"), found);
             }
         }
+        "EnvoyExtensionPolicy" => {
+            let metadata = resource.get("metadata");
+            let named = metadata.and_then(|it| it.get("name"));
+            extensions(spec, named.is_some_and(names_passgate), place, found);
+        }
+        "ConfigMap" => files(resource.get("data"), place, found),
         _ => filters(resource, place, false, found),
     }
 }
@@ -243,6 +256,53 @@ pub(crate) fn plugin_of_istio(resource: &Json) -> Option<&Json> {
     let kind = resource.get("kind").and_then(Json::as_str)?;
     let is_plugin = matches!(kind, "WasmPlugin" | "TrafficExtension");
     resource.get("spec").filter(|_| is_plugin)
+}
+
+/// The Wasm extensions of Envoy Gateway: it hands the filter `config` as JSON.
+fn extensions(spec: Option<&Json>, named: bool, place: &str, found: &mut Vec<Found>) {
+    let Some(Json::Array(extensions)) = spec.and_then(|spec| spec.get("wasm")) else {
+        return;
+    };
+    for (index, extension) in extensions.iter().enumerate() {
+        let is_passgate = named
+            || ["name", "code"]
+                .into_iter()
+                .filter_map(|name| extension.get(name))
+                .any(mentions_passgate);
+        if !is_passgate {
+            continue;
+        }
+        let fails_open = extension.get("failOpen") == Some(&Json::Bool(true));
+        let bytes = match extension.get("config") {
+            None | Some(Json::Null) => Vec::new(),
+            Some(config) => config.to_string().into_bytes(),
+        };
+        let mut extension = Found::of(Some(format!("{place}spec.wasm[{index}].config")), bytes);
+        extension.failure = fails_open.then(|| FAIL_OPEN_OF_GATEWAY.to_owned());
+        found.push(extension);
+    }
+}
+
+/// Files in a ConfigMap: those of Envoy, and configurations of passgate.
+fn files(data: Option<&Json>, place: &str, found: &mut Vec<Found>) {
+    let Some(Json::Object(files)) = data else {
+        return;
+    };
+    for (name, file) in files {
+        let documents = file.as_str().map(yaml::documents);
+        for document in documents.and_then(Result::ok).unwrap_or_default() {
+            let is_configuration = document.get("providers").is_some();
+            let inside = configurations(&document).into_iter();
+            for mut inside in inside.filter(|inside| inside.place.is_some() || is_configuration) {
+                let file = format!("{place}data[{name:?}]");
+                inside.place = Some(match inside.place {
+                    Some(place) => format!("{file}.{place}"),
+                    None => file,
+                });
+                found.push(inside);
+            }
+        }
+    }
 }
 
 /// Whether a plugin says that its module is passgate.
@@ -269,15 +329,9 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
         None | Some(Json::Null) => Vec::new(),
         Some(config) => without_nulls(config).to_string().into_bytes(),
     };
-    found.push(Found {
-        place: Some(format!("{place}.pluginConfig")),
-        bytes,
-        failure: text(spec.and_then(|spec| spec.get("failStrategy"))),
-        hands_over_bodies: false,
-        blinded: Vec::new(),
-        clusters: None,
-        manager: None,
-    });
+    let mut plugin = Found::of(Some(format!("{place}.pluginConfig")), bytes);
+    plugin.failure = text(spec.and_then(|spec| spec.get("failStrategy")));
+    found.push(plugin);
 }
 
 fn without_nulls(json: &Json) -> Json {

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod find;
+mod foreign;
 mod manager;
 mod off;
 mod presets;
@@ -29,8 +30,8 @@ usage: passgate check FILE         check a configuration; - reads standard input
        passgate schema audit       print the JSON Schema of the audit record
        passgate --version          print the version
 
-FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin, or a file of
-Envoy with the filter in it.
+FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin, an
+EnvoyExtensionPolicy, a file of Envoy with the filter in it, or a ConfigMap of these.
 
 options of explain:
   --config FILE                 the configuration
