@@ -200,7 +200,7 @@ refused: 1 problem
 the configuration is empty; write at least one provider under providers
 {filters}[4].typed_config.config.configuration:
 refused: 1 problem
-the configuration is not JSON that is accepted: expected value at line 1 column 1
+the configuration is not JSON and looks like YAML, which arrives as it is; write here what `passgate print --json FILE` prints
 "
     );
     assert_eq!(check("bootstrap.yaml"), (Some(1), expected, String::new()));
@@ -272,4 +272,46 @@ fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
 fn the_configuration_in_a_single_filter_is_found() {
     let expected = format!("typed_config.config.configuration:\n{ACCEPTED}");
     assert_eq!(check("filter.json"), (Some(0), expected, String::new()));
+}
+
+/// Files that people have given to the checker.
+#[test]
+fn a_file_of_another_filter_is_read_or_refused_by_its_own_name() {
+    let told = |file: &str| {
+        let (status, output, error) = check(file);
+        assert_eq!((status, error.as_str()), (Some(1), ""), "{file}: {output}");
+        output
+    };
+    assert_eq!(
+        told("request-authentication.yaml"),
+        "refused: 1 problem\nRequestAuthentication: configures Istio's own filter for tokens, not passgate; \
+         docs/istio/migration.md writes the same for passgate\n"
+    );
+    assert_eq!(
+        told("security-policy.yaml"),
+        "refused: 1 problem\nSecurityPolicy: configures Envoy Gateway's own filter for tokens, not passgate; \
+         passgate is configured by an EnvoyExtensionPolicy, under spec.wasm\n"
+    );
+    let place = "clock_skew: unknown here; write it inside providers.<name>\n";
+    for (file, heading) in [
+        (
+            "extension-policy.yaml",
+            "spec.wasm[0].config:\nrefused: 1 problem\n",
+        ),
+        (
+            "configmap.yaml",
+            "data[\"envoy.yaml\"].static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0]\
+             .typed_config.config.configuration:\nrefused: 2 problems\n",
+        ),
+        (
+            "wrong-level.yaml",
+            "spec.configPatches[0].patch.value.typed_config.value.config.configuration:\nrefused: 2 problems\n",
+        ),
+    ] {
+        let output = told(file);
+        assert!(output.starts_with(&[heading, place].concat()), "{output}");
+    }
+    let warning =
+        "warning: failOpen: true lets every request pass when the module fails; remove it\n";
+    assert!(told("extension-policy.yaml").ends_with(warning));
 }

@@ -34,6 +34,14 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
             );
             None
         }
+        Err(_) if is_yaml(bytes) => {
+            problems.add(
+                At::Root,
+                "the configuration is not JSON and looks like YAML, which arrives as it is; write here what \
+                 `passgate print --json FILE` prints",
+            );
+            None
+        }
         Err(error) => {
             let error: String = error
                 .to_string()
@@ -47,6 +55,16 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
             None
         }
     }
+}
+
+/// Whether these bytes look like YAML: text that does not begin like a JSON object, and names a member.
+fn is_yaml(bytes: &[u8]) -> bool {
+    let mut visible = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let is_json = visible.next() == Some(&b'{') && matches!(visible.next(), Some(b'"' | b'}'));
+    let names_member = bytes
+        .windows(2)
+        .any(|pair| matches!(pair, b": " | b":\n" | b":\r"));
+    !is_json && names_member && core::str::from_utf8(bytes).is_ok()
 }
 
 /// Whether these bytes look like a `google.protobuf.Struct`: a map entry (field 1) whose key (field 1) is followed
