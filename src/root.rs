@@ -173,7 +173,8 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         let document =
             host::configuration(limits::CONFIG_BYTES.saturating_add(1)).unwrap_or_default();
-        match Config::parse(&document) {
+        // Envoy hands over the variables that `vm_config.environment_variables` names.
+        match Config::parse_with(&document, &|name| std::env::var(name).ok()) {
             Ok(config) => {
                 host::log(
                     LogLevel::Info,

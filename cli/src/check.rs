@@ -6,7 +6,7 @@ use std::{
     io::{self, Read},
 };
 
-use passgate_core::{config::Config, json::Json, limits};
+use passgate_core::{json::Json, limits};
 
 use crate::{
     find::{self, Found},
@@ -151,7 +151,7 @@ fn read_yaml(bytes: &[u8]) -> Result<Vec<Json>, String> {
 
 /// What the proxy says when it receives these bytes.
 fn judge(bytes: &[u8]) -> Report {
-    match Config::parse(bytes) {
+    match crate::parse(bytes) {
         Ok(config) => {
             let mut text = format!("accepted: {config}\n");
             for warning in &config.warnings {

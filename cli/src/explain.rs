@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
 }
 
 fn config(arguments: &Arguments) -> Result<Config, String> {
-    Config::parse(&only_configuration(&arguments.config)?).map_err(|problems| {
+    crate::parse(&only_configuration(&arguments.config)?).map_err(|problems| {
         let lines = problems.iter().map(|problem| format!("{problem}\n"));
         format!(
             "passgate: the configuration is refused\n{}",

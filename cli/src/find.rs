@@ -1,7 +1,7 @@
 //! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a file of Envoy.
 
 use passgate_core::{
-    config::{Config, KeySource, Location},
+    config::{KeySource, Location},
     json::Json,
 };
 
@@ -70,7 +70,7 @@ impl Found {
                 "{policy} lets every request pass when the module fails; {instead}"
             ));
         }
-        let config = Config::parse(&self.bytes);
+        let config = crate::parse(&self.bytes);
         let Ok(config) = config else {
             return warnings;
         };

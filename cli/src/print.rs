@@ -2,14 +2,14 @@
 
 use std::ffi::OsStr;
 
-use passgate_core::{config::Config, json::Json, limits};
+use passgate_core::{json::Json, limits};
 
 use crate::check;
 
 /// The JSON on one line, or what is wrong with it.
 pub(crate) fn json(name: &OsStr) -> Result<check::Report, String> {
     let bytes = check::only_configuration(name)?;
-    if let Err(problems) = Config::parse(&bytes) {
+    if let Err(problems) = crate::parse(&bytes) {
         let lines = problems.iter().map(|problem| format!("{problem}\n"));
         return Err(format!("passgate: refused\n{}", lines.collect::<String>()));
     }

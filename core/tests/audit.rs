@@ -25,7 +25,7 @@ use passgate_core::{
 };
 use serde_json::{Value, json};
 
-use specimen::{ISSUER, NOW, Specimen, good, specimen};
+use specimen::{ISSUER, NOW, Specimen, environment, good, specimen};
 
 fn now() -> UnixTime {
     UnixTime::from_secs(NOW.unsigned_abs())
@@ -33,8 +33,33 @@ fn now() -> UnixTime {
 
 fn with_audit(mut specimen: Specimen, audit: Value) -> (Specimen, Config) {
     specimen.config["audit"] = audit;
-    let config = Config::parse(specimen.config.to_string().as_bytes()).unwrap();
+    let config = Config::parse_with(specimen.config.to_string().as_bytes(), &environment).unwrap();
     (specimen, config)
+}
+
+/// A subject that is hashed with the salt of this variable.
+fn salted(variable: &str) -> Value {
+    json!({ "hashed": { "salt": { "env": variable } } })
+}
+
+#[test]
+fn a_salt_that_is_missing_empty_or_short_refuses_the_configuration() {
+    let mut config = good().config;
+    for (variable, told) in [
+        ("NO_SALT", "NO_SALT is not set for this filter"),
+        ("EMPTY_SALT", "EMPTY_SALT is not set for this filter"),
+        ("SHORT_SALT", "SHORT_SALT can be guessed"),
+    ] {
+        config["audit"] = json!({ "subject": salted(variable) });
+        let text = config.to_string();
+        let problems = Config::parse_with(text.as_bytes(), &environment).unwrap_err();
+        let problem = problems[0].to_string();
+        assert!(problem.contains(told), "{problem}");
+        assert!(!problem.contains("0123456789"), "{problem}");
+    }
+    // Without an environment none is set.
+    config["audit"] = json!({ "subject": salted("SALT") });
+    assert!(Config::parse(config.to_string().as_bytes()).is_err());
 }
 
 /// What is written about this specimen.
@@ -132,9 +157,9 @@ fn the_subject_is_shown_as_configured() {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, salt.as_bytes());
     let hash = ring::hmac::sign(&key, format!("{ISSUER}\0alice").as_bytes());
     let expected = format!("hmac-sha256:{}", passgate_kit::base64url(hash));
-    let hashed = json!({ "hashed": { "salt": salt } });
+    let hashed = salted("SALT");
     assert_eq!(subject(hashed), Some(json!(expected)));
-    let other = json!({ "hashed": { "salt": "0123456789abcdeg" } });
+    let other = salted("OTHER_SALT");
     assert_ne!(subject(other), Some(json!(expected)));
 }
 
@@ -146,14 +171,14 @@ fn long_subjects_are_cut_in_the_record_and_hashed_whole() {
     };
     let shown = |specimen, audit| record(&written(specimen, audit))["subject"].clone();
     assert_eq!(shown(long('1'), json!({})), json!("s".repeat(128)));
-    let hashed = json!({ "subject": { "hashed": { "salt": "0123456789abcdef" } } });
+    let hashed = json!({ "subject": salted("SALT") });
     assert_ne!(shown(long('1'), hashed.clone()), shown(long('2'), hashed));
 }
 
 #[test]
 fn the_salt_is_in_no_text() {
     let salt = "0123456789abcdef";
-    let (_, config) = with_audit(good(), json!({ "subject": { "hashed": { "salt": salt } } }));
+    let (_, config) = with_audit(good(), json!({ "subject": salted("SALT") }));
     assert!(!format!("{config:?} {config}").contains(salt));
     assert!(!format!("{:?}", Auditor::new(&config, "gate")).contains(salt));
 }

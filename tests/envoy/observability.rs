@@ -288,13 +288,12 @@ fn what_is_written_can_be_switched_off_piece_by_piece() {
 fn a_hashed_or_omitted_subject_is_in_no_log() {
     for form in [
         json!("omitted"),
-        json!({ "hashed": { "salt": "sixteen bytes at least" } }),
+        json!({ "hashed": { "salt": { "env": "STORY_SALT" } } }),
     ] {
-        let gate = Gate::start(with(
-            policy(),
-            "audit",
-            json!({ "log": "all", "subject": form }),
-        ));
+        let policy = with(policy(), "audit", json!({ "log": "all", "subject": form }));
+        let gate = Setup::new(policy)
+            .variable("STORY_SALT", "sixteen bytes at least")
+            .start();
         let token = gate.token().claim("sub", "person-4711@example.com").build();
         for protocol in BOTH {
             gate.passed(&gate.send(protocol, &Request::get("/").bearer(&token)));
@@ -306,9 +305,18 @@ fn a_hashed_or_omitted_subject_is_in_no_log() {
         });
         let logs = gate.log() + &format!("{:?}", gate.access_log());
         assert!(!logs.contains("person-4711"), "{logs}");
+        assert!(!logs.contains("sixteen bytes"), "{logs}");
         assert_eq!(form == "omitted", !logs.contains("hmac-sha256:"), "{logs}");
         gate.finish();
     }
+}
+
+#[test]
+fn a_salt_that_is_not_handed_over_refuses_the_configuration() {
+    let form = json!({ "subject": { "hashed": { "salt": { "env": "STORY_SALT" } } } });
+    let log = Setup::new(with(policy(), "audit", form)).refused();
+    let told = "passgate audit.subject.hashed.salt.env: STORY_SALT is not set for this filter";
+    assert!(log.contains(told), "{log}");
 }
 
 #[test]

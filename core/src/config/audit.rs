@@ -72,7 +72,12 @@ impl Default for Audit {
 }
 
 /// Gives the raw record its meaning.
-pub(super) fn audit(raw: RawAudit) -> Audit {
+pub(super) fn audit(
+    raw: RawAudit,
+    environment: &dyn Fn(&str) -> Option<String>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Audit {
     let RawAudit {
         log,
         access_log,
@@ -84,7 +89,54 @@ pub(super) fn audit(raw: RawAudit) -> Audit {
         log: log.given().unwrap_or(default.log),
         access_log: access_log.given().unwrap_or(default.access_log),
         counters: counters.given().unwrap_or(default.counters),
-        subject: subject.given().unwrap_or(default.subject),
+        subject: subject
+            .given()
+            .and_then(|subject| subject.with_salt(environment, at.member("subject"), problems))
+            .unwrap_or(default.subject),
+    }
+}
+
+/// How the subject is shown, as people write it.
+#[derive(Debug)]
+pub(super) enum RawSubject {
+    Clear,
+    /// The name of the variable that holds the salt.
+    Hashed(String),
+    Omitted,
+}
+
+impl RawSubject {
+    fn with_salt(
+        self,
+        environment: &dyn Fn(&str) -> Option<String>,
+        at: At<'_>,
+        problems: &mut Problems,
+    ) -> Option<SubjectForm> {
+        let name = match self {
+            Self::Clear => return Some(SubjectForm::Clear),
+            Self::Omitted => return Some(SubjectForm::Omitted),
+            Self::Hashed(name) => name,
+        };
+        let salt = environment(&name).unwrap_or_default();
+        if salt.len() >= limits::SALT_BYTES {
+            let salt = salt.into_bytes();
+            return Some(SubjectForm::Hashed { salt });
+        }
+        let bytes = limits::SALT_BYTES.to_string();
+        let problem = if salt.is_empty() {
+            " is not set for this filter; name it under vm_config.environment_variables.host_env_keys".to_owned()
+        } else {
+            [
+                " can be guessed; set at least ",
+                &bytes,
+                " bytes from a random source",
+            ]
+            .concat()
+        };
+        let (hashed, env) = (at.member("hashed"), "env");
+        let salt = hashed.member("salt");
+        problems.add(salt.member(env), shown::join(&[&name, &problem]));
+        None
     }
 }
 
@@ -110,7 +162,7 @@ record! {
     /// The subject as a keyed hash.
     RawHashedSubject "subject" {
         /// How it is hashed.
-        hashed: RawHashed = "{ salt: … }",
+        hashed: RawHashed = "{ salt: { env: PASSGATE_SALT } }",
     }
 }
 
@@ -118,37 +170,65 @@ record! {
     /// A keyed hash of issuer and subject.
     RawHashed "hashed" {
         /// The key of the hash: at least 16 bytes that nobody can guess. Who knows it can try out subjects.
-        salt: Salt = "\"at least 16 bytes that nobody can guess\"",
+        salt: Salt = "{ env: PASSGATE_SALT }",
     }
 }
 
-/// The key of a hash; never shown.
-#[derive(Debug)]
-pub(super) struct Salt(Vec<u8>);
-
-impl FromText for Salt {
-    const WANTED: &'static str = "a string that nobody can guess";
-    const PATTERN: &'static str = "^.{16}";
-
-    fn shown(_: &str) -> String {
-        "the salt".to_owned()
+record! {
+    /// A secret, by the name of the environment variable that holds it.
+    RawEnvironment "a secret" {
+        /// The variable, which the proxy hands to the filter: `vm_config.environment_variables`.
+        env: VariableName = "PASSGATE_SALT",
     }
+}
+
+/// The name of the variable that holds the key of a hash.
+#[derive(Debug)]
+pub(super) struct Salt(VariableName);
+
+impl Decode for Salt {
+    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
+        if let Json::String(_) = json {
+            // Never the value itself.
+            problems.add(
+                at,
+                "a secret stands in the configuration; write { env: NAME }, and the value into that variable",
+            );
+            return None;
+        }
+        let RawEnvironment { env } = RawEnvironment::decode(json, at, problems)?;
+        Some(Self(env.given()?))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl super::schema::Schema for Salt {
+    fn schema() -> serde_json::Value {
+        <RawEnvironment as super::schema::Schema>::schema()
+    }
+}
+
+/// The name of an environment variable (POSIX.1-2017 section 8.1).
+#[derive(Debug)]
+pub(super) struct VariableName(String);
+
+impl FromText for VariableName {
+    const WANTED: &'static str = "the name of an environment variable";
+    const PATTERN: &'static str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        if text.len() < limits::SALT_BYTES {
-            return Err(shown::join(&[
-                "can be guessed; write at least ",
-                &limits::SALT_BYTES.to_string(),
-                " bytes from a random source",
-            ]));
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let begins_well = text.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+        if begins_well && text.bytes().all(is_name) {
+            return Ok(Self(text.to_owned()));
         }
-        Ok(Self(text.as_bytes().to_vec()))
+        Err("is not the name of a variable; write letters, digits and _".to_owned())
     }
 }
 
-impl Decode for SubjectForm {
+impl Decode for RawSubject {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
-        const WORDS: &str = "clear, omitted or { hashed: { salt: … } }";
+        const WORDS: &str = "clear, omitted or { hashed: { salt: { env: NAME } } }";
         match json {
             Json::String(text) => match &**text {
                 "clear" => Some(Self::Clear),
@@ -162,9 +242,8 @@ impl Decode for SubjectForm {
             Json::Object(_) => {
                 let RawHashedSubject { hashed } = RawHashedSubject::decode(json, at, problems)?;
                 let RawHashed { salt } = hashed.given()?;
-                Some(Self::Hashed {
-                    salt: salt.given()?.0,
-                })
+                let Salt(VariableName(name)) = salt.given()?;
+                Some(Self::Hashed(name))
             }
             _ => {
                 problems.add(at, shown::mismatch(json, WORDS));
@@ -175,7 +254,7 @@ impl Decode for SubjectForm {
 }
 
 #[cfg(feature = "schema")]
-impl super::schema::Schema for SubjectForm {
+impl super::schema::Schema for RawSubject {
     fn schema() -> serde_json::Value {
         // Of an object and a string each keyword speaks about one alone, so they stand side by side.
         let mut schema = <RawHashedSubject as super::schema::Schema>::schema();

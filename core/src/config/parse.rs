@@ -13,13 +13,24 @@ use super::{
 use crate::limits::{self, Limits};
 
 impl Config {
-    /// Reads a configuration: JSON, at most 1 MiB.
+    /// Reads a configuration that names no secret: JSON, at most 1 MiB.
     ///
     /// # Errors
     /// All that is wrong, each with its place, what was seen and what to write.
     pub fn parse(json: &[u8]) -> Result<Self, Vec<InvalidConfig>> {
+        Self::parse_with(json, &|_| None)
+    }
+
+    /// Reads a configuration whose secrets are environment variables with these values.
+    ///
+    /// # Errors
+    /// As above; and where a variable that is named has no value.
+    pub fn parse_with(
+        json: &[u8],
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<InvalidConfig>> {
         let mut problems = Problems::default();
-        let config = read(json, &mut problems);
+        let config = read(json, environment, &mut problems);
         let problems = problems.into_list();
         match config {
             Some(config) if problems.is_empty() => Ok(config),
@@ -29,7 +40,11 @@ impl Config {
 }
 
 /// A configuration that is right if, and only if, no problem was added.
-fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
+fn read(
+    bytes: &[u8],
+    environment: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Problems,
+) -> Option<Config> {
     let document = document::read(bytes, problems)?;
     let root = At::Root;
     let RawConfig {
@@ -85,6 +100,10 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
         resource_metadata::resource_metadata(raw, &origins, at, problems)
     });
     let mode = mode.given().unwrap_or_default();
+    let audit = audit
+        .given()
+        .map(|raw| audit::audit(raw, environment, root.member("audit"), problems))
+        .unwrap_or_default();
     // What is meant can be told from a document without errors only.
     let warnings = if problems.is_empty() {
         let rules = rules.as_deref().unwrap_or_default();
@@ -104,7 +123,7 @@ fn read(bytes: &[u8], problems: &mut Problems) -> Option<Config> {
             .given()
             .map(kept_headers)
             .unwrap_or_default(),
-        audit: audit.given().map(audit::audit).unwrap_or_default(),
+        audit,
         limits,
         mode,
         resource_metadata,

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use super::{
-    HostMatch, Lines, Login, Mode, Origin, SubjectForm,
+    HostMatch, Lines, Login, Mode, Origin,
+    audit::RawSubject,
     claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, OrNone, Problems, record},
@@ -409,8 +410,8 @@ record! {
         access_log: bool,
         /// Whether each verdict is counted, exactly, whatever is written of it. Default: true.
         counters: bool,
-        /// How the subject is shown in records: `clear` (default), `{ hashed: { salt: … } }` or `omitted`.
-        subject: SubjectForm,
+        /// How the subject is shown in records: `clear` (default), `{ hashed: { salt: { env: NAME } } }` or `omitted`.
+        subject: RawSubject,
     }
 }
 

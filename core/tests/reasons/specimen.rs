@@ -109,9 +109,21 @@ pub(crate) fn authorization(value: &str) -> Specimen {
     }
 }
 
+/// The environment variables of the filter.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    let value = match name {
+        "SALT" => "0123456789abcdef",
+        "OTHER_SALT" => "0123456789abcdeg",
+        "SHORT_SALT" => "0123456789abcde",
+        "EMPTY_SALT" => "",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
 impl Specimen {
     pub(crate) fn judge(&self) -> (Verdict, Box<AuditRecord>) {
-        let config = Config::parse(self.config.to_string().as_bytes())
+        let config = Config::parse_with(self.config.to_string().as_bytes(), &environment)
             .unwrap_or_else(|errors| panic!("{errors:?}"));
         let now = UnixTime::from_secs(NOW.unsigned_abs());
         let mut keys = JwksCache::new(&config, 1);

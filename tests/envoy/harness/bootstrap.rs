@@ -61,6 +61,12 @@ impl Bootstrap {
         *member(self.passgate(), "/typed_config/config/configuration") = string_value(policy);
     }
 
+    /// Hands the filter an environment variable.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        let vm = member(self.passgate(), "/typed_config/config/vm_config");
+        vm["environment_variables"] = json!({ "key_values": { name: value } });
+    }
+
     /// Sets `allow_on_headers_stop_iteration` of the filter.
     pub fn allow_on_headers_stop_iteration(&mut self, allowed: bool) {
         let config = member(self.passgate(), "/typed_config/config");

@@ -67,6 +67,11 @@ impl Setup {
         self
     }
 
+    /// Hands the filter an environment variable.
+    pub fn variable(self, name: &str, value: &str) -> Self {
+        self.edit(|bootstrap| bootstrap.set_variable(name, value))
+    }
+
     /// Changes the bootstrap.
     pub fn edit(mut self, edit: impl FnOnce(&mut Bootstrap)) -> Self {
         edit(&mut self.bootstrap);
