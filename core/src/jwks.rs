@@ -201,6 +201,15 @@ impl JwksCache {
         self.lookup_in_set(provider, kid, alg, now).0
     }
 
+    /// Whether keys of this provider say the thumbprint of their certificate, so that one in a token names a key.
+    pub(crate) fn has_thumbprints(&self, provider: ProviderId) -> bool {
+        match self.providers.get(provider.0).map(|keys| &keys.source) {
+            Some(Source::Local(set)) => set.has_thumbprints(),
+            Some(Source::Remote(remote)) => remote.has_thumbprints(),
+            None => false,
+        }
+    }
+
     /// The same, and which set says so.
     pub(crate) fn lookup_in_set(
         &mut self,

@@ -10,6 +10,8 @@ pub const TOKEN_BYTES_CEILING: usize = 64 << 10;
 pub const JWKS_BYTES: usize = 256 << 10;
 /// Most keys of one JWK set.
 pub const JWKS_KEYS: usize = 100;
+/// Longest thumbprint of a certificate, in bytes: base64url of SHA-256 has 43.
+pub const THUMBPRINT_BYTES: usize = 64;
 /// Deepest nesting of any JSON that is read; identity providers stay below six.
 pub const JSON_DEPTH: usize = 16;
 /// Most members and elements of one JSON document that comes from a token of at most [`TOKEN_BYTES`].

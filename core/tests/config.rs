@@ -340,6 +340,11 @@ fn discovery_has_the_documented_defaults() {
     assert_eq!(remote.max_stale, Duration::from_secs(3_600));
     assert_eq!(remote.refetch_cooldown, Duration::from_secs(30));
 
+    // RFC 8414 section 3.1: between host and path.
+    let (_, found) = discovery(ISSUER, r#","document":"oauth""#);
+    let document = "https://id.example.com/.well-known/oauth-authorization-server/realms/acme";
+    assert_eq!(found.document.to_string(), document);
+
     // A slash that ends the issuer is part of its name, but not of the address.
     let (_, found) = discovery("https://id.example.com/", r#","jwks_cluster":"keys""#);
     assert_eq!(found.issuer, "https://id.example.com/");

@@ -157,3 +157,22 @@ fn document(issuer: &str, path: &str) -> String {
 fn token(key: &SigningKey) -> String {
     Token::of(key, ISSUER, AUDIENCE).build()
 }
+
+/// An issuer that publishes the metadata of RFC 8414 only.
+#[test]
+fn keys_are_found_by_the_document_of_an_authorization_server() {
+    let issuer = saying(ISSUER, "/oauth/v1");
+    let document = document(ISSUER, "/oauth/v1");
+    issuer.page("/.well-known/oauth-authorization-server", 200, &document);
+    issuer.page(DOCUMENT, 404, "none");
+    let mut policy = discovering();
+    policy["providers"]["acme"]["discovery"]["document"] = json!("oauth");
+    let gate = Setup::new(policy).issuer(issuer).start();
+    for protocol in BOTH {
+        let request = Request::get("/").bearer(&token(&gate.issuer.key));
+        gate.passed(&gate.send(protocol, &request));
+    }
+    let paths = gate.issuer.paths();
+    assert!(paths.iter().all(|path| path != DOCUMENT), "{paths:?}");
+    gate.finish();
+}

@@ -316,12 +316,12 @@ const ELSEWHERE: &[Hint] = &[
     (
         DISCOVERY,
         "uri",
-        "remove it; the document is the issuer's /.well-known/openid-configuration",
+        "remove it; the document is the issuer's /.well-known/openid-configuration, or with document: oauth that of RFC 8414",
     ),
     (
         DISCOVERY,
         "http_uri",
-        "write cluster; the document is the issuer's /.well-known/openid-configuration",
+        "write cluster; the document is the issuer's /.well-known/openid-configuration, or with document: oauth that of RFC 8414",
     ),
     (
         DISCOVERY,

@@ -10,6 +10,7 @@ use super::{
     shown,
     text::Text,
     uri,
+    words::DocumentKind,
 };
 use crate::{
     crypto::Algorithm,
@@ -105,6 +106,7 @@ fn discovered(
     problems: &mut Problems,
 ) -> Option<RemoteJwks> {
     let RawDiscovery {
+        document,
         cluster,
         jwks_cluster,
         jwks_uri_prefix,
@@ -127,7 +129,11 @@ fn discovered(
     let most = Duration::from_secs(limits::KEY_AGE_SECS);
     duration::bound(refresh, SECOND, most, at.member("refresh"), problems);
     let (issuer, cluster) = (issuer?, cluster.given()?);
-    let Some(document) = uri::openid_document(&issuer.0) else {
+    let place = match document.given() {
+        None | Some(DocumentKind::Openid) => uri::openid_document,
+        Some(DocumentKind::Oauth) => uri::oauth_document,
+    };
+    let Some(document) = place(&issuer.0) else {
         problems.add(
             at,
             "the issuer is no http or https URI without query, so it has no document; write remote_jwks",

@@ -14,7 +14,7 @@ use super::{
     text::{CookieName, InlineString, Method, ParamName, Scope, Text},
     uri::HttpUri,
     uri_prefix::UriPrefix,
-    words::{AudienceClaim, Delegated, OverrideHeader, Space, Spelling},
+    words::{AudienceClaim, Delegated, DocumentKind, OverrideHeader, Space, Spelling},
 };
 use crate::{
     crypto::Algorithm,
@@ -132,8 +132,10 @@ record! {
 }
 
 record! {
-    /// A JWK set where the issuer's OpenID document says: the `issuer`, followed by `/.well-known/openid-configuration`.
+    /// A JWK set where the issuer's own document says.
     RawDiscovery "discovery" {
+        /// Which document: `openid` (default), at the `issuer` followed by `/.well-known/openid-configuration`; or `oauth` (RFC 8414), at `/.well-known/oauth-authorization-server` before the issuer's path.
+        document: DocumentKind,
         /// Name of the cluster in Envoy that leads to the issuer.
         cluster: Text = "id.example.com",
         /// Name of the cluster that leads to the keys. Default: `cluster`.

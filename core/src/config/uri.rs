@@ -64,6 +64,17 @@ pub(super) fn openid_document(issuer: &str) -> Option<HttpUri> {
     HttpUri::from_text(&[issuer, "/.well-known/openid-configuration"].concat()).ok()
 }
 
+/// Where its metadata as an authorization server are (RFC 8414 section 3.1): between host and path of the issuer.
+pub(super) fn oauth_document(issuer: &str) -> Option<HttpUri> {
+    let (scheme, authority, path) = split(issuer).ok()?;
+    if path.contains('?') {
+        return None;
+    }
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let well_known = "/.well-known/oauth-authorization-server";
+    HttpUri::from_text(&[scheme, "://", authority, well_known, path].concat()).ok()
+}
+
 impl FromText for Origin {
     const WANTED: &'static str = "an origin, such as https://api.example.com";
     const PATTERN: &'static str = "^https?://[^/?#]+$";

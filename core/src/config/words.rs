@@ -75,6 +75,26 @@ impl FromText for AudienceClaim {
     }
 }
 
+/// Which document of an issuer says where its keys are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum DocumentKind {
+    Openid,
+    Oauth,
+}
+
+impl FromText for DocumentKind {
+    const WANTED: &'static str = "openid or oauth";
+    const PATTERN: &'static str = "^(openid|oauth)$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "openid" => Ok(Self::Openid),
+            "oauth" => Ok(Self::Oauth),
+            _ => Err(unknown_word(text, &["openid", "oauth"])),
+        }
+    }
+}
+
 /// One word of `path.allow`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Spelling {

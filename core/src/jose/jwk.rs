@@ -3,7 +3,7 @@
 use core::fmt;
 use std::rc::Rc;
 
-use super::base64url;
+use super::{base64url, jws::THUMBPRINTS};
 use crate::{
     crypto::{Algorithm, KeyError, VerifyingKey},
     json::Json,
@@ -15,6 +15,8 @@ use crate::{
 pub struct Jwk {
     /// `kid`
     pub kid: Option<Rc<str>>,
+    /// `x5t#S256` and `x5t`: names by its certificate.
+    thumbprints: [Option<Rc<str>>; 2],
     /// `alg`, where the set restricts the key to one.
     alg: Option<Algorithm>,
     /// The key itself.
@@ -22,6 +24,12 @@ pub struct Jwk {
 }
 
 impl Jwk {
+    /// Whether a token calls it so.
+    fn is_named(&self, name: &str) -> bool {
+        let names = [&self.kid].into_iter().chain(&self.thumbprints);
+        names.flatten().any(|own| **own == *name)
+    }
+
     /// Whether type, curve and `alg` allow this algorithm.
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
@@ -180,12 +188,12 @@ impl JwkSet {
         self
     }
 
-    /// The one key for a token with this `kid` and algorithm.
+    /// The one key for a token with this algorithm and `kid`, or thumbprint of a certificate in its place.
     ///
     /// # Errors
     /// When there is none, or more than one: keys are never tried in turn.
     pub fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Jwk, SelectError> {
-        let named = |jwk: &&Jwk| kid.is_none() || jwk.kid.as_deref() == kid;
+        let named = |jwk: &&Jwk| kid.is_none_or(|kid| jwk.is_named(kid));
         let mut fitting = self
             .keys
             .iter()
@@ -197,8 +205,23 @@ impl JwkSet {
             (None, _) if kid.is_some() && self.keys.iter().any(|jwk| named(&jwk)) => {
                 Err(SelectError::Misfit)
             }
-            (None, _) => Err(SelectError::Unknown),
+            (None, _) => self.nameless(algorithm).ok_or(SelectError::Unknown),
         }
+    }
+
+    /// The only key of the set, where it has no name: then a token that names one can mean no other.
+    fn nameless(&self, algorithm: Algorithm) -> Option<&Jwk> {
+        let [only] = &*self.keys else {
+            return None;
+        };
+        let has_no_name = only.kid.is_none() && !self.has_thumbprints() && self.skipped.is_empty();
+        (has_no_name && only.fits(algorithm)).then_some(only)
+    }
+
+    /// Whether keys of it say the thumbprint of their certificate.
+    pub(crate) fn has_thumbprints(&self) -> bool {
+        let mut thumbprints = self.keys.iter().flat_map(|jwk| &jwk.thumbprints);
+        thumbprints.any(Option::is_some)
     }
 
     /// Two different keys that one token could mean cannot be told apart: neither is used.
@@ -321,7 +344,16 @@ fn read_key(jwk: &Json, limits: &Limits) -> Result<Jwk, Skip> {
     if alg.is_some_and(|alg| !key.fits(alg)) {
         return Err(Skip::odd("alg does not fit the type of the key"));
     }
-    Ok(Jwk { kid, alg, key })
+    let thumbprint = |name| {
+        let text = member(name).and_then(Json::as_str)?;
+        (text.len() <= limits::THUMBPRINT_BYTES).then(|| Rc::from(text))
+    };
+    Ok(Jwk {
+        kid,
+        thumbprints: THUMBPRINTS.map(thumbprint),
+        alg,
+        key,
+    })
 }
 
 fn read_material(jwk: &Json, limits: &Limits) -> Result<VerifyingKey, Skip> {

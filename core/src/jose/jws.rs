@@ -12,11 +12,17 @@ use crate::{
     remembered::Known,
 };
 
-/// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`.
+/// What names a certificate in a header and in a key, the stronger hash first.
+pub(super) const THUMBPRINTS: [&str; 2] = ["x5t#S256", "x5t"];
+
+/// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`, and
+/// without it the thumbprint of a certificate.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
+    /// `x5t#S256` or `x5t` (sections 4.1.7 and 4.1.8), where there is no `kid`.
+    pub(crate) thumbprint: Option<String>,
     pub(crate) typ: Option<MediaType>,
 }
 
@@ -205,6 +211,12 @@ impl Header {
             Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(String::from(&**kid)),
             Some(_) => return Err(Malformed::Header.into()),
         };
+        let thumbprint = THUMBPRINTS
+            .into_iter()
+            .filter(|_| kid.is_none())
+            .find_map(|name| json.get(name)?.as_str())
+            .filter(|text| (1..=limits::THUMBPRINT_BYTES).contains(&text.len()))
+            .map(str::to_owned);
         let alg = json
             .get("alg")
             .and_then(Json::as_str)
@@ -213,6 +225,7 @@ impl Header {
         Ok(Self {
             algorithm,
             kid,
+            thumbprint,
             typ,
         })
     }

@@ -148,6 +148,12 @@ impl Remote {
         })
     }
 
+    pub(super) fn has_thumbprints(&self) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| held.set.has_thumbprints())
+    }
+
     /// No keys may serve: wait for a fetch that runs or is about to, but never for one behind a backoff.
     fn no_set(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Moment) -> Lookup<'static> {
         let asked_at = self.asked_at(now);

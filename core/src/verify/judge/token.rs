@@ -185,9 +185,14 @@ impl<'r> Case<'_, 'r, '_> {
             return Ok((assumed, Rc::new(identity)));
         }
         let header = jwt.unverified_header();
-        let (lookup, set) =
-            self.keys
-                .lookup_in_set(id, header.kid.as_deref(), header.algorithm, self.now);
+        let thumbprint = header.thumbprint.as_deref();
+        let name = header
+            .kid
+            .as_deref()
+            .or_else(|| thumbprint.filter(|_| self.keys.has_thumbprints(id)));
+        let (lookup, set) = self
+            .keys
+            .lookup_in_set(id, name, header.algorithm, self.now);
         let jwk = match lookup {
             Lookup::Found(jwk) => jwk,
             Lookup::Pending => return Err(Stop::Await(id)),

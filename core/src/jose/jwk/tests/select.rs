@@ -112,3 +112,40 @@ fn without_a_kid_the_only_key_that_fits_is_meant() {
         Err(SelectError::Unknown)
     );
 }
+
+/// ADFS rolls its certificates: its tokens have `x5t` and no `kid`.
+#[test]
+fn a_thumbprint_of_a_certificate_names_its_key() {
+    let set = parse(&[
+        ec(r#","x5t":"old","x5t#S256":"old256""#),
+        other_ec(r#","kid":"b","x5t":"new""#),
+    ]);
+    let key = |name| set.select(Some(name), Algorithm::Es256).map(|jwk| &jwk.key);
+    assert_eq!(key("old"), Ok(&set.keys()[0].key));
+    assert_eq!(key("old256"), Ok(&set.keys()[0].key));
+    assert_eq!(key("new"), Ok(&set.keys()[1].key));
+    assert_eq!(key("b"), Ok(&set.keys()[1].key));
+    assert_eq!(key("other"), Err(SelectError::Unknown));
+    assert!(set.has_thumbprints());
+    // Two keys of one certificate cannot be told apart.
+    let set = parse(&[ec(r#","x5t":"a""#), other_ec(r#","x5t":"a""#)]);
+    let selected = set.select(Some("a"), Algorithm::Es256);
+    assert_eq!(selected, Err(SelectError::Ambiguous));
+}
+
+#[test]
+fn the_only_key_of_a_set_serves_every_kid_where_it_has_no_name() {
+    let served = |keys: &[String], algorithm| parse(keys).select(Some("k"), algorithm).is_ok();
+    assert!(served(&[ec("")], Algorithm::Es256));
+    assert!(!served(&[ec("")], Algorithm::Rs256));
+    for keys in [
+        vec![ec(r#","kid":"other""#)],
+        vec![ec(r#","x5t":"other""#)],
+        vec![ec(""), rsa("")],
+        vec![ec(""), rsa(r#","kid":"other""#)],
+        // The key that is meant may be the one that cannot be used.
+        vec![ec(""), r#"{"kty":"EC","kid":"k"}"#.to_owned()],
+    ] {
+        assert!(!served(&keys, Algorithm::Es256), "{keys:?}");
+    }
+}
