@@ -100,7 +100,9 @@ const UNREADABLE: u8 = 2;
 
 /// A configuration as the filter would read it. Secrets stay where the filter runs: each stands for itself here.
 fn parse(bytes: &[u8]) -> Result<Config, Vec<InvalidConfig>> {
-    Config::parse_with(bytes, &|name| Some(format!("the value of {name}")))
+    Config::parse_with(bytes, &|name| {
+        Some(format!("the value of the variable {name}"))
+    })
 }
 
 /// The time on this machine.

@@ -1,6 +1,7 @@
 //! The registered claims (RFC 7519 section 4.1) and the shapes in which others come.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
 use crate::{
     audit::shown,
@@ -14,17 +15,27 @@ use crate::{
 ///
 /// Cheap, so it comes before the signature: it can only refuse.
 pub(crate) fn check(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
-    check_subject(claims)?;
+    subject(claims, &provider.subject_claims).ok_or(Malformed::Claims)?;
     check_key_binding(claims)?;
     check_time(claims, provider, now)
 }
 
-/// RFC 9068 section 2.2 demands `sub`; the principal is made of it.
-fn check_subject(claims: &Json) -> Result<(), Reason> {
-    match claims.get("sub") {
-        Some(Json::String(sub)) if !sub.is_empty() => Ok(()),
-        _ => Err(Malformed::Claims.into()),
+/// Whom the token is about, by the first of these claims that is a string and not empty. RFC 9068 section 2.2 demands
+/// `sub`; what stands in for it is named, so that a client never passes for a person, nor a person for a client.
+pub(crate) fn subject<'c>(claims: &'c Json, names: &[String]) -> Option<Cow<'c, str>> {
+    let found = |name: &String| {
+        let value = claims.get(name)?.as_str()?;
+        (!value.is_empty()).then(|| (name.clone(), value))
+    };
+    let (name, value) = names.iter().find_map(found)?;
+    if name != "sub" {
+        return Some([&*name, ":", value].concat().into());
     }
+    let starts = |name: &String| {
+        let rest = value.strip_prefix(&**name);
+        name != "sub" && rest.is_some_and(|rest| rest.starts_with(':'))
+    };
+    (!names.iter().any(starts)).then_some(Cow::Borrowed(value))
 }
 
 /// A token that names a key (RFC 7800) is no bearer token, whatever members its `cnf` has.
@@ -64,17 +75,18 @@ fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), R
 
 /// Which claim has a wrong type or is missing, and what it is instead, where [`check`] or [`audience_is`] found the
 /// claims malformed. A subject may be a person's name, which records can be told not to show: only its type is said.
-pub(crate) fn fault(claims: &Json, audience: &str) -> Option<String> {
+pub(crate) fn fault(claims: &Json, audience: &str, subject: &[String]) -> Option<String> {
     let date = "seconds since 1970, a number";
     let is_date = |name: &str| {
         claims
             .get(name)
             .is_none_or(|date| numeric_date(date).is_some())
     };
-    let (name, wanted) = if check_subject(claims).is_err() {
-        let sub = claims.get("sub");
+    let (name, wanted) = if self::subject(claims, subject).is_none() {
+        let sub = subject.first().and_then(|name| claims.get(name));
         let found = type_of(sub).replace("the ", "a ");
-        return Some(["sub: a string that is not empty; it is ", &found].concat());
+        let names = subject.join(" or ");
+        return Some([&names, ": a string that is not empty; it is ", &found].concat());
     } else if claims.get("exp").and_then(numeric_date).is_none() {
         ("exp", date)
     } else if let Some(name) = ["nbf", "iat"].into_iter().find(|name| !is_date(name)) {

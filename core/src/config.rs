@@ -224,8 +224,10 @@ pub struct Provider {
     pub issuer: String,
     /// Any of them must be in the token's audience; never empty.
     pub audiences: Vec<String>,
-    /// The claim that holds the audience: `aud`, or `client_id`.
+    /// The claim that holds the audience: `aud`, `client_id` or `azp`.
     pub audience_claim: String,
+    /// Claims of which the first that is a string and not empty names the subject; never empty.
+    pub subject_claims: Vec<String>,
     /// Algorithms that its tokens may use. The first one for RSA is what an RSA key is for that does not say it.
     pub algorithms: Vec<Algorithm>,
     /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
@@ -352,6 +354,8 @@ pub struct ClaimHeader {
     pub path: Vec<String>,
     /// Lower case.
     pub header: String,
+    /// Whether it holds the names of the claim's members.
+    pub members: bool,
 }
 
 /// What a token must show to count as one of the kinds; `None` where the kind is not configured.

@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use std::{borrow::Cow, rc::Rc};
 
 use crate::{
+    claims,
     config::{ClaimHeader, Config, Provider, TokenSource},
     evidence::{Kind, Proof},
     extract::{cookie_pair, holds_token, param},
@@ -199,7 +200,7 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn of(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Self {
         let claims = &jwt.claims;
-        let subject = claims.get("sub").and_then(Json::as_str);
+        let subject = claims::subject(claims, &provider.subject_claims);
         let kind = Kind::of(claims, &provider.kinds);
         let from_claims = provider.claim_to_headers.iter();
         let mut edits: Vec<Edit> = from_claims
@@ -208,7 +209,7 @@ impl Identity {
         if let Some(name) = &provider.forward_payload_header {
             edits.push(set(name.clone(), jwt.payload.to_owned()));
         }
-        if let Some(subject) = subject {
+        if let Some(subject) = &subject {
             let principal = principal(&provider.issuer, subject);
             edits.push(set("x-passgate-principal", principal));
         }
@@ -216,7 +217,7 @@ impl Identity {
         edits.push(set("x-passgate-kind", kind.as_str()));
         edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", actor)));
         Self {
-            subject: subject.map(Rc::from),
+            subject: subject.map(|subject| Rc::from(&*subject)),
             kind,
             edits,
         }
@@ -272,6 +273,8 @@ pub(crate) fn principal(issuer: &str, subject: &str) -> String {
 
 fn from_claim(rule: &ClaimHeader, claims: &Json) -> Option<Edit> {
     let value = match claims.at(&rule.path)? {
+        Json::Object(members) if rule.members => list(&names(members)),
+        _ if rule.members => return None,
         Json::Null => return None,
         Json::String(text) => plain(text)?,
         scalar @ (Json::Number(_) | Json::Bool(_)) => scalar.to_string(),
@@ -286,6 +289,15 @@ fn plain(text: &str) -> Option<String> {
     let carried =
         !text.chars().any(char::is_control) && !text.starts_with(' ') && !text.ends_with(' ');
     carried.then(|| text.to_owned())
+}
+
+/// The names of the members that are neither null nor false, as a rule's `has_member` reads them.
+fn names(members: &[(Box<str>, Json)]) -> Vec<Json> {
+    let is_there = |value: &Json| !matches!(value, Json::Null | Json::Bool(false));
+    let members = members.iter().filter(|(_, value)| is_there(value));
+    members
+        .map(|(name, _)| Json::String(name.clone()))
+        .collect()
 }
 
 /// Elements separated by commas; no element can pass for two.

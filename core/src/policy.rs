@@ -73,7 +73,7 @@ impl Requirement {
         if furthest.reason == Reason::from(Forbidden::Claim)
             && let Some(condition) = condition
         {
-            furthest.expected = condition.told(claims);
+            furthest.expected = condition.told(claims, &provider.subject_claims);
         }
         furthest.proof = sign_in.meets(&Demand::NOTHING).unwrap_or_default();
         Err(furthest)
@@ -233,7 +233,7 @@ impl Alternative {
 impl ClaimCondition {
     /// What it wanted and what the claim is instead, both cut and escaped. Of the subject only the type is said, since
     /// records can be told not to show it.
-    fn told(&self, claims: &Json) -> String {
+    fn told(&self, claims: &Json, subject: &[String]) -> String {
         let strings = |texts: &[String]| {
             texts
                 .iter()
@@ -254,7 +254,9 @@ impl ClaimCondition {
         let wanted = shown(&Json::Array(wanted).to_string());
         let claim = claims.at(&self.path);
         let found = match &*self.path {
-            [name] if name == "sub" => claims::type_of(claim).replace("the ", "another "),
+            [name] if name == "sub" || subject.contains(name) => {
+                claims::type_of(claim).replace("the ", "another ")
+            }
             _ => claims::told(claim),
         };
         let path = shown(&self.path.join("."));

@@ -20,6 +20,38 @@ fn the_caller_is_named_with_the_issuer() {
 }
 
 #[test]
+fn headers_of_other_proxies_are_written_and_never_a_clients() {
+    let gate = Gate::start(policy_with(json!({
+        "subject_claims": ["sub", "client_id"],
+        "claim_to_headers": [
+            { "claim_name": "email", "header_name": "x-forwarded-email" },
+            { "claim_name": "roles", "members": true, "header_name": "x-roles" },
+        ],
+    })));
+    let service = gate.token().without("sub").claim("client_id", "app");
+    let person = gate.token().claim("email", "al@example.com");
+    let person = person.claim("roles", json!({ "admin": { "1": "acme" }, "user": {} }));
+    for (token, email, roles, subject) in [
+        (person, Some("al@example.com"), Some("admin,user"), "alice"),
+        (service, None, None, "client_id:app"),
+    ] {
+        let token = token.build();
+        for protocol in BOTH {
+            let request = Request::get("/").bearer(&token);
+            let request = request.header("x-forwarded-email", "admin@example.com");
+            let request = request.header("x_forwarded_email", "admin@example.com");
+            let headers = gate.passed(&gate.send(protocol, &request)).headers;
+            assert_eq!(headers.text("x-forwarded-email"), email);
+            assert_eq!(headers.bytes("x_forwarded_email"), None);
+            assert_eq!(headers.text("x-roles"), roles);
+            let principal = format!("https://id.example.com/{subject}");
+            assert_eq!(headers.text("x-passgate-principal"), Some(&*principal));
+        }
+    }
+    gate.finish();
+}
+
+#[test]
 fn the_kind_of_the_caller_needs_positive_evidence() {
     let gate = Gate::start(policy_with(json!({ "kinds": {
         "human": { "amr_any_of": ["hwk", "pop"], "amr_none_of": ["pwd"] },

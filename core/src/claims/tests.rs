@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{audience_is, fault, grants, numeric_date, parse_numeric_date};
+use super::{audience_is, fault, grants, numeric_date, parse_numeric_date, subject};
 use crate::{
     json::Json,
     reason::{Malformed, Reason},
@@ -83,6 +83,7 @@ fn the_audience_is_a_string_or_a_list_of_strings() {
 /// What is at fault is named with its type and value, cut and escaped; of the subject only the type.
 #[test]
 fn a_malformed_claim_is_named_with_what_it_was() {
+    let sub = ["sub".to_owned()];
     let long = format!(r#"{{"sub":"a","exp":"{}\n"}}"#, "é".repeat(200));
     for (claims, told) in [
         ("{}", "sub: a string that is not empty; it is absent"),
@@ -111,14 +112,38 @@ fn a_malformed_claim_is_named_with_what_it_was() {
             r#"aud: a string, or a list of strings; it is the object {"x":1}"#,
         ),
     ] {
-        assert_eq!(fault(&json(claims), "aud").as_deref(), Some(told));
+        assert_eq!(fault(&json(claims), "aud", &sub).as_deref(), Some(told));
     }
-    let told = fault(&json(&long.replace('\n', "\\n")), "aud").unwrap_or_default();
+    let told = fault(&json(&long.replace('\n', "\\n")), "aud", &sub).unwrap_or_default();
     assert!(told.len() < 190 && told.ends_with('é'), "{told}");
     assert_eq!(
-        fault(&json(r#"{"sub":"a","exp":1,"aud":"x"}"#), "aud"),
+        fault(&json(r#"{"sub":"a","exp":1,"aud":"x"}"#), "aud", &sub),
         None
     );
+}
+
+#[test]
+fn a_stand_in_names_the_subject_and_passes_for_no_person() {
+    let names = ["sub", "client_id"].map(str::to_owned);
+    let named = |claims: &str| subject(&json(claims), &names).map(|subject| subject.into_owned());
+    for (claims, subject) in [
+        (r#"{"sub":"alice","client_id":"app"}"#, Some("alice")),
+        (r#"{"client_id":"app"}"#, Some("client_id:app")),
+        (r#"{"sub":"","client_id":"app"}"#, Some("client_id:app")),
+        (r#"{"sub":7,"client_id":"app"}"#, Some("client_id:app")),
+        (
+            r#"{"sub":"client_idx","client_id":"app"}"#,
+            Some("client_idx"),
+        ),
+        // A person of this name would pass for the client.
+        (r#"{"sub":"client_id:app"}"#, None),
+        (r#"{"client_id":""}"#, None),
+        ("{}", None),
+    ] {
+        assert_eq!(named(claims).as_deref(), subject, "{claims}");
+    }
+    let told = fault(&json("{}"), "aud", &names).unwrap_or_default();
+    assert!(told.starts_with("sub or client_id: a string"), "{told}");
 }
 
 #[test]

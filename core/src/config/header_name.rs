@@ -41,6 +41,9 @@ impl HeaderName {
                 "begins with x-passgate-, which the gate itself writes; write another name",
             );
         }
+        if IDENTITY_OF_PROXIES.contains(&&*name) {
+            return None;
+        }
         let prefixed = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
         (WRITTEN_BY_OTHERS.contains(&&*name) || prefixed(&PREFIXES_OF_OTHERS))
             .then_some("has a meaning of its own for proxies or applications; write another name, such as x-user")
@@ -109,6 +112,15 @@ const WRITTEN_BY_OTHERS: [&str; 30] = [
     "transfer-encoding",
     "upgrade",
     "via",
+];
+
+/// What applications behind a proxy that authenticates read about people. A client's copies are removed, in every
+/// spelling, as soon as a provider writes them.
+const IDENTITY_OF_PROXIES: [&str; 4] = [
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
 ];
 
 const PREFIXES_OF_OTHERS: [&str; 6] = [

@@ -28,6 +28,7 @@ pub(super) fn provider(
         issuer,
         audiences,
         audience_claim,
+        subject_claims,
         algorithms,
         token_types,
         remote_jwks,
@@ -95,6 +96,9 @@ pub(super) fn provider(
         audience_claim: audience_claim
             .given()
             .map_or_else(|| "aud".to_owned(), |claim| claim.0),
+        subject_claims: subject_claims
+            .given()
+            .map_or_else(|| vec!["sub".to_owned()], texts),
         algorithms,
         token_types: token_types
             .given()
@@ -193,12 +197,14 @@ fn claim_headers(
         let RawClaimToHeader {
             claim_name,
             claim_path: path,
+            members,
             header_name,
         } = raw;
         let path = claim_path(claim_name, path, at.element(index), problems);
         Some(ClaimHeader {
             path: path?,
             header: header_name.given()?.0,
+            members: members.given().unwrap_or(false),
         })
     })
     .collect()

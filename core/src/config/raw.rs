@@ -60,6 +60,8 @@ record! {
         audiences: Filled<Text> = "[https://api.example.com]",
         /// The claim that holds the audience: `aud` (default); or `client_id` or `azp`, for providers whose access tokens have no `aud`.
         audience_claim: AudienceClaim,
+        /// Claims that name the subject: the first that is a string and not empty. Default: `[sub]`. In place of `sub` the subject is `CLAIM:VALUE`, so that a client never passes for a person.
+        subject_claims: Filled<Text>,
         /// Algorithms that tokens may use. Default: every one that we verify. An RSA key without `alg` is for the first RSA algorithm here, by default RS256.
         algorithms: Filled<Algorithm>,
         /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: none, or any that is not a kind of JWT of its own, such as `logout+jwt`; `at+jwt` is an access token's.
@@ -194,6 +196,8 @@ record! {
         claim_name: ClaimName,
         /// The claim, as a path of member names.
         claim_path: Filled<Text>,
+        /// Whether the header holds the names of the claim's members, where the claim is an object. Default: false.
+        members: bool,
         /// The header.
         header_name: HeaderName = "x-user",
     }

@@ -13,6 +13,7 @@ fn header(value: &str) -> Option<String> {
     let rule = ClaimHeader {
         path: vec!["c".to_owned()],
         header: "x-c".to_owned(),
+        members: false,
     };
     match from_claim(&rule, &json(&format!("{{\"c\":{value}}}")))? {
         Edit::Set(name, value) if name == "x-c" => String::from_utf8(value.into_owned()).ok(),
@@ -32,6 +33,24 @@ fn scalars_are_written_as_they_are() {
         ("true", "true"),
     ] {
         assert_eq!(header(claim).as_deref(), Some(value));
+    }
+}
+
+#[test]
+fn names_of_members_are_written_as_a_list_and_of_nothing_else() {
+    let rule = ClaimHeader {
+        path: vec!["c".to_owned()],
+        header: "x-c".to_owned(),
+        members: true,
+    };
+    let written = |claim: &str| match from_claim(&rule, &json(&format!("{{\"c\":{claim}}}")))? {
+        Edit::Set(_, value) => String::from_utf8(value.into_owned()).ok(),
+        Edit::Remove(_) => None,
+    };
+    let roles = r#"{"admin":{"1":"acme"},"a,b":true,"gone":null,"off":false}"#;
+    assert_eq!(written(roles).as_deref(), Some("admin,a%2Cb"));
+    for claim in [r#"["admin"]"#, r#""admin""#, "{}", "7", "null"] {
+        assert_eq!(written(claim), None, "{claim}");
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn config(times: &[Times]) -> Config {
         issuer: format!("https://{index}.example"),
         audiences: vec!["api".into()],
         audience_claim: "aud".into(),
+        subject_claims: vec!["sub".into()],
         algorithms: Algorithm::ALL.to_vec(),
         token_types: Vec::new(),
         keys: KeySource::Remote(RemoteJwks {

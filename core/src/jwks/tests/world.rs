@@ -52,6 +52,7 @@ pub(super) fn config(sources: Vec<KeySource>) -> Config {
         issuer: format!("https://{index}.example"),
         audiences: vec!["api".into()],
         audience_claim: "aud".into(),
+        subject_claims: vec!["sub".into()],
         algorithms: Algorithm::ALL.to_vec(),
         token_types: Vec::new(),
         keys,

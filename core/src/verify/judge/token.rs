@@ -58,7 +58,8 @@ impl<'r> Case<'_, 'r, '_> {
                 self.record.seen = Some(seen(&jwt, &provider.audience_claim));
                 if *stop == Malformed::Claims.into() {
                     let claims = jwt.unverified_claims();
-                    self.record.expected = claims::fault(claims, &provider.audience_claim);
+                    self.record.expected =
+                        claims::fault(claims, &provider.audience_claim, &provider.subject_claims);
                 }
             })
     }
