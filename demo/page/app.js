@@ -1,48 +1,59 @@
 // The page: registers, signs in, calls routes, and shows what the gate made of it.
 
-import { call, counters, records, session } from '/page/gate.js';
+import { call, counters, records, rules, session } from '/page/gate.js';
 import { CeremonyError, register, rotate, signIn, signOut } from '/page/passkeys.js';
+import { challengeOf } from '/page/advice.js';
 import * as view from '/page/view.js';
 
 const { byId } = view;
 
 let signedIn = null; // the session, as the gate sees it
-let pending = null; // the challenge that a step-up would answer, and the route that made it
+let registered = null; // the name of the last passkey that was made here
+let answered = false; // whether a route let this session in
+let pending = null; // what a step-up would ask for, and the route that wants it
+let policy = []; // the gate's rules
 
-/** Runs a ceremony with the buttons shut and a way to cancel; says what went wrong. Returns null then. */
-async function withAuthenticator(asking, ceremony) {
+/** Runs a ceremony with the buttons shut and two ways to cancel; says what went wrong. Returns null then. */
+async function withAuthenticator(place, asking, ceremony) {
+  const opener = document.activeElement;
   const cancel = new AbortController();
   const button = view.noticeButton('Cancel');
-  button.addEventListener('click', () => cancel.abort());
-  view.notice(`${asking} `, 'busy', button);
+  const stop = () => cancel.abort();
+  const stopByKey = (event) => event.key === 'Escape' && stop();
+  button.addEventListener('click', stop);
+  document.addEventListener('keydown', stopByKey);
+  view.notice(place, `${asking} `, 'busy', button);
   busy(true);
   try {
     return await ceremony(cancel.signal);
   } catch (error) {
     if (!(error instanceof CeremonyError)) throw error;
-    view.notice(error.message, error.cancelled ? '' : 'bad');
+    view.notice(place, error.message, error.cancelled ? '' : 'bad');
     return null;
   } finally {
+    document.removeEventListener('keydown', stopByKey);
     busy(false);
+    // The button to cancel is gone, and the focus with it.
+    if (document.activeElement === document.body) opener.focus();
   }
 }
 
 /** Buttons stay focusable, so that the keyboard does not lose its place; they only do nothing. */
 function busy(is) {
   document.body.toggleAttribute('data-busy', is);
-  for (const button of document.querySelectorAll('main .steps button, #step-up')) {
+  for (const button of document.querySelectorAll('.steps button:not(.notice button), #step-up')) {
     button.setAttribute('aria-disabled', String(is));
   }
 }
 
 /** What a button does, while no ceremony is under way. */
-const idle = (handler) => async (event) => {
+const idle = (place, handler) => async (event) => {
   event.preventDefault();
   if (document.body.hasAttribute('data-busy')) return;
   try {
     await handler();
   } catch (error) {
-    view.notice(error.message, 'bad');
+    view.notice(place, error.message, 'bad');
   }
 };
 
@@ -54,8 +65,9 @@ async function refreshSession() {
   } else {
     signedIn = seen;
   }
+  answered = false;
   view.showSession(signedIn);
-  tick();
+  showProgress();
 }
 
 async function refreshCounters() {
@@ -63,114 +75,107 @@ async function refreshCounters() {
   if (seen) view.showCounters(seen);
 }
 
-/** Seconds since the sign-in; 0 without one. */
-function age() {
+/** Which steps are done, and how old the sign-in is. */
+function showProgress() {
+  view.showSteps([registered !== null || signedIn !== null, signedIn !== null, answered]);
   const since = signedIn?.claims.auth_time;
-  return since === undefined ? 0 : Math.max(0, Math.floor(Date.now() / 1000) - since);
+  const age = since === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - since);
+  view.showAge(age, signedIn?.name, registered);
 }
 
-const tick = () => view.showAge(age());
+/** An outcome of another session would contradict the present one. */
+function forgetOutcome() {
+  pending = null;
+  view.clearOutcome();
+}
 
-async function doSignIn(wish, asking) {
-  const done = await withAuthenticator(asking, (signal) => signIn(wish, signal));
+async function doSignIn(place, wish, asking) {
+  const done = await withAuthenticator(place, asking, (signal) => signIn(wish, signal));
   if (done === null) return false;
+  forgetOutcome();
   await refreshSession();
-  view.notice(`Signed in as ${done.name}.`, 'good');
+  view.notice('2', `Signed in as ${done.name}.`, 'good');
   return true;
 }
 
 /** Calls a route and shows everything about it. `again` says that a step-up has just been made for it. */
 async function doCall(path, again = false) {
   const forged = byId('forge').checked;
-  view.notice(`Calling ${path} …`); // the last answer is no answer to this call
+  view.notice('', `Calling ${path} …`); // the last answer is no answer to this call
   const outcome = await call(path, forged ? { 'x-user': 'admin' } : {});
   if (outcome === null) {
-    view.notice('The gate does not answer. Is the demo still running?', 'bad');
+    view.notice('', 'The gate does not answer. Is the demo still running?', 'bad');
     return;
   }
-  const passed = outcome.received !== null;
-  if (signedIn && outcome.challenge && !outcome.challenge.error) await refreshSession(); // it has run out
-  view.notice(passed ? `${outcome.status}: ${path} let you in.` : `${outcome.status}: ${path} refused.`, passed ? 'good' : 'bad');
-  view.showFlow(
-    `GET ${path}${forged ? ', x-user: admin' : ''}`,
-    passed ? 'passed it on' : `refused with ${outcome.status}`,
-    passed ? 'answered' : 'never saw it',
-    passed ? 'good' : 'bad',
-  );
-  showChallenge(outcome, again);
-  view.showReceived(outcome.received, forged);
-  view.showRecords(null);
+  const { received, status, challenge } = outcome;
+  const withToken = signedIn !== null;
+  if (signedIn && challenge && !challenge.error) await refreshSession(); // it has run out
+  forgetOutcome();
+  if (received && signedIn) answered = true;
+  showProgress();
+  view.showFlow(outcome, { withToken, forged });
+  view.notice('', `${status}: ${path} ${verdict(received, forged)}`, received ? 'good' : 'bad');
+  view.showReceived(received, { withToken, forged });
   if (window.matchMedia('(max-width: 60rem)').matches) byId('outcome').scrollIntoView({ block: 'start' });
-  view.showRecords(await records(outcome.id));
+  const found = await records(outcome.id);
+  const rule = policy[found.audit?.rule];
+  view.showRule(rule, found.audit);
+  const advice = challengeOf(outcome, { rule, record: found.audit, signedIn, registered, again });
+  pending = advice?.wish ? { path, wish: advice.wish } : null;
+  view.showChallenge(outcome, advice);
+  view.showRecords(found);
   await refreshCounters();
 }
 
-/** What a route wants besides, and no value of `acr` says. */
-const NOT_BY_CLASS = {
-  '/vault': ' That alone is not enough: the passkey must also be bound to its device. No sign-in with a synced passkey is, so register one that does not sync.',
-};
-
-function showChallenge(outcome, again) {
-  const { challenge, status } = outcome;
-  pending = null;
-  if (challenge === null) {
-    view.showChallenge(null);
-    return;
-  }
-  const { error, acr_values: acr, max_age: limit } = challenge;
-  const wants = [
-    acr && `a sign-in of class ${acr.replaceAll(' ', ' or ')}`,
-    limit && `one that is not older than ${limit} s`,
-  ].filter(Boolean).join(', and ');
-  const isOld = limit !== undefined && age() > Number(limit);
-  const words = {
-    undefined: 'Nobody is signed in.',
-    invalid_token: 'The gate does not believe the token.',
-    insufficient_scope: 'The token does not carry the right that this route wants.',
-    insufficient_user_authentication: `You are signed in, but this sign-in ${isOld ? 'is too old' : 'does not prove enough'} for this route.`,
-  }[error] ?? 'The gate refused.';
-  const helpless = again && error === 'insufficient_user_authentication';
-  const advice = helpless
-    ? ' Signing in once more cannot help: this passkey cannot prove what the route wants. Register another one, for instance on a security key.'
-    : (wants && ` It asks for ${wants}.${NOT_BY_CLASS[outcome.path] ?? ''}`);
-  const button = status === 401 && !helpless ? (signedIn ? 'Step up, then try again' : 'Sign in, then try again') : null;
-  view.showChallenge(outcome, words + (advice || ''), button);
-  if (button) pending = { path: outcome.path, wish: { acr_values: acr ?? null, max_age: limit === undefined ? null : Number(limit) } };
+/** What became of the request, and of the header that was forged. */
+function verdict(received, forged) {
+  if (received === null) return `refused.${forged ? ` The forged ${view.FORGED} changed nothing.` : ''}`;
+  const user = received['x-user'];
+  if (forged && user === 'admin') return `let you in, and the service believes the forged ${view.FORGED}.`;
+  const removed = forged ? ` The gate removed the forged ${view.FORGED}.` : '';
+  return `let you in${user ? ` as ${user}` : ', whoever you are'}.${removed}`;
 }
 
-byId('register').addEventListener('submit', idle(async () => {
+byId('register').addEventListener('submit', idle('1', async () => {
   const wanted = byId('name').value;
-  const name = await withAuthenticator('Your authenticator asks you to make a passkey.', (signal) => register(wanted, signal));
-  if (name !== null) view.notice(`A passkey for ${name} is registered. Now sign in with it.`, 'good');
+  const name = await withAuthenticator('1', 'Your authenticator asks you to make a passkey.', (signal) => register(wanted, signal));
+  if (name === null) return;
+  registered = name;
+  showProgress();
+  view.notice('1', `A passkey for ${name} is registered. Now sign in with it.`, 'good');
 }));
 
-byId('sign-in').addEventListener('click', idle(() => doSignIn({}, 'Your authenticator asks who you are.')));
-byId('touch-only').addEventListener('click', idle(() => doSignIn({ touch_only: true }, 'Touch your authenticator.')));
+byId('sign-in').addEventListener('click', idle('2', () => doSignIn('2', {}, 'Your authenticator asks who you are.')));
+byId('touch-only').addEventListener('click', idle('2', () => doSignIn('2', { touch_only: true }, 'Touch your authenticator.')));
 
-byId('step-up').addEventListener('click', idle(async () => {
+byId('step-up').addEventListener('click', idle('', async () => {
   const { path, wish } = pending;
-  if (await doSignIn(wish, `${path} wants a fresh proof from your authenticator.`)) await doCall(path, true);
+  if (!await doSignIn('', wish, `${path} wants a fresh proof from your authenticator.`)) return;
+  byId('outcome').focus(); // the button is gone with the challenge that it answered
+  await doCall(path, true);
 }));
 
-byId('sign-out').addEventListener('click', idle(async () => {
+byId('sign-out').addEventListener('click', idle('2', async () => {
   await signOut();
+  forgetOutcome();
   await refreshSession();
-  view.notice('Signed out. The cookie is gone.', 'good');
+  view.notice('2', 'Signed out. The cookie is gone.', 'good');
   byId('sign-in').focus();
 }));
 
 for (const button of document.querySelectorAll('[data-path]')) {
-  button.addEventListener('click', idle(() => doCall(button.dataset.path)));
+  button.addEventListener('click', idle('', () => doCall(button.dataset.path)));
 }
 
-byId('rotate').addEventListener('click', idle(async () => {
+byId('rotate').addEventListener('click', idle('key', async () => {
   const { kid, published } = await rotate();
   byId('kid').textContent = kid;
   byId('rotated').textContent = `${published} keys are published.`;
-  view.notice(`The provider signs with ${kid} from now on.${signedIn ? ' Your session still holds: call a route.' : ''}`, 'good');
+  view.notice('key', `The provider signs with ${kid} from now on.${signedIn ? ' Your session still holds: call a route.' : ''}`, 'good');
 }));
 
-await Promise.all([refreshSession(), refreshCounters()]);
-setInterval(tick, 1000);
+forgetOutcome();
+await Promise.all([refreshSession(), refreshCounters(), rules().then((seen) => { policy = seen ?? []; })]);
+setInterval(showProgress, 1000);
 setInterval(() => document.visibilityState === 'visible' && refreshCounters(), 5000);
 document.body.setAttribute('data-ready', '');

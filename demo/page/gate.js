@@ -55,6 +55,9 @@ export async function records(id) {
   return {};
 }
 
+/** The gate's rules, as its configuration has them: the record names one by its place. Null when nothing answers. */
+export const rules = () => json('/page/rules');
+
 /** `{ counters, kid }`, or null. */
 export const counters = () => json('/page/counters');
 

@@ -22,7 +22,7 @@ export async function signIn(wish, signal) {
   supported();
   const options = await ask('sign-in/options', wish);
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
-  const credential = await ceremony(() => navigator.credentials.get({ publicKey, signal }));
+  const credential = await ceremony(() => navigator.credentials.get({ publicKey, signal }), true);
   return ask('sign-in', { credential: credential.toJSON() });
 }
 
@@ -48,14 +48,14 @@ async function ask(what, body) {
   return value;
 }
 
-async function ceremony(start) {
+async function ceremony(start, isSignIn = false) {
   try {
     return await start();
   } catch (error) {
     switch (error.name) {
       case 'AbortError':
       case 'NotAllowedError':
-        throw new CeremonyError('Cancelled, or no passkey fits. Nothing was signed, nothing has changed.', true);
+        throw new CeremonyError(`Cancelled, or no passkey fits. Nothing was signed, nothing has changed.${isSignIn ? ' No passkey yet? Register one first, in step 1.' : ''}`, true);
       case 'InvalidStateError':
         throw new CeremonyError('This authenticator holds a passkey for this account already.');
       case 'SecurityError':

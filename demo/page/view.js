@@ -1,5 +1,6 @@
 // What the page shows. Text goes in as text only; nothing here is markup.
 
+import { MEANING, demandsOf } from '/page/advice.js';
 import { FACTS } from '/page/gate.js';
 
 export const byId = (id) => document.getElementById(id);
@@ -11,21 +12,46 @@ const element = (name, attributes = {}, ...children) => {
   return made;
 };
 
-/** One sentence about what happened; read out by screen readers. `kind`: good, bad, busy, or nothing. */
-export function notice(text, kind = '', ...more) {
-  const line = byId('notice');
+const hidden = (text) => element('span', { class: 'hidden' }, text);
+
+/** The header that is forged, as the page names it. */
+export const FORGED = 'x-user: admin';
+
+/** A text in which the name of the forged header does not end a line. */
+const whole = (text) => text.split(/(x-user: admin\S?)/).map((part) => (part.startsWith(FORGED) ? element('span', { class: 'whole' }, part) : part));
+
+/** Where something is said: in a step, at the key, or (`''`) where the outcome is. */
+const placeOf = (place) => byId(place === '' ? 'notice' : `notice-${place}`);
+
+/**
+ * One sentence about what happened, beside the button that caused it; read out by screen readers. What was said elsewhere
+ * is old then, and goes. `kind`: good, bad, busy, or nothing.
+ */
+export function notice(place, text, kind = '', ...more) {
+  for (const other of document.querySelectorAll('.notice[role=status]')) other.replaceChildren();
+  const line = placeOf(place);
   line.className = `notice ${kind}`;
-  line.replaceChildren(text, ...more);
+  line.replaceChildren(...whole(text), ...more);
 }
 
 /** A button inside a notice. */
-export const noticeButton = (text) => element('button', { class: 'quiet', type: 'button' }, text);
+export const noticeButton = (text) => element('button', { type: 'button' }, text);
 
-let signedInCookie = false; // whether the browser sends a token that the gate can take away
+/** Ticks the steps that are done (`done`: a list of booleans); the first that is not is the one to take now. */
+export function showSteps(done) {
+  const now = done.includes(false) ? done.indexOf(false) : done.length - 1;
+  done.forEach((is, index) => {
+    const section = byId(`step-${index + 1}`);
+    section.classList.toggle('now', index === now);
+    section.classList.toggle('done', is);
+    const mark = section.querySelector('.step');
+    const text = is ? '✓' : String(index + 1);
+    if (mark.firstChild?.textContent !== text) mark.replaceChildren(text, ...(is ? [hidden(' done:')] : []));
+  });
+}
 
 /** The header's state and the facts of the present session (`null`: none). */
 export function showSession(session) {
-  signedInCookie = session !== null;
   byId('sign-out').hidden = session === null;
   byId('proof').hidden = session === null;
   byId('who').classList.toggle('in', session !== null);
@@ -36,48 +62,77 @@ export function showSession(session) {
   byId('who').replaceChildren('Signed in as ', element('b', {}, session.name), element('span', { id: 'age' }));
   byId('facts').replaceChildren(...FACTS.map((fact) => {
     const proven = session.facts.includes(fact);
-    return element('li', { class: proven ? 'yes' : 'no' }, fact.replaceAll('-', ' '), element('span', { class: 'hidden' }, proven ? ': proven' : ': not proven'));
+    const state = hidden(proven ? ': proven' : ': not proven');
+    return element('li', { class: proven ? 'yes' : 'no' }, element('b', {}, fact.replaceAll('-', ' ')), state, ' ', element('small', {}, MEANING[fact]));
   }));
   const { amr = [], acr = 'none', webauthn = [] } = session.claims;
   const has = (flag) => webauthn.includes(flag);
   const backup = has('single_device') ? 'cannot leave its device' : (has('backed_up') ? 'is synced: a copy is elsewhere' : 'may be synced');
   byId('claims').replaceChildren(
-    element('code', {}, `acr ${acr}`), ' · ', element('code', {}, `amr ${amr.join(' ')}`),
-    ` · user ${has('uv') ? '' : 'not '}verified, the passkey ${backup}.`,
+    'The token says ', element('code', {}, `acr ${acr}`), ', ', element('code', {}, `amr ${amr.join(' ')}`),
+    `: user ${has('uv') ? '' : 'not '}verified, the passkey ${backup}.`,
   );
 }
 
-/** How long ago the sign-in was; at the routes that want a fresh one, how long it still will do. */
-export function showAge(seconds) {
+/** How long ago the sign-in was (`null`: there is none); at the routes that want a fresh one, how long it still will do. */
+export function showAge(seconds, name, registered) {
+  const ago = seconds === null ? '' : `${seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`} ago`;
   const age = byId('age');
-  if (age) age.textContent = ` · ${seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`} ago`;
+  if (age) age.textContent = ` · ${ago}`;
+  const idle = registered === null ? 'has seen no passkey of yours' : `knows the passkey of ${registered}`;
+  byId('flow-provider').textContent = seconds === null ? idle : `signed ${name} in, ${ago}`;
   for (const button of document.querySelectorAll('[data-max-age]')) {
-    const left = Number(button.dataset.maxAge) - seconds;
-    button.dataset.fresh = age ? (left >= 0 ? `${left} s left` : 'too old now') : '';
+    const left = Number(button.dataset.maxAge) - (seconds ?? 0);
+    button.dataset.fresh = seconds === null ? '' : (left >= 0 ? `${left} s left` : 'too old now');
   }
 }
 
-/** The way of a request: what the browser sent, what the gate did, whether the service was reached. */
-export function showFlow(browser, gate, service, kind) {
-  byId('empty').hidden = true;
-  byId('flow').dataset.kind = kind;
-  byId('flow-browser').textContent = browser;
-  byId('flow-gate').textContent = gate;
-  byId('flow-service').textContent = service;
+/** Nothing has been called yet, or what was called belongs to another session. */
+export function clearOutcome() {
+  byId('flow').removeAttribute('data-kind');
+  byId('flow-browser').textContent = 'nothing sent yet';
+  byId('flow-gate').textContent = 'waiting';
+  byId('flow-service').textContent = 'not reached';
+  for (const id of ['challenge', 'rule', 'received', 'recorded']) byId(id).hidden = true;
 }
 
-/** The challenge of a refused request, or none (`null`). */
-export function showChallenge(outcome, words, button) {
-  byId('challenge').hidden = outcome === null;
-  if (outcome === null) return;
-  byId('challenge-words').textContent = words;
-  byId('challenge-text').textContent = `www-authenticate: ${outcome.text}`;
-  byId('step-up').hidden = button === null;
-  byId('step-up').textContent = button ?? '';
+/** The way of a request: what the browser sent, what the gate did, whether the service was reached. */
+export function showFlow({ path, status, received }, { withToken, forged }) {
+  const passed = received !== null;
+  byId('flow').dataset.kind = passed ? 'good' : 'bad';
+  byId('flow-browser').replaceChildren(...whole(`GET ${path}, ${withToken ? 'with the token' : 'no token'}${forged ? `, and ${FORGED}` : ''}`));
+  byId('flow-gate').textContent = passed ? 'passed it on' : `refused with ${status}`;
+  const user = received?.['x-user'];
+  byId('flow-service').textContent = passed ? `answered ${user ?? 'without a name'}` : 'never saw it';
+}
+
+/** The rule that the gate's record names, and which of its demands were met. */
+export function showRule(rule, record) {
+  byId('rule').hidden = rule === undefined;
+  if (rule === undefined) return;
+  byId('rule-title').textContent = `Rule ${record.rule} of the gate, for this route`;
+  const demands = rule.public ? [{ text: `open to everybody: ${rule.public.reason}`, met: true }] : demandsOf(rule, record);
+  byId('demands').replaceChildren(...demands.map(({ text, met }) => {
+    const [kind, words] = met === null ? ['open', 'not looked at'] : (met ? ['yes', 'met'] : ['no', 'not met']);
+    return element('li', { class: kind }, text, hidden(`: ${words}`));
+  }));
+  byId('rule-text').replaceChildren(...lines(rule));
+}
+
+/** The challenge of a refused request, and what can be done; or none (`advice` is null). */
+export function showChallenge(outcome, advice) {
+  byId('challenge').hidden = advice === null;
+  if (advice === null) return;
+  byId('challenge-words').textContent = advice.words;
+  // A line may end between the name of a parameter and its value.
+  const parts = `www-authenticate: ${outcome.text}`.split(/(?<==)/);
+  byId('challenge-text').replaceChildren(...parts.flatMap((part) => [part, element('wbr')]));
+  byId('step-up').hidden = advice.wish === undefined;
+  byId('step-up').textContent = advice.button ?? '';
 }
 
 /** The headers that the service got: what the gate wrote, what it took away, what it let through. */
-export function showReceived(headers, forged) {
+export function showReceived(headers, { withToken, forged }) {
   byId('received').hidden = headers === null;
   if (headers === null) return;
   const isOurs = ([name]) => name.startsWith('x-passgate-') || name === 'x-user' || name === 'x-jwt-payload';
@@ -87,11 +142,11 @@ export function showReceived(headers, forged) {
   const ours = Object.entries(headers).filter(isOurs).sort(byName);
   const rest = Object.entries(headers).filter((header) => !isOurs(header)).sort(byName);
   const gone = [];
-  if (signedInCookie && !headers.cookie) gone.push(['cookie', 'with the token']);
-  if (forged && headers['x-user'] !== 'admin') gone.push(['x-user: admin', 'only the gate writes it']);
+  if (withToken && !headers.cookie) gone.push(['cookie', 'with the token']);
+  if (forged && headers['x-user'] !== 'admin') gone.push([FORGED, 'only the gate writes it']);
   byId('headers').replaceChildren(
+    ...group('gone', 'Removed by the gate', gone),
     ...group('ours', 'Written by the gate, from verified claims', ours),
-    ...group('gone', 'Taken away by the gate', gone),
     ...group('rest', 'As it came', rest),
   );
 }
@@ -100,25 +155,29 @@ function group(kind, title, headers) {
   if (headers.length === 0) return [];
   const row = ([name, value]) => element(
     'tr', {}, element('th', { scope: 'row' }, name),
-    element('td', {}, value.length > 80 ? `${value.slice(0, 60)}… (${value.length} characters)` : value),
+    element('td', {}, value.length > 80 ? element('span', { class: 'opaque' }, `${value.slice(0, 40)}… (${value.length} characters)`) : value),
   );
   return [element('tbody', { class: kind }, element('tr', {}, element('th', { scope: 'rowgroup', colspan: '2' }, title)), ...headers.map(row))];
 }
 
-/** What was logged: `{ audit, access }`; `null` while it is not there yet. */
-export function showRecords(records) {
-  byId('recorded').hidden = records === null;
-  if (records === null) return;
-  const text = (title, record) => element('pre', { tabindex: '0', 'aria-label': title }, lines(record));
-  const { audit = {}, access = {} } = records;
+/** What was logged: `{ audit, access }`. */
+export function showRecords({ audit = {}, access = {} }) {
+  byId('recorded').hidden = false;
+  const text = (title, record) => element('pre', { tabindex: '0', 'aria-label': title }, ...lines(record));
   byId('records').replaceChildren(
     text("passgate's audit record", audit),
     element('details', {}, element('summary', {}, "Envoy's access log"), text("Envoy's access log", access)),
   );
 }
 
-/** As JSON with one member a line. */
-const lines = (record) => `{\n${Object.entries(record).map(([name, value]) => `  "${name}": ${JSON.stringify(value).replaceAll(',"', ', "')}`).join(',\n')}\n}`;
+/** As JSON with one member a line. The number of a rule leads to what that rule says. */
+function lines(record) {
+  const members = Object.entries(record).map(([name, value]) => {
+    const text = `"${name}": ${JSON.stringify(value).replaceAll(',"', ', "').replaceAll('":', '": ')}`;
+    return name === 'rule' && !byId('rule').hidden ? element('a', { href: '#rule' }, text) : text;
+  });
+  return ['{\n', ...members.flatMap((member, index) => ['  ', member, index + 1 < members.length ? ',\n' : '\n']), '}'];
+}
 
 let shown = new Map();
 

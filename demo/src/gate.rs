@@ -121,6 +121,21 @@ impl Gate {
     }
 }
 
+/// The rules of the filter in this Envoy file, for the page to show: the JSON that follows the first `value: |`.
+pub(crate) fn rules(options: &Options) -> Result<Value> {
+    let file = options.config.display();
+    let template =
+        std::fs::read_to_string(&options.config).map_err(|error| format!("{file}: {error}"))?;
+    rules_in(&template).ok_or(format!("{file} does not hold rules as JSON").into())
+}
+
+fn rules_in(template: &str) -> Option<Value> {
+    let (_, rest) = template.split_once("value: |\n")?;
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+    let mut policy = values.next()?.ok()?;
+    policy.get_mut("rules").map(Value::take)
+}
+
 /// The file with the ports in use and the module's path; or what it should have held.
 fn configuration(
     template: &str,
@@ -271,6 +286,17 @@ mod tests {
         let template = TEMPLATE.replace("9001", "9002");
         let missing = configuration(&template, &IN_THE_FILE, "/m.wasm").unwrap_err();
         assert_eq!(missing, "port_value: 9001");
+    }
+
+    #[test]
+    fn the_rules_of_the_file_that_is_shipped_can_be_shown() {
+        let rules = rules_in(include_str!("../../envoy/envoy.yaml")).unwrap();
+        assert_eq!(
+            rules[7]["match"],
+            serde_json::json!({ "path_separated_prefix": "/payments" })
+        );
+        assert_eq!(rules_in("value: |\n  {}\n"), None);
+        assert_eq!(rules_in("value: none\n"), None);
     }
 
     #[test]

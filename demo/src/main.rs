@@ -54,7 +54,13 @@ async fn run() -> Result<()> {
     let provider = Provider::new(&ports)?;
     let upstream = Upstream::default();
     let log = gate::Log::default();
-    let site = Site::new(provider.clone(), upstream.clone(), log.clone(), &ports);
+    let site = Site::new(
+        provider.clone(),
+        upstream.clone(),
+        log.clone(),
+        &ports,
+        gate::rules(&options)?,
+    );
     http::serve(listeners.idp, move |request| {
         std::future::ready(provider.answer(&request))
     })?;

@@ -19,23 +19,33 @@ struct Inner {
     upstream: Upstream,
     log: Log,
     admin: u16,
+    /// Of the gate, as its configuration has them.
+    rules: Value,
     /// The only authority under which the page works: a passkey belongs to a name, not to an address.
     authority: String,
 }
 
 impl Site {
-    pub(crate) fn new(provider: Provider, upstream: Upstream, log: Log, ports: &Ports) -> Self {
+    pub(crate) fn new(
+        provider: Provider,
+        upstream: Upstream,
+        log: Log,
+        ports: &Ports,
+        rules: Value,
+    ) -> Self {
         Self(Arc::new(Inner {
             provider,
             upstream,
             log,
             admin: ports.admin,
+            rules,
             authority: format!("localhost:{}", ports.gate),
         }))
     }
 
     /// - `/` and `/page/FILE`: the page
     /// - `/page/counters`: the filter's counters, and the key that signs
+    /// - `/page/rules`: what the gate is configured to want
     /// - `/page/record?REQUEST-ID`: what Envoy and the filter logged about a request
     /// - `/provider/…`: the provider's part of the page
     /// - everything else: the service, which says what reached it
@@ -44,6 +54,7 @@ impl Site {
         match request.uri().path() {
             "/" => self.page(request),
             "/page/counters" => self.counters().await,
+            "/page/rules" => http::json(&site.rules),
             "/page/record" => {
                 let id = request.uri().query().unwrap_or_default();
                 http::json(&Value::from(site.log.of_request(id)))
@@ -108,6 +119,11 @@ fn file(path: &str) -> Answer {
             "/page/app.js",
             "text/javascript; charset=utf-8",
             include_str!("../page/app.js"),
+        ),
+        (
+            "/page/advice.js",
+            "text/javascript; charset=utf-8",
+            include_str!("../page/advice.js"),
         ),
         (
             "/page/gate.js",

@@ -80,7 +80,7 @@ export class Guest {
   async #outcome(path) {
     await this.told(new RegExp(`^\\d{3}: ${path} `));
     await this.page.locator('#recorded:visible').waitFor();
-    return Number((await this.page.getByRole('status').textContent()).slice(0, 3));
+    return Number((await this.page.locator('#notice').textContent()).slice(0, 3));
   }
 
   /** The page's own words about the challenge, and the header as it came. */
@@ -93,6 +93,12 @@ export class Guest {
   async received(kind) {
     const rows = this.page.locator(`#headers .${kind} tr:has(td)`);
     return Object.fromEntries(await rows.evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent))));
+  }
+
+  /** The rule that the page shows: its text, and its demands with how they fared. */
+  async rule() {
+    const demands = await this.page.locator('#demands li').allTextContents();
+    return { written: JSON.parse(await this.page.locator('#rule-text').textContent()), demands };
   }
 
   /** passgate's audit record, as the page shows it. */

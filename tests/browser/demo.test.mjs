@@ -58,7 +58,7 @@ test('a sign-in that has grown too old is stepped up, and the route answers', as
   assert.equal((await guest.record()).reason, 'insufficient.max_age');
   const { header, words } = await guest.challenge();
   assert.match(header, /error="insufficient_user_authentication".* acr_values="phr", max_age="30"/);
-  assert.match(words, /is too old for this route.*not older than 30 s/);
+  assert.match(words, /is too old for this route\. It lacks: a sign-in at most 30 s ago \(it was \d+ s\)\./);
   assert.equal(await guest.stepUp('/payments'), 200);
   await guest.leave();
 });
@@ -72,11 +72,11 @@ test('a synced passkey is let in, but not where a key may not leave its device',
   assert.equal(await guest.call('/payments'), 200);
   assert.equal(await guest.call('/vault'), 401);
   assert.equal((await guest.record()).reason, 'insufficient.authentication');
-  // What the challenge can say is not all that the route wants, and the page says what else.
-  assert.match((await guest.challenge()).words, /class phr\. That alone is not enough: .* bound to its device/);
-  // The same passkey cannot do better, and the page says so instead of asking for ever.
-  assert.equal(await guest.stepUp('/vault'), 401);
-  assert.match((await guest.challenge()).words, /cannot help/);
+  // The gate asks for nothing that the token has already, and says that nothing else can be asked for.
+  const { words, header } = await guest.challenge();
+  assert.match(header, /suffice, and no acr value asks for one that does"$/);
+  // The same passkey cannot do better: the page says what is missing, and offers no sign-in that cannot help.
+  assert.match(words, /It lacks: device bound \(the key cannot leave its device\)\. Signing in once more cannot help/);
   assert.equal(await guest.page.locator('#step-up').isVisible(), false);
 
   await guest.authenticator.use('securityKey');
@@ -95,6 +95,9 @@ test('a touch without verification is told apart, and stepping up verifies', asy
   assert.equal(await guest.call('/account'), 200);
   assert.equal(await guest.call('/payments'), 401);
   assert.equal((await guest.record()).reason, 'insufficient.authentication');
+  const { words, header } = await guest.challenge();
+  assert.match(header, /no acr value asks for one that does", max_age="30"$/, 'phr is what the token has');
+  assert.match(words, /It lacks: user verified \(a PIN, finger or face\)\.$/);
 
   // The provider asked for verification this time, and takes no signature without it.
   await guest.page.locator('#step-up').click();
@@ -181,7 +184,7 @@ test('a script of the page reads the challenge, and never the token', async () =
     };
   });
   assert.equal(seen.status, 401);
-  assert.match(seen.challenge, /error="insufficient_user_authentication".* acr_values="phr", max_age="30"/);
+  assert.match(seen.challenge, /error="insufficient_user_authentication".*no acr value asks for one that does", max_age="30"$/);
   assert.equal(seen.type, 'application/problem+json');
   assert.equal(seen.title, 'Unauthorized');
   assert.equal(seen.cookie, '');
@@ -192,11 +195,16 @@ test('identity headers of the browser never reach the service', async () => {
   const guest = await Guest.at(demo, browser);
   await guest.register('ines');
   await guest.page.getByLabel('also send a forged').check();
+  const says = () => guest.page.locator('#notice').textContent();
   assert.equal(await guest.call('/catalog'), 200);
+  assert.equal(await says(), '200: /catalog let you in, whoever you are. The gate removed the forged x-user: admin.');
   assert.deepEqual(await guest.received('gone'), { 'x-user: admin': 'only the gate writes it' });
   assert.deepEqual(await guest.received('ours'), {});
+  assert.equal(await guest.call('/account'), 401);
+  assert.equal(await says(), '401: /account refused. The forged x-user: admin changed nothing.');
   await guest.signIn();
   assert.equal(await guest.call('/account'), 200);
+  assert.equal(await says(), '200: /account let you in as ines. The gate removed the forged x-user: admin.');
   assert.equal((await guest.received('ours'))['x-user'], 'ines');
   await guest.leave();
 });

@@ -104,10 +104,211 @@ test('a screen reader finds the parts by their names', async () => {
   assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
   const unnamed = await page.getByRole('button').evaluateAll((all) => all.filter((button) => !button.textContent.trim() && button.checkVisibility()).length);
   assert.equal(unnamed, 0);
-  assert.equal(await page.locator('#notice').getAttribute('aria-live'), 'polite');
-  // Whether a fact was proved is not told by colour alone.
-  assert.equal(await page.locator('#facts li').last().textContent(), 'hardware bound: not proven');
+  for (const id of ['notice', 'notice-1', 'notice-2', 'notice-key']) {
+    assert.equal(await page.locator(`#${id}`).getAttribute('aria-live'), 'polite', id);
+  }
+  // Whether a fact was proved, a demand met or a step done is not told by colour alone.
+  assert.equal(await page.locator('#facts li').last().textContent(), 'hardware bound: not proven the key lives in hardware');
+  assert.equal(await page.locator('#demands li').first().textContent(), 'a token that is signed by the provider: met');
+  assert.match(await page.getByRole('region', { name: 'Sign in' }).getByRole('heading', { level: 2 }).textContent(), /^✓ done:/);
   await guest.leave();
+});
+
+test('an outcome goes with the session that it belongs to', async () => {
+  const guest = await Guest.at(demo, browser);
+  const { page } = guest;
+  const isShown = async () => (await page.locator('#challenge, #rule, #received, #recorded').evaluateAll((all) => all.filter((part) => part.checkVisibility()))).length > 0
+    || (await page.locator('#flow').getAttribute('data-kind')) !== null || (await page.locator('#notice').textContent()) !== '';
+  await guest.register('olga');
+  assert.equal(await guest.call('/account'), 401);
+  assert.equal(await isShown(), true);
+  await guest.signIn();
+  assert.equal(await isShown(), false, 'nobody was signed in then');
+  assert.equal(await guest.call('/account'), 200);
+  await guest.button('Sign out').click();
+  await guest.told(/Signed out/);
+  assert.equal(await isShown(), false, 'it let another session in');
+  await guest.leave();
+});
+
+test('the way of a request begins at the identity provider', async () => {
+  const guest = await Guest.at(demo, browser);
+  const way = () => guest.page.locator('#flow .state').allTextContents();
+  assert.deepEqual(await guest.page.locator('#flow b').allTextContents(), ['Identity provider', 'Browser', 'Gate', 'Service']);
+  assert.deepEqual(await way(), ['has seen no passkey of yours', 'nothing sent yet', 'waiting', 'not reached']);
+  await guest.register('paul');
+  assert.equal(await guest.call('/account'), 401);
+  assert.deepEqual(await way(), ['knows the passkey of paul', 'GET /account, no token', 'refused with 401', 'never saw it']);
+  await guest.signIn();
+  assert.equal(await guest.call('/account'), 200);
+  const [provider, ...rest] = await way();
+  assert.match(provider, /^signed paul in, \d+ s ago$/);
+  assert.deepEqual(rest, ['GET /account, with the token', 'passed it on', 'answered paul']);
+  await guest.leave();
+});
+
+test('the number of a rule in the record leads to what the rule says', async () => {
+  const guest = await Guest.at(demo, browser);
+  await guest.register('quin');
+  await guest.authenticator.touchesOnly();
+  await guest.signIn('Touch only');
+  for (const [path, status, demands] of [
+    ['/catalog', 200, ['open to everybody: open to everybody: met']],
+    ['/account', 200, ['a token that is signed by the provider: met']],
+    ['/payments', 401, [
+      'a token that is signed by the provider: met', 'phishing resistant (works on this site only): met',
+      'user verified (a PIN, finger or face): not met', /^a sign-in at most 30 s ago \(it was \d+ s\): not looked at$/,
+    ]],
+    ['/vault', 200, [
+      'a token that is signed by the provider: met', 'phishing resistant (works on this site only): met',
+      'device bound (the key cannot leave its device): met',
+    ]],
+  ]) {
+    assert.equal(await guest.call(path), status);
+    const { rule: number } = await guest.record();
+    const policy = await (await fetch(`${demo.url}/page/rules`)).json();
+    const { written, demands: shown } = await guest.rule();
+    assert.deepEqual(written, policy[number], path);
+    assert.equal(shown.length, demands.length, shown.join('\n'));
+    demands.forEach((demand, index) => (typeof demand === 'string' ? assert.equal(shown[index], demand) : assert.match(shown[index], demand)));
+    const link = guest.page.getByRole('link', { name: `"rule": ${number}` });
+    await link.click();
+    assert.equal(new URL(guest.page.url()).hash, '#rule');
+    assert.match(await guest.page.locator('#rule-title').textContent(), new RegExp(`^Rule ${number} `));
+  }
+  await guest.leave();
+});
+
+test('steps that are done are ticked, and one button is the next', async () => {
+  // A colour that is on its way is neither of the two.
+  const guest = await Guest.at(demo, browser, { reducedMotion: 'reduce' });
+  const { page } = guest;
+  const steps = async () => (await page.locator('.step').evaluateAll((all) => all.map((mark) => mark.firstChild.textContent))).join('');
+  /** The buttons of the steps that are filled. */
+  const filled = () => page.locator('.steps button').evaluateAll((all) => all
+    .filter((button) => getComputedStyle(button).backgroundColor === getComputedStyle(document.querySelector('.now .step')).backgroundColor)
+    .map((button) => button.textContent));
+  assert.deepEqual([await steps(), await filled()], ['123', ['Register']]);
+  await guest.register('rosa');
+  assert.deepEqual([await steps(), await filled()], ['✓23', ['Sign in']]);
+  await guest.signIn();
+  assert.deepEqual([await steps(), await filled()], ['✓✓3', []]);
+  assert.equal(await guest.call('/account'), 200);
+  assert.deepEqual([await steps(), await filled()], ['✓✓✓', []]);
+  await guest.button('Sign out').click();
+  await guest.told(/Signed out/);
+  assert.deepEqual([await steps(), await filled()], ['✓23', ['Sign in']]);
+  await guest.leave();
+});
+
+test('the focus is never lost, and Escape cancels', async () => {
+  const guest = await Guest.at(demo, browser);
+  const { page } = guest;
+  const focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+  await guest.authenticator.declines();
+  await guest.button('Register').click();
+  await guest.button('Cancel').click();
+  await guest.told(/Cancelled/);
+  assert.equal(await focus(), 'Register');
+  await guest.button('Register').click();
+  await guest.told(/asks you to make/);
+  await page.keyboard.press('Escape');
+  await guest.told(/Cancelled/);
+  assert.equal(await focus(), 'Register');
+  await guest.authenticator.accepts();
+  await guest.register('sven');
+
+  assert.equal(await guest.call('/account'), 401);
+  await guest.authenticator.declines();
+  await page.locator('#step-up').click();
+  await guest.told(/fresh proof/);
+  await page.keyboard.press('Escape');
+  await guest.told(/Cancelled/);
+  assert.equal(await focus(), 'step-up');
+  await guest.authenticator.accepts();
+  assert.equal(await guest.stepUp('/account'), 200);
+  assert.equal(await focus(), 'outcome', 'the button has gone');
+  await guest.leave();
+});
+
+test('signing in without a passkey says: register first', async () => {
+  const empty = await Demo.start();
+  try {
+    const guest = await Guest.at(empty, browser);
+    await guest.button('Sign in').click();
+    await guest.told(/^Nobody has a passkey here yet\. Register one first, in step 1\.$/);
+    assert.equal(await guest.call('/account'), 401);
+    assert.match((await guest.challenge()).words, /No passkey yet\? Register one first, in step 1\./);
+    // Others have one.
+    const other = await Guest.at(empty, browser);
+    await other.register('tess');
+    await guest.authenticator.declines();
+    await guest.button('Sign in').click();
+    await guest.button('Cancel').click();
+    await guest.told(/No passkey yet\? Register one first, in step 1\.$/);
+    await other.leave();
+    await guest.leave();
+  } finally {
+    await empty.stop();
+  }
+});
+
+test('nothing lies over the record on a small screen, and a call brings its outcome into sight', async () => {
+  const guest = await Guest.at(demo, browser, { viewport: { width: 375, height: 780 } });
+  const { page } = guest;
+  await guest.register('udo');
+  await guest.signIn();
+  assert.equal(await guest.call('/account'), 200);
+  const top = await page.locator('#outcome').evaluate((outcome) => outcome.getBoundingClientRect().top);
+  assert.ok(Math.abs(top) < 2, `the outcome begins at ${top} px`);
+  const covered = await page.evaluate(() => {
+    const record = document.querySelector('#records pre');
+    record.scrollIntoView({ block: 'end' });
+    const { left, top, width, bottom } = record.getBoundingClientRect();
+    const covers = [];
+    for (let y = Math.max(top, 0) + 4; y < Math.min(bottom, innerHeight) - 4; y += 8) {
+      const seen = document.elementFromPoint(left + width / 2, y);
+      if (!record.contains(seen)) covers.push(seen.id || seen.tagName);
+    }
+    return { covers, looked: bottom <= innerHeight + 1 && bottom - Math.max(top, 0) > 50 };
+  });
+  assert.deepEqual(covered, { covers: [], looked: true });
+  await guest.leave();
+});
+
+test('the box that forges a header is in sight at once', async () => {
+  const guest = await Guest.at(demo, browser, { viewport: { width: 1440, height: 900 } });
+  await guest.register('vera');
+  await guest.signIn();
+  const box = await guest.page.getByLabel('also send a forged').boundingBox();
+  assert.ok(box.y + box.height < 500, `it ends at ${box.y + box.height} px`);
+  await guest.leave();
+});
+
+test('nothing moves for people who ask for that', async () => {
+  const guest = await Guest.at(demo, browser, { reducedMotion: 'reduce' });
+  const moving = await guest.page.evaluate(() => [...document.querySelectorAll('*')].filter((element) => {
+    const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
+    return transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior === 'smooth';
+  }).length);
+  assert.equal(moving, 0);
+  await guest.leave();
+});
+
+/** The words that are shown on more than one line: a break inside a word. What is no word (`.opaque`) may break anywhere. */
+const brokenWords = (page) => page.evaluate(() => {
+  const broken = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+    if (!node.parentElement.checkVisibility() || node.parentElement.closest('.hidden, .skip, .opaque, noscript, details:not([open])')) continue;
+    for (const { 0: word, index } of node.textContent.matchAll(/[\p{L}_.]+/gu)) {
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      if (new Set([...range.getClientRects()].map((rect) => Math.round(rect.top))).size > 1) broken.push(word);
+    }
+  }
+  return broken;
 });
 
 /** The least contrast (WCAG 2.2, 1.4.3) between any text that is shown and what is painted behind it. */
@@ -146,13 +347,14 @@ test('each state is legible in light and dark, and fits from narrow to wide', as
   const guest = await Guest.at(demo, browser, { authenticator: 'synced', reducedMotion: 'reduce' });
   const { page } = guest;
   const look = async (state) => {
-    for (const [size, width, height] of [['wide', 1440, 900], ['medium', 1000, 800], ['narrow', 360, 780]]) {
+    for (const [size, width, height] of [['wide', 1440, 900], ['medium', 1000, 800], ['narrow', 375, 780]]) {
       await page.setViewportSize({ width, height });
       await page.evaluate(() => scrollTo(0, 0));
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(overflow <= 0, `${state}, ${size}: ${overflow} px too wide`);
+        assert.deepEqual(await brokenWords(page), [], `${state}, ${size}: broken words`);
         const { ratio, text } = await leastContrast(page);
         assert.ok(ratio >= 4.5, `${state}, ${colorScheme}: contrast ${ratio.toFixed(2)} of "${text}"`);
         if (size !== 'medium' || colorScheme === 'light') {
@@ -178,9 +380,16 @@ test('each state is legible in light and dark, and fits from narrow to wide', as
   await guest.call('/account');
   await look('5-passed');
   await guest.call('/vault');
-  await look('6-challenge');
-  await guest.stepUp('/vault');
-  await look('7-no-help');
+  await look('6-no-help');
+  await guest.button('Sign out').click();
+  await guest.told(/Signed out/);
+  await look('7-signed-out-again');
+  await guest.authenticator.use('securityKey');
+  await guest.register('noa-key');
+  await guest.authenticator.touchesOnly();
+  await guest.signIn('Touch only');
+  await guest.call('/payments');
+  await look('9-challenge');
   await guest.button('Rotate the key').click();
   await guest.told(/signs with/);
   await look('8-rotated');

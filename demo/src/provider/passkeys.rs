@@ -172,6 +172,10 @@ impl Passkeys {
 
     /// Options for `navigator.credentials.get` (`PublicKeyCredentialRequestOptionsJSON`); the authenticator says who it is.
     pub(super) fn start_sign_in(&self, effort: Effort) -> Result<Value, Refused> {
+        if self.state().passkeys.is_empty() {
+            let message = "nobody has a passkey here yet. Register one first, in step 1.";
+            return Err(Refused::new(StatusCode::NOT_FOUND, message));
+        }
         let mut options = DiscoverableCredentialRequestOptions::passkey(&self.rp_id);
         options.0.user_verification = match effort {
             Effort::Verified => UserVerificationRequirement::Required,
