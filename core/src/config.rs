@@ -49,7 +49,7 @@ pub use self::{
 };
 pub use crate::{
     policy::matcher::{HostMatch, Matcher, PathMatch},
-    request::path::PathPolicy,
+    request::{Origin, TokenSource, path::PathPolicy},
 };
 
 use crate::{
@@ -203,17 +203,6 @@ pub enum Placeholder {
     MaxAge,
 }
 
-/// Scheme, host and port of a place where clients reach this gate (RFC 6454).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// As browsers write it: lower case, without a default port.
-    pub text: String,
-    /// Lower case, without port; IPv6 in brackets.
-    pub host: String,
-    /// The port, the scheme's default included.
-    pub port: u16,
-}
-
 /// An issuer that is trusted.
 #[derive(Debug)]
 pub struct Provider {
@@ -326,22 +315,6 @@ pub struct Discovery {
     pub jwks_cluster: String,
     /// How long the document is fresh.
     pub refresh: Duration,
-}
-
-/// A place in a request that may hold a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenSource {
-    /// A header; `scheme` is the text before the token, without trailing blank (`Bearer`), or empty.
-    Header {
-        /// Lower case.
-        name: String,
-        /// As configured, without the blank that ends it.
-        scheme: String,
-    },
-    /// A cookie, by its exact name.
-    Cookie(String),
-    /// A query parameter, by its exact name.
-    Param(String),
 }
 
 /// A header made from a claim.

@@ -5,14 +5,15 @@ use core::fmt::Write as _;
 use std::{borrow::Cow, rc::Rc};
 
 use crate::{
-    config::{ClaimHeader, Config, Provider, TokenSource},
+    config::{ClaimHeader, Config, Provider},
     evidence::{Kind, Proof},
-    extract::{cookie_pair, holds_token, param},
     jose::{VerifiedJwt, to_base64url},
     json::Json,
     request::{
-        Request, fold, folded, is_named,
-        path::{self, OVERRIDE_HEADERS},
+        Request, TokenSource,
+        credentials::{cookie_pair, holds_token, without_params},
+        fold, folded, is_named,
+        path::OVERRIDE_HEADERS,
     },
 };
 
@@ -167,25 +168,6 @@ fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
     } else {
         Edit::Set("cookie".into(), kept.join(&b"; "[..]).into())
     })
-}
-
-/// The path with its query but without these parameters, the others byte for byte; `None`: it has none of them.
-pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
-    if names.is_empty() {
-        return None;
-    }
-    let (path, query) = path::split(raw);
-    let query = query?;
-    let is_named = |pair: &&[u8]| names.iter().any(|name| param(pair, name).is_some());
-    let pairs = || query.split(|&byte| byte == b'&');
-    pairs().find(is_named)?;
-    let kept: Vec<&[u8]> = pairs().filter(|pair| !is_named(pair)).collect();
-    let mut rebuilt = path.to_vec();
-    if !kept.is_empty() {
-        rebuilt.push(b'?');
-        rebuilt.extend_from_slice(&kept.join(&b'&'));
-    }
-    Some(rebuilt)
 }
 
 /// Who a verified token is about, in the words of headers and records: the same for every request with it.

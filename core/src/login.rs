@@ -10,13 +10,14 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    config::{Login, LoginParam, Origin, Placeholder, Provider, TokenSource},
-    extract::cookies,
-    headers::without_params,
+    config::{Login, LoginParam, Placeholder, Provider},
     jose::to_base64url,
     limits,
     reason::{Detour, StepUp},
-    request::{Request, Target},
+    request::{
+        Origin, Request, Target, TokenSource,
+        credentials::{cookies, without_params},
+    },
 };
 
 /// A request that lacks a sign-in, and the one that it lacks.

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{Action, Config, Origin, TokenSource},
-    request::{Request, Target},
+    config::{Action, Config},
+    request::{Origin, Request, Target, TokenSource},
 };
 
 /// The document, as an answer.

@@ -1,8 +1,8 @@
 use super::{Edit, OwnedNames, from_claim, list, principal, remove_credentials};
 use crate::{
-    config::{ClaimHeader, TokenSource},
+    config::ClaimHeader,
     json::Json,
-    request::Request,
+    request::{Request, TokenSource},
 };
 
 fn json(text: &str) -> Json {

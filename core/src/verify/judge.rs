@@ -9,10 +9,7 @@ use super::{Outcome, Permit};
 use crate::{
     audit::AuditRecord,
     budget::Budget,
-    config::{
-        Action, Alternative, Config, Origin, Provider, ProviderId, Public, Requirement, Rule,
-        TokenSource,
-    },
+    config::{Action, Alternative, Config, Provider, ProviderId, Public, Requirement, Rule},
     crypto::Backend,
     headers::{self, Edit, OwnedNames},
     jwks::JwksCache,
@@ -20,7 +17,7 @@ use crate::{
     policy::{self, Index},
     reason::{Ambiguous, Detour, Forbidden, Reason},
     remembered::RememberedTokens,
-    request::{Request, Target},
+    request::{Origin, Request, Target, TokenSource},
     resource_metadata::Documents,
     time::UnixTime,
 };

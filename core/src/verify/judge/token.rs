@@ -6,7 +6,7 @@ use super::{Case, Stop, places};
 use crate::{
     audit::{Seen, shown, shown_claim},
     claims,
-    config::{Provider, ProviderId, Requirement, TokenSource},
+    config::{Provider, ProviderId, Requirement},
     crypto::Algorithm,
     evidence::Proof,
     extract::{Credential, Token, extract},
@@ -15,7 +15,7 @@ use crate::{
     json::Json,
     jwks::Lookup,
     reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
-    request::Target,
+    request::{Target, TokenSource},
     verify::Permit,
 };
 
