@@ -1,9 +1,8 @@
 //! The registered claims (RFC 7519 section 4.1) and the shapes in which others come.
 
-use core::time::Duration;
-
 use crate::{
     config::Provider,
+    jose::numeric_date,
     json::Json,
     reason::{Malformed, Reason, Untrusted},
     time::UnixTime,
@@ -59,25 +58,6 @@ fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), R
         (Some(_), _) => Err(Untrusted::Lifetime.into()),
         (None, _) => Ok(()),
     }
-}
-
-/// A NumericDate (RFC 7519 section 2): any finite JSON number between the epoch and the year 9999, fractions included.
-pub(crate) fn numeric_date(claim: &Json) -> Option<UnixTime> {
-    match claim {
-        Json::Number(digits) => parse_numeric_date(digits),
-        _ => None,
-    }
-}
-
-fn parse_numeric_date(digits: &str) -> Option<UnixTime> {
-    if let Ok(seconds) = digits.parse::<u64>() {
-        let time = UnixTime::from_secs(seconds);
-        return (time <= UnixTime::MAX).then_some(time);
-    }
-    let seconds: f64 = digits.parse().ok()?;
-    let duration = Duration::try_from_secs_f64(seconds).ok()?;
-    let time = UnixTime::from_millis(0).saturating_add(duration);
-    (time <= UnixTime::MAX).then_some(time)
 }
 
 /// Whether the audience claim holds one of `accepted` (RFC 7519 section 4.1.3): a string, or a list of strings.

@@ -2,13 +2,17 @@
 
 mod jwk;
 mod jws;
+mod known;
 mod media_type;
+mod numeric_date;
 mod thumbprint;
 
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
 pub(crate) use jws::{Header, KeySetId, UnverifiedJwt, VerifiedJwt};
+pub(crate) use known::KnownJwt;
 pub use media_type::MediaType;
 pub(crate) use media_type::is_plain;
+pub(crate) use numeric_date::numeric_date;
 pub use thumbprint::thumbprint;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::Facts;
 use crate::{
-    claims::numeric_date,
     config::{DatedBy, Line, Provider},
+    jose::numeric_date,
     json::Json,
     time::UnixTime,
 };

@@ -3,13 +3,12 @@
 
 use std::rc::Rc;
 
-use super::{MediaType, base64url};
+use super::{KnownJwt, MediaType, base64url};
 use crate::{
     crypto::{Algorithm, Backend, VerifyingKey},
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
-    remembered::Known,
 };
 
 /// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`.
@@ -91,7 +90,7 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// A token that was taken apart and verified before.
-    pub(crate) fn recall(known: &'a Known) -> Option<Self> {
+    pub(crate) fn recall(known: &'a KnownJwt) -> Option<Self> {
         let (signing_input, payload, text) = known.parts()?;
         Some(Self {
             header: Rc::clone(&known.header),

@@ -87,7 +87,7 @@ impl<'r> Case<'_, 'r, '_> {
         token: &'t Token<'_>,
     ) -> Result<(UnverifiedJwt<'t>, Option<Rc<Identity>>), Stop> {
         if let Token::Known(known) = token
-            && let Some(jwt) = UnverifiedJwt::recall(known)
+            && let Some(jwt) = UnverifiedJwt::recall(&known.jwt)
         {
             return Ok((jwt, Some(Rc::clone(&known.identity))));
         }
