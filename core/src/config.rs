@@ -41,13 +41,12 @@ mod words;
 use core::time::Duration;
 use std::rc::Rc;
 
-pub(crate) use self::evidence::is_quotable;
 pub use self::{
     audit::{Audit, Lines, SubjectForm},
-    evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Line, When},
     uri_prefix::UriPrefix,
 };
 pub use crate::{
+    evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
     policy::matcher::{HostMatch, Matcher, PathMatch},
     request::{Origin, TokenSource, path::PathPolicy},
 };
@@ -324,17 +323,6 @@ pub struct ClaimHeader {
     pub path: Vec<String>,
     /// Lower case.
     pub header: String,
-}
-
-/// What a token must show to count as one of the kinds; `None` where the kind is not configured.
-#[derive(Clone, Debug, Default)]
-pub struct Kinds {
-    /// A person.
-    pub human: Option<When>,
-    /// A program that acts for itself.
-    pub workload: Option<When>,
-    /// A program that acts for somebody; a token with `act` always is one.
-    pub agent: Option<When>,
 }
 
 /// One rule.

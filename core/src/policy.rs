@@ -48,7 +48,7 @@ impl Requirement {
         claims: &Json,
         now: UnixTime,
     ) -> Result<Proof, Unmet> {
-        let sign_in = SignIn::of(claims, provider, now);
+        let sign_in = SignIn::of(claims, &provider.evidence, provider.clock_skew, now);
         let mut furthest = Unmet {
             step: 0,
             reason: Untrusted::Issuer.into(),

@@ -9,82 +9,9 @@ use super::{
     text::{FromText, Text, texts},
 };
 use crate::{
-    evidence::{Fact, Facts, Preset},
+    evidence::{DatedBy, Evidence, Fact, Facts, Line, Preset, is_quotable},
     json::Json,
 };
-
-/// What the claims of one issuer prove about a sign-in.
-#[derive(Clone, Debug, Default)]
-pub struct Evidence {
-    /// In order of preference.
-    pub lines: Vec<Line>,
-    /// Its clients understand Entra's claims challenge in the place of RFC 9470.
-    pub is_entra: bool,
-}
-
-/// One thing that a token may show, and what it proves.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// What the token must show.
-    pub when: When,
-    /// What that proves; never empty.
-    pub proves: Facts,
-    /// What says when it happened.
-    pub dated_by: DatedBy,
-    /// The value of `acr` that a client asks for to get such a token.
-    pub request_acr: Option<String>,
-}
-
-/// What says when a sign-in happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatedBy {
-    /// A claim that is a NumericDate, as a path of member names.
-    Claim(Vec<String>),
-    /// Nothing does.
-    Nothing,
-}
-
-impl Default for DatedBy {
-    /// `auth_time` (OpenID Connect Core section 2).
-    fn default() -> Self {
-        Self::Claim(vec!["auth_time".to_owned()])
-    }
-}
-
-/// A condition on what a token says about a sign-in; all that is given must hold, and something is given.
-#[derive(Clone, Debug, Default)]
-pub struct When {
-    /// `amr` holds all of these.
-    pub amr_all_of: Vec<String>,
-    /// `amr` holds one of these.
-    pub amr_any_of: Vec<String>,
-    /// `amr` is exactly this set.
-    pub amr_exactly: Vec<String>,
-    /// `amr` is a list of strings that is not empty and holds none of these.
-    pub amr_none_of: Vec<String>,
-    /// `acr` is one of these.
-    pub acr_any_of: Vec<String>,
-    /// A claim has a value.
-    pub claim: Option<ClaimEquals>,
-}
-
-/// A claim that must have one exact value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimEquals {
-    /// Path of member names into the claims.
-    pub path: Vec<String>,
-    /// The comparison.
-    pub value: ClaimValue,
-}
-
-/// How a claim is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimValue {
-    /// It is this string, number or boolean.
-    Equals(Json),
-    /// It is a list of strings that holds this one.
-    Contains(String),
-}
 
 /// Lines of the configuration come first: the order is that of preference.
 pub(super) fn evidence(raw: RawEvidence, at: At<'_>, problems: &mut Problems) -> Evidence {
@@ -171,12 +98,6 @@ impl FromText for RequestAcr {
                 .to_owned(),
         )
     }
-}
-
-/// Whether a value can stand in a list inside a quoted string (RFC 9470 section 3).
-pub(crate) fn is_quotable(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
-    !text.is_empty() && text.bytes().all(plain)
 }
 
 #[cfg(feature = "schema")]

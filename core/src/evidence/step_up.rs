@@ -1,7 +1,6 @@
 //! What a client must ask for so that a rule is met: values of `acr` that each suffice.
 
-use super::{Demand, Facts};
-use crate::config::{ClaimValue, DatedBy, Evidence, Line, is_quotable};
+use super::{ClaimValue, DatedBy, Demand, Evidence, Facts, Line};
 
 /// The values of `acr` that a client of this issuer may ask for, in order of preference: each of them makes a sign-in
 /// that proves all that is wanted. None where only the age is wanted: any sign-in will do.
@@ -88,6 +87,12 @@ fn context(line: &Line) -> Option<&str> {
 
 fn reads_acr_only(line: &Line) -> bool {
     !line.when.reads_amr() && line.when.claim.is_none()
+}
+
+/// Whether a value can stand in a list inside a quoted string (RFC 9470 section 3).
+pub(crate) fn is_quotable(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+    !text.is_empty() && text.bytes().all(plain)
 }
 
 #[cfg(test)]

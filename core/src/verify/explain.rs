@@ -3,7 +3,8 @@
 
 use super::Verifier;
 use crate::{
-    config::{Line, Provider},
+    config::Provider,
+    evidence::Line,
     jose::{base64url, to_base64url},
     json::Json,
     limits,

@@ -27,7 +27,12 @@ fn proved(preset: Preset, claims: &str) -> String {
     let provider = provider(preset);
     let text = format!(r#"{{"iat":{NOW},"auth_time":{},{claims}}}"#, NOW - 30);
     let claims = Json::parse(text.as_bytes(), 1_000).unwrap_or_else(|_| panic!("{text}"));
-    let sign_in = SignIn::of(&claims, &provider, UnixTime::from_secs(NOW));
+    let sign_in = SignIn::of(
+        &claims,
+        &provider.evidence,
+        provider.clock_skew,
+        UnixTime::from_secs(NOW),
+    );
     let meets = |fact: Fact, max_age| {
         let demand = Demand {
             facts: Facts::of(&[fact]),

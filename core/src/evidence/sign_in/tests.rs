@@ -47,7 +47,7 @@ fn at(
     now: UnixTime,
 ) -> Result<Proof, Shortfall> {
     let claims = Json::parse(claims.as_bytes(), 1_000).unwrap_or_else(|_| panic!("{claims}"));
-    SignIn::of(&claims, provider, now).meets(demand)
+    SignIn::of(&claims, &provider.evidence, provider.clock_skew, now).meets(demand)
 }
 
 const PHR: &str = r#"[{"when":{"amr_all_of":["hwk"]},"proves":["phishing_resistant"]}]"#;
