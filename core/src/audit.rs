@@ -15,7 +15,7 @@ pub use self::{
     counter::{Counter, Counters},
 };
 use crate::{
-    config::ProviderId, evidence::Proof, json::Json, limits, request::Request, shadow::Shadow,
+    evidence::Proof, json::Json, limits, provider_id::ProviderId, request::Request, shadow::Shadow,
 };
 
 /// The version of the record's shape. It grows when a member goes, changes its meaning, or is there from now on in

@@ -35,34 +35,28 @@ mod sign_in;
 mod suggest;
 mod text;
 mod uri;
-mod uri_prefix;
 mod words;
 
 use core::time::Duration;
 use std::rc::Rc;
 
-pub use self::{
-    audit::{Audit, Lines, SubjectForm},
-    uri_prefix::UriPrefix,
-};
+pub use self::audit::{Audit, Lines, SubjectForm};
 pub use crate::{
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
+    jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
     policy::matcher::{HostMatch, Matcher, PathMatch},
+    provider_id::ProviderId,
     request::{Origin, TokenSource, path::PathPolicy},
 };
 
 use crate::{
     crypto::Algorithm,
     evidence::{Facts, Kind},
-    jose::{JwkSet, MediaType},
+    jose::MediaType,
     json::Json,
     limits::Limits,
     time::UnixTime,
 };
-
-/// Index of a provider in [`Config::providers`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProviderId(pub(crate) usize);
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -245,75 +239,6 @@ impl Provider {
         let mut algorithms = self.algorithms.iter().copied();
         algorithms.find(|algorithm| algorithm.is_rsa())
     }
-}
-
-/// Where a provider's keys come from.
-#[derive(Debug)]
-pub enum KeySource {
-    /// Fetched over HTTP.
-    Remote(RemoteJwks),
-    /// Part of the configuration.
-    Local(JwkSet),
-}
-
-/// A JWK set behind a URL.
-#[derive(Clone, Debug)]
-pub struct RemoteJwks {
-    /// Where it is.
-    pub location: Location,
-    /// Most that one fetch may take.
-    pub timeout: Duration,
-    /// How long a set is fresh when the answer does not say.
-    pub cache_duration: Duration,
-    /// Most that `Cache-Control` may lengthen freshness to.
-    pub max_cache_duration: Duration,
-    /// How long a set that is no longer fresh may serve while fetches fail.
-    pub max_stale: Duration,
-    /// Pace of the fetches that unknown keys may cause.
-    pub refetch_cooldown: Duration,
-}
-
-/// Where a JWK set is.
-#[derive(Clone, Debug)]
-pub enum Location {
-    /// Here.
-    Fixed(Endpoint),
-    /// Where the issuer's own document says.
-    Discovered(Box<Discovery>),
-}
-
-/// Something that is fetched over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `http` or `https`.
-    pub scheme: String,
-    /// The authority of the URL, for `:authority`.
-    pub authority: String,
-    /// Path and query of the URL, for `:path`.
-    pub path: String,
-    /// The host's cluster that leads there.
-    pub cluster: String,
-}
-
-impl core::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
-    }
-}
-
-/// The document in which an issuer says where its keys are (OpenID Connect Discovery 1.0).
-#[derive(Clone, Debug)]
-pub struct Discovery {
-    /// What the document must say that its issuer is.
-    pub issuer: String,
-    /// Where the document is.
-    pub document: Endpoint,
-    /// What the `jwks_uri` must lie below.
-    pub jwks_uri_prefix: UriPrefix,
-    /// The host's cluster that leads there.
-    pub jwks_cluster: String,
-    /// How long the document is fresh.
-    pub refresh: Duration,
 }
 
 /// A header made from a claim.

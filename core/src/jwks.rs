@@ -46,7 +46,9 @@ mod locator;
 mod pace;
 mod remote;
 mod report;
+mod source;
 mod unknown;
+mod uri_prefix;
 mod waiting;
 
 use core::{cell::Cell, time::Duration};
@@ -58,13 +60,16 @@ pub use document::DocumentError;
 pub use event::{Change, Event, Failure};
 pub use freshness::Validator;
 pub use report::{Outcome, Report, State};
+pub use source::{Discovery, Endpoint, KeySource, Location, RemoteJwks};
+pub use uri_prefix::UriPrefix;
 pub use waiting::{Place, WaitingRoom};
 
 use self::{clock::Clock, flight::Wish, held::Reading, pace::Jitter, remote::Remote};
 use crate::{
-    config::{Config, Endpoint, KeySource, ProviderId},
+    config::Config,
     crypto::Algorithm,
     jose::{Jwk, JwkSet, KeySetId, SelectError},
+    provider_id::ProviderId,
     time::UnixTime,
 };
 

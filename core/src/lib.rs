@@ -22,12 +22,14 @@ pub mod jwks;
 pub mod limits;
 mod login;
 mod policy;
+mod provider_id;
 pub mod reason;
 mod remembered;
 pub mod request;
 pub mod resource_metadata;
 pub mod shadow;
 pub mod time;
+mod uri;
 pub mod verify;
 
 /// The version of passgate: of this crate, of the filter and of the program.
@@ -35,8 +37,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use crate::{
     audit::{AuditRecord, Auditor},
-    config::{Config, InvalidConfig, ProviderId},
+    config::{Config, InvalidConfig},
     jwks::JwksCache,
+    provider_id::ProviderId,
     remembered::Tally,
     request::Request,
     time::UnixTime,

@@ -10,10 +10,11 @@ use self::judge::{Case, Policy, Stop};
 use crate::{
     audit::AuditRecord,
     budget::Budget,
-    config::{Config, ProviderId},
+    config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
     headers::{Edit, Identity},
     jwks::JwksCache,
+    provider_id::ProviderId,
     reason::{Detour, Internal, Reason, Rejection, Unavailable},
     remembered::{RememberedTokens, Tally},
     request::Request,

@@ -5,10 +5,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use super::AuditRecord;
-use crate::{
-    config::{Config, ProviderId},
-    limits,
-};
+use crate::{config::Config, limits, provider_id::ProviderId};
 
 /// The labels of one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

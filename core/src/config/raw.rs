@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{
-    HostMatch, Lines, Login, Mode, Origin, SubjectForm,
+    HostMatch, Lines, Login, Mode, Origin, SubjectForm, UriPrefix,
     claim_name::{ClaimName, Scalar},
     date::Until,
     decode::{self, At, Decode, Field, Filled, List, Map, OrNone, Problems, record},
@@ -12,7 +12,6 @@ use super::{
     resource_metadata::PageUri,
     text::{CookieName, InlineString, Method, ParamName, Scope, Text},
     uri::HttpUri,
-    uri_prefix::UriPrefix,
     words::{AudienceClaim, Delegated, OverrideHeader, Space, Spelling},
 };
 use crate::{

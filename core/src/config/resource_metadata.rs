@@ -6,9 +6,9 @@ use super::{
     raw::RawResourceMetadata,
     shown,
     text::FromText,
-    uri::{self, split},
+    uri,
 };
-use crate::request::path;
+use crate::{request::path, uri::split};
 
 /// What RFC 9728 section 3 inserts between host and path of a resource.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";

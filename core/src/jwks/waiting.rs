@@ -10,12 +10,11 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::{Clock, Moment};
-use crate::{
-    config::{Config, KeySource, ProviderId},
-    limits::Limits,
-    time::UnixTime,
+use super::{
+    KeySource,
+    clock::{Clock, Moment},
 };
+use crate::{config::Config, limits::Limits, provider_id::ProviderId, time::UnixTime};
 
 /// What may pass on top of the longest wait that the cache promises: a tick that comes late.
 const GRACE: Duration = Duration::from_secs(1);

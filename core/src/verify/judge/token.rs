@@ -6,7 +6,7 @@ use super::{Case, Stop, places};
 use crate::{
     audit::{Seen, shown, shown_claim},
     claims,
-    config::{Provider, ProviderId, Requirement},
+    config::{Provider, Requirement},
     crypto::Algorithm,
     evidence::Proof,
     extract::{Credential, Token, extract},
@@ -14,6 +14,7 @@ use crate::{
     jose::{MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::Lookup,
+    provider_id::ProviderId,
     reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
     request::{Target, TokenSource},
     verify::Permit,
