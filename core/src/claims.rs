@@ -1,9 +1,9 @@
 //! The registered claims (RFC 7519 section 4.1) and the shapes in which others come.
 
 use crate::{
-    config::Provider,
     jose::numeric_date,
     json::Json,
+    provider::Provider,
     reason::{Malformed, Reason, Untrusted},
     time::UnixTime,
 };

@@ -44,15 +44,15 @@ pub use self::audit::{Audit, Lines, SubjectForm};
 pub use crate::{
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
     jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
+    login::{Login, LoginParam, Placeholder},
     policy::matcher::{HostMatch, Matcher, PathMatch},
+    provider::{ClaimHeader, Provider},
     provider_id::ProviderId,
     request::{Origin, TokenSource, path::PathPolicy},
 };
 
 use crate::{
-    crypto::Algorithm,
     evidence::{Facts, Kind},
-    jose::MediaType,
     json::Json,
     limits::Limits,
     time::UnixTime,
@@ -160,94 +160,6 @@ pub struct ResourceMetadata {
     /// The path, in the form that requests are brought to, at which the gate itself serves them on every origin, and
     /// the path of the resource that they are about. `None`: somebody else serves them.
     pub served: Option<(String, String)>,
-}
-
-/// A page where people sign in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// `https`, or `http` on loopback; without query and fragment.
-    pub page: String,
-    /// The query, in order.
-    pub params: Vec<LoginParam>,
-}
-
-/// A parameter of the address of a login page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoginParam {
-    /// As it is written.
-    Fixed(String),
-    /// With a value that depends on the request; left out where there is none.
-    Filled {
-        /// As it is written.
-        name: String,
-        /// The value.
-        with: Placeholder,
-    },
-}
-
-/// What depends on the request in the address of a login page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placeholder {
-    /// The address that was asked for.
-    ReturnTo,
-    /// `acr_values` of the challenge (RFC 9470).
-    AcrValues,
-    /// `max_age` of the challenge.
-    MaxAge,
-}
-
-/// An issuer that is trusted.
-#[derive(Debug)]
-pub struct Provider {
-    /// Its name in the configuration.
-    pub name: Rc<str>,
-    /// Exact value of `iss`; unique among the providers.
-    pub issuer: String,
-    /// Any of them must be in the token's audience; never empty.
-    pub audiences: Vec<String>,
-    /// The claim that holds the audience: `aud`, or `client_id`.
-    pub audience_claim: String,
-    /// Algorithms that its tokens may use. The first one for RSA is what an RSA key is for that does not say it.
-    pub algorithms: Vec<Algorithm>,
-    /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
-    pub token_types: Vec<MediaType>,
-    /// Where its keys come from.
-    pub keys: KeySource,
-    /// Where its tokens are looked for; never empty.
-    pub sources: Vec<TokenSource>,
-    /// Whether the token stays in the request.
-    pub forward: bool,
-    /// Header that gets the token's payload, base64url as it came.
-    pub forward_payload_header: Option<String>,
-    /// Headers made from claims.
-    pub claim_to_headers: Vec<ClaimHeader>,
-    /// Tolerance for `exp`, `nbf`, `iat`.
-    pub clock_skew: Duration,
-    /// Most that `exp - iat` may be.
-    pub max_token_lifetime: Option<Duration>,
-    /// What tells people, workloads and agents apart.
-    pub kinds: Kinds,
-    /// What its claims prove about a sign-in.
-    pub evidence: Evidence,
-    /// Where browsers are sent to sign in.
-    pub login: Option<Login>,
-}
-
-impl Provider {
-    /// The algorithm of its RSA keys that do not say it.
-    pub(crate) fn rsa(&self) -> Option<Algorithm> {
-        let mut algorithms = self.algorithms.iter().copied();
-        algorithms.find(|algorithm| algorithm.is_rsa())
-    }
-}
-
-/// A header made from a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimHeader {
-    /// Path of member names into the claims.
-    pub path: Vec<String>,
-    /// Lower case.
-    pub header: String,
 }
 
 /// One rule.

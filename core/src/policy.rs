@@ -7,9 +7,10 @@ pub(crate) use self::{index::Index, matcher::must_be_named};
 
 use crate::{
     claims,
-    config::{Alternative, ClaimCondition, ClaimTest, Provider, Requirement},
+    config::{Alternative, ClaimCondition, ClaimTest, Requirement},
     evidence::{Demand, Facts, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_of_all},
     json::Json,
+    provider::Provider,
     provider_id::ProviderId,
     reason::{Forbidden, Insufficient, Reason, StepUp, Untrusted},
     time::UnixTime,

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use lru::LruCache;
 
 use crate::{
-    headers::Identity,
+    identity::Identity,
     jose::{Header, KeySetId, KnownJwt, VerifiedJwt},
     limits::{Limits, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS},
 };

@@ -3,11 +3,11 @@
 
 use super::Verifier;
 use crate::{
-    config::Provider,
     evidence::Line,
     jose::{base64url, to_base64url},
     json::Json,
     limits,
+    provider::Provider,
 };
 
 impl Verifier {

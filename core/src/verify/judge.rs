@@ -9,12 +9,13 @@ use super::{Outcome, Permit};
 use crate::{
     audit::AuditRecord,
     budget::Budget,
-    config::{Action, Alternative, Config, Provider, Public, Requirement, Rule},
+    config::{Action, Alternative, Config, Public, Requirement, Rule},
     crypto::Backend,
     headers::{self, Edit, OwnedNames},
     jwks::JwksCache,
     login::Visit,
     policy::{self, Index},
+    provider::Provider,
     provider_id::ProviderId,
     reason::{Ambiguous, Detour, Forbidden, Reason},
     remembered::RememberedTokens,
@@ -36,6 +37,8 @@ pub(super) struct Policy {
     names_hosts: bool,
     /// Every place where a token may be, and whether one of its providers forwards it.
     places: Vec<(TokenSource, bool)>,
+    /// Names of the parameters in which a token may be.
+    token_params: Vec<String>,
     /// For people at a command line only.
     #[cfg(feature = "explain")]
     pub(super) signatures_assumed: bool,
@@ -52,6 +55,11 @@ impl Policy {
             users.any(|provider| provider.forward && provider.sources.contains(source))
         };
         let places = places(config.providers.iter()).into_iter();
+        let param = |source: &&TokenSource| match source {
+            TokenSource::Param(name) => Some(name.clone()),
+            TokenSource::Header { .. } | TokenSource::Cookie(_) => None,
+        };
+        let token_params = places.clone().filter_map(|source| param(&source)).collect();
         let names_hosts = rules(&config).any(|rule| !rule.matcher.hosts.is_empty());
         Self {
             places: places
@@ -60,6 +68,7 @@ impl Policy {
             documents: Documents::of(&config),
             index: Index::new(config.rules.iter().flatten().map(|rule| &rule.matcher)),
             names_hosts,
+            token_params,
             config,
             owned_names,
             any_provider,
@@ -337,7 +346,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             request: self.request,
             target,
             origins: &config.origins,
-            providers: &config.providers,
+            token_params: &self.policy.token_params,
             step_up: &reason.step_up().cloned().unwrap_or_else(hint),
         };
         visit.detour(login)
