@@ -37,7 +37,6 @@ mod text;
 mod uri;
 mod words;
 
-use core::time::Duration;
 use std::rc::Rc;
 
 pub use self::audit::{Audit, Lines, SubjectForm};
@@ -45,18 +44,17 @@ pub use crate::{
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
     jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
     login::{Login, LoginParam, Placeholder},
-    policy::matcher::{HostMatch, Matcher, PathMatch},
+    policy::{
+        Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
+        Public, Requirement, Rule,
+    },
     provider::{ClaimHeader, Provider},
     provider_id::ProviderId,
     request::{Origin, TokenSource, path::PathPolicy},
+    resource_metadata::ResourceMetadata,
 };
 
-use crate::{
-    evidence::{Facts, Kind},
-    json::Json,
-    limits::Limits,
-    time::UnixTime,
-};
+use crate::{limits::Limits, time::UnixTime};
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -126,121 +124,6 @@ impl core::fmt::Display for Config {
         }
         write!(f, ", policy {}", self.hash)
     }
-}
-
-/// Whether what is decided is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// It is.
-    #[default]
-    Enforce,
-    /// Not before this moment is over: requests pass unchanged.
-    Shadow {
-        /// The last moment.
-        until: UnixTime,
-    },
-}
-
-impl Mode {
-    /// Whether a request now passes unchanged, whatever is decided.
-    #[must_use]
-    pub fn observes(self, now: UnixTime) -> bool {
-        match self {
-            Self::Enforce => false,
-            Self::Shadow { until } => now <= until,
-        }
-    }
-}
-
-/// Where the metadata of this resource are (RFC 9728).
-#[derive(Clone, Debug)]
-pub struct ResourceMetadata {
-    /// Named in challenges; on one of the origins, without query and fragment.
-    pub uri: String,
-    /// The path, in the form that requests are brought to, at which the gate itself serves them on every origin, and
-    /// the path of the resource that they are about. `None`: somebody else serves them.
-    pub served: Option<(String, String)>,
-}
-
-/// One rule.
-#[derive(Debug)]
-pub struct Rule {
-    /// Which requests it is about.
-    pub matcher: Matcher,
-    /// What it says about them.
-    pub action: Action,
-    /// Whether it is enforced; `None`: as the whole configuration.
-    pub mode: Option<Mode>,
-}
-
-/// What a rule says.
-#[derive(Debug)]
-pub enum Action {
-    /// Anybody may pass.
-    Public(Public),
-    /// A token is needed.
-    Requires(Requirement),
-}
-
-/// An exemption, the only way past.
-#[derive(Clone, Debug)]
-pub struct Public {
-    /// Why.
-    pub reason: String,
-    /// Whose responsibility.
-    pub owner: String,
-    /// Last moment; `None`: never ends.
-    pub until: Option<UnixTime>,
-    /// A token of this provider, when there is one, must be valid and is written into headers.
-    pub identity_from: Option<ProviderId>,
-}
-
-/// What a matched rule demands: one token that meets one of the alternatives.
-#[derive(Clone, Debug)]
-pub struct Requirement {
-    /// Never empty. What stood beside the alternatives has been put into each of them.
-    pub alternatives: Vec<Alternative>,
-}
-
-/// One way to meet a requirement.
-#[derive(Clone, Debug, Default)]
-pub struct Alternative {
-    /// Only tokens of this provider; `None`: of any.
-    pub provider: Option<ProviderId>,
-    /// Of each list the token's audience must hold one; empty: the provider's own audiences count.
-    pub audiences: Vec<Vec<String>>,
-    /// All of them must be granted, in `scope` or `scp`.
-    pub scopes: Vec<String>,
-    /// All of them must hold.
-    pub claims: Vec<ClaimCondition>,
-    /// All of them must be proved by the sign-in.
-    pub facts: Facts,
-    /// The oldest sign-in that will do.
-    pub max_age: Option<Duration>,
-    /// Who must act.
-    pub kind: Option<Kind>,
-    /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in.
-    pub delegated: bool,
-}
-
-/// A condition on a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimCondition {
-    /// Path of member names into the claims.
-    pub path: Vec<String>,
-    /// The comparison. Values are strings, numbers or booleans, compared with their type.
-    pub test: ClaimTest,
-    /// Split a string at blanks before comparing.
-    pub split: bool,
-}
-
-/// How a claim is compared; a claim that is a list offers each of its elements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimTest {
-    /// One of these is offered.
-    AnyOf(Vec<Json>),
-    /// Each of these is offered.
-    AllOf(Vec<Json>),
 }
 
 /// One thing that is wrong with a configuration, or doubtful.

@@ -4,9 +4,20 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{Action, Config},
+    config::Config,
+    policy::Action,
     request::{Origin, Request, Target, TokenSource},
 };
+
+/// Where the metadata of this resource are (RFC 9728).
+#[derive(Clone, Debug)]
+pub struct ResourceMetadata {
+    /// Named in challenges; on one of the origins, without query and fragment.
+    pub uri: String,
+    /// The path, in the form that requests are brought to, at which the gate itself serves them on every origin, and
+    /// the path of the resource that they are about. `None`: somebody else serves them.
+    pub served: Option<(String, String)>,
+}
 
 /// The document, as an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use super::{Case, Stop, places};
 use crate::{
     audit::{Seen, shown, shown_claim},
     claims,
-    config::Requirement,
     crypto::Algorithm,
     evidence::Proof,
     extract::{Credential, Token, extract},
@@ -15,6 +14,7 @@ use crate::{
     jose::{MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::Lookup,
+    policy::Requirement,
     provider::Provider,
     provider_id::ProviderId,
     reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
