@@ -6,6 +6,8 @@ mod line;
 mod pace;
 #[cfg(feature = "schema")]
 mod schema;
+mod settings;
+mod shadow;
 
 use std::rc::Rc;
 
@@ -13,10 +15,10 @@ pub(crate) use self::line::Line;
 pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
+    settings::{Audit, Lines, SubjectForm},
+    shadow::Shadow,
 };
-use crate::{
-    evidence::Proof, json::Json, limits, provider_id::ProviderId, request::Request, shadow::Shadow,
-};
+use crate::{evidence::Proof, json::Json, limits, provider_id::ProviderId, request::Request};
 
 /// The version of the record's shape. It grows when a member goes, changes its meaning, or is there from now on in
 /// every record; not when a member is added that may be absent.

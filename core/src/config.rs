@@ -39,8 +39,8 @@ mod words;
 
 use std::rc::Rc;
 
-pub use self::audit::{Audit, Lines, SubjectForm};
 pub use crate::{
+    audit::{Audit, Lines, SubjectForm},
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
     jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
     login::{Login, LoginParam, Placeholder},

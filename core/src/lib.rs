@@ -29,9 +29,9 @@ pub mod reason;
 mod remembered;
 pub mod request;
 pub mod resource_metadata;
-pub mod shadow;
 pub mod time;
 mod uri;
+pub mod verdict;
 pub mod verify;
 
 /// The version of passgate: of this crate, of the filter and of the program.
@@ -45,5 +45,6 @@ pub use crate::{
     remembered::Tally,
     request::Request,
     time::UnixTime,
-    verify::{Step, Verdict, Verifier},
+    verdict::Verdict,
+    verify::{Step, Verifier},
 };

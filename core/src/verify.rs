@@ -4,24 +4,21 @@
 pub mod explain;
 mod judge;
 
-use std::rc::Rc;
-
 use self::judge::{Case, Policy, Stop};
 use crate::{
-    audit::AuditRecord,
+    audit::{AuditRecord, Shadow},
     budget::Budget,
     config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
     headers::Edit,
-    identity::Identity,
     jwks::JwksCache,
     provider_id::ProviderId,
-    reason::{Detour, Internal, Reason, Rejection, Unavailable},
+    reason::{Detour, Internal, Reason, Unavailable},
     remembered::{RememberedTokens, Tally},
     request::Request,
     resource_metadata::Document,
-    shadow::Shadow,
     time::UnixTime,
+    verdict::{Permit, SERVED, Verdict},
 };
 
 /// What to do about a request now.
@@ -32,57 +29,6 @@ pub enum Step {
     /// Keys of this provider are being fetched: hold the request and ask again when the fetch has ended.
     Await(ProviderId),
 }
-
-/// The decision.
-#[derive(Debug)]
-pub enum Verdict {
-    /// Change the request's headers and let it pass.
-    Allow(Permit),
-    /// Answer in the upstream's place.
-    Deny(Rejection),
-    /// Answer with the document about this resource.
-    Serve(Document),
-}
-
-/// Proof that a request may pass. Identity headers exist only in here.
-#[derive(Debug)]
-pub struct Permit {
-    code: &'static str,
-    edits: Vec<Edit>,
-    identity: Option<Rc<Identity>>,
-    is_observed: bool,
-}
-
-impl Permit {
-    /// Why it may pass: one of [`Self::CODES`], or what was decided where it is only observed.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        self.code
-    }
-
-    /// Whether it passes as it came, trailers included, whatever was decided: it is only observed.
-    #[must_use]
-    pub const fn is_observed(&self) -> bool {
-        self.is_observed
-    }
-
-    /// Changes to the request's headers, in order.
-    pub fn edits(&self) -> impl Iterator<Item = &Edit> + Clone {
-        let identity = self.identity.iter().flat_map(|identity| &identity.edits);
-        self.edits.iter().chain(identity)
-    }
-
-    /// The codes of all that passes, or is served, without a refusal.
-    pub const CODES: [&'static str; 4] = [
-        "permitted.token",
-        "permitted.public",
-        "permitted.preflight",
-        SERVED,
-    ];
-}
-
-/// The code of a document that is served.
-pub const SERVED: &str = "permitted.resource_metadata";
 
 /// What is done about a request that is not refused.
 enum Outcome {

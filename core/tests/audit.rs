@@ -21,7 +21,7 @@ use passgate_core::{
     audit::{Counter, Counters, Written},
     limits::{REFUSAL_LINES, VERDICT_COUNTERS},
     reason::Reason,
-    verify::Permit,
+    verdict::Permit,
 };
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ mod token;
 
 use std::borrow::Cow;
 
-use super::{Outcome, Permit};
+use super::Outcome;
 use crate::{
     audit::AuditRecord,
     budget::Budget,
@@ -22,6 +22,7 @@ use crate::{
     request::{Origin, Request, Target, TokenSource},
     resource_metadata::Documents,
     time::UnixTime,
+    verdict::Permit,
 };
 
 /// A configuration, made ready for requests.

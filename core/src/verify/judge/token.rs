@@ -19,7 +19,7 @@ use crate::{
     provider_id::ProviderId,
     reason::{Forbidden, Missing, Reason, Unavailable, Untrusted},
     request::{Target, TokenSource},
-    verify::Permit,
+    verdict::Permit,
 };
 
 impl<'r> Case<'_, 'r, '_> {
