@@ -43,6 +43,7 @@ pub use crate::{
     audit::{Audit, Lines, SubjectForm},
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
     jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
+    jwks::{SourceOf, Sources},
     login::{Login, LoginParam, Placeholder},
     policy::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
@@ -110,6 +111,20 @@ impl Config {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     schema::document::<raw::RawConfig>()
+}
+
+impl<'c> From<&'c Config> for Sources<'c> {
+    fn from(config: &'c Config) -> Self {
+        let source = |provider: &'c Provider| SourceOf {
+            name: &provider.name,
+            keys: &provider.keys,
+            rsa: provider.rsa(),
+        };
+        Self {
+            limits: config.limits,
+            providers: config.providers.iter().map(source).collect(),
+        }
+    }
 }
 
 impl core::fmt::Display for Config {

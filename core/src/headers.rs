@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use crate::{
-    config::Config,
     evidence::Proof,
+    provider::Provider,
     request::{
         Request, TokenSource,
         credentials::{cookie_pair, holds_token, without_params},
@@ -37,13 +37,12 @@ pub(crate) struct OwnedNames {
 }
 
 impl OwnedNames {
-    pub(crate) fn of(config: &Config) -> Self {
+    /// `kept` are names of headers that change method or path and may stay.
+    pub(crate) fn of(kept: &[String], providers: &[Provider]) -> Self {
         let overrides = OVERRIDE_HEADERS.iter().map(|&name| name.to_owned());
-        let mut ours: Vec<String> = overrides
-            .filter(|name| !config.kept_override_headers.contains(name))
-            .collect();
+        let mut ours: Vec<String> = overrides.filter(|name| !kept.contains(name)).collect();
         let mut sources = Vec::new();
-        for provider in &config.providers {
+        for provider in providers {
             let claims = provider.claim_to_headers.iter().map(|claim| &claim.header);
             ours.extend(
                 claims

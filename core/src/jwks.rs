@@ -60,13 +60,12 @@ pub use document::DocumentError;
 pub use event::{Change, Event, Failure};
 pub use freshness::Validator;
 pub use report::{Outcome, Report, State};
-pub use source::{Discovery, Endpoint, KeySource, Location, RemoteJwks};
+pub use source::{Discovery, Endpoint, KeySource, Location, RemoteJwks, SourceOf, Sources};
 pub use uri_prefix::UriPrefix;
 pub use waiting::{Place, WaitingRoom};
 
 use self::{clock::Clock, flight::Wish, held::Reading, pace::Jitter, remote::Remote};
 use crate::{
-    config::Config,
     crypto::Algorithm,
     jose::{Jwk, JwkSet, KeySetId, SelectError},
     provider_id::ProviderId,
@@ -162,27 +161,29 @@ impl JwksCache {
     /// The keys of the providers of a configuration. `seed` keeps workers apart and should differ between them;
     /// nothing else here is random.
     #[must_use]
-    pub fn new(config: &Config, seed: u64) -> Self {
+    pub fn new<'c>(sources: impl Into<Sources<'c>>, seed: u64) -> Self {
+        Self::of(sources.into(), seed)
+    }
+
+    fn of(sources: Sources<'_>, seed: u64) -> Self {
         let mut seeds = Jitter::new(seed);
         // Another worker's or configuration's ids are no ids here.
         let next_id = seeds.next();
         let hurried = Rc::<Cell<bool>>::default();
-        let providers = config
-            .providers
-            .iter()
-            .map(|provider| {
-                let rsa = provider.rsa();
-                let source = match &provider.keys {
+        let Sources { limits, providers } = sources;
+        let providers = providers
+            .into_iter()
+            .map(|SourceOf { name, keys, rsa }| {
+                let source = match keys {
                     KeySource::Local(set) => Source::Local(set.clone().with_rsa(rsa)),
                     KeySource::Remote(remote) => {
-                        let limits = config.limits;
                         let reading = Reading { limits, rsa };
                         let hurried = Rc::clone(&hurried);
                         let remote = Remote::new(remote, reading, hurried, seeds.next());
                         Source::Remote(Box::new(remote))
                     }
                 };
-                let name = Rc::clone(&provider.name);
+                let name = Rc::clone(name);
                 Keys { name, source }
             })
             .collect();

@@ -1,9 +1,30 @@
 //! Where a provider's keys come from.
 
 use core::{fmt, time::Duration};
+use std::rc::Rc;
 
 use super::UriPrefix;
-use crate::jose::JwkSet;
+use crate::{crypto::Algorithm, jose::JwkSet, limits::Limits};
+
+/// The providers whose keys are held, in the order of their indices, and what bounds what they send.
+#[derive(Clone, Debug)]
+pub struct Sources<'c> {
+    /// Bounds.
+    pub limits: Limits,
+    /// One for each provider.
+    pub providers: Vec<SourceOf<'c>>,
+}
+
+/// The keys of one provider.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceOf<'c> {
+    /// Its name in the configuration.
+    pub name: &'c Rc<str>,
+    /// Where they come from.
+    pub keys: &'c KeySource,
+    /// What an RSA key is for that does not say it.
+    pub rsa: Option<Algorithm>,
+}
 
 /// Where a provider's keys come from.
 #[derive(Debug)]

@@ -47,7 +47,7 @@ pub(super) struct Policy {
 
 impl Policy {
     pub(super) fn new(config: Config) -> Self {
-        let owned_names = OwnedNames::of(&config);
+        let owned_names = OwnedNames::of(&config.kept_override_headers, &config.providers);
         let any_provider = Requirement {
             alternatives: vec![Alternative::default()],
         };
@@ -66,7 +66,11 @@ impl Policy {
             places: places
                 .map(|source| (source.clone(), is_forwarded(source)))
                 .collect(),
-            documents: Documents::of(&config),
+            documents: Documents::of(
+                config.resource_metadata.as_ref(),
+                &config.providers,
+                config.rules.as_deref().unwrap_or_default(),
+            ),
             index: Index::new(config.rules.iter().flatten().map(|rule| &rule.matcher)),
             names_hosts,
             token_params,
