@@ -7,6 +7,7 @@ mod audit;
 mod claim;
 mod claim_name;
 mod date;
+mod dated_by;
 mod decode;
 mod document;
 mod doubts;
@@ -105,7 +106,6 @@ impl Config {
     }
 }
 
-/// One line for logs: how much is configured, and the policy's hash.
 /// The JSON Schema of the configuration (draft 2020-12), for editors: the shape alone.
 #[cfg(feature = "schema")]
 #[must_use]
@@ -128,6 +128,7 @@ impl<'c> From<&'c Config> for Sources<'c> {
 }
 
 impl core::fmt::Display for Config {
+    /// One line for logs: how much is configured, and the policy's hash.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let providers = self.providers.len();
         let s = |count: usize| if count == 1 { "" } else { "s" };

@@ -1,5 +1,6 @@
 //! JSON Object Signing: the compact serialisation (RFC 7515), its header, and key sets (RFC 7517).
 
+mod header;
 mod jwk;
 mod jws;
 mod known;
@@ -7,9 +8,10 @@ mod media_type;
 mod numeric_date;
 mod thumbprint;
 
+pub(crate) use header::Header;
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
-pub(crate) use jws::{Header, KeySetId, UnverifiedJwt, VerifiedJwt};
-pub(crate) use known::KnownJwt;
+pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
+pub(crate) use known::{KeySetId, KnownJwt};
 pub use media_type::MediaType;
 pub(crate) use media_type::is_plain;
 pub(crate) use numeric_date::numeric_date;

@@ -6,12 +6,11 @@ use super::{
     HostMatch, Lines, Login, Mode, Origin, SubjectForm, UriPrefix,
     claim_name::{ClaimName, Scalar},
     date::Until,
+    dated_by::RawDatedBy,
     decode::{self, At, Decode, Field, Filled, List, Map, OrNone, Problems, record},
-    evidence::{RawDatedBy, RequestAcr},
     header_name::{HeaderName, ValuePrefix},
-    resource_metadata::PageUri,
-    text::{CookieName, InlineString, Method, ParamName, Scope, Text},
-    uri::HttpUri,
+    text::{CookieName, InlineString, Method, ParamName, RequestAcr, Scope, Text},
+    uri::{HttpUri, PageUri},
     words::{AudienceClaim, Delegated, OverrideHeader, Space, Spelling},
 };
 use crate::{

@@ -115,6 +115,36 @@ impl FromText for UriPrefix {
     }
 }
 
+/// An address without query and fragment.
+#[derive(Debug)]
+pub(super) struct PageUri {
+    pub(super) text: String,
+    pub(super) origin: Origin,
+    pub(super) path: String,
+}
+
+impl FromText for PageUri {
+    const WANTED: &'static str =
+        "a URI, such as https://api.example.com/.well-known/oauth-protected-resource";
+    const PATTERN: &'static str = "^https?://[^?#]+$";
+
+    fn shown(text: &str) -> String {
+        shown_uri(text)
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (scheme, authority, path) = split(text)?;
+        if path.contains(['?', '#']) {
+            return Err("has a query or a fragment; write scheme, host and path only".to_owned());
+        }
+        Ok(Self {
+            origin: Origin::from_text(&shown::join(&[scheme, "://", authority]))?,
+            path: path.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+}
+
 impl FromText for HostMatch {
     const WANTED: &'static str = "a host, such as api.example.com or *.example.com";
     const PATTERN: &'static str = r"^(\*\.)?[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$";

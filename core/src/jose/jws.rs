@@ -3,21 +3,17 @@
 
 use std::rc::Rc;
 
-use super::{KnownJwt, MediaType, base64url};
+use super::{
+    base64url,
+    header::Header,
+    known::{KeySetId, KnownJwt},
+};
 use crate::{
-    crypto::{Algorithm, Backend, VerifyingKey},
+    crypto::{Backend, VerifyingKey},
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
 };
-
-/// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`.
-#[derive(Debug)]
-pub(crate) struct Header {
-    pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<String>,
-    pub(crate) typ: Option<MediaType>,
-}
 
 /// A token that was taken apart, and of which nothing is true yet.
 #[derive(Debug)]
@@ -27,13 +23,6 @@ pub(crate) struct UnverifiedJwt<'a> {
     payload: &'a str,
     signing_input: &'a str,
     signature: Signature<'a>,
-}
-
-/// The keys of one provider as they were between two changes of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeySetId {
-    pub(crate) provider: usize,
-    pub(crate) generation: u64,
 }
 
 #[derive(Debug)]
@@ -161,52 +150,6 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(Untrusted::Signature);
         }
         Ok(self.as_verified())
-    }
-}
-
-impl Header {
-    fn parse(bytes: &[u8]) -> Result<Self, Reason> {
-        let json = Json::parse(bytes, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Header)?;
-        // RFC 7515 section 4.1.11: we implement no extension, so every `crit` is refused. RFC 7797 section 7:
-        // `b64` is not for JWTs.
-        if json.get("crit").is_some() || json.get("b64").is_some() {
-            return Err(Malformed::Crit.into());
-        }
-        let is_nested = json
-            .get("cty")
-            .is_some_and(|cty| cty.as_str().is_none_or(|cty| MediaType::new(cty).is_jwt()));
-        if is_nested
-            || ["enc", "zip", "epk"]
-                .iter()
-                .any(|name| json.get(name).is_some())
-        {
-            return Err(Malformed::Nested.into());
-        }
-        let typ = match json.get("typ") {
-            None => None,
-            Some(Json::String(typ)) => Some(MediaType::new(typ)),
-            Some(_) => return Err(Malformed::Header.into()),
-        };
-        if typ.as_ref().is_some_and(MediaType::is_foreign) {
-            return Err(Untrusted::TokenType.into());
-        }
-        let kid = match json.get("kid") {
-            None => None,
-            // As in a key: what is empty says nothing.
-            Some(Json::String(kid)) if kid.is_empty() => None,
-            Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(String::from(&**kid)),
-            Some(_) => return Err(Malformed::Header.into()),
-        };
-        let alg = json
-            .get("alg")
-            .and_then(Json::as_str)
-            .ok_or(Malformed::Header)?;
-        let algorithm = Algorithm::from_name(alg).ok_or(Untrusted::Algorithm)?;
-        Ok(Self {
-            algorithm,
-            kid,
-            typ,
-        })
     }
 }
 

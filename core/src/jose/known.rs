@@ -3,8 +3,15 @@
 use core::ops::Range;
 use std::rc::Rc;
 
-use super::{Header, KeySetId};
+use super::header::Header;
 use crate::json::Json;
+
+/// The keys of one provider as they were between two changes of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeySetId {
+    pub(crate) provider: usize,
+    pub(crate) generation: u64,
+}
 
 /// What a token says whose signature was right under a key of one set.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Where a provider's keys come from.
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
 use std::rc::Rc;
 
-use super::UriPrefix;
+use super::{endpoint::Endpoint, uri_prefix::UriPrefix};
 use crate::{crypto::Algorithm, jose::JwkSet, limits::Limits};
 
 /// The providers whose keys are held, in the order of their indices, and what bounds what they send.
@@ -59,25 +59,6 @@ pub enum Location {
     Fixed(Endpoint),
     /// Where the issuer's own document says.
     Discovered(Box<Discovery>),
-}
-
-/// Something that is fetched over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `http` or `https`.
-    pub scheme: String,
-    /// The authority of the URL, for `:authority`.
-    pub authority: String,
-    /// Path and query of the URL, for `:path`.
-    pub path: String,
-    /// The host's cluster that leads there.
-    pub cluster: String,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
-    }
 }
 
 /// The document in which an issuer says where its keys are (OpenID Connect Discovery 1.0).

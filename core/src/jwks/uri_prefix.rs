@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::Endpoint;
+use super::endpoint::Endpoint;
 use crate::{
     limits,
     request::path::{self, PathPolicy},
