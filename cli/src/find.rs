@@ -61,7 +61,7 @@ impl Found {
         let Some(clusters) = &self.clusters else {
             return warnings;
         };
-        for provider in &config.providers {
+        for provider in config.providers() {
             let KeySource::Remote(remote) = &provider.keys else {
                 continue;
             };

@@ -1,6 +1,7 @@
 //! The configuration, valid by construction: there is no other way to a [`Config`] than [`Config::parse`].
 //!
-//! The decoder and every check of meaning live below this module; the rest of the core reads these types.
+//! The decoder lives below this module. What it makes is defined where it is used; only the verifier and the face of
+//! the library import from here.
 
 mod across;
 mod audit;
@@ -62,34 +63,118 @@ use crate::{limits::Limits, time::UnixTime};
 #[derive(Debug)]
 pub struct Config {
     /// Where clients reach this gate.
-    pub origins: Vec<Origin>,
+    origins: Vec<Origin>,
     /// The issuers that are trusted, in order of their names.
-    pub providers: Vec<Provider>,
+    providers: Vec<Provider>,
     /// First match decides. `None`: every request needs a token of one of the providers. Empty: nothing passes.
-    pub rules: Option<Vec<Rule>>,
+    rules: Option<Vec<Rule>>,
     /// Whether CORS preflights pass.
-    pub bypass_cors_preflight: bool,
+    bypass_cors_preflight: bool,
     /// Whether the host may check signatures.
-    pub host_crypto: bool,
+    host_crypto: bool,
     /// Which ambiguous spellings of a path are let through.
-    pub path: PathPolicy,
+    path: PathPolicy,
     /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
-    pub kept_override_headers: Vec<String>,
+    kept_override_headers: Vec<String>,
     /// What is written about each verdict.
-    pub audit: Audit,
+    audit: Audit,
     /// Bounds on inputs.
-    pub limits: Limits,
+    limits: Limits,
     /// Whether rules that do not say so themselves are enforced.
-    pub mode: Mode,
+    mode: Mode,
     /// The document about this resource.
-    pub resource_metadata: Option<ResourceMetadata>,
+    resource_metadata: Option<ResourceMetadata>,
     /// What is allowed but is hardly what was meant, each with its place.
-    pub warnings: Vec<InvalidConfig>,
+    warnings: Vec<InvalidConfig>,
     /// Stable hash of the document, for logs.
-    pub hash: Rc<str>,
+    hash: Rc<str>,
 }
 
 impl Config {
+    /// Where clients reach this gate.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// The issuers that are trusted, in order of their names.
+    #[must_use]
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// The same, of a configuration that is not needed any more.
+    #[must_use]
+    pub fn into_providers(self) -> Vec<Provider> {
+        self.providers
+    }
+
+    /// First match decides. `None`: every request needs a token of one of the providers. Empty: nothing passes.
+    #[must_use]
+    pub fn rules(&self) -> Option<&[Rule]> {
+        self.rules.as_deref()
+    }
+
+    /// Whether CORS preflights pass.
+    #[must_use]
+    pub const fn bypasses_cors_preflight(&self) -> bool {
+        self.bypass_cors_preflight
+    }
+
+    /// Whether the host may check signatures.
+    #[must_use]
+    pub const fn allows_host_crypto(&self) -> bool {
+        self.host_crypto
+    }
+
+    /// Which ambiguous spellings of a path are let through.
+    #[must_use]
+    pub const fn path(&self) -> PathPolicy {
+        self.path
+    }
+
+    /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
+    #[must_use]
+    pub fn kept_override_headers(&self) -> &[String] {
+        &self.kept_override_headers
+    }
+
+    /// What is written about each verdict.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Bounds on inputs.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether rules that do not say so themselves are enforced.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The document about this resource.
+    #[must_use]
+    pub const fn resource_metadata(&self) -> Option<&ResourceMetadata> {
+        self.resource_metadata.as_ref()
+    }
+
+    /// What is allowed but is hardly what was meant, each with its place.
+    #[must_use]
+    pub fn warnings(&self) -> &[InvalidConfig] {
+        &self.warnings
+    }
+
+    /// Stable hash of the document, for logs.
+    #[must_use]
+    pub const fn hash(&self) -> &Rc<str> {
+        &self.hash
+    }
+
     /// Index and last moment of each rule that is an exemption with an end.
     pub fn exemption_ends(&self) -> impl Iterator<Item = (usize, UnixTime)> {
         let numbered = self.rules.iter().flatten().enumerate();

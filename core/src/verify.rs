@@ -52,8 +52,8 @@ impl Verifier {
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             crypto: Backend::default(),
-            budget: Budget::new(config.providers.len(), &config.limits, seed),
-            remembered: RememberedTokens::new(&config.limits),
+            budget: Budget::new(config.providers().len(), config.limits(), seed),
+            remembered: RememberedTokens::new(config.limits()),
             policy: Policy::new(config),
         }
     }
@@ -70,7 +70,7 @@ impl Verifier {
     /// # Errors
     /// Why it does not: this crate checks all signatures then.
     pub fn use_host(&mut self, host: Box<dyn ForeignFunctions>) -> Result<(), Distrust> {
-        if self.policy.config.host_crypto {
+        if self.policy.config.allows_host_crypto() {
             self.crypto.use_host(host)
         } else {
             Err(Distrust::Refused)
@@ -95,7 +95,7 @@ impl Verifier {
     /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the count of wrong
     /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in nothing else.
     pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
-        let mut record = AuditRecord::new(request, &self.policy.config.hash);
+        let mut record = AuditRecord::new(request, self.policy.config.hash());
         let mut case = Case {
             policy: &self.policy,
             request,
@@ -154,7 +154,7 @@ impl Verifier {
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Step {
-        let mut record = AuditRecord::new(request, &self.policy.config.hash);
+        let mut record = AuditRecord::new(request, self.policy.config.hash());
         record.rules = self.policy.rules_of(request);
         record.rule = record.rules.first().copied().flatten();
         let step = self.deny(request, reason, None, record);
@@ -175,7 +175,7 @@ impl Verifier {
         let mut rejection = reason
             .rejection(realm)
             .naming(self.policy.metadata_uri(origin).as_deref())
-            .readable_by(request.page_of(&self.policy.config.origins));
+            .readable_by(request.page_of(self.policy.config.origins()));
         if let Some(detour) = detour {
             record.login = Some(detour.word());
             rejection = rejection.with_detour(detour);

@@ -47,15 +47,15 @@ pub(super) struct Policy {
 
 impl Policy {
     pub(super) fn new(config: Config) -> Self {
-        let owned_names = OwnedNames::of(&config.kept_override_headers, &config.providers);
+        let owned_names = OwnedNames::of(config.kept_override_headers(), config.providers());
         let any_provider = Requirement {
             alternatives: vec![Alternative::default()],
         };
         let is_forwarded = |source: &TokenSource| {
-            let mut users = config.providers.iter();
+            let mut users = config.providers().iter();
             users.any(|provider| provider.forward && provider.sources.contains(source))
         };
-        let places = places(config.providers.iter()).into_iter();
+        let places = places(config.providers().iter()).into_iter();
         let param = |source: &&TokenSource| match source {
             TokenSource::Param(name) => Some(name.clone()),
             TokenSource::Header { .. } | TokenSource::Cookie(_) => None,
@@ -67,11 +67,17 @@ impl Policy {
                 .map(|source| (source.clone(), is_forwarded(source)))
                 .collect(),
             documents: Documents::of(
-                config.resource_metadata.as_ref(),
-                &config.providers,
-                config.rules.as_deref().unwrap_or_default(),
+                config.resource_metadata(),
+                config.providers(),
+                config.rules().unwrap_or_default(),
             ),
-            index: Index::new(config.rules.iter().flatten().map(|rule| &rule.matcher)),
+            index: Index::new(
+                config
+                    .rules()
+                    .into_iter()
+                    .flatten()
+                    .map(|rule| &rule.matcher),
+            ),
             names_hosts,
             token_params,
             config,
@@ -84,7 +90,7 @@ impl Policy {
 
     /// The configured origin that the request reached; never text of the client's.
     pub(super) fn origin(&self, request: Request<'_>) -> Option<&Origin> {
-        let origins = &self.config.origins;
+        let origins = self.config.origins();
         if origins.is_empty() {
             return None;
         }
@@ -93,7 +99,7 @@ impl Policy {
 
     /// Where a client that came to this origin finds the document about this resource.
     pub(super) fn metadata_uri(&self, origin: Option<&Origin>) -> Option<Cow<'_, str>> {
-        let metadata = self.config.resource_metadata.as_ref()?;
+        let metadata = self.config.resource_metadata()?;
         let own = self.documents.as_ref().zip(origin);
         Some(
             own.map_or(Cow::Borrowed(&*metadata.uri), |(documents, origin)| {
@@ -104,7 +110,7 @@ impl Policy {
 
     /// What the request is about, if we and Envoy's routes read it alike.
     fn target<'r>(&self, request: Request<'r>) -> Result<Target<'r>, Ambiguous> {
-        let target = request.target(self.config.path)?;
+        let target = request.target(self.config.path())?;
         if self.names_hosts && !self.is_host_alone(&target) {
             return Err(Ambiguous::Authority);
         }
@@ -118,7 +124,7 @@ impl Policy {
         let is_named = || rules(&self.config).any(|rule| rule.matcher.names(&authority.host));
         authority.is_plain
             && (authority.port.is_none()
-                || target.origin(&self.config.origins).is_some()
+                || target.origin(self.config.origins()).is_some()
                 || !is_named())
     }
 
@@ -131,7 +137,7 @@ impl Policy {
 
     /// The first rule that is about this request, and its index.
     fn first_match(&self, target: &Target<'_>) -> Match<'_> {
-        let rules = self.config.rules.as_deref()?;
+        let rules = self.config.rules()?;
         let fits = |rule: usize| {
             rules
                 .get(rule)
@@ -155,20 +161,20 @@ impl Policy {
 
     /// Whether what this rule decides, or what no rule is about, is only observed.
     pub(super) fn observes(&self, rule: Option<usize>, now: UnixTime) -> bool {
-        let rules = self.config.rules.as_ref();
+        let rules = self.config.rules();
         let rule = rule.and_then(|index| rules?.get(index));
         let mode = rule.and_then(|rule| rule.mode);
-        mode.unwrap_or(self.config.mode).observes(now)
+        mode.unwrap_or(self.config.mode()).observes(now)
     }
 
     /// Whether everything is only observed: what may belong to any rule must not get past one that is enforced.
     pub(super) fn observes_all(&self, now: UnixTime) -> bool {
-        let rules = self.config.rules.as_deref().unwrap_or_default();
+        let rules = self.config.rules().unwrap_or_default();
         self.observes(None, now) && (0..rules.len()).all(|rule| self.observes(Some(rule), now))
     }
 
     fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
-        let numbered = self.config.providers.iter().enumerate();
+        let numbered = self.config.providers().iter().enumerate();
         numbered.map(|(index, provider)| (ProviderId(index), provider))
     }
 }
@@ -207,7 +213,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         self.record.rule = number(&rule);
         let documents = policy.documents.as_ref();
         if let Some(document) = documents.and_then(|documents| {
-            documents.asked_for(self.request, &target, &policy.config.origins)
+            documents.asked_for(self.request, &target, policy.config.origins())
         }) {
             return Ok(Outcome::Serve(document));
         }
@@ -250,14 +256,14 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         rule: Option<&'p Rule>,
     ) -> Result<Permit, Stop> {
         let policy = self.policy;
-        if policy.config.bypass_cors_preflight && self.request.is_preflight(target) {
+        if policy.config.bypasses_cors_preflight() && self.request.is_preflight(target) {
             return Ok(self.pass_unjudged("permitted.preflight"));
         }
         let must_be_named = policy::must_be_named(target.method);
         let Some(rule) = rule else {
             return if must_be_named {
                 Err(Forbidden::Method.into())
-            } else if policy.config.rules.is_none() {
+            } else if policy.config.rules().is_none() {
                 self.require(&policy.any_provider, target)
             } else {
                 Err(Forbidden::NoRule.into())
@@ -346,11 +352,11 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             .chain(accepted())
             .find_map(|(_, provider)| provider.login.as_ref())?;
         // A token that is not believed says nothing of what a better one would need.
-        let hint = || requirement.hint(&config.providers);
+        let hint = || requirement.hint(config.providers());
         let visit = Visit {
             request: self.request,
             target,
-            origins: &config.origins,
+            origins: config.origins(),
             token_params: &self.policy.token_params,
             step_up: &reason.step_up().cloned().unwrap_or_else(hint),
         };
@@ -366,7 +372,7 @@ fn number(rule: &Match<'_>) -> Option<usize> {
 }
 
 fn rules(config: &Config) -> impl Iterator<Item = &Rule> {
-    config.rules.iter().flatten()
+    config.rules().into_iter().flatten()
 }
 
 /// The places where these providers' tokens may be, each once: a request is searched once for each.

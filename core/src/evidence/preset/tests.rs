@@ -18,8 +18,8 @@ fn provider(preset: Preset) -> Provider {
         r#"{{"providers":{{"acme":{{"issuer":"https://id.example","audiences":["api"],"evidence":{{"preset":"{name}"}},
         "remote_jwks":{{"http_uri":{{"uri":"https://id.example/jwks","cluster":"id"}}}}}}}}}}"#
     );
-    let mut config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
-    config.providers.remove(0)
+    let config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    config.into_providers().remove(0)
 }
 
 /// The facts that these claims prove, each asked for alone, and whether an age may be asked for beside it (`+`).

@@ -66,12 +66,12 @@ pub(super) fn cache(sources: &[KeySource], seed: u64) -> JwksCache {
 
 /// The document is fresh for 1000 s, the keys for 300 s, both stale for an hour.
 pub(super) fn discovered() -> RemoteJwks {
-    let mut config = Config::parse(
+    let config = Config::parse(
         br#"{"providers":{"acme":{"issuer":"https://id.example/acme","audiences":["api"],"discovery":{
         "cluster":"id","jwks_cluster":"keys","jwks_uri_prefix":"https://keys.example/acme/","refresh":"1000s"}}}}"#,
     )
     .unwrap();
-    match config.providers.remove(0).keys {
+    match config.into_providers().remove(0).keys {
         KeySource::Remote(remote) => remote,
         KeySource::Local(_) => panic!("local"),
     }

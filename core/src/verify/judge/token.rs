@@ -39,9 +39,10 @@ impl<'r> Case<'_, 'r, '_> {
         let find = |bytes: &[u8]| self.remembered.find(bytes);
         let credential = extract(self.request, target, sources, find)?;
         let credential = credential.ok_or_else(|| Missing::Token {
-            step_up: requirement.hint(&config.providers),
+            step_up: requirement.hint(config.providers()),
         })?;
-        if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
+        if credential.only_in_cookies() && !self.request.cookie_may_speak(target, config.origins())
+        {
             return Err(Forbidden::CrossSite.into());
         }
         let (jwt, known) = self.take_apart(&credential.token)?;
@@ -94,7 +95,7 @@ impl<'r> Case<'_, 'r, '_> {
         {
             return Ok((jwt, Some(Rc::clone(&known.identity))));
         }
-        let most = self.policy.config.limits.token_bytes;
+        let most = self.policy.config.limits().token_bytes;
         let find_header = |header: &str| self.remembered.find_header(header);
         let parsed =
             UnverifiedJwt::parse(token.as_str(), most, find_header).inspect_err(|reason| {
