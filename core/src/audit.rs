@@ -48,8 +48,6 @@ pub struct AuditRecord {
     pub reason: &'static str,
     /// Index of the rule that was about the request; of several, the one that refused it or whose permit it is.
     pub rule: Option<usize>,
-    /// All rules that a path with several readings belongs to, `None` for no rule; not written.
-    pub rules: Vec<Option<usize>>,
     /// Name of the provider whose token it was.
     pub provider: Option<Rc<str>>,
     /// The same provider by its index; not written.

@@ -4,7 +4,7 @@
 pub mod explain;
 mod judge;
 
-use self::judge::{Case, Policy, Stop};
+use self::judge::{Case, Policy, Stop, Trail};
 use crate::{
     audit::{AuditRecord, Shadow},
     budget::Budget,
@@ -105,11 +105,13 @@ impl Verifier {
             remembered: &mut self.remembered,
             now,
             record: &mut record,
+            trail: Trail::default(),
             detour: None,
         };
         let judged = case.judge();
-        let detour = case.detour.take();
-        let step = match judged {
+        let Case { trail, detour, .. } = case;
+        record.rule = trail.rule;
+        let (settled, hides_rule) = match judged {
             Ok(outcome) => {
                 record.decision = "allow";
                 record.seen = None;
@@ -118,15 +120,15 @@ impl Verifier {
                     Outcome::Serve(document) => (SERVED, Verdict::Serve(document)),
                 };
                 record.reason = reason;
-                Step::Settle(verdict, Box::new(record))
+                ((verdict, Box::new(record)), false)
             }
             Err(Stop::Await(provider)) => return Step::Await(provider),
             Err(Stop::Deny(reason)) => {
-                let step = self.deny(request, &reason, detour, record);
-                return self.in_mode(step, reason.hides_rule(), Some(now));
+                let denied = self.deny(request, &reason, detour, record);
+                (denied, reason.hides_rule())
             }
         };
-        self.in_mode(step, false, Some(now))
+        self.in_mode(settled, &trail, hides_rule, Some(now))
     }
 
     /// The answer for a request that would have to wait although too many do already.
@@ -155,10 +157,10 @@ impl Verifier {
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Step {
         let mut record = AuditRecord::new(request, self.policy.config.hash());
-        record.rules = self.policy.rules_of(request);
-        record.rule = record.rules.first().copied().flatten();
-        let step = self.deny(request, reason, None, record);
-        self.in_mode(step, reason.hides_rule(), now)
+        let trail = Trail::of(self.policy.rules_of(request));
+        record.rule = trail.rule;
+        let denied = self.deny(request, reason, None, record);
+        self.in_mode(denied, &trail, reason.hides_rule(), now)
     }
 
     fn deny(
@@ -167,7 +169,7 @@ impl Verifier {
         reason: &Reason,
         detour: Option<Detour>,
         mut record: AuditRecord,
-    ) -> Step {
+    ) -> (Verdict, Box<AuditRecord>) {
         record.decision = "deny";
         record.reason = reason.code();
         let origin = self.policy.origin(request);
@@ -180,20 +182,23 @@ impl Verifier {
             record.login = Some(detour.word());
             rejection = rejection.with_detour(detour);
         }
-        Step::Settle(Verdict::Deny(rejection), Box::new(record))
+        (Verdict::Deny(rejection), Box::new(record))
     }
 
     /// What was decided, or, where that is only observed, a permit that changes nothing and a record of it.
-    fn in_mode(&self, step: Step, hides_rule: bool, now: Option<UnixTime>) -> Step {
-        let Step::Settle(verdict, mut record) = step else {
-            return step;
-        };
-        let observes = |now| match record.rule {
+    fn in_mode(
+        &self,
+        (verdict, mut record): (Verdict, Box<AuditRecord>),
+        trail: &Trail,
+        hides_rule: bool,
+        now: Option<UnixTime>,
+    ) -> Step {
+        let observes = |now| match trail.rule {
             None if hides_rule => self.policy.observes_all(now),
-            rule if record.rules.is_empty() => self.policy.observes(rule, now),
+            rule if trail.rules.is_empty() => self.policy.observes(rule, now),
             // A path that belongs to several rules must not get past one that is enforced.
             _ => {
-                let mut rules = record.rules.iter();
+                let mut rules = trail.rules.iter();
                 rules.all(|rule| self.policy.observes(*rule, now))
             }
         };

@@ -191,6 +191,28 @@ impl<R: Into<Reason>> From<R> for Stop {
     }
 }
 
+/// What is known of a request so far, for what is decided later.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    /// The rule that is about it; of several, the one that refused it or whose permit it is.
+    pub(super) rule: Option<usize>,
+    /// All rules that a path with several readings belongs to, `None` for no rule.
+    pub(super) rules: Vec<Option<usize>>,
+    /// Whose token it brought.
+    provider: Option<ProviderId>,
+}
+
+impl Trail {
+    /// Of a request that these rules are about.
+    pub(super) fn of(rules: Vec<Option<usize>>) -> Self {
+        Self {
+            rule: rules.first().copied().flatten(),
+            rules,
+            provider: None,
+        }
+    }
+}
+
 /// A request, and everything that its verdict depends on.
 pub(super) struct Case<'p, 'r, 'k> {
     pub(super) policy: &'p Policy,
@@ -200,7 +222,9 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) budget: &'k mut Budget,
     pub(super) remembered: &'k mut RememberedTokens,
     pub(super) now: UnixTime,
+    /// What is told; it is never read.
     pub(super) record: &'k mut AuditRecord,
+    pub(super) trail: Trail,
     /// What a person's browser gets where others get 401.
     pub(super) detour: Option<Detour>,
 }
@@ -210,7 +234,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let policy = self.policy;
         let target = policy.target(self.request)?;
         let rule = policy.first_match(&target);
-        self.record.rule = number(&rule);
+        self.trail.rule = number(&rule);
         let documents = policy.documents.as_ref();
         if let Some(document) = documents.and_then(|documents| {
             documents.asked_for(self.request, &target, policy.config.origins())
@@ -228,14 +252,14 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     /// refuses; or whose permit it is: the last one with an identity, or else the first one.
     fn judge_readings(&mut self, target: &Target<'r>) -> Result<Permit, Stop> {
         let matches = self.policy.all_matches(target);
-        self.record.rules = matches.iter().map(number).collect();
+        self.trail.rules = matches.iter().map(number).collect();
         let mut permitted: Option<(Permit, Option<usize>)> = None;
         let mut known = None;
         for rule in matches {
-            self.record.rule = number(&rule);
+            self.trail.rule = number(&rule);
             self.detour = None;
             let permit = self.judge_target(target, rule.map(|(_, rule)| rule))?;
-            let provider = permit.identity.as_ref().and(self.record.provider_id);
+            let provider = permit.identity.as_ref().and(self.trail.provider);
             if provider.is_some() && known.is_some() && provider != known {
                 // Two tokens: by each of them the service would get another user.
                 return Err(Ambiguous::Credentials.into());
@@ -246,7 +270,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             }
         }
         let (permit, rule) = permitted.ok_or(Forbidden::NoRule)?;
-        self.record.rule = rule;
+        self.trail.rule = rule;
         Ok(permit)
     }
 
@@ -346,8 +370,8 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 providers.filter(|(id, _)| alternative.accepts(*id))
             })
         };
-        let own = self.record.provider.as_ref();
-        let of_token = accepted().filter(|(_, provider)| Some(&provider.name) == own);
+        let own = self.trail.provider;
+        let of_token = accepted().filter(|(id, _)| Some(*id) == own);
         let login = of_token
             .chain(accepted())
             .find_map(|(_, provider)| provider.login.as_ref())?;

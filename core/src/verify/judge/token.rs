@@ -56,6 +56,7 @@ impl<'r> Case<'_, 'r, '_> {
         };
         self.record.provider = Some(provider.name.clone());
         self.record.provider_id = Some(id);
+        self.trail.provider = Some(id);
         self.believe(&jwt, known, &credential, (id, provider), requirement)
             .inspect_err(|_| self.record.seen = Some(seen(&jwt, &provider.audience_claim)))
     }
