@@ -162,7 +162,7 @@ pub(crate) fn jwk_set(data: &[u8]) {
 pub(crate) fn configuration(data: &[u8]) {
     match Config::parse(data) {
         Ok(config) => {
-            assert!(!config.providers.is_empty() || config.rules.is_some());
+            assert!(!config.providers().is_empty() || config.rules().is_some());
             let mut keys = JwksCache::new(&config, 1);
             let request: [(&[u8], &[u8]); 3] = [
                 (b":method", b"GET"),

@@ -23,7 +23,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(config: &Config) -> Self {
-        let auditor = Auditor::new(config, &host::plugin_name());
+        let auditor = Auditor::new(config.audit(), &host::plugin_name());
         let has_exemptions = config.exemption_ends().next().is_some();
         Self {
             stats: Stats::default(),
@@ -37,7 +37,7 @@ impl Ledger {
 
     /// Enters a verdict of this time about the request of the effective context.
     pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config, now: Option<UnixTime>) {
-        if config.audit.counters {
+        if config.audit().counters {
             self.stats.count(&record, config);
         }
         let level = if record.shadow.is_some() && record.is_refused() {
@@ -46,7 +46,7 @@ impl Ledger {
             LogLevel::Info
         };
         let had_nothing = self.auditor.next_wakeup().is_none();
-        let written = self.auditor.write(record, config, now);
+        let written = self.auditor.write(record, config.providers(), now);
         self.wants_timer |= had_nothing && self.auditor.next_wakeup().is_some();
         if written.to_access_log {
             // A record that the host does not take is not worth a request.

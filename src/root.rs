@@ -34,7 +34,7 @@ pub(crate) struct Root {
 impl Root {
     /// Starts every fetch that is due. The cache gives at most one per provider.
     fn fetch_due(&mut self, engine: &mut Engine, now: UnixTime) {
-        for _ in 0..engine.verifier().config().providers.len() {
+        for _ in 0..engine.verifier().config().providers().len() {
             let Some(fetch) = engine.poll_fetch(now) else {
                 return;
             };
@@ -139,7 +139,7 @@ impl Context for Root {
         let max_bytes = engine
             .verifier()
             .config()
-            .limits
+            .limits()
             .jwks_bytes
             .max(limits::DISCOVERY_BYTES)
             .saturating_add(1);
@@ -180,7 +180,7 @@ impl RootContext for Root {
                     LogLevel::Info,
                     &format!("passgate accepted: {config}, version {VERSION}"),
                 );
-                log_warnings(&config.warnings);
+                log_warnings(config.warnings());
                 self.retire();
                 let mut engine = Engine::new(config);
                 engine.use_host();

@@ -3,7 +3,7 @@
 use passgate_core::{
     Request, Step, UnixTime, Verdict, Verifier,
     reason::{Internal, Rejection},
-    verify::{Permit, SERVED},
+    verdict::{Permit, SERVED},
 };
 use proxy_wasm::types::{LogLevel, MapType};
 

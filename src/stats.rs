@@ -36,7 +36,7 @@ impl Stats {
     /// Counts a verdict; [`Counters`] says under which name.
     pub(crate) fn count(&mut self, record: &AuditRecord, config: &Config) {
         let define = |name: &str| host::define_metric(Metric::Counter, name).ok();
-        if let Some(counter) = self.verdicts.number(record, config, define) {
+        if let Some(counter) = self.verdicts.number(record, config.providers(), define) {
             host::add(counter, 1);
         }
     }

@@ -187,10 +187,10 @@ fn audit_record(bencher: Bencher<'_, '_>) {
     let mut gate = Gate::new("ES256", Remember::Tokens);
     let token = gate.token(1);
     let Gate { config, now, .. } = Gate::new("ES256", Remember::Tokens);
-    let mut auditor = Auditor::new(&config, "passgate");
+    let mut auditor = Auditor::new(config.audit(), "passgate");
     bencher
         .with_inputs(|| record(&mut gate, &token))
-        .bench_local_values(|record| auditor.write(record, &config, Some(now)));
+        .bench_local_values(|record| auditor.write(record, config.providers(), Some(now)));
 }
 
 fn record(gate: &mut Gate, token: &str) -> AuditRecord {

@@ -154,7 +154,7 @@ fn judge(bytes: &[u8]) -> Report {
     match crate::parse(bytes) {
         Ok(config) => {
             let mut text = format!("accepted: {config}\n");
-            for warning in &config.warnings {
+            for warning in config.warnings() {
                 text.push_str(&format!("warning: {warning}\n"));
             }
             for (rule, end) in config.exemption_ends() {

@@ -12,6 +12,7 @@ use passgate_core::{
     headers::Edit,
     jose::JwkSet,
     json::Json,
+    jwks::Sources,
     limits,
     verify::explain,
 };
@@ -22,14 +23,14 @@ use crate::check::{Report, bytes_of, only_configuration};
 /// Judges what the arguments say. An error says why there was nothing to judge.
 pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
     let arguments = Arguments::parse(arguments)?;
-    let mut config = config(&arguments)?;
+    let config = config(&arguments)?;
     let token = token(&arguments, &config)?;
     let claims = token.as_deref().and_then(explain::unverified_claims);
     let index = issuer_of(&config, claims.as_ref());
-    let signature = signature(&arguments, &mut config, index)?;
+    let (signature, given) = signature(&arguments, &config, index)?;
 
     let mut text = format!("configuration: {config}\n");
-    let provider = index.and_then(|index| config.providers.get(index));
+    let provider = index.and_then(|index| config.providers().get(index));
     let request = request::Sent::new(&arguments.request, token.as_deref(), provider, &config)?;
     let now = arguments.at.unwrap_or_else(crate::now);
     text += &format!("request: {request} at {now}\n");
@@ -38,7 +39,12 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
         text += &evidence(provider, claims);
     }
     let rules = rules(&config);
-    let mut keys = JwksCache::new(&config, 0);
+    let mut sources = Sources::from(&config);
+    let source = index.and_then(|index| sources.providers.get_mut(index));
+    if let (Some(source), Some(given)) = (source, &given) {
+        source.keys = given;
+    }
+    let mut keys = JwksCache::new(sources, 0);
     let mut verifier = Verifier::new(config, 1);
     if matches!(signature, Signature::Assumed(_)) {
         verifier.assume_signatures();
@@ -87,13 +93,13 @@ fn token(arguments: &Arguments, config: &Config) -> Result<Option<String>, Strin
         limits::token_json_nodes(limits::TOKEN_BYTES_CEILING),
     )
     .map_err(|error| format!("passgate: the claims are no JSON: {error}\n"))?;
-    let provider = issuer_of(config, Some(&claims)).and_then(|index| config.providers.get(index));
+    let provider = issuer_of(config, Some(&claims)).and_then(|index| config.providers().get(index));
     Ok(Some(explain::unsigned_token(&claims.to_string(), provider)))
 }
 
 fn issuer_of(config: &Config, claims: Option<&Json>) -> Option<usize> {
     let issuer = claims?.get("iss")?.as_str()?;
-    let mut providers = config.providers.iter();
+    let mut providers = config.providers().iter();
     providers.position(|provider| provider.issuer == issuer)
 }
 
@@ -124,33 +130,30 @@ impl Signature {
     }
 }
 
-/// Puts the given keys into the token's provider, if there are some.
+/// What is known of the signature, and the given keys, if there are some: they stand in for those of the token's provider.
 fn signature(
     arguments: &Arguments,
-    config: &mut Config,
+    config: &Config,
     provider: Option<usize>,
-) -> Result<Signature, String> {
+) -> Result<(Signature, Option<KeySource>), String> {
     if arguments.claims.is_some() {
-        return Ok(Signature::Assumed("since bare claims have none"));
+        return Ok((Signature::Assumed("since bare claims have none"), None));
     }
     if arguments.token.is_none() {
-        return Ok(Signature::None);
+        return Ok((Signature::None, None));
     }
-    let limits = config.limits;
-    let provider = provider.and_then(|index| config.providers.get_mut(index));
     let Some(file) = &arguments.jwks else {
-        return Ok(match provider.map(|provider| &provider.keys) {
+        let provider = provider.and_then(|index| config.providers().get(index));
+        let signature = match provider.map(|provider| &provider.keys) {
             Some(KeySource::Local(_)) => Signature::Checked("local_jwks"),
             _ => Signature::Assumed("since no keys were given (--jwks FILE)"),
-        });
+        };
+        return Ok((signature, None));
     };
-    let set = JwkSet::parse(&bytes_of(file)?, &limits)
+    let set = JwkSet::parse(&bytes_of(file)?, config.limits())
         .map_err(|error| format!("passgate: {}: {error}\n", file.to_string_lossy()))?;
-    let keys = keys(&set);
-    if let Some(provider) = provider {
-        provider.keys = KeySource::Local(set);
-    }
-    Ok(Signature::CheckedByFile(keys))
+    let signature = Signature::CheckedByFile(keys(&set));
+    Ok((signature, Some(KeySource::Local(set))))
 }
 
 /// Which keys of a set are used, and why others are not.
@@ -180,7 +183,7 @@ fn evidence(provider: &Provider, claims: &Json) -> String {
 
 /// What each rule says, in a word.
 fn rules(config: &Config) -> Vec<String> {
-    let rules = config.rules.iter().flatten();
+    let rules = config.rules().into_iter().flatten();
     rules
         .map(|rule| match &rule.action {
             Action::Public(public) => format!("public ({}, owner {})", public.reason, public.owner),

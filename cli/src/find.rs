@@ -5,7 +5,12 @@ use passgate_core::{
     json::Json,
 };
 
-use crate::{manager::Manager, off::Off, yaml};
+use crate::{
+    manager::Manager,
+    off::Off,
+    sign::{is_true, member, mentions_passgate, module_is_passgate, names_passgate},
+    yaml,
+};
 
 /// A configuration in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,7 +85,7 @@ impl Found {
         let Some(clusters) = &self.clusters else {
             return warnings;
         };
-        for provider in &config.providers {
+        for provider in config.providers() {
             let KeySource::Remote(remote) = &provider.keys else {
                 continue;
             };
@@ -139,22 +144,6 @@ const STOP_ITERATION: [&str; 2] = [
     "allow_on_headers_stop_iteration",
     "allowOnHeadersStopIteration",
 ];
-
-/// A member by either of its names.
-pub(crate) fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
-    names.into_iter().find_map(|name| json.get(name))
-}
-
-/// Envoy reads YAML 1.1, in which more words than one are true; here they are strings.
-pub(crate) fn is_true(json: Option<&Json>) -> bool {
-    match json {
-        Some(Json::Bool(value)) => *value,
-        Some(Json::String(text)) => ["true", "yes", "on", "y"]
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(text)),
-        _ => false,
-    }
-}
 
 /// The names of the clusters of a bootstrap that gets no others from elsewhere.
 fn clusters(document: &Json) -> Option<Vec<String>> {
@@ -251,13 +240,6 @@ fn resource(resource: &Json, place: &str, found: &mut Vec<Found>) {
     }
 }
 
-/// What a resource says, if it is one by which Istio loads a module.
-pub(crate) fn plugin_of_istio(resource: &Json) -> Option<&Json> {
-    let kind = resource.get("kind").and_then(Json::as_str)?;
-    let is_plugin = matches!(kind, "WasmPlugin" | "TrafficExtension");
-    resource.get("spec").filter(|_| is_plugin)
-}
-
 /// The Wasm extensions of Envoy Gateway: it hands the filter `config` as JSON.
 fn extensions(spec: Option<&Json>, named: bool, place: &str, found: &mut Vec<Found>) {
     let Some(Json::Array(extensions)) = spec.and_then(|spec| spec.get("wasm")) else {
@@ -303,19 +285,6 @@ fn files(data: Option<&Json>, place: &str, found: &mut Vec<Found>) {
             }
         }
     }
-}
-
-/// Whether a plugin says that its module is passgate.
-pub(crate) fn module_is_passgate(spec: &Json) -> bool {
-    let wasm = spec.get("wasm");
-    let member = |name| {
-        spec.get(name)
-            .or_else(|| wasm.and_then(|wasm| wasm.get(name)))
-    };
-    ["pluginName", "url"]
-        .into_iter()
-        .filter_map(member)
-        .any(names_passgate)
 }
 
 /// The configuration of a plugin as it reaches the filter: members that are null are dropped on the way, and a
@@ -425,15 +394,3 @@ fn received(configuration: Option<&Json>) -> Vec<u8> {
 
 /// Any message but a `StringValue` arrives as its own bytes: here a `google.protobuf.Struct` with one member.
 const A_STRUCT: &[u8] = b"\x0a\x05\x0a\x01a\x12\x00";
-
-pub(crate) fn names_passgate(name: &Json) -> bool {
-    name.as_str().is_some_and(|name| name.contains("passgate"))
-}
-
-pub(crate) fn mentions_passgate(json: &Json) -> bool {
-    match json {
-        Json::Object(members) => members.iter().any(|(_, value)| mentions_passgate(value)),
-        Json::Array(elements) => elements.iter().any(mentions_passgate),
-        leaf => names_passgate(leaf),
-    }
-}

@@ -8,6 +8,7 @@ mod manager;
 mod off;
 mod presets;
 mod print;
+mod sign;
 mod yaml;
 
 use std::{

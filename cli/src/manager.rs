@@ -3,7 +3,7 @@
 
 use passgate_core::{config::Config, json::Json};
 
-use crate::find::{is_true, member, mentions_passgate};
+use crate::sign::{is_true, member, mentions_passgate};
 
 /// An HTTP connection manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Manager {
 
     /// What lets Envoy's routes read a request in another way than these rules.
     pub(crate) fn doubts(&self, config: &Config) -> Vec<String> {
-        let rules = config.rules.iter().flatten();
+        let rules = config.rules().into_iter().flatten();
         let names_hosts = { rules }.any(|rule| !rule.matcher.hosts.is_empty());
         let missing = [
             (

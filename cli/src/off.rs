@@ -2,7 +2,7 @@
 
 use passgate_core::json::Json;
 
-use crate::find::{
+use crate::sign::{
     is_true, member, mentions_passgate, module_is_passgate, names_passgate, plugin_of_istio,
 };
 

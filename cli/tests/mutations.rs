@@ -70,11 +70,11 @@ fn every_field_takes_what_it_means_and_names_what_it_does_not() {
                     accepted += 1;
                     let count = |name: &str| document[name].as_array().map(Vec::len);
                     assert_eq!(
-                        Some(config.providers.len()),
+                        Some(config.providers().len()),
                         document["providers"].as_object().map(|p| p.len())
                     );
-                    assert_eq!(config.rules.map(|rules| rules.len()), count("rules"));
-                    assert_eq!(Some(config.origins.len()), count("origins"));
+                    assert_eq!(config.rules().map(<[_]>::len), count("rules"));
+                    assert_eq!(Some(config.origins().len()), count("origins"));
                     assert_ne!(*value, Value::Null, "{place} took null");
                 }
                 Err(problems) => {

@@ -30,8 +30,8 @@ fn provider(evidence: &str) -> passgate_core::config::Evidence {
     );
     let json: serde_json::Value = serde_saphyr::from_str(&yaml).expect("YAML");
     let config = Config::parse(json.to_string().as_bytes());
-    let mut config = config.unwrap_or_else(|errors| panic!("{errors:?}\n{yaml}"));
-    config.providers.remove(0).evidence
+    let config = config.unwrap_or_else(|errors| panic!("{errors:?}\n{yaml}"));
+    config.into_providers().remove(0).evidence
 }
 
 #[test]

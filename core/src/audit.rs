@@ -6,6 +6,8 @@ mod line;
 mod pace;
 #[cfg(feature = "schema")]
 mod schema;
+mod settings;
+mod shadow;
 
 use std::rc::Rc;
 
@@ -13,9 +15,15 @@ pub(crate) use self::line::Line;
 pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
+    settings::{Audit, Lines, SubjectForm},
+    shadow::Shadow,
 };
 use crate::{
-    config::ProviderId, evidence::Proof, json::Json, limits, request::Request, shadow::Shadow,
+    evidence::Proof,
+    json::Json,
+    provider_id::ProviderId,
+    request::Request,
+    text::{cut, shown},
 };
 
 /// The version of the record's shape. It grows when a member goes, changes its meaning, or is there from now on in
@@ -46,8 +54,6 @@ pub struct AuditRecord {
     pub reason: &'static str,
     /// Index of the rule that was about the request; of several, the one that refused it or whose permit it is.
     pub rule: Option<usize>,
-    /// All rules that a path with several readings belongs to, `None` for no rule; not written.
-    pub rules: Vec<Option<usize>>,
     /// Name of the provider whose token it was.
     pub provider: Option<Rc<str>>,
     /// The same provider by its index; not written.
@@ -174,16 +180,6 @@ impl Seen {
         line.string("audience", self.audience.as_deref());
         line.string("expires", self.expires.as_deref());
     }
-}
-
-/// A value from a token, cut at a character boundary.
-pub(crate) fn shown(text: &str) -> String {
-    cut(text).to_owned()
-}
-
-fn cut(text: &str) -> &str {
-    let end = text.floor_char_boundary(limits::SHOWN_BYTES);
-    text.get(..end).unwrap_or_default()
 }
 
 /// A claim as JSON, cut.

@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{config::ProviderId, limits::Limits, time::UnixTime};
+use crate::{limits::Limits, provider_id::ProviderId, time::UnixTime};
 
 /// The buckets of all providers.
 #[derive(Debug)]

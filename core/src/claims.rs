@@ -1,13 +1,13 @@
 //! The registered claims (RFC 7519 section 4.1) and the shapes in which others come.
 
-use core::time::Duration;
 use std::borrow::Cow;
 
 use crate::{
-    audit::shown,
-    config::Provider,
+    jose::numeric_date,
     json::Json,
+    provider::Provider,
     reason::{Malformed, Reason, Untrusted},
+    text::shown,
     time::UnixTime,
 };
 
@@ -128,25 +128,6 @@ pub(crate) fn type_of(claim: Option<&Json>) -> &'static str {
         Some(Json::Array(_)) => "the list",
         Some(Json::Object(_)) => "the object",
     }
-}
-
-/// A NumericDate (RFC 7519 section 2): any finite JSON number between the epoch and the year 9999, fractions included.
-pub(crate) fn numeric_date(claim: &Json) -> Option<UnixTime> {
-    match claim {
-        Json::Number(digits) => parse_numeric_date(digits),
-        _ => None,
-    }
-}
-
-fn parse_numeric_date(digits: &str) -> Option<UnixTime> {
-    if let Ok(seconds) = digits.parse::<u64>() {
-        let time = UnixTime::from_secs(seconds);
-        return (time <= UnixTime::MAX).then_some(time);
-    }
-    let seconds: f64 = digits.parse().ok()?;
-    let duration = Duration::try_from_secs_f64(seconds).ok()?;
-    let time = UnixTime::from_millis(0).saturating_add(duration);
-    (time <= UnixTime::MAX).then_some(time)
 }
 
 /// Whether the audience claim holds one of `accepted` (RFC 7519 section 4.1.3): a string, or a list of strings.

@@ -1,12 +1,14 @@
 //! The configuration, valid by construction: there is no other way to a [`Config`] than [`Config::parse`].
 //!
-//! The decoder and every check of meaning live below this module; the rest of the core reads these types.
+//! The decoder lives below this module. What it makes is defined where it is used; only the verifier and the face of
+//! the library import from here.
 
 mod across;
 mod audit;
 mod claim;
 mod claim_name;
 mod date;
+mod dated_by;
 mod decode;
 mod document;
 mod doubts;
@@ -33,71 +35,148 @@ mod rule;
 mod schema;
 mod shown;
 mod sign_in;
+mod subject;
 mod suggest;
 mod text;
 mod uri;
-mod uri_prefix;
 mod words;
 
-use core::time::Duration;
 use std::rc::Rc;
 
-pub(crate) use self::evidence::is_quotable;
-pub use self::{
-    audit::{Audit, Lines, SubjectForm},
-    evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Line, When},
-    uri_prefix::UriPrefix,
-};
 pub use crate::{
-    policy::matcher::{HostMatch, Matcher, PathMatch},
-    request::path::PathPolicy,
+    audit::{Audit, Lines, SubjectForm},
+    evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
+    jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
+    jwks::{SourceOf, Sources},
+    login::{Login, LoginParam, Placeholder},
+    policy::{
+        Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
+        Public, Requirement, Rule,
+    },
+    provider::{ClaimHeader, Provider},
+    provider_id::ProviderId,
+    request::{Origin, TokenSource, path::PathPolicy},
+    resource_metadata::ResourceMetadata,
 };
 
-use crate::{
-    crypto::Algorithm,
-    evidence::{Facts, Kind},
-    jose::{JwkSet, MediaType},
-    json::Json,
-    limits::Limits,
-    time::UnixTime,
-};
-
-/// Index of a provider in [`Config::providers`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProviderId(pub(crate) usize);
+use crate::{limits::Limits, time::UnixTime};
 
 /// The whole configuration.
 #[derive(Debug)]
 pub struct Config {
     /// Where clients reach this gate.
-    pub origins: Vec<Origin>,
+    origins: Vec<Origin>,
     /// The issuers that are trusted, in order of their names.
-    pub providers: Vec<Provider>,
+    providers: Vec<Provider>,
     /// First match decides. `None`: every request needs a token of one of the providers. Empty: nothing passes.
-    pub rules: Option<Vec<Rule>>,
+    rules: Option<Vec<Rule>>,
     /// Whether CORS preflights pass.
-    pub bypass_cors_preflight: bool,
+    bypass_cors_preflight: bool,
     /// Whether the host may check signatures.
-    pub host_crypto: bool,
+    host_crypto: bool,
     /// Which ambiguous spellings of a path are let through.
-    pub path: PathPolicy,
+    path: PathPolicy,
     /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
-    pub kept_override_headers: Vec<String>,
+    kept_override_headers: Vec<String>,
     /// What is written about each verdict.
-    pub audit: Audit,
+    audit: Audit,
     /// Bounds on inputs.
-    pub limits: Limits,
+    limits: Limits,
     /// Whether rules that do not say so themselves are enforced.
-    pub mode: Mode,
+    mode: Mode,
     /// The document about this resource.
-    pub resource_metadata: Option<ResourceMetadata>,
+    resource_metadata: Option<ResourceMetadata>,
     /// What is allowed but is hardly what was meant, each with its place.
-    pub warnings: Vec<InvalidConfig>,
+    warnings: Vec<InvalidConfig>,
     /// Stable hash of the document, for logs.
-    pub hash: Rc<str>,
+    hash: Rc<str>,
 }
 
 impl Config {
+    /// Where clients reach this gate.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// The issuers that are trusted, in order of their names.
+    #[must_use]
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// The same, of a configuration that is not needed any more.
+    #[must_use]
+    pub fn into_providers(self) -> Vec<Provider> {
+        self.providers
+    }
+
+    /// First match decides. `None`: every request needs a token of one of the providers. Empty: nothing passes.
+    #[must_use]
+    pub fn rules(&self) -> Option<&[Rule]> {
+        self.rules.as_deref()
+    }
+
+    /// Whether CORS preflights pass.
+    #[must_use]
+    pub const fn bypasses_cors_preflight(&self) -> bool {
+        self.bypass_cors_preflight
+    }
+
+    /// Whether the host may check signatures.
+    #[must_use]
+    pub const fn allows_host_crypto(&self) -> bool {
+        self.host_crypto
+    }
+
+    /// Which ambiguous spellings of a path are let through.
+    #[must_use]
+    pub const fn path(&self) -> PathPolicy {
+        self.path
+    }
+
+    /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
+    #[must_use]
+    pub fn kept_override_headers(&self) -> &[String] {
+        &self.kept_override_headers
+    }
+
+    /// What is written about each verdict.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Bounds on inputs.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether rules that do not say so themselves are enforced.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The document about this resource.
+    #[must_use]
+    pub const fn resource_metadata(&self) -> Option<&ResourceMetadata> {
+        self.resource_metadata.as_ref()
+    }
+
+    /// What is allowed but is hardly what was meant, each with its place.
+    #[must_use]
+    pub fn warnings(&self) -> &[InvalidConfig] {
+        &self.warnings
+    }
+
+    /// Stable hash of the document, for logs.
+    #[must_use]
+    pub const fn hash(&self) -> &Rc<str> {
+        &self.hash
+    }
+
     /// Index and last moment of each rule that is an exemption with an end.
     pub fn exemption_ends(&self) -> impl Iterator<Item = (usize, UnixTime)> {
         let numbered = self.rules.iter().flatten().enumerate();
@@ -114,7 +193,6 @@ impl Config {
     }
 }
 
-/// One line for logs: how much is configured, and the policy's hash.
 /// The JSON Schema of the configuration (draft 2020-12), for editors: the shape alone.
 #[cfg(feature = "schema")]
 #[must_use]
@@ -122,7 +200,22 @@ pub fn schema() -> serde_json::Value {
     schema::document::<raw::RawConfig>()
 }
 
+impl<'c> From<&'c Config> for Sources<'c> {
+    fn from(config: &'c Config) -> Self {
+        let source = |provider: &'c Provider| SourceOf {
+            name: &provider.name,
+            keys: &provider.keys,
+            rsa: provider.rsa(),
+        };
+        Self {
+            limits: config.limits,
+            providers: config.providers.iter().map(source).collect(),
+        }
+    }
+}
+
 impl core::fmt::Display for Config {
+    /// One line for logs: how much is configured, and the policy's hash.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let providers = self.providers.len();
         let s = |count: usize| if count == 1 { "" } else { "s" };
@@ -134,324 +227,6 @@ impl core::fmt::Display for Config {
         }
         write!(f, ", policy {}", self.hash)
     }
-}
-
-/// Whether what is decided is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// It is.
-    #[default]
-    Enforce,
-    /// Not before this moment is over: requests pass unchanged.
-    Shadow {
-        /// The last moment.
-        until: UnixTime,
-    },
-}
-
-impl Mode {
-    /// Whether a request now passes unchanged, whatever is decided.
-    #[must_use]
-    pub fn observes(self, now: UnixTime) -> bool {
-        match self {
-            Self::Enforce => false,
-            Self::Shadow { until } => now <= until,
-        }
-    }
-}
-
-/// Where the metadata of this resource are (RFC 9728).
-#[derive(Clone, Debug)]
-pub struct ResourceMetadata {
-    /// Named in challenges; on one of the origins, without query and fragment.
-    pub uri: String,
-    /// The path, in the form that requests are brought to, at which the gate itself serves them on every origin, and
-    /// the path of the resource that they are about. `None`: somebody else serves them.
-    pub served: Option<(String, String)>,
-}
-
-/// A page where people sign in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// `https`, or `http` on loopback; without query and fragment.
-    pub page: String,
-    /// The query, in order.
-    pub params: Vec<LoginParam>,
-}
-
-/// A parameter of the address of a login page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoginParam {
-    /// As it is written.
-    Fixed(String),
-    /// With a value that depends on the request; left out where there is none.
-    Filled {
-        /// As it is written.
-        name: String,
-        /// The value.
-        with: Placeholder,
-    },
-}
-
-/// What depends on the request in the address of a login page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placeholder {
-    /// The address that was asked for.
-    ReturnTo,
-    /// `acr_values` of the challenge (RFC 9470).
-    AcrValues,
-    /// `max_age` of the challenge.
-    MaxAge,
-}
-
-/// Scheme, host and port of a place where clients reach this gate (RFC 6454).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// As browsers write it: lower case, without a default port.
-    pub text: String,
-    /// Lower case, without port; IPv6 in brackets.
-    pub host: String,
-    /// The port, the scheme's default included.
-    pub port: u16,
-}
-
-/// An issuer that is trusted.
-#[derive(Debug)]
-pub struct Provider {
-    /// Its name in the configuration.
-    pub name: Rc<str>,
-    /// Exact value of `iss`; unique among the providers.
-    pub issuer: String,
-    /// Any of them must be in the token's audience; never empty.
-    pub audiences: Vec<String>,
-    /// The claim that holds the audience: `aud`, `client_id` or `azp`.
-    pub audience_claim: String,
-    /// Claims of which the first that is a string and not empty names the subject; never empty.
-    pub subject_claims: Vec<String>,
-    /// Algorithms that its tokens may use. The first one for RSA is what an RSA key is for that does not say it.
-    pub algorithms: Vec<Algorithm>,
-    /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
-    pub token_types: Vec<MediaType>,
-    /// Where its keys come from.
-    pub keys: KeySource,
-    /// Where its tokens are looked for; never empty.
-    pub sources: Vec<TokenSource>,
-    /// Whether the token stays in the request.
-    pub forward: bool,
-    /// Header that gets the token's payload, base64url as it came.
-    pub forward_payload_header: Option<String>,
-    /// Headers made from claims.
-    pub claim_to_headers: Vec<ClaimHeader>,
-    /// Tolerance for `exp`, `nbf`, `iat`.
-    pub clock_skew: Duration,
-    /// Most that `exp - iat` may be.
-    pub max_token_lifetime: Option<Duration>,
-    /// What tells people, workloads and agents apart.
-    pub kinds: Kinds,
-    /// What its claims prove about a sign-in.
-    pub evidence: Evidence,
-    /// Where browsers are sent to sign in.
-    pub login: Option<Login>,
-}
-
-impl Provider {
-    /// The algorithm of its RSA keys that do not say it.
-    pub(crate) fn rsa(&self) -> Option<Algorithm> {
-        let mut algorithms = self.algorithms.iter().copied();
-        algorithms.find(|algorithm| algorithm.is_rsa())
-    }
-}
-
-/// Where a provider's keys come from.
-#[derive(Debug)]
-pub enum KeySource {
-    /// Fetched over HTTP.
-    Remote(RemoteJwks),
-    /// Part of the configuration.
-    Local(JwkSet),
-}
-
-/// A JWK set behind a URL.
-#[derive(Clone, Debug)]
-pub struct RemoteJwks {
-    /// Where it is.
-    pub location: Location,
-    /// Most that one fetch may take.
-    pub timeout: Duration,
-    /// How long a set is fresh when the answer does not say.
-    pub cache_duration: Duration,
-    /// Most that `Cache-Control` may lengthen freshness to.
-    pub max_cache_duration: Duration,
-    /// How long a set that is no longer fresh may serve while fetches fail.
-    pub max_stale: Duration,
-    /// Pace of the fetches that unknown keys may cause.
-    pub refetch_cooldown: Duration,
-}
-
-/// Where a JWK set is.
-#[derive(Clone, Debug)]
-pub enum Location {
-    /// Here.
-    Fixed(Endpoint),
-    /// Where the issuer's own document says.
-    Discovered(Box<Discovery>),
-}
-
-/// Something that is fetched over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `http` or `https`.
-    pub scheme: String,
-    /// The authority of the URL, for `:authority`.
-    pub authority: String,
-    /// Path and query of the URL, for `:path`.
-    pub path: String,
-    /// The host's cluster that leads there.
-    pub cluster: String,
-}
-
-impl core::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
-    }
-}
-
-/// The document in which an issuer says where its keys are (OpenID Connect Discovery 1.0).
-#[derive(Clone, Debug)]
-pub struct Discovery {
-    /// What the document must say that its issuer is.
-    pub issuer: String,
-    /// Where the document is.
-    pub document: Endpoint,
-    /// What the `jwks_uri` must lie below.
-    pub jwks_uri_prefix: UriPrefix,
-    /// The host's cluster that leads there.
-    pub jwks_cluster: String,
-    /// How long the document is fresh.
-    pub refresh: Duration,
-}
-
-/// A place in a request that may hold a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenSource {
-    /// A header; `scheme` is the text before the token, without trailing blank (`Bearer`), or empty.
-    Header {
-        /// Lower case.
-        name: String,
-        /// As configured, without the blank that ends it.
-        scheme: String,
-    },
-    /// A cookie, by its exact name.
-    Cookie(String),
-    /// A query parameter, by its exact name.
-    Param(String),
-}
-
-/// A header made from a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimHeader {
-    /// Path of member names into the claims.
-    pub path: Vec<String>,
-    /// Lower case.
-    pub header: String,
-    /// Whether it holds the names of the claim's members.
-    pub members: bool,
-}
-
-/// What a token must show to count as one of the kinds; `None` where the kind is not configured.
-#[derive(Clone, Debug, Default)]
-pub struct Kinds {
-    /// A person.
-    pub human: Option<When>,
-    /// A program that acts for itself.
-    pub workload: Option<When>,
-    /// A program that acts for somebody; a token with `act` always is one.
-    pub agent: Option<When>,
-}
-
-/// One rule.
-#[derive(Debug)]
-pub struct Rule {
-    /// Which requests it is about.
-    pub matcher: Matcher,
-    /// What it says about them.
-    pub action: Action,
-    /// Whether it is enforced; `None`: as the whole configuration.
-    pub mode: Option<Mode>,
-}
-
-/// What a rule says.
-#[derive(Debug)]
-pub enum Action {
-    /// Anybody may pass.
-    Public(Public),
-    /// A token is needed.
-    Requires(Requirement),
-}
-
-/// An exemption, the only way past.
-#[derive(Clone, Debug)]
-pub struct Public {
-    /// Why.
-    pub reason: String,
-    /// Whose responsibility.
-    pub owner: String,
-    /// Last moment; `None`: never ends.
-    pub until: Option<UnixTime>,
-    /// A token of this provider, when there is one, must be valid and is written into headers.
-    pub identity_from: Option<ProviderId>,
-}
-
-/// What a matched rule demands: one token that meets one of the alternatives.
-#[derive(Clone, Debug)]
-pub struct Requirement {
-    /// Never empty. What stood beside the alternatives has been put into each of them.
-    pub alternatives: Vec<Alternative>,
-}
-
-/// One way to meet a requirement.
-#[derive(Clone, Debug, Default)]
-pub struct Alternative {
-    /// Only tokens of this provider; `None`: of any.
-    pub provider: Option<ProviderId>,
-    /// Of each list the token's audience must hold one; empty: the provider's own audiences count.
-    pub audiences: Vec<Vec<String>>,
-    /// All of them must be granted, in `scope` or `scp`.
-    pub scopes: Vec<String>,
-    /// All of them must hold.
-    pub claims: Vec<ClaimCondition>,
-    /// All of them must be proved by the sign-in.
-    pub facts: Facts,
-    /// The oldest sign-in that will do.
-    pub max_age: Option<Duration>,
-    /// Who must act.
-    pub kind: Option<Kind>,
-    /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in.
-    pub delegated: bool,
-}
-
-/// A condition on a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimCondition {
-    /// Path of member names into the claims.
-    pub path: Vec<String>,
-    /// The comparison. Values are strings, numbers or booleans, compared with their type.
-    pub test: ClaimTest,
-    /// Split a string at blanks before comparing.
-    pub split: bool,
-}
-
-/// How a claim is compared; a claim that is a list offers each of its elements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimTest {
-    /// One of these is offered.
-    AnyOf(Vec<Json>),
-    /// Each of these is offered.
-    AllOf(Vec<Json>),
-    /// A string is offered that begins with one of these.
-    StartsWith(Vec<String>),
-    /// The claim is an object with a member of one of these names that is neither null nor false.
-    HasMember(Vec<String>),
 }
 
 /// One thing that is wrong with a configuration, or doubtful.

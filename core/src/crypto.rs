@@ -6,6 +6,7 @@
 //! signing key in this crate: the type that stands in its place has no value.
 
 mod cost;
+mod der;
 mod ec;
 mod host;
 mod okp;

@@ -1,19 +1,16 @@
 //! What is changed in a request that passes: our headers are removed, credentials are removed, and identity
 //! headers are written — from a verified token and nothing else.
 
-use core::fmt::Write as _;
-use std::{borrow::Cow, rc::Rc};
+use std::borrow::Cow;
 
 use crate::{
-    claims,
-    config::{ClaimHeader, Config, Provider, TokenSource},
-    evidence::{Kind, Proof},
-    extract::{cookie_pair, holds_token, param},
-    jose::{VerifiedJwt, to_base64url},
-    json::Json,
+    evidence::Proof,
+    provider::Provider,
     request::{
-        Request, fold, folded, is_named,
-        path::{self, OVERRIDE_HEADERS},
+        Request, TokenSource,
+        credentials::{cookie_pair, holds_token, without_params},
+        fold, folded, is_named,
+        path::OVERRIDE_HEADERS,
     },
 };
 
@@ -40,13 +37,12 @@ pub(crate) struct OwnedNames {
 }
 
 impl OwnedNames {
-    pub(crate) fn of(config: &Config) -> Self {
+    /// `kept` are names of headers that change method or path and may stay.
+    pub(crate) fn of(kept: &[String], providers: &[Provider]) -> Self {
         let overrides = OVERRIDE_HEADERS.iter().map(|&name| name.to_owned());
-        let mut ours: Vec<String> = overrides
-            .filter(|name| !config.kept_override_headers.contains(name))
-            .collect();
+        let mut ours: Vec<String> = overrides.filter(|name| !kept.contains(name)).collect();
         let mut sources = Vec::new();
-        for provider in &config.providers {
+        for provider in providers {
             let claims = provider.claim_to_headers.iter().map(|claim| &claim.header);
             ours.extend(
                 claims
@@ -170,72 +166,6 @@ fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
     })
 }
 
-/// The path with its query but without these parameters, the others byte for byte; `None`: it has none of them.
-pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
-    if names.is_empty() {
-        return None;
-    }
-    let (path, query) = path::split(raw);
-    let query = query?;
-    let is_named = |pair: &&[u8]| names.iter().any(|name| param(pair, name).is_some());
-    let pairs = || query.split(|&byte| byte == b'&');
-    pairs().find(is_named)?;
-    let kept: Vec<&[u8]> = pairs().filter(|pair| !is_named(pair)).collect();
-    let mut rebuilt = path.to_vec();
-    if !kept.is_empty() {
-        rebuilt.push(b'?');
-        rebuilt.extend_from_slice(&kept.join(&b'&'));
-    }
-    Some(rebuilt)
-}
-
-/// Who a verified token is about, in the words of headers and records: the same for every request with it.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) subject: Option<Rc<str>>,
-    pub(crate) kind: Kind,
-    pub(crate) edits: Vec<Edit>,
-}
-
-impl Identity {
-    pub(crate) fn of(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Self {
-        let claims = &jwt.claims;
-        let subject = claims::subject(claims, &provider.subject_claims);
-        let kind = Kind::of(claims, &provider.kinds);
-        let from_claims = provider.claim_to_headers.iter();
-        let mut edits: Vec<Edit> = from_claims
-            .filter_map(|claim| from_claim(claim, claims))
-            .collect();
-        if let Some(name) = &provider.forward_payload_header {
-            edits.push(set(name.clone(), jwt.payload.to_owned()));
-        }
-        if let Some(subject) = &subject {
-            let principal = principal(&provider.issuer, subject);
-            edits.push(set("x-passgate-principal", principal));
-        }
-        edits.push(set("x-passgate-provider", String::from(&*provider.name)));
-        edits.push(set("x-passgate-kind", kind.as_str()));
-        edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", actor)));
-        Self {
-            subject: subject.map(|subject| Rc::from(&*subject)),
-            kind,
-            edits,
-        }
-    }
-
-    /// About how many bytes of memory it takes.
-    pub(crate) fn weight(&self) -> usize {
-        let of_edit = |edit: &Edit| match edit {
-            Edit::Remove(name) => name.len(),
-            Edit::Set(name, value) => name.len().saturating_add(value.len()),
-        };
-        let bytes: usize = self.edits.iter().map(of_edit).sum();
-        let boxes = self.edits.len().saturating_mul(size_of::<Edit>());
-        let subject = self.subject.as_ref().map_or(0, |subject| subject.len());
-        bytes.saturating_add(boxes).saturating_add(subject)
-    }
-}
-
 /// The headers that say what the sign-in proves now.
 pub(crate) fn sign_in(proof: &Proof) -> impl Iterator<Item = Edit> {
     let facts = proof.facts.iter().map(|fact| set(fact.header(), "true"));
@@ -243,91 +173,13 @@ pub(crate) fn sign_in(proof: &Proof) -> impl Iterator<Item = Edit> {
     facts.chain(age.map(|age| set("x-passgate-authentication-age", age)))
 }
 
-/// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the token's own unless it
-/// names one. Nothing where a member is of the wrong type, or its issuer could not stand in a header as it is.
-fn actor(provider: &Provider, claims: &Json) -> Option<String> {
-    let act = claims.get("act")?;
-    let subject = act.get("sub")?.as_str()?;
-    let issuer = match act.get("iss") {
-        None => &provider.issuer,
-        Some(issuer) => issuer.as_str()?,
-    };
-    let is_plain = !issuer.is_empty() && issuer.bytes().all(|b| b.is_ascii_graphic());
-    (is_plain && !subject.is_empty()).then(|| principal(issuer, subject))
-}
-
-fn set(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Edit {
+/// Puts this text in the place of all headers of this name.
+pub(crate) fn set(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Edit {
     let value = match value.into() {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     };
     Edit::Set(name.into(), value)
-}
-
-/// `issuer/subject`. The last slash separates: in the subject it is escaped, so no two pairs look alike.
-pub(crate) fn principal(issuer: &str, subject: &str) -> String {
-    let mut principal = [issuer, "/"].concat();
-    escape_into(&mut principal, subject, b"/");
-    principal
-}
-
-fn from_claim(rule: &ClaimHeader, claims: &Json) -> Option<Edit> {
-    let value = match claims.at(&rule.path)? {
-        Json::Object(members) if rule.members => list(&names(members)),
-        _ if rule.members => return None,
-        Json::Null => return None,
-        Json::String(text) => plain(text)?,
-        scalar @ (Json::Number(_) | Json::Bool(_)) => scalar.to_string(),
-        Json::Array(elements) => list(elements),
-        object @ Json::Object(_) => to_base64url(object.to_string().as_bytes()),
-    };
-    (!value.is_empty()).then(|| set(rule.header.clone(), value))
-}
-
-/// A string as it is, unless a header cannot carry it: control characters, or blanks that the next hop would trim.
-fn plain(text: &str) -> Option<String> {
-    let carried =
-        !text.chars().any(char::is_control) && !text.starts_with(' ') && !text.ends_with(' ');
-    carried.then(|| text.to_owned())
-}
-
-/// The names of the members that are neither null nor false, as a rule's `has_member` reads them.
-fn names(members: &[(Box<str>, Json)]) -> Vec<Json> {
-    let is_there = |value: &Json| !matches!(value, Json::Null | Json::Bool(false));
-    let members = members.iter().filter(|(_, value)| is_there(value));
-    members
-        .map(|(name, _)| Json::String(name.clone()))
-        .collect()
-}
-
-/// Elements separated by commas; no element can pass for two.
-fn list(elements: &[Json]) -> String {
-    let mut value = String::new();
-    for (index, element) in elements.iter().enumerate() {
-        if index > 0 {
-            value.push(',');
-        }
-        match element {
-            Json::String(text) => escape_into(&mut value, text, b","),
-            Json::Array(_) | Json::Object(_) => {
-                value.push_str(&to_base64url(element.to_string().as_bytes()))
-            }
-            scalar => value.push_str(&scalar.to_string()),
-        }
-    }
-    value
-}
-
-/// Percent-escapes `%`, the given separators, and all that is not visible ASCII.
-fn escape_into(out: &mut String, text: &str, separators: &[u8]) {
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' && !separators.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,20 @@
 //! JSON Object Signing: the compact serialisation (RFC 7515), its header, and key sets (RFC 7517).
 
+mod header;
 mod jwk;
 mod jws;
+mod known;
 mod media_type;
+mod numeric_date;
 mod thumbprint;
 
+pub(crate) use header::{Header, unverified_type};
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
-pub(crate) use jws::{Header, KeySetId, UnverifiedJwt, VerifiedJwt, unverified_type};
+pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
+pub(crate) use known::{KeySetId, KnownJwt};
 pub use media_type::MediaType;
 pub(crate) use media_type::is_plain;
+pub(crate) use numeric_date::numeric_date;
 pub use thumbprint::thumbprint;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

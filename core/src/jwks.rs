@@ -38,6 +38,7 @@ mod alarm;
 mod answer;
 mod clock;
 mod document;
+mod endpoint;
 mod event;
 mod flight;
 mod freshness;
@@ -46,7 +47,9 @@ mod locator;
 mod pace;
 mod remote;
 mod report;
+mod source;
 mod unknown;
+mod uri_prefix;
 mod waiting;
 
 use core::{cell::Cell, time::Duration};
@@ -55,16 +58,19 @@ use std::rc::Rc;
 pub use alarm::Alarm;
 pub use answer::Answer;
 pub use document::DocumentError;
+pub use endpoint::Endpoint;
 pub use event::{Change, Event, Failure};
 pub use freshness::Validator;
 pub use report::{Outcome, Report, State};
+pub use source::{Discovery, KeySource, Location, RemoteJwks, SourceOf, Sources};
+pub use uri_prefix::UriPrefix;
 pub use waiting::{Place, WaitingRoom};
 
 use self::{clock::Clock, flight::Wish, held::Reading, pace::Jitter, remote::Remote};
 use crate::{
-    config::{Config, Endpoint, KeySource, ProviderId},
     crypto::Algorithm,
     jose::{Jwk, JwkSet, KeySetId, SelectError},
+    provider_id::ProviderId,
     time::UnixTime,
 };
 
@@ -157,27 +163,29 @@ impl JwksCache {
     /// The keys of the providers of a configuration. `seed` keeps workers apart and should differ between them;
     /// nothing else here is random.
     #[must_use]
-    pub fn new(config: &Config, seed: u64) -> Self {
+    pub fn new<'c>(sources: impl Into<Sources<'c>>, seed: u64) -> Self {
+        Self::of(sources.into(), seed)
+    }
+
+    fn of(sources: Sources<'_>, seed: u64) -> Self {
         let mut seeds = Jitter::new(seed);
         // Another worker's or configuration's ids are no ids here.
         let next_id = seeds.next();
         let hurried = Rc::<Cell<bool>>::default();
-        let providers = config
-            .providers
-            .iter()
-            .map(|provider| {
-                let rsa = provider.rsa();
-                let source = match &provider.keys {
+        let Sources { limits, providers } = sources;
+        let providers = providers
+            .into_iter()
+            .map(|SourceOf { name, keys, rsa }| {
+                let source = match keys {
                     KeySource::Local(set) => Source::Local(set.clone().with_rsa(rsa)),
                     KeySource::Remote(remote) => {
-                        let limits = config.limits;
                         let reading = Reading { limits, rsa };
                         let hurried = Rc::clone(&hurried);
                         let remote = Remote::new(remote, reading, hurried, seeds.next());
                         Source::Remote(Box::new(remote))
                     }
                 };
-                let name = Rc::clone(&provider.name);
+                let name = Rc::clone(name);
                 Keys { name, source }
             })
             .collect();

@@ -16,18 +16,23 @@ pub mod crypto;
 pub mod evidence;
 mod extract;
 pub mod headers;
+mod identity;
 pub mod jose;
 pub mod json;
 pub mod jwks;
 pub mod limits;
 mod login;
 mod policy;
+mod provider;
+mod provider_id;
 pub mod reason;
 mod remembered;
 pub mod request;
 pub mod resource_metadata;
-pub mod shadow;
+mod text;
 pub mod time;
+mod uri;
+pub mod verdict;
 pub mod verify;
 
 /// The version of passgate: of this crate, of the filter and of the program.
@@ -35,10 +40,12 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use crate::{
     audit::{AuditRecord, Auditor},
-    config::{Config, InvalidConfig, ProviderId},
+    config::{Config, InvalidConfig},
     jwks::JwksCache,
+    provider_id::ProviderId,
     remembered::Tally,
     request::Request,
     time::UnixTime,
-    verify::{Step, Verdict, Verifier},
+    verdict::Verdict,
+    verify::{Step, Verifier},
 };

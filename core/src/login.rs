@@ -10,21 +10,56 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    config::{Login, LoginParam, Origin, Placeholder, Provider, TokenSource},
-    extract::cookies,
-    headers::without_params,
     jose::to_base64url,
     limits,
     reason::{Detour, StepUp},
-    request::{Request, Target},
+    request::{
+        Origin, Request, Target,
+        credentials::{cookies, without_params},
+    },
 };
+
+/// A page where people sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// `https`, or `http` on loopback; without query and fragment.
+    pub page: String,
+    /// The query, in order.
+    pub params: Vec<LoginParam>,
+}
+
+/// A parameter of the address of a login page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginParam {
+    /// As it is written.
+    Fixed(String),
+    /// With a value that depends on the request; left out where there is none.
+    Filled {
+        /// As it is written.
+        name: String,
+        /// The value.
+        with: Placeholder,
+    },
+}
+
+/// What depends on the request in the address of a login page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// The address that was asked for.
+    ReturnTo,
+    /// `acr_values` of the challenge (RFC 9470).
+    AcrValues,
+    /// `max_age` of the challenge.
+    MaxAge,
+}
 
 /// A request that lacks a sign-in, and the one that it lacks.
 pub(crate) struct Visit<'a> {
     pub(crate) request: Request<'a>,
     pub(crate) target: &'a Target<'a>,
     pub(crate) origins: &'a [Origin],
-    pub(crate) providers: &'a [Provider],
+    /// Names of the parameters in which a token may be.
+    pub(crate) token_params: &'a [String],
     pub(crate) step_up: &'a StepUp,
 }
 
@@ -94,13 +129,7 @@ impl Visit<'_> {
 
     /// What the browser asked for, on our origin, without tokens.
     fn return_to(&self, origin: &Origin) -> Option<String> {
-        let sources = self.providers.iter().flat_map(|provider| &provider.sources);
-        let tokens: Vec<&str> = sources
-            .filter_map(|source| match source {
-                TokenSource::Param(name) => Some(name.as_str()),
-                TokenSource::Header { .. } | TokenSource::Cookie(_) => None,
-            })
-            .collect();
+        let tokens: Vec<&str> = self.token_params.iter().map(String::as_str).collect();
         let asked = self.request.values(":path").next()?;
         let clean = without_params(asked, &tokens).unwrap_or_else(|| asked.to_vec());
         let stays = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);

@@ -8,15 +8,14 @@
 //! A token that was remembered has one more right, whatever became of the keys: it may be verified again while the
 //! budget for wrong signatures is spent. See [`crate::budget`].
 
-use core::{num::NonZeroUsize, ops::Range};
+use core::num::NonZeroUsize;
 use std::rc::Rc;
 
 use lru::LruCache;
 
 use crate::{
-    headers::Identity,
-    jose::{Header, KeySetId, VerifiedJwt},
-    json::Json,
+    identity::Identity,
+    jose::{Header, KeySetId, KnownJwt, VerifiedJwt},
     limits::{Limits, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS},
 };
 
@@ -66,29 +65,9 @@ const HITS: u64 = 256;
 /// A remembered token: what it says, and who stood for it.
 #[derive(Debug)]
 pub(crate) struct Known {
-    token: Box<str>,
-    /// Where its payload stands.
-    payload: Range<usize>,
-    pub(crate) header: Rc<Header>,
-    pub(crate) claims: Rc<Json>,
+    pub(crate) jwt: KnownJwt,
     /// In the terms of the provider whose keys verified it.
     pub(crate) identity: Rc<Identity>,
-    pub(crate) verified_by: KeySetId,
-}
-
-impl Known {
-    /// All of it.
-    pub(crate) fn token(&self) -> &str {
-        &self.token
-    }
-
-    /// What was signed, the payload in it, and the signature; still base64url.
-    pub(crate) fn parts(&self) -> Option<(&str, &str, &str)> {
-        let signing_input = self.token.get(..self.payload.end)?;
-        let payload = self.token.get(self.payload.clone())?;
-        let signature = self.token.get(self.payload.end..)?.strip_prefix('.')?;
-        Some((signing_input, payload, signature))
-    }
 }
 
 /// What maps and boxes take for a token, beside its bytes and its JSON: a generous guess.
@@ -112,7 +91,7 @@ impl RememberedTokens {
     /// The token of exactly these bytes, if its signature was right once.
     pub(crate) fn find(&mut self, bytes: &[u8]) -> Option<Rc<Known>> {
         let entry = self.tokens.get(&tail(bytes))?;
-        are_equal(entry.known.token.as_bytes(), bytes).then(|| Rc::clone(&entry.known))
+        are_equal(entry.known.jwt.token().as_bytes(), bytes).then(|| Rc::clone(&entry.known))
     }
 
     /// What this header says, if a good token had the same.
@@ -159,12 +138,14 @@ impl RememberedTokens {
             tail,
             Entry {
                 known: Rc::new(Known {
-                    token: token.into(),
-                    payload: start..start.saturating_add(jwt.payload.len()),
-                    header: Rc::clone(header),
-                    claims: Rc::clone(&jwt.claims),
+                    jwt: KnownJwt {
+                        token: token.into(),
+                        payload: start..start.saturating_add(jwt.payload.len()),
+                        header: Rc::clone(header),
+                        claims: Rc::clone(&jwt.claims),
+                        verified_by,
+                    },
                     identity: Rc::clone(identity),
-                    verified_by,
                 }),
                 bytes,
             },
@@ -177,7 +158,7 @@ impl RememberedTokens {
         if self
             .tokens
             .peek(&tail)
-            .is_some_and(|entry| *entry.known.token == *token)
+            .is_some_and(|entry| entry.known.jwt.token() == token)
         {
             self.remove(tail);
         }

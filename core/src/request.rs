@@ -1,15 +1,20 @@
 //! The request as the verifier sees it: a borrowed view of all that a decision may look at, read in one way only.
 
 mod authority;
+pub(crate) mod credentials;
+mod origin;
 pub(crate) mod path;
+mod source;
 
 pub(crate) use authority::Authority;
+pub use origin::Origin;
+pub use source::TokenSource;
 
 use self::path::PathPolicy;
 
 use std::borrow::Cow;
 
-use crate::{config::Origin, limits, reason::Ambiguous};
+use crate::{limits, reason::Ambiguous};
 
 /// The headers of a request, pseudo headers (`:method`, `:path`, `:authority`) among them.
 #[derive(Clone, Copy, Debug)]

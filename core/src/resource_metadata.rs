@@ -4,9 +4,20 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{Action, Config, Origin, TokenSource},
-    request::{Request, Target},
+    policy::{Action, Rule},
+    provider::Provider,
+    request::{Origin, Request, Target, TokenSource},
 };
+
+/// Where the metadata of this resource are (RFC 9728).
+#[derive(Clone, Debug)]
+pub struct ResourceMetadata {
+    /// Named in challenges; on one of the origins, without query and fragment.
+    pub uri: String,
+    /// The path, in the form that requests are brought to, at which the gate itself serves them on every origin, and
+    /// the path of the resource that they are about. `None`: somebody else serves them.
+    pub served: Option<(String, String)>,
+}
 
 /// The document, as an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +59,16 @@ pub(crate) struct Documents {
 
 impl Documents {
     /// `None`: the gate serves none.
-    pub(crate) fn of(config: &Config) -> Option<Self> {
-        let (path, resource) = config.resource_metadata.as_ref()?.served.as_ref()?;
+    pub(crate) fn of(
+        metadata: Option<&ResourceMetadata>,
+        providers: &[Provider],
+        rules: &[Rule],
+    ) -> Option<Self> {
+        let (path, resource) = metadata?.served.as_ref()?;
         Some(Self {
             path: path.clone(),
             resource: resource.clone(),
-            shared: describe(config),
+            shared: describe(providers, rules),
         })
     }
 
@@ -95,13 +110,13 @@ impl Documents {
     }
 }
 
-fn describe(config: &Config) -> Map<String, Value> {
-    let issuers = config.providers.iter().map(|provider| &*provider.issuer);
+fn describe(providers: &[Provider], rules: &[Rule]) -> Map<String, Value> {
+    let issuers = providers.iter().map(|provider| &*provider.issuer);
     let mut document = Map::new();
     let mut insert = |name: &str, value| document.insert(name.to_owned(), value);
     insert("authorization_servers", issuers.collect());
-    insert("bearer_methods_supported", bearer_methods(config).into());
-    let scopes = scopes(config);
+    insert("bearer_methods_supported", bearer_methods(providers).into());
+    let scopes = scopes(rules);
     if !scopes.is_empty() {
         insert("scopes_supported", scopes.into());
     }
@@ -109,13 +124,8 @@ fn describe(config: &Config) -> Map<String, Value> {
 }
 
 /// The ways of RFC 6750 section 2 in which some provider's token may come; a cookie is none of them.
-fn bearer_methods(config: &Config) -> Vec<&'static str> {
-    let sources = || {
-        config
-            .providers
-            .iter()
-            .flat_map(|provider| &provider.sources)
-    };
+fn bearer_methods(providers: &[Provider]) -> Vec<&'static str> {
+    let sources = || providers.iter().flat_map(|provider| &provider.sources);
     let is_header = |source: &TokenSource| match source {
         TokenSource::Header { name, scheme } => {
             name == "authorization" && scheme.eq_ignore_ascii_case("Bearer")
@@ -134,9 +144,9 @@ fn bearer_methods(config: &Config) -> Vec<&'static str> {
 }
 
 /// Every scope that some rule asks for, once, in the order of the rules.
-fn scopes(config: &Config) -> Vec<&str> {
+fn scopes(rules: &[Rule]) -> Vec<&str> {
     let mut scopes = Vec::new();
-    for rule in config.rules.iter().flatten() {
+    for rule in rules {
         let Action::Requires(requirement) = &rule.action else {
             continue;
         };

@@ -4,22 +4,21 @@
 pub mod explain;
 mod judge;
 
-use std::rc::Rc;
-
-use self::judge::{Case, Policy, Stop};
+use self::judge::{Case, Policy, Stop, Trail};
 use crate::{
-    audit::AuditRecord,
+    audit::{AuditRecord, Shadow},
     budget::Budget,
-    config::{Config, ProviderId},
+    config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
-    headers::{Edit, Identity},
+    headers::Edit,
     jwks::JwksCache,
-    reason::{Detour, Internal, Reason, Rejection, Unavailable},
+    provider_id::ProviderId,
+    reason::{Detour, Internal, Reason, Unavailable},
     remembered::{RememberedTokens, Tally},
     request::Request,
     resource_metadata::Document,
-    shadow::Shadow,
     time::UnixTime,
+    verdict::{Permit, SERVED, Verdict},
 };
 
 /// What to do about a request now.
@@ -30,57 +29,6 @@ pub enum Step {
     /// Keys of this provider are being fetched: hold the request and ask again when the fetch has ended.
     Await(ProviderId),
 }
-
-/// The decision.
-#[derive(Debug)]
-pub enum Verdict {
-    /// Change the request's headers and let it pass.
-    Allow(Permit),
-    /// Answer in the upstream's place.
-    Deny(Rejection),
-    /// Answer with the document about this resource.
-    Serve(Document),
-}
-
-/// Proof that a request may pass. Identity headers exist only in here.
-#[derive(Debug)]
-pub struct Permit {
-    code: &'static str,
-    edits: Vec<Edit>,
-    identity: Option<Rc<Identity>>,
-    is_observed: bool,
-}
-
-impl Permit {
-    /// Why it may pass: one of [`Self::CODES`], or what was decided where it is only observed.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        self.code
-    }
-
-    /// Whether it passes as it came, trailers included, whatever was decided: it is only observed.
-    #[must_use]
-    pub const fn is_observed(&self) -> bool {
-        self.is_observed
-    }
-
-    /// Changes to the request's headers, in order.
-    pub fn edits(&self) -> impl Iterator<Item = &Edit> + Clone {
-        let identity = self.identity.iter().flat_map(|identity| &identity.edits);
-        self.edits.iter().chain(identity)
-    }
-
-    /// The codes of all that passes, or is served, without a refusal.
-    pub const CODES: [&'static str; 4] = [
-        "permitted.token",
-        "permitted.public",
-        "permitted.preflight",
-        SERVED,
-    ];
-}
-
-/// The code of a document that is served.
-pub const SERVED: &str = "permitted.resource_metadata";
 
 /// What is done about a request that is not refused.
 enum Outcome {
@@ -104,8 +52,8 @@ impl Verifier {
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             crypto: Backend::default(),
-            budget: Budget::new(config.providers.len(), &config.limits, seed),
-            remembered: RememberedTokens::new(&config.limits),
+            budget: Budget::new(config.providers().len(), config.limits(), seed),
+            remembered: RememberedTokens::new(config.limits()),
             policy: Policy::new(config),
         }
     }
@@ -122,7 +70,7 @@ impl Verifier {
     /// # Errors
     /// Why it does not: this crate checks all signatures then.
     pub fn use_host(&mut self, host: Box<dyn ForeignFunctions>) -> Result<(), Distrust> {
-        if self.policy.config.host_crypto {
+        if self.policy.config.allows_host_crypto() {
             self.crypto.use_host(host)
         } else {
             Err(Distrust::Refused)
@@ -147,7 +95,7 @@ impl Verifier {
     /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the budget of wrong
     /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in nothing else.
     pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
-        let mut record = AuditRecord::new(request, &self.policy.config.hash);
+        let mut record = AuditRecord::new(request, self.policy.config.hash());
         let mut case = Case {
             policy: &self.policy,
             request,
@@ -157,11 +105,13 @@ impl Verifier {
             remembered: &mut self.remembered,
             now,
             record: &mut record,
+            trail: Trail::default(),
             detour: None,
         };
         let judged = case.judge();
-        let detour = case.detour.take();
-        let step = match judged {
+        let Case { trail, detour, .. } = case;
+        record.rule = trail.rule;
+        let (settled, hides_rule) = match judged {
             Ok(outcome) => {
                 record.decision = "allow";
                 record.seen = None;
@@ -170,15 +120,15 @@ impl Verifier {
                     Outcome::Serve(document) => (SERVED, Verdict::Serve(document)),
                 };
                 record.reason = reason;
-                Step::Settle(verdict, Box::new(record))
+                ((verdict, Box::new(record)), false)
             }
             Err(Stop::Await(provider)) => return Step::Await(provider),
             Err(Stop::Deny(reason)) => {
-                let step = self.deny(request, &reason, detour, record);
-                return self.in_mode(step, reason.hides_rule(), Some(now));
+                let denied = self.deny(request, &reason, detour, record);
+                (denied, reason.hides_rule())
             }
         };
-        self.in_mode(step, false, Some(now))
+        self.in_mode(settled, &trail, hides_rule, Some(now))
     }
 
     /// The answer for a request that would have to wait although too many do already.
@@ -206,11 +156,11 @@ impl Verifier {
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Step {
-        let mut record = AuditRecord::new(request, &self.policy.config.hash);
-        record.rules = self.policy.rules_of(request);
-        record.rule = record.rules.first().copied().flatten();
-        let step = self.deny(request, reason, None, record);
-        self.in_mode(step, reason.hides_rule(), now)
+        let mut record = AuditRecord::new(request, self.policy.config.hash());
+        let trail = Trail::of(self.policy.rules_of(request));
+        record.rule = trail.rule;
+        let denied = self.deny(request, reason, None, record);
+        self.in_mode(denied, &trail, reason.hides_rule(), now)
     }
 
     fn deny(
@@ -219,7 +169,7 @@ impl Verifier {
         reason: &Reason,
         detour: Option<Detour>,
         mut record: AuditRecord,
-    ) -> Step {
+    ) -> (Verdict, Box<AuditRecord>) {
         record.decision = "deny";
         record.reason = reason.code();
         let origin = self.policy.origin(request);
@@ -227,26 +177,29 @@ impl Verifier {
         let mut rejection = reason
             .rejection(realm)
             .naming(self.policy.metadata_uri(origin).as_deref())
-            .readable_by(request.page_of(&self.policy.config.origins))
+            .readable_by(request.page_of(self.policy.config.origins()))
             .for_grpc(request.is_grpc());
         if let Some(detour) = detour {
             record.login = Some(detour.word());
             rejection = rejection.with_detour(detour);
         }
-        Step::Settle(Verdict::Deny(rejection), Box::new(record))
+        (Verdict::Deny(rejection), Box::new(record))
     }
 
     /// What was decided, or, where that is only observed, a permit that changes nothing and a record of it.
-    fn in_mode(&self, step: Step, hides_rule: bool, now: Option<UnixTime>) -> Step {
-        let Step::Settle(verdict, mut record) = step else {
-            return step;
-        };
-        let observes = |now| match record.rule {
+    fn in_mode(
+        &self,
+        (verdict, mut record): (Verdict, Box<AuditRecord>),
+        trail: &Trail,
+        hides_rule: bool,
+        now: Option<UnixTime>,
+    ) -> Step {
+        let observes = |now| match trail.rule {
             None if hides_rule => self.policy.observes_all(now),
-            rule if record.rules.is_empty() => self.policy.observes(rule, now),
+            rule if trail.rules.is_empty() => self.policy.observes(rule, now),
             // A path that belongs to several rules must not get past one that is enforced.
             _ => {
-                let mut rules = record.rules.iter();
+                let mut rules = trail.rules.iter();
                 rules.all(|rule| self.policy.observes(*rule, now))
             }
         };

@@ -21,7 +21,7 @@ use passgate_core::{
     audit::{Counter, Counters, Written},
     limits::{REFUSAL_LINES, VERDICT_COUNTERS},
     reason::Reason,
-    verify::Permit,
+    verdict::Permit,
 };
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ fn a_salt_that_is_missing_empty_or_short_refuses_the_configuration() {
 fn written(specimen: Specimen, audit: Value) -> Written {
     let (specimen, config) = with_audit(specimen, audit);
     let record = *specimen.judge().1;
-    Auditor::new(&config, "gate").write(record, &config, Some(now()))
+    Auditor::new(config.audit(), "gate").write(record, config.providers(), Some(now()))
 }
 
 fn record(written: &Written) -> Value {
@@ -180,7 +180,7 @@ fn the_salt_is_in_no_text() {
     let salt = "0123456789abcdef";
     let (_, config) = with_audit(good(), json!({ "subject": salted("SALT") }));
     assert!(!format!("{config:?} {config}").contains(salt));
-    assert!(!format!("{:?}", Auditor::new(&config, "gate")).contains(salt));
+    assert!(!format!("{:?}", Auditor::new(config.audit(), "gate")).contains(salt));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn the_name_of_the_plugin_is_one_that_an_access_log_can_name() {
         ("a b:c)%", "a_b_c__.audit"),
         ("", "passgate.audit"),
     ] {
-        assert_eq!(Auditor::new(&config, plugin).property(), property);
+        assert_eq!(Auditor::new(config.audit(), plugin).property(), property);
     }
 }
 
@@ -202,10 +202,14 @@ fn lines_about_refusals_are_bounded_and_those_left_out_are_counted() {
     let refused = *specimen.judge().1;
     let (specimen, _) = with_audit(good(), json!({}));
     let permitted = *specimen.judge().1;
-    let mut auditor = Auditor::new(&config, "gate");
+    let mut auditor = Auditor::new(config.audit(), "gate");
     let mut lines = |record: &AuditRecord, count: u32, at: UnixTime| {
         (0..count)
-            .filter(|_| auditor.write(record.clone(), &config, Some(at)).to_log)
+            .filter(|_| {
+                auditor
+                    .write(record.clone(), config.providers(), Some(at))
+                    .to_log
+            })
             .count()
     };
     let most = usize::try_from(REFUSAL_LINES).unwrap();
@@ -231,10 +235,14 @@ fn lines_about_refusals_are_bounded_and_those_left_out_are_counted() {
 fn a_clock_that_goes_back_does_not_silence_the_log() {
     let (specimen, config) = with_audit(missing(), json!({}));
     let refused = *specimen.judge().1;
-    let mut auditor = Auditor::new(&config, "gate");
+    let mut auditor = Auditor::new(config.audit(), "gate");
     let earlier = UnixTime::from_secs(NOW.unsigned_abs() - 1_000);
     for at in [now(), earlier] {
-        assert!(auditor.write(refused.clone(), &config, Some(at)).to_log);
+        assert!(
+            auditor
+                .write(refused.clone(), config.providers(), Some(at))
+                .to_log
+        );
     }
 }
 
@@ -268,7 +276,7 @@ fn no_label_of_a_counter_can_grow_with_traffic() {
         if index % 7 == 0 {
             specimen.path = "/nowhere";
         }
-        names.insert(Counter::of(&specimen.judge().1).name(&config));
+        names.insert(Counter::of(&specimen.judge().1).name(config.providers()));
     }
     assert!(names.len() > 3, "{names:?}");
     assert!(
@@ -286,7 +294,7 @@ fn a_configuration_with_too_many_combinations_is_counted_without_rule_and_provid
     let mut defined = Vec::new();
     for rule in 0..VERDICT_COUNTERS + 500 {
         record.rule = Some(rule);
-        let number = counters.number(&record, &config, |name| {
+        let number = counters.number(&record, config.providers(), |name| {
             defined.push(name.to_owned());
             u32::try_from(defined.len()).ok()
         });

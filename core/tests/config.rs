@@ -34,7 +34,10 @@ fn parse(document: &str) -> Result<Config, Vec<InvalidConfig>> {
 }
 
 fn provider(members: &str) -> Provider {
-    parse(&document(members, "")).unwrap().providers.remove(0)
+    parse(&document(members, ""))
+        .unwrap()
+        .into_providers()
+        .remove(0)
 }
 
 fn rules(rules: &str) -> Config {
@@ -45,8 +48,8 @@ fn requirement(requires: &str) -> Requirement {
     let config = rules(&format!(
         r#"[{{"match":{{"prefix":"/"}},"requires":{requires}}}]"#
     ));
-    match config.rules.unwrap().remove(0).action {
-        Action::Requires(requirement) => requirement,
+    match &config.rules().unwrap()[0].action {
+        Action::Requires(requirement) => requirement.clone(),
         Action::Public(_) => panic!("public"),
     }
 }
@@ -55,25 +58,22 @@ fn path(policy: &str, path_match: &str) -> PathMatch {
     let text = format!(
         r#","path":{{"allow":{policy}}},"rules":[{{"match":{path_match},"requires":{{}}}}]"#
     );
-    parse(&document("", &text))
-        .unwrap()
-        .rules
-        .unwrap()
-        .remove(0)
+    parse(&document("", &text)).unwrap().rules().unwrap()[0]
         .matcher
         .path
+        .clone()
 }
 
 #[test]
 fn the_smallest_configuration_has_the_documented_defaults() {
     let config = parse(&document("", "")).unwrap();
-    assert!(config.rules.is_none());
-    assert!(!config.bypass_cors_preflight);
-    assert_eq!(config.path, PathPolicy::default());
-    assert_eq!(config.limits, Limits::default());
-    assert!(config.kept_override_headers.is_empty() && config.origins.is_empty());
+    assert!(config.rules().is_none());
+    assert!(!config.bypasses_cors_preflight());
+    assert_eq!(config.path(), PathPolicy::default());
+    assert_eq!(*config.limits(), Limits::default());
+    assert!(config.kept_override_headers().is_empty() && config.origins().is_empty());
 
-    let provider = &config.providers[0];
+    let provider = &config.providers()[0];
     assert_eq!(
         (&*provider.name, provider.issuer.as_str()),
         ("acme", ISSUER)
@@ -157,8 +157,8 @@ fn dots_nest_in_claim_name_and_not_in_claim_path() {
 
 #[test]
 fn an_empty_list_of_rules_is_legal_and_none_is_something_else() {
-    assert_eq!(rules("[]").rules.unwrap().len(), 0);
-    assert!(parse(&document("", "")).unwrap().rules.is_none());
+    assert_eq!(rules("[]").rules().unwrap().len(), 0);
+    assert!(parse(&document("", "")).unwrap().rules().is_none());
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn hosts_are_exact_or_all_below_one_name() {
         HostMatch::Suffix(".example.org".into()),
         exact("[::1]"),
     ];
-    assert_eq!(config.rules.unwrap()[0].matcher.hosts, expected);
+    assert_eq!(config.rules().unwrap()[0].matcher.hosts, expected);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn an_exemption_ends_with_its_last_day_and_may_have_ended_already() {
         r#"[{"match":{"path":"/a"},"public":{"reason":"r","owner":"o","until":"1970-01-01","identity_from":"acme"}},
         {"match":{"path":"/b"},"public":{"reason":"r","owner":"o","until":"never"}}]"#,
     );
-    let until = |index: usize| match &config.rules.as_ref().unwrap()[index].action {
+    let until = |index: usize| match &config.rules().unwrap()[index].action {
         Action::Public(public) => (public.until, public.identity_from.is_some()),
         Action::Requires(_) => panic!("requires"),
     };
@@ -265,7 +265,8 @@ fn an_exemption_ends_with_its_last_day_and_may_have_ended_already() {
 #[test]
 fn origins_are_written_as_browsers_write_them() {
     let all = r#","origins":["https://API.example.com:443","http://localhost:8080","http://127.0.0.1","https://[2001:DB8::1]:8443"]"#;
-    let origins = parse(&document("", all)).unwrap().origins;
+    let origins = parse(&document("", all)).unwrap();
+    let origins = origins.origins();
     let shown: Vec<_> = origins
         .iter()
         .map(|o| (o.text.as_str(), o.host.as_str(), o.port))
@@ -296,12 +297,12 @@ fn providers_come_in_order_of_their_names() {
     ))
     .unwrap();
     let names: Vec<_> = config
-        .providers
+        .providers()
         .iter()
         .map(|provider| &*provider.name)
         .collect();
     assert_eq!(names, ["a", "b", "c"]);
-    let KeySource::Remote(remote) = &config.providers[0].keys else {
+    let KeySource::Remote(remote) = &config.providers()[0].keys else {
         panic!("local")
     };
     let Location::Fixed(endpoint) = &remote.location else {
@@ -317,7 +318,8 @@ fn discovery_has_the_documented_defaults() {
             r#"{{"providers":{{"acme":{{"issuer":"{issuer}","audiences":["api"],"discovery":{{
             "cluster":"id","jwks_uri_prefix":"https://id.example.com/"{members}}}}}}}}}"#
         );
-        let KeySource::Remote(remote) = parse(&text).unwrap().providers.remove(0).keys else {
+        let KeySource::Remote(remote) = parse(&text).unwrap().into_providers().remove(0).keys
+        else {
             panic!("local")
         };
         let Location::Discovered(discovery) = remote.location.clone() else {
@@ -361,9 +363,9 @@ fn the_hash_is_of_what_is_said_not_of_how_it_is_spelled() {
     let a = parse(&document(r#","forward":true"#, "")).unwrap();
     let b = parse(&document(r#", "forward" : true"#, "\n")).unwrap();
     let c = parse(&document("", "")).unwrap();
-    assert_eq!(a.hash, b.hash);
-    assert_ne!(a.hash, c.hash);
-    assert!(a.hash.len() == 12 && a.hash.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert_eq!(a.hash(), b.hash());
+    assert_ne!(a.hash(), c.hash());
+    assert!(a.hash().len() == 12 && a.hash().bytes().all(|b| b.is_ascii_hexdigit()));
 }
 
 /// The problems of a document that must be refused.

@@ -534,7 +534,7 @@ fn rules_that_no_sign_in_can_meet_are_warned_of() {
     let warnings = |config: &Value| -> Vec<String> {
         let config = Config::parse(config.to_string().as_bytes());
         let config = config.unwrap_or_else(|errors| panic!("{errors:?}"));
-        config.warnings.iter().map(ToString::to_string).collect()
+        config.warnings().iter().map(ToString::to_string).collect()
     };
     for fine in [
         json!({}),

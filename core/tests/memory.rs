@@ -234,7 +234,10 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
                 let (code, record) = world.ask(&format!("/{rule}/"), &expired);
                 assert_eq!(code, "untrusted.expired");
                 let number = Some((provider * RULES + rule) as u32);
-                world.counters.number(&record, &config, |_| number).unwrap();
+                world
+                    .counters
+                    .number(&record, config.providers(), |_| number)
+                    .unwrap();
             }
         }
     });

@@ -30,7 +30,7 @@ impl Sent {
                 (authority.to_owned(), format!("/{path}"))
             }
             None if target.starts_with('/') => {
-                let origin = config.origins.first();
+                let origin = config.origins().first();
                 let host = origin.map_or("localhost", |origin| origin.host.as_str());
                 (host.to_owned(), target.to_owned())
             }

@@ -6,11 +6,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::{AuditRecord, pace::Pace};
-use crate::{
-    config::{Audit, Config, Lines, SubjectForm},
-    time::UnixTime,
+use super::{
+    AuditRecord,
+    pace::Pace,
+    settings::{Audit, Lines, SubjectForm},
 };
+use crate::{provider::Provider, time::UnixTime};
 
 /// What is to be written about one verdict: the record as one line of JSON in ASCII.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,14 +39,14 @@ const NAMELESS: &str = "passgate";
 impl Auditor {
     /// `plugin` is the host's name for this instance; characters that a format of an access log cannot name become `_`.
     #[must_use]
-    pub fn new(config: &Config, plugin: &str) -> Self {
+    pub fn new(audit: &Audit, plugin: &str) -> Self {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
-        let plugin: String = super::shown(plugin)
+        let plugin: String = crate::text::shown(plugin)
             .chars()
             .map(|c| if plain(c) { c } else { '_' })
             .collect();
         Self {
-            audit: config.audit.clone(),
+            audit: audit.clone(),
             plugin: if plugin.is_empty() {
                 NAMELESS.into()
             } else {
@@ -61,11 +62,11 @@ impl Auditor {
         format!("{}.audit", self.plugin)
     }
 
-    /// What is to be written about this verdict. Where nothing is, nothing is serialised either.
+    /// What is to be written about this verdict, which these providers' tokens led to. Where nothing is, nothing is serialised either.
     pub fn write(
         &mut self,
         mut record: AuditRecord,
-        config: &Config,
+        providers: &[Provider],
         now: Option<UnixTime>,
     ) -> Written {
         let to_log = self.wants_line(&record, now);
@@ -78,7 +79,7 @@ impl Auditor {
         record.subject = record
             .subject
             .take()
-            .and_then(|subject| self.subject(&record, config, subject));
+            .and_then(|subject| self.subject(&record, providers, subject));
         Written {
             record: record.to_json(),
             to_access_log,
@@ -100,12 +101,17 @@ impl Auditor {
     }
 
     /// The subject as the configuration wants it shown.
-    fn subject(&self, record: &AuditRecord, config: &Config, subject: Rc<str>) -> Option<Rc<str>> {
+    fn subject(
+        &self,
+        record: &AuditRecord,
+        providers: &[Provider],
+        subject: Rc<str>,
+    ) -> Option<Rc<str>> {
         match &self.audit.subject {
             SubjectForm::Clear => Some(subject),
             SubjectForm::Omitted => None,
             SubjectForm::Hashed { salt } => {
-                let provider = config.provider(record.provider_id?)?;
+                let provider = providers.get(record.provider_id?.0)?;
                 // A key of any length is one for HMAC (RFC 2104 section 3).
                 let mut mac = Hmac::<Sha256>::new_from_slice(salt).ok()?;
                 // No issuer holds a control character, so two pairs never give the same bytes.

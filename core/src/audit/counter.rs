@@ -5,10 +5,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use super::AuditRecord;
-use crate::{
-    config::{Config, ProviderId},
-    limits,
-};
+use crate::{limits, provider::Provider, provider_id::ProviderId};
 
 /// The labels of one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,14 +40,14 @@ impl Counter {
     /// `passgate.verdicts.<decision>[.rule.<index>][.provider.<name>].<code>`. The names of providers have no dots, and
     /// a code is always two words, so the parts can be told apart from both ends.
     #[must_use]
-    pub fn name(self, config: &Config) -> String {
+    pub fn name(self, providers: &[Provider]) -> String {
         use fmt::Write as _;
         let mut name = format!("passgate.verdicts.{}", self.decision);
         // Writing into a string cannot fail.
         if let Some(rule) = self.rule {
             let _ = write!(name, ".rule.{rule}");
         }
-        if let Some(provider) = self.provider.and_then(|id| config.provider(id)) {
+        if let Some(provider) = self.provider.and_then(|id| providers.get(id.0)) {
             let _ = write!(name, ".provider.{}", provider.name);
         }
         let _ = write!(name, ".{}", self.reason);
@@ -72,7 +69,7 @@ impl Counters {
     pub fn number(
         &mut self,
         record: &AuditRecord,
-        config: &Config,
+        providers: &[Provider],
         define: impl FnOnce(&str) -> Option<u32>,
     ) -> Option<u32> {
         let mut counter = Counter::of(record);
@@ -85,7 +82,7 @@ impl Counters {
                 return Some(*number);
             }
         }
-        let number = define(&counter.name(config))?;
+        let number = define(&counter.name(providers))?;
         self.known.insert(counter, number);
         Some(number)
     }

@@ -8,7 +8,7 @@ use crate::{
     evidence::{Fact, Kind},
     limits::{SHOWN_BYTES, SHOWN_HEADERS},
     reason::Reason,
-    verify::Permit,
+    verdict::Permit,
 };
 
 /// A string of a token: cut to [`SHOWN_BYTES`] bytes, and never more characters than bytes.

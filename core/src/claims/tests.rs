@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{audience_is, fault, grants, numeric_date, parse_numeric_date, subject};
+use super::{audience_is, fault, grants, subject};
 use crate::{
     json::Json,
     reason::{Malformed, Reason},
@@ -9,44 +9,6 @@ use crate::{
 
 fn json(text: &str) -> Json {
     Json::parse(text.as_bytes(), 100).unwrap_or(Json::Null)
-}
-
-#[test]
-fn a_numeric_date_is_any_finite_number_of_our_time() {
-    for (digits, millis) in [
-        ("0", 0),
-        ("1300819380", 1_300_819_380_000),
-        ("1300819380.5", 1_300_819_380_500),
-        ("1.30081938e9", 1_300_819_380_000),
-        ("1300819380.0009", 1_300_819_380_000),
-        ("253402300799", 253_402_300_799_000),
-        ("-0", 0),
-    ] {
-        assert_eq!(
-            parse_numeric_date(digits),
-            Some(UnixTime::from_millis(millis)),
-            "{digits}"
-        );
-    }
-    for digits in [
-        "-1",
-        "1e400",
-        "9223372036854775808",
-        "18446744073709551616",
-        "253402300800",
-        "-1e400",
-        "1e15",
-        "1300819380000",
-    ] {
-        assert_eq!(parse_numeric_date(digits), None, "{digits}");
-    }
-}
-
-#[test]
-fn what_is_no_number_is_no_date() {
-    for claim in [r#""1300819380""#, "true", "null", "[1]", "{}"] {
-        assert_eq!(numeric_date(&json(claim)), None, "{claim}");
-    }
 }
 
 #[test]

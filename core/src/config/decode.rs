@@ -278,28 +278,3 @@ macro_rules! record {
     (@example $example:literal) => { Some($example) };
 }
 pub(super) use record;
-
-#[cfg(feature = "schema")]
-mod schema {
-    use serde_json::{Value, json};
-
-    use super::{super::schema::Schema, Filled, List, Map};
-
-    impl<T: Schema> Schema for List<T> {
-        fn schema() -> Value {
-            json!({ "type": "array", "items": T::schema() })
-        }
-    }
-
-    impl<T: Schema> Schema for Filled<T> {
-        fn schema() -> Value {
-            json!({ "type": "array", "items": T::schema(), "minItems": 1 })
-        }
-    }
-
-    impl<T: Schema> Schema for Map<T> {
-        fn schema() -> Value {
-            json!({ "type": "object", "additionalProperties": T::schema() })
-        }
-    }
-}

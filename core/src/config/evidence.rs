@@ -2,89 +2,10 @@
 
 use super::{
     claim,
-    claim_name::ClaimName,
-    decode::{At, Decode, Filled, Problems},
+    decode::{At, Filled, Problems},
     raw::{RawEvidence, RawLine},
-    shown,
-    text::{FromText, Text, texts},
 };
-use crate::{
-    evidence::{Fact, Facts, Preset},
-    json::Json,
-};
-
-/// What the claims of one issuer prove about a sign-in.
-#[derive(Clone, Debug, Default)]
-pub struct Evidence {
-    /// In order of preference.
-    pub lines: Vec<Line>,
-    /// Its clients understand Entra's claims challenge in the place of RFC 9470.
-    pub is_entra: bool,
-}
-
-/// One thing that a token may show, and what it proves.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// What the token must show.
-    pub when: When,
-    /// What that proves; never empty.
-    pub proves: Facts,
-    /// What says when it happened.
-    pub dated_by: DatedBy,
-    /// The value of `acr` that a client asks for to get such a token.
-    pub request_acr: Option<String>,
-}
-
-/// What says when a sign-in happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatedBy {
-    /// A claim that is a NumericDate, as a path of member names.
-    Claim(Vec<String>),
-    /// Nothing does.
-    Nothing,
-}
-
-impl Default for DatedBy {
-    /// `auth_time` (OpenID Connect Core section 2).
-    fn default() -> Self {
-        Self::Claim(vec!["auth_time".to_owned()])
-    }
-}
-
-/// A condition on what a token says about a sign-in; all that is given must hold, and something is given.
-#[derive(Clone, Debug, Default)]
-pub struct When {
-    /// `amr` holds all of these.
-    pub amr_all_of: Vec<String>,
-    /// `amr` holds one of these.
-    pub amr_any_of: Vec<String>,
-    /// `amr` is exactly this set.
-    pub amr_exactly: Vec<String>,
-    /// `amr` is a list of strings that is not empty and holds none of these.
-    pub amr_none_of: Vec<String>,
-    /// `acr` is one of these.
-    pub acr_any_of: Vec<String>,
-    /// A claim has a value.
-    pub claim: Option<ClaimEquals>,
-}
-
-/// A claim that must have one exact value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimEquals {
-    /// Path of member names into the claims.
-    pub path: Vec<String>,
-    /// The comparison.
-    pub value: ClaimValue,
-}
-
-/// How a claim is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimValue {
-    /// It is this string, number or boolean.
-    Equals(Json),
-    /// It is a list of strings that holds this one.
-    Contains(String),
-}
+use crate::evidence::{Evidence, Fact, Facts, Line, Preset};
 
 /// Lines of the configuration come first: the order is that of preference.
 pub(super) fn evidence(raw: RawEvidence, at: At<'_>, problems: &mut Problems) -> Evidence {
@@ -128,60 +49,4 @@ fn line(raw: RawLine, at: At<'_>, problems: &mut Problems) -> Option<Line> {
 pub(super) fn facts(list: Filled<Fact>) -> Facts {
     let facts = list.0.into_values();
     facts.fold(Facts::NONE, |facts, fact| facts.and(Facts::of(&[fact])))
-}
-
-/// `dated_by`: a claim, in which dots nest, or its path, or `none`.
-#[derive(Debug)]
-pub(super) struct RawDatedBy(DatedBy);
-
-impl Decode for RawDatedBy {
-    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
-        if json.as_str() == Some("none") {
-            return Some(Self(DatedBy::Nothing));
-        }
-        let path = match json {
-            Json::String(_) => ClaimName::decode(json, at, problems)?.0,
-            Json::Array(_) => texts(Filled::<Text>::decode(json, at, problems)?),
-            _ => {
-                problems.add(
-                    at,
-                    shown::mismatch(json, "a claim, such as auth_time, or none"),
-                );
-                return None;
-            }
-        };
-        Some(Self(DatedBy::Claim(path)))
-    }
-}
-
-/// A value of `acr` that can stand in a challenge: one word of printable ASCII, and nothing that ends a quoted string.
-#[derive(Debug)]
-pub(super) struct RequestAcr(String);
-
-impl FromText for RequestAcr {
-    const WANTED: &'static str = "a value of acr, such as phr";
-    const PATTERN: &'static str = r"^[!#-\[\]-~]+$";
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        if is_quotable(text) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(
-            "cannot be named in a challenge; write visible ASCII without blanks, quotes and backslashes"
-                .to_owned(),
-        )
-    }
-}
-
-/// Whether a value can stand in a list inside a quoted string (RFC 9470 section 3).
-pub(crate) fn is_quotable(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
-    !text.is_empty() && text.bytes().all(plain)
-}
-
-#[cfg(feature = "schema")]
-impl super::schema::Schema for RawDatedBy {
-    fn schema() -> serde_json::Value {
-        serde_json::json!({ "type": ["string", "array"], "items": Text::schema(), "minItems": 1 })
-    }
 }

@@ -3,17 +3,15 @@
 use core::time::Duration;
 
 use super::{
-    HostMatch, Lines, Login, Mode, Origin,
-    audit::RawSubject,
+    HostMatch, Lines, Login, Mode, Origin, UriPrefix,
     claim_name::{ClaimName, Scalar},
     date::Until,
+    dated_by::RawDatedBy,
     decode::{self, At, Decode, Field, Filled, List, Map, OrNone, Problems, record},
-    evidence::{RawDatedBy, RequestAcr},
     header_name::{HeaderName, ValuePrefix},
-    resource_metadata::PageUri,
-    text::{CookieName, InlineString, Method, ParamName, Scope, Text},
-    uri::HttpUri,
-    uri_prefix::UriPrefix,
+    subject::RawSubject,
+    text::{CookieName, InlineString, Method, ParamName, RequestAcr, Scope, Text},
+    uri::{HttpUri, PageUri},
     words::{AudienceClaim, Delegated, DocumentKind, OverrideHeader, Space, Spelling},
 };
 use crate::{

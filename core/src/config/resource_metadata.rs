@@ -5,43 +5,12 @@ use super::{
     decode::{At, Problems},
     raw::RawResourceMetadata,
     shown,
-    text::FromText,
-    uri::{self, split},
+    uri::PageUri,
 };
 use crate::request::path;
 
 /// What RFC 9728 section 3 inserts between host and path of a resource.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
-
-/// An address without query and fragment.
-#[derive(Debug)]
-pub(super) struct PageUri {
-    text: String,
-    origin: Origin,
-    path: String,
-}
-
-impl FromText for PageUri {
-    const WANTED: &'static str =
-        "a URI, such as https://api.example.com/.well-known/oauth-protected-resource";
-    const PATTERN: &'static str = "^https?://[^?#]+$";
-
-    fn shown(text: &str) -> String {
-        uri::shown_uri(text)
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        let (scheme, authority, path) = split(text)?;
-        if path.contains(['?', '#']) {
-            return Err("has a query or a fragment; write scheme, host and path only".to_owned());
-        }
-        Ok(Self {
-            origin: Origin::from_text(&shown::join(&[scheme, "://", authority]))?,
-            path: path.to_owned(),
-            text: text.to_owned(),
-        })
-    }
-}
 
 /// The metadata's place, if it is one where clients reach this gate.
 pub(super) fn resource_metadata(

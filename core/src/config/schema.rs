@@ -4,6 +4,8 @@
 
 use serde_json::{Value, json};
 
+use super::decode::{Filled, List, Map, OrNone};
+
 /// Has a JSON Schema.
 pub(super) trait Schema {
     fn schema() -> Value;
@@ -57,7 +59,7 @@ impl Schema for bool {
     }
 }
 
-impl Schema for super::decode::OrNone {
+impl Schema for OrNone {
     fn schema() -> Value {
         json!({ "type": "integer", "minimum": 0 })
     }
@@ -66,5 +68,23 @@ impl Schema for super::decode::OrNone {
 impl Schema for usize {
     fn schema() -> Value {
         json!({ "type": "integer", "minimum": 1 })
+    }
+}
+
+impl<T: Schema> Schema for List<T> {
+    fn schema() -> Value {
+        json!({ "type": "array", "items": T::schema() })
+    }
+}
+
+impl<T: Schema> Schema for Filled<T> {
+    fn schema() -> Value {
+        json!({ "type": "array", "items": T::schema(), "minItems": 1 })
+    }
+}
+
+impl<T: Schema> Schema for Map<T> {
+    fn schema() -> Value {
+        json!({ "type": "object", "additionalProperties": T::schema() })
     }
 }

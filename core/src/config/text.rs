@@ -4,7 +4,7 @@ use super::{
     decode::{At, Decode, Filled, Problems},
     shown,
 };
-use crate::json::Json;
+use crate::{evidence::is_quotable, json::Json};
 
 /// Can be made from a string of the configuration.
 pub(super) trait FromText: Sized {
@@ -184,5 +184,24 @@ impl<T: FromText> super::schema::Schema for T {
             return serde_json::json!({ "type": "string" });
         }
         serde_json::json!({ "type": "string", "pattern": T::PATTERN })
+    }
+}
+
+/// A value of `acr` that can stand in a challenge: one word of printable ASCII, and nothing that ends a quoted string.
+#[derive(Debug)]
+pub(super) struct RequestAcr(pub(super) String);
+
+impl FromText for RequestAcr {
+    const WANTED: &'static str = "a value of acr, such as phr";
+    const PATTERN: &'static str = r"^[!#-\[\]-~]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if is_quotable(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(
+            "cannot be named in a challenge; write visible ASCII without blanks, quotes and backslashes"
+                .to_owned(),
+        )
     }
 }

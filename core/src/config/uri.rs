@@ -1,8 +1,7 @@
 //! URIs and their parts: where keys are fetched, where clients reach the gate, and hosts in rules (RFC 3986).
 
-use core::net::{Ipv4Addr, Ipv6Addr};
-
-use super::{Endpoint, HostMatch, Origin, shown, text::FromText};
+use super::{Endpoint, HostMatch, Origin, UriPrefix, shown, text::FromText};
+use crate::uri::{host_and_port, is_loopback, split};
 
 /// An `http` or `https` URI, split as a request needs it.
 #[derive(Debug)]
@@ -114,6 +113,49 @@ impl FromText for Origin {
     }
 }
 
+impl FromText for UriPrefix {
+    const WANTED: &'static str = "a URI, such as https://id.example.com/realms/acme/";
+    const PATTERN: &'static str = "^https?://";
+
+    fn shown(text: &str) -> String {
+        shown_uri(text)
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+}
+
+/// An address without query and fragment.
+#[derive(Debug)]
+pub(super) struct PageUri {
+    pub(super) text: String,
+    pub(super) origin: Origin,
+    pub(super) path: String,
+}
+
+impl FromText for PageUri {
+    const WANTED: &'static str =
+        "a URI, such as https://api.example.com/.well-known/oauth-protected-resource";
+    const PATTERN: &'static str = "^https?://[^?#]+$";
+
+    fn shown(text: &str) -> String {
+        shown_uri(text)
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (scheme, authority, path) = split(text)?;
+        if path.contains(['?', '#']) {
+            return Err("has a query or a fragment; write scheme, host and path only".to_owned());
+        }
+        Ok(Self {
+            origin: Origin::from_text(&shown::join(&[scheme, "://", authority]))?,
+            path: path.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+}
+
 impl FromText for HostMatch {
     const WANTED: &'static str = "a host, such as api.example.com or *.example.com";
     const PATTERN: &'static str = r"^(\*\.)?[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$";
@@ -165,66 +207,3 @@ pub(super) fn shown_uri(text: &str) -> String {
 }
 
 const NO_HOST: &str = "is not a host; write its name alone, such as api.example.com";
-
-/// Scheme, authority, and the rest, which is empty or begins with `/`, `?` or `#`.
-pub(super) fn split(text: &str) -> Result<(&str, &str, &str), String> {
-    let odd = |b: u8| !b.is_ascii_graphic() || b"\"<>\\^`{|}".contains(&b);
-    if text.bytes().any(odd) {
-        return Err("holds a character that no URI has; percent-encode it".to_owned());
-    }
-    let Some((scheme @ ("http" | "https"), rest)) = text.split_once("://") else {
-        return Err("does not begin with https:// or http://; write the whole URI".to_owned());
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at_checked(end).unwrap_or_default();
-    if authority.contains('@') {
-        return Err("holds user information before @; remove it".to_owned());
-    }
-    Ok((scheme, authority, rest))
-}
-
-/// The host as written, and the port.
-pub(super) fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), String> {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    if !is_host(host) {
-        return Err(
-            "names no valid host; write a name, such as id.example.com, or an IP address"
-                .to_owned(),
-        );
-    }
-    let Some(port) = port else {
-        return Ok((host, None));
-    };
-    let digits = port.bytes().all(|b| b.is_ascii_digit()) && !port.starts_with('0');
-    match port.parse() {
-        Ok(port) if digits => Ok((host, Some(port))),
-        _ => Err("names no valid port; write a number from 1 to 65535".to_owned()),
-    }
-}
-
-/// Labels of letters, digits, `-` and `_`, or an IPv6 address in brackets.
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    let label = |label: &str| {
-        let byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        (1..=63).contains(&label.len()) && label.bytes().all(byte)
-    };
-    host.len() <= 253 && host.split('.').all(label)
-}
-
-pub(super) fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host == "[::1]"
-        || host
-            .parse::<Ipv4Addr>()
-            .is_ok_and(|address| address.is_loopback())
-}

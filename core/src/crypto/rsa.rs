@@ -15,7 +15,7 @@ use sha2::digest::{Digest, FixedOutputReset, const_oid::AssociatedOid};
 
 use super::{
     KeyError, Material, PublicMembers, VerifyingKey,
-    host::{der, integer},
+    der::{der, integer},
 };
 use crate::limits;
 

@@ -4,12 +4,12 @@
 //! typed now does not refresh a passkey of this morning. What no line says is in [`Preset::cannot_prove`].
 
 use super::{
+    DatedBy,
     Fact::{
         self, DeviceBound, HardwareBound, MultiFactor, PhishingResistant, UserPresent, UserVerified,
     },
-    Facts,
+    Facts, Line, When,
 };
-use crate::config::{DatedBy, Line, When};
 
 /// A kind of provider whose tokens are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

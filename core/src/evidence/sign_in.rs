@@ -2,13 +2,8 @@
 
 use core::time::Duration;
 
-use super::Facts;
-use crate::{
-    claims::numeric_date,
-    config::{DatedBy, Line, Provider},
-    json::Json,
-    time::UnixTime,
-};
+use super::{DatedBy, Evidence, Facts, Line};
+use crate::{jose::numeric_date, json::Json, time::UnixTime};
 
 /// What a rule wants of a sign-in.
 #[derive(Clone, Copy, Debug)]
@@ -58,12 +53,13 @@ pub(crate) struct SignIn<'c> {
 }
 
 impl<'c> SignIn<'c> {
-    pub(crate) fn of(claims: &Json, provider: &'c Provider, now: UnixTime) -> Self {
+    /// `skew` is how far the issuer's clock may be from ours.
+    pub(crate) fn of(claims: &Json, evidence: &'c Evidence, skew: Duration, now: UnixTime) -> Self {
         let age = |dated_by: &DatedBy| match dated_by {
-            DatedBy::Claim(path) => age(claims, path, provider.clock_skew, now),
+            DatedBy::Claim(path) => age(claims, path, skew, now),
             DatedBy::Nothing => None,
         };
-        let lines = provider.evidence.lines.iter();
+        let lines = evidence.lines.iter();
         Self {
             lines: lines
                 .filter(|line| line.when.holds(claims))

@@ -1,10 +1,7 @@
 //! What a client must ask for so that a rule is met: values of `acr` that each suffice.
 
-use super::{Demand, Facts};
-use crate::{
-    config::{ClaimValue, DatedBy, Evidence, Line, is_quotable},
-    json::Json,
-};
+use super::{ClaimValue, DatedBy, Demand, Evidence, Facts, Line};
+use crate::json::Json;
 
 /// The values of `acr` that a client of this issuer may ask for, in order of preference: each of them makes a sign-in
 /// that proves all that is wanted. None where only the age is wanted: any sign-in will do.
@@ -143,6 +140,12 @@ fn reads_acr_only(evidence: &Evidence, line: &Line) -> bool {
         line.when.claim.is_none()
     };
     is_only && !line.when.reads_amr()
+}
+
+/// Whether a value can stand in a list inside a quoted string (RFC 9470 section 3).
+pub(crate) fn is_quotable(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+    !text.is_empty() && text.bytes().all(plain)
 }
 
 #[cfg(test)]

@@ -1,8 +1,5 @@
-use super::Kind;
-use crate::{
-    config::{ClaimEquals, ClaimValue, Kinds, When},
-    json::Json,
-};
+use super::{ClaimEquals, ClaimValue, Kind, Kinds, When};
+use crate::json::Json;
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()

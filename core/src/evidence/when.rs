@@ -2,10 +2,42 @@
 
 use core::fmt;
 
-use crate::{
-    config::{ClaimEquals, ClaimValue, When},
-    json::Json,
-};
+use crate::json::Json;
+
+/// A condition on what a token says about a sign-in; all that is given must hold, and something is given.
+#[derive(Clone, Debug, Default)]
+pub struct When {
+    /// `amr` holds all of these.
+    pub amr_all_of: Vec<String>,
+    /// `amr` holds one of these.
+    pub amr_any_of: Vec<String>,
+    /// `amr` is exactly this set.
+    pub amr_exactly: Vec<String>,
+    /// `amr` is a list of strings that is not empty and holds none of these.
+    pub amr_none_of: Vec<String>,
+    /// `acr` is one of these.
+    pub acr_any_of: Vec<String>,
+    /// A claim has a value.
+    pub claim: Option<ClaimEquals>,
+}
+
+/// A claim that must have one exact value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimEquals {
+    /// Path of member names into the claims.
+    pub path: Vec<String>,
+    /// The comparison.
+    pub value: ClaimValue,
+}
+
+/// How a claim is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimValue {
+    /// It is this string, number or boolean.
+    Equals(Json),
+    /// It is a list of strings that holds this one.
+    Contains(String),
+}
 
 /// As YAML in one line. Quotes are left out: it is for people to read.
 impl fmt::Display for When {

@@ -1,8 +1,8 @@
 use super::extract;
 use crate::{
-    config::{PathPolicy, TokenSource},
+    config::PathPolicy,
     reason::{Ambiguous, Malformed, Reason},
-    request::Request,
+    request::{Request, TokenSource},
 };
 
 fn bearer() -> TokenSource {

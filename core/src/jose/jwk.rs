@@ -3,7 +3,7 @@
 use core::fmt;
 use std::rc::Rc;
 
-use super::{base64url, jws::THUMBPRINTS};
+use super::{base64url, header::THUMBPRINTS};
 use crate::{
     crypto::{Algorithm, KeyError, VerifyingKey},
     json::Json,

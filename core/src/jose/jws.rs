@@ -3,28 +3,17 @@
 
 use std::rc::Rc;
 
-use super::{MediaType, base64url};
+use super::{
+    base64url,
+    header::Header,
+    known::{KeySetId, KnownJwt},
+};
 use crate::{
-    crypto::{Algorithm, Backend, VerifyingKey},
+    crypto::{Backend, VerifyingKey},
     json::Json,
     limits,
     reason::{Malformed, Reason, Untrusted},
-    remembered::Known,
 };
-
-/// What names a certificate in a header and in a key, the stronger hash first.
-pub(super) const THUMBPRINTS: [&str; 2] = ["x5t#S256", "x5t"];
-
-/// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a key but `kid`, and
-/// without it the thumbprint of a certificate.
-#[derive(Debug)]
-pub(crate) struct Header {
-    pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<String>,
-    /// `x5t#S256` or `x5t` (sections 4.1.7 and 4.1.8), where there is no `kid`.
-    pub(crate) thumbprint: Option<String>,
-    pub(crate) typ: Option<MediaType>,
-}
 
 /// A token that was taken apart, and of which nothing is true yet.
 #[derive(Debug)]
@@ -34,13 +23,6 @@ pub(crate) struct UnverifiedJwt<'a> {
     payload: &'a str,
     signing_input: &'a str,
     signature: Signature<'a>,
-}
-
-/// The keys of one provider as they were between two changes of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeySetId {
-    pub(crate) provider: usize,
-    pub(crate) generation: u64,
 }
 
 #[derive(Debug)]
@@ -97,7 +79,7 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// A token that was taken apart and verified before.
-    pub(crate) fn recall(known: &'a Known) -> Option<Self> {
+    pub(crate) fn recall(known: &'a KnownJwt) -> Option<Self> {
         let (signing_input, payload, text) = known.parts()?;
         Some(Self {
             header: Rc::clone(&known.header),
@@ -168,66 +150,6 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(Untrusted::Signature);
         }
         Ok(self.as_verified())
-    }
-}
-
-/// What the header of a token says that its type is, for the operator, where that alone was the fault.
-pub(crate) fn unverified_type(token: &str) -> Option<String> {
-    let (header, _) = token.split_once('.')?;
-    let header = Json::parse(&base64url(header)?, limits::TOKEN_JSON_NODES).ok()?;
-    header.get("typ").and_then(Json::as_str).map(str::to_owned)
-}
-
-impl Header {
-    fn parse(bytes: &[u8]) -> Result<Self, Reason> {
-        let json = Json::parse(bytes, limits::TOKEN_JSON_NODES).map_err(|_| Malformed::Header)?;
-        // RFC 7515 section 4.1.11: we implement no extension, so every `crit` is refused. RFC 7797 section 7:
-        // `b64` is not for JWTs.
-        if json.get("crit").is_some() || json.get("b64").is_some() {
-            return Err(Malformed::Crit.into());
-        }
-        let is_nested = json
-            .get("cty")
-            .is_some_and(|cty| cty.as_str().is_none_or(|cty| MediaType::new(cty).is_jwt()));
-        if is_nested
-            || ["enc", "zip", "epk"]
-                .iter()
-                .any(|name| json.get(name).is_some())
-        {
-            return Err(Malformed::Nested.into());
-        }
-        let typ = match json.get("typ") {
-            None => None,
-            Some(Json::String(typ)) => Some(MediaType::new(typ)),
-            Some(_) => return Err(Malformed::Header.into()),
-        };
-        if typ.as_ref().is_some_and(MediaType::is_foreign) {
-            return Err(Untrusted::TokenType.into());
-        }
-        let kid = match json.get("kid") {
-            None => None,
-            // As in a key: what is empty says nothing.
-            Some(Json::String(kid)) if kid.is_empty() => None,
-            Some(Json::String(kid)) if kid.len() <= limits::KID_BYTES => Some(String::from(&**kid)),
-            Some(_) => return Err(Malformed::Header.into()),
-        };
-        let thumbprint = THUMBPRINTS
-            .into_iter()
-            .filter(|_| kid.is_none())
-            .find_map(|name| json.get(name)?.as_str())
-            .filter(|text| (1..=limits::THUMBPRINT_BYTES).contains(&text.len()))
-            .map(str::to_owned);
-        let alg = json
-            .get("alg")
-            .and_then(Json::as_str)
-            .ok_or(Malformed::Header)?;
-        let algorithm = Algorithm::from_name(alg).ok_or(Untrusted::Algorithm)?;
-        Ok(Self {
-            algorithm,
-            kid,
-            thumbprint,
-            typ,
-        })
     }
 }
 

@@ -5,11 +5,8 @@
 
 use core::fmt;
 
-use crate::{
-    config::{Discovery, Endpoint},
-    json::Json,
-    limits,
-};
+use super::{Discovery, Endpoint};
+use crate::{json::Json, limits};
 
 /// Why a document does not say where the keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]

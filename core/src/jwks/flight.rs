@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use super::{FetchId, Target, clock::Moment, freshness::Validator};
-use crate::config::Endpoint;
+use super::{Endpoint, FetchId, Target, clock::Moment, freshness::Validator};
 
 /// How much later than the host's own timeout a fetch counts as lost; also how long a request may have waited for
 /// a fetch that could not settle it and still wait for the next one.

@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use super::{
+    RemoteJwks,
     answer::{Answer, Content},
     clock::Moment,
     event::Failure,
     flight::Flight,
     freshness::{self, Headers, Validator, freshness},
 };
-use crate::{config::RemoteJwks, crypto::Algorithm, jose::JwkSet, limits::Limits};
+use crate::{crypto::Algorithm, jose::JwkSet, limits::Limits};
 
 /// The set in force.
 #[derive(Debug)]

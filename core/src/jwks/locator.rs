@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{
+    Discovery, Endpoint, RemoteJwks,
     answer::{Answer, Content},
     clock::Moment,
     document,
@@ -12,10 +13,7 @@ use super::{
     pace::{self, Jitter, Outage},
     report::Outcome,
 };
-use crate::{
-    config::{Discovery, Endpoint, RemoteJwks},
-    jwks::Target,
-};
+use crate::jwks::Target;
 
 /// The address of a key set, as the issuer's document says it.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 use super::{
-    FetchId, Lookup, Target,
+    Endpoint, FetchId, Location, Lookup, RemoteJwks, Target,
     answer::Answer,
     clock::Moment,
     event::{Change, Failure},
@@ -19,7 +19,6 @@ use super::{
     unknown::{Standing, UnknownKeys, Want},
 };
 use crate::{
-    config::{Endpoint, Location, RemoteJwks},
     crypto::Algorithm,
     jose::{JwkSet, SelectError},
 };

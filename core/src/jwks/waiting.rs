@@ -10,12 +10,11 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::{Clock, Moment};
-use crate::{
-    config::{Config, KeySource, ProviderId},
-    limits::Limits,
-    time::UnixTime,
+use super::{
+    KeySource, SourceOf, Sources,
+    clock::{Clock, Moment},
 };
+use crate::{limits::Limits, provider_id::ProviderId, time::UnixTime};
 
 /// What may pass on top of the longest wait that the cache promises: a tick that comes late.
 const GRACE: Duration = Duration::from_secs(1);
@@ -54,10 +53,10 @@ struct Queue {
 impl<T> WaitingRoom<T> {
     /// An empty room for requests of the providers whose keys are fetched.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let providers = config.providers.iter();
-        let fetched = providers.filter(|provider| matches!(provider.keys, KeySource::Remote(_)));
-        Self::shared_by(fetched.count(), &config.limits)
+    pub fn new<'c>(sources: impl Into<Sources<'c>>) -> Self {
+        let Sources { limits, providers } = sources.into();
+        let fetched = |source: &&SourceOf<'_>| matches!(source.keys, KeySource::Remote(_));
+        Self::shared_by(providers.iter().filter(fetched).count(), &limits)
     }
 
     fn shared_by(providers: usize, limits: &Limits) -> Self {

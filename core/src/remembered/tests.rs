@@ -49,10 +49,10 @@ fn a_token_is_found_by_all_of_its_bytes() {
     let known = token(1);
     insert(&mut memory, &known);
     let found = memory.find(known.as_bytes()).unwrap();
-    assert_eq!(found.verified_by, SET);
-    assert_eq!(found.claims.to_string(), r#"{"n":1}"#);
-    assert_eq!(found.token(), known);
-    let parts = found.parts().map(|(input, payload, signature)| {
+    assert_eq!(found.jwt.verified_by, SET);
+    assert_eq!(found.jwt.claims.to_string(), r#"{"n":1}"#);
+    assert_eq!(found.jwt.token(), known);
+    let parts = found.jwt.parts().map(|(input, payload, signature)| {
         assert_eq!(format!("{input}.{signature}"), known);
         payload
     });

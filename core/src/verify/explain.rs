@@ -3,10 +3,11 @@
 
 use super::Verifier;
 use crate::{
-    config::{Line, Provider},
+    evidence::Line,
     jose::{base64url, to_base64url},
     json::Json,
     limits,
+    provider::Provider,
 };
 
 impl Verifier {

@@ -5,24 +5,24 @@ mod token;
 
 use std::borrow::Cow;
 
-use super::{Outcome, Permit};
+use super::Outcome;
 use crate::{
     audit::AuditRecord,
     budget::Budget,
-    config::{
-        Action, Alternative, Config, Origin, Provider, ProviderId, Public, Requirement, Rule,
-        TokenSource,
-    },
+    config::Config,
     crypto::Backend,
     headers::{self, Edit, OwnedNames},
     jwks::JwksCache,
     login::Visit,
-    policy::{self, Index},
+    policy::{self, Action, Alternative, Index, Public, Requirement, Rule},
+    provider::Provider,
+    provider_id::ProviderId,
     reason::{Ambiguous, Detour, Forbidden, Reason},
     remembered::RememberedTokens,
-    request::{Request, Target},
+    request::{Origin, Request, Target, TokenSource},
     resource_metadata::Documents,
     time::UnixTime,
+    verdict::Permit,
 };
 
 /// A configuration, made ready for requests.
@@ -38,6 +38,8 @@ pub(super) struct Policy {
     names_hosts: bool,
     /// Every place where a token may be, and whether one of its providers forwards it.
     places: Vec<(TokenSource, bool)>,
+    /// Names of the parameters in which a token may be.
+    token_params: Vec<String>,
     /// For people at a command line only.
     #[cfg(feature = "explain")]
     pub(super) signatures_assumed: bool,
@@ -45,23 +47,39 @@ pub(super) struct Policy {
 
 impl Policy {
     pub(super) fn new(config: Config) -> Self {
-        let owned_names = OwnedNames::of(&config);
+        let owned_names = OwnedNames::of(config.kept_override_headers(), config.providers());
         let any_provider = Requirement {
             alternatives: vec![Alternative::default()],
         };
         let is_forwarded = |source: &TokenSource| {
-            let mut users = config.providers.iter();
+            let mut users = config.providers().iter();
             users.any(|provider| provider.forward && provider.sources.contains(source))
         };
-        let places = places(config.providers.iter()).into_iter();
+        let places = places(config.providers().iter()).into_iter();
+        let param = |source: &&TokenSource| match source {
+            TokenSource::Param(name) => Some(name.clone()),
+            TokenSource::Header { .. } | TokenSource::Cookie(_) => None,
+        };
+        let token_params = places.clone().filter_map(|source| param(&source)).collect();
         let names_hosts = rules(&config).any(|rule| !rule.matcher.hosts.is_empty());
         Self {
             places: places
                 .map(|source| (source.clone(), is_forwarded(source)))
                 .collect(),
-            documents: Documents::of(&config),
-            index: Index::new(config.rules.iter().flatten().map(|rule| &rule.matcher)),
+            documents: Documents::of(
+                config.resource_metadata(),
+                config.providers(),
+                config.rules().unwrap_or_default(),
+            ),
+            index: Index::new(
+                config
+                    .rules()
+                    .into_iter()
+                    .flatten()
+                    .map(|rule| &rule.matcher),
+            ),
             names_hosts,
+            token_params,
             config,
             owned_names,
             any_provider,
@@ -72,7 +90,7 @@ impl Policy {
 
     /// The configured origin that the request reached; never text of the client's.
     pub(super) fn origin(&self, request: Request<'_>) -> Option<&Origin> {
-        let origins = &self.config.origins;
+        let origins = self.config.origins();
         if origins.is_empty() {
             return None;
         }
@@ -81,7 +99,7 @@ impl Policy {
 
     /// Where a client that came to this origin finds the document about this resource.
     pub(super) fn metadata_uri(&self, origin: Option<&Origin>) -> Option<Cow<'_, str>> {
-        let metadata = self.config.resource_metadata.as_ref()?;
+        let metadata = self.config.resource_metadata()?;
         let own = self.documents.as_ref().zip(origin);
         Some(
             own.map_or(Cow::Borrowed(&*metadata.uri), |(documents, origin)| {
@@ -92,7 +110,7 @@ impl Policy {
 
     /// What the request is about, if we and Envoy's routes read it alike.
     fn target<'r>(&self, request: Request<'r>) -> Result<Target<'r>, Ambiguous> {
-        let target = request.target(self.config.path)?;
+        let target = request.target(self.config.path())?;
         if self.names_hosts && !self.is_host_alone(&target) {
             return Err(Ambiguous::Authority);
         }
@@ -106,7 +124,7 @@ impl Policy {
         let is_named = || rules(&self.config).any(|rule| rule.matcher.names(&authority.host));
         authority.is_plain
             && (authority.port.is_none()
-                || target.origin(&self.config.origins).is_some()
+                || target.origin(self.config.origins()).is_some()
                 || !is_named())
     }
 
@@ -119,7 +137,7 @@ impl Policy {
 
     /// The first rule that is about this request, and its index.
     fn first_match(&self, target: &Target<'_>) -> Match<'_> {
-        let rules = self.config.rules.as_deref()?;
+        let rules = self.config.rules()?;
         let fits = |rule: usize| {
             rules
                 .get(rule)
@@ -143,20 +161,20 @@ impl Policy {
 
     /// Whether what this rule decides, or what no rule is about, is only observed.
     pub(super) fn observes(&self, rule: Option<usize>, now: UnixTime) -> bool {
-        let rules = self.config.rules.as_ref();
+        let rules = self.config.rules();
         let rule = rule.and_then(|index| rules?.get(index));
         let mode = rule.and_then(|rule| rule.mode);
-        mode.unwrap_or(self.config.mode).observes(now)
+        mode.unwrap_or(self.config.mode()).observes(now)
     }
 
     /// Whether everything is only observed: what may belong to any rule must not get past one that is enforced.
     pub(super) fn observes_all(&self, now: UnixTime) -> bool {
-        let rules = self.config.rules.as_deref().unwrap_or_default();
+        let rules = self.config.rules().unwrap_or_default();
         self.observes(None, now) && (0..rules.len()).all(|rule| self.observes(Some(rule), now))
     }
 
     fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
-        let numbered = self.config.providers.iter().enumerate();
+        let numbered = self.config.providers().iter().enumerate();
         numbered.map(|(index, provider)| (ProviderId(index), provider))
     }
 }
@@ -174,6 +192,28 @@ impl<R: Into<Reason>> From<R> for Stop {
     }
 }
 
+/// What is known of a request so far, for what is decided later.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    /// The rule that is about it; of several, the one that refused it or whose permit it is.
+    pub(super) rule: Option<usize>,
+    /// All rules that a path with several readings belongs to, `None` for no rule.
+    pub(super) rules: Vec<Option<usize>>,
+    /// Whose token it brought.
+    provider: Option<ProviderId>,
+}
+
+impl Trail {
+    /// Of a request that these rules are about.
+    pub(super) fn of(rules: Vec<Option<usize>>) -> Self {
+        Self {
+            rule: rules.first().copied().flatten(),
+            rules,
+            provider: None,
+        }
+    }
+}
+
 /// A request, and everything that its verdict depends on.
 pub(super) struct Case<'p, 'r, 'k> {
     pub(super) policy: &'p Policy,
@@ -183,7 +223,9 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) budget: &'k mut Budget,
     pub(super) remembered: &'k mut RememberedTokens,
     pub(super) now: UnixTime,
+    /// What is told; it is never read.
     pub(super) record: &'k mut AuditRecord,
+    pub(super) trail: Trail,
     /// What a person's browser gets where others get 401.
     pub(super) detour: Option<Detour>,
 }
@@ -193,10 +235,10 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let policy = self.policy;
         let target = policy.target(self.request)?;
         let rule = policy.first_match(&target);
-        self.record.rule = number(&rule);
+        self.trail.rule = number(&rule);
         let documents = policy.documents.as_ref();
         if let Some(document) = documents.and_then(|documents| {
-            documents.asked_for(self.request, &target, &policy.config.origins)
+            documents.asked_for(self.request, &target, policy.config.origins())
         }) {
             return Ok(Outcome::Serve(document));
         }
@@ -211,14 +253,14 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     /// refuses; or whose permit it is: the last one with an identity, or else the first one.
     fn judge_readings(&mut self, target: &Target<'r>) -> Result<Permit, Stop> {
         let matches = self.policy.all_matches(target);
-        self.record.rules = matches.iter().map(number).collect();
+        self.trail.rules = matches.iter().map(number).collect();
         let mut permitted: Option<(Permit, Option<usize>)> = None;
         let mut known = None;
         for rule in matches {
-            self.record.rule = number(&rule);
+            self.trail.rule = number(&rule);
             self.detour = None;
             let permit = self.judge_target(target, rule.map(|(_, rule)| rule))?;
-            let provider = permit.identity.as_ref().and(self.record.provider_id);
+            let provider = permit.identity.as_ref().and(self.trail.provider);
             if provider.is_some() && known.is_some() && provider != known {
                 // Two tokens: by each of them the service would get another user.
                 return Err(Ambiguous::Credentials.into());
@@ -229,7 +271,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             }
         }
         let (permit, rule) = permitted.ok_or(Forbidden::NoRule)?;
-        self.record.rule = rule;
+        self.trail.rule = rule;
         Ok(permit)
     }
 
@@ -239,14 +281,14 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         rule: Option<&'p Rule>,
     ) -> Result<Permit, Stop> {
         let policy = self.policy;
-        if policy.config.bypass_cors_preflight && self.request.is_preflight(target) {
+        if policy.config.bypasses_cors_preflight() && self.request.is_preflight(target) {
             return Ok(self.pass_unjudged("permitted.preflight"));
         }
         let must_be_named = policy::must_be_named(target.method);
         let Some(rule) = rule else {
             return if must_be_named {
                 Err(Forbidden::Method.into())
-            } else if policy.config.rules.is_none() {
+            } else if policy.config.rules().is_none() {
                 self.require(&policy.any_provider, target)
             } else {
                 Err(Forbidden::NoRule.into())
@@ -329,18 +371,18 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 providers.filter(|(id, _)| alternative.accepts(*id))
             })
         };
-        let own = self.record.provider.as_ref();
-        let of_token = accepted().filter(|(_, provider)| Some(&provider.name) == own);
+        let own = self.trail.provider;
+        let of_token = accepted().filter(|(id, _)| Some(*id) == own);
         let login = of_token
             .chain(accepted())
             .find_map(|(_, provider)| provider.login.as_ref())?;
         // A token that is not believed says nothing of what a better one would need.
-        let hint = || requirement.hint(&config.providers);
+        let hint = || requirement.hint(config.providers());
         let visit = Visit {
             request: self.request,
             target,
-            origins: &config.origins,
-            providers: &config.providers,
+            origins: config.origins(),
+            token_params: &self.policy.token_params,
             step_up: &reason.step_up().cloned().unwrap_or_else(hint),
         };
         visit.detour(login)
@@ -355,7 +397,7 @@ fn number(rule: &Match<'_>) -> Option<usize> {
 }
 
 fn rules(config: &Config) -> impl Iterator<Item = &Rule> {
-    config.rules.iter().flatten()
+    config.rules().into_iter().flatten()
 }
 
 /// The places where these providers' tokens may be, each once: a request is searched once for each.

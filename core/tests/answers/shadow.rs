@@ -234,7 +234,7 @@ fn it_is_said_aloud_when_the_configuration_is_read() {
         json!([{ "match": { "prefix": "/" }, "requires": {}, "mode": shadow() }]);
     let warnings = |gate: &Gate| {
         let verifier = gate.verifier();
-        let warnings = verifier.config().warnings.iter();
+        let warnings = verifier.config().warnings().iter();
         warnings.map(ToString::to_string).collect::<Vec<_>>()
     };
     let [warning] = &warnings(&gate)[..] else {

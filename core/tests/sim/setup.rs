@@ -1,14 +1,13 @@
 //! Configurations by chance.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use passgate_core::{
-    config::{
-        Audit, Config, Discovery, Endpoint, Evidence, KeySource, Kinds, Location, Mode, PathPolicy,
-        Provider, ProviderId, RemoteJwks, TokenSource,
-    },
+    ProviderId,
+    config::{Config, Discovery, Endpoint, KeySource, Location, RemoteJwks},
     crypto::Algorithm,
-    jwks::JwksCache,
+    jwks::{JwksCache, SourceOf, Sources},
     limits::Limits,
     time::UnixTime,
 };
@@ -29,50 +28,59 @@ pub(crate) fn any_times(random: &mut Random) -> Times {
     }
 }
 
-pub(crate) fn config(times: &[Times]) -> Config {
-    let provider = |(index, times): (usize, &Times)| Provider {
-        login: None,
-        name: format!("provider{index}").into(),
-        issuer: format!("https://{index}.example"),
-        audiences: vec!["api".into()],
-        audience_claim: "aud".into(),
-        subject_claims: vec!["sub".into()],
-        algorithms: Algorithm::ALL.to_vec(),
-        token_types: Vec::new(),
-        keys: KeySource::Remote(RemoteJwks {
-            location: location(times),
-            timeout: Duration::from_millis(times.timeout),
-            cache_duration: Duration::from_millis(times.cache),
-            max_cache_duration: Duration::from_millis(times.max_cache),
-            max_stale: Duration::from_millis(times.max_stale),
-            refetch_cooldown: Duration::from_millis(times.cooldown),
-        }),
-        sources: vec![TokenSource::Cookie("token".into())],
-        forward: false,
-        forward_payload_header: None,
-        claim_to_headers: Vec::new(),
-        clock_skew: Duration::ZERO,
-        max_token_lifetime: None,
-        kinds: Kinds::default(),
-        evidence: Evidence::default(),
-    };
-    Config {
-        mode: Mode::Enforce,
-        resource_metadata: None,
-        audit: Audit::default(),
-        origins: Vec::new(),
-        providers: times.iter().enumerate().map(provider).collect(),
-        rules: None,
-        bypass_cors_preflight: false,
-        host_crypto: true,
-        path: PathPolicy::default(),
-        kept_override_headers: Vec::new(),
-        limits: Limits {
-            jwks_bytes: 4_096,
-            ..Limits::default()
-        },
-        warnings: Vec::new(),
-        hash: "".into(),
+/// Where the keys of some providers come from.
+pub(crate) struct Providers {
+    names: Vec<Rc<str>>,
+    keys: Vec<KeySource>,
+}
+
+impl Providers {
+    pub(crate) fn new(times: &[Times]) -> Self {
+        let keys = |times: &Times| {
+            KeySource::Remote(RemoteJwks {
+                location: location(times),
+                timeout: Duration::from_millis(times.timeout),
+                cache_duration: Duration::from_millis(times.cache),
+                max_cache_duration: Duration::from_millis(times.max_cache),
+                max_stale: Duration::from_millis(times.max_stale),
+                refetch_cooldown: Duration::from_millis(times.cooldown),
+            })
+        };
+        Self {
+            names: (0..times.len())
+                .map(|index| format!("provider{index}").into())
+                .collect(),
+            keys: times.iter().map(keys).collect(),
+        }
+    }
+
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        let source = |(name, keys)| SourceOf {
+            name,
+            keys,
+            rsa: Algorithm::ALL.into_iter().find(|alg| alg.is_rsa()),
+        };
+        Sources {
+            limits: Limits {
+                jwks_bytes: 4_096,
+                ..Limits::default()
+            },
+            providers: self.names.iter().zip(&self.keys).map(source).collect(),
+        }
+    }
+
+    /// The same providers as a configuration: of its keys nothing is used.
+    pub(crate) fn config(&self) -> Config {
+        let provider = |(index, name): (usize, &Rc<str>)| {
+            format!(
+                r#""{name}":{{"issuer":"https://{index}.example","audiences":["api"],
+                "from_cookies":["token"],"clock_skew":"0s",
+                "remote_jwks":{{"http_uri":{{"uri":"https://id.example/certs","cluster":"id"}}}}}}"#
+            )
+        };
+        let providers: Vec<String> = self.names.iter().enumerate().map(provider).collect();
+        let text = format!(r#"{{"providers":{{{}}}}}"#, providers.join(","));
+        Config::parse(text.as_bytes()).unwrap()
     }
 }
 
@@ -90,12 +98,12 @@ fn location(times: &Times) -> Location {
 
 /// Only the configuration makes what a document is held against.
 fn discovered(refresh: Duration) -> Location {
-    let mut config = Config::parse(
+    let config = Config::parse(
         br#"{"providers":{"acme":{"issuer":"https://id.example/acme","audiences":["api"],
         "discovery":{"cluster":"id","jwks_uri_prefix":"https://id.example/acme/"}}}}"#,
     )
     .unwrap();
-    match config.providers.remove(0).keys {
+    match config.into_providers().remove(0).keys {
         KeySource::Remote(RemoteJwks {
             location: Location::Discovered(discovery),
             ..
@@ -108,16 +116,16 @@ fn discovered(refresh: Duration) -> Location {
 }
 
 /// The names of the providers, in their order. Only the cache gives them out, so a cache is asked for them.
-pub(crate) fn ids(config: &Config) -> Vec<ProviderId> {
-    let mut cache = JwksCache::new(config, 0);
+pub(crate) fn ids(providers: &Providers) -> Vec<ProviderId> {
+    let mut cache = JwksCache::new(providers.sources(), 0);
     let mut ids = Vec::new();
     for millis in [0, 50] {
         let now = UnixTime::from_millis(millis);
-        for _ in 0..=config.providers.len() {
+        for _ in 0..=providers.names.len() {
             ids.extend(cache.poll_fetch(now).map(|fetch| fetch.provider));
         }
     }
     ids.sort();
-    assert_eq!(ids.len(), config.providers.len());
+    assert_eq!(ids.len(), providers.names.len());
     ids
 }

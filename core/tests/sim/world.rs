@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use passgate_core::{
     Verifier,
-    config::{Config, ProviderId},
+    config::ProviderId,
     jwks::{FetchId, JwksCache, Target},
     time::UnixTime,
 };
@@ -14,7 +14,7 @@ use crate::{
     model::{Model, Now, Times},
     origin::{self, Key, Reply, WEATHERS, Weather},
     random::Random,
-    setup,
+    setup::{self, Providers},
     tally::Tally,
 };
 
@@ -62,7 +62,7 @@ pub(crate) struct World {
     pub(crate) verifier: Option<Verifier>,
     /// Tokens, by site, name and point of the key.
     pub(crate) tokens: HashMap<(usize, String, usize), String>,
-    config: Config,
+    providers: Providers,
     pub(crate) cache: JwksCache,
     pub(crate) sites: Vec<Site>,
     agenda: BTreeMap<(u64, u64), Happening>,
@@ -87,10 +87,10 @@ impl World {
         let times: Vec<Times> = (0..random.between(1, 3))
             .map(|_| setup::any_times(&mut random))
             .collect();
-        let config = setup::config(&times);
+        let providers = Providers::new(&times);
         let sites = times
             .iter()
-            .zip(setup::ids(&config))
+            .zip(setup::ids(&providers))
             .map(|(times, id)| Site {
                 id,
                 model: Model::new(*times),
@@ -101,15 +101,15 @@ impl World {
                 path: 0,
             })
             .collect();
-        let cache = JwksCache::new(&config, seed);
+        let cache = JwksCache::new(providers.sources(), seed);
         let wall = random.one_of(&[0, 1_000, 1_700_000_000_000, 253_402_300_799_000]);
         let mut world = Self {
             random,
             verifier: seed
                 .is_multiple_of(25)
-                .then(|| Verifier::new(setup::config(&times), 1)),
+                .then(|| Verifier::new(providers.config(), 1)),
             tokens: HashMap::new(),
-            config,
+            providers,
             cache,
             sites,
             agenda: BTreeMap::new(),
@@ -302,10 +302,9 @@ impl World {
     fn reload(&mut self) {
         self.tally.reloads += 1;
         let seed = self.random.next();
-        self.cache = JwksCache::new(&self.config, seed);
-        let times: Vec<Times> = self.sites.iter().map(|site| site.model.times).collect();
+        self.cache = JwksCache::new(self.providers.sources(), seed);
         let verifier = self.verifier.take();
-        self.verifier = verifier.map(|_| Verifier::new(setup::config(&times), 1));
+        self.verifier = verifier.map(|_| Verifier::new(self.providers.config(), 1));
         self.waiters.clear();
         for site in &mut self.sites {
             site.model.reload();

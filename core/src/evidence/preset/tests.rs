@@ -18,8 +18,8 @@ fn provider(preset: Preset) -> Provider {
         r#"{{"providers":{{"acme":{{"issuer":"https://id.example","audiences":["api"],"evidence":{{"preset":"{name}"}},
         "remote_jwks":{{"http_uri":{{"uri":"https://id.example/jwks","cluster":"id"}}}}}}}}}}"#
     );
-    let mut config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
-    config.providers.remove(0)
+    let config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    config.into_providers().remove(0)
 }
 
 /// The facts that these claims prove, each asked for alone, and whether an age may be asked for beside it (`+`).
@@ -27,7 +27,12 @@ fn proved(preset: Preset, claims: &str) -> String {
     let provider = provider(preset);
     let text = format!(r#"{{"iat":{NOW},"auth_time":{},{claims}}}"#, NOW - 30);
     let claims = Json::parse(text.as_bytes(), 1_000).unwrap_or_else(|_| panic!("{text}"));
-    let sign_in = SignIn::of(&claims, &provider, UnixTime::from_secs(NOW));
+    let sign_in = SignIn::of(
+        &claims,
+        &provider.evidence,
+        provider.clock_skew,
+        UnixTime::from_secs(NOW),
+    );
     let meets = |fact: Fact, max_age| {
         let demand = Demand {
             facts: Facts::of(&[fact]),

@@ -16,8 +16,8 @@ fn provider(lines: &str) -> Provider {
         r#"{{"providers":{{"acme":{{"issuer":"https://id.example","audiences":["api"],"evidence":{{"lines":{lines}}},
         "remote_jwks":{{"http_uri":{{"uri":"https://id.example/jwks","cluster":"id"}}}}}}}}}}"#
     );
-    let mut config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
-    config.providers.remove(0)
+    let config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    config.into_providers().remove(0)
 }
 
 fn facts(words: &str) -> Facts {
@@ -47,7 +47,7 @@ fn at(
     now: UnixTime,
 ) -> Result<Proof, Shortfall> {
     let claims = Json::parse(claims.as_bytes(), 1_000).unwrap_or_else(|_| panic!("{claims}"));
-    SignIn::of(&claims, provider, now).meets(demand)
+    SignIn::of(&claims, &provider.evidence, provider.clock_skew, now).meets(demand)
 }
 
 const PHR: &str = r#"[{"when":{"amr_all_of":["hwk"]},"proves":["phishing_resistant"]}]"#;

@@ -12,8 +12,8 @@ fn evidence(json: &str) -> Evidence {
         r#"{{"providers":{{"acme":{{"issuer":"https://id.example","audiences":["api"],"evidence":{json},
         "remote_jwks":{{"http_uri":{{"uri":"https://id.example/jwks","cluster":"id"}}}}}}}}}}"#
     );
-    let mut config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
-    config.providers.remove(0).evidence
+    let config = Config::parse(json.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    config.into_providers().remove(0).evidence
 }
 
 fn want(facts: Facts) -> Demand {

@@ -4,7 +4,7 @@ use super::world::*;
 use crate::{
     config::{KeySource, RemoteJwks},
     crypto::Algorithm,
-    jwks::{Answer, JwksCache, Lookup},
+    jwks::{Answer, Lookup},
 };
 
 #[test]
@@ -48,7 +48,7 @@ fn workers_with_different_seeds_do_not_ask_at_the_same_instant() {
     let mut firsts: Vec<_> = (0..8)
         .map(|seed| {
             let mut world = World::new(source());
-            world.cache = JwksCache::new(&config(vec![KeySource::Remote(source())]), seed);
+            world.cache = cache(&[KeySource::Remote(source())], seed);
             world.next_fetch();
             world.now
         })
@@ -63,7 +63,7 @@ fn workers_with_different_seeds_do_not_refresh_at_the_same_instant_either() {
     let mut refreshes: Vec<_> = (0..8)
         .map(|seed| {
             let mut world = World::new(source());
-            world.cache = JwksCache::new(&config(vec![KeySource::Remote(source())]), seed);
+            world.cache = cache(&[KeySource::Remote(source())], seed);
             let start = world.now;
             let fetch = world.next_fetch();
             world.now = start;
@@ -368,7 +368,7 @@ fn ids_of_another_cache_are_no_ids_here() {
     let mut old = World::new(source());
     let fetch = old.next_fetch();
     let mut new = World::new(source());
-    new.cache = JwksCache::new(&config(vec![KeySource::Remote(source())]), 43);
+    new.cache = cache(&[KeySource::Remote(source())], 43);
     new.next_fetch();
     assert_eq!(new.answer(fetch, &set_of(&["a"])), None);
 }

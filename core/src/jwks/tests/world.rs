@@ -1,16 +1,18 @@
 //! One cache, its clock, and short words for what happens to it.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use crate::{
-    config::{
-        Audit, Config, Endpoint, Evidence, KeySource, Kinds, Location, Mode, PathPolicy, Provider,
-        ProviderId, RemoteJwks, TokenSource,
-    },
+    config::Config,
     crypto::Algorithm,
     jose::{JwkSet, to_base64url},
-    jwks::{Answer, Fetch, JwksCache, Lookup},
+    jwks::{
+        Answer, Endpoint, Fetch, JwksCache, KeySource, Location, Lookup, RemoteJwks, SourceOf,
+        Sources,
+    },
     limits::Limits,
+    provider_id::ProviderId,
     time::UnixTime,
 };
 
@@ -46,51 +48,30 @@ pub(super) fn source() -> RemoteJwks {
     }
 }
 
-pub(super) fn config(sources: Vec<KeySource>) -> Config {
-    let provider = |(index, keys): (usize, KeySource)| Provider {
-        name: format!("provider{index}").into(),
-        issuer: format!("https://{index}.example"),
-        audiences: vec!["api".into()],
-        audience_claim: "aud".into(),
-        subject_claims: vec!["sub".into()],
-        algorithms: Algorithm::ALL.to_vec(),
-        token_types: Vec::new(),
+pub(super) fn cache(sources: &[KeySource], seed: u64) -> JwksCache {
+    let names: Vec<Rc<str>> = (0..sources.len())
+        .map(|index| format!("provider{index}").into())
+        .collect();
+    let source = |(keys, name)| SourceOf {
+        name,
         keys,
-        sources: vec![TokenSource::Cookie("token".into())],
-        forward: false,
-        forward_payload_header: None,
-        claim_to_headers: Vec::new(),
-        clock_skew: Duration::ZERO,
-        max_token_lifetime: None,
-        kinds: Kinds::default(),
-        evidence: Evidence::default(),
-        login: None,
+        rsa: Algorithm::ALL.into_iter().find(|alg| alg.is_rsa()),
     };
-    Config {
-        audit: Audit::default(),
-        origins: Vec::new(),
-        providers: sources.into_iter().enumerate().map(provider).collect(),
-        rules: None,
-        bypass_cors_preflight: false,
-        host_crypto: true,
-        path: PathPolicy::default(),
-        kept_override_headers: Vec::new(),
+    let sources = Sources {
         limits: Limits::default(),
-        mode: Mode::Enforce,
-        resource_metadata: None,
-        warnings: Vec::new(),
-        hash: "".into(),
-    }
+        providers: sources.iter().zip(&names).map(source).collect(),
+    };
+    JwksCache::new(sources, seed)
 }
 
 /// The document is fresh for 1000 s, the keys for 300 s, both stale for an hour.
 pub(super) fn discovered() -> RemoteJwks {
-    let mut config = Config::parse(
+    let config = Config::parse(
         br#"{"providers":{"acme":{"issuer":"https://id.example/acme","audiences":["api"],"discovery":{
         "cluster":"id","jwks_cluster":"keys","jwks_uri_prefix":"https://keys.example/acme/","refresh":"1000s"}}}}"#,
     )
     .unwrap();
-    match config.providers.remove(0).keys {
+    match config.into_providers().remove(0).keys {
         KeySource::Remote(remote) => remote,
         KeySource::Local(_) => panic!("local"),
     }
@@ -148,7 +129,7 @@ impl World {
 
     pub(super) fn of(sources: Vec<KeySource>) -> Self {
         Self {
-            cache: JwksCache::new(&config(sources), 42),
+            cache: cache(&sources, 42),
             now: UnixTime::from_millis(START_MILLIS),
         }
     }

@@ -4,20 +4,24 @@ use std::rc::Rc;
 
 use super::{Case, Stop, places};
 use crate::{
-    audit::{Seen, shown, shown_claim},
+    audit::{Seen, shown_claim},
     claims,
-    config::{Provider, ProviderId, Requirement, TokenSource},
     crypto::Algorithm,
     evidence::Proof,
     extract::{Credential, Token, extract},
-    headers::{self, Identity},
+    headers,
+    identity::Identity,
     jose::{self, MediaType, UnverifiedJwt, VerifiedJwt},
     json::Json,
     jwks::Lookup,
+    policy::Requirement,
+    provider::Provider,
+    provider_id::ProviderId,
     reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
-    request::Target,
+    request::{Target, TokenSource},
+    text::shown,
     time::UnixTime,
-    verify::Permit,
+    verdict::Permit,
 };
 
 impl<'r> Case<'_, 'r, '_> {
@@ -37,9 +41,10 @@ impl<'r> Case<'_, 'r, '_> {
         let find = |bytes: &[u8]| self.remembered.find(bytes);
         let credential = extract(self.request, target, sources, find)?;
         let credential = credential.ok_or_else(|| Missing::Token {
-            step_up: requirement.hint(&config.providers),
+            step_up: requirement.hint(config.providers()),
         })?;
-        if credential.only_in_cookies() && !self.request.cookie_may_speak(target, &config.origins) {
+        if credential.only_in_cookies() && !self.request.cookie_may_speak(target, config.origins())
+        {
             return Err(Forbidden::CrossSite.into());
         }
         let (jwt, known) = self.take_apart(&credential.token)?;
@@ -53,6 +58,7 @@ impl<'r> Case<'_, 'r, '_> {
         };
         self.record.provider = Some(provider.name.clone());
         self.record.provider_id = Some(id);
+        self.trail.provider = Some(id);
         self.believe(&jwt, known, &credential, (id, provider), requirement)
             .inspect_err(|stop| {
                 self.record.seen = Some(seen(&jwt, &provider.audience_claim));
@@ -95,11 +101,11 @@ impl<'r> Case<'_, 'r, '_> {
         token: &'t Token<'_>,
     ) -> Result<(UnverifiedJwt<'t>, Option<Rc<Identity>>), Stop> {
         if let Token::Known(known) = token
-            && let Some(jwt) = UnverifiedJwt::recall(known)
+            && let Some(jwt) = UnverifiedJwt::recall(&known.jwt)
         {
             return Ok((jwt, Some(Rc::clone(&known.identity))));
         }
-        let most = self.policy.config.limits.token_bytes;
+        let most = self.policy.config.limits().token_bytes;
         let find_header = |header: &str| self.remembered.find_header(header);
         let parsed =
             UnverifiedJwt::parse(token.as_str(), most, find_header).inspect_err(|reason| {
@@ -291,7 +297,7 @@ const ACCESS_TOKENS: &str = "at+jwt jwt";
 
 fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
     let (header, claims) = (jwt.unverified_header(), jwt.unverified_claims());
-    let expires = claims.get("exp").and_then(claims::numeric_date);
+    let expires = claims.get("exp").and_then(jose::numeric_date);
     Seen {
         algorithm: Some(header.algorithm.name()),
         token_type: header.typ.as_ref().map(|typ| shown(typ.as_str())),

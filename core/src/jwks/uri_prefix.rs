@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use super::{
-    Endpoint, PathPolicy,
-    text::FromText,
-    uri::{self, host_and_port, split},
+use super::endpoint::Endpoint;
+use crate::{
+    limits,
+    request::path::{self, PathPolicy},
+    uri::{host_and_port, split},
 };
-use crate::{limits, request::path};
 
 /// Scheme, host, port and path below which an address must lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +20,12 @@ pub struct UriPrefix {
     path: String,
 }
 
-impl FromText for UriPrefix {
-    const WANTED: &'static str = "a URI, such as https://id.example.com/realms/acme/";
-    const PATTERN: &'static str = "^https?://";
-
-    fn shown(text: &str) -> String {
-        uri::shown_uri(text)
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
+impl UriPrefix {
+    /// The prefix that is written so.
+    ///
+    /// # Errors
+    /// What is wrong with it; continues a sentence that begins with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (scheme, authority, rest) = split(text)?;
         if rest.contains(['?', '#']) {
             return Err("has a query or fragment; write scheme, host and path only".to_owned());
@@ -43,9 +40,7 @@ impl FromText for UriPrefix {
             path: normal_path(rest)?,
         })
     }
-}
 
-impl UriPrefix {
     /// The address, if it lies below; to be asked through this cluster.
     ///
     /// # Errors
@@ -103,7 +98,7 @@ mod tests {
     use super::*;
 
     fn refusal(prefix: &str, uri: &str) -> Option<&'static str> {
-        let prefix = UriPrefix::from_text(prefix).unwrap();
+        let prefix = UriPrefix::parse(prefix).unwrap();
         prefix.endpoint(uri, "id").err()
     }
 
@@ -141,13 +136,13 @@ mod tests {
             ),
             ("http://[::1]:8080/", "http://[::1]:8080/certs"),
         ] {
-            let endpoint = UriPrefix::from_text(prefix)
+            let endpoint = UriPrefix::parse(prefix)
                 .unwrap()
                 .endpoint(uri, "id")
                 .unwrap();
             assert_eq!(endpoint.to_string(), uri);
         }
-        let prefix = UriPrefix::from_text("https://ID.example.com/").unwrap();
+        let prefix = UriPrefix::parse("https://ID.example.com/").unwrap();
         let endpoint = prefix
             .endpoint("https://id.EXAMPLE.com:443?x", "id")
             .unwrap();

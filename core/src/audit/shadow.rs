@@ -1,11 +1,7 @@
 //! What would have been done about a request that is only observed: nothing is changed in it, and all is told.
 
-use crate::{
-    audit::{Line, shown},
-    headers::Edit,
-    limits,
-    verify::Verdict,
-};
+use super::Line;
+use crate::{headers::Edit, limits, text::shown, verdict::Verdict};
 
 /// What would have been done. Names of headers only, at most [`limits::SHOWN_HEADERS`] of each: the values are credentials,
 /// or stand in the record already.

@@ -1,0 +1,53 @@
+//! Signs of passgate, and of a switch, in files of Envoy and Istio.
+
+use passgate_core::json::Json;
+
+/// A member by either of its names.
+pub(crate) fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
+    names.into_iter().find_map(|name| json.get(name))
+}
+
+/// Envoy reads YAML 1.1, in which more words than one are true; here they are strings.
+pub(crate) fn is_true(json: Option<&Json>) -> bool {
+    match json {
+        Some(Json::Bool(value)) => *value,
+        Some(Json::String(text)) => ["true", "yes", "on", "y"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(text)),
+        _ => false,
+    }
+}
+
+/// What a resource says, if it is one by which Istio loads a module.
+pub(crate) fn plugin_of_istio(resource: &Json) -> Option<&Json> {
+    let kind = resource.get("kind").and_then(Json::as_str)?;
+    let is_plugin = matches!(kind, "WasmPlugin" | "TrafficExtension");
+    resource.get("spec").filter(|_| is_plugin)
+}
+
+/// Whether a plugin says that its module is passgate.
+pub(crate) fn module_is_passgate(spec: &Json) -> bool {
+    let wasm = spec.get("wasm");
+    let member = |name| {
+        spec.get(name)
+            .or_else(|| wasm.and_then(|wasm| wasm.get(name)))
+    };
+    ["pluginName", "url"]
+        .into_iter()
+        .filter_map(member)
+        .any(names_passgate)
+}
+
+/// Whether a name holds ours.
+pub(crate) fn names_passgate(name: &Json) -> bool {
+    name.as_str().is_some_and(|name| name.contains("passgate"))
+}
+
+/// Whether anything in it names us.
+pub(crate) fn mentions_passgate(json: &Json) -> bool {
+    match json {
+        Json::Object(members) => members.iter().any(|(_, value)| mentions_passgate(value)),
+        Json::Array(elements) => elements.iter().any(mentions_passgate),
+        leaf => names_passgate(leaf),
+    }
+}

@@ -1,0 +1,65 @@
+//! What is written about each verdict, and how a subject is shown.
+
+use core::fmt;
+
+/// What is written about each verdict, and whether it is counted.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Which verdicts make a line in the log.
+    pub log: Lines,
+    /// Whether each record is handed to the access log.
+    pub access_log: bool,
+    /// Whether each verdict is counted.
+    pub counters: bool,
+    /// How the subject is shown.
+    pub subject: SubjectForm,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            log: Lines::Denials,
+            access_log: true,
+            counters: true,
+            subject: SubjectForm::Clear,
+        }
+    }
+}
+
+/// Which verdicts make a line in the log: each holds all that the next one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// Every verdict.
+    All,
+    /// Every token that was verified, and every refusal.
+    Verifications,
+    /// Every refusal.
+    Denials,
+    /// No verdict.
+    None,
+}
+
+/// How the subject of a verified token is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SubjectForm {
+    /// As it is.
+    Clear,
+    /// As a keyed hash of issuer and subject (HMAC-SHA-256).
+    Hashed {
+        /// The key.
+        salt: Vec<u8>,
+    },
+    /// Not at all.
+    Omitted,
+}
+
+impl fmt::Debug for SubjectForm {
+    /// Without the salt: whoever knows it can try out subjects.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clear => "Clear",
+            Self::Hashed { .. } => "Hashed",
+            Self::Omitted => "Omitted",
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! What an issuer's claims prove: lines, from a preset, from the configuration, or both.
+
+use super::{Facts, When};
+
+/// What the claims of one issuer prove about a sign-in.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// In order of preference.
+    pub lines: Vec<Line>,
+    /// Its clients understand Entra's claims challenge in the place of RFC 9470.
+    pub is_entra: bool,
+}
+
+/// One thing that a token may show, and what it proves.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What the token must show.
+    pub when: When,
+    /// What that proves; never empty.
+    pub proves: Facts,
+    /// What says when it happened.
+    pub dated_by: DatedBy,
+    /// The value of `acr` that a client asks for to get such a token.
+    pub request_acr: Option<String>,
+}
+
+/// What says when a sign-in happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatedBy {
+    /// A claim that is a NumericDate, as a path of member names.
+    Claim(Vec<String>),
+    /// Nothing does.
+    Nothing,
+}
+
+impl Default for DatedBy {
+    /// `auth_time` (OpenID Connect Core section 2).
+    fn default() -> Self {
+        Self::Claim(vec!["auth_time".to_owned()])
+    }
+}

@@ -1,0 +1,258 @@
+//! What a rule wants of a token, and whether a token that is believed meets it.
+
+use core::time::Duration;
+
+use super::ClaimCondition;
+use crate::{
+    claims,
+    evidence::{
+        Demand, Facts, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_left,
+        acr_values_of_all,
+    },
+    json::Json,
+    provider::Provider,
+    provider_id::ProviderId,
+    reason::{Forbidden, Insufficient, Reason, StepUp, Untrusted},
+    text::shown,
+    time::UnixTime,
+};
+
+/// What a matched rule demands: one token that meets one of the alternatives.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// Never empty. What stood beside the alternatives has been put into each of them.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One way to meet a requirement.
+#[derive(Clone, Debug, Default)]
+pub struct Alternative {
+    /// Only tokens of this provider; `None`: of any.
+    pub provider: Option<ProviderId>,
+    /// Of each list the token's audience must hold one; empty: the provider's own audiences count.
+    pub audiences: Vec<Vec<String>>,
+    /// All of them must be granted, in `scope` or `scp`.
+    pub scopes: Vec<String>,
+    /// All of them must hold.
+    pub claims: Vec<ClaimCondition>,
+    /// All of them must be proved by the sign-in.
+    pub facts: Facts,
+    /// The oldest sign-in that will do.
+    pub max_age: Option<Duration>,
+    /// Who must act.
+    pub kind: Option<Kind>,
+    /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in.
+    pub delegated: bool,
+}
+
+impl Requirement {
+    /// The alternatives that a token of this provider could meet.
+    pub(crate) fn open_to(&self, provider: ProviderId) -> impl Iterator<Item = &Alternative> {
+        self.alternatives
+            .iter()
+            .filter(move |alternative| alternative.accepts(provider))
+    }
+
+    /// Whether whatever meets this meets the other, too; where it is unsure, no.
+    pub(crate) fn asks_at_least(&self, other: &Self) -> bool {
+        self.alternatives.iter().all(|own| {
+            let mut others = other.alternatives.iter();
+            others.any(|other| own.asks_at_least(other))
+        })
+    }
+
+    /// What a sign-in will have to prove, for a client that has no token: what the first alternative wants.
+    pub(crate) fn hint(&self, providers: &[Provider]) -> StepUp {
+        let Some(first) = self.alternatives.first() else {
+            return StepUp::default();
+        };
+        let open = providers.iter().enumerate();
+        let open = open.filter(|(index, _)| first.accepts(ProviderId(*index)));
+        first.hint(open.map(|(_, provider)| provider))
+    }
+
+    /// What is proved where the claims meet one of the alternatives; else the fault of the one that got furthest.
+    pub(crate) fn met_by(
+        &self,
+        id: ProviderId,
+        provider: &Provider,
+        claims: &Json,
+        now: UnixTime,
+    ) -> Result<Proof, Unmet> {
+        let sign_in = SignIn::of(claims, &provider.evidence, provider.clock_skew, now);
+        let mut furthest = Unmet {
+            step: 0,
+            reason: Untrusted::Issuer.into(),
+            expected: String::new(),
+            proof: Proof::default(),
+        };
+        let mut condition = None;
+        for alternative in self.open_to(id) {
+            match alternative.met_by(provider, claims, &sign_in) {
+                Ok(proof) => return Ok(proof),
+                Err(unmet) if unmet.step > furthest.step => {
+                    condition = alternative.first_unmet(claims);
+                    furthest = unmet;
+                }
+                Err(_) => {}
+            }
+        }
+        if furthest.reason == Reason::from(Forbidden::Claim)
+            && let Some(condition) = condition
+        {
+            furthest.expected = condition.told(claims, &provider.subject_claims);
+        }
+        furthest.proof = sign_in.meets(&Demand::NOTHING).unwrap_or_default();
+        Err(furthest)
+    }
+}
+
+/// Why an alternative is not met.
+#[derive(Debug)]
+pub(crate) struct Unmet {
+    /// How far it got.
+    step: u8,
+    pub(crate) reason: Reason,
+    /// What it wanted, for the operator.
+    pub(crate) expected: String,
+    /// What the sign-in proves all the same, for the operator.
+    pub(crate) proof: Proof,
+}
+
+impl Alternative {
+    pub(crate) fn accepts(&self, provider: ProviderId) -> bool {
+        self.provider.is_none_or(|own| own == provider)
+    }
+
+    /// Audiences of a rule stand in the place of the provider's, so that a list is neither more nor less than none.
+    fn asks_at_least(&self, other: &Self) -> bool {
+        let youngest = |limit| self.max_age.is_some_and(|own| own <= limit);
+        (other.provider.is_none() || other.provider == self.provider)
+            && self.audiences.is_empty() == other.audiences.is_empty()
+            && other
+                .audiences
+                .iter()
+                .all(|list| self.audiences.contains(list))
+            && other.scopes.iter().all(|scope| self.scopes.contains(scope))
+            && other.claims.iter().all(|claim| self.claims.contains(claim))
+            && other.facts.without(self.facts) == Facts::NONE
+            && other.max_age.is_none_or(youngest)
+            && (other.kind.is_none() || other.kind == self.kind)
+            && (other.delegated || !self.delegated)
+    }
+
+    /// The steps in the order in which they are reported: what no better token of this client could mend comes first.
+    fn met_by(
+        &self,
+        provider: &Provider,
+        claims: &Json,
+        sign_in: &SignIn<'_>,
+    ) -> Result<Proof, Unmet> {
+        let unmet = |step, reason, expected| {
+            Err(Unmet {
+                step,
+                reason,
+                expected,
+                proof: Proof::default(),
+            })
+        };
+        if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {
+            return unmet(1, reason, shown(&wanted.join(" ")));
+        }
+        if let Some(kind) = self.kind
+            && kind != Kind::of(claims, &provider.kinds)
+        {
+            return unmet(2, Forbidden::Kind.into(), kind.as_str().to_owned());
+        }
+        if self.first_unmet(claims).is_some() {
+            // What it wanted is put into words once, for the alternative that got furthest.
+            return unmet(3, Forbidden::Claim.into(), String::new());
+        }
+        if !claims::grants(claims, &self.scopes) {
+            let required = self.scopes.clone();
+            return unmet(
+                4,
+                Insufficient::Scope { required }.into(),
+                shown(&self.scopes.join(" ")),
+            );
+        }
+        let demand = self.demand();
+        sign_in.meets(&demand).or_else(|shortfall| {
+            let evidence = &provider.evidence;
+            match shortfall {
+                Shortfall::Facts => {
+                    let acr_values = acr_values_left(evidence, &demand, claims);
+                    let step = if acr_values.is_empty() { 5 } else { 6 };
+                    let step_up = self.step_up(acr_values, evidence.is_entra);
+                    let wanted = self.facts.words().join(" ");
+                    unmet(
+                        step,
+                        Insufficient::Authentication { step_up }.into(),
+                        wanted,
+                    )
+                }
+                Shortfall::Age => {
+                    let acr_values = acr_values(evidence, &demand);
+                    let step_up = self.step_up(acr_values, evidence.is_entra);
+                    let wanted = step_up.max_age.unwrap_or_default();
+                    unmet(
+                        7,
+                        Insufficient::MaxAge { step_up }.into(),
+                        format!("max_age {wanted}s"),
+                    )
+                }
+            }
+        })
+    }
+
+    fn first_unmet(&self, claims: &Json) -> Option<&ClaimCondition> {
+        let mut conditions = self.claims.iter();
+        conditions.find(|condition| !condition.holds(claims))
+    }
+
+    /// What a client without a token is told to ask its issuer for, whichever of these that is.
+    fn hint<'c>(&self, providers: impl Iterator<Item = &'c Provider> + Clone) -> StepUp {
+        let evidence = providers.map(|provider| &provider.evidence);
+        let is_entra = evidence.clone().all(|evidence| evidence.is_entra);
+        self.step_up(acr_values_of_all(evidence, &self.demand()), is_entra)
+    }
+
+    pub(crate) const fn demand(&self) -> Demand {
+        Demand {
+            facts: self.facts,
+            max_age: self.max_age,
+            delegated: self.delegated,
+        }
+    }
+
+    /// Seconds are rounded down: who asks for the sum gets what is fresh enough.
+    fn step_up(&self, acr_values: Vec<String>, is_entra: bool) -> StepUp {
+        StepUp {
+            acr_values,
+            max_age: self.max_age.map(|max_age| max_age.as_secs()),
+            is_entra,
+        }
+    }
+
+    fn audience_met_by<'c>(
+        &'c self,
+        provider: &'c Provider,
+        claims: &Json,
+    ) -> Result<(), (Reason, &'c [String])> {
+        let check = |audiences: &'c [String], otherwise: Reason| match claims::audience_is(
+            claims,
+            &provider.audience_claim,
+            audiences,
+        ) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err((otherwise, audiences)),
+            Err(malformed) => Err((malformed, audiences)),
+        };
+        if self.audiences.is_empty() {
+            return check(&provider.audiences, Untrusted::Audience.into());
+        }
+        self.audiences
+            .iter()
+            .try_for_each(|audiences| check(audiences, Forbidden::Audience.into()))
+    }
+}

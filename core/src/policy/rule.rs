@@ -1,0 +1,37 @@
+//! One rule: which requests it is about, and what it says about them.
+
+use super::{Matcher, Mode, Requirement};
+use crate::{provider_id::ProviderId, time::UnixTime};
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Which requests it is about.
+    pub matcher: Matcher,
+    /// What it says about them.
+    pub action: Action,
+    /// Whether it is enforced; `None`: as the whole configuration.
+    pub mode: Option<Mode>,
+}
+
+/// What a rule says.
+#[derive(Debug)]
+pub enum Action {
+    /// Anybody may pass.
+    Public(Public),
+    /// A token is needed.
+    Requires(Requirement),
+}
+
+/// An exemption, the only way past.
+#[derive(Clone, Debug)]
+pub struct Public {
+    /// Why.
+    pub reason: String,
+    /// Whose responsibility.
+    pub owner: String,
+    /// Last moment; `None`: never ends.
+    pub until: Option<UnixTime>,
+    /// A token of this provider, when there is one, must be valid and is written into headers.
+    pub identity_from: Option<ProviderId>,
+}

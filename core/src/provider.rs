@@ -1,0 +1,71 @@
+//! An issuer that is trusted, and what is done with its tokens.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use crate::{
+    crypto::Algorithm,
+    evidence::{Evidence, Kinds},
+    jose::MediaType,
+    jwks::KeySource,
+    login::Login,
+    request::TokenSource,
+};
+
+/// An issuer that is trusted.
+#[derive(Debug)]
+pub struct Provider {
+    /// Its name in the configuration.
+    pub name: Rc<str>,
+    /// Exact value of `iss`; unique among the providers.
+    pub issuer: String,
+    /// Any of them must be in the token's audience; never empty.
+    pub audiences: Vec<String>,
+    /// The claim that holds the audience: `aud`, `client_id` or `azp`.
+    pub audience_claim: String,
+    /// Claims of which the first that is a string and not empty names the subject; never empty.
+    pub subject_claims: Vec<String>,
+    /// Algorithms that its tokens may use. The first one for RSA is what an RSA key is for that does not say it.
+    pub algorithms: Vec<Algorithm>,
+    /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
+    pub token_types: Vec<MediaType>,
+    /// Where its keys come from.
+    pub keys: KeySource,
+    /// Where its tokens are looked for; never empty.
+    pub sources: Vec<TokenSource>,
+    /// Whether the token stays in the request.
+    pub forward: bool,
+    /// Header that gets the token's payload, base64url as it came.
+    pub forward_payload_header: Option<String>,
+    /// Headers made from claims.
+    pub claim_to_headers: Vec<ClaimHeader>,
+    /// Tolerance for `exp`, `nbf`, `iat`.
+    pub clock_skew: Duration,
+    /// Most that `exp - iat` may be.
+    pub max_token_lifetime: Option<Duration>,
+    /// What tells people, workloads and agents apart.
+    pub kinds: Kinds,
+    /// What its claims prove about a sign-in.
+    pub evidence: Evidence,
+    /// Where browsers are sent to sign in.
+    pub login: Option<Login>,
+}
+
+impl Provider {
+    /// The algorithm of its RSA keys that do not say it.
+    pub(crate) fn rsa(&self) -> Option<Algorithm> {
+        let mut algorithms = self.algorithms.iter().copied();
+        algorithms.find(|algorithm| algorithm.is_rsa())
+    }
+}
+
+/// A header made from a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimHeader {
+    /// Path of member names into the claims.
+    pub path: Vec<String>,
+    /// Lower case.
+    pub header: String,
+    /// Whether it holds the names of the claim's members.
+    pub members: bool,
+}

@@ -1,0 +1,128 @@
+//! What the places of a request that may hold a token look like: headers, cookies, parameters of the query.
+
+use std::borrow::Cow;
+
+use super::{Request, path};
+use crate::reason::{Ambiguous, Reason};
+
+/// What the headers of this name hold behind this scheme; an error where that is more than one thing.
+pub(crate) fn header_candidates<'a, 'n>(
+    request: Request<'a>,
+    name: &'n str,
+    scheme: &'n str,
+) -> impl Iterator<Item = Result<&'a [u8], Reason>> + use<'a, 'n> {
+    // RFC 9110 section 11.6.2: one Authorization header, even where the others hold another scheme.
+    let mut others = request.values(name);
+    let first = others.next();
+    let all = first.into_iter().chain(others.clone());
+    let is_ambiguous = name == "authorization" && others.any(|other| first != Some(other));
+    all.filter_map(move |value| {
+        if is_ambiguous {
+            return Some(Err(Ambiguous::Credentials.into()));
+        }
+        let token = after_scheme(value, scheme);
+        // Envoy joins repeated headers with a comma: a second credential behind one of another scheme.
+        let hides_one = || {
+            let mut parts = value.split(|&byte| byte == b',');
+            parts.any(|part| after_scheme(part.trim_ascii(), scheme).is_some())
+        };
+        match token {
+            Some(token) => Some(Ok(token)),
+            None => hides_one().then(|| Err(Ambiguous::Credentials.into())),
+        }
+    })
+}
+
+/// Whether a header holds something that could be a token, or a list that hides one.
+pub(crate) fn holds_token(request: Request<'_>, name: &str, scheme: &str) -> bool {
+    header_candidates(request, name, scheme).next().is_some()
+}
+
+/// What follows the scheme, which is compared without case and ends in blanks (RFC 9110 section 11.4).
+fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
+    if scheme.is_empty() {
+        return Some(value);
+    }
+    let (start, rest) = value.split_at_checked(scheme.len())?;
+    let needs_blank = scheme.ends_with(|c: char| c.is_ascii_alphanumeric());
+    let is_scheme = start.eq_ignore_ascii_case(scheme.as_bytes())
+        && (!needs_blank
+            || rest
+                .first()
+                .is_none_or(|&byte| byte == b' ' || byte == b'\t'));
+    is_scheme.then(|| rest.trim_ascii())
+}
+
+/// Names and values of all cookies (RFC 6265 section 5.4), by exact name.
+pub(crate) fn cookies(request: Request<'_>) -> impl Iterator<Item = (&[u8], &[u8])> {
+    request
+        .values("cookie")
+        .flat_map(|header| header.split(|&byte| byte == b';'))
+        .map(cookie_pair)
+}
+
+/// Name and value of one `name=value` of a Cookie header.
+pub(crate) fn cookie_pair(pair: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = pair.splitn(2, |&byte| byte == b'=');
+    (
+        parts.next().unwrap_or_default().trim_ascii(),
+        parts.next().unwrap_or_default().trim_ascii(),
+    )
+}
+
+/// The decoded value of one `name=value` of a query, if it has this name: two spellings of a name are one name. What cannot
+/// have it costs nothing: a query may have as many parameters as it has bytes.
+pub(crate) fn param<'a>(pair: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
+    let first = pair.first()?;
+    let may_be = name.as_bytes().first() == Some(first) || *first == b'%';
+    // An encoding is longer than what it stands for.
+    if !may_be || pair.len() < name.len() {
+        return None;
+    }
+    let mut parts = pair.splitn(2, |&byte| byte == b'=');
+    let is_named = *percent_decode(parts.next()?) == *name.as_bytes();
+    is_named.then(|| percent_decode(parts.next().unwrap_or_default()))
+}
+
+/// The path with its query but without these parameters, the others byte for byte; `None`: it has none of them.
+pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
+    if names.is_empty() {
+        return None;
+    }
+    let (path, query) = path::split(raw);
+    let query = query?;
+    let is_named = |pair: &&[u8]| names.iter().any(|name| param(pair, name).is_some());
+    let pairs = || query.split(|&byte| byte == b'&');
+    pairs().find(is_named)?;
+    let kept: Vec<&[u8]> = pairs().filter(|pair| !is_named(pair)).collect();
+    let mut rebuilt = path.to_vec();
+    if !kept.is_empty() {
+        rebuilt.push(b'?');
+        rebuilt.extend_from_slice(&kept.join(&b'&'));
+    }
+    Some(rebuilt)
+}
+
+/// Decodes `%XX`; what is no such encoding stays.
+fn percent_decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'%') {
+        return Cow::Borrowed(text);
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = after
+            .split_at_checked(2)
+            .filter(|(digits, _)| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let encoded = hex.and_then(|(digits, after)| {
+            Some((
+                u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?,
+                after,
+            ))
+        });
+        let (byte, after) = encoded.unwrap_or((byte, after));
+        decoded.push(byte);
+        rest = after;
+    }
+    Cow::Owned(decoded)
+}

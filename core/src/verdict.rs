@@ -1,0 +1,56 @@
+//! What is decided about a request.
+
+use std::rc::Rc;
+
+use crate::{headers::Edit, identity::Identity, reason::Rejection, resource_metadata::Document};
+
+/// The decision.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Change the request's headers and let it pass.
+    Allow(Permit),
+    /// Answer in the upstream's place.
+    Deny(Rejection),
+    /// Answer with the document about this resource.
+    Serve(Document),
+}
+
+/// Proof that a request may pass. Identity headers exist only in here.
+#[derive(Debug)]
+pub struct Permit {
+    pub(crate) code: &'static str,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) identity: Option<Rc<Identity>>,
+    pub(crate) is_observed: bool,
+}
+
+impl Permit {
+    /// Why it may pass: one of [`Self::CODES`], or what was decided where it is only observed.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Whether it passes as it came, trailers included, whatever was decided: it is only observed.
+    #[must_use]
+    pub const fn is_observed(&self) -> bool {
+        self.is_observed
+    }
+
+    /// Changes to the request's headers, in order.
+    pub fn edits(&self) -> impl Iterator<Item = &Edit> + Clone {
+        let identity = self.identity.iter().flat_map(|identity| &identity.edits);
+        self.edits.iter().chain(identity)
+    }
+
+    /// The codes of all that passes, or is served, without a refusal.
+    pub const CODES: [&'static str; 4] = [
+        "permitted.token",
+        "permitted.public",
+        "permitted.preflight",
+        SERVED,
+    ];
+}
+
+/// The code of a document that is served.
+pub const SERVED: &str = "permitted.resource_metadata";
