@@ -28,19 +28,10 @@
 //!   while it is fresh, and until `max_stale` is over while fetches of it fail. It has a backoff of its own. Keys in
 //!   hand do not depend on it, and keys that are due come before a refresh of it.
 //! - **Rate**: at most one fetch of a provider is in flight, and two for the same thing start at least 200 ms apart.
-//!
-//! **Clock.** Only forward steps of the clock count, and they add up. A jump back therefore changes nothing but that
-//! the time since the call before it is lost, and keys do not live longer by the width of the jump. A jump forward
-//! is believed: keys grow old, a fetch in flight counts as lost, and one new fetch starts. It costs no more than
-//! that, because what is overdue for long is due once.
 
 mod alarm;
-mod answer;
-mod clock;
 mod document;
 mod event;
-mod flight;
-mod freshness;
 mod held;
 mod locator;
 mod pace;
@@ -53,17 +44,18 @@ use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 pub use alarm::Alarm;
-pub use answer::Answer;
 pub use document::DocumentError;
 pub use event::{Change, Event, Failure};
-pub use freshness::Validator;
 pub use report::{Outcome, Report, State};
 pub use waiting::{Place, WaitingRoom};
 
-use self::{clock::Clock, flight::Wish, held::Reading, pace::Jitter, remote::Remote};
+pub use crate::fetch::{Answer, FetchId, Validator};
+
+use self::{held::Reading, remote::Remote};
 use crate::{
     config::{Config, Endpoint, KeySource, ProviderId},
     crypto::Algorithm,
+    fetch::{clock::Clock, jitter::Jitter},
     jose::{Jwk, JwkSet, KeySetId, SelectError},
     time::UnixTime,
 };
@@ -90,10 +82,6 @@ enum Source {
     Remote(Box<Remote>),
 }
 
-/// Names one fetch, so that an answer that comes too late is known as such.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FetchId(u64);
-
 /// What a fetch is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -118,6 +106,15 @@ pub struct Fetch {
     pub timeout: Duration,
     /// To be sent as `If-None-Match`: the answer 304 confirms the set in force.
     pub if_none_match: Option<Validator>,
+}
+
+/// A fetch that starts.
+#[derive(Debug)]
+struct Wish {
+    target: Target,
+    endpoint: Endpoint,
+    timeout: Duration,
+    if_none_match: Option<Validator>,
 }
 
 /// What the cache knows about the key of a token.

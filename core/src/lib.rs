@@ -15,6 +15,7 @@ pub mod config;
 pub mod crypto;
 pub mod evidence;
 mod extract;
+pub mod fetch;
 pub mod headers;
 pub mod jose;
 pub mod json;

@@ -2,14 +2,20 @@
 
 use core::time::Duration;
 
-use super::{
-    answer::{Answer, Content},
-    clock::Moment,
-    event::Failure,
-    flight::Flight,
-    freshness::{self, Headers, Validator, freshness},
+use super::{Target, event::Failure};
+use crate::{
+    config::RemoteJwks,
+    crypto::Algorithm,
+    fetch::{
+        answer::{Answer, Content},
+        clock::Moment,
+        fault::Fault,
+        flight::Flight,
+        freshness::{self, Headers, Validator, freshness},
+    },
+    jose::JwkSet,
+    limits::Limits,
 };
-use crate::{config::RemoteJwks, crypto::Algorithm, jose::JwkSet, limits::Limits};
 
 /// The set in force.
 #[derive(Debug)]
@@ -98,7 +104,7 @@ pub(super) struct Received {
 /// What the answer to a fetch of keys brings.
 pub(super) fn read(
     answer: &Answer<'_>,
-    flight: &Flight,
+    flight: &Flight<Target>,
     held: Option<&Held>,
     source: &RemoteJwks,
     reading: &Reading,
@@ -121,7 +127,7 @@ pub(super) fn read(
                 held.fresh
             },
         }),
-        (Content::Same { .. }, None) => Err(Failure::Status(304)),
+        (Content::Same { .. }, None) => Err(Fault::Status(304).into()),
     }
 }
 

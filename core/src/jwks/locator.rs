@@ -3,18 +3,21 @@
 use core::time::Duration;
 
 use super::{
-    answer::{Answer, Content},
-    clock::Moment,
-    document,
+    Target, Wish, document,
     event::{Change, Failure},
-    flight::{Flight, Wish, deadline},
-    freshness::Validator,
-    pace::{self, Jitter, Outage},
     report::Outcome,
 };
 use crate::{
     config::{Discovery, Endpoint, RemoteJwks},
-    jwks::Target,
+    fetch::{
+        answer::{Answer, Content},
+        backoff::{self, Outage},
+        clock::Moment,
+        fault::Fault,
+        flight::{Flight, deadline},
+        freshness::Validator,
+        jitter::Jitter,
+    },
 };
 
 /// The address of a key set, as the issuer's document says it.
@@ -79,7 +82,7 @@ impl Locator {
 
     /// When the next fetch of the document may start, provided that none is in flight.
     pub(super) fn next_start(&self) -> Moment {
-        pace::apart(self.due, self.last_start)
+        backoff::apart(self.due, self.last_start)
     }
 
     /// When time alone ends the address.
@@ -114,7 +117,7 @@ impl Locator {
     pub(super) fn on_answer(
         &mut self,
         answer: &Answer<'_>,
-        flight: &Flight,
+        flight: &Flight<Target>,
         source: &RemoteJwks,
         now: Moment,
         jitter: &mut Jitter,
@@ -132,7 +135,8 @@ impl Locator {
         if self.outage.take().is_some() {
             changes.push(Change::DiscoveryRecovered);
         }
-        let (fresh_until, due) = pace::refresh_at(flight.started, self.source.refresh, now, jitter);
+        let (fresh_until, due) =
+            backoff::refresh_at(flight.started, self.source.refresh, now, jitter);
         self.due = due;
         let known = self.endpoint();
         if known != Some(&endpoint) {
@@ -144,7 +148,7 @@ impl Locator {
             validator,
             ends: fresh_until.plus(source.max_stale),
         });
-        (answer.outcome(), moved)
+        (Outcome::from(answer), moved)
     }
 
     fn read(
@@ -161,7 +165,7 @@ impl Locator {
                 let validator = Validator::of(headers).or_else(|| found.validator.clone());
                 Ok((found.endpoint.clone(), validator))
             }
-            (Content::Same { .. }, None) => Err(Failure::Status(304)),
+            (Content::Same { .. }, None) => Err(Fault::Status(304).into()),
         }
     }
 

@@ -7,20 +7,25 @@ use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 use super::{
-    FetchId, Lookup, Target,
-    answer::Answer,
-    clock::Moment,
+    FetchId, Lookup, Target, Wish,
     event::{Change, Failure},
-    flight::{Flight, SLACK, Wish, deadline},
     held::{self, Held, Reading, Received},
     locator::Locator,
-    pace::{self, Jitter, Outage, Pace},
+    pace::{self, Pace},
     report::{Counts, Outcome},
     unknown::{Standing, UnknownKeys, Want},
 };
 use crate::{
     config::{Endpoint, Location, RemoteJwks},
     crypto::Algorithm,
+    fetch::{
+        answer::Answer,
+        backoff::{self, Outage},
+        clock::Moment,
+        fault::Fault,
+        flight::{Flight, SLACK, deadline},
+        jitter::Jitter,
+    },
     jose::{JwkSet, SelectError},
 };
 
@@ -35,7 +40,7 @@ pub(super) struct Remote {
     /// The set in force.
     held: Option<Held>,
     generation: u64,
-    flight: Option<Flight>,
+    flight: Option<Flight<Target>>,
     /// When the next fetch of keys is due whether or not anybody asks.
     due: Moment,
     last_start: Option<Moment>,
@@ -67,7 +72,7 @@ impl Remote {
         seed: u64,
     ) -> Self {
         let mut jitter = Jitter::new(seed);
-        let due = Moment::default().plus(jitter.up_to(pace::FIRST_STAGGER));
+        let due = Moment::default().plus(jitter.up_to(backoff::FIRST_STAGGER));
         let locator = match &source.location {
             Location::Fixed(_) => None,
             Location::Discovered(discovery) => Some(Locator::new(discovery, due)),
@@ -219,7 +224,7 @@ impl Remote {
     /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are, behind
     /// which a fetch of keys starts at once unless one had just failed.
     pub(super) fn holds_waiters(&self) -> bool {
-        let comes_first = |flight: &Flight| self.wish_for(self.wanted) <= flight.started;
+        let comes_first = |flight: &Flight<Target>| self.wish_for(self.wanted) <= flight.started;
         self.fetches_keys() || self.flight.as_ref().is_some_and(comes_first)
     }
 
@@ -246,7 +251,7 @@ impl Remote {
     /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
     fn asked_at(&self, now: Moment) -> Moment {
         let flight = self.flight.as_ref().filter(|_| self.fetches_keys());
-        let after = |flight: &Flight| flight.started.plus(Duration::from_millis(1));
+        let after = |flight: &Flight<Target>| flight.started.plus(Duration::from_millis(1));
         flight.map_or(now, |flight| now.max(after(flight)))
     }
 
@@ -277,7 +282,7 @@ impl Remote {
 
     /// When the next fetch of keys may start, provided that none is in flight.
     fn next_keys(&self) -> Moment {
-        pace::apart(self.wish_for(self.wanted), self.last_start)
+        backoff::apart(self.wish_for(self.wanted), self.last_start)
     }
 
     /// When the next fetch may start, if none is in flight.
@@ -296,7 +301,7 @@ impl Remote {
     pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<Wish> {
         self.age(now);
         if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
-            self.failed(&lost, Failure::Lost, now);
+            self.failed(&lost, Fault::Lost.into(), now);
         }
         if self.flight.is_some() {
             return None;
@@ -307,13 +312,13 @@ impl Remote {
         let wish = match self.endpoint() {
             // Keys first: somebody may wait for them, and where they are is less likely to have changed.
             Some(endpoint) if self.next_keys() <= now => {
-                let timeout = pace::longest_try(timeout, self.took, keys, document, now);
+                let timeout = backoff::longest_try(timeout, self.took, keys, document, now);
                 let endpoint = endpoint.clone();
                 self.start(endpoint, timeout, now)
             }
             _ => {
                 let took = self.locator.as_ref()?.took();
-                let timeout = pace::longest_try(timeout, took, document, keys, now);
+                let timeout = backoff::longest_try(timeout, took, document, keys, now);
                 let locator = self.locator.as_mut()?;
                 if locator.next_start() > now {
                     return None;
@@ -371,7 +376,7 @@ impl Remote {
         let held = self.held.as_ref();
         match held::read(answer, &flight, held, &self.source, &self.reading) {
             Ok(received) => {
-                self.counts.fetched(Target::Keys, answer.outcome());
+                self.counts.fetched(Target::Keys, Outcome::from(answer));
                 self.skipped = received.set.skipped().len();
                 self.succeeded(received, flight.started, now);
             }
@@ -388,7 +393,7 @@ impl Remote {
         }
     }
 
-    fn failed(&mut self, flight: &Flight, failure: Failure, now: Moment) {
+    fn failed(&mut self, flight: &Flight<Target>, failure: Failure, now: Moment) {
         self.counts.fetched(flight.target, Outcome::from(&failure));
         let Self {
             jitter, changes, ..
@@ -452,7 +457,7 @@ impl Remote {
             validator,
             fresh,
         } = received;
-        let (fresh_until, due) = pace::refresh_at(started, fresh, now, &mut self.jitter);
+        let (fresh_until, due) = backoff::refresh_at(started, fresh, now, &mut self.jitter);
         self.due = due;
         self.empty = None;
         let old = self.held.as_ref().map(|held| &held.set);

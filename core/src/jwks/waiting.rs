@@ -10,9 +10,9 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::{Clock, Moment};
 use crate::{
     config::{Config, KeySource, ProviderId},
+    fetch::clock::{Clock, Moment},
     limits::Limits,
     time::UnixTime,
 };
