@@ -11,6 +11,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod backoff;
+pub(crate) mod call;
 pub(crate) mod clock;
 pub(crate) mod fault;
 pub(crate) mod flight;
@@ -18,6 +19,7 @@ pub(crate) mod freshness;
 pub(crate) mod jitter;
 
 pub use answer::Answer;
+pub use call::Call;
 pub use fault::Fault;
 pub use flight::FetchId;
 pub use freshness::Validator;

@@ -49,11 +49,11 @@ pub use event::{Change, Event, Failure};
 pub use report::{Outcome, Report, State};
 pub use waiting::{Place, WaitingRoom};
 
-pub use crate::fetch::{Answer, FetchId, Validator};
+pub use crate::fetch::{Answer, Call, FetchId};
 
 use self::{held::Reading, remote::Remote};
 use crate::{
-    config::{Config, Endpoint, KeySource, ProviderId},
+    config::{Config, KeySource, ProviderId},
     crypto::Algorithm,
     fetch::{clock::Clock, jitter::Jitter},
     jose::{Jwk, JwkSet, KeySetId, SelectError},
@@ -91,7 +91,18 @@ pub enum Target {
     Keys,
 }
 
-/// The wish for a fetch: a GET request that follows no redirects.
+impl Target {
+    /// The name of its fetches in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Document => "discovery",
+            Self::Keys => "fetches",
+        }
+    }
+}
+
+/// The wish for a fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
     /// To be given back with the answer.
@@ -100,22 +111,12 @@ pub struct Fetch {
     pub provider: ProviderId,
     /// What for.
     pub target: Target,
-    /// From where.
-    pub endpoint: Endpoint,
-    /// Most that it may take.
-    pub timeout: Duration,
-    /// To be sent as `If-None-Match`: the answer 304 confirms the set in force.
-    pub if_none_match: Option<Validator>,
+    /// What is to be sent.
+    pub call: Call,
 }
 
-/// A fetch that starts.
-#[derive(Debug)]
-struct Wish {
-    target: Target,
-    endpoint: Endpoint,
-    timeout: Duration,
-    if_none_match: Option<Validator>,
-}
+/// What is asked for: a JWK set (RFC 7517 section 8.5), or any JSON.
+const ACCEPT: &str = "application/jwk-set+json, application/json";
 
 /// What the cache knows about the key of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,19 +230,12 @@ impl JwksCache {
         let now = self.clock.advance(now);
         let id = FetchId(self.next_id);
         let fetch = remotes(&mut self.providers).find_map(|(index, remote)| {
-            let Wish {
-                target,
-                endpoint,
-                timeout,
-                if_none_match,
-            } = remote.poll(id, now)?;
+            let (target, call) = remote.poll(id, now)?;
             Some(Fetch {
                 id,
                 provider: ProviderId(index),
                 target,
-                endpoint,
-                timeout,
-                if_none_match,
+                call,
             })
         })?;
         self.next_id = self.next_id.wrapping_add(1);

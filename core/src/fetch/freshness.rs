@@ -65,6 +65,12 @@ impl Validator {
     }
 }
 
+impl From<Validator> for String {
+    fn from(Validator(tag): Validator) -> Self {
+        tag
+    }
+}
+
 #[derive(Default)]
 struct CacheControl {
     max_age: Option<Duration>,

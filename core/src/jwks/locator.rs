@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{
-    Target, Wish, document,
+    ACCEPT, document,
     event::{Change, Failure},
     report::Outcome,
 };
@@ -12,12 +12,14 @@ use crate::{
     fetch::{
         answer::{Answer, Content},
         backoff::{self, Outage},
+        call::Call,
         clock::Moment,
         fault::Fault,
         flight::{Flight, deadline},
         freshness::Validator,
         jitter::Jitter,
     },
+    limits,
 };
 
 /// The address of a key set, as the issuer's document says it.
@@ -101,23 +103,24 @@ impl Locator {
     }
 
     /// The fetch of the document, which starts now.
-    pub(super) fn start(&mut self, timeout: Duration, now: Moment) -> Wish {
+    pub(super) fn start(&mut self, timeout: Duration, now: Moment) -> Call {
         self.last_start = Some(now);
         let found = self.found.as_ref();
         let found = found.filter(|found| deadline(now, timeout) <= found.ends);
-        Wish {
-            target: Target::Document,
-            endpoint: self.source.document.clone(),
+        Call::get(
+            self.source.document.clone(),
+            ACCEPT,
+            found.and_then(|found| found.validator.clone()),
+            limits::DISCOVERY_BYTES,
             timeout,
-            if_none_match: found.and_then(|found| found.validator.clone()),
-        }
+        )
     }
 
     /// Takes the answer, and says how the fetch ended and whether the keys are at another address now.
     pub(super) fn on_answer(
         &mut self,
         answer: &Answer<'_>,
-        flight: &Flight<Target>,
+        flight: &Flight<super::Target>,
         source: &RemoteJwks,
         now: Moment,
         jitter: &mut Jitter,

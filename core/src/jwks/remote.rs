@@ -7,7 +7,7 @@ use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 use super::{
-    FetchId, Lookup, Target, Wish,
+    ACCEPT, FetchId, Lookup, Target,
     event::{Change, Failure},
     held::{self, Held, Reading, Received},
     locator::Locator,
@@ -21,6 +21,7 @@ use crate::{
     fetch::{
         answer::Answer,
         backoff::{self, Outage},
+        call::Call,
         clock::Moment,
         fault::Fault,
         flight::{Flight, SLACK, deadline},
@@ -298,7 +299,7 @@ impl Remote {
     }
 
     /// Ends the fetch in flight if its answer is lost, and starts one if it is due.
-    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<Wish> {
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(Target, Call)> {
         self.age(now);
         if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
             self.failed(&lost, Fault::Lost.into(), now);
@@ -309,12 +310,12 @@ impl Remote {
         let document = self.locator.as_ref().and_then(Locator::outage);
         let keys = self.outage.as_ref();
         let timeout = self.source.timeout;
-        let wish = match self.endpoint() {
+        let (target, call) = match self.endpoint() {
             // Keys first: somebody may wait for them, and where they are is less likely to have changed.
             Some(endpoint) if self.next_keys() <= now => {
                 let timeout = backoff::longest_try(timeout, self.took, keys, document, now);
                 let endpoint = endpoint.clone();
-                self.start(endpoint, timeout, now)
+                (Target::Keys, self.start(endpoint, timeout, now))
             }
             _ => {
                 let took = self.locator.as_ref()?.took();
@@ -323,20 +324,20 @@ impl Remote {
                 if locator.next_start() > now {
                     return None;
                 }
-                locator.start(timeout, now)
+                (Target::Document, locator.start(timeout, now))
             }
         };
         self.flight = Some(Flight {
             id,
-            target: wish.target,
+            target,
             started: now,
-            deadline: deadline(now, wish.timeout),
-            conditional: wish.if_none_match.is_some(),
+            deadline: deadline(now, call.timeout),
+            conditional: call.header("if-none-match").is_some(),
         });
-        Some(wish)
+        Some((target, call))
     }
 
-    fn start(&mut self, endpoint: Endpoint, timeout: Duration, now: Moment) -> Wish {
+    fn start(&mut self, endpoint: Endpoint, timeout: Duration, now: Moment) -> Call {
         if self.wanted.take() == Some(Want::New) && self.due > now {
             self.pace.spend(now);
         }
@@ -344,12 +345,14 @@ impl Remote {
         // Only what lives as long as the answer may take can be confirmed by it.
         let held = self.held.as_ref();
         let held = held.filter(|held| held.outlives(deadline(now, timeout)));
-        Wish {
-            target: Target::Keys,
+        let tag = held.and_then(|held| held.validator.clone());
+        Call::get(
             endpoint,
+            ACCEPT,
+            tag,
+            self.reading.limits.jwks_bytes,
             timeout,
-            if_none_match: held.and_then(|held| held.validator.clone()),
-        }
+        )
     }
 
     /// Takes the answer to the fetch in flight; any other is too late and ignored.
