@@ -13,6 +13,7 @@ pub(crate) mod answer;
 pub(crate) mod backoff;
 pub(crate) mod call;
 pub(crate) mod clock;
+pub(crate) mod document;
 pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod freshness;

@@ -32,9 +32,9 @@
 mod alarm;
 mod document;
 mod event;
-mod held;
 mod locator;
 mod pace;
+mod reading;
 mod remote;
 mod report;
 mod unknown;
@@ -51,7 +51,7 @@ pub use waiting::{Place, WaitingRoom};
 
 pub use crate::fetch::{Answer, Call, FetchId};
 
-use self::{held::Reading, remote::Remote};
+use self::{reading::Reading, remote::Remote};
 use crate::{
     config::{Config, KeySource, ProviderId},
     crypto::Algorithm,

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::clock::Moment;
+use super::{call::Call, clock::Moment};
 
 /// How much later than the host's own timeout a fetch counts as lost; also how long a request may have waited for
 /// a fetch that could not settle it and still wait for the next one.
@@ -26,4 +26,17 @@ pub(crate) struct Flight<T> {
     pub(crate) deadline: Moment,
     /// It asks for what is another than the one in hand.
     pub(crate) conditional: bool,
+}
+
+impl<T> Flight<T> {
+    /// A fetch that starts now.
+    pub(crate) fn of(id: FetchId, target: T, call: &Call, now: Moment) -> Self {
+        Self {
+            id,
+            target,
+            started: now,
+            deadline: deadline(now, call.timeout),
+            conditional: call.header("if-none-match").is_some(),
+        }
+    }
 }
