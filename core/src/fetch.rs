@@ -18,6 +18,10 @@ pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod freshness;
 pub(crate) mod jitter;
+#[cfg_attr(not(test), expect(dead_code, reason = "no feature asks by key yet"))]
+mod keyed;
+#[cfg(test)]
+mod tests;
 
 pub use answer::Answer;
 pub use call::Call;

@@ -7,7 +7,7 @@ use super::{clock::Moment, freshness::SHORTEST, jitter::Jitter};
 /// Workers that start together do not ask at the same instant.
 pub(crate) const FIRST_STAGGER: Duration = Duration::from_millis(50);
 /// Two fetches of one thing start at least so far apart, whatever their causes: five per second at most.
-const LEAST_APART: Duration = Duration::from_millis(200);
+pub(crate) const LEAST_APART: Duration = Duration::from_millis(200);
 /// Longest time before the end of freshness that a refresh starts, without and with its jitter.
 const LONGEST_LEAD: Duration = Duration::from_secs(30);
 

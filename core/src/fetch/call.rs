@@ -44,6 +44,24 @@ impl Call {
         }
     }
 
+    /// Sends what is asked about in the body, such as a form (RFC 7662 section 2.1).
+    #[cfg_attr(not(test), expect(dead_code, reason = "no feature sends one yet"))]
+    pub(crate) fn post(
+        endpoint: Endpoint,
+        accept: &str,
+        (content_type, body): (&str, Vec<u8>),
+        max_bytes: usize,
+        timeout: Duration,
+    ) -> Self {
+        let mut call = Self::get(endpoint, accept, None, max_bytes, timeout);
+        call.headers.push(("content-type", content_type.to_owned()));
+        Self {
+            method: "POST",
+            body,
+            ..call
+        }
+    }
+
     /// The value of a header of its own.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
