@@ -145,9 +145,11 @@ pub(crate) fn configuration(max_bytes: usize) -> Result<Vec<u8>, HostError> {
 pub(crate) fn dispatch_http_call(
     cluster: &str,
     headers: Vec<(&str, &str)>,
+    body: &[u8],
     timeout: Duration,
 ) -> Result<u32, HostError> {
-    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout)
+    let body = (!body.is_empty()).then_some(body);
+    hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), timeout)
         .map_err(|_| HostError)
 }
 

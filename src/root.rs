@@ -7,8 +7,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use passgate_core::{
     Config, InvalidConfig, UnixTime, VERSION,
-    audit::SOFTWARE,
-    jwks::{Answer, Fetch, FetchId},
+    jwks::{Answer, Call, FetchId},
     limits,
 };
 use proxy_wasm::{
@@ -28,7 +27,13 @@ pub(crate) struct Root {
     /// `None` until a configuration was accepted.
     engine: Option<Rc<RefCell<Engine>>>,
     /// The host's numbers of the fetches in flight.
-    calls: HashMap<u32, FetchId>,
+    calls: HashMap<u32, Sent>,
+}
+
+/// A fetch in flight.
+struct Sent {
+    id: FetchId,
+    max_bytes: usize,
 }
 
 impl Root {
@@ -38,35 +43,29 @@ impl Root {
             let Some(fetch) = engine.poll_fetch(now) else {
                 return;
             };
-            match dispatch(&fetch) {
-                Some(call) => {
-                    self.calls.insert(call, fetch.id);
+            let id = fetch.id;
+            match dispatch(&fetch.call) {
+                Some(number) => {
+                    let max_bytes = fetch.call.max_bytes;
+                    self.calls.insert(number, Sent { id, max_bytes });
                 }
                 None => {
-                    engine.on_answer(fetch.id, Answer::NotSent, now);
+                    engine.on_answer(id, Answer::NotSent, now);
                 }
             }
         }
     }
 }
 
-/// Asks the host for what the cache wants.
-fn dispatch(fetch: &Fetch) -> Option<u32> {
-    let endpoint = &fetch.endpoint;
-    let mut headers = vec![
-        (":method", "GET"),
-        (":scheme", endpoint.scheme.as_str()),
-        (":authority", endpoint.authority.as_str()),
-        (":path", endpoint.path.as_str()),
-        ("accept", "application/jwk-set+json, application/json"),
-        ("accept-encoding", "identity"),
-        // Firewalls refuse a client that does not say its name.
-        ("user-agent", SOFTWARE),
-    ];
-    if let Some(validator) = &fetch.if_none_match {
-        headers.push(("if-none-match", validator.as_str()));
-    }
-    host::dispatch_http_call(&endpoint.cluster, headers, fetch.timeout).ok()
+/// Sends a call as it is.
+fn dispatch(call: &Call) -> Option<u32> {
+    host::dispatch_http_call(
+        &call.endpoint.cluster,
+        call.head(),
+        &call.body,
+        call.timeout,
+    )
+    .ok()
 }
 
 /// Most requests that are settled in one callback. The host answers them after the callback, each answer inside the
@@ -125,7 +124,7 @@ impl Context for Root {
         _body_size: usize,
         _num_trailers: usize,
     ) {
-        let Some(fetch) = self.calls.remove(&call) else {
+        let Some(sent) = self.calls.remove(&call) else {
             return;
         };
         let (Some(shared), Ok(now)) = (self.engine.clone(), host::now()) else {
@@ -136,16 +135,9 @@ impl Context for Root {
         };
         let headers = HeaderMap::get(MapType::HttpCallResponseHeaders).unwrap_or_default();
         // One byte more than allowed shows the core that the answer is too large.
-        let max_bytes = engine
-            .verifier()
-            .config()
-            .limits()
-            .jwks_bytes
-            .max(limits::DISCOVERY_BYTES)
-            .saturating_add(1);
-        let body = host::call_response_body(max_bytes).unwrap_or_default();
+        let body = host::call_response_body(sent.max_bytes.saturating_add(1)).unwrap_or_default();
         let provider = engine.on_answer(
-            fetch,
+            sent.id,
             Answer::from_host(&headers.pairs().unwrap_or_default(), &body),
             now,
         );

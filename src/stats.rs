@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use passgate_core::{
     AuditRecord, Config, Tally, UnixTime, VERSION,
     audit::{Counters, LeftOut},
-    jwks::{Report, State, Target},
+    jwks::{Report, State},
 };
 
 use crate::host::{self, Metric};
@@ -76,11 +76,8 @@ impl Stats {
     pub(crate) fn show(&mut self, report: &Report<'_>, waiting: usize, now: UnixTime) {
         let provider = report.provider;
         for (target, outcome) in &report.fetches {
-            let target = match target {
-                Target::Document => "discovery",
-                Target::Keys => "fetches",
-            };
-            self.add(Metric::Counter, provider, &[target, outcome.name()], 1);
+            let words = [target.name(), outcome.name()];
+            self.add(Metric::Counter, provider, &words, 1);
         }
         if report.unknown_kids > 0 {
             let unknown = i64::try_from(report.unknown_kids).unwrap_or(i64::MAX);

@@ -24,14 +24,12 @@ use crate::{
     provider_id::ProviderId,
     request::Request,
     text::{cut, shown},
+    version::SOFTWARE,
 };
 
 /// The version of the record's shape. It grows when a member goes, changes its meaning, or is there from now on in
 /// every record; not when a member is added that may be absent.
 pub const VERSION: u8 = 2;
-
-/// Name and version of the software, as the record shows it: `passgate/0.1.0` (RFC 9110 section 10.1.5, a product).
-pub const SOFTWARE: &str = concat!("passgate/", env!("CARGO_PKG_VERSION"));
 
 /// The JSON Schema of the record (draft 2020-12), exact for this version of the filter.
 #[cfg(feature = "schema")]

@@ -28,23 +28,13 @@
 //!   while it is fresh, and until `max_stale` is over while fetches of it fail. It has a backoff of its own. Keys in
 //!   hand do not depend on it, and keys that are due come before a refresh of it.
 //! - **Rate**: at most one fetch of a provider is in flight, and two for the same thing start at least 200 ms apart.
-//!
-//! **Clock.** Only forward steps of the clock count, and they add up. A jump back therefore changes nothing but that
-//! the time since the call before it is lost, and keys do not live longer by the width of the jump. A jump forward
-//! is believed: keys grow old, a fetch in flight counts as lost, and one new fetch starts. It costs no more than
-//! that, because what is overdue for long is due once.
 
 mod alarm;
-mod answer;
-mod clock;
 mod document;
-mod endpoint;
 mod event;
-mod flight;
-mod freshness;
-mod held;
 mod locator;
 mod pace;
+mod reading;
 mod remote;
 mod report;
 mod source;
@@ -56,19 +46,19 @@ use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 pub use alarm::Alarm;
-pub use answer::Answer;
 pub use document::DocumentError;
-pub use endpoint::Endpoint;
 pub use event::{Change, Event, Failure};
-pub use freshness::Validator;
 pub use report::{Outcome, Report, State};
 pub use source::{Discovery, KeySource, Location, RemoteJwks, SourceOf, Sources};
 pub use uri_prefix::UriPrefix;
 pub use waiting::{Place, WaitingRoom};
 
-use self::{clock::Clock, flight::Wish, held::Reading, pace::Jitter, remote::Remote};
+pub use crate::fetch::{Answer, Call, Endpoint, FetchId};
+
+use self::{reading::Reading, remote::Remote};
 use crate::{
     crypto::Algorithm,
+    fetch::{clock::Clock, jitter::Jitter},
     jose::{Jwk, JwkSet, KeySetId, SelectError},
     provider_id::ProviderId,
     time::UnixTime,
@@ -96,10 +86,6 @@ enum Source {
     Remote(Box<Remote>),
 }
 
-/// Names one fetch, so that an answer that comes too late is known as such.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FetchId(u64);
-
 /// What a fetch is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -109,7 +95,18 @@ pub enum Target {
     Keys,
 }
 
-/// The wish for a fetch: a GET request that follows no redirects.
+impl Target {
+    /// The name of its fetches in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Document => "discovery",
+            Self::Keys => "fetches",
+        }
+    }
+}
+
+/// The wish for a fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
     /// To be given back with the answer.
@@ -118,13 +115,12 @@ pub struct Fetch {
     pub provider: ProviderId,
     /// What for.
     pub target: Target,
-    /// From where.
-    pub endpoint: Endpoint,
-    /// Most that it may take.
-    pub timeout: Duration,
-    /// To be sent as `If-None-Match`: the answer 304 confirms the set in force.
-    pub if_none_match: Option<Validator>,
+    /// What is to be sent.
+    pub call: Call,
 }
+
+/// What is asked for: a JWK set (RFC 7517 section 8.5), or any JSON.
+const ACCEPT: &str = "application/jwk-set+json, application/json";
 
 /// What the cache knows about the key of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,19 +245,12 @@ impl JwksCache {
         let now = self.clock.advance(now);
         let id = FetchId(self.next_id);
         let fetch = remotes(&mut self.providers).find_map(|(index, remote)| {
-            let Wish {
-                target,
-                endpoint,
-                timeout,
-                if_none_match,
-            } = remote.poll(id, now)?;
+            let (target, call) = remote.poll(id, now)?;
             Some(Fetch {
                 id,
                 provider: ProviderId(index),
                 target,
-                endpoint,
-                timeout,
-                if_none_match,
+                call,
             })
         })?;
         self.next_id = self.next_id.wrapping_add(1);

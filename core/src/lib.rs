@@ -15,6 +15,7 @@ pub mod config;
 pub mod crypto;
 pub mod evidence;
 mod extract;
+pub mod fetch;
 pub mod headers;
 mod identity;
 pub mod jose;
@@ -34,9 +35,7 @@ pub mod time;
 mod uri;
 pub mod verdict;
 pub mod verify;
-
-/// The version of passgate: of this crate, of the filter and of the program.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+mod version;
 
 pub use crate::{
     audit::{AuditRecord, Auditor},
@@ -48,4 +47,5 @@ pub use crate::{
     time::UnixTime,
     verdict::Verdict,
     verify::{Step, Verifier},
+    version::{SOFTWARE, VERSION},
 };

@@ -34,9 +34,9 @@ const FLOORS: &[&[&str]] = &[
     &["provider"],
     &["evidence", "jwks", "login"],
     &["jose"],
-    &["budget", "crypto", "json", "request", "uri"],
+    &["budget", "crypto", "fetch", "json", "request", "uri"],
     &["provider_id", "reason", "text"],
-    &["limits", "time"],
+    &["limits", "time", "version"],
 ];
 
 /// The modules of one crate, by their paths: `["jose", "jws"]`; the root is the empty path.

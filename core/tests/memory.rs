@@ -120,7 +120,7 @@ impl World {
             .poll_fetch(now)
             .or_else(|| self.keys.poll_fetch(NOW))
         {
-            let is_first = fetch.endpoint.authority.starts_with("id-0.");
+            let is_first = fetch.call.endpoint.authority.starts_with("id-0.");
             let body = if is_first { own } else { others };
             let tag = "x".repeat(limits::ETAG_BYTES - 2);
             let tag = format!("\"{tag}\"");

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{SOFTWARE, VERSION};
+use super::VERSION;
+use crate::version::SOFTWARE;
 use crate::{
     crypto::Algorithm,
     evidence::{Fact, Kind},

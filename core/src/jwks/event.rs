@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::document::DocumentError;
 use crate::{
+    fetch::fault::{Fault, shown},
     jose::{JwkSet, JwkSetError, SkippedKey},
-    limits,
 };
 
 /// A change of the state of one provider's keys; its `Display` is the log line.
@@ -93,29 +93,20 @@ impl Change {
 /// Why a fetch brought no set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The answer has another status than 200.
-    Status(u16),
-    /// The answer leads elsewhere, which is not followed.
-    Redirect {
-        /// Its status.
-        status: u16,
-        /// Where to, as it says itself.
-        location: String,
-    },
-    /// The answer has a content coding, which was not asked for.
-    Encoded(String),
+    /// It brought nothing that could be read.
+    Fetch(Fault),
     /// The answer is no JWK set.
     Unreadable(JwkSetError),
     /// The answer is a set of keys, and none of them can be used.
     Unusable(Vec<SkippedKey>),
     /// The answer is no document that says where keys are that we may take.
     Document(DocumentError),
-    /// The host gave no answer: it timed out or was reset.
-    NoAnswer,
-    /// The host refused to send the request.
-    NotSent,
-    /// Nothing at all came back in time, not even the host's word that it gave up.
-    Lost,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fetch(fault)
+    }
 }
 
 impl fmt::Display for Event {
@@ -157,21 +148,7 @@ impl fmt::Display for Change {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Status(status) => write!(f, "status {status}"),
-            Self::Redirect { status, location } => {
-                write!(f, "status {status}: redirects are not followed")?;
-                match shown(location) {
-                    location if location.is_empty() => Ok(()),
-                    location => write!(f, "; this one leads to {location}"),
-                }
-            }
-            Self::Encoded(coding) => {
-                let coding = shown(coding);
-                write!(
-                    f,
-                    "content-encoding: {coding}, though identity was asked for"
-                )
-            }
+            Self::Fetch(fault) => write!(f, "{fault}"),
             // The parser's words hold names of the document.
             Self::Unreadable(JwkSetError::Json(error)) => write!(f, "not JSON: {}", shown(error)),
             Self::Unreadable(error) => write!(f, "{error}"),
@@ -180,13 +157,6 @@ impl fmt::Display for Failure {
                 write_skipped(f, skipped)
             }
             Self::Document(error) => f.write_str(&shown(&error.to_string())),
-            Self::NoAnswer => {
-                f.write_str("no answer in time, or it was reset, or larger than the host holds")
-            }
-            Self::NotSent => {
-                f.write_str("the host refused to send the request; is the cluster defined?")
-            }
-            Self::Lost => f.write_str("the answer was lost"),
         }
     }
 }
@@ -206,17 +176,4 @@ fn write_skipped(f: &mut fmt::Formatter<'_>, skipped: &[SkippedKey]) -> fmt::Res
         write!(f, "\"{}\": {}", shown(&key.name), key.fault)?;
     }
     f.write_str(if skipped.len() > NAMED { "; …)" } else { ")" })
-}
-
-/// Text from outside, on one line and cut.
-fn shown(text: &str) -> String {
-    let mut line = String::new();
-    for escaped in text.chars().map(char::escape_debug) {
-        if line.len().saturating_add(escaped.len()) > limits::SHOWN_BYTES {
-            line.push('…');
-            break;
-        }
-        line.extend(escaped);
-    }
-    line
 }

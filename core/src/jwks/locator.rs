@@ -3,122 +3,70 @@
 use core::time::Duration;
 
 use super::{
-    Discovery, Endpoint, RemoteJwks,
-    answer::{Answer, Content},
-    clock::Moment,
-    document,
+    ACCEPT, Discovery, Endpoint, Target, document,
     event::{Change, Failure},
-    flight::{Flight, Wish, deadline},
-    freshness::Validator,
-    pace::{self, Jitter, Outage},
     report::Outcome,
 };
-use crate::jwks::Target;
+use crate::{
+    fetch::{
+        answer::Answer,
+        call::Call,
+        clock::Moment,
+        document::{Document, Lifetime},
+        flight::Flight,
+        jitter::Jitter,
+    },
+    limits,
+};
 
 /// The address of a key set, as the issuer's document says it.
 #[derive(Debug)]
 pub(super) struct Locator {
     source: Discovery,
-    found: Option<Found>,
+    /// How long an address that is no longer fresh may serve.
+    max_stale: Duration,
+    pub(super) address: Document<Endpoint>,
     /// The address that was too old when it was given up.
     given_up: Option<Endpoint>,
-    /// When the next fetch of the document is due.
-    due: Moment,
-    last_start: Option<Moment>,
-    /// How long the last good answer took.
-    took: Duration,
-    outage: Option<Outage>,
-}
-
-#[derive(Debug)]
-struct Found {
-    endpoint: Endpoint,
-    validator: Option<Validator>,
-    ends: Moment,
 }
 
 impl Locator {
-    pub(super) fn new(source: &Discovery, due: Moment) -> Self {
+    pub(super) fn new(source: &Discovery, max_stale: Duration, due: Moment) -> Self {
         Self {
             source: source.clone(),
-            found: None,
+            max_stale,
+            address: Document::new(due),
             given_up: None,
-            due,
-            last_start: None,
-            took: Duration::ZERO,
-            outage: None,
         }
-    }
-
-    /// Where the keys are, if that is known.
-    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
-        self.found.as_ref().map(|found| &found.endpoint)
     }
 
     /// Gives up an address that is too old. True: it did.
     pub(super) fn age(&mut self, now: Moment) -> bool {
-        let ended = self.found.take_if(|found| found.ends <= now);
+        let ended = self.address.take_ended(now);
         let ends = ended.is_some();
-        self.given_up = ended.map(|found| found.endpoint).or(self.given_up.take());
+        self.given_up = ended.or(self.given_up.take());
         ends
     }
 
-    /// Somebody waits: the stagger between workers is over.
-    pub(super) fn hurry(&mut self, now: Moment) {
-        if self.last_start.is_none() {
-            self.due = now;
-        }
-    }
-
-    /// Whether a fetch of the document is wished for now.
-    pub(super) fn is_due(&self, now: Moment) -> bool {
-        self.due <= now
-    }
-
-    /// When the next fetch of the document may start, provided that none is in flight.
-    pub(super) fn next_start(&self) -> Moment {
-        pace::apart(self.due, self.last_start)
-    }
-
-    /// When time alone ends the address.
-    pub(super) fn ends(&self) -> Option<Moment> {
-        self.found.as_ref().map(|found| found.ends)
-    }
-
-    /// How long the last good answer took.
-    pub(super) const fn took(&self) -> Duration {
-        self.took
-    }
-
-    /// That fetches of the document fail.
-    pub(super) const fn outage(&self) -> Option<&Outage> {
-        self.outage.as_ref()
-    }
-
     /// The fetch of the document, which starts now.
-    pub(super) fn start(&mut self, timeout: Duration, now: Moment) -> Wish {
-        self.last_start = Some(now);
-        let found = self.found.as_ref();
-        let found = found.filter(|found| deadline(now, timeout) <= found.ends);
-        Wish {
-            target: Target::Document,
-            endpoint: self.source.document.clone(),
-            timeout,
-            if_none_match: found.and_then(|found| found.validator.clone()),
-        }
+    pub(super) fn start(&mut self, timeout: Duration, now: Moment) -> Call {
+        let tag = self.address.start(timeout, now);
+        let document = self.source.document.clone();
+        Call::get(document, ACCEPT, tag, limits::DISCOVERY_BYTES, timeout)
     }
 
     /// Takes the answer, and says how the fetch ended and whether the keys are at another address now.
     pub(super) fn on_answer(
         &mut self,
         answer: &Answer<'_>,
-        flight: &Flight,
-        source: &RemoteJwks,
+        flight: &Flight<Target>,
         now: Moment,
         jitter: &mut Jitter,
         changes: &mut Vec<Change>,
     ) -> (Outcome, bool) {
-        let (endpoint, validator) = match self.read(answer, flight.conditional) {
+        let lifetime = Lifetime::Fixed(self.source.refresh);
+        let read = |body: &[u8]| document::read(body, &self.source).map_err(Failure::Document);
+        let received = match self.address.read(answer, flight, lifetime, read) {
             Ok(received) => received,
             Err(failure) => {
                 let outcome = Outcome::from(&failure);
@@ -126,41 +74,18 @@ impl Locator {
                 return (outcome, false);
             }
         };
-        self.took = now.since(flight.started);
-        if self.outage.take().is_some() {
+        if self.address.succeeded(flight.started, now) {
             changes.push(Change::DiscoveryRecovered);
         }
-        let (fresh_until, due) = pace::refresh_at(flight.started, self.source.refresh, now, jitter);
-        self.due = due;
-        let known = self.endpoint();
-        if known != Some(&endpoint) {
+        let endpoint = &received.value;
+        let known = self.address.value();
+        if known != Some(endpoint) {
             changes.push(Change::Located(endpoint.to_string()));
         }
-        let moved = known.or(self.given_up.as_ref()) != Some(&endpoint);
-        self.found = Some(Found {
-            endpoint,
-            validator,
-            ends: fresh_until.plus(source.max_stale),
-        });
-        (answer.outcome(), moved)
-    }
-
-    fn read(
-        &self,
-        answer: &Answer<'_>,
-        conditional: bool,
-    ) -> Result<(Endpoint, Option<Validator>), Failure> {
-        match (answer.content(conditional)?, &self.found) {
-            (Content::New { headers, body }, _) => {
-                let endpoint = document::read(body, &self.source).map_err(Failure::Document)?;
-                Ok((endpoint, Validator::of(headers)))
-            }
-            (Content::Same { headers }, Some(found)) => {
-                let validator = Validator::of(headers).or_else(|| found.validator.clone());
-                Ok((found.endpoint.clone(), validator))
-            }
-            (Content::Same { .. }, None) => Err(Failure::Status(304)),
-        }
+        let moved = known.or(self.given_up.as_ref()) != Some(endpoint);
+        self.address
+            .put(received, self.max_stale, flight.started, now, jitter);
+        (Outcome::from(answer), moved)
     }
 
     /// Takes note of a fetch that failed; the address in hand stays.
@@ -172,11 +97,8 @@ impl Locator {
         jitter: &mut Jitter,
         changes: &mut Vec<Change>,
     ) {
-        let wait = Outage::failed(&mut self.outage, started, now, jitter);
-        self.due = now.plus(wait);
-        let words: [fn(Failure) -> Change; 2] =
-            [Change::DiscoveryFailing, Change::DiscoveryStillFailing];
-        let told = self.outage.as_mut();
-        changes.extend(told.and_then(|outage| outage.tells(failure, words)));
+        let words = [Change::DiscoveryFailing, Change::DiscoveryStillFailing];
+        let told = self.address.failed(failure, words, started, now, jitter);
+        changes.extend(told);
     }
 }

@@ -1,89 +1,14 @@
-//! How often a provider may be asked: jitter, the pace of fetches for unknown keys, the backoff of an outage.
+//! How often keys that no set holds may cause a fetch.
 
 use core::time::Duration;
 
-use super::{
-    clock::Moment,
-    event::{Change, Failure},
-    freshness::SHORTEST,
-};
-
-/// Workers that start together do not ask at the same instant.
-pub(super) const FIRST_STAGGER: Duration = Duration::from_millis(50);
-/// Bounds of the wait before an empty set is asked for again; half of `cache_duration` in between.
-pub(super) const CONFIRM_AFTER: (Duration, Duration) =
-    (Duration::from_millis(500), Duration::from_secs(5));
-/// Two fetches of one thing start at least so far apart, whatever their causes: five per second at most.
-const LEAST_APART: Duration = Duration::from_millis(200);
-/// Longest time before the end of freshness that a refresh starts, without and with its jitter.
-const LONGEST_LEAD: Duration = Duration::from_secs(30);
-
-/// When a fetch may start that is wished for then.
-pub(super) fn apart(wish: Moment, last_start: Option<Moment>) -> Moment {
-    last_start.map_or(wish, |last| wish.max(last.plus(LEAST_APART)))
-}
-
-/// Until when an answer is fresh, and when to ask again: a little before, and not all workers at once.
-///
-/// Freshness counts from the start of the fetch: the answer may be as old as that. At least a second of it is
-/// left all the same, or what a slow provider says would never serve.
-pub(super) fn refresh_at(
-    started: Moment,
-    fresh: Duration,
-    now: Moment,
-    jitter: &mut Jitter,
-) -> (Moment, Moment) {
-    let fresh_until = started.plus(fresh).max(now.plus(SHORTEST));
-    let tenth = fresh_until.since(now).checked_div(10).unwrap_or_default();
-    let lead = tenth.min(LONGEST_LEAD);
-    let lead = lead.saturating_add(jitter.up_to(lead));
-    (fresh_until, fresh_until.minus(lead))
-}
+use crate::fetch::clock::Moment;
 
 /// Fetches for unknown keys that may come at once, so that one spent in vain does not delay a real rotation.
 const BURST: u32 = 2;
-/// First wait after a fetch that failed; each further one is twice as long.
-pub(super) const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait while an outage is shorter than [`SHORT_OUTAGE`]: a provider that comes back is asked within 5 s.
-const WAIT_IN_SHORT_OUTAGE: Duration = Duration::from_secs(4);
-/// Outages up to this length are expected to end any moment: a minute, and the fetches at its edges.
-const SHORT_OUTAGE: Duration = Duration::from_secs(70);
-/// Longest wait of all.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Shortest wait after a fetch that took longer than was to be waited: longer than a host needs to answer all who
-/// waited for it, so that none of them is made to wait again.
-const SHORTEST_WAIT: Duration = Duration::from_millis(250);
-/// Most time for a fetch in a short outage, whatever `timeout` says: one that hangs must not outlast the promise.
-/// With the slack of a lost answer and [`SHORTEST_WAIT`] two fetches start less than 5 s apart.
-const LONGEST_TRY: Duration = Duration::from_millis(3_500);
-/// The same where the document and the keys both fail, and their fetches take turns.
-const LONGEST_TRY_IN_TURN: Duration = Duration::from_millis(1_500);
-
-/// Pseudo-random delays that keep workers apart (SplitMix64). Nothing secret depends on them.
-#[derive(Debug)]
-pub(super) struct Jitter(u64);
-
-impl Jitter {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub(super) const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A duration between zero and `most`.
-    pub(super) fn up_to(&mut self, most: Duration) -> Duration {
-        let choices = u64::try_from(most.as_millis())
-            .unwrap_or(u64::MAX)
-            .saturating_add(1);
-        Duration::from_millis(self.next().checked_rem(choices).unwrap_or(0))
-    }
-}
+/// Bounds of the wait before an empty set is asked for again; half of `cache_duration` in between.
+pub(super) const CONFIRM_AFTER: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(5));
 
 /// A token bucket of [`BURST`] fetches that fills by one per cooldown, kept as the time at which it is full.
 #[derive(Debug)]
@@ -112,84 +37,6 @@ impl Pace {
     }
 }
 
-/// Most causes of one outage that the log tells.
-const MOST_CAUSES: usize = 8;
-
-/// Fetches have failed since the last one that succeeded.
-#[derive(Debug)]
-pub(super) struct Outage {
-    since: Moment,
-    wait: Duration,
-    /// The causes that were told, as text of bounded length.
-    told: Vec<String>,
-}
-
-impl Outage {
-    /// Takes note of a failure, and says how long to wait before the next fetch. The time that the failed fetch
-    /// itself took counts, but for the shortest wait: a request that waited for it is never made to wait again.
-    pub(super) fn failed(
-        outage: &mut Option<Self>,
-        started: Moment,
-        now: Moment,
-        jitter: &mut Jitter,
-    ) -> Duration {
-        let wait = outage.as_ref().map_or(FIRST_WAIT, |outage| {
-            let longest = if outage.is_short(now) {
-                WAIT_IN_SHORT_OUTAGE
-            } else {
-                LONGEST_WAIT
-            };
-            outage.wait.saturating_mul(2).min(longest)
-        });
-        let (since, told) = outage
-            .take()
-            .map_or((now, Vec::new()), |outage| (outage.since, outage.told));
-        *outage = Some(Self { since, wait, told });
-        let left = wait.saturating_sub(now.since(started)).max(SHORTEST_WAIT);
-        // Never longer than planned, so that the promise about short outages holds.
-        left.saturating_sub(jitter.up_to(left.checked_div(4).unwrap_or_default()))
-    }
-
-    /// Whether it may be expected to end any moment.
-    fn is_short(&self, now: Moment) -> bool {
-        now.since(self.since) < SHORT_OUTAGE
-    }
-
-    /// What the log is told of this cause: the first in this outage, another one, or nothing. At most a few are told, so
-    /// that causes which take turns, or that the other side makes up, fill no log.
-    pub(super) fn tells(
-        &mut self,
-        cause: Failure,
-        [first, another]: [fn(Failure) -> Change; 2],
-    ) -> Option<Change> {
-        let text = cause.to_string();
-        if self.told.len() >= MOST_CAUSES || self.told.contains(&text) {
-            return None;
-        }
-        let change = if self.told.is_empty() { first } else { another };
-        self.told.push(text);
-        Some(change(cause))
-    }
-}
-
-/// The time that a fetch gets now: never less than twice what the last good answer `took`, or a provider that is always
-/// slow would not come back. `other`: the outage of what takes turns with it.
-pub(super) fn longest_try(
-    timeout: Duration,
-    took: Duration,
-    outage: Option<&Outage>,
-    other: Option<&Outage>,
-    now: Moment,
-) -> Duration {
-    let is_short = |outage: Option<&Outage>| outage.is_some_and(|outage| outage.is_short(now));
-    let longest = match (is_short(outage), is_short(other)) {
-        (true, true) => LONGEST_TRY_IN_TURN,
-        (true, false) => LONGEST_TRY,
-        (false, _) => return timeout,
-    };
-    timeout.min(longest.max(took.saturating_mul(2)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,99 +62,5 @@ mod tests {
         pace.spend(at(1_000_000));
         pace.spend(at(1_000_000));
         assert_eq!(pace.ready_at(), at(1_000_030));
-    }
-
-    #[test]
-    fn the_backoff_doubles_from_one_second_to_its_ceiling_and_stays_short_in_the_first_minute() {
-        let mut jitter = Jitter::new(7);
-        let mut outage = None;
-        let mut now = at(10);
-        let mut planned = Vec::new();
-        for _ in 0..30 {
-            let wait = Outage::failed(&mut outage, now, now, &mut jitter);
-            let plan = outage.as_ref().map(|o| o.wait).unwrap_or_default();
-            assert!(wait <= plan && wait >= plan * 3 / 4, "{wait:?} of {plan:?}");
-            assert!(now.since(at(10)) >= SHORT_OUTAGE || wait <= WAIT_IN_SHORT_OUTAGE);
-            planned.push(plan.as_secs());
-            now = now.plus(wait);
-        }
-        planned.dedup();
-        assert_eq!(planned, [1, 2, 4, 8, 16, 32, 60]);
-    }
-
-    #[test]
-    fn the_time_a_failed_fetch_took_counts_but_for_the_shortest_wait() {
-        let mut jitter = Jitter::new(7);
-        let mut outage = Some(Outage {
-            since: at(0),
-            wait: Duration::from_secs(2),
-            told: Vec::new(),
-        });
-        let wait = Outage::failed(&mut outage, at(10), at(15), &mut jitter);
-        assert!(wait <= SHORTEST_WAIT && wait >= SHORTEST_WAIT * 3 / 4);
-    }
-
-    #[test]
-    fn a_fetch_in_a_short_outage_ends_in_time_for_the_promise() {
-        let outage = |since| {
-            let wait = FIRST_WAIT;
-            let told = Vec::new();
-            Some(Outage { since, wait, told })
-        };
-        let (timeout, now) = (Duration::from_secs(5), at(100));
-        let (young, old) = (outage(at(50)), outage(at(30)));
-        let quick = Duration::from_millis(40);
-        let longest = |one: &Option<Outage>, other: &Option<Outage>| {
-            longest_try(timeout, quick, one.as_ref(), other.as_ref(), now)
-        };
-        assert_eq!(longest(&None, &None), timeout);
-        assert_eq!(longest(&None, &young), timeout);
-        assert_eq!(longest(&old, &None), timeout);
-        assert_eq!(longest(&young, &None), LONGEST_TRY);
-        assert_eq!(longest(&young, &old), LONGEST_TRY);
-        assert_eq!(longest(&young, &young), LONGEST_TRY_IN_TURN);
-        let second = Duration::from_secs(1);
-        let short = |timeout, took| longest_try(timeout, took, young.as_ref(), None, now);
-        assert_eq!(short(second, quick), second);
-        assert_eq!(short(timeout, 2 * second), 4 * second);
-        assert_eq!(short(timeout, 3 * second), timeout);
-    }
-
-    #[test]
-    fn each_cause_of_an_outage_is_told_once_and_only_a_few_are() {
-        let (mut outage, mut jitter) = (None, Jitter::new(7));
-        Outage::failed(&mut outage, at(0), at(0), &mut jitter);
-        let mut tells = |status| {
-            let words = [Change::Failing, Change::StillFailing];
-            outage
-                .as_mut()
-                .unwrap()
-                .tells(Failure::Status(status), words)
-        };
-        let (first, another) = (
-            Change::Failing(Failure::Status(500)),
-            Change::StillFailing(Failure::Status(502)),
-        );
-        assert_eq!(
-            [500, 502, 500, 502].map(&mut tells),
-            [Some(first), Some(another), None, None]
-        );
-        let told = (0..100).filter(|status| tells(*status).is_some()).count();
-        assert_eq!(told, MOST_CAUSES - 2);
-    }
-
-    #[test]
-    fn jitter_stays_within_its_bound_and_depends_on_the_seed() {
-        let draw = |seed| {
-            let mut jitter = Jitter::new(seed);
-            (0..100)
-                .map(|_| jitter.up_to(Duration::from_millis(50)))
-                .collect::<Vec<_>>()
-        };
-        assert!(draw(1).iter().all(|d| *d <= Duration::from_millis(50)));
-        assert_ne!(draw(1), draw(2));
-        assert_eq!(draw(1), draw(1));
-        assert_eq!(Jitter::new(1).up_to(Duration::ZERO), Duration::ZERO);
-        assert!(Jitter::new(1).up_to(Duration::MAX) <= Duration::from_millis(u64::MAX));
     }
 }

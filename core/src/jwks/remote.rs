@@ -7,19 +7,26 @@ use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 use super::{
-    Endpoint, FetchId, Location, Lookup, RemoteJwks, Target,
-    answer::Answer,
-    clock::Moment,
+    ACCEPT, Endpoint, FetchId, Location, Lookup, RemoteJwks, Target,
     event::{Change, Failure},
-    flight::{Flight, SLACK, Wish, deadline},
-    held::{self, Held, Reading, Received},
     locator::Locator,
-    pace::{self, Jitter, Outage, Pace},
+    pace::{self, Pace},
+    reading::{self, Reading},
     report::{Counts, Outcome},
     unknown::{Standing, UnknownKeys, Want},
 };
 use crate::{
     crypto::Algorithm,
+    fetch::{
+        answer::Answer,
+        backoff,
+        call::Call,
+        clock::Moment,
+        document::{Document, Lifetime, Received},
+        fault::Fault,
+        flight::{Flight, SLACK},
+        jitter::Jitter,
+    },
     jose::{JwkSet, SelectError},
 };
 
@@ -31,16 +38,10 @@ pub(super) struct Remote {
     locator: Option<Locator>,
     reading: Reading,
     jitter: Jitter,
-    /// The set in force.
-    held: Option<Held>,
+    keys: Document<JwkSet>,
     generation: u64,
-    flight: Option<Flight>,
-    /// When the next fetch of keys is due whether or not anybody asks.
-    due: Moment,
-    last_start: Option<Moment>,
-    /// How long the last good answer took.
-    took: Duration,
-    outage: Option<Outage>,
+    /// At most one, of the keys or of the document that says where they are.
+    flight: Option<Flight<Target>>,
     pace: Pace,
     unknown: UnknownKeys,
     /// A token wants a key that no fetch since has confirmed not to exist.
@@ -66,23 +67,19 @@ impl Remote {
         seed: u64,
     ) -> Self {
         let mut jitter = Jitter::new(seed);
-        let due = Moment::default().plus(jitter.up_to(pace::FIRST_STAGGER));
+        let due = Moment::default().plus(jitter.up_to(backoff::FIRST_STAGGER));
         let locator = match &source.location {
             Location::Fixed(_) => None,
-            Location::Discovered(discovery) => Some(Locator::new(discovery, due)),
+            Location::Discovered(discovery) => Some(Locator::new(discovery, source.max_stale, due)),
         };
         Self {
             source: source.clone(),
             locator,
             reading,
             jitter,
-            held: None,
+            keys: Document::new(due),
             generation: 0,
             flight: None,
-            due,
-            last_start: None,
-            took: Duration::ZERO,
-            outage: None,
             pace: Pace::new(source.refetch_cooldown),
             unknown: UnknownKeys::new(source.refetch_cooldown),
             wanted: None,
@@ -97,7 +94,7 @@ impl Remote {
     /// Where the keys are, if that is known.
     fn endpoint(&self) -> Option<&Endpoint> {
         match (&self.locator, &self.source.location) {
-            (Some(locator), _) => locator.endpoint(),
+            (Some(locator), _) => locator.address.value(),
             (None, Location::Fixed(endpoint)) => Some(endpoint),
             (None, Location::Discovered(_)) => None,
         }
@@ -112,14 +109,13 @@ impl Remote {
         {
             self.changed(Change::LocationEnded);
         }
-        if let Some(ended) = self.held.take_if(|held| held.has_ended(now)) {
-            self.unknown.replaced(Some(&ended.set), &JwkSet::default());
+        if let Some(ended) = self.keys.take_ended(now) {
+            self.unknown.replaced(Some(&ended), &JwkSet::default());
             self.generation = self.generation.wrapping_add(1);
             self.unknown.forget_confirmed();
             self.changed(Change::Unavailable);
         }
-        let held = self.held.as_mut();
-        if held.is_some_and(|held| held.becomes_stale(now)) {
+        if self.keys.becomes_stale(now) {
             self.changed(Change::Stale);
         }
     }
@@ -132,39 +128,31 @@ impl Remote {
         now: Moment,
     ) -> Lookup<'_> {
         self.age(now);
-        let selected = self
-            .held
-            .as_ref()
-            .map(|held| held.set.select(kid, algorithm).map(|_| ()));
+        let set = self.keys.value();
+        let selected = set.map(|set| set.select(kid, algorithm).map(|_| ()));
         match selected {
             None => return self.no_set(kid, algorithm, now),
             Some(Err(SelectError::Unknown)) => return self.unknown_key(kid, algorithm, now),
             Some(Ok(()) | Err(SelectError::Misfit | SelectError::Ambiguous)) => {}
         }
         // Selected a second time, because a key that is borrowed above would lock the state for the other cases.
-        self.held.as_ref().map_or(Lookup::Unknown, |held| {
-            Lookup::from_set(&held.set, kid, algorithm)
-        })
+        let set = self.keys.value();
+        set.map_or(Lookup::Unknown, |set| Lookup::from_set(set, kid, algorithm))
     }
 
     pub(super) fn has_thumbprints(&self) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| held.set.has_thumbprints())
+        self.keys.value().is_some_and(JwkSet::has_thumbprints)
     }
 
     /// No keys may serve: wait for a fetch that runs or is about to, but never for one behind a backoff.
     fn no_set(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Moment) -> Lookup<'static> {
         let asked_at = self.asked_at(now);
         self.unknown.seen(kid, algorithm, |_| false, asked_at);
-        if self.last_start.is_none() {
-            // Somebody waits: the stagger between workers is over.
-            self.due = self.due.min(now);
-        }
+        self.keys.hurry(now);
         if let Some(locator) = &mut self.locator {
-            locator.hurry(now);
+            locator.address.hurry(now);
         }
-        if self.is_coming(self.due, now) {
+        if self.is_coming(self.keys.due(), now) {
             return Lookup::Pending;
         }
         self.unavailable(now)
@@ -177,7 +165,7 @@ impl Remote {
         now: Moment,
     ) -> Lookup<'static> {
         let asked_at = self.asked_at(now);
-        let is_odd = |kid: &str| self.held.as_ref().is_some_and(|held| held.set.skips(kid));
+        let is_odd = |kid: &str| self.keys.value().is_some_and(|set| set.skips(kid));
         let (first_seen, want) = match self.unknown.seen(kid, algorithm, is_odd, asked_at) {
             Standing::Confirmed => {
                 self.counts.unknown_kid();
@@ -214,8 +202,8 @@ impl Remote {
         match &self.locator {
             _ if self.fetches_keys() => true,
             // The document comes first, and the keys follow at once if they are due.
-            Some(locator) if locator.endpoint().is_none() => {
-                wish <= now && (self.flight.is_some() || locator.is_due(now))
+            Some(Locator { address, .. }) if address.value().is_none() => {
+                wish <= now && (self.flight.is_some() || address.due() <= now)
             }
             _ => wish <= now,
         }
@@ -224,7 +212,7 @@ impl Remote {
     /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are, behind
     /// which a fetch of keys starts at once unless one had just failed.
     pub(super) fn holds_waiters(&self) -> bool {
-        let comes_first = |flight: &Flight| self.wish_for(self.wanted) <= flight.started;
+        let comes_first = |flight: &Flight<Target>| self.wish_for(self.wanted) <= flight.started;
         self.fetches_keys() || self.flight.as_ref().is_some_and(comes_first)
     }
 
@@ -251,7 +239,7 @@ impl Remote {
     /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
     fn asked_at(&self, now: Moment) -> Moment {
         let flight = self.flight.as_ref().filter(|_| self.fetches_keys());
-        let after = |flight: &Flight| flight.started.plus(Duration::from_millis(1));
+        let after = |flight: &Flight<Target>| flight.started.plus(Duration::from_millis(1));
         flight.map_or(now, |flight| now.max(after(flight)))
     }
 
@@ -262,34 +250,37 @@ impl Remote {
         };
         Lookup::Unavailable {
             retry_after: next.since(now).max(Duration::from_secs(1)),
-            has_keys: self.held.is_some(),
+            has_keys: self.keys.value().is_some(),
         }
     }
 
     /// When the next fetch of keys is wanted. In an outage unknown keys cause none of their own.
     fn wish_for(&self, wanted: Option<Want>) -> Moment {
-        match wanted.filter(|_| self.outage.is_none()) {
-            Some(Want::New) => self.due.min(self.pace.ready_at()),
+        let due = self.keys.due();
+        match wanted.filter(|_| self.keys.outage().is_none()) {
+            Some(Want::New) => due.min(self.pace.ready_at()),
             // What was asked for in vain before takes none of the pace, which is for keys that nobody has heard of yet.
             // It gets what comes anyway, or one fetch after a cooldown in which none came.
             Some(Want::Again) => {
-                let last_start = self.last_start.unwrap_or_default();
-                self.due.min(last_start.plus(self.source.refetch_cooldown))
+                let last_start = self.keys.last_start().unwrap_or_default();
+                due.min(last_start.plus(self.source.refetch_cooldown))
             }
-            None => self.due,
+            None => due,
         }
     }
 
     /// When the next fetch of keys may start, provided that none is in flight.
     fn next_keys(&self) -> Moment {
-        pace::apart(self.wish_for(self.wanted), self.last_start)
+        self.keys.starts_at(self.wish_for(self.wanted))
     }
 
     /// When the next fetch may start, if none is in flight.
     fn next_start(&self) -> Moment {
         let keys = self.endpoint().map(|_| self.next_keys());
-        let document = self.locator.as_ref().map(Locator::next_start);
-        keys.into_iter().chain(document).min().unwrap_or(self.due)
+        let locator = self.locator.as_ref();
+        let document = locator.map(|locator| locator.address.next_start());
+        let starts = keys.into_iter().chain(document);
+        starts.min().unwrap_or(self.keys.due())
     }
 
     /// Whether a fetch is in flight.
@@ -298,58 +289,50 @@ impl Remote {
     }
 
     /// Ends the fetch in flight if its answer is lost, and starts one if it is due.
-    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<Wish> {
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(Target, Call)> {
         self.age(now);
         if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
-            self.failed(&lost, Failure::Lost, now);
+            self.failed(&lost, Fault::Lost.into(), now);
         }
         if self.flight.is_some() {
             return None;
         }
-        let document = self.locator.as_ref().and_then(Locator::outage);
-        let keys = self.outage.as_ref();
         let timeout = self.source.timeout;
-        let wish = match self.endpoint() {
+        let (target, call) = match self.endpoint() {
             // Keys first: somebody may wait for them, and where they are is less likely to have changed.
             Some(endpoint) if self.next_keys() <= now => {
-                let timeout = pace::longest_try(timeout, self.took, keys, document, now);
+                let locator = self.locator.as_ref();
+                let other = locator.and_then(|locator| locator.address.outage());
+                let timeout = self.keys.longest_try(timeout, other, now);
                 let endpoint = endpoint.clone();
-                self.start(endpoint, timeout, now)
+                (Target::Keys, self.start(endpoint, timeout, now))
             }
             _ => {
-                let took = self.locator.as_ref()?.took();
-                let timeout = pace::longest_try(timeout, took, document, keys, now);
                 let locator = self.locator.as_mut()?;
-                if locator.next_start() > now {
+                if locator.address.next_start() > now {
                     return None;
                 }
-                locator.start(timeout, now)
+                let other = self.keys.outage();
+                let timeout = locator.address.longest_try(timeout, other, now);
+                (Target::Document, locator.start(timeout, now))
             }
         };
-        self.flight = Some(Flight {
-            id,
-            target: wish.target,
-            started: now,
-            deadline: deadline(now, wish.timeout),
-            conditional: wish.if_none_match.is_some(),
-        });
-        Some(wish)
+        self.flight = Some(Flight::of(id, target, &call, now));
+        Some((target, call))
     }
 
-    fn start(&mut self, endpoint: Endpoint, timeout: Duration, now: Moment) -> Wish {
-        if self.wanted.take() == Some(Want::New) && self.due > now {
+    fn start(&mut self, endpoint: Endpoint, timeout: Duration, now: Moment) -> Call {
+        if self.wanted.take() == Some(Want::New) && self.keys.due() > now {
             self.pace.spend(now);
         }
-        self.last_start = Some(now);
-        // Only what lives as long as the answer may take can be confirmed by it.
-        let held = self.held.as_ref();
-        let held = held.filter(|held| held.outlives(deadline(now, timeout)));
-        Wish {
-            target: Target::Keys,
+        let tag = self.keys.start(timeout, now);
+        Call::get(
             endpoint,
+            ACCEPT,
+            tag,
+            self.reading.limits.jwks_bytes,
             timeout,
-            if_none_match: held.and_then(|held| held.validator.clone()),
-        }
+        )
     }
 
     /// Takes the answer to the fetch in flight; any other is too late and ignored.
@@ -360,24 +343,25 @@ impl Remote {
         self.age(now);
         if let (Target::Document, Some(locator)) = (flight.target, &mut self.locator) {
             let Self {
-                source,
-                jitter,
-                changes,
-                ..
+                jitter, changes, ..
             } = self;
-            let (outcome, moved) = locator.on_answer(answer, &flight, source, now, jitter, changes);
+            let (outcome, moved) = locator.on_answer(answer, &flight, now, jitter, changes);
             self.counts.fetched(Target::Document, outcome);
             if moved {
-                self.moved(now);
+                self.keys.moved(now);
             }
             self.changes.truncate(MOST_CHANGES);
             return true;
         }
-        let held = self.held.as_ref();
-        match held::read(answer, &flight, held, &self.source, &self.reading) {
+        let lifetime = Lifetime::Said {
+            usual: self.source.cache_duration,
+            most: self.source.max_cache_duration,
+        };
+        let read = |body: &[u8]| reading::read(body, &self.reading);
+        match self.keys.read(answer, &flight, lifetime, read) {
             Ok(received) => {
-                self.counts.fetched(Target::Keys, answer.outcome());
-                self.skipped = received.set.skipped().len();
+                self.counts.fetched(Target::Keys, Outcome::from(answer));
+                self.skipped = received.value.skipped().len();
                 self.succeeded(received, flight.started, now);
             }
             Err(failure) => self.failed(&flight, failure, now),
@@ -385,15 +369,7 @@ impl Remote {
         true
     }
 
-    /// The keys are at another address: what is there is asked for at once, and without the other's tag.
-    fn moved(&mut self, now: Moment) {
-        self.due = self.due.min(now);
-        if let Some(held) = &mut self.held {
-            held.validator = None;
-        }
-    }
-
-    fn failed(&mut self, flight: &Flight, failure: Failure, now: Moment) {
+    fn failed(&mut self, flight: &Flight<Target>, failure: Failure, now: Moment) {
         self.counts.fetched(flight.target, Outcome::from(&failure));
         let Self {
             jitter, changes, ..
@@ -406,21 +382,18 @@ impl Remote {
         if let Failure::Unusable(skipped) = &failure {
             self.skipped = skipped.len();
         }
-        let wait = Outage::failed(&mut self.outage, flight.started, now, jitter);
-        self.due = now.plus(wait);
-        let words: [fn(Failure) -> Change; 2] = [Change::Failing, Change::StillFailing];
-        let told = self.outage.as_mut();
-        if let Some(change) = told.and_then(|outage| outage.tells(failure, words)) {
+        let words = [Change::Failing, Change::StillFailing];
+        let keys = &mut self.keys;
+        if let Some(change) = keys.failed(failure, words, flight.started, now, jitter) {
             self.changed(change);
         }
     }
 
-    fn succeeded(&mut self, received: Received, started: Moment, now: Moment) {
-        self.took = now.since(started);
-        if self.outage.take().is_some() {
+    fn succeeded(&mut self, received: Received<JwkSet>, started: Moment, now: Moment) {
+        if self.keys.succeeded(started, now) {
             self.changed(Change::Recovered);
         }
-        if !received.set.keys().is_empty() {
+        if !received.value.keys().is_empty() {
             self.empty = None;
         } else if !self.is_withdrawal(started, now) {
             return;
@@ -431,8 +404,7 @@ impl Remote {
     /// Whether an empty set is the second such answer, or the set in force has none already. If not,
     /// another fetch is planned and the keys in hand stay.
     fn is_withdrawal(&mut self, started: Moment, now: Moment) -> bool {
-        let held = self.held.as_ref();
-        if held.is_some_and(|held| held.set.keys().is_empty()) {
+        if self.keys.value().is_some_and(|set| set.keys().is_empty()) {
             return true;
         }
         let confirm_at = match self.empty {
@@ -447,29 +419,24 @@ impl Remote {
                 confirm_at
             }
         };
-        self.due = confirm_at;
+        self.keys.ask_again_at(confirm_at);
         false
     }
 
-    fn put_in_force(&mut self, received: Received, started: Moment, now: Moment) {
-        let Received {
-            set,
-            validator,
-            fresh,
-        } = received;
-        let (fresh_until, due) = pace::refresh_at(started, fresh, now, &mut self.jitter);
-        self.due = due;
+    fn put_in_force(&mut self, received: Received<JwkSet>, started: Moment, now: Moment) {
         self.empty = None;
-        let old = self.held.as_ref().map(|held| &held.set);
-        let is_new = old.is_none_or(|old| *old != set);
+        let set = &received.value;
+        let old = self.keys.value();
+        let is_new = old.is_none_or(|old| old != set);
         if is_new {
             self.generation = self.generation.wrapping_add(1);
-            self.unknown.replaced(old, &set);
-            let change = Change::of(old, &set);
+            self.unknown.replaced(old, set);
+            let change = Change::of(old, set);
             self.changed(change);
         }
-        let times = (fresh_until, fresh_until.plus(self.source.max_stale));
-        self.held = Some(Held::new(set, validator, fresh, started, times));
+        let max_stale = self.source.max_stale;
+        self.keys
+            .put(received, max_stale, started, now, &mut self.jitter);
         self.unknown.fetched(is_new, started, now);
     }
 
@@ -479,8 +446,9 @@ impl Remote {
             .flight
             .as_ref()
             .map_or_else(|| self.next_start(), |flight| flight.deadline);
-        let keys = self.held.as_ref().map(Held::next_change);
-        let address = self.locator.as_ref().and_then(Locator::ends);
+        let keys = self.keys.next_change();
+        let locator = self.locator.as_ref();
+        let address = locator.and_then(|locator| locator.address.ends());
         keys.into_iter().chain(address).fold(fetch, Moment::min)
     }
 

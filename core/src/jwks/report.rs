@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use super::{Target, document::DocumentError, event::Failure};
-use crate::jose::JwkSetError;
+use crate::{
+    fetch::{Answer, fault::Fault},
+    jose::JwkSetError,
+};
 
 /// How the keys of a provider are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +81,23 @@ impl Outcome {
     }
 }
 
+impl From<&Answer<'_>> for Outcome {
+    /// How a fetch ended that brought something good.
+    fn from(answer: &Answer<'_>) -> Self {
+        match answer {
+            Answer::Http { status: 304, .. } => Self::NotModified,
+            Answer::Http { .. } | Answer::NoAnswer | Answer::NotSent => Self::Ok,
+        }
+    }
+}
+
 impl From<&Failure> for Outcome {
     fn from(failure: &Failure) -> Self {
         match failure {
-            Failure::Status(_) | Failure::Redirect { .. } => Self::Status,
+            Failure::Fetch(Fault::Status(_) | Fault::Redirect { .. }) => Self::Status,
             Failure::Unreadable(JwkSetError::TooLarge | JwkSetError::TooManyKeys)
             | Failure::Document(DocumentError::TooLarge) => Self::TooLarge,
-            Failure::Encoded(_)
+            Failure::Fetch(Fault::Encoded(_))
             | Failure::Unreadable(
                 JwkSetError::Json(_)
                 | JwkSetError::Shape
@@ -98,9 +111,9 @@ impl From<&Failure> for Outcome {
             Failure::Unusable(_) => Self::Unusable,
             Failure::Document(DocumentError::Issuer(_)) => Self::Issuer,
             Failure::Document(DocumentError::JwksUri(_)) => Self::JwksUri,
-            Failure::NoAnswer => Self::NoAnswer,
-            Failure::NotSent => Self::NotSent,
-            Failure::Lost => Self::Lost,
+            Failure::Fetch(Fault::NoAnswer) => Self::NoAnswer,
+            Failure::Fetch(Fault::NotSent) => Self::NotSent,
+            Failure::Fetch(Fault::Lost) => Self::Lost,
         }
     }
 }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use super::{endpoint::Endpoint, uri_prefix::UriPrefix};
-use crate::{crypto::Algorithm, jose::JwkSet, limits::Limits};
+use super::uri_prefix::UriPrefix;
+use crate::{crypto::Algorithm, fetch::Endpoint, jose::JwkSet, limits::Limits};
 
 /// The providers whose keys are held, in the order of their indices, and what bounds what they send.
 #[derive(Clone, Debug)]

@@ -7,8 +7,12 @@ use std::{
     rc::Rc,
 };
 
-use super::{clock::Moment, flight::SLACK};
-use crate::{crypto::Algorithm, jose::JwkSet, limits};
+use crate::{
+    crypto::Algorithm,
+    fetch::{clock::Moment, flight::SLACK},
+    jose::JwkSet,
+    limits,
+};
 
 /// What is known about a key that the set in force does not hold.
 #[derive(Debug, PartialEq, Eq)]

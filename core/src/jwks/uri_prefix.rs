@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::endpoint::Endpoint;
+use crate::fetch::Endpoint;
 use crate::{
     limits,
     request::path::{self, PathPolicy},

@@ -10,11 +10,13 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    KeySource, SourceOf, Sources,
-    clock::{Clock, Moment},
+use super::{KeySource, SourceOf, Sources};
+use crate::{
+    fetch::clock::{Clock, Moment},
+    limits::Limits,
+    provider_id::ProviderId,
+    time::UnixTime,
 };
-use crate::{limits::Limits, provider_id::ProviderId, time::UnixTime};
 
 /// What may pass on top of the longest wait that the cache promises: a tick that comes late.
 const GRACE: Duration = Duration::from_secs(1);

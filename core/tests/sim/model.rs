@@ -181,9 +181,9 @@ impl Model {
             target: fetch.target,
             started: now,
             timeout: timeout(fetch),
-            conditional: fetch.if_none_match.is_some(),
+            conditional: fetch.call.header("if-none-match").is_some(),
         });
-        let tag = fetch.if_none_match.as_ref().map(|tag| tag.as_str());
+        let tag = fetch.call.header("if-none-match");
         match fetch.target {
             Target::Document => self.starts_document(fetch, tag, now),
             Target::Keys => self.starts_keys(fetch, tag, now),
@@ -191,7 +191,7 @@ impl Model {
     }
 
     fn starts_document(&mut self, fetch: &Fetch, tag: Option<&str>, now: Now) {
-        assert_eq!(fetch.endpoint.path, origin::DOCUMENT);
+        assert_eq!(fetch.call.endpoint.path, origin::DOCUMENT);
         if let Some(tag) = tag {
             let location = self.location.as_ref().unwrap();
             assert_eq!(tag, origin::document_etag(location.path));
@@ -210,7 +210,7 @@ impl Model {
     fn starts_keys(&mut self, fetch: &Fetch, tag: Option<&str>, now: Now) {
         if self.times.refresh.is_some() {
             let location = self.location.as_ref().unwrap();
-            assert_eq!(fetch.endpoint.path, origin::path(location.path));
+            assert_eq!(fetch.call.endpoint.path, origin::path(location.path));
             assert!(
                 now.counted < location.until,
                 "where the keys are is too old"
@@ -484,7 +484,7 @@ impl Model {
 }
 
 fn timeout(fetch: &Fetch) -> u64 {
-    u64::try_from(fetch.timeout.as_millis()).unwrap()
+    u64::try_from(fetch.call.timeout.as_millis()).unwrap()
 }
 
 /// Two fetches of one thing keep apart: a little always, and more after failures.

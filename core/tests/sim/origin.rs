@@ -202,13 +202,13 @@ pub(crate) fn deliver(
     random: &mut Random,
 ) -> Delivery {
     let quick = random.between(0, 40);
-    let if_none_match = fetch.if_none_match.as_ref().map(|tag| tag.as_str());
+    let if_none_match = fetch.call.header("if-none-match");
     let is_document = fetch.target == Target::Document;
     let Published {
         keys: published,
         path: number,
     } = published;
-    let asked = &fetch.endpoint.path;
+    let asked = &fetch.call.endpoint.path;
     let moved_away = asked.starts_with("/acme/") && *asked != path(number);
     let content = |random: &mut Random| {
         if is_document {

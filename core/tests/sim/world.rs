@@ -358,12 +358,12 @@ impl World {
                 keys: published,
                 path: *path,
             };
-            let timeout = u64::try_from(fetch.timeout.as_millis()).unwrap();
+            let timeout = u64::try_from(fetch.call.timeout.as_millis()).unwrap();
             assert!(timeout <= model.times.timeout);
             let delivery = origin::deliver(*weather, published, &fetch, timeout, random);
             self.tally.fetches += 1;
             self.tally.documents += u64::from(fetch.target == Target::Document);
-            self.tally.conditional += u64::from(fetch.if_none_match.is_some());
+            self.tally.conditional += u64::from(fetch.call.header("if-none-match").is_some());
             for after in delivery.after {
                 let (id, reply) = (fetch.id, delivery.reply.clone());
                 self.schedule(self.real + after, Happening::Arrival { site, id, reply });

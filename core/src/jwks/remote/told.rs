@@ -1,6 +1,6 @@
 //! What is told about the keys of a provider: changes, numbers, and which set is in force.
 
-use super::{Change, Held, Moment, Remote};
+use super::{Change, Moment, Remote};
 use crate::jwks::report::{Report, State};
 
 impl Remote {
@@ -21,7 +21,7 @@ impl Remote {
     /// How the keys are, as of the last call that took the time, and what has happened since the last report.
     pub(in crate::jwks) fn report<'p>(&mut self, provider: &'p str, now: Moment) -> Report<'p> {
         // When the fetch started that brought or confirmed the keys in hand.
-        let confirmed = self.held.as_ref().map(Held::confirmed);
+        let confirmed = self.keys.confirmed();
         let counts = core::mem::take(&mut self.counts);
         Report {
             provider,
@@ -34,8 +34,8 @@ impl Remote {
     }
 
     fn state(&self) -> State {
-        match &self.held {
-            Some(held) if held.is_stale() => State::Stale,
+        match self.keys.value() {
+            Some(_) if self.keys.is_stale() => State::Stale,
             Some(_) => State::Fresh,
             None if self.generation == 0 => State::NeverFetched,
             None => State::Unavailable,

@@ -24,7 +24,7 @@ fn world_of(source: RemoteJwks) -> World {
     let fetch = world.next_fetch();
     world.answer(fetch, &document(HERE));
     let fetch = world.next_fetch();
-    assert_eq!(fetch.endpoint.to_string(), HERE);
+    assert_eq!(fetch.call.endpoint.to_string(), HERE);
     world.answer(fetch, &set_of(&["a"]));
     world.events();
     world
@@ -50,18 +50,18 @@ fn the_document_is_fetched_first_and_the_keys_at_once_from_where_it_says() {
     let fetch = world.poll().unwrap();
     assert_eq!(fetch.target, Target::Document);
     assert_eq!(
-        fetch.endpoint.to_string(),
+        fetch.call.endpoint.to_string(),
         "https://id.example/acme/.well-known/openid-configuration"
     );
-    assert_eq!(fetch.endpoint.cluster, "id");
+    assert_eq!(fetch.call.endpoint.cluster, "id");
     assert_eq!(world.ask("a"), Said::Pending);
     assert_eq!(world.poll(), None, "one fetch in flight");
     assert_eq!(world.answer(fetch, &document(HERE)), Some(ACME));
     assert_eq!(world.ask("a"), Said::Pending);
     let fetch = world.poll().unwrap();
     assert_eq!(fetch.target, Target::Keys);
-    assert_eq!(fetch.endpoint.to_string(), HERE);
-    assert_eq!(fetch.endpoint.cluster, "keys");
+    assert_eq!(fetch.call.endpoint.to_string(), HERE);
+    assert_eq!(fetch.call.endpoint.cluster, "keys");
     world.answer(fetch, &set_of(&["a"]));
     assert_eq!(world.ask("a"), Said::Found);
     assert_eq!(
@@ -172,7 +172,7 @@ fn nothing_else_in_the_document_is_read() {
     let body = document(HERE).replace('}', more);
     world.answer(fetch, &body);
     let fetch = world.next_fetch();
-    assert_eq!(fetch.endpoint.to_string(), HERE);
+    assert_eq!(fetch.call.endpoint.to_string(), HERE);
     world.answer(fetch, &set_of(&["a"]));
     assert_eq!(world.ask("a"), Said::Found);
 }
@@ -188,7 +188,10 @@ fn a_changed_address_is_followed_within_the_refresh_period_and_the_old_keys_serv
     assert_eq!(world.ask("a"), Said::Found);
     assert!(world.until_wakeup() <= millis(200));
     let fetch = world.next_fetch();
-    assert_eq!(fetch.endpoint.to_string(), "https://keys.example/acme/new");
+    assert_eq!(
+        fetch.call.endpoint.to_string(),
+        "https://keys.example/acme/new"
+    );
     world.fail(fetch);
     assert_eq!(world.ask("a"), Said::Found, "nothing there yet");
     let fetch = world.next_fetch();
@@ -213,12 +216,7 @@ fn the_tag_of_one_address_is_not_sent_to_another() {
         &[(b"etag", b"\"k1\"")],
         set_of(&["a"]).as_bytes(),
     );
-    let sent = |fetch: &Fetch| {
-        fetch
-            .if_none_match
-            .as_ref()
-            .map(|tag| tag.as_str().to_owned())
-    };
+    let sent = |fetch: &Fetch| fetch.call.header("if-none-match").map(str::to_owned);
     let fetch = loop {
         let fetch = world.next_fetch();
         if fetch.target == Target::Document {
@@ -234,7 +232,11 @@ fn the_tag_of_one_address_is_not_sent_to_another() {
         if fetch.target == Target::Document {
             break fetch;
         }
-        assert_eq!(fetch.endpoint.to_string(), HERE, "304 confirms the address");
+        assert_eq!(
+            fetch.call.endpoint.to_string(),
+            HERE,
+            "304 confirms the address"
+        );
         world.answer_with(fetch, 304, &[], b"");
     };
     world.answer(fetch, &document("https://keys.example/acme/new"));

@@ -27,11 +27,11 @@ impl Down {
         match self {
             Self::Refuses => world.fail(fetch),
             Self::Hangs => {
-                world.pass(fetch.timeout);
+                world.pass(fetch.call.timeout);
                 world.fail(fetch);
             }
             Self::Lost => {
-                world.pass(fetch.timeout.saturating_add(secs(1)));
+                world.pass(fetch.call.timeout.saturating_add(secs(1)));
                 assert!(world.poll().is_none());
             }
         }
@@ -108,16 +108,16 @@ fn two_fetches_that_hang_in_turn_keep_the_promise_too() {
 fn a_slow_provider_gets_its_whole_timeout_but_for_the_first_minute_of_an_outage() {
     let mut world = World::new(source());
     let fetch = world.next_fetch();
-    assert_eq!(fetch.timeout, TIMEOUT);
+    assert_eq!(fetch.call.timeout, TIMEOUT);
     world.fail(fetch);
     let failed = world.now;
     loop {
         let fetch = world.next_fetch();
         if world.now.since(failed) >= secs(70) {
-            assert_eq!(fetch.timeout, TIMEOUT);
+            assert_eq!(fetch.call.timeout, TIMEOUT);
             return;
         }
-        assert!(fetch.timeout < secs(4));
+        assert!(fetch.call.timeout < secs(4));
         world.fail(fetch);
     }
 }
@@ -146,7 +146,7 @@ fn a_provider_that_is_always_slow_comes_back_from_a_short_outage_too() {
         let back = world.now.saturating_add(secs(10));
         while world.ask("b") != Said::Found {
             let fetch = world.next_fetch();
-            assert_eq!(fetch.timeout, TIMEOUT);
+            assert_eq!(fetch.call.timeout, TIMEOUT);
             if world.now < back {
                 world.fail(fetch);
             } else {

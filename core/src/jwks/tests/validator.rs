@@ -15,7 +15,7 @@ fn world_with_tag(source: RemoteJwks, headers: &[(&[u8], &[u8])]) -> World {
 }
 
 fn sent(fetch: &Fetch) -> Option<&str> {
-    fetch.if_none_match.as_ref().map(|tag| tag.as_str())
+    fetch.call.header("if-none-match")
 }
 
 #[test]

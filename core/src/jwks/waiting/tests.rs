@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 use super::*;
-use crate::jwks::pace::Jitter;
+use crate::fetch::jitter::Jitter;
 
 const ACME: ProviderId = ProviderId(0);
 const OTHER: ProviderId = ProviderId(1);

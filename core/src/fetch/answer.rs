@@ -1,9 +1,8 @@
 //! What comes back from a fetch.
 
 use super::{
-    event::Failure,
+    fault::Fault,
     freshness::{Headers, values},
-    report::Outcome,
 };
 
 /// What came of a fetch.
@@ -37,17 +36,9 @@ impl<'a> Answer<'a> {
         })
     }
 
-    /// How a fetch ended that brought something good.
-    pub(super) const fn outcome(&self) -> Outcome {
-        match self {
-            Self::Http { status: 304, .. } => Outcome::NotModified,
-            _ => Outcome::Ok,
-        }
-    }
-
-    /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not followed: where
-    /// keys come from is said by the configuration alone.
-    pub(super) fn content(&self, conditional: bool) -> Result<Content<'a>, Failure> {
+    /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not followed:
+    /// the configuration alone says where something comes from.
+    pub(crate) fn content(&self, conditional: bool) -> Result<Content<'a>, Fault> {
         match *self {
             Self::Http {
                 status: 200,
@@ -55,7 +46,7 @@ impl<'a> Answer<'a> {
                 body,
             } => match coding(headers) {
                 None => Ok(Content::New { headers, body }),
-                Some(coding) => Err(Failure::Encoded(coding)),
+                Some(coding) => Err(Fault::Encoded(coding)),
             },
             Self::Http {
                 status: 304,
@@ -66,20 +57,20 @@ impl<'a> Answer<'a> {
                 status: status @ (301 | 302 | 303 | 307 | 308),
                 headers,
                 ..
-            } => Err(Failure::Redirect {
+            } => Err(Fault::Redirect {
                 status,
                 location: text(headers, "location"),
             }),
-            Self::Http { status, .. } => Err(Failure::Status(status)),
-            Self::NoAnswer => Err(Failure::NoAnswer),
-            Self::NotSent => Err(Failure::NotSent),
+            Self::Http { status, .. } => Err(Fault::Status(status)),
+            Self::NoAnswer => Err(Fault::NoAnswer),
+            Self::NotSent => Err(Fault::NotSent),
         }
     }
 }
 
 /// What an answer brings.
 #[derive(Debug)]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     /// Something to read.
     New {
         headers: Headers<'a>,

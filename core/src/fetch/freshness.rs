@@ -6,16 +6,16 @@ use core::time::Duration;
 use crate::limits;
 
 /// The headers of an answer; names in any case.
-pub(super) type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
+pub(crate) type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
 
 /// Shortest freshness that an answer can ask for.
-pub(super) const SHORTEST: Duration = Duration::from_secs(1);
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
 /// Freshness of an answer that is not to be reused at all. Keys that serve every request cannot be fetched for
 /// each one, and some providers (Keycloak) say `no-cache` always: short, but without hammering them.
 const NOT_TO_BE_REUSED: Duration = Duration::from_secs(10);
 
 /// How long an answer with these headers is fresh, counted from the start of its fetch.
-pub(super) fn freshness(
+pub(crate) fn freshness(
     headers: &[(&[u8], &[u8])],
     cache_duration: Duration,
     max_cache_duration: Duration,
@@ -35,7 +35,7 @@ pub(super) fn freshness(
 }
 
 /// Whether an answer says how long it is fresh.
-pub(super) fn is_said(headers: &[(&[u8], &[u8])]) -> bool {
+pub(crate) fn is_said(headers: &[(&[u8], &[u8])]) -> bool {
     values(headers, "cache-control").next().is_some()
 }
 
@@ -45,7 +45,7 @@ pub struct Validator(String);
 
 impl Validator {
     /// The `ETag` of an answer. One that is doubled, too long, or that is not visible ASCII in quotes is none.
-    pub(super) fn of(headers: &[(&[u8], &[u8])]) -> Option<Self> {
+    pub(crate) fn of(headers: &[(&[u8], &[u8])]) -> Option<Self> {
         let mut tags = values(headers, "etag");
         let (Some(tag), None) = (tags.next(), tags.next()) else {
             return None;
@@ -62,6 +62,12 @@ impl Validator {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<Validator> for String {
+    fn from(Validator(tag): Validator) -> Self {
+        tag
     }
 }
 
@@ -97,7 +103,7 @@ fn cache_control(headers: &[(&[u8], &[u8])]) -> CacheControl {
 }
 
 /// The values of all headers of this name, whatever its case.
-pub(super) fn values<'a>(
+pub(crate) fn values<'a>(
     headers: &'a [(&'a [u8], &'a [u8])],
     wanted: &'static str,
 ) -> impl Iterator<Item = &'a [u8]> {

@@ -9,21 +9,21 @@ const LONGEST_STEP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A point on the cache's own time line, which only moves forward: milliseconds since its first call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(u64);
+pub(crate) struct Moment(u64);
 
 impl Moment {
     /// This moment plus a duration.
-    pub(super) fn plus(self, duration: Duration) -> Self {
+    pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
     /// This moment minus a duration, at least the first one.
-    pub(super) fn minus(self, duration: Duration) -> Self {
+    pub(crate) fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
     /// How long ago `earlier` was; zero when it is still to come.
-    pub(super) const fn since(self, earlier: Self) -> Duration {
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
@@ -35,14 +35,14 @@ fn millis(duration: Duration) -> u64 {
 
 /// Turns the host's clock, which may jump, into one that only moves forward.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     wall: Option<UnixTime>,
     moment: Moment,
 }
 
 impl Clock {
     /// Takes note of the time; a step back counts as no time at all.
-    pub(super) fn advance(&mut self, now: UnixTime) -> Moment {
+    pub(crate) fn advance(&mut self, now: UnixTime) -> Moment {
         let step = self
             .wall
             .map_or(Duration::ZERO, |wall| now.since(wall))
@@ -53,12 +53,12 @@ impl Clock {
     }
 
     /// The moment of the last time that was shown.
-    pub(super) const fn now(&self) -> Moment {
+    pub(crate) const fn now(&self) -> Moment {
         self.moment
     }
 
     /// When the host's clock will show this moment, if it does not jump. A moment that is over is now.
-    pub(super) fn to_wall(&self, moment: Moment) -> UnixTime {
+    pub(crate) fn to_wall(&self, moment: Moment) -> UnixTime {
         self.wall.map_or(UnixTime::from_millis(0), |wall| {
             wall.saturating_add(moment.since(self.moment))
         })

@@ -1,0 +1,272 @@
+//! One answer per key, fetched when somebody asks for it and at no other time.
+//!
+//! - **Once.** Whoever asks while a key is being fetched waits for that fetch.
+//! - **Bounded** ([`Bounds`]). The answer that would end first makes room for one that comes, and for
+//!   nothing else: keys that are merely asked for drive out no answer. Where too many keys are awaited,
+//!   a new one is told to come back.
+//! - **Never older than it says.** The time of an answer counts from the start of its fetch. A second
+//!   after it came is left all the same, for those who have waited for it.
+//! - **Faults of a key** (an odd status, junk, too large) put off that key alone, for a second. A
+//!   client can cause them.
+//! - **Faults of the other side** (no answer, not sent, lost, and the statuses that say "not now")
+//!   are an outage: one fetch at a time tries again, after a backoff. An answer of any kind ends it.
+//!   What is remembered serves on.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{
+    answer::{Answer, Content},
+    backoff::{FIRST_WAIT, Outage},
+    call::Call,
+    clock::Moment,
+    fault::Fault,
+    flight::{FetchId, Flight},
+    freshness::SHORTEST,
+    jitter::Jitter,
+};
+
+/// Most that is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Answers, odd ones too.
+    pub(crate) remembered: usize,
+    /// Keys that somebody waits for.
+    pub(crate) awaited: usize,
+    /// Fetches in flight.
+    pub(crate) calls: usize,
+}
+
+/// The answers of one endpoint, by key.
+#[derive(Debug)]
+pub(crate) struct Keyed<K, V> {
+    bounds: Bounds,
+    jitter: Jitter,
+    known: BTreeMap<K, Known<V>>,
+    /// What is remembered, in the order in which it ends.
+    ends: BTreeSet<(Moment, K)>,
+    /// What is to be fetched, in the order in which it was asked for.
+    wanted: VecDeque<K>,
+    flights: Vec<Flight<K>>,
+    outage: Option<Outage>,
+    /// In an outage, when the next fetch may start.
+    due: Moment,
+}
+
+/// What is known of a key.
+#[derive(Debug)]
+enum Known<V> {
+    /// It is wanted, or its fetch is in flight.
+    Awaited,
+    /// The other side said this.
+    Said(V, Moment),
+    /// The other side said nothing that could be read.
+    Odd(Moment),
+}
+
+/// What is said to somebody who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked<'a, V> {
+    /// This is the answer.
+    Said(&'a V),
+    /// Wait for the fetch that is in flight or about to start, then ask again.
+    Pending,
+    /// It cannot be known now; when to try again, at least a second from now.
+    Unavailable(Duration),
+}
+
+/// A fetch that has ended, and why it brought nothing, if so.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended<K, E> {
+    pub(crate) key: K,
+    pub(crate) result: Result<(), E>,
+}
+
+impl<K: Ord + Clone, V> Keyed<K, V> {
+    pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
+        Self {
+            bounds,
+            jitter: Jitter::new(seed),
+            known: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            wanted: VecDeque::new(),
+            flights: Vec::new(),
+            outage: None,
+            due: Moment::default(),
+        }
+    }
+
+    /// The answer for a key. One that nothing is known of is fetched.
+    pub(crate) fn ask(&mut self, key: &K, now: Moment) -> Asked<'_, V> {
+        match self.known.get(key) {
+            Some(Known::Awaited) => return Asked::Pending,
+            Some(Known::Odd(until)) if now < *until => return at_least_a_second(*until, now),
+            Some(Known::Said(_, until)) if now < *until => {}
+            Some(Known::Odd(_) | Known::Said(..)) | None => return self.want(key, now),
+        }
+        // Looked up a second time, because an answer that is borrowed above would lock the state for the other cases.
+        match self.known.get(key) {
+            Some(Known::Said(value, _)) => Asked::Said(value),
+            Some(Known::Awaited | Known::Odd(_)) | None => Asked::Pending,
+        }
+    }
+
+    fn want(&mut self, key: &K, now: Moment) -> Asked<'_, V> {
+        if self.outage.is_some() {
+            // One fetch tries whether the other side is back; who comes meanwhile comes back.
+            let tries = self.flights.iter().map(|flight| flight.deadline).max();
+            let next = tries.unwrap_or(self.due);
+            if now < next || !self.wanted.is_empty() {
+                return at_least_a_second(next, now);
+            }
+        }
+        let awaited = self.wanted.len().saturating_add(self.flights.len());
+        if awaited >= self.bounds.awaited {
+            return at_least_a_second(now, now);
+        }
+        self.forget(key);
+        self.known.insert(key.clone(), Known::Awaited);
+        self.wanted.push_back(key.clone());
+        Asked::Pending
+    }
+
+    /// Whether those who wait for this key wait for a fetch. If not, let them ask again.
+    pub(crate) fn is_awaited(&self, key: &K) -> bool {
+        matches!(self.known.get(key), Some(Known::Awaited))
+    }
+
+    fn forget(&mut self, key: &K) {
+        if let Some(Known::Said(_, until) | Known::Odd(until)) = self.known.remove(key) {
+            self.ends.remove(&(until, key.clone()));
+        }
+    }
+
+    fn remember(&mut self, key: &K, until: Moment, known: impl FnOnce(Moment) -> Known<V>) {
+        if self.ends.len() >= self.bounds.remembered
+            && let Some((_, first)) = self.ends.pop_first()
+        {
+            self.known.remove(&first);
+        }
+        self.ends.insert((until, key.clone()));
+        self.known.insert(key.clone(), known(until));
+    }
+
+    /// The next fetch to start now; call it until it says `None`.
+    pub(crate) fn poll(
+        &mut self,
+        id: FetchId,
+        now: Moment,
+        call: impl FnOnce(&K) -> Call,
+    ) -> Option<Call> {
+        if self.next_start()? > now {
+            return None;
+        }
+        let key = self.wanted.pop_front()?;
+        let call = call(&key);
+        self.flights.push(Flight::of(id, key, &call, now));
+        Some(call)
+    }
+
+    /// When the next fetch may start, if one is wanted and there is room for it.
+    fn next_start(&self) -> Option<Moment> {
+        self.wanted.front()?;
+        let (calls, from) = match self.outage {
+            Some(_) => (1, self.due),
+            None => (self.bounds.calls, Moment::default()),
+        };
+        (self.flights.len() < calls).then_some(from)
+    }
+
+    /// When time alone changes something next: a fetch may start, or counts as lost.
+    pub(crate) fn next_change(&self) -> Option<Moment> {
+        let deadlines = self.flights.iter().map(|flight| flight.deadline);
+        deadlines.chain(self.next_start()).min()
+    }
+
+    /// Ends the next fetch whose answer is lost; call it until it says `None`.
+    pub(crate) fn take_lost(&mut self, now: Moment) -> Option<Ended<K, Fault>> {
+        let flight = self.take_flight(|flight| flight.deadline <= now)?;
+        self.other_side_failed(&flight, now);
+        self.put_off(&flight.target, now);
+        Some(Ended {
+            key: flight.target,
+            result: Err(Fault::Lost),
+        })
+    }
+
+    /// Takes the answer to a fetch in flight; any other is too late and ignored. `read` makes the value of what came,
+    /// and says how long it counts; it bounds the size. A status may be an answer, too.
+    pub(crate) fn on_answer<E: From<Fault>>(
+        &mut self,
+        id: FetchId,
+        answer: &Answer<'_>,
+        now: Moment,
+        read: impl FnOnce(Result<&[u8], Fault>) -> Result<(V, Duration), E>,
+    ) -> Option<Ended<K, E>> {
+        let flight = self.take_flight(|flight| flight.id == id)?;
+        let body = answer.content(false).map(|content| match content {
+            Content::New { body, .. } => body,
+            Content::Same { .. } => &[],
+        });
+        let result = match body {
+            Err(fault) if is_not_now(&fault) => {
+                self.other_side_failed(&flight, now);
+                Err(fault.into())
+            }
+            body => {
+                self.outage = None;
+                read(body)
+            }
+        };
+        let result = match result {
+            Ok((value, fresh)) => {
+                let until = flight.started.plus(fresh).max(now.plus(SHORTEST));
+                self.remember(&flight.target, until, |until| Known::Said(value, until));
+                Ok(())
+            }
+            Err(error) => {
+                self.put_off(&flight.target, now);
+                Err(error)
+            }
+        };
+        Some(Ended {
+            key: flight.target,
+            result,
+        })
+    }
+
+    fn take_flight(&mut self, which: impl Fn(&Flight<K>) -> bool) -> Option<Flight<K>> {
+        let index = self.flights.iter().position(which)?;
+        Some(self.flights.swap_remove(index))
+    }
+
+    fn put_off(&mut self, key: &K, now: Moment) {
+        self.remember(key, now.plus(FIRST_WAIT), Known::Odd);
+    }
+
+    /// The other side does not answer: those who wait for a fetch that has not started are sent away with the others.
+    fn other_side_failed(&mut self, flight: &Flight<K>, now: Moment) {
+        // Fetches that were in flight together are one failure.
+        if self.outage.is_none() || self.due <= flight.started {
+            let wait = Outage::failed(&mut self.outage, flight.started, now, &mut self.jitter);
+            self.due = now.plus(wait);
+        }
+        for key in core::mem::take(&mut self.wanted) {
+            self.known.remove(&key);
+        }
+    }
+}
+
+/// Whether the other side, and not this key, is what fails: nothing came, or "too many requests" (RFC 6585 section 4),
+/// or "service unavailable" (RFC 9110 section 15.6.4). A client that could cause such a fault by an odd key could put
+/// off everybody's.
+const fn is_not_now(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::NoAnswer | Fault::NotSent | Fault::Lost | Fault::Status(429 | 503)
+    )
+}
+
+fn at_least_a_second<'a, V>(then: Moment, now: Moment) -> Asked<'a, V> {
+    Asked::Unavailable(then.since(now).max(Duration::from_secs(1)))
+}
