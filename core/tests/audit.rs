@@ -163,6 +163,23 @@ fn the_subject_is_shown_as_configured() {
     assert_ne!(subject(other), Some(json!(expected)));
 }
 
+/// A name or an address may stand in any claim that a rule looks at.
+#[test]
+fn a_record_that_hides_its_subject_tells_no_value_of_a_claim() {
+    let expected = |form: Value| {
+        let other = specimen(|token| token.claim("groups", json!(["sales"])).build());
+        let record = record(&written(other, json!({ "subject": form })));
+        assert_eq!(record["reason"], "forbidden.claim");
+        record["expected"].as_str().unwrap().to_owned()
+    };
+    assert!(expected(json!("clear")).contains("sales"));
+    for form in [json!("omitted"), salted("SALT")] {
+        let told = expected(form);
+        assert!(!told.contains("sales"), "{told}");
+        assert!(told.ends_with("it is another list"), "{told}");
+    }
+}
+
 #[test]
 fn long_subjects_are_cut_in_the_record_and_hashed_whole() {
     let long = |last: char| {

@@ -27,9 +27,9 @@ pub enum ClaimTest {
 }
 
 impl ClaimCondition {
-    /// What it wanted and what the claim is instead, both cut and escaped. Of the subject only the type is said, since
-    /// records can be told not to show it.
-    pub(super) fn told(&self, claims: &Json, subject: &[String]) -> String {
+    /// What it wanted and what the claim is instead, both cut and escaped. Of the subject only the type is said, and of
+    /// every claim where records are told not to show whom they are about.
+    pub(super) fn told(&self, claims: &Json, subject: &[String], tells_values: bool) -> String {
         let strings = |texts: &[String]| {
             texts
                 .iter()
@@ -53,6 +53,7 @@ impl ClaimCondition {
             [name] if name == "sub" || subject.contains(name) => {
                 claims::type_of(claim).replace("the ", "another ")
             }
+            _ if !tells_values => claims::type_of(claim).replace("the ", "another "),
             _ => claims::told(claim),
         };
         let path = shown(&self.path.join("."));

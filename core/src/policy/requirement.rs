@@ -72,12 +72,14 @@ impl Requirement {
     }
 
     /// What is proved where the claims meet one of the alternatives; else the fault of the one that got furthest.
+    /// `tells_values`: of a claim that is at fault the value, and not its type alone.
     pub(crate) fn met_by(
         &self,
         id: ProviderId,
         provider: &Provider,
         claims: &Json,
         now: UnixTime,
+        tells_values: bool,
     ) -> Result<Proof, Unmet> {
         let sign_in = SignIn::of(claims, &provider.evidence, provider.clock_skew, now);
         let mut furthest = Unmet {
@@ -100,7 +102,7 @@ impl Requirement {
         if furthest.reason == Reason::from(Forbidden::Claim)
             && let Some(condition) = condition
         {
-            furthest.expected = condition.told(claims, &provider.subject_claims);
+            furthest.expected = condition.told(claims, &provider.subject_claims, tells_values);
         }
         furthest.proof = sign_in.meets(&Demand::NOTHING).unwrap_or_default();
         Err(furthest)

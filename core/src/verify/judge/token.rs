@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Case, Stop, places};
 use crate::{
-    audit::{Seen, shown_claim},
+    audit::{Seen, SubjectForm, shown_claim},
     claims,
     crypto::Algorithm,
     evidence::Proof,
@@ -84,8 +84,10 @@ impl<'r> Case<'_, 'r, '_> {
             self.check_signature(jwt, known, credential.token.as_str(), (id, provider))?;
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
+        // A name or an address may stand in any claim.
+        let tells_values = self.policy.config.audit().subject == SubjectForm::Clear;
         let proof = requirement
-            .met_by(id, provider, &jwt.claims, self.now)
+            .met_by(id, provider, &jwt.claims, self.now, tells_values)
             .map_err(|unmet| {
                 self.record.expected = Some(unmet.expected);
                 self.record.proved(&unmet.proof);
