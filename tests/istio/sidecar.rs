@@ -1,7 +1,7 @@
 //! The filter at one workload's sidecar.
 
 use crate::harness::{Request, file, plugin, story};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_sidecar_judges_what_comes_in_and_not_what_goes_out() {
@@ -34,6 +34,45 @@ fn a_sidecar_judges_what_comes_in_and_not_what_goes_out() {
     without_match["spec"]["match"] = json!(null);
     mesh.apply(&without_match.to_string());
     mesh.ledger.until(401, &outbound);
+}
+
+#[test]
+fn a_sidecar_resource_without_the_provider_leaves_no_way_to_the_keys() {
+    let mesh = story();
+    let patch = |operation: Value| {
+        let patch = json!([operation]).to_string();
+        mesh.kubectl(&[
+            "patch",
+            "sidecar",
+            "ledger",
+            "--namespace",
+            "payments",
+            "--type",
+            "json",
+            "--patch",
+            &patch,
+        ]);
+    };
+    let listed = json!({ "hosts": ["istio-system/*"] });
+    patch(json!({ "op": "test", "path": "/spec/egress/1", "value": listed }));
+    patch(json!({ "op": "remove", "path": "/spec/egress/1" }));
+    mesh.eventually("a proxy that knows no way to the provider", || {
+        !mesh.ledger.admin("/clusters").contains("id.example.com")
+    });
+    let fetches = mesh.key_fetches.value();
+    mesh.apply(&file("sidecar.yaml"));
+    let request = mesh.to_ledger().bearer(&mesh.good());
+    mesh.web.until(503, &request);
+    mesh.eventually("the record says that the keys cannot be had", || {
+        mesh.ledger
+            .log()
+            .contains("\"reason\":\"unavailable.keys\"")
+    });
+    assert_eq!(mesh.key_fetches.value(), fetches);
+
+    patch(json!({ "op": "add", "path": "/spec/egress/1", "value": listed }));
+    mesh.web.until(200, &request);
+    assert!(mesh.key_fetches.value() > fetches, "the keys came");
 }
 
 #[test]

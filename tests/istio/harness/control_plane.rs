@@ -110,9 +110,11 @@ pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
         let ready = kubectl(folder).args(wait).output().unwrap();
         (applied.status.success() && ready.status.success()).then_some(())
     });
-    let objects = include_str!("../cluster/cluster.yaml");
-    eventually("the objects of the cluster", || apply(folder, objects).ok());
+    eventually("the objects of the cluster", || apply(folder, OBJECTS).ok());
 }
+
+/// Every namespace, workload and resource that is there before a story.
+pub const OBJECTS: &str = include_str!("../cluster/cluster.yaml");
 
 /// The control plane.
 pub fn istiod(folder: &Path) -> Program {

@@ -1,7 +1,7 @@
 //! The mesh: one control plane, one gateway and three workloads, started once and given to one story at a time.
 
 use super::client::send;
-use super::control_plane::{apply, istiod, kubectl, kubelet, kubernetes};
+use super::control_plane::{OBJECTS, apply, istiod, kubectl, kubelet, kubernetes};
 use super::image::{file, layout_digest};
 use super::program::{Program, run, tool, workspace};
 use super::servers::{self, Count};
@@ -236,7 +236,10 @@ impl Mesh {
     /// sees then comes from what it applied itself.
     fn clean(&self) {
         self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
-        self.apply(&file("identity-provider.yaml"));
+        self.apply(&format!(
+            "{OBJECTS}\n---\n{}",
+            file("identity-provider.yaml")
+        ));
         for (proxy, bare) in self.proxies().into_iter().zip(&self.bare) {
             eventually("a proxy without plugins and policies", || {
                 (proxy.configuration() == *bare && proxy.settled()).then_some(())
