@@ -7,7 +7,7 @@ use crate::{
     remembered::Known,
     request::{
         Request, Target, TokenSource,
-        credentials::{cookies, header_candidates, param},
+        credentials::{cookies, header_candidates, param, subprotocols},
     },
 };
 
@@ -100,6 +100,9 @@ fn each_candidate<'a>(
             .flat_map(|query| query.split(|&byte| byte == b'&'))
             .filter_map(|pair| param(pair, name))
             .try_for_each(visit),
+        TokenSource::WebSocketProtocol(marker) => subprotocols(request, &[marker])
+            .filter(|(_, is_token)| *is_token)
+            .try_for_each(|(element, _)| visit(Cow::Borrowed(element))),
     }
 }
 

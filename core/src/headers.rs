@@ -8,7 +8,7 @@ use crate::{
     provider::Provider,
     request::{
         Request, TokenSource,
-        credentials::{cookie_pair, holds_token, without_params},
+        credentials::{SUBPROTOCOLS, cookie_pair, holds_token, subprotocols, without_params},
         fold, folded, is_named,
         path::OVERRIDE_HEADERS,
     },
@@ -51,6 +51,7 @@ impl OwnedNames {
             );
             sources.extend(provider.sources.iter().filter_map(|source| match source {
                 TokenSource::Header { name, .. } => Some(name.clone()),
+                TokenSource::WebSocketProtocol(_) => Some(SUBPROTOCOLS.to_owned()),
                 TokenSource::Cookie(_) | TokenSource::Param(_) => None,
             }));
         }
@@ -118,6 +119,7 @@ pub(crate) fn remove_credentials<'c>(
 ) -> Vec<Edit> {
     let mut cookies: Vec<&str> = Vec::new();
     let mut params: Vec<&str> = Vec::new();
+    let mut markers: Vec<&str> = Vec::new();
     let mut edits = Vec::new();
     for source in sources {
         match source {
@@ -128,10 +130,12 @@ pub(crate) fn remove_credentials<'c>(
             TokenSource::Header { .. } => {}
             TokenSource::Cookie(name) => cookies.push(name),
             TokenSource::Param(name) => params.push(name),
+            TokenSource::WebSocketProtocol(marker) => markers.push(marker),
         }
     }
     edits.dedup();
     edits.extend(without_cookies(request, &cookies));
+    edits.extend(without_subprotocol_tokens(request, &markers));
     let path = request.values(":path").next();
     let path = path.and_then(|path| without_params(path, &params));
     edits.extend(path.map(|path| Edit::Set(":path".into(), path.into())));
@@ -164,6 +168,18 @@ fn without_cookies(request: Request<'_>, names: &[&str]) -> Option<Edit> {
     } else {
         Edit::Set("cookie".into(), kept.join(&b"; "[..]).into())
     })
+}
+
+/// The list of subprotocols without the tokens behind these markers. The markers stay: a browser
+/// ends a WebSocket whose server chooses none of what was offered.
+fn without_subprotocol_tokens(request: Request<'_>, markers: &[&str]) -> Option<Edit> {
+    if markers.is_empty() {
+        return None;
+    }
+    subprotocols(request, markers).find(|(_, is_token)| *is_token)?;
+    let others = subprotocols(request, markers).filter(|(_, is_token)| !is_token);
+    let kept: Vec<&[u8]> = others.map(|(element, _)| element).collect();
+    Some(Edit::Set(SUBPROTOCOLS.into(), kept.join(&b", "[..]).into()))
 }
 
 /// The headers that say what the sign-in proves now.

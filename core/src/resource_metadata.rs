@@ -130,7 +130,7 @@ fn bearer_methods(providers: &[Provider]) -> Vec<&'static str> {
         TokenSource::Header { name, scheme } => {
             name == "authorization" && scheme.eq_ignore_ascii_case("Bearer")
         }
-        TokenSource::Cookie(_) | TokenSource::Param(_) => false,
+        TokenSource::Cookie(_) | TokenSource::Param(_) | TokenSource::WebSocketProtocol(_) => false,
     };
     let is_query = |source: &TokenSource| *source == TokenSource::Param("access_token".to_owned());
     let mut methods = Vec::new();

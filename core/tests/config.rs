@@ -115,6 +115,10 @@ fn naming_any_place_of_the_token_switches_the_default_off() {
         provider(r#","from_params":["t"]"#).sources,
         [TokenSource::Param("t".into())]
     );
+    assert_eq!(
+        provider(r#","from_websocket_protocol":"bearer""#).sources,
+        [TokenSource::WebSocketProtocol("bearer".into())]
+    );
     let own = provider(
         r#","from_headers":[{"name":"X-Token"},{"name":"x-other","value_prefix":"JWT "}]"#,
     );

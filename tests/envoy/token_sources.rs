@@ -139,6 +139,49 @@ fn a_query_parameter() {
 }
 
 #[test]
+fn a_subprotocol_of_a_websocket() {
+    let sources = json!({ "from_websocket_protocol": "bearer" });
+    for forward in [false, true] {
+        let gate = Gate::start(forwarding(&sources, forward));
+        let token = gate.good();
+        let upgrade = |subprotocols: &str| {
+            Request::get("/socket")
+                .header("connection", "upgrade")
+                .header("upgrade", "websocket")
+                .header("sec-websocket-protocol", subprotocols)
+        };
+        for (sent, left) in [
+            (format!("bearer, {token}"), "bearer"),
+            (format!("chat, bearer, {token}, v2"), "chat, bearer, v2"),
+        ] {
+            let received = gate.passed(&gate.send(BOTH[0], &upgrade(&sent)));
+            let expected = if forward { sent.as_str() } else { left };
+            let list = received.headers.text("sec-websocket-protocol");
+            assert_eq!(list, Some(expected));
+            assert_eq!(received.headers.text("x-user"), Some("alice"));
+        }
+        for (sent, reason) in [
+            ("chat".to_owned(), "missing.token"),
+            (token.clone(), "missing.token"),
+            (
+                format!("bearer, {token}, bearer, {}", tampered(&token)),
+                "ambiguous.credentials",
+            ),
+        ] {
+            gate.denied(&gate.send(BOTH[0], &upgrade(&sent)), reason);
+        }
+        // A service that reads this spelling would see a token that nobody judged.
+        let other = upgrade(&format!("bearer, {token}")).header(
+            "sec_websocket_protocol",
+            format!("bearer, {}", tampered(&token)),
+        );
+        let received = gate.passed(&gate.send(BOTH[0], &other));
+        assert_eq!(received.headers.text("sec_websocket_protocol"), None);
+        gate.finish();
+    }
+}
+
+#[test]
 fn the_payload_can_be_handed_on() {
     let gate = Gate::start(policy_with(
         json!({ "forward_payload_header": "x-jwt-payload" }),

@@ -68,6 +68,10 @@ impl Sent {
                 self.more
                     .push(header("sec-fetch-site", "same-origin".to_owned()));
             }
+            Some(TokenSource::WebSocketProtocol(marker)) => {
+                let value = format!("{marker}, {token}");
+                self.more.push(header("sec-websocket-protocol", value));
+            }
             Some(TokenSource::Param(name)) => {
                 let mark = if self.path.contains('?') { '&' } else { '?' };
                 self.path = format!("{}{mark}{name}={token}", self.path);

@@ -37,6 +37,7 @@ pub(super) fn provider(
         from_headers,
         from_cookies,
         from_params,
+        from_websocket_protocol,
         forward,
         forward_payload_header,
         claim_to_headers,
@@ -67,7 +68,15 @@ pub(super) fn provider(
         at,
         problems,
     );
-    let sources = sources(from_headers, from_cookies, from_params, at, problems);
+    let mut sources = sources(from_headers, from_cookies, from_params, at, problems);
+    let marker = from_websocket_protocol.given();
+    sources.extend(marker.map(|marker| TokenSource::WebSocketProtocol(marker.0)));
+    if sources.is_empty() {
+        sources.push(TokenSource::Header {
+            name: "authorization".to_owned(),
+            scheme: "Bearer".to_owned(),
+        });
+    }
     let claim_to_headers = claim_headers(claim_to_headers, at.member("claim_to_headers"), problems);
     let clock_skew = clock_skew.given().unwrap_or(DEFAULT_SKEW);
     let most = Duration::from_secs(limits::CLOCK_SKEW_SECS);
@@ -137,7 +146,7 @@ fn check_issuer(issuer: &str, at: At<'_>, problems: &mut Problems) {
 /// Tolerance between clocks when nothing is written, as in `jwt_authn`.
 const DEFAULT_SKEW: Duration = Duration::from_secs(60);
 
-/// Where tokens are looked for; naming any place switches the default off.
+/// The places in headers, cookies and query that are named.
 fn sources(
     headers: Field<List<RawFromHeader>>,
     cookies: Field<List<CookieName>>,
@@ -177,12 +186,6 @@ fn sources(
     let list = at.member("from_params");
     for (index, name) in params.given().into_iter().flat_map(List::into_numbered) {
         add(TokenSource::Param(name.0), list.element(index));
-    }
-    if sources.is_empty() {
-        sources.push(TokenSource::Header {
-            name: "authorization".to_owned(),
-            scheme: "Bearer".to_owned(),
-        });
     }
     sources
 }

@@ -10,7 +10,7 @@ use super::{
     decode::{self, At, Decode, Field, Filled, List, Map, OrNone, Problems, record},
     header_name::{HeaderName, ValuePrefix},
     subject::RawSubject,
-    text::{CookieName, InlineString, Method, ParamName, RequestAcr, Scope, Text},
+    text::{CookieName, InlineString, Method, ParamName, RequestAcr, Scope, Subprotocol, Text},
     uri::{HttpUri, PageUri},
     words::{AudienceClaim, Delegated, DocumentKind, OverrideHeader, Space, Spelling},
 };
@@ -76,6 +76,8 @@ record! {
         from_cookies: List<CookieName>,
         /// Query parameters that may hold the token.
         from_params: List<ParamName>,
+        /// The subprotocol behind which `Sec-WebSocket-Protocol` may hold the token, such as `bearer`.
+        from_websocket_protocol: Subprotocol,
         /// Whether the token stays in the request. Default: false.
         forward: bool,
         /// Header that gets the token's payload, base64url as it came.

@@ -167,6 +167,25 @@ impl FromText for ParamName {
     }
 }
 
+/// The name of a WebSocket subprotocol (RFC 6455 section 4.1).
+#[derive(Debug)]
+pub(super) struct Subprotocol(pub(super) String);
+
+impl FromText for Subprotocol {
+    const WANTED: &'static str = "the name of a subprotocol";
+    const PATTERN: &'static str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if !text.is_empty() && text.bytes().all(is_token_byte) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(
+            "is not the name of a subprotocol; write the element before the token, such as bearer"
+                .to_owned(),
+        )
+    }
+}
+
 /// `tchar` of RFC 9110 section 5.6.2.
 pub(super) fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)

@@ -23,6 +23,10 @@ fn cookie(name: &str) -> TokenSource {
     TokenSource::Cookie(name.to_owned())
 }
 
+fn websocket(marker: &str) -> TokenSource {
+    TokenSource::WebSocketProtocol(marker.to_owned())
+}
+
 fn param(name: &str) -> TokenSource {
     TokenSource::Param(name.to_owned())
 }
@@ -258,5 +262,60 @@ fn a_name_is_found_among_very_many_parameters_in_each_of_its_spellings() {
     }
     for many in &filling {
         assert_eq!(found(&source, &format!("/?{many}"), &[]), Ok(None));
+    }
+}
+
+/// The token in these `Sec-WebSocket-Protocol` headers.
+fn in_subprotocols(headers: &[&str]) -> Result<Option<String>, Reason> {
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|value| ("sec-websocket-protocol", *value))
+        .collect();
+    found(&[websocket("bearer")], "/", &headers)
+}
+
+#[test]
+fn a_subprotocol_behind_the_marker_is_the_token() {
+    let lists: [&[&str]; 5] = [
+        &["bearer, abc"],
+        &["Bearer,abc"],
+        &["chat, bearer, abc, v2"],
+        &["chat,, bearer ,, abc"],
+        &["chat, bearer", "abc, v2"],
+    ];
+    for list in lists {
+        assert_eq!(
+            in_subprotocols(list),
+            Ok(Some("abc".to_owned())),
+            "{list:?}"
+        );
+    }
+}
+
+#[test]
+fn subprotocols_without_a_marker_before_another_one_hold_no_token() {
+    let lists: [&[&str]; 5] = [
+        &[],
+        &[""],
+        &["bearer"],
+        &["abc, bearer"],
+        &["chat, bearers, abc"],
+    ];
+    for list in lists {
+        assert_eq!(in_subprotocols(list), Ok(None), "{list:?}");
+    }
+}
+
+#[test]
+fn two_tokens_among_the_subprotocols_are_ambiguous() {
+    let lists: [&[&str]; 3] = [
+        &["bearer, abc, bearer, def"],
+        &["bearer, abc", "bearer, def"],
+        // The marker could be the token of the first one.
+        &["bearer, bearer, abc"],
+    ];
+    for list in lists {
+        let ambiguous = Err(Ambiguous::Credentials.into());
+        assert_eq!(in_subprotocols(list), ambiguous, "{list:?}");
     }
 }

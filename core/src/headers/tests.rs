@@ -76,6 +76,20 @@ fn a_token_is_cut_out_and_its_neighbours_stay_byte_for_byte() {
         [Edit::Set(":path".into(), b"/p".into())]
     );
     assert_eq!(removed(&param, &[(":path", "/p?a=1")]), []);
+    let subprotocols = ["bearer", "token"].map(|m| TokenSource::WebSocketProtocol(m.to_owned()));
+    let list = |value: &'static [u8]| Edit::Set("sec-websocket-protocol".into(), value.into());
+    for (sent, kept) in [
+        ("chat, bearer, x, v2", "chat, bearer, v2"),
+        ("bearer,x,token,y", "bearer, token"),
+        ("Bearer, bearer, x", "Bearer"),
+    ] {
+        assert_eq!(
+            removed(&subprotocols, &[("sec-websocket-protocol", sent)]),
+            [list(kept.as_bytes())]
+        );
+    }
+    let others = [("sec-websocket-protocol", "chat, v2")];
+    assert_eq!(removed(&subprotocols, &others), []);
     let basic = [TokenSource::Header {
         name: "authorization".to_owned(),
         scheme: "Bearer".to_owned(),

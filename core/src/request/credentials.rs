@@ -70,6 +70,29 @@ pub(crate) fn cookie_pair(pair: &[u8]) -> (&[u8], &[u8]) {
     )
 }
 
+/// The name of the header that lists subprotocols (RFC 6455 section 11.3.4).
+pub(crate) const SUBPROTOCOLS: &str = "sec-websocket-protocol";
+
+/// Every subprotocol of the request, and whether it stands behind one of these: then it is a token.
+pub(crate) fn subprotocols<'a>(
+    request: Request<'a>,
+    markers: &[&str],
+) -> impl Iterator<Item = (&'a [u8], bool)> {
+    let elements = request
+        .values(SUBPROTOCOLS)
+        .flat_map(|header| header.split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|element| !element.is_empty());
+    let is_marker = |element: &[u8]| {
+        let mut markers = markers.iter();
+        markers.any(|marker| element.eq_ignore_ascii_case(marker.as_bytes()))
+    };
+    elements.scan(false, move |is_next, element| {
+        let is_token = core::mem::replace(is_next, is_marker(element));
+        Some((element, is_token))
+    })
+}
+
 /// The decoded value of one `name=value` of a query, if it has this name: two spellings of a name are one name. What cannot
 /// have it costs nothing: a query may have as many parameters as it has bytes.
 pub(crate) fn param<'a>(pair: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {

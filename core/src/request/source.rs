@@ -14,4 +14,7 @@ pub enum TokenSource {
     Cookie(String),
     /// A query parameter, by its exact name.
     Param(String),
+    /// `Sec-WebSocket-Protocol` (RFC 6455 section 11.3.4): the element behind this one, which is
+    /// compared without case. Pages cannot give a WebSocket any other header.
+    WebSocketProtocol(String),
 }

@@ -58,7 +58,9 @@ impl Policy {
         let places = places(config.providers().iter()).into_iter();
         let param = |source: &&TokenSource| match source {
             TokenSource::Param(name) => Some(name.clone()),
-            TokenSource::Header { .. } | TokenSource::Cookie(_) => None,
+            TokenSource::Header { .. }
+            | TokenSource::Cookie(_)
+            | TokenSource::WebSocketProtocol(_) => None,
         };
         let token_params = places.clone().filter_map(|source| param(&source)).collect();
         let names_hosts = rules(&config).any(|rule| !rule.matcher.hosts.is_empty());
