@@ -1,11 +1,12 @@
 //! From strict JSON to raw records: collects every error of shape instead of stopping at the first.
 //!
 //! `serde` stops at the first error and cannot say what stands in its way; this layer is the little that is
-//! needed. [`record!`] makes a raw struct, its decoder and (natively) its JSON Schema from one declaration.
+//! needed. [`record!`](super::record::record) makes a struct, its decoder and its JSON Schema from one declaration.
 
 pub(super) use super::problems::{At, Problems};
-use super::{hints, shown};
-use crate::json::Json;
+use super::shape::Shape;
+use super::shown;
+pub(super) use crate::json::Json;
 
 /// What a decoder made of a field. `Refused` has been reported already, so nothing more is said about it.
 #[derive(Debug)]
@@ -41,6 +42,9 @@ impl<T> Field<T> {
 
 /// Can be made from JSON. `None` means that at least one problem was added.
 pub(super) trait Decode: Sized {
+    /// What it takes, where it is a record, or a list or map of them.
+    const SHAPE: Option<&'static Shape> = None;
+
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self>;
 }
 
@@ -77,6 +81,8 @@ impl<T> List<T> {
 }
 
 impl<T: Decode> Decode for List<T> {
+    const SHAPE: Option<&'static Shape> = T::SHAPE;
+
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let Json::Array(elements) = json else {
             problems.add(at, shown::mismatch(json, "a list: [ … ]"));
@@ -96,6 +102,8 @@ impl<T: Decode> Decode for List<T> {
 pub(super) struct Filled<T>(pub(super) List<T>);
 
 impl<T: Decode> Decode for Filled<T> {
+    const SHAPE: Option<&'static Shape> = T::SHAPE;
+
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let list = List::decode(json, at, problems)?;
         if list.len() == 0 {
@@ -103,6 +111,13 @@ impl<T: Decode> Decode for Filled<T> {
             return None;
         }
         Some(Self(list))
+    }
+}
+
+impl<T> Filled<T> {
+    /// The good elements with their places.
+    pub(super) fn into_numbered(self) -> impl Iterator<Item = (usize, T)> {
+        self.0.into_numbered()
     }
 }
 
@@ -124,8 +139,15 @@ impl<T> Field<Filled<T>> {
 pub(super) struct Map<T>(pub(super) Vec<(String, Option<T>)>);
 
 impl<T: Decode> Decode for Map<T> {
+    const SHAPE: Option<&'static Shape> = T::SHAPE;
+
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
-        let members = object(json, &["a name of your choice for each"], at, problems)?;
+        let members = object(
+            json,
+            &|| "a name of your choice for each".to_owned(),
+            at,
+            problems,
+        )?;
         let decoded = members.iter().map(|(name, value)| {
             let value = T::decode(value, at.member(name), problems);
             (String::from(&**name), value)
@@ -169,7 +191,7 @@ impl Decode for OrNone {
 /// The members of an object.
 pub(super) fn object<'j>(
     json: &'j Json,
-    takes: &[&str],
+    takes: &dyn Fn() -> String,
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<&'j [(Box<str>, Json)]> {
@@ -177,104 +199,9 @@ pub(super) fn object<'j>(
         return Some(members);
     }
     // Never the value itself: what stands here by mistake may be a key set with a private key in it.
-    let takes = takes.join(", ");
     problems.add(
         at,
-        shown::join(&[json.kind(), "; write an object with ", &takes]),
+        shown::join(&[json.kind(), "; write an object with ", &takes()]),
     );
     None
 }
-
-/// One field of a record. A mandatory one comes with an example for the message when it is missing.
-#[inline(never)]
-pub(super) fn field<T: Decode>(
-    members: &[(Box<str>, Json)],
-    name: &str,
-    example: Option<&str>,
-    at: At<'_>,
-    problems: &mut Problems,
-) -> Field<T> {
-    let at = at.member(name);
-    match members.iter().find(|(member, _)| **member == *name) {
-        Some((_, json)) => T::decode(json, at, problems).map_or(Field::Refused, Field::Given),
-        None => match example {
-            None => Field::Absent,
-            Some(example) => {
-                problems.add(at, shown::join(&["missing; write ", name, ": ", example]));
-                Field::Refused
-            }
-        },
-    }
-}
-
-/// Names every member that is not a field, with what to write instead.
-pub(super) fn refuse_unknown(
-    members: &[(Box<str>, Json)],
-    record: &str,
-    fields: &[&str],
-    at: At<'_>,
-    problems: &mut Problems,
-) {
-    for (name, _) in members {
-        if !fields.contains(&&**name) {
-            problems.add(at.member(name), hints::unknown(record, name, fields));
-        }
-    }
-}
-
-/// Declares a raw record: the struct, its decoder and its JSON Schema.
-///
-/// A field with an example (`issuer: Text = "https://…"`) is mandatory; `as "match"` names a field whose word is
-/// Rust's own.
-macro_rules! record {
-    (
-        $(#[doc = $doc:literal])+
-        $name:ident $record:literal {
-            $( $(#[doc = $field_doc:literal])+ $field:ident $(as $written:literal)? : $ty:ty $(= $example:literal)? ,)+
-        }
-    ) => {
-        $(#[doc = $doc])+
-        #[derive(Debug)]
-        pub(super) struct $name {
-            $( $(#[doc = $field_doc])+ pub(super) $field: Field<$ty>, )+
-        }
-
-        impl Decode for $name {
-            #[inline(never)]
-            fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
-                const FIELDS: &[&str] = &[$( record!(@name $field $($written)?) ),+];
-                let members = decode::object(json, FIELDS, at, problems)?;
-                decode::refuse_unknown(members, $record, FIELDS, at, problems);
-                Some(Self {
-                    $( $field: decode::field(
-                        members,
-                        record!(@name $field $($written)?),
-                        record!(@example $($example)?),
-                        at,
-                        problems,
-                    ), )+
-                })
-            }
-        }
-
-        #[cfg(feature = "schema")]
-        impl super::schema::Schema for $name {
-            fn schema() -> serde_json::Value {
-                super::schema::record(
-                    concat!($($doc),+),
-                    vec![$( super::schema::Member {
-                        name: record!(@name $field $($written)?),
-                        description: concat!($($field_doc),+),
-                        example: record!(@example $($example)?),
-                        schema: <$ty as super::schema::Schema>::schema(),
-                    } ),+],
-                )
-            }
-        }
-    };
-    (@name $field:ident) => { stringify!($field) };
-    (@name $field:ident $written:literal) => { $written };
-    (@example) => { None };
-    (@example $example:literal) => { Some($example) };
-}
-pub(super) use record;

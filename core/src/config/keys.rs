@@ -6,7 +6,7 @@ use super::{
     Discovery, KeySource, Location, RemoteJwks,
     decode::{At, Field, Problems},
     duration,
-    raw::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks},
+    raw::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
     shown,
     text::Text,
     uri,
@@ -75,28 +75,19 @@ pub(super) fn source(
 }
 
 fn remote_jwks(raw: RawRemoteJwks, at: At<'_>, problems: &mut Problems) -> Option<RemoteJwks> {
-    let RawRemoteJwks {
-        http_uri,
-        cache_duration,
-        max_cache_duration,
-        max_stale,
-        refetch_cooldown,
-    } = raw;
-    let times = Times {
-        cache_duration,
-        max_cache_duration,
-        max_stale,
-        refetch_cooldown,
+    let RawRemoteJwks { http_uri, times } = raw;
+    let fetched = |raw: RawHttpUri, problems: &mut Problems| {
+        let RawHttpUri {
+            uri,
+            cluster,
+            timeout,
+        } = raw;
+        let timeout = bounded_timeout(timeout, at.member("http_uri"), problems);
+        let uri = uri.given()?;
+        Some((Location::Fixed(uri.through(cluster.given()?.0)), timeout))
     };
-    let times = times.bounded(at, problems);
-    let RawHttpUri {
-        uri,
-        cluster,
-        timeout,
-    } = http_uri.given()?;
-    let timeout = bounded_timeout(timeout, at.member("http_uri"), problems);
-    let uri = uri.given()?;
-    Some(times.of(Location::Fixed(uri.through(cluster.given()?.0)), timeout))
+    let fetched = http_uri.given().and_then(|raw| fetched(raw, problems));
+    within(times, fetched, at, problems)
 }
 
 fn discovered(
@@ -112,45 +103,43 @@ fn discovered(
         jwks_uri_prefix,
         timeout,
         refresh,
-        cache_duration,
-        max_cache_duration,
-        max_stale,
-        refetch_cooldown,
+        times,
     } = raw;
-    let times = Times {
-        cache_duration,
-        max_cache_duration,
-        max_stale,
-        refetch_cooldown,
-    };
-    let times = times.bounded(at, problems);
     let timeout = bounded_timeout(timeout, at, problems);
     let refresh = refresh.given().unwrap_or(HOUR);
     let most = Duration::from_secs(limits::KEY_AGE_SECS);
     duration::bound(refresh, SECOND, most, at.member("refresh"), problems);
-    let (issuer, cluster) = (issuer?, cluster.given()?);
-    let place = match document.given() {
-        None | Some(DocumentKind::Openid) => uri::openid_document,
-        Some(DocumentKind::Oauth) => uri::oauth_document,
+    let found = || {
+        let (issuer, cluster) = (issuer?, cluster.given()?);
+        let place = match document.given() {
+            None | Some(DocumentKind::Openid) => uri::openid_document,
+            Some(DocumentKind::Oauth) => uri::oauth_document,
+        };
+        let Some(document) = place(&issuer.0) else {
+            problems.add(
+                at,
+                "the issuer is no http or https URI without query, so it has no document; write remote_jwks",
+            );
+            return None;
+        };
+        Some(Discovery {
+            issuer: issuer.0.clone(),
+            jwks_cluster: match jwks_cluster {
+                Field::Absent => cluster.0.clone(),
+                given => given.given()?.0,
+            },
+            document: document.through(cluster.0),
+            jwks_uri_prefix: jwks_uri_prefix.given()?,
+            refresh,
+        })
     };
-    let Some(document) = place(&issuer.0) else {
-        problems.add(
-            at,
-            "the issuer is no http or https URI without query, so it has no document; write remote_jwks",
-        );
-        return None;
-    };
-    let discovery = Discovery {
-        issuer: issuer.0.clone(),
-        jwks_cluster: match jwks_cluster {
-            Field::Absent => cluster.0.clone(),
-            given => given.given()?.0,
-        },
-        document: document.through(cluster.0),
-        jwks_uri_prefix: jwks_uri_prefix.given()?,
-        refresh,
-    };
-    Some(times.of(Location::Discovered(Box::new(discovery)), timeout))
+    let location = found().map(|found| Location::Discovered(Box::new(found)));
+    within(
+        times,
+        location.map(|location| (location, timeout)),
+        at,
+        problems,
+    )
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -167,89 +156,67 @@ fn bounded_timeout(timeout: Field<Duration>, at: At<'_>, problems: &mut Problems
     timeout
 }
 
-/// The times in the life of a set, as people wrote them.
-struct Times {
-    cache_duration: Field<Duration>,
-    max_cache_duration: Field<Duration>,
-    max_stale: Field<Duration>,
-    refetch_cooldown: Field<Duration>,
-}
-
-struct BoundedTimes {
-    fresh: Duration,
-    max_fresh: Duration,
-    stale: Duration,
-    cooldown: Duration,
-}
-
-impl Times {
-    fn bounded(self, at: At<'_>, problems: &mut Problems) -> BoundedTimes {
-        let Self {
-            cache_duration,
-            max_cache_duration,
-            max_stale,
-            refetch_cooldown,
-        } = self;
-        let mut bounded = |field: Field<Duration>, default, least, most, name| {
-            let Some(value) = field.given() else {
-                return default;
-            };
-            duration::bound(value, least, most, at.member(name), problems);
-            value
+/// Keys from a place, with the times of their life.
+fn within(
+    times: Times,
+    fetched: Option<(Location, Duration)>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<RemoteJwks> {
+    let Times {
+        cache_duration,
+        max_cache_duration,
+        max_stale,
+        refetch_cooldown,
+    } = times;
+    let mut bounded = |field: Field<Duration>, default, least, most, name| {
+        let Some(value) = field.given() else {
+            return default;
         };
-        let most = Duration::from_secs(limits::KEY_AGE_SECS);
-        let fresh = bounded(
-            cache_duration,
-            Duration::from_secs(300),
-            SECOND,
-            most,
-            "cache_duration",
-        );
-        let max_fresh = bounded(
-            max_cache_duration,
-            fresh,
-            SECOND,
-            most,
-            "max_cache_duration",
-        );
-        let stale = bounded(max_stale, HOUR, Duration::ZERO, most, "max_stale");
-        let slowest = Duration::from_secs(limits::REFETCH_COOLDOWN_SECS);
-        let cooldown = bounded(
-            refetch_cooldown,
-            Duration::from_secs(30),
-            SECOND,
-            slowest,
-            "refetch_cooldown",
-        );
-        if max_fresh < fresh {
-            let shown = duration::written(max_fresh);
-            let hint = [
-                &shown,
-                " is shorter than cache_duration; write at least ",
-                &duration::written(fresh),
-            ];
-            problems.add(at.member("max_cache_duration"), shown::join(&hint));
-        }
-        BoundedTimes {
-            fresh,
-            max_fresh,
-            stale,
-            cooldown,
-        }
+        duration::bound(value, least, most, at.member(name), problems);
+        value
+    };
+    let most = Duration::from_secs(limits::KEY_AGE_SECS);
+    let cache_duration = bounded(
+        cache_duration,
+        Duration::from_secs(300),
+        SECOND,
+        most,
+        "cache_duration",
+    );
+    let max_cache_duration = bounded(
+        max_cache_duration,
+        cache_duration,
+        SECOND,
+        most,
+        "max_cache_duration",
+    );
+    let max_stale = bounded(max_stale, HOUR, Duration::ZERO, most, "max_stale");
+    let slowest = Duration::from_secs(limits::REFETCH_COOLDOWN_SECS);
+    let refetch_cooldown = bounded(
+        refetch_cooldown,
+        Duration::from_secs(30),
+        SECOND,
+        slowest,
+        "refetch_cooldown",
+    );
+    if max_cache_duration < cache_duration {
+        let hint = [
+            &*duration::written(max_cache_duration),
+            " is shorter than cache_duration; write at least ",
+            &duration::written(cache_duration),
+        ];
+        problems.add(at.member("max_cache_duration"), shown::join(&hint));
     }
-}
-
-impl BoundedTimes {
-    const fn of(self, location: Location, timeout: Duration) -> RemoteJwks {
-        RemoteJwks {
-            location,
-            timeout,
-            cache_duration: self.fresh,
-            max_cache_duration: self.max_fresh,
-            max_stale: self.stale,
-            refetch_cooldown: self.cooldown,
-        }
-    }
+    let (location, timeout) = fetched?;
+    Some(RemoteJwks {
+        location,
+        timeout,
+        cache_duration,
+        max_cache_duration,
+        max_stale,
+        refetch_cooldown,
+    })
 }
 
 /// A fetched set may hold odd keys; one that a person wrote down is right or refused.

@@ -3,7 +3,8 @@
 use super::{
     Mode,
     date::LastDay,
-    decode::{self, At, Decode, Field, Problems, record},
+    decode::{At, Decode, Problems},
+    record::record,
     shown,
 };
 use crate::json::Json;
@@ -12,7 +13,7 @@ const WANTED: &str = "enforce, or { shadow: { until: \"2026-12-31\" } }";
 
 record! {
     /// What is done instead of enforcing.
-    RawMode "mode" {
+    pub(super) RawMode "mode" {
         /// Decide, count and record, but change nothing in requests and let them pass: the one thing that lets a bad token pass.
         shadow: RawShadow = "{ until: \"2026-12-31\" }",
     }
@@ -20,7 +21,7 @@ record! {
 
 record! {
     /// When rules are enforced again.
-    RawShadow "shadow" {
+    pub(super) RawShadow "shadow" {
         /// The last day (UTC) without refusals.
         until: LastDay = "\"2026-12-31\"",
     }

@@ -1,13 +1,11 @@
 //! What rules demand: alternatives, each with all that stands beside them.
 
 use super::{
-    Alternative, ProviderId, Requirement, claim,
-    decode::{At, Field, Filled, List, Problems},
-    raw::{RawAlternative, RawClaim, RawRequires, RawRequiresAny},
-    shown,
-    sign_in::SignIn,
-    suggest,
-    text::{Scope, Text, texts},
+    Alternative, ProviderId, Requirement,
+    decode::{At, Field, Problems},
+    raw::{RawAlternative, RawRequires, RawRequiresAny},
+    shown, suggest,
+    text::Text,
 };
 
 /// The names of all providers, and which of them some rule makes use of.
@@ -77,27 +75,14 @@ pub(super) fn requirement(
     let RawRequires {
         provider_name,
         requires_any,
-        audiences,
-        scopes,
-        claims,
-        facts,
-        max_age,
-        kind,
-        delegated,
+        demands,
     } = raw;
     let several = !requires_any.is_absent();
     if several && !provider_name.is_absent() {
         problems.add(at, "provider_name and requires_any are both given; write provider_name inside the alternatives");
     }
     let mut beside = Alternative::default();
-    demands(&mut beside, audiences, scopes, claims, at, problems);
-    let sign_in = SignIn {
-        facts,
-        max_age,
-        kind,
-        delegated,
-    };
-    let delegated_beside = sign_in.add_to(&mut beside, None, at, problems);
+    let delegated = demands.add_to(&mut beside, None, at, problems);
     if !several {
         choose(&mut beside, provider_name, providers, at, problems);
         return Requirement {
@@ -115,24 +100,11 @@ pub(super) fn requirement(
         .map(|(index, raw)| {
             let RawAlternative {
                 provider_name,
-                audiences,
-                scopes,
-                claims,
-                facts,
-                max_age,
-                kind,
-                delegated,
+                demands,
             } = raw;
             let at = at.element(index);
             let mut alternative = beside.clone();
-            demands(&mut alternative, audiences, scopes, claims, at, problems);
-            let sign_in = SignIn {
-                facts,
-                max_age,
-                kind,
-                delegated,
-            };
-            sign_in.add_to(&mut alternative, delegated_beside, at, problems);
+            demands.add_to(&mut alternative, delegated, at, problems);
             choose(&mut alternative, provider_name, providers, at, problems);
             alternative
         });
@@ -155,33 +127,4 @@ fn choose(
     let name = name.given();
     alternative.provider =
         name.and_then(|name| providers.find(&name.0, at.member("provider_name"), problems));
-}
-
-/// Adds demands to those that are there.
-fn demands(
-    alternative: &mut Alternative,
-    audiences: Field<Filled<Text>>,
-    scopes: Field<Filled<Scope>>,
-    claims: Field<Filled<RawClaim>>,
-    at: At<'_>,
-    problems: &mut Problems,
-) {
-    alternative.audiences.extend(audiences.given().map(texts));
-    for scope in scopes
-        .given()
-        .into_iter()
-        .flat_map(|list| list.0.into_values())
-    {
-        if !alternative.scopes.contains(&scope.0) {
-            alternative.scopes.push(scope.0);
-        }
-    }
-    let at = at.member("claims");
-    let claims = claims
-        .given()
-        .into_iter()
-        .flat_map(|list: Filled<RawClaim>| List::into_numbered(list.0));
-    let conditions =
-        claims.filter_map(|(index, raw)| claim::condition(raw, at.element(index), problems));
-    alternative.claims.extend(conditions);
 }

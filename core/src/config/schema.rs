@@ -24,6 +24,11 @@ pub(super) fn document<T: Schema>() -> Value {
     schema
 }
 
+/// Is a record, whose fields may be those of another one, too.
+pub(super) trait Members {
+    fn members() -> Vec<Member>;
+}
+
 /// One field of a record.
 pub(super) struct Member {
     pub(super) name: &'static str,

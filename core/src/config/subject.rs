@@ -1,7 +1,8 @@
 //! How a subject is shown, as people write it.
 
 use super::{
-    decode::{self, At, Decode, Field, Problems, record},
+    decode::{At, Decode, Problems},
+    record::record,
     shown,
     text::FromText,
 };
@@ -54,7 +55,7 @@ impl RawSubject {
 
 record! {
     /// The subject as a keyed hash.
-    RawHashedSubject "subject" {
+    pub(super) RawHashedSubject "subject" {
         /// How it is hashed.
         hashed: RawHashed = "{ salt: { env: PASSGATE_SALT } }",
     }
@@ -62,7 +63,7 @@ record! {
 
 record! {
     /// A keyed hash of issuer and subject.
-    RawHashed "hashed" {
+    pub(super) RawHashed "hashed" {
         /// The key of the hash: at least 16 bytes that nobody can guess. Who knows it can try out subjects.
         salt: Salt = "{ env: PASSGATE_SALT }",
     }
@@ -70,7 +71,7 @@ record! {
 
 record! {
     /// A secret, by the name of the environment variable that holds it.
-    RawEnvironment "a secret" {
+    pub(super) RawEnvironment "a secret" {
         /// The variable, which the proxy hands to the filter: `vm_config.environment_variables`.
         env: VariableName = "PASSGATE_SALT",
     }

@@ -1,24 +1,19 @@
-//! What rules demand of a sign-in: facts, age, who acts, and whether it may be somebody else's.
+//! What rules ask of a token: audiences, scopes and claims; and of its sign-in: facts, age, who acts, and whether it may
+//! be somebody else's.
 
 use core::time::Duration;
 
 use super::{
-    Alternative,
-    decode::{At, Field, Filled, Problems},
-    duration, evidence, shown,
+    Alternative, claim,
+    decode::{At, Filled, Problems},
+    duration, evidence,
+    raw::Demands,
+    shown,
+    text::texts,
     words::Delegated,
 };
-use crate::evidence::{Fact, Kind};
 
-/// The demands as people wrote them, beside alternatives or inside one.
-pub(super) struct SignIn {
-    pub(super) facts: Field<Filled<Fact>>,
-    pub(super) max_age: Field<Duration>,
-    pub(super) kind: Field<Kind>,
-    pub(super) delegated: Field<Delegated>,
-}
-
-impl SignIn {
+impl Demands {
     /// Adds these demands to those that are there. `beside` is what was said of delegation beside the alternatives;
     /// what is said now is returned. A refusal in either place is one.
     pub(super) fn add_to(
@@ -28,6 +23,23 @@ impl SignIn {
         at: At<'_>,
         problems: &mut Problems,
     ) -> Option<Delegated> {
+        alternative
+            .audiences
+            .extend(self.audiences.given().map(texts));
+        for scope in self.scopes.into_values() {
+            if !alternative.scopes.contains(&scope.0) {
+                alternative.scopes.push(scope.0);
+            }
+        }
+        let claims = self
+            .claims
+            .given()
+            .into_iter()
+            .flat_map(Filled::into_numbered);
+        let list = at.member("claims");
+        let conditions =
+            claims.filter_map(|(index, raw)| claim::condition(raw, list.element(index), problems));
+        alternative.claims.extend(conditions);
         if let Some(facts) = self.facts.given() {
             alternative.facts = alternative.facts.and(evidence::facts(facts));
         }

@@ -1,0 +1,160 @@
+//! Records: objects whose fields are known by name. [`record!`] makes the struct, its decoder and (natively) its JSON
+//! Schema from one declaration.
+
+use super::decode::object;
+use super::shown;
+pub(super) use super::{
+    decode::{At, Decode, Field, Problems},
+    shape::{Shape, Taken},
+};
+pub(super) use crate::json::Json;
+
+/// A record: an object with fields that are known by name.
+pub(super) trait Record: Sized {
+    /// What it takes.
+    const SHAPE: &'static Shape;
+
+    /// Its fields among the members of an object, whatever else is there.
+    fn of(members: &[(Box<str>, Json)], at: At<'_>, problems: &mut Problems) -> Self;
+}
+
+/// A record from an object that holds nothing else.
+#[inline(never)]
+pub(super) fn members_of<'j>(
+    json: &'j Json,
+    shape: &Shape,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<&'j [(Box<str>, Json)]> {
+    let members = object(json, &|| shape.names().join(", "), at, problems)?;
+    for (name, _) in members.iter().filter(|(name, _)| !shape.takes(name)) {
+        problems.add(at.member(name), shape.unknown(name));
+    }
+    Some(members)
+}
+
+/// One field of a record. A mandatory one comes with an example for the message when it is missing.
+#[inline(never)]
+pub(super) fn field<T: Decode>(
+    members: &[(Box<str>, Json)],
+    name: &str,
+    example: Option<&str>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Field<T> {
+    let at = at.member(name);
+    match members.iter().find(|(member, _)| **member == *name) {
+        Some((_, json)) => T::decode(json, at, problems).map_or(Field::Refused, Field::Given),
+        None => match example {
+            None => Field::Absent,
+            Some(example) => {
+                problems.add(at, shown::join(&["missing; write ", name, ": ", example]));
+                Field::Refused
+            }
+        },
+    }
+}
+
+/// Declares a record: the struct, its decoder and its JSON Schema.
+///
+/// - A field with an example (`issuer: Text = "https://…"`) is mandatory.
+/// - `as "match"` names a field whose word is Rust's own.
+/// - `=> "match"` behind a record: its fields are written inside of `match` and not beside it.
+/// - `"jwks": "write local_jwks"` below a field: what to write instead of a member that is not taken.
+/// - `..demands: Demands` at the end: the fields of another record are fields of this one.
+macro_rules! record {
+    (
+        $(#[doc = $doc:literal])+
+        $vis:vis $name:ident $record:literal {
+            $(
+                $(#[doc = $field_doc:literal])+
+                $field:ident $(as $written:literal)? : $ty:ty $(= $example:literal)? $(=> $inside:literal)? ,
+                $( $meant:literal : $instead:literal , )*
+            )*
+            $(
+                .. $part:ident : $of:ty ,
+                $( $also_meant:literal : $also_instead:literal , )*
+            )*
+        }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        $vis struct $name {
+            $( $(#[doc = $field_doc])+ $vis $field: $crate::config::record::Field<$ty>, )*
+            $( #[doc = "Fields of another record."] $vis $part: $of, )*
+        }
+
+        impl $crate::config::record::Record for $name {
+            const SHAPE: &'static $crate::config::record::Shape = &$crate::config::record::Shape {
+                name: $record,
+                fields: &[$( $crate::config::record::Taken {
+                    name: $crate::config::record::record!(@name $field $($written)?),
+                    inside: $crate::config::record::record!(@inside $ty $(, $inside)?),
+                } ),*],
+                hints: &[$( $( ($meant, $instead), )* )* $( $( ($also_meant, $also_instead), )* )*],
+                parts: &[$( <$of as $crate::config::record::Record>::SHAPE ),*],
+            };
+
+            #[inline(never)]
+            fn of(members: &[(Box<str>, $crate::config::record::Json)], at: $crate::config::record::At<'_>, problems: &mut $crate::config::record::Problems) -> Self {
+                Self {
+                    $( $field: $crate::config::record::field(
+                        members,
+                        $crate::config::record::record!(@name $field $($written)?),
+                        $crate::config::record::record!(@example $($example)?),
+                        at,
+                        problems,
+                    ), )*
+                    $( $part: $crate::config::record::Record::of(members, at, problems), )*
+                }
+            }
+        }
+
+        impl $crate::config::record::Decode for $name {
+            const SHAPE: Option<&'static $crate::config::record::Shape> = Some(<Self as $crate::config::record::Record>::SHAPE);
+
+            fn decode(json: &$crate::config::record::Json, at: $crate::config::record::At<'_>, problems: &mut $crate::config::record::Problems) -> Option<Self> {
+                let shape = <Self as $crate::config::record::Record>::SHAPE;
+                let members = $crate::config::record::members_of(json, shape, at, problems)?;
+                Some($crate::config::record::Record::of(members, at, problems))
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl $crate::config::schema::Schema for $name {
+            fn schema() -> serde_json::Value {
+                $crate::config::schema::record(
+                    concat!($($doc),+),
+                    <Self as $crate::config::schema::Members>::members(),
+                )
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl $crate::config::schema::Members for $name {
+            fn members() -> Vec<$crate::config::schema::Member> {
+                let own = [$( $crate::config::schema::Member {
+                    name: $crate::config::record::record!(@name $field $($written)?),
+                    description: concat!($($field_doc),+),
+                    example: $crate::config::record::record!(@example $($example)?),
+                    schema: <$ty as $crate::config::schema::Schema>::schema(),
+                } ),*];
+                let own = own.into_iter();
+                $( let own = own.chain(<$of as $crate::config::schema::Members>::members()); )*
+                own.collect()
+            }
+        }
+    };
+    (@name $field:ident) => { stringify!($field) };
+    (@name $field:ident $written:literal) => { $written };
+    (@example) => { None };
+    (@example $example:literal) => { Some($example) };
+    (@inside $ty:ty) => { None };
+    (@inside $ty:ty, $inside:literal) => {
+        match <$ty as $crate::config::record::Decode>::SHAPE {
+            Some(shape) => Some(($inside, shape)),
+            None => None,
+        }
+    };
+}
+pub(super) use record;
