@@ -9,7 +9,6 @@ mod claim;
 mod claim_name;
 mod date;
 mod dated_by;
-mod decode;
 mod demands;
 mod document;
 mod doubts;
@@ -25,19 +24,12 @@ mod neighbours;
 mod parse;
 mod path;
 mod pattern;
-mod problems;
 mod provider;
 mod raw;
-mod record;
 mod requirement;
 mod resource_metadata;
 mod rule;
-#[cfg(feature = "schema")]
-mod schema;
-mod shape;
-mod shown;
 mod subject;
-mod suggest;
 mod text;
 mod uri;
 mod words;
@@ -46,6 +38,7 @@ use std::rc::Rc;
 
 pub use crate::{
     audit::{Audit, Lines, SubjectForm},
+    decode::Problem as InvalidConfig,
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
     jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
     jwks::{SourceOf, Sources},
@@ -198,7 +191,7 @@ impl Config {
 #[cfg(feature = "schema")]
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    schema::document::<raw::RawConfig>()
+    crate::decode::schema::document::<raw::RawConfig>("passgate")
 }
 
 impl<'c> From<&'c Config> for Sources<'c> {
@@ -227,23 +220,5 @@ impl core::fmt::Display for Config {
             Some(rules) => write!(f, "{rules} rule{}", s(rules))?,
         }
         write!(f, ", policy {}", self.hash)
-    }
-}
-
-/// One thing that is wrong with a configuration, or doubtful.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidConfig {
-    /// Where: `rules[1].match.prefix`.
-    pub path: String,
-    /// What was seen and what to write instead.
-    pub problem: String,
-}
-
-impl core::fmt::Display for InvalidConfig {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        if self.path.is_empty() {
-            return f.write_str(&self.problem);
-        }
-        write!(f, "{}: {}", self.path, self.problem)
     }
 }

@@ -13,6 +13,7 @@ mod budget;
 mod claims;
 pub mod config;
 pub mod crypto;
+pub mod decode;
 pub mod evidence;
 mod extract;
 pub mod fetch;

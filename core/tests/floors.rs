@@ -33,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
     &["claims", "headers"],
     &["provider"],
     &["evidence", "jwks", "login"],
-    &["jose"],
+    &["decode", "jose"],
     &["budget", "crypto", "fetch", "json", "request", "uri"],
     &["provider_id", "reason", "text"],
     &["limits", "time", "version"],

@@ -1,12 +1,7 @@
 //! What must hold across providers: one issuer, one provider; one header, one source of truth.
 
-use super::{
-    Origin, Provider,
-    decode::{At, List, Problems},
-    header_name::HeaderName,
-    raw::RawProvider,
-    shown,
-};
+use super::{Origin, Provider, header_name::HeaderName, raw::RawProvider};
+use crate::decode::{At, List, Problems, shown};
 
 /// A provider as people wrote it, with its name.
 type Named = (String, Option<RawProvider>);

@@ -1,12 +1,10 @@
 //! What is written about each verdict.
 
-use super::{
-    decode::{At, Problems},
-    raw::RawAudit,
-    text::FromText,
-    words::unknown_word,
+use super::{raw::RawAudit, words::unknown_word};
+use crate::{
+    audit::{Audit, Lines},
+    decode::{At, FromText, Problems},
 };
-use crate::audit::{Audit, Lines};
 
 /// Gives the raw record its meaning.
 pub(super) fn audit(

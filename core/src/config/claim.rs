@@ -3,12 +3,12 @@
 use super::{
     ClaimCondition, ClaimEquals, ClaimTest, ClaimValue, Kinds, When,
     claim_name::{Scalar, claim_path},
-    decode::{At, Field, Filled, Problems},
     raw::{RawClaim, RawClaimEquals, RawKinds, RawWhen},
-    shown,
-    text::{Text, texts},
 };
-use crate::json::Json;
+use crate::{
+    decode::{At, Field, Filled, Problems, Text, shown, texts},
+    json::Json,
+};
 
 /// A condition of a rule.
 pub(super) fn condition(

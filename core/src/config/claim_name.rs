@@ -1,11 +1,9 @@
 //! How claims are named, and what they are compared with.
 
-use super::{
-    decode::{At, Decode, Field, Filled, Problems},
-    shown,
-    text::{FromText, Text, texts},
+use crate::{
+    decode::{At, Decode, Field, Filled, FromText, Problems, Text, shown, texts},
+    json::Json,
 };
-use crate::json::Json;
 
 /// A claim's name in which dots nest, as in `jwt_authn`.
 #[derive(Debug)]
@@ -81,7 +79,7 @@ pub(super) fn claim_path(
 }
 
 #[cfg(feature = "schema")]
-impl super::schema::Schema for Scalar {
+impl crate::decode::schema::Schema for Scalar {
     fn schema() -> serde_json::Value {
         serde_json::json!({ "type": ["string", "number", "boolean"] })
     }

@@ -1,7 +1,6 @@
 //! The end of an exemption, a date or the word `never`; and the end of shadow, a date.
 
-use super::text::FromText;
-use crate::time::UnixTime;
+use crate::{decode::FromText, time::UnixTime};
 
 /// When an exemption ends; `None`: never.
 #[derive(Debug)]

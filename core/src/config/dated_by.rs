@@ -1,12 +1,11 @@
 //! What says when a sign-in happened: a claim, or nothing.
 
-use super::{
-    claim_name::ClaimName,
-    decode::{At, Decode, Filled, Problems},
-    shown,
-    text::{Text, texts},
+use super::claim_name::ClaimName;
+use crate::{
+    decode::{At, Decode, Filled, Problems, Text, shown, texts},
+    evidence::DatedBy,
+    json::Json,
 };
-use crate::{evidence::DatedBy, json::Json};
 
 /// `dated_by`: a claim, in which dots nest, or its path, or `none`.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl Decode for RawDatedBy {
 }
 
 #[cfg(feature = "schema")]
-impl super::schema::Schema for RawDatedBy {
+impl crate::decode::schema::Schema for RawDatedBy {
     fn schema() -> serde_json::Value {
         serde_json::json!({ "type": ["string", "array"], "items": Text::schema(), "minItems": 1 })
     }

@@ -3,15 +3,8 @@
 
 use core::time::Duration;
 
-use super::{
-    Alternative, claim,
-    decode::{At, Filled, Problems},
-    duration, evidence,
-    raw::Demands,
-    shown,
-    text::texts,
-    words::Delegated,
-};
+use super::{Alternative, claim, duration, evidence, raw::Demands, words::Delegated};
+use crate::decode::{At, Filled, Problems, shown, texts};
 
 impl Demands {
     /// Adds these demands to those that are there. `beside` is what was said of delegation beside the alternatives;

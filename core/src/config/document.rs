@@ -2,11 +2,11 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    decode::{At, Problems},
-    shown,
+use crate::{
+    decode::{At, Problems, shown},
+    json::Json,
+    limits,
 };
-use crate::{json::Json, limits};
 
 /// Reads the document; what is no JSON gets one clear error.
 pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {

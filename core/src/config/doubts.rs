@@ -3,11 +3,12 @@
 
 use super::{
     Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,
-    PathPolicy, Provider, ProviderId, Rule,
-    decode::{At, Problems},
-    escape, literal, neighbours, path, shown,
+    PathPolicy, Provider, ProviderId, Rule, escape, literal, neighbours, path,
 };
-use crate::evidence::{Facts, Kind, can_meet};
+use crate::{
+    decode::{At, Problems, shown},
+    evidence::{Facts, Kind, can_meet},
+};
 
 /// Rules that no token of their providers could meet.
 pub(super) fn doubts(

@@ -2,12 +2,10 @@
 
 use core::time::Duration;
 
-use super::{
-    decode::{At, Problems},
-    shown,
-    text::FromText,
+use crate::{
+    decode::{At, FromText, Problems, shown},
+    limits,
 };
-use crate::limits;
 
 impl FromText for Duration {
     const WANTED: &'static str = "a duration with its unit, such as \"300s\"";

@@ -2,10 +2,12 @@
 
 use super::{
     claim,
-    decode::{At, Filled, Problems},
     raw::{RawEvidence, RawLine},
 };
-use crate::evidence::{Evidence, Fact, Facts, Line, Preset};
+use crate::{
+    decode::{At, Filled, Problems},
+    evidence::{Evidence, Fact, Facts, Line, Preset},
+};
 
 /// Lines of the configuration come first: the order is that of preference.
 pub(super) fn evidence(raw: RawEvidence, at: At<'_>, problems: &mut Problems) -> Evidence {

@@ -1,10 +1,10 @@
 //! Names of headers: how they are written, and which are ours to write (RFC 9110 section 5.1).
 
-use super::{
-    shown,
-    text::{FromText, is_token_byte},
+use super::text::is_token_byte;
+use crate::{
+    decode::{FromText, shown},
+    request::folded,
 };
-use crate::request::folded;
 
 /// A header's name in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,17 +3,14 @@
 use core::time::Duration;
 
 use super::{
-    Discovery, KeySource, Location, RemoteJwks,
-    decode::{At, Field, Problems},
-    duration,
+    Discovery, KeySource, Location, RemoteJwks, duration,
     raw::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
-    shown,
-    text::Text,
     uri,
     words::DocumentKind,
 };
 use crate::{
     crypto::Algorithm,
+    decode::{At, Field, Problems, Text, shown},
     jose::{JwkSet, JwkSetError},
     limits::{self, Limits},
 };

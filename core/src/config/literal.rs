@@ -1,12 +1,11 @@
 //! Values that are compared to the letter and look as if they were meant as patterns, and names of claims whose dots may
 //! be the claim's own. A warning: such a value can be what a provider writes.
 
-use super::{
-    Alternative, ClaimCondition, ClaimTest, Provider,
-    decode::{At, Problems},
-    shown,
+use super::{Alternative, ClaimCondition, ClaimTest, Provider};
+use crate::{
+    decode::{At, Problems, shown},
+    json::Json,
 };
-use crate::json::Json;
 
 pub(super) fn of_provider(provider: &Provider, at: At<'_>, doubts: &mut Problems) {
     let audiences = provider.audiences.iter().map(String::as_str);

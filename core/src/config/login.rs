@@ -1,7 +1,10 @@
 //! Where people sign in: the template of an address.
 
-use super::{Login, LoginParam, Placeholder, shown, text::FromText, uri};
-use crate::uri::{host_and_port, is_loopback, split};
+use super::{Login, LoginParam, Placeholder, uri};
+use crate::{
+    decode::{FromText, shown},
+    uri::{host_and_port, is_loopback, split},
+};
 
 /// What may stand in braces.
 const PLACEHOLDERS: [(&str, Placeholder); 3] = [

@@ -1,13 +1,10 @@
 //! Whether rules are enforced, or only observed until a day.
 
-use super::{
-    Mode,
-    date::LastDay,
-    decode::{At, Decode, Problems},
-    record::record,
-    shown,
+use super::{Mode, date::LastDay};
+use crate::{
+    decode::{At, Decode, Problems, record, shown},
+    json::Json,
 };
-use crate::json::Json;
 
 const WANTED: &str = "enforce, or { shadow: { until: \"2026-12-31\" } }";
 
@@ -51,9 +48,9 @@ impl Decode for Mode {
 }
 
 #[cfg(feature = "schema")]
-impl super::schema::Schema for Mode {
+impl crate::decode::schema::Schema for Mode {
     fn schema() -> serde_json::Value {
-        let shadow = <RawMode as super::schema::Schema>::schema();
+        let shadow = <RawMode as crate::decode::schema::Schema>::schema();
         serde_json::json!({ "anyOf": [{ "const": "enforce" }, shadow] })
     }
 }

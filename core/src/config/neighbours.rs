@@ -1,10 +1,7 @@
 //! Paths beside a rule's own, which many services take for the same, and which another rule decides that asks for less.
 
-use super::{
-    Action, Matcher, PathMatch, Rule,
-    decode::{At, Problems},
-    shown,
-};
+use super::{Action, Matcher, PathMatch, Rule};
+use crate::decode::{At, Problems, shown};
 
 /// A doubt for each rule whose path somebody could miss by a slash, or by one segment more.
 pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {

@@ -3,14 +3,15 @@
 use std::rc::Rc;
 
 use super::{
-    Config, InvalidConfig, Origin, PathPolicy, Provider, across, audit,
-    decode::{At, Decode as _, Field, List, Map, OrNone, Problems},
-    document, doubts, provider,
+    Config, InvalidConfig, Origin, PathPolicy, Provider, across, audit, document, doubts, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
     requirement::Providers,
-    resource_metadata, rule, shown,
+    resource_metadata, rule,
 };
-use crate::limits::{self, Limits};
+use crate::{
+    decode::{At, Decode as _, Field, List, Map, OrNone, Problems, shown},
+    limits::{self, Limits},
+};
 
 impl Config {
     /// Reads a configuration that names no secret: JSON, at most 1 MiB.
@@ -80,7 +81,7 @@ fn read(
         .collect();
 
     let mut used = Providers::new(&names);
-    let denies_all = rules.as_ref().is_none_or(|rules| rules.len() == 0);
+    let denies_all = rules.as_ref().is_none_or(List::is_empty);
     let rules = rules
         .given()
         .map(|raw| rule::rules(raw, path, &mut used, root.member("rules"), problems));

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{PathPolicy, shown};
-use crate::request::path::{self, OddPath};
+use super::PathPolicy;
+use crate::{
+    decode::shown,
+    request::path::{self, OddPath},
+};
 
 /// The normal form of a path; an error continues a sentence that begins with the path.
 pub(super) fn normalise(text: &str, policy: PathPolicy) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! The path of a rule: what its field makes of it, `*` for one whole segment, a final `**` for the rest; and what looks like a
 //! pattern of another language, which would be compared letter for letter, fit nothing, and leave its requests to a later rule.
 
-use super::{PathMatch, PathPolicy, path, shown};
+use super::{PathMatch, PathPolicy, path};
+use crate::decode::shown;
 
 /// The field in which a path stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

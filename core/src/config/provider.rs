@@ -5,14 +5,13 @@ use core::time::Duration;
 use super::{
     ClaimHeader, Provider, TokenSource, claim,
     claim_name::claim_path,
-    decode::{At, Field, List, Problems},
     duration, evidence, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
-    shown,
-    text::{CookieName, ParamName, texts},
+    text::{CookieName, ParamName},
 };
 use crate::{
     crypto::Algorithm,
+    decode::{At, Field, List, Problems, shown, texts},
     limits::{self, Limits},
 };
 

@@ -17,12 +17,11 @@ pub(super) use self::{
 };
 use super::{
     Lines, Mode, Origin,
-    decode::{List, Map, OrNone},
-    record::record,
     subject::RawSubject,
     uri::PageUri,
     words::{OverrideHeader, Spelling},
 };
+use crate::decode::{List, Map, OrNone, record};
 
 record! {
     /// The configuration of the gate.

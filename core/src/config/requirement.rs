@@ -2,11 +2,9 @@
 
 use super::{
     Alternative, ProviderId, Requirement,
-    decode::{At, Field, Problems},
     raw::{RawAlternative, RawRequires, RawRequiresAny},
-    shown, suggest,
-    text::Text,
 };
+use crate::decode::{At, Field, Problems, Text, shown, suggest};
 
 /// The names of all providers, and which of them some rule makes use of.
 pub(super) struct Providers<'n> {

@@ -1,13 +1,10 @@
 //! Where the metadata of the protected resource are (RFC 9728), and whether the gate itself serves them.
 
-use super::{
-    Origin, PathPolicy, ResourceMetadata,
-    decode::{At, Problems},
-    raw::RawResourceMetadata,
-    shown,
-    uri::PageUri,
+use super::{Origin, PathPolicy, ResourceMetadata, raw::RawResourceMetadata, uri::PageUri};
+use crate::{
+    decode::{At, Problems, shown},
+    request::path,
 };
-use crate::request::path;
 
 /// What RFC 9728 section 3 inserts between host and path of a resource.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";

@@ -2,13 +2,14 @@
 
 use super::{
     Action, Matcher, PathMatch, PathPolicy, Public, Rule,
-    decode::{At, List, Problems},
     pattern::{self, Field, Refused},
     raw::{RawMatch, RawPublic, RawRule},
     requirement::{self, Providers},
-    shown,
 };
-use crate::limits;
+use crate::{
+    decode::{At, List, Problems, shown},
+    limits,
+};
 
 /// All rules, in order.
 pub(super) fn rules(

@@ -1,12 +1,11 @@
 //! How a subject is shown, as people write it.
 
-use super::{
-    decode::{At, Decode, Problems},
-    record::record,
-    shown,
-    text::FromText,
+use crate::{
+    audit::SubjectForm,
+    decode::{At, Decode, FromText, Problems, record, shown},
+    json::Json,
+    limits,
 };
-use crate::{audit::SubjectForm, json::Json, limits};
 
 /// How the subject is shown, as people write it.
 #[derive(Debug)]
@@ -97,9 +96,9 @@ impl Decode for Salt {
 }
 
 #[cfg(feature = "schema")]
-impl super::schema::Schema for Salt {
+impl crate::decode::schema::Schema for Salt {
     fn schema() -> serde_json::Value {
-        <RawEnvironment as super::schema::Schema>::schema()
+        <RawEnvironment as crate::decode::schema::Schema>::schema()
     }
 }
 
@@ -149,10 +148,10 @@ impl Decode for RawSubject {
 }
 
 #[cfg(feature = "schema")]
-impl super::schema::Schema for RawSubject {
+impl crate::decode::schema::Schema for RawSubject {
     fn schema() -> serde_json::Value {
         // Of an object and a string each keyword speaks about one alone, so they stand side by side.
-        let mut schema = <RawHashedSubject as super::schema::Schema>::schema();
+        let mut schema = <RawHashedSubject as crate::decode::schema::Schema>::schema();
         if let Some(members) = schema.as_object_mut() {
             members.insert("type".into(), serde_json::json!(["string", "object"]));
             members.insert("pattern".into(), "^(clear|omitted)$".into());

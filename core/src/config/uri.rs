@@ -1,7 +1,10 @@
 //! URIs and their parts: where keys are fetched, where clients reach the gate, and hosts in rules (RFC 3986).
 
-use super::{Endpoint, HostMatch, Origin, UriPrefix, shown, text::FromText};
-use crate::uri::{host_and_port, is_loopback, split};
+use super::{Endpoint, HostMatch, Origin, UriPrefix};
+use crate::{
+    decode::{FromText, shown},
+    uri::{host_and_port, is_loopback, split},
+};
 
 /// An `http` or `https` URI, split as a request needs it.
 #[derive(Debug)]

@@ -1,11 +1,12 @@
 //! Fields that take one of a few words.
 
-use super::{PathPolicy, shown, suggest, text::FromText};
-use crate::request::path::OVERRIDE_HEADERS;
+use super::PathPolicy;
 use crate::{
     crypto::Algorithm,
+    decode::{FromText, shown, suggest},
     evidence::{Fact, Kind, Preset},
     jose::{MediaType, is_plain},
+    request::path::OVERRIDE_HEADERS,
 };
 
 /// Says which words there are.

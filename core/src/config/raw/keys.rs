@@ -2,12 +2,9 @@
 
 use core::time::Duration;
 
-use crate::config::{
-    UriPrefix,
-    record::record,
-    text::{InlineString, Text},
-    uri::HttpUri,
-    words::DocumentKind,
+use crate::{
+    config::{UriPrefix, text::InlineString, uri::HttpUri, words::DocumentKind},
+    decode::{Text, record},
 };
 
 record! {

@@ -7,11 +7,10 @@ use crate::{
         HostMatch, Mode,
         claim_name::{ClaimName, Scalar},
         date::Until,
-        decode::Filled,
-        record::record,
-        text::{Method, Scope, Text},
+        text::{Method, Scope},
         words::{Delegated, Space},
     },
+    decode::{Filled, Text, record},
     evidence::{Fact, Kind},
 };
 

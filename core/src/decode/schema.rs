@@ -1,44 +1,55 @@
-//! The JSON Schema of the configuration, made from the declarations in `raw.rs` (draft 2020-12).
+//! The JSON Schema of a record, made from its declaration (draft 2020-12).
 //!
-//! It tells editors the shape. Meaning across fields is checked by [`Config::parse`](super::Config::parse) alone.
+//! It tells editors the shape. What must hold across fields is checked by the reader of the record alone.
 
 use serde_json::{Value, json};
 
-use super::decode::{Filled, List, Map, OrNone};
+use super::{
+    field::{Filled, List, Map, OrNone},
+    text::FromText,
+};
 
 /// Has a JSON Schema.
-pub(super) trait Schema {
+pub trait Schema {
+    /// The schema.
     fn schema() -> Value;
 }
 
 /// The schema of a document whose top level is this record.
-pub(super) fn document<T: Schema>() -> Value {
+#[must_use]
+pub fn document<T: Schema>(title: &str) -> Value {
     let mut schema = T::schema();
     if let Some(members) = schema.as_object_mut() {
         members.insert(
             "$schema".into(),
             "https://json-schema.org/draft/2020-12/schema".into(),
         );
-        members.insert("title".into(), "passgate".into());
+        members.insert("title".into(), title.into());
     }
     schema
 }
 
 /// Is a record, whose fields may be those of another one, too.
-pub(super) trait Members {
+pub trait Members {
+    /// All fields, in the order of the declaration.
     fn members() -> Vec<Member>;
 }
 
 /// One field of a record.
-pub(super) struct Member {
-    pub(super) name: &'static str,
-    pub(super) description: &'static str,
-    pub(super) example: Option<&'static str>,
-    pub(super) schema: Value,
+pub struct Member {
+    /// As it is written.
+    pub name: &'static str,
+    /// For people.
+    pub description: &'static str,
+    /// An example, which mandatory fields have.
+    pub example: Option<&'static str>,
+    /// Of its value.
+    pub schema: Value,
 }
 
 /// The schema of a record: nothing but its fields.
-pub(super) fn record(description: &str, members: Vec<Member>) -> Value {
+#[must_use]
+pub fn record(description: &str, members: Vec<Member>) -> Value {
     let mandatory = members.iter().filter(|member| member.example.is_some());
     let required: Vec<&str> = mandatory.map(|member| member.name).collect();
     let properties = members.into_iter().map(|member| {
@@ -91,5 +102,15 @@ impl<T: Schema> Schema for Filled<T> {
 impl<T: Schema> Schema for Map<T> {
     fn schema() -> Value {
         json!({ "type": "object", "additionalProperties": T::schema() })
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<T: FromText> Schema for T {
+    fn schema() -> Value {
+        if T::PATTERN.is_empty() {
+            return json!({ "type": "string" });
+        }
+        json!({ "type": "string", "pattern": T::PATTERN })
     }
 }

@@ -3,35 +3,37 @@
 
 use super::{shown, suggest};
 
-/// What a record takes. [`record!`](super::record::record) makes it.
+/// What a record takes. [`record!`](super::record!) makes it.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub struct Shape {
     /// How messages call the record: `provider`.
-    pub(super) name: &'static str,
-    pub(super) fields: &'static [Taken],
+    pub name: &'static str,
+    /// Its own fields.
+    pub fields: &'static [Taken],
     /// Members that are not taken, in `snake_case`, each with what to write instead.
-    pub(super) hints: &'static [(&'static str, &'static str)],
+    pub hints: &'static [(&'static str, &'static str)],
     /// Records whose fields, and hints, are this one's, too.
-    pub(super) parts: &'static [&'static Self],
+    pub parts: &'static [&'static Self],
 }
 
 /// A field.
 #[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) name: &'static str,
+pub struct Taken {
+    /// As it is written.
+    pub name: &'static str,
     /// What it takes, and where that is written, for those who write it beside the field.
-    pub(super) inside: Option<(&'static str, &'static Shape)>,
+    pub inside: Option<(&'static str, &'static Shape)>,
 }
 
 impl Shape {
     /// Whether it has a field of this name.
-    pub(super) fn takes(&self, name: &str) -> bool {
+    pub fn takes(&self, name: &str) -> bool {
         self.fields.iter().any(|field| field.name == name)
             || self.parts.iter().any(|part| part.takes(name))
     }
 
     /// The names of all fields.
-    pub(super) fn names(&self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<&'static str> {
         let mut names: Vec<_> = self.fields.iter().map(|field| field.name).collect();
         for part in self.parts {
             names.extend(part.names());
@@ -40,7 +42,7 @@ impl Shape {
     }
 
     /// The text for a member that is not a field.
-    pub(super) fn unknown(&self, name: &str) -> String {
+    pub fn unknown(&self, name: &str) -> String {
         let snake = snake_case(name);
         if self.takes(&snake) {
             return shown::join(&["unknown here; write ", &snake]);

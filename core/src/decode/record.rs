@@ -1,16 +1,16 @@
-//! Records: objects whose fields are known by name. [`record!`] makes the struct, its decoder and (natively) its JSON
-//! Schema from one declaration.
+//! Records: objects whose fields are known by name.
 
-use super::decode::object;
-use super::shown;
-pub(super) use super::{
-    decode::{At, Decode, Field, Problems},
-    shape::{Shape, Taken},
+use super::{
+    at::At,
+    field::{Decode, Field, object},
+    problems::Problems,
+    shape::Shape,
+    shown,
 };
-pub(super) use crate::json::Json;
+use crate::json::Json;
 
 /// A record: an object with fields that are known by name.
-pub(super) trait Record: Sized {
+pub trait Record: Sized {
     /// What it takes.
     const SHAPE: &'static Shape;
 
@@ -20,7 +20,7 @@ pub(super) trait Record: Sized {
 
 /// A record from an object that holds nothing else.
 #[inline(never)]
-pub(super) fn members_of<'j>(
+pub fn members_of<'j>(
     json: &'j Json,
     shape: &Shape,
     at: At<'_>,
@@ -35,7 +35,7 @@ pub(super) fn members_of<'j>(
 
 /// One field of a record. A mandatory one comes with an example for the message when it is missing.
 #[inline(never)]
-pub(super) fn field<T: Decode>(
+pub fn field<T: Decode>(
     members: &[(Box<str>, Json)],
     name: &str,
     example: Option<&str>,
@@ -62,7 +62,9 @@ pub(super) fn field<T: Decode>(
 /// - `=> "match"` behind a record: its fields are written inside of `match` and not beside it.
 /// - `"jwks": "write local_jwks"` below a field: what to write instead of a member that is not taken.
 /// - `..demands: Demands` at the end: the fields of another record are fields of this one.
-macro_rules! record {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __record {
     (
         $(#[doc = $doc:literal])+
         $vis:vis $name:ident $record:literal {
@@ -80,67 +82,67 @@ macro_rules! record {
         $(#[doc = $doc])+
         #[derive(Debug)]
         $vis struct $name {
-            $( $(#[doc = $field_doc])+ $vis $field: $crate::config::record::Field<$ty>, )*
+            $( $(#[doc = $field_doc])+ $vis $field: $crate::decode::Field<$ty>, )*
             $( #[doc = "Fields of another record."] $vis $part: $of, )*
         }
 
-        impl $crate::config::record::Record for $name {
-            const SHAPE: &'static $crate::config::record::Shape = &$crate::config::record::Shape {
+        impl $crate::decode::Record for $name {
+            const SHAPE: &'static $crate::decode::Shape = &$crate::decode::Shape {
                 name: $record,
-                fields: &[$( $crate::config::record::Taken {
-                    name: $crate::config::record::record!(@name $field $($written)?),
-                    inside: $crate::config::record::record!(@inside $ty $(, $inside)?),
+                fields: &[$( $crate::decode::Taken {
+                    name: $crate::decode::record!(@name $field $($written)?),
+                    inside: $crate::decode::record!(@inside $ty $(, $inside)?),
                 } ),*],
                 hints: &[$( $( ($meant, $instead), )* )* $( $( ($also_meant, $also_instead), )* )*],
-                parts: &[$( <$of as $crate::config::record::Record>::SHAPE ),*],
+                parts: &[$( <$of as $crate::decode::Record>::SHAPE ),*],
             };
 
             #[inline(never)]
-            fn of(members: &[(Box<str>, $crate::config::record::Json)], at: $crate::config::record::At<'_>, problems: &mut $crate::config::record::Problems) -> Self {
+            fn of(members: &[(Box<str>, $crate::json::Json)], at: $crate::decode::At<'_>, problems: &mut $crate::decode::Problems) -> Self {
                 Self {
-                    $( $field: $crate::config::record::field(
+                    $( $field: $crate::decode::field(
                         members,
-                        $crate::config::record::record!(@name $field $($written)?),
-                        $crate::config::record::record!(@example $($example)?),
+                        $crate::decode::record!(@name $field $($written)?),
+                        $crate::decode::record!(@example $($example)?),
                         at,
                         problems,
                     ), )*
-                    $( $part: $crate::config::record::Record::of(members, at, problems), )*
+                    $( $part: $crate::decode::Record::of(members, at, problems), )*
                 }
             }
         }
 
-        impl $crate::config::record::Decode for $name {
-            const SHAPE: Option<&'static $crate::config::record::Shape> = Some(<Self as $crate::config::record::Record>::SHAPE);
+        impl $crate::decode::Decode for $name {
+            const SHAPE: Option<&'static $crate::decode::Shape> = Some(<Self as $crate::decode::Record>::SHAPE);
 
-            fn decode(json: &$crate::config::record::Json, at: $crate::config::record::At<'_>, problems: &mut $crate::config::record::Problems) -> Option<Self> {
-                let shape = <Self as $crate::config::record::Record>::SHAPE;
-                let members = $crate::config::record::members_of(json, shape, at, problems)?;
-                Some($crate::config::record::Record::of(members, at, problems))
+            fn decode(json: &$crate::json::Json, at: $crate::decode::At<'_>, problems: &mut $crate::decode::Problems) -> Option<Self> {
+                let shape = <Self as $crate::decode::Record>::SHAPE;
+                let members = $crate::decode::members_of(json, shape, at, problems)?;
+                Some($crate::decode::Record::of(members, at, problems))
             }
         }
 
         #[cfg(feature = "schema")]
-        impl $crate::config::schema::Schema for $name {
+        impl $crate::decode::schema::Schema for $name {
             fn schema() -> serde_json::Value {
-                $crate::config::schema::record(
+                $crate::decode::schema::record(
                     concat!($($doc),+),
-                    <Self as $crate::config::schema::Members>::members(),
+                    <Self as $crate::decode::schema::Members>::members(),
                 )
             }
         }
 
         #[cfg(feature = "schema")]
-        impl $crate::config::schema::Members for $name {
-            fn members() -> Vec<$crate::config::schema::Member> {
-                let own = [$( $crate::config::schema::Member {
-                    name: $crate::config::record::record!(@name $field $($written)?),
+        impl $crate::decode::schema::Members for $name {
+            fn members() -> Vec<$crate::decode::schema::Member> {
+                let own = [$( $crate::decode::schema::Member {
+                    name: $crate::decode::record!(@name $field $($written)?),
                     description: concat!($($field_doc),+),
-                    example: $crate::config::record::record!(@example $($example)?),
-                    schema: <$ty as $crate::config::schema::Schema>::schema(),
+                    example: $crate::decode::record!(@example $($example)?),
+                    schema: <$ty as $crate::decode::schema::Schema>::schema(),
                 } ),*];
                 let own = own.into_iter();
-                $( let own = own.chain(<$of as $crate::config::schema::Members>::members()); )*
+                $( let own = own.chain(<$of as $crate::decode::schema::Members>::members()); )*
                 own.collect()
             }
         }
@@ -151,10 +153,10 @@ macro_rules! record {
     (@example $example:literal) => { Some($example) };
     (@inside $ty:ty) => { None };
     (@inside $ty:ty, $inside:literal) => {
-        match <$ty as $crate::config::record::Decode>::SHAPE {
+        match <$ty as $crate::decode::Decode>::SHAPE {
             Some(shape) => Some(($inside, shape)),
             None => None,
         }
     };
 }
-pub(super) use record;
+pub use __record as record;

@@ -1,81 +1,93 @@
-//! From strict JSON to raw records: collects every error of shape instead of stopping at the first.
-//!
-//! `serde` stops at the first error and cannot say what stands in its way; this layer is the little that is
-//! needed. [`record!`](super::record::record) makes a struct, its decoder and its JSON Schema from one declaration.
+//! Values from strict JSON: what one field, list or map holds.
 
-pub(super) use super::problems::{At, Problems};
-use super::shape::Shape;
-use super::shown;
-pub(super) use crate::json::Json;
+use super::{at::At, problems::Problems, shape::Shape, shown};
+use crate::json::Json;
 
 /// What a decoder made of a field. `Refused` has been reported already, so nothing more is said about it.
 #[derive(Debug)]
-pub(super) enum Field<T> {
+pub enum Field<T> {
+    /// The object has no such member.
     Absent,
+    /// The member was refused, and said so.
     Refused,
+    /// The member is good.
     Given(T),
 }
 
 impl<T> Field<T> {
-    pub(super) fn given(self) -> Option<T> {
+    /// The value, if it is given and good.
+    pub fn given(self) -> Option<T> {
         match self {
             Self::Given(value) => Some(value),
             Self::Absent | Self::Refused => None,
         }
     }
 
-    pub(super) const fn as_ref(&self) -> Option<&T> {
+    /// The value, if it is given and good.
+    pub const fn as_ref(&self) -> Option<&T> {
         match self {
             Self::Given(value) => Some(value),
             Self::Absent | Self::Refused => None,
         }
     }
 
-    pub(super) const fn is_absent(&self) -> bool {
+    /// Whether the object has no such member.
+    pub const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 
-    pub(super) const fn is_refused(&self) -> bool {
+    /// Whether the member was refused.
+    pub const fn is_refused(&self) -> bool {
         matches!(self, Self::Refused)
     }
 }
 
 /// Can be made from JSON. `None` means that at least one problem was added.
-pub(super) trait Decode: Sized {
+pub trait Decode: Sized {
     /// What it takes, where it is a record, or a list or map of them.
     const SHAPE: Option<&'static Shape> = None;
 
+    /// The value of this JSON, which stands there.
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self>;
 }
 
 /// A list; elements that were refused keep their place.
 #[derive(Debug)]
-pub(super) struct List<T>(Vec<Option<T>>);
+pub struct List<T>(Vec<Option<T>>);
 
 impl<T> List<T> {
-    pub(super) fn len(&self) -> usize {
+    /// The number of elements, refused ones too.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether it has no element, not even a refused one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether no element was refused.
-    pub(super) fn is_complete(&self) -> bool {
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
         self.0.iter().all(Option::is_some)
     }
 
     /// The good elements with their places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         let numbered = self.0.iter().enumerate();
         numbered.filter_map(|(index, element)| Some((index, element.as_ref()?)))
     }
 
     /// The good elements with their places.
-    pub(super) fn into_numbered(self) -> impl Iterator<Item = (usize, T)> {
+    pub fn into_numbered(self) -> impl Iterator<Item = (usize, T)> {
         let numbered = self.0.into_iter().enumerate();
         numbered.filter_map(|(index, element)| Some((index, element?)))
     }
 
     /// The good elements.
-    pub(super) fn into_values(self) -> impl Iterator<Item = T> {
+    pub fn into_values(self) -> impl Iterator<Item = T> {
         self.0.into_iter().flatten()
     }
 }
@@ -99,14 +111,17 @@ impl<T: Decode> Decode for List<T> {
 
 /// A list that would mean "anything", or nothing at all, if it were empty.
 #[derive(Debug)]
-pub(super) struct Filled<T>(pub(super) List<T>);
+pub struct Filled<T>(
+    /// Not empty.
+    pub List<T>,
+);
 
 impl<T: Decode> Decode for Filled<T> {
     const SHAPE: Option<&'static Shape> = T::SHAPE;
 
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let list = List::decode(json, at, problems)?;
-        if list.len() == 0 {
+        if list.is_empty() {
             problems.add(at, "an empty list; name at least one");
             return None;
         }
@@ -116,19 +131,19 @@ impl<T: Decode> Decode for Filled<T> {
 
 impl<T> Filled<T> {
     /// The good elements with their places.
-    pub(super) fn into_numbered(self) -> impl Iterator<Item = (usize, T)> {
+    pub fn into_numbered(self) -> impl Iterator<Item = (usize, T)> {
         self.0.into_numbered()
     }
 }
 
 impl<T> Field<Filled<T>> {
     /// Whether it is absent or every element of it is good.
-    pub(super) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         !self.is_refused() && self.as_ref().is_none_or(|list| list.0.is_complete())
     }
 
     /// The good elements; none when it is absent.
-    pub(super) fn into_values(self) -> Vec<T> {
+    pub fn into_values(self) -> Vec<T> {
         let list = self.given().into_iter();
         list.flat_map(|list| list.0.into_values()).collect()
     }
@@ -136,7 +151,10 @@ impl<T> Field<Filled<T>> {
 
 /// An object whose member names are free; members that were refused keep their name.
 #[derive(Debug)]
-pub(super) struct Map<T>(pub(super) Vec<(String, Option<T>)>);
+pub struct Map<T>(
+    /// In the order of the document.
+    pub Vec<(String, Option<T>)>,
+);
 
 impl<T: Decode> Decode for Map<T> {
     const SHAPE: Option<&'static Shape> = T::SHAPE;
@@ -180,7 +198,10 @@ impl Decode for usize {
 
 /// A number that may be zero.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OrNone(pub(super) usize);
+pub struct OrNone(
+    /// The number.
+    pub usize,
+);
 
 impl Decode for OrNone {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {

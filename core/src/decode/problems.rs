@@ -1,69 +1,49 @@
-//! What is wrong with a configuration, and where.
+//! What is wrong with a document, and where.
 
 use core::cmp::Ordering;
 
-use super::{InvalidConfig, shown};
+use super::{at::At, shown};
 use crate::limits;
 
-/// Where in the document we are; a list on the stack, so that a path is written only for an error.
-#[derive(Clone, Copy)]
-pub(super) enum At<'a> {
-    Root,
-    Member(&'a Self, &'a str),
-    Element(&'a Self, usize),
+/// One thing that is wrong with a document, or doubtful.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `rules[1].match.prefix`.
+    pub path: String,
+    /// What was seen and what to write instead.
+    pub problem: String,
 }
 
-impl<'a> At<'a> {
-    pub(super) const fn member(&'a self, name: &'a str) -> Self {
-        At::Member(self, name)
-    }
-
-    pub(super) const fn element(&'a self, index: usize) -> Self {
-        At::Element(self, index)
-    }
-
-    /// `rules[1].match.prefix`; a name that could be misread is quoted: `providers["a b"]`.
-    pub(super) fn path(self) -> String {
-        match self {
-            Self::Root => String::new(),
-            Self::Element(parent, index) => {
-                shown::join(&[&parent.path(), "[", &index.to_string(), "]"])
-            }
-            Self::Member(parent, name) => {
-                let parent = parent.path();
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-                if name.is_empty() || name.len() > limits::SHOWN_BYTES || !name.bytes().all(plain) {
-                    shown::join(&[&parent, "[", &shown::text(name), "]"])
-                } else if parent.is_empty() {
-                    name.to_owned()
-                } else {
-                    shown::join(&[&parent, ".", name])
-                }
-            }
+impl core::fmt::Display for Problem {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if self.path.is_empty() {
+            return f.write_str(&self.problem);
         }
+        write!(f, "{}: {}", self.path, self.problem)
     }
 }
 
 /// All that is wrong, sorted by place, so that what is wrong in one place stands together; at most
 /// [`limits::CONFIG_PROBLEMS`] are kept.
 #[derive(Default)]
-pub(super) struct Problems {
-    kept: Vec<InvalidConfig>,
+pub struct Problems {
+    kept: Vec<Problem>,
     more: usize,
 }
 
 impl Problems {
-    pub(super) fn add(&mut self, at: At<'_>, problem: impl Into<String>) {
+    /// Adds one.
+    pub fn add(&mut self, at: At<'_>, problem: impl Into<String>) {
         self.insert(at.path(), problem.into());
     }
 
     #[inline(never)]
     fn insert(&mut self, path: String, problem: String) {
-        let not_after = |other: &InvalidConfig| {
+        let not_after = |other: &Problem| {
             natural_order(other.path.as_bytes(), path.as_bytes()) != Ordering::Greater
         };
         let place = self.kept.partition_point(not_after);
-        self.kept.insert(place, InvalidConfig { path, problem });
+        self.kept.insert(place, Problem { path, problem });
         if self.kept.len() > limits::CONFIG_PROBLEMS {
             self.kept.pop();
             self.more = self.more.saturating_add(1);
@@ -71,7 +51,8 @@ impl Problems {
     }
 
     /// Whether something is wrong in this member of the document, as far as is known.
-    pub(super) fn any_in(&self, member: &str) -> bool {
+    #[must_use]
+    pub fn any_in(&self, member: &str) -> bool {
         self.more > 0
             || self
                 .kept
@@ -79,14 +60,18 @@ impl Problems {
                 .any(|problem| problem.path.starts_with(member))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
-    pub(super) fn into_list(mut self) -> Vec<InvalidConfig> {
+    /// All that are kept, in the order of their places.
+    #[must_use]
+    pub fn into_list(mut self) -> Vec<Problem> {
         if self.more > 0 {
             let more = self.more.to_string();
-            self.kept.push(InvalidConfig {
+            self.kept.push(Problem {
                 path: String::new(),
                 problem: shown::join(&["and ", &more, " more problems; correct these first"]),
             });
@@ -123,7 +108,7 @@ fn natural_order(a: &[u8], b: &[u8]) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use super::{At, Problems};
+    use super::{super::at::At, Problems};
 
     #[test]
     fn problems_come_in_the_order_of_their_places() {
@@ -152,16 +137,5 @@ mod tests {
             "rules[100].match",
         ];
         assert_eq!(paths, expected);
-    }
-
-    #[test]
-    fn names_that_could_be_misread_are_quoted() {
-        let providers = At::Root.member("providers");
-        let path = |name: &str| providers.member(name).member("issuer").path();
-        assert_eq!(path("acme_2-b"), "providers.acme_2-b.issuer");
-        assert_eq!(path("a.b"), "providers[\"a.b\"].issuer");
-        assert_eq!(path(""), "providers[\"\"].issuer");
-        assert_eq!(path("a\nb"), "providers[\"a\\nb\"].issuer");
-        assert!(path(&"x".repeat(1_000)).len() < 200);
     }
 }

@@ -1,0 +1,68 @@
+//! Strings with a meaning.
+
+use super::{
+    at::At,
+    field::{Decode, Filled},
+    problems::Problems,
+    shown,
+};
+use crate::json::Json;
+
+/// Can be made from a string of the configuration.
+pub trait FromText: Sized {
+    /// For "write …" when there is no string at all.
+    const WANTED: &'static str;
+    /// The regular expression of the JSON Schema, as far as one can tell; empty: none.
+    const PATTERN: &'static str = "";
+
+    /// How the string is shown in an error.
+    fn shown(text: &str) -> String {
+        shown::text(text)
+    }
+
+    /// Parses; an error continues a sentence that begins with the string: `has no unit; write "300s"`.
+    fn from_text(text: &str) -> Result<Self, String>;
+}
+
+impl<T: FromText> Decode for T {
+    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
+        let Json::String(text) = json else {
+            problems.add(at, shown::mismatch(json, T::WANTED));
+            return None;
+        };
+        match T::from_text(text) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                problems.add(at, shown::join(&[&T::shown(text), " ", &problem]));
+                None
+            }
+        }
+    }
+}
+
+/// Text that is not empty, holds no control characters and has no blank at its ends; otherwise exactly as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(pub String);
+
+impl FromText for Text {
+    const WANTED: &'static str = "a string";
+    const PATTERN: &'static str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("is empty; write the value".to_owned());
+        }
+        if text.chars().any(char::is_control) {
+            return Err("holds a control character; remove it".to_owned());
+        }
+        if text.trim().len() != text.len() {
+            return Err("begins or ends with a blank; remove it".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The strings of a list.
+pub fn texts(list: Filled<Text>) -> Vec<String> {
+    list.0.into_values().map(|text| text.0).collect()
+}
