@@ -80,7 +80,10 @@ fn every_field_takes_what_it_means_and_names_what_it_does_not() {
                 Err(problems) => {
                     assert!(!problems.is_empty(), "{place}: {value}");
                     assert!(problems.len() <= limits::CONFIG_PROBLEMS);
-                    assert!(problems.iter().all(|problem| !problem.problem.is_empty()));
+                    for problem in problems {
+                        assert!(!problem.seen.is_empty(), "{problem}");
+                        assert!(!problem.wanted.is_empty(), "{problem}");
+                    }
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! a half-good record. So this room is its own. It knows nothing of what it decodes: the configuration is its user.
 
 mod at;
+mod fault;
 mod field;
 mod problems;
 mod record;
@@ -17,6 +18,7 @@ mod text;
 
 pub use self::{
     at::At,
+    fault::Fault,
     field::{Decode, Field, Filled, List, Map, OrNone},
     problems::{Problem, Problems},
     record::{Record, field, members_of, record},

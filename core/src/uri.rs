@@ -1,35 +1,41 @@
-//! The parts of an `http` or `https` URI (RFC 3986). Errors continue a sentence that begins with it.
+//! The parts of an `http` or `https` URI (RFC 3986).
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+/// What is wrong, as a sentence that begins with the URI goes on; and what to write instead.
+pub(crate) type Odd = (&'static str, &'static str);
+
 /// Scheme, authority, and the rest, which is empty or begins with `/`, `?` or `#`.
-pub(crate) fn split(text: &str) -> Result<(&str, &str, &str), String> {
+pub(crate) fn split(text: &str) -> Result<(&str, &str, &str), Odd> {
     let odd = |b: u8| !b.is_ascii_graphic() || b"\"<>\\^`{|}".contains(&b);
     if text.bytes().any(odd) {
-        return Err("holds a character that no URI has; percent-encode it".to_owned());
+        return Err(("holds a character that no URI has", "percent-encode it"));
     }
     let Some((scheme @ ("http" | "https"), rest)) = text.split_once("://") else {
-        return Err("does not begin with https:// or http://; write the whole URI".to_owned());
+        return Err((
+            "does not begin with https:// or http://",
+            "write the whole URI",
+        ));
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at_checked(end).unwrap_or_default();
     if authority.contains('@') {
-        return Err("holds user information before @; remove it".to_owned());
+        return Err(("holds user information before @", "remove it"));
     }
     Ok((scheme, authority, rest))
 }
 
 /// The host as written, and the port.
-pub(crate) fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), String> {
+pub(crate) fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Odd> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
     if !is_host(host) {
-        return Err(
-            "names no valid host; write a name, such as id.example.com, or an IP address"
-                .to_owned(),
-        );
+        return Err((
+            "names no valid host",
+            "write a name, such as id.example.com, or an IP address",
+        ));
     }
     let Some(port) = port else {
         return Ok((host, None));
@@ -37,7 +43,7 @@ pub(crate) fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Stri
     let digits = port.bytes().all(|b| b.is_ascii_digit()) && !port.starts_with('0');
     match port.parse() {
         Ok(port) if digits => Ok((host, Some(port))),
-        _ => Err("names no valid port; write a number from 1 to 65535".to_owned()),
+        _ => Err(("names no valid port", "write a number from 1 to 65535")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What must hold across providers: one issuer, one provider; one header, one source of truth.
 
 use super::{Origin, Provider, header_name::HeaderName, raw::RawProvider};
-use crate::decode::{At, List, Problems, shown};
+use crate::decode::{At, Fault, List, Problems};
 
 /// A provider as people wrote it, with its name.
 type Named = (String, Option<RawProvider>);
@@ -16,11 +16,8 @@ pub(super) fn issuers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
         match seen.iter().find(|(other, _)| *other == issuer.0) {
             Some((_, first)) => problems.add(
                 at.member(name).member("issuer"),
-                shown::join(&[
-                    "is the issuer of ",
-                    first,
-                    " too; write one provider for both",
-                ]),
+                &["is the issuer of ", first, " too"],
+                &["write one provider for both"],
             ),
             None => seen.push((&issuer.0, name)),
         }
@@ -44,14 +41,13 @@ pub(super) fn headers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
         let shared = raw.shared_subjects.as_ref() == Some(&true);
         let mut feed = |header: &HeaderName, at: At<'_>| {
             let folded = header.folded();
-            let problem = if let Some(problem) = header.not_ours_to_write() {
-                Some(problem.to_owned())
+            let fault = if let Some(fault) = header.not_ours_to_write() {
+                Some(Fault::from(fault))
             } else if let Some((_, owner)) = tokens.iter().find(|(name, _)| *name == folded) {
-                Some(shown::join(&[
-                    "holds the token of ",
-                    owner,
-                    "; write another name",
-                ]))
+                Some(Fault::of(
+                    &["holds the token of ", owner],
+                    &["write another name"],
+                ))
             } else {
                 let clash = |other: &&Fed<'_>| {
                     other.folded == folded
@@ -61,8 +57,8 @@ pub(super) fn headers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
                     .find(clash)
                     .map(|other| already_fed(other, provider))
             };
-            if let Some(problem) = problem {
-                problems.add(at, shown::join(&["\"", &header.0, "\" ", &problem]));
+            if let Some(fault) = fault {
+                problems.add(at, &["\"", &header.0, "\" ", &fault.seen], &[&fault.wanted]);
             }
             fed.push(Fed {
                 folded,
@@ -87,19 +83,22 @@ pub(super) fn headers(providers: &[Named], at: At<'_>, problems: &mut Problems) 
     }
 }
 
-fn already_fed(other: &Fed<'_>, provider: &str) -> String {
+fn already_fed(other: &Fed<'_>, provider: &str) -> Fault {
     if other.provider == provider {
-        return "is written twice (all but letters and digits count as \"-\"); write another name"
-            .to_owned();
+        return (
+            "is written twice (all but letters and digits count as \"-\")",
+            "write another name",
+        )
+            .into();
     }
-    let remedy =
-        "; write another name, or shared_subjects: true in both if their values mean the same";
-    shown::join(&[
-        "is written by ",
-        other.provider,
-        " too, so nobody could tell whose it is",
-        remedy,
-    ])
+    Fault::of(
+        &[
+            "is written by ",
+            other.provider,
+            " too, so nobody could tell whose it is",
+        ],
+        &["write another name, or shared_subjects: true in both if their values mean the same"],
+    )
 }
 
 /// Who signs in somewhere else has to find the way back, and that is never read off the request.
@@ -116,7 +115,8 @@ pub(super) fn logins(
         let at = at.member(&provider.name);
         problems.add(
             at.member("login"),
-            "needs to know where people come back to; write origins: [https://api.example.com] at the top",
+            &["needs to know where people come back to"],
+            &["write origins: [https://api.example.com] at the top"],
         );
     }
 }
@@ -136,9 +136,9 @@ fn token_headers<'p>(
             let Some(name) = source.name.as_ref() else {
                 continue;
             };
-            if let Some(problem) = name.no_token_source() {
-                let shown = shown::join(&["\"", &name.0, "\" ", problem]);
-                problems.add(at.element(index).member("name"), shown);
+            if let Some((seen, wanted)) = name.no_token_source() {
+                let seen = ["\"", &name.0, "\" ", seen];
+                problems.add(at.element(index).member("name"), &seen, &[wanted]);
             }
             tokens.push((name.folded(), &**provider));
         }

@@ -3,7 +3,7 @@
 use super::{raw::RawAudit, words::unknown_word};
 use crate::{
     audit::{Audit, Lines},
-    decode::{At, FromText, Problems},
+    decode::{At, Fault, FromText, Problems},
 };
 
 /// Gives the raw record its meaning.
@@ -35,7 +35,7 @@ impl FromText for Lines {
     const WANTED: &'static str = "all, verifications, denials or none";
     const PATTERN: &'static str = "^(all|verifications|denials|none)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         match text {
             "all" => Ok(Self::All),
             "verifications" => Ok(Self::Verifications),

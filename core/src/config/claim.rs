@@ -37,7 +37,8 @@ pub(super) fn condition(
     if given.iter().filter(|given| **given).count() != 1 {
         problems.add(
             at,
-            "compares with nothing, or in two ways; write exactly one of any_of, all_of, equals, starts_with and has_member",
+            &["compares with nothing, or in two ways"],
+            &["write exactly one of any_of, all_of, equals, starts_with and has_member"],
         );
         return None;
     }
@@ -66,7 +67,7 @@ pub(super) fn condition(
         ClaimTest::StartsWith(_) => &[],
         ClaimTest::HasMember(_) => {
             if split {
-                problems.add(at, "members have names of their own; remove split");
+                problems.add(at, &["members have names of their own"], &["remove split"]);
             }
             &[]
         }
@@ -80,10 +81,8 @@ pub(super) fn condition(
         let shown = shown::text(value.as_str().unwrap_or(&value.to_string()));
         problems.add(
             at,
-            shown::join(&[
-                &shown,
-                " can never be a part of a string split at blanks; write single words",
-            ]),
+            &[&shown, " can never be a part of a string split at blanks"],
+            &["write single words"],
         );
     }
     Some(ClaimCondition {
@@ -103,7 +102,8 @@ pub(super) fn kinds(raw: RawKinds, at: At<'_>, problems: &mut Problems) -> Kinds
     if human.is_absent() && workload.is_absent() && agent.is_absent() {
         problems.add(
             at,
-            "names no kind; write human, workload or agent, or remove the field",
+            &["names no kind"],
+            &["write human, workload or agent, or remove the field"],
         );
     }
     let mut kind =
@@ -134,7 +134,8 @@ pub(super) fn when(raw: RawWhen, at: At<'_>, problems: &mut Problems) -> When {
     if claim.is_absent() && lists.iter().all(|list| list.is_absent()) {
         problems.add(
             at,
-            "would hold for every token; write a condition, such as amr_any_of: [hwk]",
+            &["would hold for every token"],
+            &["write a condition, such as amr_any_of: [hwk]"],
         );
     }
     let list = |field: Field<Filled<Text>>| field.given().map(texts).unwrap_or_default();
@@ -159,7 +160,8 @@ fn claim_equals(raw: RawClaimEquals, at: At<'_>, problems: &mut Problems) -> Opt
     if equals.is_absent() == contains.is_absent() {
         problems.add(
             at,
-            "compares with nothing, or in two ways; write exactly one of equals and contains",
+            &["compares with nothing, or in two ways"],
+            &["write exactly one of equals and contains"],
         );
         return None;
     }

@@ -1,7 +1,7 @@
 //! How claims are named, and what they are compared with.
 
 use crate::{
-    decode::{At, Decode, Field, Filled, FromText, Problems, Text, shown, texts},
+    decode::{At, Decode, Fault, Field, Filled, FromText, Problems, Text, texts},
     json::Json,
 };
 
@@ -13,25 +13,25 @@ impl FromText for ClaimName {
     const WANTED: &'static str = "the name of a claim, such as sub";
     const PATTERN: &'static str = r"^[^.\u0000-\u001f]+(\.[^.\u0000-\u001f]+)*$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if text.contains("://") {
-            return Err(shown::join(&[
-                "is one name with dots, and dots nest; write claim_path: [\"",
-                text,
-                "\"]",
-            ]));
+            return Err(Fault::of(
+                &["is one name with dots, and dots nest"],
+                &["write claim_path: [\"", text, "\"]"],
+            ));
         }
         if let Some(path) = text.strip_prefix("$.") {
-            return Err(shown::join(&["is JSONPath; write claim_name: ", path]));
+            return Err(Fault::of(&["is JSONPath"], &["write claim_name: ", path]));
         }
         if text.starts_with("$[") {
-            return Err("is JSONPath; write claim_path, a list of member names".to_owned());
+            return Err(("is JSONPath", "write claim_path, a list of member names").into());
         }
         if text.split('.').any(str::is_empty) || text.chars().any(char::is_control) {
-            return Err(
-                "has an empty part or a control character; write names with single dots between"
-                    .to_owned(),
-            );
+            return Err((
+                "has an empty part or a control character",
+                "write names with single dots between",
+            )
+                .into());
         }
         Ok(Self(text.split('.').map(str::to_owned).collect()))
     }
@@ -46,10 +46,7 @@ impl Decode for Scalar {
         if matches!(json, Json::String(_) | Json::Number(_) | Json::Bool(_)) {
             return Some(Self(json.clone()));
         }
-        problems.add(
-            at,
-            shown::mismatch(json, "a string, a number, true or false"),
-        );
+        problems.mismatch(at, json, "a string, a number, true or false");
         None
     }
 }
@@ -63,7 +60,7 @@ pub(super) fn claim_path(
 ) -> Option<Vec<String>> {
     match (name, path) {
         (Field::Absent, Field::Absent) => {
-            problems.add(at, "names no claim; write claim_name: sub");
+            problems.add(at, &["names no claim"], &["write claim_name: sub"]);
             None
         }
         (name, Field::Absent) => name.given().map(|name| name.0),
@@ -71,7 +68,8 @@ pub(super) fn claim_path(
         _ => {
             problems.add(
                 at,
-                "claim_name and claim_path are both given; write one of them",
+                &["claim_name and claim_path are both given"],
+                &["write one of them"],
             );
             None
         }

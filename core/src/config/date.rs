@@ -1,6 +1,9 @@
 //! The end of an exemption, a date or the word `never`; and the end of shadow, a date.
 
-use crate::{decode::FromText, time::UnixTime};
+use crate::{
+    decode::{Fault, FromText},
+    time::UnixTime,
+};
 
 /// When an exemption ends; `None`: never.
 #[derive(Debug)]
@@ -10,14 +13,14 @@ impl FromText for Until {
     const WANTED: &'static str = "a date such as \"2027-06-30\", or never";
     const PATTERN: &'static str = "^(never|[0-9]{4}-[0-9]{2}-[0-9]{2})$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if text == "never" {
             return Ok(Self(None));
         }
         match last_moment_of(text) {
             Ok(moment) => Ok(Self(Some(moment))),
-            Err(Odd::Shape) => Err("is not a date; write it as 2027-06-30, or never".to_owned()),
-            Err(Odd::Day) => Err(NO_DAY.to_owned()),
+            Err(Odd::Shape) => Err(("is not a date", "write it as 2027-06-30, or never").into()),
+            Err(Odd::Day) => Err(NO_DAY.into()),
         }
     }
 }
@@ -30,18 +33,18 @@ impl FromText for LastDay {
     const WANTED: &'static str = "a date such as \"2026-12-31\"";
     const PATTERN: &'static str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if text == "never" {
-            return Err("is no end; write the last day, such as 2026-12-31".to_owned());
+            return Err(("is no end", "write the last day, such as 2026-12-31").into());
         }
         last_moment_of(text).map(Self).map_err(|odd| match odd {
-            Odd::Shape => "is not a date; write it as 2026-12-31".to_owned(),
-            Odd::Day => NO_DAY.to_owned(),
+            Odd::Shape => ("is not a date", "write it as 2026-12-31").into(),
+            Odd::Day => NO_DAY.into(),
         })
     }
 }
 
-const NO_DAY: &str = "is no day of the calendar; write one from 1970 to 9999";
+const NO_DAY: (&str, &str) = ("is no day of the calendar", "write one from 1970 to 9999");
 
 /// Why a text is no day.
 enum Odd {

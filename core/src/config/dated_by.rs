@@ -2,7 +2,7 @@
 
 use super::claim_name::ClaimName;
 use crate::{
-    decode::{At, Decode, Filled, Problems, Text, shown, texts},
+    decode::{At, Decode, Filled, Problems, Text, texts},
     evidence::DatedBy,
     json::Json,
 };
@@ -20,10 +20,7 @@ impl Decode for RawDatedBy {
             Json::String(_) => ClaimName::decode(json, at, problems)?.0,
             Json::Array(_) => texts(Filled::<Text>::decode(json, at, problems)?),
             _ => {
-                problems.add(
-                    at,
-                    shown::mismatch(json, "a claim, such as auth_time, or none"),
-                );
+                problems.mismatch(at, json, "a claim, such as auth_time, or none");
                 return None;
             }
         };

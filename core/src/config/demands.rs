@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::{Alternative, claim, duration, evidence, raw::Demands, words::Delegated};
-use crate::decode::{At, Filled, Problems, shown, texts};
+use crate::decode::{At, Filled, Problems, texts};
 
 impl Demands {
     /// Adds these demands to those that are there. `beside` is what was said of delegation beside the alternatives;
@@ -44,12 +44,13 @@ impl Demands {
         }
         if let Some(kind) = self.kind.given() {
             if let Some(other) = alternative.kind.filter(|other| *other != kind) {
-                let problem = [
+                let seen = [
                     "asks for another kind than the ",
                     other.as_str(),
-                    " beside the alternatives; write it in one place",
+                    " beside the alternatives",
                 ];
-                problems.add(at.member("kind"), shown::join(&problem));
+                let wanted = ["write it in one place"];
+                problems.add(at.member("kind"), &seen, &wanted);
             }
             alternative.kind = Some(kind);
         }

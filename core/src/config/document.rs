@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    decode::{At, Problems, shown},
+    decode::{At, Problems},
     json::Json,
     limits,
 };
@@ -13,14 +13,16 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
     if bytes.is_empty() {
         problems.add(
             At::Root,
-            "the configuration is empty; write at least one provider under providers",
+            &["the configuration is empty"],
+            &["write at least one provider under providers"],
         );
         return None;
     }
     if bytes.len() > limits::CONFIG_BYTES {
         problems.add(
             At::Root,
-            "the configuration is larger than 1 MiB; write less",
+            &["the configuration is larger than 1 MiB"],
+            &["write less"],
         );
         return None;
     }
@@ -29,16 +31,18 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
         Err(_) if is_struct(bytes) => {
             problems.add(
                 At::Root,
-                "the configuration is a google.protobuf.Struct, which does not arrive as JSON; write it as JSON in a \
-                 StringValue: \"@type\": type.googleapis.com/google.protobuf.StringValue",
+                &["the configuration is a google.protobuf.Struct, which does not arrive as JSON"],
+                &["write it as JSON in a \
+                 StringValue: \"@type\": type.googleapis.com/google.protobuf.StringValue"],
             );
             None
         }
         Err(_) if is_yaml(bytes) => {
             problems.add(
                 At::Root,
-                "the configuration is not JSON and looks like YAML, which arrives as it is; write here what \
-                 `passgate print --json FILE` prints",
+                &["the configuration is not JSON and looks like YAML, which arrives as it is"],
+                &["write here what \
+                 `passgate print --json FILE` prints"],
             );
             None
         }
@@ -48,10 +52,8 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
                 .chars()
                 .take(2 * limits::SHOWN_BYTES)
                 .collect();
-            problems.add(
-                At::Root,
-                shown::join(&["the configuration is not JSON that is accepted: ", &error]),
-            );
+            let seen = ["the configuration is not JSON that is accepted: ", &error];
+            problems.add(At::Root, &seen, &[]);
             None
         }
     }

@@ -40,12 +40,13 @@ pub(super) fn doubts(
         let later = rules.iter().enumerate().skip(index.saturating_add(1));
         if let Some(weaker) = escape::by_another_host(rule, later) {
             let at = of_rule.member("match");
-            let problem = [
+            let seen = [
                 "a client that names another host gets to rules[",
                 &weaker.to_string(),
-                "] with the same paths, which asks for less; name hosts there too, or none here",
+                "] with the same paths, which asks for less",
             ];
-            doubts.add(at.member("hosts"), shown::join(&problem));
+            let wanted = ["name hosts there too, or none here"];
+            doubts.add(at.member("hosts"), &seen, &wanted);
         }
         let Action::Requires(requirement) = &rule.action else {
             continue;
@@ -70,12 +71,13 @@ fn of_mode(mode: Mode, at: At<'_>, doubts: &mut Problems) {
     if let Mode::Shadow { until } = mode {
         let day = until.to_string();
         let day = day.split('T').next().unwrap_or_default();
-        let problem = [
+        let seen = [
             "shadow: these requests pass unchanged, with a bad token and with none, until the end of ",
             day,
-            " (UTC); then they are judged",
+            " (UTC)",
         ];
-        doubts.add(at, shown::join(&problem));
+        let wanted = ["then they are judged"];
+        doubts.add(at, &seen, &wanted);
     }
 }
 
@@ -96,11 +98,9 @@ fn of_login(login: &Login, origins: &[Origin], rules: &[Rule], at: At<'_>, doubt
     };
     let decides = rules.iter().find(|rule| rule.matcher.covers(&visit));
     if !decides.is_some_and(|rule| matches!(rule.action, Action::Public(_))) {
-        let problem = [
-            "the page is behind this gate, and who is sent there is not signed in; write a public rule for ",
-            &shown::text(page),
-        ];
-        doubts.add(at, shown::join(&problem));
+        let seen = ["the page is behind this gate, and who is sent there is not signed in"];
+        let wanted = ["write a public rule for ", &shown::text(page)];
+        doubts.add(at, &seen, &wanted);
     }
 }
 
@@ -140,8 +140,11 @@ fn of_alternative(
                 " together",
             ]
         };
-        let remedy = ", so no sign-in will ever do; write a line that does, under evidence";
-        doubts.add(at.member("facts"), shown::join(&[&why.concat(), remedy]));
+        doubts.add(
+            at.member("facts"),
+            &[&why.concat(), ", so no sign-in will ever do"],
+            &["write a line that does, under evidence"],
+        );
     }
     let is_told = |provider: &Provider| match alternative.kind {
         Some(Kind::Human) => provider.kinds.human.is_some(),
@@ -150,15 +153,14 @@ fn of_alternative(
     };
     if !open().any(is_told) {
         let kind = alternative.kind.map_or("", Kind::as_str);
-        let problem = [
+        let seen = [
             "no kinds of ",
             &names,
             " tell ",
             kind,
-            ", so no token will ever do; write kinds: { ",
-            kind,
-            ": { … } } in the provider",
+            ", so no token will ever do",
         ];
-        doubts.add(at.member("kind"), shown::join(&problem));
+        let wanted = ["write kinds: { ", kind, ": { … } } in the provider"];
+        doubts.add(at.member("kind"), &seen, &wanted);
     }
 }

@@ -1,17 +1,16 @@
 //! Durations: a whole number and its unit.
 
-use core::time::Duration;
-
 use crate::{
-    decode::{At, FromText, Problems, shown},
+    decode::{At, Fault, FromText, Problems, shown},
     limits,
 };
+use core::time::Duration;
 
 impl FromText for Duration {
     const WANTED: &'static str = "a duration with its unit, such as \"300s\"";
     const PATTERN: &'static str = "^[0-9]+(ms|s|m|h)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at_checked(digits).unwrap_or_default();
         let unit = match unit {
@@ -19,21 +18,25 @@ impl FromText for Duration {
             "s" if digits > 0 => 1_000,
             "m" if digits > 0 => 60_000,
             "h" if digits > 0 => 3_600_000,
-            "" if digits > 0 => return Err(shown::join(&["has no unit; write \"", text, "s\""])),
+            "" if digits > 0 => {
+                return Err(Fault::of(&["has no unit"], &["write \"", text, "s\""]));
+            }
             "d" if digits > 0 => {
-                return Err("counts in days; write hours, such as \"24h\"".to_owned());
+                return Err(("counts in days", "write hours, such as \"24h\"").into());
             }
             _ => {
-                return Err(
-                    "is not a duration; write \"500ms\", \"300s\", \"5m\" or \"1h\"".to_owned(),
-                );
+                return Err((
+                    "is not a duration",
+                    "write \"500ms\", \"300s\", \"5m\" or \"1h\"",
+                )
+                    .into());
             }
         };
         let millis = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
         millis
             .filter(|millis| *millis <= limits::DURATION_SECS.saturating_mul(1_000))
             .map(Self::from_millis)
-            .ok_or_else(|| "is longer than ten years; write a shorter time".to_owned())
+            .ok_or_else(|| ("is longer than ten years", "write a shorter time").into())
     }
 }
 
@@ -48,20 +51,14 @@ pub(super) fn bound(
     if value < least {
         problems.add(
             at,
-            shown::join(&[
-                &written(value),
-                " is too short; write at least ",
-                &written(least),
-            ]),
+            &[&written(value), " is too short"],
+            &["write at least ", &written(least)],
         );
     } else if value > most {
         problems.add(
             at,
-            shown::join(&[
-                &written(value),
-                " is too long; write at most ",
-                &written(most),
-            ]),
+            &[&written(value), " is too long"],
+            &["write at most ", &written(most)],
         );
     }
 }

@@ -13,7 +13,11 @@ use crate::{
 pub(super) fn evidence(raw: RawEvidence, at: At<'_>, problems: &mut Problems) -> Evidence {
     let RawEvidence { preset, lines } = raw;
     if preset.is_absent() && lines.is_absent() {
-        problems.add(at, "proves nothing; write preset: keycloak, or lines");
+        problems.add(
+            at,
+            &["proves nothing"],
+            &["write preset: keycloak, or lines"],
+        );
     }
     let own = at.member("lines");
     let lines = lines.given().into_iter();

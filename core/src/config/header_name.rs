@@ -2,7 +2,7 @@
 
 use super::text::is_token_byte;
 use crate::{
-    decode::{FromText, shown},
+    decode::{Fault, FromText},
     request::folded,
 };
 
@@ -14,14 +14,16 @@ impl FromText for HeaderName {
     const WANTED: &'static str = "the name of a header";
     const PATTERN: &'static str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if text.starts_with(':') {
-            return Err(
-                "is a pseudo header of HTTP/2; write the name of an ordinary header".to_owned(),
-            );
+            return Err((
+                "is a pseudo header of HTTP/2",
+                "write the name of an ordinary header",
+            )
+                .into());
         }
         if text.is_empty() || !text.bytes().all(is_token_byte) {
-            return Err("is not the name of a header; write letters, digits and -".to_owned());
+            return Err(("is not the name of a header", "write letters, digits and -").into());
         }
         Ok(Self(text.to_ascii_lowercase()))
     }
@@ -34,32 +36,40 @@ impl HeaderName {
     }
 
     /// Why an identity header must not have this name.
-    pub(super) fn not_ours_to_write(&self) -> Option<&'static str> {
+    pub(super) fn not_ours_to_write(&self) -> Option<(&'static str, &'static str)> {
         let name = self.folded();
         if name.starts_with("x-passgate-") {
-            return Some(
-                "begins with x-passgate-, which the gate itself writes; write another name",
-            );
+            return Some((
+                "begins with x-passgate-, which the gate itself writes",
+                "write another name",
+            ));
         }
         if IDENTITY_OF_PROXIES.contains(&&*name) {
             return None;
         }
         let prefixed = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        (WRITTEN_BY_OTHERS.contains(&&*name) || prefixed(&PREFIXES_OF_OTHERS))
-            .then_some("has a meaning of its own for proxies or applications; write another name, such as x-user")
+        (WRITTEN_BY_OTHERS.contains(&&*name) || prefixed(&PREFIXES_OF_OTHERS)).then_some((
+            "has a meaning of its own for proxies or applications",
+            "write another name, such as x-user",
+        ))
     }
 
     /// Why no token can be read from this header.
-    pub(super) fn no_token_source(&self) -> Option<&'static str> {
+    pub(super) fn no_token_source(&self) -> Option<(&'static str, &'static str)> {
         let name = self.folded();
         match &*name {
-            "cookie" => Some("holds cookies; write from_cookies: [<name of the cookie>]"),
-            name if name.starts_with("x-passgate-") => Some(
-                "is removed from every request, as all x-passgate- headers; write another name",
-            ),
-            name if FRAMING.contains(&name) => {
-                Some("belongs to the connection and holds no token; write another name")
-            }
+            "cookie" => Some((
+                "holds cookies",
+                "write from_cookies: [<name of the cookie>]",
+            )),
+            name if name.starts_with("x-passgate-") => Some((
+                "is removed from every request, as all x-passgate- headers",
+                "write another name",
+            )),
+            name if FRAMING.contains(&name) => Some((
+                "belongs to the connection and holds no token",
+                "write another name",
+            )),
             _ => None,
         }
     }
@@ -143,20 +153,19 @@ impl FromText for ValuePrefix {
     const WANTED: &'static str = "a scheme and a blank: \"Bearer \"";
     const PATTERN: &'static str = "^([!#$%&'*+.^_`|~0-9A-Za-z-]+ )?$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if text.is_empty() {
             return Ok(Self(String::new()));
         }
         let scheme = text.strip_suffix(' ').unwrap_or(text);
         if scheme.is_empty() || !scheme.bytes().all(is_token_byte) {
-            return Err("is not a scheme and one blank; write \"Bearer \"".to_owned());
+            return Err(("is not a scheme and one blank", "write \"Bearer \"").into());
         }
         if scheme.len() == text.len() {
-            return Err(shown::join(&[
-                "does not end in a blank; write \"",
-                text,
-                " \"",
-            ]));
+            return Err(Fault::of(
+                &["does not end in a blank"],
+                &["write \"", text, " \""],
+            ));
         }
         Ok(Self(scheme.to_owned()))
     }

@@ -48,12 +48,14 @@ pub(super) fn source(
     match *given {
         [] => problems.add(
             at,
-            "has no keys; write remote_jwks, discovery or local_jwks",
+            &["has no keys"],
+            &["write remote_jwks, discovery or local_jwks"],
         ),
         [_] => {}
         _ => problems.add(
             at,
-            shown::join(&[&given.join(" and "), " are given; write one of them"]),
+            &[&given.join(" and "), " are given"],
+            &["write one of them"],
         ),
     }
     let remote = remote
@@ -115,7 +117,8 @@ fn discovered(
         let Some(document) = place(&issuer.0) else {
             problems.add(
                 at,
-                "the issuer is no http or https URI without query, so it has no document; write remote_jwks",
+                &["the issuer is no http or https URI without query, so it has no document"],
+                &["write remote_jwks"],
             );
             return None;
         };
@@ -198,12 +201,12 @@ fn within(
         "refetch_cooldown",
     );
     if max_cache_duration < cache_duration {
-        let hint = [
+        let seen = [
             &*duration::written(max_cache_duration),
-            " is shorter than cache_duration; write at least ",
-            &duration::written(cache_duration),
+            " is shorter than cache_duration",
         ];
-        problems.add(at.member("max_cache_duration"), shown::join(&hint));
+        let wanted = ["write at least ", &duration::written(cache_duration)];
+        problems.add(at.member("max_cache_duration"), &seen, &wanted);
     }
     let (location, timeout) = fetched?;
     Some(RemoteJwks {
@@ -229,43 +232,35 @@ fn local_jwks(
     let set = match JwkSet::parse(inline_string.given()?.0.as_bytes(), limits) {
         Ok(set) => set,
         Err(error @ (JwkSetError::TooLarge | JwkSetError::TooManyKeys)) => {
-            problems.add(
-                at,
-                shown::join(&["is ", &error.to_string(), "; write fewer keys"]),
-            );
+            problems.add(at, &["is ", &error.to_string()], &["write fewer keys"]);
             return None;
         }
         Err(error) => {
             let error = error.to_string();
-            problems.add(
-                at,
-                shown::join(&["is no JWK set: ", &error, "; write {\"keys\":[…]}"]),
-            );
+            problems.add(at, &["is no JWK set: ", &error], &["write {\"keys\":[…]}"]);
             return None;
         }
     };
     for key in set.skipped() {
         let advice = if key.secret {
-            "; write public keys only, and replace this one where it is used"
+            "write public keys only, and replace this one where it is used"
         } else {
-            "; correct or remove it"
+            "correct or remove it"
         };
-        problems.add(
-            at,
-            shown::join(&[
-                "the key ",
-                &shown::text(&key.name),
-                " is not usable: ",
-                &key.fault,
-                advice,
-            ]),
-        );
+        let seen = [
+            "the key ",
+            &shown::text(&key.name),
+            " is not usable: ",
+            &key.fault,
+        ];
+        problems.add(at, &seen, &[advice]);
     }
     let usable = |jwk: &crate::jose::Jwk| algorithms.iter().any(|&algorithm| jwk.fits(algorithm));
     if !set.keys().iter().any(usable) && set.skipped().is_empty() {
         problems.add(
             at,
-            "holds no key for the provider's algorithms; write at least one",
+            &["holds no key for the provider's algorithms"],
+            &["write at least one"],
         );
     }
     Some(set)

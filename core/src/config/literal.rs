@@ -25,18 +25,19 @@ pub(super) fn of_alternative(alternative: &Alternative, at: At<'_>, doubts: &mut
         match test {
             ClaimTest::AnyOf(values) | ClaimTest::AllOf(values) => {
                 let values = values.iter().filter_map(Json::as_str);
-                of_values(values, "; starts_with compares the start", at, doubts);
+                of_values(values, "starts_with compares the start", at, doubts);
             }
             ClaimTest::StartsWith(starts) => {
                 of_values(starts.iter().map(String::as_str), "", at, doubts);
                 let ends_in_word = |start: &&String| start.ends_with(char::is_alphanumeric);
                 for start in starts.iter().filter(ends_in_word) {
-                    let problem = [
+                    let seen = [
                         "starts_with: ",
                         &shown::text(start),
-                        " is the start of longer names, too; end it with what separates them, such as /",
+                        " is the start of longer names, too",
                     ];
-                    doubts.add(at, shown::join(&problem));
+                    let wanted = ["end it with what separates them, such as /"];
+                    doubts.add(at, &seen, &wanted);
                 }
             }
             ClaimTest::HasMember(names) => {
@@ -54,8 +55,8 @@ fn of_values<'v>(
 ) {
     for value in values.filter(|value| value.contains(['*', '{'])) {
         let shown = shown::text(value);
-        let problem = [&*shown, " is compared to the letter, * and { too", instead];
-        doubts.add(at, shown::join(&problem));
+        let seen = [&*shown, " is compared to the letter, * and { too"];
+        doubts.add(at, &seen, &[instead]);
     }
 }
 
@@ -75,12 +76,13 @@ fn of_path(path: &[String], at: At<'_>, doubts: &mut Problems) {
     let mut names = vec![&domain];
     names.extend(rest);
     let names: Vec<String> = names.into_iter().map(|name| shown::text(name)).collect();
-    let problem = [
-        "dots nest; for a claim that is itself named ",
+    let seen = ["dots nest"];
+    let wanted = [
+        "for a claim that is itself named ",
         &shown::text(&domain),
         " write claim_path: [",
         &names.join(", "),
         "]",
     ];
-    doubts.add(at, shown::join(&problem));
+    doubts.add(at, &seen, &wanted);
 }

@@ -2,7 +2,7 @@
 
 use super::{Login, LoginParam, Placeholder, uri};
 use crate::{
-    decode::{FromText, shown},
+    decode::{Fault, FromText, shown},
     uri::{host_and_port, is_loopback, split},
 };
 
@@ -22,13 +22,14 @@ impl FromText for Login {
         uri::shown_uri(text)
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let (page, query) = text.split_once('?').unwrap_or((text, ""));
         if page.contains(['{', '}']) {
-            return Err(
-                "has a placeholder outside of its query; write it as the value of a parameter"
-                    .to_owned(),
-            );
+            return Err((
+                "has a placeholder outside of its query",
+                "write it as the value of a parameter",
+            )
+                .into());
         }
         let (scheme, authority, _) =
             split(&text.replace(['{', '}'], "_")).map(|(scheme, authority, rest)| {
@@ -36,12 +37,14 @@ impl FromText for Login {
             })?;
         let (host, _) = host_and_port(&authority)?;
         if scheme == "http" && !is_loopback(&host.to_ascii_lowercase()) {
-            return Err(
-                "is reached without TLS, which only loopback may be; write https://".to_owned(),
-            );
+            return Err((
+                "is reached without TLS, which only loopback may be",
+                "write https://",
+            )
+                .into());
         }
         if text.contains('#') {
-            return Err("has a fragment; write it without # and what follows".to_owned());
+            return Err(("has a fragment", "write it without # and what follows").into());
         }
         let params = query.split('&').filter(|param| !param.is_empty());
         Ok(Self {
@@ -52,27 +55,25 @@ impl FromText for Login {
 }
 
 /// One parameter: all of its value is a placeholder, or nothing is.
-fn param(text: &str) -> Result<LoginParam, String> {
+fn param(text: &str) -> Result<LoginParam, Fault> {
     if !text.contains(['{', '}']) {
         return Ok(LoginParam::Fixed(text.to_owned()));
     }
     let names = PLACEHOLDERS.map(|(name, _)| name);
     let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.contains('{')) else {
-        return Err(shown::join(&[
-            "has a placeholder that is no value; write return_to=",
-            "{return_to}",
-        ]));
+        return Err(Fault::of(
+            &["has a placeholder that is no value"],
+            &["write return_to=", "{return_to}"],
+        ));
     };
     match PLACEHOLDERS.iter().find(|(text, _)| *text == value) {
         Some((_, placeholder)) => Ok(LoginParam::Filled {
             name: name.to_owned(),
             with: *placeholder,
         }),
-        None => Err(shown::join(&[
-            "has a parameter with ",
-            &shown::text(value),
-            "; the whole value may be ",
-            &shown::one_of(&names),
-        ])),
+        None => Err(Fault::of(
+            &["has a parameter with ", &shown::text(value)],
+            &["the whole value may be ", &shown::one_of(&names)],
+        )),
     }
 }

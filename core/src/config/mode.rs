@@ -36,11 +36,11 @@ impl Decode for Mode {
             }
             Json::String(word) => {
                 let seen = shown::text(word);
-                problems.add(at, shown::join(&[&seen, " is no mode; write ", WANTED]));
+                problems.add(at, &[&seen, " is no mode"], &["write ", WANTED]);
                 None
             }
             _ => {
-                problems.add(at, shown::mismatch(json, WANTED));
+                problems.mismatch(at, json, WANTED);
                 None
             }
         }

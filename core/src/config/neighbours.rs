@@ -1,7 +1,7 @@
 //! Paths beside a rule's own, which many services take for the same, and which another rule decides that asks for less.
 
 use super::{Action, Matcher, PathMatch, Rule};
-use crate::decode::{At, Problems, shown};
+use crate::decode::{At, Problems};
 
 /// A doubt for each rule whose path somebody could miss by a slash, or by one segment more.
 pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
@@ -22,14 +22,14 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
         };
         // As one may write it: a colon at the beginning of a segment would be taken for a pattern.
         let [neighbour, instead] = [neighbour, instead].map(|text| text.replace("/:", "/%3A"));
-        let problem = [
+        let seen = [
             &*neighbour,
             " goes to rules[",
             &decides.to_string(),
-            "], which asks for less; write ",
-            &instead,
+            "], which asks for less",
         ];
-        doubts.add(at.element(index).member("match"), shown::join(&problem));
+        let wanted = ["write ", &instead];
+        doubts.add(at.element(index).member("match"), &seen, &wanted);
     }
 }
 

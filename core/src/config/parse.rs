@@ -9,7 +9,7 @@ use super::{
     resource_metadata, rule,
 };
 use crate::{
-    decode::{At, Decode as _, Field, List, Map, OrNone, Problems, shown},
+    decode::{At, Decode as _, Field, List, Map, OrNone, Problems},
     limits::{self, Limits},
 };
 
@@ -90,7 +90,8 @@ fn read(
         for name in used.unused() {
             problems.add(
                 at.member(name),
-                "no rule asks for its tokens; name it in a rule, or remove it",
+                &["no rule asks for its tokens"],
+                &["name it in a rule, or remove it"],
             );
         }
     }
@@ -151,17 +152,19 @@ fn named_providers(
         let seen = if absent { "missing" } else { "empty" };
         problems.add(
             at,
-            shown::join(&[seen, "; name at least one issuer whose tokens are trusted"]),
+            &[seen],
+            &["name at least one issuer whose tokens are trusted"],
         );
     }
     if providers.len() > limits::PROVIDERS {
         problems.add(
             at,
-            shown::join(&[
+            &[
                 "has more than ",
                 &limits::PROVIDERS.to_string(),
-                " providers; write fewer",
-            ]),
+                " providers",
+            ],
+            &["write fewer"],
         );
         return Vec::new();
     }
@@ -179,7 +182,8 @@ fn named_providers(
         if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
             problems.add(
                 at.member(name),
-                "is not a name for headers and logs; write up to 64 letters, digits, - and _",
+                &["is not a name for headers and logs"],
+                &["write up to 64 letters, digits, - and _"],
             );
         }
     }
@@ -191,13 +195,9 @@ fn unique_origins(raw: Field<List<Origin>>, at: At<'_>, problems: &mut Problems)
     for (index, origin) in raw.given().into_iter().flat_map(List::into_numbered) {
         let twin = |other: &&Origin| (&other.host, other.port) == (&origin.host, origin.port);
         if let Some(twin) = origins.iter().find(twin) {
-            let problem = [
-                &origin.text,
-                " has the host and port of ",
-                &twin.text,
-                "; write one of them",
-            ];
-            problems.add(at.element(index), shown::join(&problem));
+            let seen = [&origin.text, " has the host and port of ", &twin.text];
+            let wanted = ["write one of them"];
+            problems.add(at.element(index), &seen, &wanted);
         }
         origins.push(origin);
     }
@@ -240,14 +240,9 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
     let mut bound = |given: Option<usize>, default, least: usize, most: usize, name: &str| {
         let value = given.unwrap_or(default);
         if !(least..=most).contains(&value) {
-            let problem = [
-                &value.to_string(),
-                " is out of bounds; write ",
-                &least.to_string(),
-                " to ",
-                &most.to_string(),
-            ];
-            problems.add(at.member(name), shown::join(&problem));
+            let seen = [&value.to_string(), " is out of bounds"];
+            let wanted = ["write ", &least.to_string(), " to ", &most.to_string()];
+            problems.add(at.member(name), &seen, &wanted);
         }
         value
     };

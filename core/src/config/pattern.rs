@@ -2,7 +2,7 @@
 //! pattern of another language, which would be compared letter for letter, fit nothing, and leave its requests to a later rule.
 
 use super::{PathMatch, PathPolicy, path};
-use crate::decode::shown;
+use crate::decode::{Fault, shown};
 
 /// The field in which a path stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,23 +22,17 @@ impl Field {
     }
 }
 
-/// Why a path is not taken; the texts continue a sentence that begins with the path.
+/// Why a path is not taken.
 #[derive(Debug)]
 pub(super) struct Refused {
-    pub(super) seen: String,
-    /// Begins with a semicolon, or is empty.
-    pub(super) instead: String,
+    pub(super) fault: Fault,
     /// What was meant, where it is a pattern and can be told.
     pub(super) meant: Option<PathMatch>,
 }
 
-impl From<String> for Refused {
-    fn from(seen: String) -> Self {
-        Self {
-            seen,
-            instead: String::new(),
-            meant: None,
-        }
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, meant: None }
     }
 }
 
@@ -56,37 +50,34 @@ pub(super) fn read(field: Field, text: &str, policy: PathPolicy) -> Result<PathM
             Some(head) => PathMatch::Segments(head.to_owned()),
         }),
         Field::Prefix if normal.ends_with('/') => Ok(PathMatch::Prefix(normal)),
-        Field::Prefix => Err(open_prefix(text)),
+        Field::Prefix => Err(open_prefix(text).into()),
         Field::PathSeparatedPrefix => match normal.strip_suffix('/') {
             None => Ok(PathMatch::Segments(normal)),
-            Some("") => Err("is every path; write prefix: /".to_owned().into()),
+            Some("") => Err(Fault::from(("is every path", "write prefix: /")).into()),
             Some(_) => {
                 let path = text.trim_end_matches('/');
-                Err(shown::join(&["ends in a slash; write ", path]).into())
+                Err(Fault::of(&["ends in a slash"], &["write ", path]).into())
             }
         },
     }
 }
 
-fn open_prefix(text: &str) -> Refused {
+fn open_prefix(text: &str) -> Fault {
     if let Some(parent) = text.strip_suffix('*') {
-        let problem = [
-            "ends in *; write path_separated_prefix: ",
+        let wanted = [
+            "write path_separated_prefix: ",
             text,
             " for each one and what is below it, or prefix: ",
             parent,
             " for all that is below",
         ];
-        return shown::join(&problem).into();
+        return Fault::of(&["ends in *"], &wanted);
     }
     let neighbour = shown::text(&shown::join(&[text, "ary"]));
-    let problem = [
-        "would cover ",
-        &neighbour,
-        " too; write path_separated_prefix: ",
-        text,
-    ];
-    shown::join(&problem).into()
+    Fault::of(
+        &["would cover ", &neighbour, " too"],
+        &["write path_separated_prefix: ", text],
+    )
 }
 
 /// The normal form, with the patterns put back: in it a `*` that was written has become `%2A`, and segments stay segments.
@@ -104,11 +95,8 @@ fn with_stars(text: &str, normal: &str) -> String {
 /// Refuses what looks like a pattern and is none.
 fn patterns(field: Field, text: &str, policy: PathPolicy) -> Result<(), Refused> {
     if text.contains("/**/") {
-        return Err(Refused {
-            seen: "holds ** before its end".to_owned(),
-            instead: "; write * for each segment there, since ** is the rest of a path".to_owned(),
-            meant: None,
-        });
+        let wanted = "write * for each segment there, since ** is the rest of a path";
+        return Err(Fault::from(("holds ** before its end", wanted)).into());
     }
     let last = text.rsplit('/').next().unwrap_or_default();
     let guess = || {
@@ -121,8 +109,10 @@ fn patterns(field: Field, text: &str, policy: PathPolicy) -> Result<(), Refused>
         let path = path.flatten();
         let instead = path.as_deref().unwrap_or("prefix: /");
         return Err(Refused {
-            seen: shown::join(&["ends in **, which is what ", field.name(), " means"]),
-            instead: shown::join(&["; write ", instead]),
+            fault: Fault::of(
+                &["ends in **, which is what ", field.name(), " means"],
+                &["write ", instead],
+            ),
             meant,
         });
     }
@@ -134,8 +124,8 @@ fn patterns(field: Field, text: &str, policy: PathPolicy) -> Result<(), Refused>
     let (path, meant) = guess().unzip();
     let path = path.flatten();
     let letters = literal(odd).map(|text| [", or ", &text, " for the letters themselves"].concat());
-    let instead = [
-        "; write ",
+    let wanted = [
+        "write ",
         path.as_deref().unwrap_or("the path with * and **"),
         letters.as_deref().unwrap_or_default(),
         " (* is one whole segment, ** at the end the rest)",
@@ -146,8 +136,7 @@ fn patterns(field: Field, text: &str, policy: PathPolicy) -> Result<(), Refused>
         ", which is compared letter for letter and fits no other segment",
     ];
     Err(Refused {
-        seen: shown::join(&seen),
-        instead: shown::join(&instead),
+        fault: Fault::of(&seen, &wanted),
         meant,
     })
 }

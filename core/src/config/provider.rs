@@ -130,15 +130,25 @@ fn check_issuer(issuer: &str, at: At<'_>, problems: &mut Problems) {
     /// Names of Entra's endpoints for several tenants; tokens name the tenant's id.
     const OF_MANY_TENANTS: [&str; 3] = ["/common/", "/organizations/", "/consumers/"];
     if issuer.contains(['*', '{']) {
-        let problem = " is a pattern, and issuers are compared exactly; write the issuer of each tenant as a provider of \
-            its own";
-        problems.add(at, shown::join(&[&shown::text(issuer), problem]));
+        problems.add(
+            at,
+            &[
+                &shown::text(issuer),
+                " is a pattern, and issuers are compared exactly",
+            ],
+            &["write the issuer of each tenant as a provider of its own"],
+        );
     } else if issuer.contains("//login.microsoftonline.")
         && OF_MANY_TENANTS.iter().any(|name| issuer.contains(name))
     {
-        let problem = " is in no token: Entra's tokens name their tenant; write its id, such as \
-            https://login.microsoftonline.com/TENANT/v2.0";
-        problems.add(at, shown::join(&[&shown::text(issuer), problem]));
+        problems.add(
+            at,
+            &[
+                &shown::text(issuer),
+                " is in no token: Entra's tokens name their tenant",
+            ],
+            &["write its id, such as https://login.microsoftonline.com/TENANT/v2.0"],
+        );
     }
 }
 
@@ -156,7 +166,11 @@ fn sources(
     let mut sources = Vec::new();
     let mut add = |source: TokenSource, at: At<'_>| {
         if sources.contains(&source) {
-            problems.add(at, "names a place that was named before; remove one");
+            problems.add(
+                at,
+                &["names a place that was named before"],
+                &["remove one"],
+            );
         } else {
             sources.push(source);
         }

@@ -34,15 +34,12 @@ impl<'n> Providers<'n> {
             return Some(ProviderId(index));
         }
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let hint = match suggest::closest(name, names.iter().copied()) {
-            Some(close) => shown::join(&["; did you mean ", close, "?"]),
-            None if names.is_empty() => "; write it under providers".to_owned(),
-            None => shown::join(&["; write ", &shown::one_of(&names)]),
+        let wanted = match suggest::closest(name, names.iter().copied()) {
+            Some(close) => ["did you mean ", close, "?"].concat(),
+            None if names.is_empty() => "write it under providers".to_owned(),
+            None => ["write ", &shown::one_of(&names)].concat(),
         };
-        problems.add(
-            at,
-            shown::join(&[&shown::text(name), " is no provider", &hint]),
-        );
+        problems.add(at, &[&shown::text(name), " is no provider"], &[&wanted]);
         None
     }
 
@@ -50,7 +47,8 @@ impl<'n> Providers<'n> {
         if self.names.is_empty() {
             problems.add(
                 at,
-                "asks for a token, but there is no provider; write one under providers",
+                &["asks for a token, but there is no provider"],
+                &["write one under providers"],
             );
         }
         self.used.fill(true);
@@ -77,7 +75,11 @@ pub(super) fn requirement(
     } = raw;
     let several = !requires_any.is_absent();
     if several && !provider_name.is_absent() {
-        problems.add(at, "provider_name and requires_any are both given; write provider_name inside the alternatives");
+        problems.add(
+            at,
+            &["provider_name and requires_any are both given"],
+            &["write provider_name inside the alternatives"],
+        );
     }
     let mut beside = Alternative::default();
     let delegated = demands.add_to(&mut beside, None, at, problems);

@@ -23,14 +23,9 @@ pub(super) fn resource_metadata(
         let example = origins
             .first()
             .map_or("https://api.example.com", |own| &own.text);
-        let problem = [
-            &shown::text(&text),
-            " lies on none of origins; write ",
-            example,
-            WELL_KNOWN,
-            ", or add its origin to them",
-        ];
-        problems.add(at, shown::join(&problem));
+        let seen = [&shown::text(&text), " lies on none of origins"];
+        let wanted = ["write ", example, WELL_KNOWN, ", or add its origin to them"];
+        problems.add(at, &seen, &wanted);
         return None;
     }
     let mut served = None;
@@ -41,14 +36,17 @@ pub(super) fn resource_metadata(
         let below = below.filter(|rest| !rest.contains('*'));
         let normal = path::one_spelling(path.as_bytes(), PathPolicy::default());
         let (Some(below), Ok(normal)) = (below, normal) else {
-            let problem = [
+            let seen = [
                 &shown::text(&text),
-                " is not where clients look for it (RFC 9728 section 3); write ",
+                " is not where clients look for it (RFC 9728 section 3)",
+            ];
+            let wanted = [
+                "write ",
                 &origin.text,
                 WELL_KNOWN,
                 ", and behind it the path of the resource, if it has one",
             ];
-            problems.add(at, shown::join(&problem));
+            problems.add(at, &seen, &wanted);
             return None;
         };
         served = Some((normal.into_owned(), below.to_owned()));

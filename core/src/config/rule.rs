@@ -7,7 +7,7 @@ use super::{
     requirement::{self, Providers},
 };
 use crate::{
-    decode::{At, List, Problems, shown},
+    decode::{At, Fault, List, Problems, shown},
     limits,
 };
 
@@ -22,11 +22,8 @@ pub(super) fn rules(
     if raw.len() > limits::RULES {
         problems.add(
             at,
-            shown::join(&[
-                "has more than ",
-                &limits::RULES.to_string(),
-                " rules; write fewer",
-            ]),
+            &["has more than ", &limits::RULES.to_string(), " rules"],
+            &["write fewer"],
         );
         return Vec::new();
     }
@@ -54,11 +51,14 @@ pub(super) fn rules(
         match (public.is_absent(), requires.is_absent()) {
             (true, true) => problems.add(
                 at,
-                "says nothing about its requests; write requires: {} for a token of any provider, or public to let them pass",
+                &["says nothing about its requests"],
+                &["write requires: {} for a token of any provider, or public to let them pass"],
             ),
-            (false, false) => {
-                problems.add(at, "public and requires are both given; write one of them")
-            }
+            (false, false) => problems.add(
+                at,
+                &["public and requires are both given"],
+                &["write one of them"],
+            ),
             (false, true) | (true, false) => {}
         }
         let public = public
@@ -70,12 +70,13 @@ pub(super) fn rules(
         let Some(matcher) = matcher else { continue };
         if let Some((first, _)) = earlier.iter().find(|(_, other)| other.covers(&matcher)) {
             let first = first.to_string();
-            let problem = [
+            let seen = [
                 "no request gets here: rules[",
                 &first,
-                "] matches all of them; move this rule before it, or remove it",
+                "] matches all of them",
             ];
-            problems.add(at.member("match"), shown::join(&problem));
+            let wanted = ["move this rule before it, or remove it"];
+            problems.add(at.member("match"), &seen, &wanted);
         }
         earlier.push((index, matcher.clone()));
         let action = public
@@ -98,14 +99,13 @@ pub(super) fn rules(
             let (other, _) = later.find(|(_, other)| other.meets(&meant))?;
             Some([", so its requests fall to rules[", &other.to_string(), "]"].concat())
         });
-        let problem = [
+        let seen = [
             &shown::text(&lost.text),
             " ",
-            &lost.seen,
+            &lost.fault.seen,
             &falls_to.unwrap_or_default(),
-            &lost.instead,
         ];
-        problems.add(at.member(lost.field), shown::join(&problem));
+        problems.add(at.member(lost.field), &seen, &[&lost.fault.wanted]);
     }
     rules
 }
@@ -114,8 +114,7 @@ pub(super) fn rules(
 struct Lost {
     field: &'static str,
     text: String,
-    seen: String,
-    instead: String,
+    fault: Fault,
     meant: Option<Matcher>,
 }
 
@@ -144,11 +143,9 @@ fn matcher(
         let mut names: Vec<&str> = only.iter().map(|(field, _)| field.name()).collect();
         names.push(second.name());
         names.extend(given.map(|(field, _)| field.name()));
-        let problem = [
-            &names.join(" and "),
-            " are given together; write one of them",
-        ];
-        problems.add(at, shown::join(&problem));
+        let seen = [&names.join(" and "), " are given together"];
+        let wanted = ["write one of them"];
+        problems.add(at, &seen, &wanted);
         return None;
     }
     let path = match only {
@@ -172,16 +169,11 @@ fn matcher(
     match path {
         Ok(path) => is_whole.then(|| Ok(matcher(path))),
         Err((field, text, refused)) => {
-            let Refused {
-                seen,
-                instead,
-                meant,
-            } = refused;
+            let Refused { fault, meant } = refused;
             Some(Err(Box::new(Lost {
                 field,
                 text,
-                seen,
-                instead,
+                fault,
                 meant: meant.filter(|_| is_whole).map(matcher),
             })))
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     audit::SubjectForm,
-    decode::{At, Decode, FromText, Problems, record, shown},
+    decode::{At, Decode, Fault, FromText, Problems, record, shown},
     json::Json,
     limits,
 };
@@ -35,19 +35,16 @@ impl RawSubject {
             return Some(SubjectForm::Hashed { salt });
         }
         let bytes = limits::SALT_BYTES.to_string();
-        let problem = if salt.is_empty() {
-            " is not set for this filter; name it under vm_config.environment_variables.host_env_keys".to_owned()
-        } else {
-            [
-                " can be guessed; set at least ",
-                &bytes,
-                " bytes from a random source",
-            ]
-            .concat()
-        };
         let (hashed, env) = (at.member("hashed"), "env");
-        let salt = hashed.member("salt");
-        problems.add(salt.member(env), shown::join(&[&name, &problem]));
+        let salt_at = hashed.member("salt");
+        let at = salt_at.member(env);
+        if salt.is_empty() {
+            let wanted = "name it under vm_config.environment_variables.host_env_keys";
+            problems.add(at, &[&name, " is not set for this filter"], &[wanted]);
+        } else {
+            let wanted = ["set at least ", &bytes, " bytes from a random source"];
+            problems.add(at, &[&name, " can be guessed"], &wanted);
+        }
         None
     }
 }
@@ -86,7 +83,8 @@ impl Decode for Salt {
             // Never the value itself.
             problems.add(
                 at,
-                "a secret stands in the configuration; write { env: NAME }, and the value into that variable",
+                &["a secret stands in the configuration"],
+                &["write { env: NAME }, and the value into that variable"],
             );
             return None;
         }
@@ -110,13 +108,17 @@ impl FromText for VariableName {
     const WANTED: &'static str = "the name of an environment variable";
     const PATTERN: &'static str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         let begins_well = text.bytes().next().is_some_and(|b| !b.is_ascii_digit());
         if begins_well && text.bytes().all(is_name) {
             return Ok(Self(text.to_owned()));
         }
-        Err("is not the name of a variable; write letters, digits and _".to_owned())
+        Err((
+            "is not the name of a variable",
+            "write letters, digits and _",
+        )
+            .into())
     }
 }
 
@@ -128,8 +130,9 @@ impl Decode for RawSubject {
                 "clear" => Some(Self::Clear),
                 "omitted" => Some(Self::Omitted),
                 _ => {
-                    let problem = [&shown::text(text), " is unknown here; write ", WORDS];
-                    problems.add(at, shown::join(&problem));
+                    let seen = [&shown::text(text), " is unknown here"];
+                    let wanted = ["write ", WORDS];
+                    problems.add(at, &seen, &wanted);
                     None
                 }
             },
@@ -140,7 +143,7 @@ impl Decode for RawSubject {
                 Some(Self::Hashed(name))
             }
             _ => {
-                problems.add(at, shown::mismatch(json, WORDS));
+                problems.mismatch(at, json, WORDS);
                 None
             }
         }

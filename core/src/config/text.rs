@@ -1,7 +1,7 @@
 //! Strings with a meaning: what a field's string is parsed into, once, when the configuration is read.
 
 use crate::{
-    decode::{FromText, shown},
+    decode::{Fault, FromText},
     evidence::is_quotable,
 };
 
@@ -12,7 +12,7 @@ pub(super) struct InlineString(pub(super) String);
 impl FromText for InlineString {
     const WANTED: &'static str = r#"the JWK set as a string: '{"keys":[…]}'"#;
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         Ok(Self(text.to_owned()))
     }
 }
@@ -25,16 +25,17 @@ impl FromText for Scope {
     const WANTED: &'static str = "a scope, such as payments:write";
     const PATTERN: &'static str = r"^[!#-\[\]-~]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let allowed = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
         if text.contains(' ') {
-            return Err("is not one scope; write each as an element of its own".to_owned());
+            return Err(("is not one scope", "write each as an element of its own").into());
         }
         if text.is_empty() || !text.bytes().all(allowed) {
-            return Err(
-                "is not a scope (RFC 6749 section 3.3); write visible ASCII without quotes and backslashes"
-                    .to_owned(),
-            );
+            return Err((
+                "is not a scope (RFC 6749 section 3.3)",
+                "write visible ASCII without quotes and backslashes",
+            )
+                .into());
         }
         Ok(Self(text.to_owned()))
     }
@@ -48,27 +49,33 @@ impl FromText for Method {
     const WANTED: &'static str = "a method, such as GET";
     const PATTERN: &'static str = "^[A-Z-]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let letters = |b: u8| b.is_ascii_uppercase() || b == b'-';
         if ["ALL", "ANY"]
             .iter()
             .any(|word| word.eq_ignore_ascii_case(text))
         {
-            return Err(
-                "would be a method of that name; leave methods out to mean every one".to_owned(),
-            );
+            return Err((
+                "would be a method of that name",
+                "leave methods out to mean every one",
+            )
+                .into());
         }
         if !text.is_empty() && text.bytes().all(letters) {
             return Ok(Self(text.to_owned()));
         }
         let upper = text.to_ascii_uppercase();
         if !text.is_empty() && upper.bytes().all(letters) {
-            return Err(shown::join(&[
-                "is not a method: they are compared with their case; write ",
-                &upper,
-            ]));
+            return Err(Fault::of(
+                &["is not a method: they are compared with their case"],
+                &["write ", &upper],
+            ));
         }
-        Err("is not a method; write capital letters and - only, such as GET".to_owned())
+        Err((
+            "is not a method",
+            "write capital letters and - only, such as GET",
+        )
+            .into())
     }
 }
 
@@ -80,14 +87,15 @@ impl FromText for CookieName {
     const WANTED: &'static str = "the name of a cookie";
     const PATTERN: &'static str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if !text.is_empty() && text.bytes().all(is_token_byte) {
             return Ok(Self(text.to_owned()));
         }
-        Err(
-            "is not the name of a cookie (RFC 6265 section 4.1.1); write letters, digits, - and _"
-                .to_owned(),
+        Err((
+            "is not the name of a cookie (RFC 6265 section 4.1.1)",
+            "write letters, digits, - and _",
         )
+            .into())
     }
 }
 
@@ -99,12 +107,16 @@ impl FromText for ParamName {
     const WANTED: &'static str = "the name of a query parameter";
     const PATTERN: &'static str = "^[A-Za-z0-9._~-]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
         if !text.is_empty() && text.bytes().all(unreserved) {
             return Ok(Self(text.to_owned()));
         }
-        Err("is not a name that is taken as it stands in a query; write letters, digits, - . _ ~ only".to_owned())
+        Err((
+            "is not a name that is taken as it stands in a query",
+            "write letters, digits, - . _ ~ only",
+        )
+            .into())
     }
 }
 
@@ -116,14 +128,15 @@ impl FromText for Subprotocol {
     const WANTED: &'static str = "the name of a subprotocol";
     const PATTERN: &'static str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if !text.is_empty() && text.bytes().all(is_token_byte) {
             return Ok(Self(text.to_owned()));
         }
-        Err(
-            "is not the name of a subprotocol; write the element before the token, such as bearer"
-                .to_owned(),
+        Err((
+            "is not the name of a subprotocol",
+            "write the element before the token, such as bearer",
         )
+            .into())
     }
 }
 
@@ -140,13 +153,14 @@ impl FromText for RequestAcr {
     const WANTED: &'static str = "a value of acr, such as phr";
     const PATTERN: &'static str = r"^[!#-\[\]-~]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if is_quotable(text) {
             return Ok(Self(text.to_owned()));
         }
-        Err(
-            "cannot be named in a challenge; write visible ASCII without blanks, quotes and backslashes"
-                .to_owned(),
+        Err((
+            "cannot be named in a challenge",
+            "write visible ASCII without blanks, quotes and backslashes",
         )
+            .into())
     }
 }

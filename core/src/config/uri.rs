@@ -2,7 +2,7 @@
 
 use super::{Endpoint, HostMatch, Origin, UriPrefix};
 use crate::{
-    decode::{FromText, shown},
+    decode::{Fault, FromText, shown},
     uri::{host_and_port, is_loopback, split},
 };
 
@@ -22,13 +22,14 @@ impl FromText for HttpUri {
         shown_uri(text)
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let (scheme, authority, rest) = split(text)?;
         if rest.contains('#') {
-            return Err(
-                "has a fragment, which is never sent; write it without # and what follows"
-                    .to_owned(),
-            );
+            return Err((
+                "has a fragment, which is never sent",
+                "write it without # and what follows",
+            )
+                .into());
         }
         host_and_port(authority)?;
         let slash = if rest.starts_with('/') { "" } else { "/" };
@@ -85,23 +86,21 @@ impl FromText for Origin {
         shown_uri(text)
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let (scheme, authority, rest) = split(text)?;
         if !rest.is_empty() {
-            return Err(shown::join(&[
-                "is more than an origin; write ",
-                scheme,
-                "://",
-                authority,
-            ]));
+            return Err(Fault::of(
+                &["is more than an origin"],
+                &["write ", scheme, "://", authority],
+            ));
         }
         let (host, port) = host_and_port(authority)?;
         let host = host.to_ascii_lowercase();
         if scheme == "http" && !is_loopback(&host) {
-            return Err(shown::join(&[
-                "is reached without TLS, which only loopback may be; write https://",
-                authority,
-            ]));
+            return Err(Fault::of(
+                &["is reached without TLS, which only loopback may be"],
+                &["write https://", authority],
+            ));
         }
         let default = if scheme == "http" { 80 } else { 443 };
         let shown_port = match port {
@@ -124,8 +123,8 @@ impl FromText for UriPrefix {
         shown_uri(text)
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        Self::parse(text)
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        Self::parse(text).map_err(Fault::from)
     }
 }
 
@@ -146,10 +145,14 @@ impl FromText for PageUri {
         shown_uri(text)
     }
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let (scheme, authority, path) = split(text)?;
         if path.contains(['?', '#']) {
-            return Err("has a query or a fragment; write scheme, host and path only".to_owned());
+            return Err((
+                "has a query or a fragment",
+                "write scheme, host and path only",
+            )
+                .into());
         }
         Ok(Self {
             origin: Origin::from_text(&shown::join(&[scheme, "://", authority]))?,
@@ -163,39 +166,39 @@ impl FromText for HostMatch {
     const WANTED: &'static str = "a host, such as api.example.com or *.example.com";
     const PATTERN: &'static str = r"^(\*\.)?[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if text == "*" {
-            return Err("would match every host; leave hosts out to say so".to_owned());
+            return Err(("would match every host", "leave hosts out to say so").into());
         }
         if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err(shown::join(&[
-                "is compared in lower case; write ",
-                &text.to_ascii_lowercase(),
-            ]));
+            return Err(Fault::of(
+                &["is compared in lower case"],
+                &["write ", &text.to_ascii_lowercase()],
+            ));
         }
         let (wildcard, host) = match text.strip_prefix("*.") {
             Some(parent) => (true, parent),
             None => (false, text),
         };
         if host.contains('*') {
-            return Err(
-                "has a * inside; write it as the whole first label only: *.example.com".to_owned(),
-            );
+            return Err((
+                "has a * inside",
+                "write it as the whole first label only: *.example.com",
+            )
+                .into());
         }
         match host_and_port(host) {
             Ok((bare, Some(_))) => {
                 let star = if wildcard { "*." } else { "" };
-                Err(shown::join(&[
-                    "names a port, which is not compared; write ",
-                    star,
-                    bare,
-                    ", and the port in origins",
-                ]))
+                Err(Fault::of(
+                    &["names a port, which is not compared"],
+                    &["write ", star, bare, ", and the port in origins"],
+                ))
             }
-            Ok(_) if wildcard && host.starts_with('[') => Err(NO_HOST.to_owned()),
+            Ok(_) if wildcard && host.starts_with('[') => Err(NO_HOST.into()),
             Ok(_) if wildcard => Ok(Self::Suffix(shown::join(&[".", host]))),
             Ok(_) => Ok(Self::Exact(host.to_owned())),
-            Err(_) => Err(NO_HOST.to_owned()),
+            Err(_) => Err(NO_HOST.into()),
         }
     }
 }
@@ -209,4 +212,7 @@ pub(super) fn shown_uri(text: &str) -> String {
     }
 }
 
-const NO_HOST: &str = "is not a host; write its name alone, such as api.example.com";
+const NO_HOST: (&str, &str) = (
+    "is not a host",
+    "write its name alone, such as api.example.com",
+);

@@ -3,17 +3,17 @@
 use super::PathPolicy;
 use crate::{
     crypto::Algorithm,
-    decode::{FromText, shown, suggest},
+    decode::{Fault, FromText, shown, suggest},
     evidence::{Fact, Kind, Preset},
     jose::{MediaType, is_plain},
     request::path::OVERRIDE_HEADERS,
 };
 
 /// Says which words there are.
-pub(super) fn unknown_word(text: &str, words: &[&str]) -> String {
+pub(super) fn unknown_word(text: &str, words: &[&str]) -> Fault {
     match suggest::closest(text, words.iter().copied()) {
-        Some(word) => shown::join(&["is unknown here; did you mean ", word, "?"]),
-        None => shown::join(&["is unknown here; write ", &shown::one_of(words)]),
+        Some(word) => Fault::of(&["is unknown here"], &["did you mean ", word, "?"]),
+        None => Fault::of(&["is unknown here"], &["write ", &shown::one_of(words)]),
     }
 }
 
@@ -22,21 +22,20 @@ impl FromText for Algorithm {
     const PATTERN: &'static str =
         "^(ES256|ES384|ES512|RS256|RS384|RS512|PS256|PS384|PS512|EdDSA|Ed25519)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if let Some(algorithm) = Self::from_name(text) {
             return Ok(algorithm);
         }
         let names = Self::ALL.map(Self::name);
         if text.eq_ignore_ascii_case("none") {
-            return Err("is no signature at all and is never accepted; remove it".to_owned());
+            return Err(("is no signature at all and is never accepted", "remove it").into());
         }
         if ["HS256", "HS384", "HS512"]
             .iter()
             .any(|name| text.eq_ignore_ascii_case(name))
         {
-            let why =
-                "is symmetric: whoever can verify could sign, so it is never accepted; write ";
-            return Err(shown::join(&[why, &shown::one_of(&names)]));
+            let why = "is symmetric: whoever can verify could sign, so it is never accepted";
+            return Err(Fault::of(&[why], &["write ", &shown::one_of(&names)]));
         }
         Err(unknown_word(text, &names))
     }
@@ -47,14 +46,14 @@ impl FromText for MediaType {
     const PATTERN: &'static str = "^[A-Za-z0-9!#$&^_.+/-]+$";
 
     /// Characters of RFC 6838 section 4.2.
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let plain = |byte| is_plain(byte) || byte == b'/';
         if text.is_empty() || !text.bytes().all(plain) {
-            return Err("is no media type; write one such as at+jwt".to_owned());
+            return Err(("is no media type", "write one such as at+jwt").into());
         }
         let media_type = Self::new(text);
         if media_type.is_foreign() {
-            return Err("is never an access token; write at+jwt, or JWT".to_owned());
+            return Err(("is never an access token", "write at+jwt, or JWT").into());
         }
         Ok(media_type)
     }
@@ -68,7 +67,7 @@ impl FromText for AudienceClaim {
     const WANTED: &'static str = "aud, client_id or azp";
     const PATTERN: &'static str = "^(aud|client_id|azp)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         match text {
             "aud" | "client_id" | "azp" => Ok(Self(text.to_owned())),
             _ => Err(unknown_word(text, &["aud", "client_id", "azp"])),
@@ -87,7 +86,7 @@ impl FromText for DocumentKind {
     const WANTED: &'static str = "openid or oauth";
     const PATTERN: &'static str = "^(openid|oauth)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         match text {
             "openid" => Ok(Self::Openid),
             "oauth" => Ok(Self::Oauth),
@@ -111,7 +110,7 @@ impl FromText for Spelling {
     const PATTERN: &'static str =
         "^(encoded_slash|double_slash|semicolon|encoded_percent|backslash)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         match text {
             "encoded_slash" => Ok(Self::EncodedSlash),
             "double_slash" => Ok(Self::DoubleSlash),
@@ -152,7 +151,7 @@ impl FromText for OverrideHeader {
     const WANTED: &'static str = "the name of a header, such as x-http-method-override";
     const PATTERN: &'static str = "^(x-http-method|x-http-method-override|x-method-override|x-original-url|x-override-url|x-rewrite-url)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if OVERRIDE_HEADERS.contains(&text) {
             return Ok(Self(text.to_owned()));
         }
@@ -168,7 +167,7 @@ impl FromText for Space {
     const WANTED: &'static str = "space";
     const PATTERN: &'static str = "^space$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         match text {
             "space" => Ok(Self),
             _ => Err(unknown_word(text, &["space"])),
@@ -187,7 +186,7 @@ impl FromText for Delegated {
     const WANTED: &'static str = "allow or deny";
     const PATTERN: &'static str = "^(allow|deny)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         match text {
             "allow" => Ok(Self::Allow),
             "deny" => Ok(Self::Deny),
@@ -200,7 +199,7 @@ impl FromText for Fact {
     const WANTED: &'static str = "a fact, such as phishing_resistant";
     const PATTERN: &'static str = "^(user_present|user_verified|multi_factor|phishing_resistant|device_bound|hardware_bound)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let known = Self::ALL.into_iter().find(|fact| fact.as_str() == text);
         known.ok_or_else(|| unknown_word(text, &Self::ALL.map(Self::as_str)))
     }
@@ -210,7 +209,7 @@ impl FromText for Kind {
     const WANTED: &'static str = "human, workload or agent";
     const PATTERN: &'static str = "^(human|workload|agent)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let kinds = [Self::Human, Self::Workload, Self::Agent];
         let known = kinds.into_iter().find(|kind| kind.as_str() == text);
         known.ok_or_else(|| unknown_word(text, &kinds.map(Self::as_str)))
@@ -221,7 +220,7 @@ impl FromText for Preset {
     const WANTED: &'static str = "a preset, such as keycloak";
     const PATTERN: &'static str = "^(okta|entra|keycloak|cognito|google|authentik|authelia|zitadel|hanko|descope|auth0|eap|rfc8176)$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         let known = Self::ALL.into_iter().find(|preset| preset.name() == text);
         known.ok_or_else(|| unknown_word(text, &Self::ALL.map(Self::name)))
     }

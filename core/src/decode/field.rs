@@ -1,6 +1,6 @@
 //! Values from strict JSON: what one field, list or map holds.
 
-use super::{at::At, problems::Problems, shape::Shape, shown};
+use super::{at::At, problems::Problems, shape::Shape};
 use crate::json::Json;
 
 /// What a decoder made of a field. `Refused` has been reported already, so nothing more is said about it.
@@ -97,7 +97,7 @@ impl<T: Decode> Decode for List<T> {
 
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let Json::Array(elements) = json else {
-            problems.add(at, shown::mismatch(json, "a list: [ … ]"));
+            problems.mismatch(at, json, "a list: [ … ]");
             return None;
         };
         let numbered = elements.iter().enumerate();
@@ -122,7 +122,7 @@ impl<T: Decode> Decode for Filled<T> {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let list = List::decode(json, at, problems)?;
         if list.is_empty() {
-            problems.add(at, "an empty list; name at least one");
+            problems.add(at, &["an empty list"], &["name at least one"]);
             return None;
         }
         Some(Self(list))
@@ -179,7 +179,7 @@ impl Decode for bool {
         if let Json::Bool(value) = json {
             return Some(*value);
         }
-        problems.add(at, shown::mismatch(json, "true or false"));
+        problems.mismatch(at, json, "true or false");
         None
     }
 }
@@ -191,7 +191,7 @@ impl Decode for usize {
         {
             return Some(value);
         }
-        problems.add(at, shown::mismatch(json, "a whole number"));
+        problems.mismatch(at, json, "a whole number");
         None
     }
 }
@@ -220,9 +220,6 @@ pub(super) fn object<'j>(
         return Some(members);
     }
     // Never the value itself: what stands here by mistake may be a key set with a private key in it.
-    problems.add(
-        at,
-        shown::join(&[json.kind(), "; write an object with ", &takes()]),
-    );
+    problems.add(at, &[json.kind()], &["write an object with ", &takes()]);
     None
 }

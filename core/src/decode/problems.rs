@@ -3,23 +3,27 @@
 use core::cmp::Ordering;
 
 use super::{at::At, shown};
-use crate::limits;
+use crate::{json::Json, limits};
 
 /// One thing that is wrong with a document, or doubtful.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `rules[1].match.prefix`.
-    pub path: String,
-    /// What was seen and what to write instead.
-    pub problem: String,
+    /// Where: `rules[1].match.prefix`. Empty: the whole document.
+    pub at: String,
+    /// What was seen there.
+    pub seen: String,
+    /// What to write instead. Empty where nothing can be said.
+    pub wanted: String,
 }
 
 impl core::fmt::Display for Problem {
+    /// `clock_skew: "60" has no unit; write "60s"`
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        if self.path.is_empty() {
-            return f.write_str(&self.problem);
-        }
-        write!(f, "{}: {}", self.path, self.problem)
+        let colon = if self.at.is_empty() { "" } else { ": " };
+        let semicolon = if self.wanted.is_empty() { "" } else { "; " };
+        [&*self.at, colon, &self.seen, semicolon, &self.wanted]
+            .iter()
+            .try_for_each(|part| f.write_str(part))
     }
 }
 
@@ -32,18 +36,39 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Adds one.
-    pub fn add(&mut self, at: At<'_>, problem: impl Into<String>) {
-        self.insert(at.path(), problem.into());
+    /// Adds one: what was seen, and what to write instead, each in parts.
+    #[inline(never)]
+    pub fn add(&mut self, at: At<'_>, seen: &[&str], wanted: &[&str]) {
+        self.insert(Problem {
+            at: at.path(),
+            seen: seen.concat(),
+            wanted: wanted.concat(),
+        });
     }
 
-    #[inline(never)]
-    fn insert(&mut self, path: String, problem: String) {
+    /// Adds that another kind of value stands there: `60 is a number; write …`. Lists and objects are not shown: they
+    /// are long, and may hold what is secret.
+    pub fn mismatch(&mut self, at: At<'_>, seen: &Json, wanted: &str) {
+        let value = match seen {
+            Json::Null => {
+                return self.add(at, &["null"], &["leave the field out, or write ", wanted]);
+            }
+            Json::String(seen) => shown::text(seen),
+            Json::Number(digits) if digits.len() <= limits::SHOWN_BYTES => (**digits).to_owned(),
+            Json::Bool(true) => "true".to_owned(),
+            Json::Bool(false) => "false".to_owned(),
+            Json::Number(_) | Json::Array(_) | Json::Object(_) => String::new(),
+        };
+        let is = if value.is_empty() { "" } else { " is " };
+        self.add(at, &[&value, is, seen.kind()], &["write ", wanted]);
+    }
+
+    fn insert(&mut self, problem: Problem) {
         let not_after = |other: &Problem| {
-            natural_order(other.path.as_bytes(), path.as_bytes()) != Ordering::Greater
+            natural_order(other.at.as_bytes(), problem.at.as_bytes()) != Ordering::Greater
         };
         let place = self.kept.partition_point(not_after);
-        self.kept.insert(place, Problem { path, problem });
+        self.kept.insert(place, problem);
         if self.kept.len() > limits::CONFIG_PROBLEMS {
             self.kept.pop();
             self.more = self.more.saturating_add(1);
@@ -57,7 +82,7 @@ impl Problems {
             || self
                 .kept
                 .iter()
-                .any(|problem| problem.path.starts_with(member))
+                .any(|problem| problem.at.starts_with(member))
     }
 
     /// Whether nothing is wrong.
@@ -70,10 +95,10 @@ impl Problems {
     #[must_use]
     pub fn into_list(mut self) -> Vec<Problem> {
         if self.more > 0 {
-            let more = self.more.to_string();
             self.kept.push(Problem {
-                path: String::new(),
-                problem: shown::join(&["and ", &more, " more problems; correct these first"]),
+                at: String::new(),
+                seen: ["and ", &self.more.to_string(), " more problems"].concat(),
+                wanted: "correct these first".to_owned(),
             });
         }
         self.kept
@@ -116,14 +141,14 @@ mod tests {
         let root = At::Root;
         let rules = root.member("rules");
         for index in [10, 9, 100, 1] {
-            problems.add(rules.element(index).member("match"), "first");
-            problems.add(rules.element(index), "second");
+            problems.add(rules.element(index).member("match"), &["first"], &[]);
+            problems.add(rules.element(index), &["second"], &[]);
         }
-        problems.add(root.member("origins"), "third");
+        problems.add(root.member("origins"), &["third"], &[]);
         let paths: Vec<String> = problems
             .into_list()
             .into_iter()
-            .map(|problem| problem.path)
+            .map(|problem| problem.at)
             .collect();
         let expected = [
             "origins",

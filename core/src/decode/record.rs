@@ -5,7 +5,6 @@ use super::{
     field::{Decode, Field, object},
     problems::Problems,
     shape::Shape,
-    shown,
 };
 use crate::json::Json;
 
@@ -28,7 +27,11 @@ pub fn members_of<'j>(
 ) -> Option<&'j [(Box<str>, Json)]> {
     let members = object(json, &|| shape.names().join(", "), at, problems)?;
     for (name, _) in members.iter().filter(|(name, _)| !shape.takes(name)) {
-        problems.add(at.member(name), shape.unknown(name));
+        problems.add(
+            at.member(name),
+            &["unknown here"],
+            &[&shape.instead_of(name)],
+        );
     }
     Some(members)
 }
@@ -48,7 +51,7 @@ pub fn field<T: Decode>(
         None => match example {
             None => Field::Absent,
             Some(example) => {
-                problems.add(at, shown::join(&["missing; write ", name, ": ", example]));
+                problems.add(at, &["missing"], &["write ", name, ": ", example]);
                 Field::Refused
             }
         },

@@ -41,25 +41,23 @@ impl Shape {
         names
     }
 
-    /// The text for a member that is not a field.
-    pub fn unknown(&self, name: &str) -> String {
+    /// What to write instead of a member that is not a field.
+    pub fn instead_of(&self, name: &str) -> String {
         let snake = snake_case(name);
         if self.takes(&snake) {
-            return shown::join(&["unknown here; write ", &snake]);
+            return shown::join(&["write ", &snake]);
         }
         if let Some(instead) = self.hint(&snake) {
-            return shown::join(&["unknown here; ", instead]);
+            return instead.to_owned();
         }
-        let insides = self.fields.iter().filter_map(|field| field.inside);
-        for (place, shape) in insides {
-            if shape.takes(&snake) {
-                return shown::join(&["unknown here; write it inside ", place]);
-            }
+        let mut insides = self.fields.iter().filter_map(|field| field.inside);
+        if let Some((place, _)) = insides.find(|(_, shape)| shape.takes(&snake)) {
+            return shown::join(&["write it inside ", place]);
         }
         let names = self.names();
         match suggest::closest(&snake, names.iter().copied()) {
-            Some(field) => shown::join(&["unknown here; did you mean ", field, "?"]),
-            None => shown::join(&["unknown here; ", self.name, " takes ", &names.join(", ")]),
+            Some(field) => shown::join(&["did you mean ", field, "?"]),
+            None => shown::join(&[self.name, " takes ", &names.join(", ")]),
         }
     }
 

@@ -1,8 +1,8 @@
 //! How a value of a document is shown in a message: JSON-escaped, cut, and never a whole structure.
 
-use crate::{json::Json, limits, text::cut};
+use crate::{json::Json, text::cut};
 
-/// A text, quoted, escaped and cut to [`limits::SHOWN_BYTES`].
+/// A text, quoted, escaped and cut to [`SHOWN_BYTES`](crate::limits::SHOWN_BYTES).
 pub fn text(text: &str) -> String {
     let start = cut(text);
     let more = if start.len() < text.len() { "…" } else { "" };
@@ -10,24 +10,6 @@ pub fn text(text: &str) -> String {
     let quoted = Json::String(shown.into()).to_string();
     // JSON leaves these control characters as they are; a log must not.
     quoted.replace(|c: char| c.is_control(), "\u{fffd}")
-}
-
-/// `60 is a number; write …`. Lists and objects are not shown: they are long, and may hold what is secret.
-pub fn mismatch(seen: &Json, wanted: &str) -> String {
-    let value = match seen {
-        Json::String(seen) => Some(text(seen)),
-        Json::Number(digits) if digits.len() <= limits::SHOWN_BYTES => {
-            Some(String::from(&**digits))
-        }
-        Json::Bool(true) => Some("true".to_owned()),
-        Json::Bool(false) => Some("false".to_owned()),
-        Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
-    };
-    match value {
-        Some(value) => join(&[&value, " is ", seen.kind(), "; write ", wanted]),
-        None if *seen == Json::Null => join(&["null; leave the field out, or write ", wanted]),
-        None => join(&[seen.kind(), "; write ", wanted]),
-    }
 }
 
 /// One text from its parts: out of line, since there are many messages and the module has a budget.

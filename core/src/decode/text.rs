@@ -2,6 +2,7 @@
 
 use super::{
     at::At,
+    fault::Fault,
     field::{Decode, Filled},
     problems::Problems,
     shown,
@@ -20,20 +21,23 @@ pub trait FromText: Sized {
         shown::text(text)
     }
 
-    /// Parses; an error continues a sentence that begins with the string: `has no unit; write "300s"`.
-    fn from_text(text: &str) -> Result<Self, String>;
+    /// Parses.
+    ///
+    /// # Errors
+    /// What is wrong with the string.
+    fn from_text(text: &str) -> Result<Self, Fault>;
 }
 
 impl<T: FromText> Decode for T {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let Json::String(text) = json else {
-            problems.add(at, shown::mismatch(json, T::WANTED));
+            problems.mismatch(at, json, T::WANTED);
             return None;
         };
         match T::from_text(text) {
             Ok(value) => Some(value),
-            Err(problem) => {
-                problems.add(at, shown::join(&[&T::shown(text), " ", &problem]));
+            Err(fault) => {
+                problems.add(at, &[&T::shown(text), " ", &fault.seen], &[&fault.wanted]);
                 None
             }
         }
@@ -48,15 +52,15 @@ impl FromText for Text {
     const WANTED: &'static str = "a string";
     const PATTERN: &'static str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, Fault> {
         if text.is_empty() {
-            return Err("is empty; write the value".to_owned());
+            return Err(("is empty", "write the value").into());
         }
         if text.chars().any(char::is_control) {
-            return Err("holds a control character; remove it".to_owned());
+            return Err(("holds a control character", "remove it").into());
         }
         if text.trim().len() != text.len() {
-            return Err("begins or ends with a blank; remove it".to_owned());
+            return Err(("begins or ends with a blank", "remove it").into());
         }
         Ok(Self(text.to_owned()))
     }

@@ -9,7 +9,7 @@ use crate::fetch::Endpoint;
 use crate::{
     limits,
     request::path::{self, PathPolicy},
-    uri::{host_and_port, split},
+    uri::{Odd, host_and_port, split},
 };
 
 /// Scheme, host, port and path below which an address must lie.
@@ -24,16 +24,20 @@ impl UriPrefix {
     /// The prefix that is written so.
     ///
     /// # Errors
-    /// What is wrong with it; continues a sentence that begins with it.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// What is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, Odd> {
         let (scheme, authority, rest) = split(text)?;
         if rest.contains(['?', '#']) {
-            return Err("has a query or fragment; write scheme, host and path only".to_owned());
+            return Err((
+                "has a query or fragment",
+                "write scheme, host and path only",
+            ));
         }
         if rest.contains('*') {
-            return Err(
-                "has a *, which is no pattern here; write what all of them begin with".to_owned(),
-            );
+            return Err((
+                "has a *, which is no pattern here",
+                "write what all of them begin with",
+            ));
         }
         Ok(Self {
             origin: origin(scheme, authority)?,
@@ -77,19 +81,21 @@ impl UriPrefix {
 }
 
 /// Scheme, host and port in the one spelling that is compared.
-fn origin(scheme: &str, authority: &str) -> Result<(String, String, u16), String> {
+fn origin(scheme: &str, authority: &str) -> Result<(String, String, u16), Odd> {
     let (host, port) = host_and_port(authority)?;
     let default = if scheme == "http" { 80 } else { 443 };
     let port = port.unwrap_or(default);
     Ok((scheme.to_owned(), host.to_ascii_lowercase(), port))
 }
 
-fn normal_path(path: &str) -> Result<String, String> {
+fn normal_path(path: &str) -> Result<String, Odd> {
     let path = if path.is_empty() { "/" } else { path };
     let normal = path::normalise(path.as_bytes(), PathPolicy::default());
     normal.map(Cow::into_owned).map_err(|_| {
-        "has a path that servers read differently; write it without dot segments, //, ; and encoded slashes"
-            .to_owned()
+        (
+            "has a path that servers read differently",
+            "write it without dot segments, //, ; and encoded slashes",
+        )
     })
 }
 
