@@ -7,9 +7,10 @@ use crate::{
     claims,
     evidence::Kind,
     headers::{Edit, set},
-    jose::{VerifiedJwt, to_base64url},
+    jose::to_base64url,
     json::Json,
     provider::{ClaimHeader, Provider},
+    token::VerifiedJwt,
 };
 
 /// Who a verified token is about, in the words of headers and records: the same for every request with it.

@@ -1,17 +1,16 @@
-//! JSON Object Signing: the compact serialisation (RFC 7515), its header, and key sets (RFC 7517).
+//! JSON Object Signing, whatever is signed: the compact serialisation (RFC 7515), its header, keys and
+//! sets of them (RFC 7517).
 
+mod compact;
 mod header;
 mod jwk;
-mod jws;
-mod known;
 mod media_type;
 mod numeric_date;
 mod thumbprint;
 
-pub(crate) use header::{Header, unverified_type};
+pub(crate) use compact::{Compact, JwsError};
+pub(crate) use header::Header;
 pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
-pub(crate) use jws::{UnverifiedJwt, VerifiedJwt};
-pub(crate) use known::{KeySetId, KnownJwt};
 pub use media_type::MediaType;
 pub(crate) use media_type::is_plain;
 pub(crate) use numeric_date::numeric_date;

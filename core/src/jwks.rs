@@ -59,7 +59,7 @@ use self::{reading::Reading, remote::Remote};
 use crate::{
     crypto::Algorithm,
     fetch::{clock::Clock, jitter::Jitter},
-    jose::{Jwk, JwkSet, KeySetId, SelectError},
+    jose::{Jwk, JwkSet, SelectError},
     provider_id::ProviderId,
     time::UnixTime,
 };
@@ -121,6 +121,13 @@ pub struct Fetch {
 
 /// What is asked for: a JWK set (RFC 7517 section 8.5), or any JSON.
 const ACCEPT: &str = "application/jwk-set+json, application/json";
+
+/// The keys of one provider as they were between two changes of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeySetId {
+    pub(crate) provider: ProviderId,
+    pub(crate) generation: u64,
+}
 
 /// What the cache knows about the key of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +241,7 @@ impl JwksCache {
             None => (Lookup::Unknown, 0),
         };
         let set = KeySetId {
-            provider: provider.0,
+            provider,
             generation,
         };
         (lookup, set)

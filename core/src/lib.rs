@@ -33,6 +33,7 @@ pub mod request;
 pub mod resource_metadata;
 mod text;
 pub mod time;
+mod token;
 mod uri;
 pub mod verdict;
 pub mod verify;

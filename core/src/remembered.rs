@@ -15,8 +15,9 @@ use lru::LruCache;
 
 use crate::{
     identity::Identity,
-    jose::{Header, KeySetId, KnownJwt, VerifiedJwt},
+    jwks::KeySetId,
     limits::{Limits, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS},
+    token::{Header, KnownJwt, VerifiedJwt},
 };
 
 /// The tokens that were good, the least recently used out first.

@@ -30,7 +30,7 @@ const FLOORS: &[&[&str]] = &[
     &["extract"],
     &["remembered"],
     &["identity"],
-    &["claims", "headers"],
+    &["claims", "headers", "token"],
     &["provider"],
     &["evidence", "jwks", "login"],
     &["decode", "jose"],

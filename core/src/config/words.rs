@@ -7,6 +7,7 @@ use crate::{
     evidence::{Fact, Kind, Preset},
     jose::{MediaType, is_plain},
     request::path::OVERRIDE_HEADERS,
+    token::is_foreign,
 };
 
 /// Says which words there are.
@@ -52,7 +53,7 @@ impl FromText for MediaType {
             return Err(("is no media type", "write one such as at+jwt").into());
         }
         let media_type = Self::new(text);
-        if media_type.is_foreign() {
+        if is_foreign(&media_type) {
             return Err(("is never an access token", "write at+jwt, or JWT").into());
         }
         Ok(media_type)

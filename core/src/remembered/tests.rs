@@ -6,13 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    evidence::Kind,
-    jose::{UnverifiedJwt, to_base64url},
-    limits::Limits,
+    evidence::Kind, jose::to_base64url, limits::Limits, provider_id::ProviderId,
+    token::UnverifiedJwt,
 };
 
 const SET: KeySetId = KeySetId {
-    provider: 0,
+    provider: ProviderId(0),
     generation: 1,
 };
 

@@ -11,7 +11,7 @@ use crate::{
     extract::{Credential, Token, extract},
     headers,
     identity::Identity,
-    jose::{self, MediaType, UnverifiedJwt, VerifiedJwt},
+    jose::{self, MediaType},
     json::Json,
     jwks::Lookup,
     policy::Requirement,
@@ -21,6 +21,7 @@ use crate::{
     request::{Target, TokenSource},
     text::shown,
     time::UnixTime,
+    token::{UnverifiedJwt, VerifiedJwt, unverified_type},
     verdict::Permit,
 };
 
@@ -116,7 +117,7 @@ impl<'r> Case<'_, 'r, '_> {
                         Some(Algorithm::ALL.map(Algorithm::name).join(" "))
                     }
                     Reason::Untrusted(Untrusted::TokenType) => {
-                        let typ = jose::unverified_type(token.as_str());
+                        let typ = unverified_type(token.as_str());
                         self.record.seen = typ.map(|typ| Seen {
                             token_type: Some(shown(&typ)),
                             ..Seen::default()
@@ -143,14 +144,14 @@ impl<'r> Case<'_, 'r, '_> {
     ) -> Result<(), Stop> {
         let header = jwt.unverified_header();
         if provider.token_types.is_empty() {
-            if header.typ.as_ref().is_some_and(MediaType::is_of_its_own) {
+            if header.typ.as_ref().is_some_and(|typ| typ.is_of_its_own) {
                 self.record.expected = Some(ACCESS_TOKENS.to_owned());
                 return Err(Untrusted::TokenType.into());
             }
         } else if !header
             .typ
             .as_ref()
-            .is_some_and(|typ| provider.token_types.contains(typ))
+            .is_some_and(|typ| provider.token_types.contains(&typ.name))
         {
             let names: Vec<&str> = provider.token_types.iter().map(MediaType::as_str).collect();
             self.record.expected = Some(names.join(" "));
@@ -302,7 +303,7 @@ fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
     let expires = claims.get("exp").and_then(jose::numeric_date);
     Seen {
         algorithm: Some(header.algorithm.name()),
-        token_type: header.typ.as_ref().map(|typ| shown(typ.as_str())),
+        token_type: header.typ.as_ref().map(|typ| shown(typ.name.as_str())),
         kid: header.kid.as_deref().map(shown),
         issuer: shown_claim(claims, "iss"),
         audience: shown_claim(claims, audience_claim),

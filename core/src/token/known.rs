@@ -3,15 +3,8 @@
 use core::ops::Range;
 use std::rc::Rc;
 
-use super::header::Header;
-use crate::json::Json;
-
-/// The keys of one provider as they were between two changes of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeySetId {
-    pub(crate) provider: usize,
-    pub(crate) generation: u64,
-}
+use super::Header;
+use crate::{json::Json, jwks::KeySetId};
 
 /// What a token says whose signature was right under a key of one set.
 #[derive(Debug)]

@@ -1,16 +1,14 @@
-//! Compact JWS (RFC 7515 section 3.1) that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no
-//! other constructor than a signature check.
+//! A JWS that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no other constructor
+//! than a signature check.
 
 use std::rc::Rc;
 
-use super::{
-    base64url,
-    header::Header,
-    known::{KeySetId, KnownJwt},
-};
+use super::{Header, KnownJwt, types::TokenType};
 use crate::{
     crypto::{Backend, VerifyingKey},
+    jose::{Compact, MediaType, base64url},
     json::Json,
+    jwks::KeySetId,
     limits,
     reason::{Malformed, Reason, Untrusted},
 };
@@ -48,22 +46,15 @@ impl<'a> UnverifiedJwt<'a> {
         max_bytes: usize,
         find_header: impl FnOnce(&str) -> Option<Rc<Header>>,
     ) -> Result<Self, Reason> {
-        if token.len() > max_bytes {
-            return Err(Malformed::TokenSize.into());
-        }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(Malformed::TokenShape)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(Malformed::TokenShape)?;
-        if header.is_empty() || payload.is_empty() || payload.contains('.') || signature.is_empty()
-        {
-            return Err(Malformed::TokenShape.into());
-        }
-        let decode = |part: &str| base64url(part).ok_or(Malformed::Base64url);
-        let header = match find_header(header) {
+        let parts = Compact::split(token, max_bytes)?;
+        let header = match find_header(parts.header) {
             Some(known) => known,
-            None => Rc::new(Header::parse(&decode(header)?)?),
+            None => Rc::new(Header::parse(&Compact::decode(parts.header)?, |typ, _| {
+                read_type(typ)
+            })?),
         };
-        let claims = decode(payload)?;
-        let signature = decode(signature)?;
+        let claims = Compact::decode(parts.payload)?;
+        let signature = Compact::decode(parts.signature)?;
         let claims = Json::parse(&claims, limits::token_json_nodes(max_bytes))
             .map_err(|_| Malformed::Claims)?;
         if !matches!(claims, Json::Object(_)) {
@@ -72,8 +63,8 @@ impl<'a> UnverifiedJwt<'a> {
         Ok(Self {
             header,
             claims: Rc::new(claims),
-            payload,
-            signing_input,
+            payload: parts.payload,
+            signing_input: parts.signing_input,
             signature: Signature::New(signature),
         })
     }
@@ -151,6 +142,11 @@ impl<'a> UnverifiedJwt<'a> {
         }
         Ok(self.as_verified())
     }
+}
+
+fn read_type(typ: Option<MediaType>) -> Result<Option<TokenType>, Reason> {
+    let known = |name| TokenType::of(name).ok_or(Untrusted::TokenType);
+    Ok(typ.map(known).transpose()?)
 }
 
 #[cfg(test)]
