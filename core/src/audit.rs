@@ -19,7 +19,7 @@ pub use self::{
     shadow::Shadow,
 };
 use crate::{
-    evidence::Proof,
+    evidence::Proved,
     json::Json,
     provider_id::ProviderId,
     request::Request,
@@ -103,9 +103,9 @@ pub struct Seen {
 
 impl AuditRecord {
     /// What the sign-in proves, to the rule or, where it falls short, at all.
-    pub(crate) fn proved(&mut self, proof: &Proof) {
-        self.facts = proof.facts.words();
-        self.authentication_age = proof.age.map(|age| age.as_secs());
+    pub(crate) fn proved(&mut self, proved: &Proved) {
+        self.facts = proved.facts.words();
+        self.authentication_age = proved.age.map(|age| age.as_secs());
     }
 
     pub(crate) fn new(request: Request<'_>, policy: &Rc<str>) -> Self {

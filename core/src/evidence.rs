@@ -16,7 +16,7 @@ pub use self::{
     when::{ClaimEquals, ClaimValue, When},
 };
 pub(crate) use self::{
-    sign_in::{Demand, Proof, Shortfall, SignIn},
+    sign_in::{Demand, Proved, Shortfall, SignIn},
     step_up::{acr_values, acr_values_left, acr_values_of_all, can_meet, is_quotable},
 };
 

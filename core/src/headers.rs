@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    evidence::Proof,
+    evidence::Proved,
     provider::Provider,
     request::{
         Request, TokenSource,
@@ -183,9 +183,9 @@ fn without_subprotocol_tokens(request: Request<'_>, markers: &[&str]) -> Option<
 }
 
 /// The headers that say what the sign-in proves now.
-pub(crate) fn sign_in(proof: &Proof) -> impl Iterator<Item = Edit> {
-    let facts = proof.facts.iter().map(|fact| set(fact.header(), "true"));
-    let age = proof.age.map(|age| age.as_secs().to_string());
+pub(crate) fn sign_in(proved: &Proved) -> impl Iterator<Item = Edit> {
+    let facts = proved.facts.iter().map(|fact| set(fact.header(), "true"));
+    let age = proved.age.map(|age| age.as_secs().to_string());
     facts.chain(age.map(|age| set("x-passgate-authentication-age", age)))
 }
 

@@ -25,7 +25,7 @@ impl Demand {
 
 /// What a sign-in proves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Proof {
+pub(crate) struct Proved {
     /// Facts that were proved together.
     pub(crate) facts: Facts,
     /// Age of the oldest sign-in behind them; without facts, of the last one.
@@ -71,11 +71,11 @@ impl<'c> SignIn<'c> {
     }
 
     /// What this sign-in proves to a rule, if that is all that the rule wants.
-    pub(crate) fn meets(&self, demand: &Demand) -> Result<Proof, Shortfall> {
+    pub(crate) fn meets(&self, demand: &Demand) -> Result<Proved, Shortfall> {
         let wants_nothing = demand.facts.is_empty() && demand.max_age.is_none();
         if self.is_delegated && !demand.delegated {
             return if wants_nothing {
-                Ok(Proof::default())
+                Ok(Proved::default())
             } else if demand.facts.is_empty() {
                 Err(Shortfall::Age)
             } else {
@@ -104,13 +104,13 @@ impl<'c> SignIn<'c> {
         } else {
             best.age
         };
-        Ok(Proof { age, ..best })
+        Ok(Proved { age, ..best })
     }
 
     /// The largest set of facts that are proved together and hold those that are wanted. Only lines that read the same
     /// claims are taken together, and of them only those whose age will do.
-    fn best(&self, wanted: Facts, will_do: impl Fn(Option<Duration>) -> bool) -> Option<Proof> {
-        let mut best = wanted.is_empty().then(Proof::default);
+    fn best(&self, wanted: Facts, will_do: impl Fn(Option<Duration>) -> bool) -> Option<Proved> {
+        let mut best = wanted.is_empty().then(Proved::default);
         for (first, _) in &self.lines {
             let together = || {
                 let lines = self.lines.iter();
@@ -118,7 +118,7 @@ impl<'c> SignIn<'c> {
             };
             let union = |facts: Facts, (line, _): &(&Line, _)| facts.and(line.proves);
             let facts = together().fold(Facts::NONE, union);
-            let is_better = |best: &Proof| facts.len() > best.facts.len();
+            let is_better = |best: &Proved| facts.len() > best.facts.len();
             if !facts.hold(wanted) || !best.as_ref().is_none_or(is_better) {
                 continue;
             }
@@ -126,7 +126,7 @@ impl<'c> SignIn<'c> {
             // What a line without date adds to the others has no date.
             let is_dated = dated().fold(Facts::NONE, union) == facts;
             let age = dated().filter_map(|(_, age)| *age).max();
-            best = Some(Proof {
+            best = Some(Proved {
                 facts,
                 age: age.filter(|_| is_dated),
             });

@@ -6,7 +6,7 @@ use super::ClaimCondition;
 use crate::{
     claims,
     evidence::{
-        Demand, Facts, Kind, Proof, Shortfall, SignIn, acr_values, acr_values_left,
+        Demand, Facts, Kind, Proved, Shortfall, SignIn, acr_values, acr_values_left,
         acr_values_of_all,
     },
     json::Json,
@@ -80,18 +80,18 @@ impl Requirement {
         claims: &Json,
         now: UnixTime,
         tells_values: bool,
-    ) -> Result<Proof, Unmet> {
+    ) -> Result<Proved, Unmet> {
         let sign_in = SignIn::of(claims, &provider.evidence, provider.clock_skew, now);
         let mut furthest = Unmet {
             step: 0,
             reason: Untrusted::Issuer.into(),
             expected: String::new(),
-            proof: Proof::default(),
+            proved: Proved::default(),
         };
         let mut condition = None;
         for alternative in self.open_to(id) {
             match alternative.met_by(provider, claims, &sign_in) {
-                Ok(proof) => return Ok(proof),
+                Ok(proved) => return Ok(proved),
                 Err(unmet) if unmet.step > furthest.step => {
                     condition = alternative.first_unmet(claims);
                     furthest = unmet;
@@ -104,7 +104,7 @@ impl Requirement {
         {
             furthest.expected = condition.told(claims, &provider.subject_claims, tells_values);
         }
-        furthest.proof = sign_in.meets(&Demand::NOTHING).unwrap_or_default();
+        furthest.proved = sign_in.meets(&Demand::NOTHING).unwrap_or_default();
         Err(furthest)
     }
 }
@@ -118,7 +118,7 @@ pub(crate) struct Unmet {
     /// What it wanted, for the operator.
     pub(crate) expected: String,
     /// What the sign-in proves all the same, for the operator.
-    pub(crate) proof: Proof,
+    pub(crate) proved: Proved,
 }
 
 impl Alternative {
@@ -149,13 +149,13 @@ impl Alternative {
         provider: &Provider,
         claims: &Json,
         sign_in: &SignIn<'_>,
-    ) -> Result<Proof, Unmet> {
+    ) -> Result<Proved, Unmet> {
         let unmet = |step, reason, expected| {
             Err(Unmet {
                 step,
                 reason,
                 expected,
-                proof: Proof::default(),
+                proved: Proved::default(),
             })
         };
         if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{Demand, Proof, Shortfall, SignIn};
+use super::{Demand, Proved, Shortfall, SignIn};
 use crate::{
     config::{Config, Provider},
     evidence::{Fact, Facts},
@@ -36,7 +36,7 @@ fn want(words: &str, max_age: Option<u64>) -> Demand {
 }
 
 /// What a token with these claims, issued now, proves to a rule now.
-fn meets(provider: &Provider, claims: &str, demand: &Demand) -> Result<Proof, Shortfall> {
+fn meets(provider: &Provider, claims: &str, demand: &Demand) -> Result<Proved, Shortfall> {
     at(provider, claims, demand, UnixTime::from_secs(NOW))
 }
 
@@ -45,7 +45,7 @@ fn at(
     claims: &str,
     demand: &Demand,
     now: UnixTime,
-) -> Result<Proof, Shortfall> {
+) -> Result<Proved, Shortfall> {
     let claims = Json::parse(claims.as_bytes(), 1_000).unwrap_or_else(|_| panic!("{claims}"));
     SignIn::of(&claims, &provider.evidence, provider.clock_skew, now).meets(demand)
 }
@@ -58,7 +58,7 @@ fn an_age_is_judged_to_the_millisecond_and_without_skew() {
     let age_of = |date: &str, millis: u64| {
         let claims = format!(r#"{{"amr":["hwk"],"iat":{NOW},"auth_time":{date}}}"#);
         let demand = want("phishing_resistant", Some(900));
-        at(&provider, &claims, &demand, UnixTime::from_millis(millis)).map(|proof| proof.age)
+        at(&provider, &claims, &demand, UnixTime::from_millis(millis)).map(|proved| proved.age)
     };
     let now = NOW * 1_000;
     let exact = NOW.to_string();
@@ -84,7 +84,7 @@ fn a_date_may_lie_no_further_beyond_iat_than_the_skew() {
     let provider = provider(PHR);
     let age_of = |seconds: u64| {
         let claims = format!(r#"{{"amr":["hwk"],"iat":{NOW},"auth_time":{seconds}}}"#);
-        meets(&provider, &claims, &want("phishing_resistant", Some(900))).map(|proof| proof.age)
+        meets(&provider, &claims, &want("phishing_resistant", Some(900))).map(|proved| proved.age)
     };
     // Of the future, as far as our clock knows: not older than now.
     assert_eq!(age_of(NOW + 60), Ok(Some(Duration::ZERO)));
@@ -122,7 +122,7 @@ fn what_is_no_date_never_falls_back_to_iat() {
     let undated = meets(&provider, &without, &want("phishing_resistant", None));
     assert_eq!(
         undated,
-        Ok(Proof {
+        Ok(Proved {
             facts: facts("phishing_resistant"),
             age: None
         })
@@ -193,10 +193,10 @@ fn every_line_that_is_used_must_be_young_enough() {
         Err(Shortfall::Age)
     );
     // What is told to the upstream is what was used, and its age the oldest of it.
-    let proof = meets(&claims(old, young), "user_verified").unwrap_or_default();
-    assert_eq!(proof.facts, facts("user_verified"));
-    let proof = meets(&claims(NOW - 3, young), both).unwrap_or_default();
-    assert_eq!(proof.age, Some(Duration::from_secs(60)));
+    let proved = meets(&claims(old, young), "user_verified").unwrap_or_default();
+    assert_eq!(proved.facts, facts("user_verified"));
+    let proved = meets(&claims(NOW - 3, young), both).unwrap_or_default();
+    assert_eq!(proved.age, Some(Duration::from_secs(60)));
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn an_age_without_facts_is_that_of_auth_time() {
     );
     assert_eq!(
         meets(&provider, &claims(NOW - 60, NOW - 1), &demand),
-        Ok(Proof {
+        Ok(Proved {
             facts: facts("phishing_resistant"),
             age: Some(Duration::from_secs(60))
         })
@@ -222,7 +222,7 @@ fn an_age_without_facts_is_that_of_auth_time() {
     // A fact that is too old for the rule is not told beside an age that is not.
     assert_eq!(
         meets(&provider, &claims(NOW - 60, NOW - 61), &demand),
-        Ok(Proof {
+        Ok(Proved {
             facts: Facts::NONE,
             age: Some(Duration::from_secs(60))
         })
@@ -250,7 +250,7 @@ fn a_delegated_token_carries_facts_and_age_only_where_the_rule_says_so() {
         // Where nothing is asked, nothing is told.
         assert_eq!(
             meets(&provider, &claims, &want("", None)),
-            Ok(Proof::default())
+            Ok(Proved::default())
         );
     }
 }
@@ -380,7 +380,7 @@ mod properties {
                 let told = meets(&provider, &token.to_string(), &want("", None)).unwrap_or_default();
                 for fact in told.facts.iter() {
                     let alone = meets(&provider, &token.to_string(), &want(fact.as_str(), None));
-                    prop_assert!(alone.is_ok_and(|proof| proof.facts.hold(Facts::of(&[fact]))));
+                    prop_assert!(alone.is_ok_and(|proved| proved.facts.hold(Facts::of(&[fact]))));
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::{
     audit::{Seen, SubjectForm, shown_claim},
     claims,
     crypto::Algorithm,
-    evidence::Proof,
+    evidence::Proved,
     extract::{Credential, Token, extract},
     headers,
     identity::Identity,
@@ -87,15 +87,15 @@ impl<'r> Case<'_, 'r, '_> {
         self.record.kind = Some(identity.kind.as_str());
         // A name or an address may stand in any claim.
         let tells_values = self.policy.config.audit().subject == SubjectForm::Clear;
-        let proof = requirement
+        let proved = requirement
             .met_by(id, provider, &jwt.claims, self.now, tells_values)
             .map_err(|unmet| {
                 self.record.expected = Some(unmet.expected);
-                self.record.proved(&unmet.proof);
+                self.record.proved(&unmet.proved);
                 unmet.reason
             })?;
-        self.record.proved(&proof);
-        Ok(self.permit(provider, credential, identity, &proof))
+        self.record.proved(&proved);
+        Ok(self.permit(provider, credential, identity, &proved))
     }
 
     /// The token in its parts, as they are remembered, with whom it was about then; or from its bytes.
@@ -258,7 +258,7 @@ impl<'r> Case<'_, 'r, '_> {
         provider: &Provider,
         credential: &Credential<'_, '_>,
         identity: Rc<Identity>,
-        proof: &Proof,
+        proved: &Proved,
     ) -> Permit {
         let judged: &[&TokenSource] = if provider.forward {
             &[]
@@ -266,7 +266,7 @@ impl<'r> Case<'_, 'r, '_> {
             &credential.found_in
         };
         let mut edits = self.clean(judged);
-        edits.extend(headers::sign_in(proof));
+        edits.extend(headers::sign_in(proved));
         Permit {
             code: "permitted.token",
             edits,
