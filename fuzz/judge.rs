@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, crypto::Algorithm,
+    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, crypto::Algorithm,
     headers::Edit, jose::JwkSet, jose::thumbprint, limits::Limits,
 };
 use passgate_kit::{SigningKey, base64url, jwks};
@@ -45,7 +45,7 @@ fn verdict(headers: &[(&[u8], &[u8])]) -> Verdict {
     let config = Config::parse(WORLD.config.as_bytes()).expect("a good configuration");
     let mut keys = JwksCache::new(&config, 1);
     match Verifier::new(config, 1).verify(Request::new(headers), &mut keys, NOW) {
-        Step::Settle(verdict, record) => {
+        Step::Settle(Settlement { verdict, record }) => {
             let line = record.to_json();
             assert!(!line.contains('\n') && line.len() < 8_192, "{line}");
             verdict

@@ -8,7 +8,7 @@ use std::{
 };
 
 use passgate_core::{
-    Config, JwksCache, ProviderId, Request, Step, UnixTime, Verifier,
+    Config, JwksCache, ProviderId, Request, Settlement, Step, UnixTime, Verifier,
     jwks::{Alarm, Answer, Fetch, FetchId, Place, WaitingRoom},
     reason::Internal,
 };
@@ -45,7 +45,7 @@ impl Kept {
 /// What a request gets when it comes.
 pub(crate) enum Judged {
     /// This.
-    Now(Step),
+    Now(Settlement),
     /// It waits from now on, until [`Engine::next_due`] names it.
     Later(Rc<Wait>),
 }
@@ -100,7 +100,7 @@ impl Engine {
         let Some(now) = now else {
             return Judged::Now(self.verifier.failed(request, Internal::Clock, now));
         };
-        let settled = match self.verifier.verify(request, &mut self.keys, now) {
+        match self.verifier.verify(request, &mut self.keys, now) {
             Step::Await(provider) => {
                 let longest = self.keys.longest_wait(provider);
                 let wait = Rc::new(Wait::default());
@@ -115,15 +115,14 @@ impl Engine {
                     self.wish_for(Some(now.saturating_add(SHOWN_WITHIN)));
                     return Judged::Later(wait);
                 }
-                self.verifier.overloaded(request, now)
+                Judged::Now(self.verifier.overloaded(request, now))
             }
-            settled @ Step::Settle(..) => settled,
-        };
-        Judged::Now(settled)
+            Step::Settle(settlement) => Judged::Now(settlement),
+        }
     }
 
     /// The answer for a request of which the host tells nothing.
-    pub(crate) fn failed(&self, now: Option<UnixTime>) -> Step {
+    pub(crate) fn failed(&self, now: Option<UnixTime>) -> Settlement {
         self.verifier.failed(Request::new(&[]), Internal::Host, now)
     }
 
@@ -133,7 +132,7 @@ impl Engine {
         stream: u32,
         mut place: Place<Kept>,
         now: Option<UnixTime>,
-    ) -> Option<Step> {
+    ) -> Option<Settlement> {
         let kept = place.content;
         let Ok(pairs) = kept.headers.pairs() else {
             return Some(self.failed(now));
@@ -149,7 +148,7 @@ impl Engine {
                 (place.provider, place.content) = (provider, kept);
                 (!self.waiting.stay(stream, place, now)).then_some(too_long)
             }
-            settled @ Step::Settle(..) => Some(settled),
+            Step::Settle(settlement) => Some(settlement),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
 
 use passgate_core::{
-    Request, Step, UnixTime, Verdict, Verifier,
+    Request, Settlement, UnixTime, Verdict, Verifier,
     reason::{Internal, Rejection},
     verdict::{Permit, SERVED},
 };
@@ -13,18 +13,15 @@ use crate::{
     state::Settled,
 };
 
-/// Applies a step that was settled at this time, to the trailers too where they came while the request waited. Where
-/// the host refuses the edits the request is refused instead.
+/// Applies what was settled at this time, to the trailers too where they came while the request waited. Where the host
+/// refuses the edits the request is refused instead.
 pub(crate) fn settle(
-    step: Step,
+    Settlement { verdict, record }: Settlement,
     verifier: &Verifier,
     ledger: &mut Ledger,
     now: Option<UnixTime>,
     holds_trailers: bool,
 ) -> Settled {
-    let Step::Settle(verdict, record) = step else {
-        return Settled::Answered;
-    };
     let config = verifier.config();
     match verdict {
         Verdict::Allow(permit) if edit(&permit, verifier, holds_trailers).is_ok() => {
@@ -36,11 +33,9 @@ pub(crate) fn settle(
             }
         }
         Verdict::Allow(_) => {
-            let mut step = verifier.failed(Request::new(&[]), Internal::Host, None);
-            if let Step::Settle(_, failure) = &mut step {
-                failure.request_id = record.request_id;
-            }
-            settle(step, verifier, ledger, now, holds_trailers)
+            let mut failed = verifier.failed(Request::new(&[]), Internal::Host, None);
+            failed.record.request_id = record.request_id;
+            settle(failed, verifier, ledger, now, holds_trailers)
         }
         Verdict::Deny(rejection) => {
             let request_id = record.request_id.clone();

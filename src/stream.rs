@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use passgate_core::{
-    Step, UnixTime,
+    Settlement, UnixTime,
     jwks::Place,
     reason::{Internal, Reason},
 };
@@ -82,7 +82,7 @@ fn judge_now(
         Err(HostError) => Judged::Now(engine.failed(now)),
     };
     match judged {
-        Judged::Now(step) => State::Settled(apply(step, engine, now, false)),
+        Judged::Now(settlement) => State::Settled(apply(settlement, engine, now, false)),
         Judged::Later(wait) => State::Waits(wait),
     }
 }
@@ -91,17 +91,22 @@ fn judge_now(
 pub(crate) fn judge_again(stream: u32, place: Place<Kept>, engine: &mut Engine) -> bool {
     let now = host::now().ok();
     let wait = place.content.wait();
-    let Some(step) = engine.judge_again(stream, place, now) else {
+    let Some(settlement) = engine.judge_again(stream, place, now) else {
         return false;
     };
-    let settled = apply(step, engine, now, wait.holds_trailers());
+    let settled = apply(settlement, engine, now, wait.holds_trailers());
     wait.settle(settled);
     settled.goes_on()
 }
 
-fn apply(step: Step, engine: &mut Engine, now: Option<UnixTime>, holds_trailers: bool) -> Settled {
+fn apply(
+    settlement: Settlement,
+    engine: &mut Engine,
+    now: Option<UnixTime>,
+    holds_trailers: bool,
+) -> Settled {
     let (verifier, ledger) = engine.verifier_and_ledger();
-    let settled = settle(step, verifier, ledger, now, holds_trailers);
+    let settled = settle(settlement, verifier, ledger, now, holds_trailers);
     engine.count_remembered();
     settled
 }

@@ -6,7 +6,7 @@ mod gate;
 use divan::{Bencher, black_box};
 use gate::{Gate, Remember};
 use passgate_core::{
-    AuditRecord, Auditor, Config, Step,
+    AuditRecord, Auditor, Config, Settlement, Step,
     crypto::{Algorithm, Backend},
     jose::JwkSet,
     json::Json,
@@ -195,7 +195,7 @@ fn audit_record(bencher: Bencher<'_, '_>) {
 
 fn record(gate: &mut Gate, token: &str) -> AuditRecord {
     match gate.step(Some(token)) {
-        Step::Settle(_, record) => *record,
+        Step::Settle(Settlement { record, .. }) => *record,
         Step::Await(_) => panic!("the keys are part of the configuration"),
     }
 }

@@ -1,6 +1,6 @@
 //! The core as a worker has it: a configuration, its keys, and a verifier that has seen something or not.
 
-use passgate_core::{Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier};
+use passgate_core::{Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, now};
 use serde_json::{Value, json};
 
@@ -84,8 +84,14 @@ impl Gate {
     /// The code of the verdict about a request with this token.
     pub fn judge(&mut self, token: Option<&str>) -> &'static str {
         match self.step(token) {
-            Step::Settle(Verdict::Allow(permit), _) => permit.code(),
-            Step::Settle(Verdict::Deny(rejection), _) => rejection.code,
+            Step::Settle(Settlement {
+                verdict: Verdict::Allow(permit),
+                ..
+            }) => permit.code(),
+            Step::Settle(Settlement {
+                verdict: Verdict::Deny(rejection),
+                ..
+            }) => rejection.code,
             other => panic!("{other:?}"),
         }
     }

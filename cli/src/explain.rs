@@ -7,7 +7,7 @@ mod request;
 use std::ffi::OsString;
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Step, Verdict, Verifier,
+    AuditRecord, Config, JwksCache, Request, Settlement, Step, Verdict, Verifier,
     config::{Action, KeySource, Provider},
     headers::Edit,
     jose::JwkSet,
@@ -50,7 +50,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
         verifier.assume_signatures();
     }
     let headers = request.headers();
-    let Step::Settle(verdict, record) = verifier.verify(Request::new(&headers), &mut keys, now)
+    let Step::Settle(Settlement { verdict, record }) =
+        verifier.verify(Request::new(&headers), &mut keys, now)
     else {
         return Err(
             "passgate: the keys of this provider are fetched; give them with --jwks FILE\n"

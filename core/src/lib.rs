@@ -48,6 +48,6 @@ pub use crate::{
     request::Request,
     time::UnixTime,
     verdict::Verdict,
-    verify::{Step, Verifier},
+    verify::{Settlement, Step, Verifier},
     version::{SOFTWARE, VERSION},
 };

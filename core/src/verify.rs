@@ -3,8 +3,12 @@
 #[cfg(feature = "explain")]
 pub mod explain;
 mod judge;
+mod prepared;
 
-use self::judge::{Case, Policy, Stop, Trail};
+use self::{
+    judge::{Case, Stop, Trail},
+    prepared::Prepared,
+};
 use crate::{
     audit::{AuditRecord, Shadow},
     budget::Budget,
@@ -15,7 +19,7 @@ use crate::{
     provider_id::ProviderId,
     reason::{Detour, Internal, Reason, Unavailable},
     remembered::{RememberedTokens, Tally},
-    request::Request,
+    request::{Request, Target},
     resource_metadata::Document,
     time::UnixTime,
     verdict::{Permit, SERVED, Verdict},
@@ -25,21 +29,30 @@ use crate::{
 #[derive(Debug)]
 pub enum Step {
     /// It is decided.
-    Settle(Verdict, Box<AuditRecord>),
+    Settle(Settlement),
     /// Keys of this provider are being fetched: hold the request and ask again when the fetch has ended.
     Await(ProviderId),
 }
 
+/// What was decided about a request, and the record of it.
+#[derive(Debug)]
+pub struct Settlement {
+    /// What is done.
+    pub verdict: Verdict,
+    /// What is told.
+    pub record: Box<AuditRecord>,
+}
+
 /// What is done about a request that is not refused.
-enum Outcome {
-    Permit(Permit),
+enum Grant {
+    Pass(Permit),
     Serve(Document),
 }
 
 /// Judges requests by one configuration.
 #[derive(Debug)]
 pub struct Verifier {
-    policy: Policy,
+    prepared: Prepared,
     crypto: Backend,
     budget: Budget,
     remembered: RememberedTokens,
@@ -54,14 +67,14 @@ impl Verifier {
             crypto: Backend::default(),
             budget: Budget::new(config.providers().len(), config.limits(), seed),
             remembered: RememberedTokens::new(config.limits()),
-            policy: Policy::new(config),
+            prepared: Prepared::new(config),
         }
     }
 
     /// The configuration.
     #[must_use]
     pub const fn config(&self) -> &Config {
-        &self.policy.config
+        &self.prepared.config
     }
 
     /// Lets the host check signatures, where the configuration allows it and the host passes a test. It stays so until
@@ -70,7 +83,7 @@ impl Verifier {
     /// # Errors
     /// Why it does not: this crate checks all signatures then.
     pub fn use_host(&mut self, host: Box<dyn ForeignFunctions>) -> Result<(), Distrust> {
-        if self.policy.config.allows_host_crypto() {
+        if self.prepared.config.allows_host_crypto() {
             self.crypto.use_host(host)
         } else {
             Err(Distrust::Refused)
@@ -95,117 +108,145 @@ impl Verifier {
     /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the budget of wrong
     /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in nothing else.
     pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
-        let mut record = AuditRecord::new(request, self.policy.config.hash());
-        let mut case = Case {
-            policy: &self.policy,
-            request,
-            keys,
-            crypto: &mut self.crypto,
-            budget: &mut self.budget,
-            remembered: &mut self.remembered,
-            now,
-            record: &mut record,
-            trail: Trail::default(),
-            detour: None,
+        let target = self.prepared.target(request);
+        let mut record = AuditRecord::new(request, self.prepared.config.hash());
+        let (judged, trail, detour) = match &target {
+            Ok(target) => {
+                let mut case = Case {
+                    prepared: &self.prepared,
+                    request,
+                    target,
+                    keys,
+                    crypto: &mut self.crypto,
+                    budget: &mut self.budget,
+                    remembered: &mut self.remembered,
+                    now,
+                    record: &mut record,
+                    trail: Trail::default(),
+                    detour: None,
+                };
+                let judged = case.judge();
+                let Case { trail, detour, .. } = case;
+                (judged, trail, detour)
+            }
+            Err(ambiguous) => (Err(ambiguous.clone().into()), Trail::default(), None),
         };
-        let judged = case.judge();
-        let Case { trail, detour, .. } = case;
         record.rule = trail.rule;
-        let (settled, hides_rule) = match judged {
-            Ok(outcome) => {
+        let (settlement, hides_rule) = match judged {
+            Ok(grant) => {
                 record.decision = "allow";
                 record.seen = None;
-                let (reason, verdict) = match outcome {
-                    Outcome::Permit(permit) => (permit.code, Verdict::Allow(permit)),
-                    Outcome::Serve(document) => (SERVED, Verdict::Serve(document)),
+                let (reason, verdict) = match grant {
+                    Grant::Pass(permit) => (permit.code, Verdict::Allow(permit)),
+                    Grant::Serve(document) => (SERVED, Verdict::Serve(document)),
                 };
                 record.reason = reason;
-                ((verdict, Box::new(record)), false)
+                let record = Box::new(record);
+                (Settlement { verdict, record }, false)
             }
             Err(Stop::Await(provider)) => return Step::Await(provider),
             Err(Stop::Deny(reason)) => {
-                let denied = self.deny(request, &reason, detour, record);
+                let target = target.as_ref().ok();
+                let denied = self.deny(request, target, &reason, detour, record);
                 (denied, reason.hides_rule())
             }
         };
-        self.in_mode(settled, &trail, hides_rule, Some(now))
+        Step::Settle(self.in_mode(settlement, &trail, hides_rule, Some(now)))
     }
 
     /// The answer for a request that would have to wait although too many do already.
     #[must_use]
-    pub fn overloaded(&self, request: Request<'_>, now: UnixTime) -> Step {
+    pub fn overloaded(&self, request: Request<'_>, now: UnixTime) -> Settlement {
         self.refuse(request, &Unavailable::WaitingLimit.into(), Some(now))
     }
 
     /// The answer for a request that has waited longer than keys take to come or not to come.
     #[must_use]
-    pub fn waited_too_long(&self, request: Request<'_>, now: UnixTime) -> Step {
+    pub fn waited_too_long(&self, request: Request<'_>, now: UnixTime) -> Settlement {
         self.refuse(request, &Unavailable::WaitingTime.into(), Some(now))
     }
 
     /// The answer for a request about which the host did not tell us enough. Without a clock nobody knows whether the end
     /// of shadow has come, so it has.
     #[must_use]
-    pub fn failed(&self, request: Request<'_>, failure: Internal, now: Option<UnixTime>) -> Step {
+    pub fn failed(
+        &self,
+        request: Request<'_>,
+        failure: Internal,
+        now: Option<UnixTime>,
+    ) -> Settlement {
         self.refuse(request, &failure.into(), now)
     }
 
     /// Removals of headers that a client must not send, for the names of a request's trailers.
     pub fn strip_trailers<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
-        self.policy.owned_names.strip_trailers(names)
+        self.prepared.owned_names.strip_trailers(names)
     }
 
-    fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Step {
-        let mut record = AuditRecord::new(request, self.policy.config.hash());
-        let trail = Trail::of(self.policy.rules_of(request));
+    fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Settlement {
+        let mut record = AuditRecord::new(request, self.prepared.config.hash());
+        let target = self.prepared.target(request).ok();
+        let rules = target.as_ref().map(|target| self.prepared.rules_of(target));
+        let trail = Trail::of(rules.unwrap_or_default());
         record.rule = trail.rule;
-        let denied = self.deny(request, reason, None, record);
+        let denied = self.deny(request, target.as_ref(), reason, None, record);
         self.in_mode(denied, &trail, reason.hides_rule(), now)
     }
 
+    /// `target`: what the request is about, if that is known.
     fn deny(
         &self,
         request: Request<'_>,
+        target: Option<&Target<'_>>,
         reason: &Reason,
         detour: Option<Detour>,
         mut record: AuditRecord,
-    ) -> (Verdict, Box<AuditRecord>) {
+    ) -> Settlement {
         record.decision = "deny";
         record.reason = reason.code();
-        let origin = self.policy.origin(request);
+        // The configured origin that the request reached; never text of the client's.
+        let origins = self.prepared.config.origins();
+        let origin = target.and_then(|target| target.origin(origins));
         let realm = origin.map_or("passgate", |origin| origin.text.as_str());
         let mut rejection = reason
             .rejection(realm)
-            .naming(self.policy.metadata_uri(origin).as_deref())
-            .readable_by(request.page_of(self.policy.config.origins()))
+            .naming(self.prepared.metadata_uri(origin).as_deref())
+            .readable_by(request.page_of(origins))
             .for_grpc(request.is_grpc());
         if let Some(detour) = detour {
             record.login = Some(detour.word());
             rejection = rejection.with_detour(detour);
         }
-        (Verdict::Deny(rejection), Box::new(record))
+        Settlement {
+            verdict: Verdict::Deny(rejection),
+            record: Box::new(record),
+        }
     }
 
     /// What was decided, or, where that is only observed, a permit that changes nothing and a record of it.
     fn in_mode(
         &self,
-        (verdict, mut record): (Verdict, Box<AuditRecord>),
+        settlement: Settlement,
         trail: &Trail,
         hides_rule: bool,
         now: Option<UnixTime>,
-    ) -> Step {
+    ) -> Settlement {
         let observes = |now| match trail.rule {
-            None if hides_rule => self.policy.observes_all(now),
-            rule if trail.rules.is_empty() => self.policy.observes(rule, now),
+            None if hides_rule => self.prepared.observes_all(now),
+            rule if trail.rules.is_empty() => self.prepared.observes(rule, now),
             // A path that belongs to several rules must not get past one that is enforced.
             _ => {
                 let mut rules = trail.rules.iter();
-                rules.all(|rule| self.policy.observes(*rule, now))
+                rules.all(|rule| self.prepared.observes(*rule, now))
             }
         };
         if !now.is_some_and(observes) {
-            return Step::Settle(verdict, record);
+            return settlement;
         }
+        let Settlement {
+            verdict,
+            mut record,
+        } = settlement;
         record.shadow = Some(Shadow::of(&verdict));
         record.decision = "shadow";
         record.login = None;
@@ -215,6 +256,9 @@ impl Verifier {
             identity: None,
             is_observed: true,
         };
-        Step::Settle(Verdict::Allow(permit), record)
+        Settlement {
+            verdict: Verdict::Allow(permit),
+            record,
+        }
     }
 }

@@ -9,7 +9,8 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, headers::Edit,
+    AuditRecord, Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier,
+    headers::Edit,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use serde_json::{Value, json};
@@ -76,7 +77,7 @@ fn judge(config: &Value, token: Option<TokenBuilder<'_>>) -> (Verdict, Box<Audit
     );
     let now = UnixTime::from_secs(NOW.unsigned_abs());
     match Verifier::new(config, 1).verify(Request::new(&headers), &mut keys, now) {
-        Step::Settle(verdict, record) => (verdict, record),
+        Step::Settle(Settlement { verdict, record }) => (verdict, record),
         Step::Await(_) => unreachable!("the keys are part of the configuration"),
     }
 }

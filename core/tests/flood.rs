@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use passgate_core::{Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier};
+use passgate_core::{Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
 use serde_json::json;
 
@@ -67,8 +67,14 @@ impl Gate {
             .verifier
             .verify(Request::new(&headers), &mut self.keys, now)
         {
-            Step::Settle(Verdict::Allow(permit), _) => (permit.code(), None),
-            Step::Settle(Verdict::Deny(rejection), _) => {
+            Step::Settle(Settlement {
+                verdict: Verdict::Allow(permit),
+                ..
+            }) => (permit.code(), None),
+            Step::Settle(Settlement {
+                verdict: Verdict::Deny(rejection),
+                ..
+            }) => {
                 let headers = rejection.headers();
                 let retry = headers.iter().find(|(name, _)| *name == "retry-after");
                 (rejection.code, retry.map(|(_, value)| value.clone()))

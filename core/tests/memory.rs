@@ -20,7 +20,8 @@ use std::{fs, path::Path};
 
 use counted::{live, peak};
 use passgate_core::{
-    AuditRecord, Config, JwksCache, ProviderId, Request, Step, UnixTime, Verdict, Verifier,
+    AuditRecord, Config, JwksCache, ProviderId, Request, Settlement, Step, UnixTime, Verdict,
+    Verifier,
     audit::Counters,
     crypto::Algorithm,
     jose::JwkSet,
@@ -102,8 +103,14 @@ impl World {
         ];
         let request = Request::new(&headers);
         match self.verifier.verify(request, &mut self.keys, NOW) {
-            Step::Settle(Verdict::Allow(permit), record) => (permit.code(), *record),
-            Step::Settle(Verdict::Deny(rejection), record) => (rejection.code, *record),
+            Step::Settle(Settlement {
+                verdict: Verdict::Allow(permit),
+                record,
+            }) => (permit.code(), *record),
+            Step::Settle(Settlement {
+                verdict: Verdict::Deny(rejection),
+                record,
+            }) => (rejection.code, *record),
             other => panic!("{other:?}"),
         }
     }

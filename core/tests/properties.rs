@@ -3,7 +3,9 @@
 
 use std::sync::LazyLock;
 
-use passgate_core::{Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, headers::Edit};
+use passgate_core::{
+    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, headers::Edit,
+};
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use proptest::prelude::*;
 use serde_json::json;
@@ -54,7 +56,7 @@ fn judge_by(config: &str, headers: &[(Vec<u8>, Vec<u8>)]) -> Verdict {
         .collect();
     let now = UnixTime::from_secs(passgate_kit::now().unsigned_abs());
     match Verifier::new(config, 1).verify(Request::new(&headers), &mut keys, now) {
-        Step::Settle(verdict, _) => verdict,
+        Step::Settle(Settlement { verdict, .. }) => verdict,
         Step::Await(_) => unreachable!("the keys are part of the configuration"),
     }
 }

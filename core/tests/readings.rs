@@ -9,7 +9,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, audit::AuditRecord,
+    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, audit::AuditRecord,
     headers::Edit,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
@@ -95,7 +95,7 @@ impl Judge {
         );
         let now = UnixTime::from_secs(passgate_kit::now().unsigned_abs());
         match self.0.verify(Request::new(&headers), &mut self.1, now) {
-            Step::Settle(verdict, record) => (verdict, record),
+            Step::Settle(Settlement { verdict, record }) => (verdict, record),
             Step::Await(_) => unreachable!("the keys are part of the configuration"),
         }
     }
@@ -300,9 +300,7 @@ fn a_path_of_two_rules_is_observed_only_where_both_are() {
         (b":authority", b"a"),
     ];
     let now = UnixTime::from_secs(passgate_kit::now().unsigned_abs());
-    let Step::Settle(verdict, _) = judge.0.overloaded(Request::new(&headers), now) else {
-        panic!("it waits");
-    };
+    let Settlement { verdict, .. } = judge.0.overloaded(Request::new(&headers), now);
     assert!(matches!(verdict, Verdict::Deny(_)));
 }
 

@@ -10,7 +10,8 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, headers::Edit, jwks::Answer,
+    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, headers::Edit,
+    jwks::Answer,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks, tampered};
 use proptest::prelude::*;
@@ -126,11 +127,18 @@ impl Gate {
             .verifier
             .verify(Request::new(&headers), &mut self.keys, now)
         {
-            Step::Settle(Verdict::Allow(permit), _) => {
-                (permit.code(), permit.edits().cloned().collect())
-            }
-            Step::Settle(Verdict::Deny(rejection), _) => (rejection.code, Vec::new()),
-            Step::Settle(Verdict::Serve(_), _) => ("document", Vec::new()),
+            Step::Settle(Settlement {
+                verdict: Verdict::Allow(permit),
+                ..
+            }) => (permit.code(), permit.edits().cloned().collect()),
+            Step::Settle(Settlement {
+                verdict: Verdict::Deny(rejection),
+                ..
+            }) => (rejection.code, Vec::new()),
+            Step::Settle(Settlement {
+                verdict: Verdict::Serve(_),
+                ..
+            }) => ("document", Vec::new()),
             Step::Await(_) => ("wait", Vec::new()),
         }
     }

@@ -6,7 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
-use passgate_core::{Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier};
+use passgate_core::{Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use serde_json::{Value, json};
 
@@ -37,8 +37,14 @@ fn judge(providers: Value, authorization: &str) -> &'static str {
     ];
     let now = UnixTime::from_secs(NOW.unsigned_abs());
     match Verifier::new(config, 1).verify(Request::new(&headers), &mut keys, now) {
-        Step::Settle(Verdict::Allow(permit), _) => permit.code(),
-        Step::Settle(Verdict::Deny(rejection), _) => rejection.code,
+        Step::Settle(Settlement {
+            verdict: Verdict::Allow(permit),
+            ..
+        }) => permit.code(),
+        Step::Settle(Settlement {
+            verdict: Verdict::Deny(rejection),
+            ..
+        }) => rejection.code,
         other => panic!("keys are local: {other:?}"),
     }
 }

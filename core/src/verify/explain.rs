@@ -13,7 +13,7 @@ use crate::{
 impl Verifier {
     /// From now on every signature counts as good.
     pub const fn assume_signatures(&mut self) {
-        self.policy.signatures_assumed = true;
+        self.prepared.signatures_assumed = true;
     }
 }
 

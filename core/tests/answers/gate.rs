@@ -1,7 +1,8 @@
 //! A gate with one configuration, and requests to it.
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, reason::Rejection,
+    AuditRecord, Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier,
+    reason::Rejection,
 };
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
 use serde_json::{Value, json};
@@ -59,7 +60,7 @@ impl Gate {
         let mut keys = JwksCache::new(verifier.config(), 1);
         let pairs = pairs(headers);
         match verifier.verify(Request::new(&pairs), &mut keys, self.now) {
-            Step::Settle(verdict, record) => (verdict, *record),
+            Step::Settle(Settlement { verdict, record }) => (verdict, *record),
             Step::Await(_) => panic!("keys are local"),
         }
     }

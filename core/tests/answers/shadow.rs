@@ -1,6 +1,6 @@
 //! What is only observed: nothing is changed, everything is told, and it ends.
 
-use passgate_core::{JwksCache, Request, Step, UnixTime, Verdict, reason::Internal};
+use passgate_core::{JwksCache, Request, Settlement, Step, UnixTime, Verdict, reason::Internal};
 use serde_json::json;
 
 use crate::gate::{Gate, Headers, pairs, request};
@@ -186,12 +186,15 @@ fn it_waits_for_keys_and_lets_pass_when_there_are_none() {
         }
         match verifier.verify(request, &mut keys, now) {
             Step::Await(_) => None,
-            settled @ Step::Settle(..) => Some(settled),
+            Step::Settle(settlement) => Some(settlement),
         }
     });
     told.extend(settled);
-    let codes = told.into_iter().map(|step| match step {
-        Step::Settle(Verdict::Allow(permit), record) if permit.is_observed() => record.reason,
+    let codes = told.into_iter().map(|settlement| match settlement {
+        Settlement {
+            verdict: Verdict::Allow(permit),
+            record,
+        } if permit.is_observed() => record.reason,
         other => panic!("{other:?}"),
     });
     let codes: Vec<_> = codes.collect();
@@ -214,7 +217,10 @@ fn where_nobody_can_tell_that_it_goes_on_it_has_ended() {
     let passes = |gate: &Gate, failure: Internal, now: Option<UnixTime>| {
         matches!(
             gate.verifier().failed(request, failure, now),
-            Step::Settle(Verdict::Allow(_), _)
+            Settlement {
+                verdict: Verdict::Allow(_),
+                ..
+            }
         )
     };
     // The host tells nothing of the request: everything passes, so this does. Without a clock it might be over.

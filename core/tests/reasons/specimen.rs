@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier,
+    AuditRecord, Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier,
     jwks::Answer,
     reason::{
         Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, Rejection,
@@ -162,11 +162,13 @@ impl Specimen {
         for _ in 0..4 + self.earlier {
             let step = match &self.ask {
                 Ask::Verify => verifier.verify(request, &mut keys, moment),
-                Ask::Overloaded => verifier.overloaded(request, moment),
-                Ask::WaitedTooLong => verifier.waited_too_long(request, moment),
-                Ask::Failed(failure) => verifier.failed(request, failure.clone(), Some(moment)),
+                Ask::Overloaded => Step::Settle(verifier.overloaded(request, moment)),
+                Ask::WaitedTooLong => Step::Settle(verifier.waited_too_long(request, moment)),
+                Ask::Failed(failure) => {
+                    Step::Settle(verifier.failed(request, failure.clone(), Some(moment)))
+                }
             };
-            if let Step::Settle(verdict, record) = step {
+            if let Step::Settle(Settlement { verdict, record }) = step {
                 if earlier == 0 {
                     return (verdict, record);
                 }

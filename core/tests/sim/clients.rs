@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use passgate_core::{Request, Step, Tally, UnixTime, Verdict, crypto::Algorithm, jwks::Lookup};
+use passgate_core::{
+    Request, Settlement, Step, Tally, UnixTime, Verdict, crypto::Algorithm, jwks::Lookup,
+};
 
 use crate::{
     origin::{self, Key},
@@ -95,7 +97,13 @@ impl World {
             (b"cookie", cookie.as_bytes()),
         ];
         let step = verifier.verify(Request::new(&headers), &mut self.cache, time);
-        let passes = matches!(step, Step::Settle(Verdict::Allow(_), _));
+        let passes = matches!(
+            step,
+            Step::Settle(Settlement {
+                verdict: Verdict::Allow(_),
+                ..
+            })
+        );
         let in_force = self.sites[site].model.keys(now).unwrap_or_default();
         let mut of_name = in_force.iter().filter(|key| key.kid == signer.kid);
         let is_in_force = of_name.next() == Some(signer) && of_name.next().is_none();

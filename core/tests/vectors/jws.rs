@@ -4,7 +4,7 @@
 use std::fs;
 
 use passgate_core::{
-    Config, JwksCache, Request, Step, UnixTime, Verdict, Verifier, crypto::Algorithm,
+    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, crypto::Algorithm,
     jose::thumbprint,
 };
 use passgate_kit::base64url;
@@ -131,7 +131,10 @@ fn reason(credential: &str) -> &'static str {
         (b"authorization", authorization.as_bytes()),
     ];
     match verifier.verify(Request::new(&headers), &mut keys, UnixTime::from_secs(1)) {
-        Step::Settle(Verdict::Deny(rejection), _) => rejection.code,
+        Step::Settle(Settlement {
+            verdict: Verdict::Deny(rejection),
+            ..
+        }) => rejection.code,
         other => panic!("{other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Case, Stop, places};
+use super::{Case, Stop};
 use crate::{
     audit::{Seen, SubjectForm, shown_claim},
     claims,
@@ -18,33 +18,31 @@ use crate::{
     provider::Provider,
     provider_id::ProviderId,
     reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
-    request::{Target, TokenSource},
+    request::TokenSource,
     text::shown,
     time::UnixTime,
     token::{UnverifiedJwt, VerifiedJwt, unverified_type},
     verdict::Permit,
+    verify::prepared::places,
 };
 
-impl<'r> Case<'_, 'r, '_> {
+impl Case<'_, '_, '_> {
     /// The one token of the request, by a rule that wants one.
-    pub(super) fn judge_token(
-        &mut self,
-        requirement: &Requirement,
-        target: &Target<'r>,
-    ) -> Result<Permit, Stop> {
-        let config = &self.policy.config;
+    pub(super) fn judge_token(&mut self, requirement: &Requirement) -> Result<Permit, Stop> {
+        let config = &self.prepared.config;
         let accepted = || {
-            self.policy
+            self.prepared
                 .providers()
                 .filter(|(id, _)| requirement.open_to(*id).next().is_some())
         };
         let sources = places(accepted().map(|(_, provider)| provider)).into_iter();
         let find = |bytes: &[u8]| self.remembered.find(bytes);
-        let credential = extract(self.request, target, sources, find)?;
+        let credential = extract(self.request, self.target, sources, find)?;
         let credential = credential.ok_or_else(|| Missing::Token {
             step_up: requirement.hint(config.providers()),
         })?;
-        if credential.only_in_cookies() && !self.request.cookie_may_speak(target, config.origins())
+        if credential.only_in_cookies()
+            && !self.request.cookie_may_speak(self.target, config.origins())
         {
             return Err(Forbidden::CrossSite.into());
         }
@@ -86,7 +84,7 @@ impl<'r> Case<'_, 'r, '_> {
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
         // A name or an address may stand in any claim.
-        let tells_values = self.policy.config.audit().subject == SubjectForm::Clear;
+        let tells_values = self.prepared.config.audit().subject == SubjectForm::Clear;
         let proved = requirement
             .met_by(id, provider, &jwt.claims, self.now, tells_values)
             .map_err(|unmet| {
@@ -108,7 +106,7 @@ impl<'r> Case<'_, 'r, '_> {
         {
             return Ok((jwt, Some(Rc::clone(&known.identity))));
         }
-        let most = self.policy.config.limits().token_bytes;
+        let most = self.prepared.config.limits().token_bytes;
         let find_header = |header: &str| self.remembered.find_header(header);
         let parsed =
             UnverifiedJwt::parse(token.as_str(), most, find_header).inspect_err(|reason| {
@@ -189,7 +187,7 @@ impl<'r> Case<'_, 'r, '_> {
         (id, provider): (ProviderId, &Provider),
     ) -> Result<(VerifiedJwt<'t>, Rc<Identity>), Stop> {
         #[cfg(feature = "explain")]
-        if self.policy.signatures_assumed {
+        if self.prepared.signatures_assumed {
             let assumed = jwt.as_verified();
             let identity = Identity::of(provider, &assumed);
             return Ok((assumed, Rc::new(identity)));

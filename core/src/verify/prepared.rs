@@ -1,0 +1,182 @@
+//! A configuration, made ready for requests.
+
+use std::borrow::Cow;
+
+use crate::{
+    config::Config,
+    headers::OwnedNames,
+    policy::{Alternative, Index, Requirement, Rule},
+    provider::Provider,
+    provider_id::ProviderId,
+    reason::Ambiguous,
+    request::{Origin, Request, Target, TokenSource},
+    resource_metadata::Documents,
+    time::UnixTime,
+};
+
+/// A configuration, made ready for requests.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) config: Config,
+    index: Index,
+    pub(super) owned_names: OwnedNames,
+    pub(super) documents: Option<Documents>,
+    /// What is required where no rules are configured: a token of any provider.
+    pub(super) any_provider: Requirement,
+    /// Whether some rule is about some hosts only.
+    names_hosts: bool,
+    /// Every place where a token may be, and whether one of its providers forwards it.
+    pub(super) places: Vec<(TokenSource, bool)>,
+    /// Names of the parameters in which a token may be.
+    pub(super) token_params: Vec<String>,
+    /// For people at a command line only.
+    #[cfg(feature = "explain")]
+    pub(super) signatures_assumed: bool,
+}
+
+impl Prepared {
+    pub(super) fn new(config: Config) -> Self {
+        let owned_names = OwnedNames::of(config.kept_override_headers(), config.providers());
+        let any_provider = Requirement {
+            alternatives: vec![Alternative::default()],
+        };
+        let is_forwarded = |source: &TokenSource| {
+            let mut users = config.providers().iter();
+            users.any(|provider| provider.forward && provider.sources.contains(source))
+        };
+        let places = places(config.providers().iter()).into_iter();
+        let param = |source: &&TokenSource| match source {
+            TokenSource::Param(name) => Some(name.clone()),
+            TokenSource::Header { .. }
+            | TokenSource::Cookie(_)
+            | TokenSource::WebSocketProtocol(_) => None,
+        };
+        let token_params = places.clone().filter_map(|source| param(&source)).collect();
+        let names_hosts = rules(&config).any(|rule| !rule.matcher.hosts.is_empty());
+        Self {
+            places: places
+                .map(|source| (source.clone(), is_forwarded(source)))
+                .collect(),
+            documents: Documents::of(
+                config.resource_metadata(),
+                config.providers(),
+                config.rules().unwrap_or_default(),
+            ),
+            index: Index::new(
+                config
+                    .rules()
+                    .into_iter()
+                    .flatten()
+                    .map(|rule| &rule.matcher),
+            ),
+            names_hosts,
+            token_params,
+            config,
+            owned_names,
+            any_provider,
+            #[cfg(feature = "explain")]
+            signatures_assumed: false,
+        }
+    }
+
+    /// Where a client that came to this origin finds the document about this resource.
+    pub(super) fn metadata_uri(&self, origin: Option<&Origin>) -> Option<Cow<'_, str>> {
+        let metadata = self.config.resource_metadata()?;
+        let own = self.documents.as_ref().zip(origin);
+        Some(
+            own.map_or(Cow::Borrowed(&*metadata.uri), |(documents, origin)| {
+                documents.uri(origin).into()
+            }),
+        )
+    }
+
+    /// What the request is about, if we and Envoy's routes read it alike.
+    pub(super) fn target<'r>(&self, request: Request<'r>) -> Result<Target<'r>, Ambiguous> {
+        let target = request.target(self.config.path())?;
+        if self.names_hosts && !self.is_host_alone(&target) {
+            return Err(Ambiguous::Authority);
+        }
+        Ok(target)
+    }
+
+    /// Rules compare hosts without port and trailing dot, Envoy's virtual hosts with both. So where rules name hosts there is no
+    /// dot, and no port on a host that a rule names unless an origin has it.
+    fn is_host_alone(&self, target: &Target<'_>) -> bool {
+        let authority = &target.authority;
+        let is_named = || rules(&self.config).any(|rule| rule.matcher.names(&authority.host));
+        authority.is_plain
+            && (authority.port.is_none()
+                || target.origin(self.config.origins()).is_some()
+                || !is_named())
+    }
+
+    /// The rules that are about the request in each of its readings, as far as anybody can tell.
+    pub(super) fn rules_of(&self, target: &Target<'_>) -> Vec<Option<usize>> {
+        self.all_matches(target).iter().map(number).collect()
+    }
+
+    /// The first rule that is about this request, and its index.
+    pub(super) fn first_match(&self, target: &Target<'_>) -> Match<'_> {
+        let rules = self.config.rules()?;
+        let fits = |rule: usize| {
+            rules
+                .get(rule)
+                .is_some_and(|rule| rule.matcher.fits_all_but_path(target))
+        };
+        let first = self.index.first(target, fits)?;
+        Some((first, rules.get(first)?))
+    }
+
+    /// The first rule about each reading of this request, each rule once.
+    pub(super) fn all_matches(&self, target: &Target<'_>) -> Vec<Match<'_>> {
+        let mut matches = vec![self.first_match(target)];
+        for reading in target.read_otherwise() {
+            let rule = self.first_match(&reading);
+            if !matches.iter().any(|other| number(other) == number(&rule)) {
+                matches.push(rule);
+            }
+        }
+        matches
+    }
+
+    /// Whether what this rule decides, or what no rule is about, is only observed.
+    pub(super) fn observes(&self, rule: Option<usize>, now: UnixTime) -> bool {
+        let rules = self.config.rules();
+        let rule = rule.and_then(|index| rules?.get(index));
+        let mode = rule.and_then(|rule| rule.mode);
+        mode.unwrap_or(self.config.mode()).observes(now)
+    }
+
+    /// Whether everything is only observed: what may belong to any rule must not get past one that is enforced.
+    pub(super) fn observes_all(&self, now: UnixTime) -> bool {
+        let rules = self.config.rules().unwrap_or_default();
+        self.observes(None, now) && (0..rules.len()).all(|rule| self.observes(Some(rule), now))
+    }
+
+    pub(super) fn providers(&self) -> impl Iterator<Item = (ProviderId, &Provider)> {
+        let numbered = self.config.providers().iter().enumerate();
+        numbered.map(|(index, provider)| (ProviderId(index), provider))
+    }
+}
+
+/// A rule and its index, or none.
+pub(super) type Match<'p> = Option<(usize, &'p Rule)>;
+
+pub(super) fn number(rule: &Match<'_>) -> Option<usize> {
+    rule.map(|(index, _)| index)
+}
+
+fn rules(config: &Config) -> impl Iterator<Item = &Rule> {
+    config.rules().into_iter().flatten()
+}
+
+/// The places where these providers' tokens may be, each once: a request is searched once for each.
+pub(super) fn places<'c>(providers: impl Iterator<Item = &'c Provider>) -> Vec<&'c TokenSource> {
+    let mut places = Vec::new();
+    for place in providers.flat_map(|provider| &provider.sources) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
