@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, crypto::Algorithm,
+    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, crypto::Algorithm,
     headers::Edit, jose::JwkSet, jose::thumbprint, limits::Limits,
 };
 use passgate_kit::{SigningKey, base64url, jwks};
@@ -43,7 +43,7 @@ const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 fn verdict(headers: &[(&[u8], &[u8])]) -> Verdict {
     let config = Config::parse(WORLD.config.as_bytes()).expect("a good configuration");
-    let mut keys = JwksCache::new(&config, 1);
+    let mut keys = Supply::new(&config, 1);
     match Verifier::new(config, 1).verify(Request::new(headers), &mut keys, NOW) {
         Step::Settle(Settlement { verdict, record }) => {
             let line = record.to_json();
@@ -163,7 +163,7 @@ pub(crate) fn configuration(data: &[u8]) {
     match Config::parse(data) {
         Ok(config) => {
             assert!(!config.providers().is_empty() || config.rules().is_some());
-            let mut keys = JwksCache::new(&config, 1);
+            let mut keys = Supply::new(&config, 1);
             let request: [(&[u8], &[u8]); 3] = [
                 (b":method", b"GET"),
                 (b":path", b"/"),

@@ -1,4 +1,4 @@
-//! What a root and its streams share: the verifier, the keys, and the requests that wait for keys.
+//! What a root and its streams share: the verifier, what comes from elsewhere, and the requests that wait for it.
 
 use std::{
     collections::BTreeSet,
@@ -8,9 +8,11 @@ use std::{
 };
 
 use passgate_core::{
-    Config, JwksCache, ProviderId, Request, Settlement, Step, UnixTime, Verifier,
-    jwks::{Alarm, Answer, Fetch, FetchId, Place, WaitingRoom},
+    Alarm, Config, Need, Request, Settlement, Step, Supply, UnixTime, Verifier,
+    fetch::{Answer, FetchId, Measure},
     reason::Internal,
+    supply::Fetch,
+    waiting::{Place, WaitingRoom},
 };
 use proxy_wasm::types::LogLevel;
 
@@ -19,7 +21,7 @@ use crate::{host, host::HeaderMap, ledger::Ledger, state::Wait};
 /// The core with its state, and the requests that wait.
 pub(crate) struct Engine {
     verifier: Verifier,
-    keys: JwksCache,
+    supply: Supply,
     waiting: WaitingRoom<Kept>,
     /// Streams that are to be judged again, a few in each callback; the oldest first.
     due: BTreeSet<u32>,
@@ -56,7 +58,7 @@ impl Engine {
         // servers see the jitter, and must not learn from it what chance will decide.
         let seed = || RandomState::new().build_hasher().finish();
         Self {
-            keys: JwksCache::new(&config, seed()),
+            supply: Supply::new(&config, seed()),
             waiting: WaitingRoom::new(&config),
             ledger: Ledger::new(&config),
             verifier: Verifier::new(config, seed()),
@@ -100,17 +102,17 @@ impl Engine {
         let Some(now) = now else {
             return Judged::Now(self.verifier.failed(request, Internal::Clock, now));
         };
-        match self.verifier.verify(request, &mut self.keys, now) {
-            Step::Await(provider) => {
-                let longest = self.keys.longest_wait(provider);
+        match self.verifier.verify(request, &mut self.supply, now) {
+            Step::Await(need) => {
+                let longest = self.supply.longest_wait(need);
                 let wait = Rc::new(Wait::default());
                 let kept = Kept {
                     headers: headers.clone(),
                     wait: Rc::clone(&wait),
                 };
                 let sized = (kept, headers.len());
-                if self.waiting.enter(stream, provider, sized, longest, now) {
-                    self.wish_for(self.keys.next_wakeup_of(provider));
+                if self.waiting.enter(stream, need, sized, longest, now) {
+                    self.wish_for(self.supply.next_wakeup_for(need));
                     self.wish_for(self.waiting.next_deadline());
                     self.wish_for(Some(now.saturating_add(SHOWN_WITHIN)));
                     return Judged::Later(wait);
@@ -141,11 +143,11 @@ impl Engine {
         let Some(now) = now else {
             return Some(self.verifier.failed(request, Internal::Clock, now));
         };
-        match self.verifier.verify(request, &mut self.keys, now) {
-            Step::Await(provider) => {
+        match self.verifier.verify(request, &mut self.supply, now) {
+            Step::Await(need) => {
                 let too_long = self.verifier.waited_too_long(request, now);
                 drop(pairs);
-                (place.provider, place.content) = (provider, kept);
+                (place.need, place.content) = (need, kept);
                 (!self.waiting.stay(stream, place, now)).then_some(too_long)
             }
             Step::Settle(settlement) => Some(settlement),
@@ -162,16 +164,16 @@ impl Engine {
         self.waiting.leave(stream)
     }
 
-    /// Notes who is to be judged again: whoever waits for keys of this provider, and whoever has waited too long.
-    pub(crate) fn call_in(&mut self, provider: ProviderId, now: UnixTime) {
+    /// Notes who is to be judged again: whoever waits for this, and whoever has waited too long.
+    pub(crate) fn call_in(&mut self, need: Need, now: UnixTime) {
         self.due
-            .extend(self.waiting.ready(|other| other == provider, now));
+            .extend(self.waiting.ready(|other| other == need, now));
     }
 
     /// Notes who is to be judged again: whoever waits for no fetch in flight, and whoever has waited too long.
     pub(crate) fn call_in_idle(&mut self, now: UnixTime) {
-        let keys = &self.keys;
-        let idle = |provider| !keys.holds_waiters(provider);
+        let supply = &self.supply;
+        let idle = |need| !supply.holds(need);
         self.due.extend(self.waiting.ready(idle, now));
     }
 
@@ -185,29 +187,34 @@ impl Engine {
         !self.due.is_empty()
     }
 
-    /// The next fetch that is due.
-    pub(crate) fn poll_fetch(&mut self, now: UnixTime) -> Option<Fetch> {
-        self.keys.poll_fetch(now)
+    /// The next call that is due.
+    pub(crate) fn poll_call(&mut self, now: UnixTime) -> Option<Fetch> {
+        self.supply.poll_call(now)
     }
 
-    /// The answer to a fetch; returns whose keys it is about.
+    /// Most calls that are due at once.
+    pub(crate) fn most_calls(&self) -> usize {
+        self.supply.most_calls()
+    }
+
+    /// The answer to a call; returns what it is that came.
     pub(crate) fn on_answer(
         &mut self,
         id: FetchId,
         answer: Answer<'_>,
         now: UnixTime,
-    ) -> Option<ProviderId> {
+    ) -> Option<Need> {
         // The next tick tells what has changed.
         self.wish_for(Some(now));
-        self.keys.on_answer(id, answer, now)
+        self.supply.on_answer(id, answer, now)
     }
 
-    /// Whether a verdict has left something to tell, or keys to fetch, for which no timer runs yet.
+    /// Whether a verdict has left something to tell, or to fetch, for which no timer runs yet.
     pub(crate) fn wants_timer(&mut self) -> bool {
         let has_to_tell = self.ledger.take_wants_timer();
-        let has_to_fetch = self.keys.take_hurried();
+        let has_to_fetch = self.supply.take_hurried();
         if has_to_fetch {
-            self.wish_for(self.keys.next_wakeup());
+            self.wish_for(self.supply.next_wakeup());
         }
         has_to_fetch || has_to_tell
     }
@@ -237,9 +244,9 @@ impl Engine {
         self.schedule(now);
     }
 
-    /// Logs what happened to keys and asks the host for the next tick.
+    /// Logs what happened elsewhere and asks the host for the next tick.
     pub(crate) fn schedule(&mut self, now: UnixTime) {
-        for event in self.keys.events() {
+        for event in self.supply.events() {
             let level = if event.wants_attention() {
                 LogLevel::Warn
             } else {
@@ -249,7 +256,7 @@ impl Engine {
         }
         self.ledger.tell_left_out(now);
         let wakeups = [
-            self.keys.next_wakeup(),
+            self.supply.next_wakeup(),
             self.waiting.next_deadline(),
             self.ledger.next_wakeup(),
         ];
@@ -278,10 +285,11 @@ impl Engine {
             .count_remembered(self.verifier.take_tally());
         self.ledger.show_build();
         self.ledger.show_exemptions(self.verifier.config(), now);
-        for (provider, report) in self.keys.reports() {
-            self.ledger
-                .stats
-                .show(&report, self.waiting.count(provider), now);
+        for (provider, report) in self.supply.reports() {
+            let mut measures = report.measures(now);
+            let waiting = self.waiting.count(provider);
+            measures.push(Measure::level(&["waiting"], waiting));
+            self.ledger.stats.show(report.provider, &measures);
         }
     }
 

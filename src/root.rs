@@ -1,13 +1,13 @@
-//! One configuration on one worker: reads it, fetches keys when they are due, settles the requests that waited.
+//! One configuration on one worker: reads it, sends the calls that are due, settles the requests that waited.
 //!
-//! Keys are fetched from here, on a tick, because the SDK gives an answer to the context that asked and drops
-//! it when that context is gone: a fetch of a stream would die with the first impatient client.
+//! Calls are sent from here, on a tick, because the SDK gives an answer to the context that asked and drops
+//! it when that context is gone: a call of a stream would die with the first impatient client.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use passgate_core::{
     Config, InvalidConfig, UnixTime, VERSION,
-    jwks::{Answer, Call, FetchId},
+    fetch::{Answer, Call, FetchId},
     limits,
 };
 use proxy_wasm::{
@@ -37,10 +37,10 @@ struct Sent {
 }
 
 impl Root {
-    /// Starts every fetch that is due. The cache gives at most one per provider.
+    /// Sends every call that is due.
     fn fetch_due(&mut self, engine: &mut Engine, now: UnixTime) {
-        for _ in 0..engine.verifier().config().providers().len() {
-            let Some(fetch) = engine.poll_fetch(now) else {
+        for _ in 0..engine.most_calls() {
+            let Some(fetch) = engine.poll_call(now) else {
                 return;
             };
             let id = fetch.id;
@@ -136,13 +136,13 @@ impl Context for Root {
         let headers = HeaderMap::get(MapType::HttpCallResponseHeaders).unwrap_or_default();
         // One byte more than allowed shows the core that the answer is too large.
         let body = host::call_response_body(sent.max_bytes.saturating_add(1)).unwrap_or_default();
-        let provider = engine.on_answer(
+        let need = engine.on_answer(
             sent.id,
             Answer::from_host(&headers.pairs().unwrap_or_default(), &body),
             now,
         );
-        if let Some(provider) = provider {
-            engine.call_in(provider, now);
+        if let Some(need) = need {
+            engine.call_in(need, now);
         }
         settle_due(&mut engine);
         engine.wake(now);
@@ -151,7 +151,7 @@ impl Context for Root {
 
 impl Root {
     fn retire(&mut self) {
-        // Answers that are still to come belong to keys that are gone.
+        // Answers that are still to come belong to a supply that is gone.
         self.calls.clear();
         if let Some(shared) = self.engine.take()
             && let Ok(mut engine) = shared.try_borrow_mut()

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use passgate_core::{
     AuditRecord, Config, Tally, UnixTime, VERSION,
     audit::{Counters, LeftOut},
-    jwks::{Report, State},
+    fetch::{Measure, Value},
 };
 
 use crate::host::{self, Metric};
@@ -17,19 +17,20 @@ use crate::host::{self, Metric};
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     verdicts: Counters,
-    keys: HashMap<String, u32>,
-    shown: HashMap<String, Shown>,
+    /// Metrics about providers, by their names.
+    known: HashMap<String, Known>,
     exemptions: Vec<u32>,
     remembered: Option<[u32; 2]>,
     build: Option<u32>,
 }
 
-/// What this worker has added to the gauges of a provider.
-#[derive(Clone, Copy, Debug, Default)]
-struct Shown {
-    state: Option<State>,
-    waiting: i64,
-    skipped: i64,
+/// A metric of the host's.
+#[derive(Debug)]
+struct Known {
+    /// The host's number of it.
+    number: u32,
+    /// What this worker has added to it, if it is a level.
+    added: i64,
 }
 
 impl Stats {
@@ -72,29 +73,29 @@ impl Stats {
         }
     }
 
-    /// Shows the keys of a provider, and how many requests wait for them, under `passgate.keys.provider.<name>`.
-    pub(crate) fn show(&mut self, report: &Report<'_>, waiting: usize, now: UnixTime) {
-        let provider = report.provider;
-        for (target, outcome) in &report.fetches {
-            let words = [target.name(), outcome.name()];
-            self.add(Metric::Counter, provider, &words, 1);
+    /// Shows everything that there is to say about a provider now, under `passgate.keys.provider.<name>`.
+    pub(crate) fn show(&mut self, provider: &str, measures: &[Measure]) {
+        for Measure { name, value } in measures {
+            let name = format!("passgate.keys.provider.{provider}.{name}");
+            match *value {
+                Value::Count(count) => {
+                    if let Some(known) = self.known(Metric::Counter, &name) {
+                        host::add(known.number, signed(count));
+                    }
+                }
+                Value::Since(time) => {
+                    if let Some(known) = self.known(Metric::Gauge, &name) {
+                        host::record(known.number, time.as_secs());
+                    }
+                }
+                Value::Level(0) if !self.known.contains_key(&name) => {}
+                Value::Level(level) => {
+                    if let Some(known) = self.known(Metric::Gauge, &name) {
+                        known.bring_to(signed(level));
+                    }
+                }
+            }
         }
-        if report.unknown_kids > 0 {
-            let unknown = i64::try_from(report.unknown_kids).unwrap_or(i64::MAX);
-            self.add(Metric::Counter, provider, &["unknown_kids"], unknown);
-        }
-        if let Some(age) = report.age
-            && let Some(gauge) = self.metric(Metric::Gauge, provider, &["confirmed_at_seconds"])
-        {
-            host::record(gauge, now.saturating_sub(age).as_secs());
-        }
-        let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
-        let now = Shown {
-            state: Some(report.state),
-            waiting: number(waiting),
-            skipped: number(report.skipped),
-        };
-        self.update(provider, now);
     }
 
     /// Shows when each dated exemption ends, in seconds since the epoch, under
@@ -129,46 +130,32 @@ impl Stats {
         if let Some(gauge) = self.build.take() {
             host::add(gauge, -1);
         }
-        let providers: Vec<String> = self.shown.keys().cloned().collect();
-        for provider in providers {
-            self.update(&provider, Shown::default());
+        for known in self.known.values_mut() {
+            known.bring_to(0);
         }
     }
 
-    fn update(&mut self, provider: &str, now: Shown) {
-        let shown = self.shown.get(provider).copied().unwrap_or_default();
-        if shown.state != now.state {
-            for (state, change) in [(shown.state, -1), (now.state, 1)] {
-                if let Some(state) = state {
-                    self.add(Metric::Gauge, provider, &["state", state.name()], change);
-                }
-            }
+    fn known(&mut self, metric: Metric, name: &str) -> Option<&mut Known> {
+        if !self.known.contains_key(name) {
+            let number = host::define_metric(metric, name).ok()?;
+            self.known
+                .insert(name.to_owned(), Known { number, added: 0 });
         }
-        for (name, before, after) in [
-            ("waiting", shown.waiting, now.waiting),
-            ("skipped", shown.skipped, now.skipped),
-        ] {
-            let change = after.saturating_sub(before);
-            if change != 0 {
-                self.add(Metric::Gauge, provider, &[name], change);
-            }
-        }
-        self.shown.insert(provider.to_owned(), now);
+        self.known.get_mut(name)
     }
+}
 
-    fn add(&mut self, metric: Metric, provider: &str, words: &[&str], offset: i64) {
-        if let Some(metric) = self.metric(metric, provider, words) {
-            host::add(metric, offset);
+impl Known {
+    /// Brings what this worker adds to a gauge to this level.
+    fn bring_to(&mut self, level: i64) {
+        let change = level.saturating_sub(self.added);
+        if change != 0 {
+            host::add(self.number, change);
+            self.added = level;
         }
     }
+}
 
-    fn metric(&mut self, metric: Metric, provider: &str, words: &[&str]) -> Option<u32> {
-        let name = format!("passgate.keys.provider.{provider}.{}", words.join("."));
-        if let Some(known) = self.keys.get(&name) {
-            return Some(*known);
-        }
-        let defined = host::define_metric(metric, &name).ok()?;
-        self.keys.insert(name, defined);
-        Some(defined)
-    }
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

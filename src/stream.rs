@@ -4,8 +4,8 @@ use std::{cell::RefCell, rc::Rc};
 
 use passgate_core::{
     Settlement, UnixTime,
-    jwks::Place,
     reason::{Internal, Reason},
+    waiting::Place,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext},

@@ -1,6 +1,6 @@
 //! The core as a worker has it: a configuration, its keys, and a verifier that has seen something or not.
 
-use passgate_core::{Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier};
+use passgate_core::{Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, now};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub struct Gate {
     pub config: Config,
     pub now: UnixTime,
     key: SigningKey,
-    keys: JwksCache,
+    keys: Supply,
     verifier: Verifier,
 }
 
@@ -44,7 +44,7 @@ impl Gate {
     fn of(key: SigningKey, text: &str) -> Self {
         let parse = || Config::parse(text.as_bytes()).expect("a good configuration");
         Self {
-            keys: JwksCache::new(&parse(), 1),
+            keys: Supply::new(&parse(), 1),
             verifier: Verifier::new(parse(), 1),
             config: parse(),
             now: UnixTime::from_secs(u64::try_from(now()).expect("after 1970")),

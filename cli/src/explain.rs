@@ -7,7 +7,7 @@ mod request;
 use std::ffi::OsString;
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Settlement, Step, Verdict, Verifier,
+    AuditRecord, Config, Request, Settlement, Step, Supply, Verdict, Verifier,
     config::{Action, KeySource, Provider},
     headers::Edit,
     jose::JwkSet,
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
     if let (Some(source), Some(given)) = (source, &given) {
         source.keys = given;
     }
-    let mut keys = JwksCache::new(sources, 0);
+    let mut keys = Supply::new(sources, 0);
     let mut verifier = Verifier::new(config, 1);
     if matches!(signature, Signature::Assumed(_)) {
         verifier.assume_signatures();

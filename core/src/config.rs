@@ -40,7 +40,8 @@ pub use crate::{
     audit::{Audit, Lines, SubjectForm},
     decode::Problem as InvalidConfig,
     evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
-    jwks::{Discovery, Endpoint, KeySource, Location, RemoteJwks, UriPrefix},
+    fetch::Endpoint,
+    jwks::{Discovery, KeySource, Location, RemoteJwks, UriPrefix},
     jwks::{SourceOf, Sources},
     login::{Login, LoginParam, Placeholder},
     policy::{

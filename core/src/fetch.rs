@@ -21,6 +21,7 @@ pub(crate) mod freshness;
 pub(crate) mod jitter;
 #[cfg_attr(not(test), expect(dead_code, reason = "no feature asks by key yet"))]
 mod keyed;
+pub(crate) mod measure;
 #[cfg(test)]
 mod tests;
 
@@ -30,3 +31,4 @@ pub use endpoint::Endpoint;
 pub use fault::Fault;
 pub use flight::FetchId;
 pub use freshness::Validator;
+pub use measure::{Measure, Value};

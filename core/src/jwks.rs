@@ -20,16 +20,11 @@
 //! - "Unknown" holds for a second: long enough for those who have waited. Then the key may have been published, and is
 //!   asked for again once no fetch has started for a cooldown. For a key that was in a set before, or is in it and
 //!   cannot be used, it holds for a cooldown.
-//! - **Progress**: a request that was told to wait, and that is judged again when the fetch ends, is told
-//!   something else within [`JwksCache::longest_wait`]. Judge the waiting requests again right after
-//!   [`JwksCache::on_answer`], and, because an answer can be lost, whenever [`JwksCache::holds_waiters`] is false
-//!   after [`JwksCache::poll_fetch`].
 //! - Where the issuer's own document says where its keys are, the document comes first, and its address is followed
 //!   while it is fresh, and until `max_stale` is over while fetches of it fail. It has a backoff of its own. Keys in
 //!   hand do not depend on it, and keys that are due come before a refresh of it.
 //! - **Rate**: at most one fetch of a provider is in flight, and two for the same thing start at least 200 ms apart.
 
-mod alarm;
 mod document;
 mod event;
 mod locator;
@@ -40,35 +35,27 @@ mod report;
 mod source;
 mod unknown;
 mod uri_prefix;
-mod waiting;
 
 use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
-pub use alarm::Alarm;
 pub use document::DocumentError;
 pub use event::{Change, Event, Failure};
 pub use report::{Outcome, Report, State};
 pub use source::{Discovery, KeySource, Location, RemoteJwks, SourceOf, Sources};
 pub use uri_prefix::UriPrefix;
-pub use waiting::{Place, WaitingRoom};
-
-pub use crate::fetch::{Answer, Call, Endpoint, FetchId};
 
 use self::{reading::Reading, remote::Remote};
 use crate::{
     crypto::Algorithm,
-    fetch::{clock::Clock, jitter::Jitter},
+    fetch::{Answer, Call, FetchId, clock::Moment, jitter::Jitter},
     jose::{Jwk, JwkSet, SelectError},
     provider_id::ProviderId,
-    time::UnixTime,
 };
 
 /// The keys of all providers.
 #[derive(Debug)]
 pub struct JwksCache {
-    clock: Clock,
-    next_id: u64,
     /// A lookup may have brought the next wake-up nearer, though nobody waits for it.
     hurried: Rc<Cell<bool>>,
     providers: Vec<Keys>,
@@ -88,35 +75,22 @@ enum Source {
 
 /// What a fetch is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Purpose {
     /// The document in which the issuer says where its keys are.
-    Document,
+    Discovery,
     /// The key set.
     Keys,
 }
 
-impl Target {
+impl Purpose {
     /// The name of its fetches in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Document => "discovery",
+            Self::Discovery => "discovery",
             Self::Keys => "fetches",
         }
     }
-}
-
-/// The wish for a fetch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetch {
-    /// To be given back with the answer.
-    pub id: FetchId,
-    /// Whose keys.
-    pub provider: ProviderId,
-    /// What for.
-    pub target: Target,
-    /// What is to be sent.
-    pub call: Call,
 }
 
 /// What is asked for: a JWK set (RFC 7517 section 8.5), or any JSON.
@@ -163,17 +137,8 @@ impl<'a> Lookup<'a> {
 }
 
 impl JwksCache {
-    /// The keys of the providers of a configuration. `seed` keeps workers apart and should differ between them;
-    /// nothing else here is random.
-    #[must_use]
-    pub fn new<'c>(sources: impl Into<Sources<'c>>, seed: u64) -> Self {
-        Self::of(sources.into(), seed)
-    }
-
-    fn of(sources: Sources<'_>, seed: u64) -> Self {
-        let mut seeds = Jitter::new(seed);
-        // Another worker's or configuration's ids are no ids here.
-        let next_id = seeds.next();
+    /// The keys of the providers of a configuration.
+    pub(crate) fn new(sources: Sources<'_>, seeds: &mut Jitter) -> Self {
         let hurried = Rc::<Cell<bool>>::default();
         let Sources { limits, providers } = sources;
         let providers = providers
@@ -192,24 +157,7 @@ impl JwksCache {
                 Keys { name, source }
             })
             .collect();
-        Self {
-            clock: Clock::default(),
-            next_id,
-            hurried,
-            providers,
-        }
-    }
-
-    /// The key for a token. To be asked only for tokens that are otherwise plausible, since an unknown key causes
-    /// a fetch.
-    pub fn lookup(
-        &mut self,
-        provider: ProviderId,
-        kid: Option<&str>,
-        alg: Algorithm,
-        now: UnixTime,
-    ) -> Lookup<'_> {
-        self.lookup_in_set(provider, kid, alg, now).0
+        Self { hurried, providers }
     }
 
     /// Whether keys of this provider say the thumbprint of their certificate, so that one in a token names a key.
@@ -221,15 +169,14 @@ impl JwksCache {
         }
     }
 
-    /// The same, and which set says so.
-    pub(crate) fn lookup_in_set(
+    /// The key for a token, and which set says so.
+    pub(crate) fn lookup(
         &mut self,
         provider: ProviderId,
         kid: Option<&str>,
         alg: Algorithm,
-        now: UnixTime,
+        now: Moment,
     ) -> (Lookup<'_>, KeySetId) {
-        let now = self.clock.advance(now);
         let source = self.providers.get_mut(provider.0);
         let (lookup, generation) = match source.map(|keys| &mut keys.source) {
             Some(Source::Local(set)) => (Lookup::from_set(set, kid, alg), 0),
@@ -248,108 +195,79 @@ impl JwksCache {
     }
 
     /// The next fetch to start now; call it until it says `None`. It also ends fetches whose answer is lost.
-    pub fn poll_fetch(&mut self, now: UnixTime) -> Option<Fetch> {
-        let now = self.clock.advance(now);
-        let id = FetchId(self.next_id);
-        let fetch = remotes(&mut self.providers).find_map(|(index, remote)| {
-            let (target, call) = remote.poll(id, now)?;
-            Some(Fetch {
-                id,
-                provider: ProviderId(index),
-                target,
-                call,
-            })
-        })?;
-        self.next_id = self.next_id.wrapping_add(1);
-        Some(fetch)
+    pub(crate) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(ProviderId, Purpose, Call)> {
+        remotes(&mut self.providers).find_map(|(index, remote)| {
+            let (purpose, call) = remote.poll(id, now)?;
+            Some((ProviderId(index), purpose, call))
+        })
     }
 
-    /// Takes the answer to a fetch, and says whose waiting requests are to be judged again. `None`: the fetch is
-    /// not in flight any more, and its answer was ignored.
-    pub fn on_answer(
+    /// Takes the answer to a fetch, and says whose keys it is about. `None`: the fetch is not in flight any more, and
+    /// its answer was ignored.
+    pub(crate) fn on_answer(
         &mut self,
         id: FetchId,
-        answer: Answer<'_>,
-        now: UnixTime,
+        answer: &Answer<'_>,
+        now: Moment,
     ) -> Option<ProviderId> {
-        let now = self.clock.advance(now);
         remotes(&mut self.providers).find_map(|(index, remote)| {
             remote
-                .on_answer(id, &answer, now)
+                .on_answer(id, answer, now)
                 .then_some(ProviderId(index))
         })
     }
 
-    /// When [`Self::poll_fetch`] has something to do next, if nothing else happens: start or end a fetch, or
-    /// note that keys have become stale or ended. A time that is over means now; before the first
-    /// call it always is. `None`: never.
-    #[must_use]
-    pub fn next_wakeup(&self) -> Option<UnixTime> {
-        self.providers
-            .iter()
-            .filter_map(|keys| match &keys.source {
-                Source::Local(_) => None,
-                Source::Remote(remote) => Some(remote.next_change()),
-            })
-            .min()
-            .map(|moment| self.clock.to_wall(moment))
+    /// From how many providers keys are fetched: at most one fetch of each is in flight.
+    pub(crate) fn fetched(&self) -> usize {
+        let remotes = self.providers.iter().filter_map(Keys::remote);
+        remotes.count()
     }
 
-    /// The same for one provider: what a request that waits for its keys may have made earlier.
-    #[must_use]
-    pub fn next_wakeup_of(&self, provider: ProviderId) -> Option<UnixTime> {
-        match self.providers.get(provider.0).map(|keys| &keys.source) {
-            Some(Source::Remote(remote)) => Some(self.clock.to_wall(remote.next_change())),
-            Some(Source::Local(_)) | None => None,
-        }
+    /// When [`Self::poll`] has something to do next. `None`: never.
+    pub(crate) fn next_change(&self) -> Option<Moment> {
+        let remotes = self.providers.iter().filter_map(Keys::remote);
+        remotes.map(Remote::next_change).min()
     }
 
-    /// True once after lookups that may have brought [`Self::next_wakeup`] nearer, whatever they said: ask for it anew.
-    #[must_use]
-    pub fn take_hurried(&self) -> bool {
+    /// The same for one provider.
+    pub(crate) fn next_change_of(&self, provider: ProviderId) -> Option<Moment> {
+        self.remote(provider).map(Remote::next_change)
+    }
+
+    /// True once after lookups that may have brought [`Self::next_change`] nearer, whatever they said.
+    pub(crate) fn take_hurried(&self) -> bool {
         self.hurried.take()
     }
 
     /// Whether a fetch of this provider is in flight.
     #[must_use]
     pub fn is_fetching(&self, provider: ProviderId) -> bool {
-        match self.providers.get(provider.0).map(|keys| &keys.source) {
-            Some(Source::Remote(remote)) => remote.is_fetching(),
-            Some(Source::Local(_)) | None => false,
-        }
+        self.remote(provider).is_some_and(Remote::is_fetching)
     }
 
-    /// Whether the requests that wait for this provider wait for a fetch in flight. If not, judge them again.
-    #[must_use]
-    pub fn holds_waiters(&self, provider: ProviderId) -> bool {
-        match self.providers.get(provider.0).map(|keys| &keys.source) {
-            Some(Source::Remote(remote)) => remote.holds_waiters(),
-            Some(Source::Local(_)) | None => false,
-        }
+    /// Whether the requests that wait for this provider wait for a fetch in flight.
+    pub(crate) fn holds_waiters(&self, provider: ProviderId) -> bool {
+        self.remote(provider).is_some_and(Remote::holds_waiters)
     }
 
     /// Longest that a request for keys of this provider is told to wait.
-    #[must_use]
-    pub fn longest_wait(&self, provider: ProviderId) -> Duration {
-        match self.providers.get(provider.0).map(|keys| &keys.source) {
-            Some(Source::Remote(remote)) => remote.longest_wait(),
-            Some(Source::Local(_)) | None => Duration::ZERO,
-        }
+    pub(crate) fn longest_wait(&self, provider: ProviderId) -> Duration {
+        let remote = self.remote(provider);
+        remote.map_or(Duration::ZERO, Remote::longest_wait)
     }
 
     /// A number that changes whenever the set in force changes or ends: what is remembered about a token belongs
     /// to one of them. True as of the last call that took the time.
     #[must_use]
     pub fn generation(&self, provider: ProviderId) -> u64 {
-        match self.providers.get(provider.0).map(|keys| &keys.source) {
-            Some(Source::Remote(remote)) => remote.generation(),
-            Some(Source::Local(_)) | None => 0,
-        }
+        self.remote(provider).map_or(0, Remote::generation)
     }
 
-    /// The numbers of each provider whose keys are fetched, as of the last call that took the time.
-    pub fn reports(&mut self) -> impl Iterator<Item = (ProviderId, Report<'_>)> {
-        let now = self.clock.now();
+    /// The numbers of each provider whose keys are fetched, as of this time.
+    pub(crate) fn reports(
+        &mut self,
+        now: Moment,
+    ) -> impl Iterator<Item = (ProviderId, Report<'_>)> {
         let numbered = self.providers.iter_mut().enumerate();
         numbered.filter_map(move |(index, keys)| {
             let Source::Remote(remote) = &mut keys.source else {
@@ -360,7 +278,7 @@ impl JwksCache {
     }
 
     /// The changes of state since the last call, for the log.
-    pub fn events(&mut self) -> Vec<Event> {
+    pub(crate) fn events(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         for keys in &mut self.providers {
             if let Source::Remote(remote) = &mut keys.source {
@@ -371,6 +289,19 @@ impl JwksCache {
             }
         }
         events
+    }
+
+    fn remote(&self, provider: ProviderId) -> Option<&Remote> {
+        self.providers.get(provider.0).and_then(Keys::remote)
+    }
+}
+
+impl Keys {
+    fn remote(&self) -> Option<&Remote> {
+        match &self.source {
+            Source::Remote(remote) => Some(remote),
+            Source::Local(_) => None,
+        }
     }
 }
 

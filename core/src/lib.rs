@@ -1,13 +1,14 @@
-//! The brain of passgate: bytes and a time go in; a verdict, or "I need these keys", comes out.
+//! The brain of passgate: bytes and a time go in; a verdict, or "I need this first", comes out.
 //!
 //! The core knows no host, clock, socket, global or random source. The shell asks it and does as it says:
-//! [`Config::parse`] once, [`Verifier::verify`] for each request, [`JwksCache`] for the keys.
+//! [`Config::parse`] once, [`Verifier::verify`] for each request, [`Supply`] for what comes from elsewhere.
 
 #![forbid(unsafe_code)]
 
 #[cfg(all(feature = "explain", target_family = "wasm"))]
 compile_error!("the filter must not be able to take a signature for good");
 
+mod alarm;
 pub mod audit;
 mod budget;
 mod claims;
@@ -31,6 +32,7 @@ pub mod reason;
 mod remembered;
 pub mod request;
 pub mod resource_metadata;
+pub mod supply;
 mod text;
 pub mod time;
 mod token;
@@ -38,14 +40,16 @@ mod uri;
 pub mod verdict;
 pub mod verify;
 mod version;
+pub mod waiting;
 
 pub use crate::{
+    alarm::Alarm,
     audit::{AuditRecord, Auditor},
     config::{Config, InvalidConfig},
-    jwks::JwksCache,
     provider_id::ProviderId,
     remembered::Tally,
     request::Request,
+    supply::{Need, Supply},
     time::UnixTime,
     verdict::Verdict,
     verify::{Settlement, Step, Verifier},

@@ -53,7 +53,7 @@ pub const KEY_CANDIDATES: usize = 1;
 /// Most keys of one worker that have a table of multiples, 464 KiB each; the generator has one
 /// more.
 pub const KEY_TABLES: usize = 16;
-/// Most requests of one worker that wait for keys, of all providers (`jwks/waiting.rs` shares them out). Beside its headers each
+/// Most requests of one worker that wait for keys, of all providers (`waiting.rs` shares them out). Beside its headers each
 /// takes some 300 bytes of ours, so 1.2 MiB together.
 pub const WAITING_REQUESTS: usize = 4_096;
 /// Most bytes of headers that waiting requests of one worker hold.

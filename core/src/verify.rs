@@ -15,12 +15,11 @@ use crate::{
     config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
     headers::Edit,
-    jwks::JwksCache,
-    provider_id::ProviderId,
     reason::{Detour, Internal, Reason, Unavailable},
     remembered::{RememberedTokens, Tally},
     request::{Request, Target},
     resource_metadata::Document,
+    supply::{Need, Supply},
     time::UnixTime,
     verdict::{Permit, SERVED, Verdict},
 };
@@ -30,8 +29,8 @@ use crate::{
 pub enum Step {
     /// It is decided.
     Settle(Settlement),
-    /// Keys of this provider are being fetched: hold the request and ask again when the fetch has ended.
-    Await(ProviderId),
+    /// This is being fetched: hold the request and ask again when the fetch has ended.
+    Await(Need),
 }
 
 /// What was decided about a request, and the record of it.
@@ -107,7 +106,7 @@ impl Verifier {
 
     /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the budget of wrong
     /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in nothing else.
-    pub fn verify(&mut self, request: Request<'_>, keys: &mut JwksCache, now: UnixTime) -> Step {
+    pub fn verify(&mut self, request: Request<'_>, supply: &mut Supply, now: UnixTime) -> Step {
         let target = self.prepared.target(request);
         let mut record = AuditRecord::new(request, self.prepared.config.hash());
         let (judged, trail, detour) = match &target {
@@ -116,7 +115,7 @@ impl Verifier {
                     prepared: &self.prepared,
                     request,
                     target,
-                    keys,
+                    supply,
                     crypto: &mut self.crypto,
                     budget: &mut self.budget,
                     remembered: &mut self.remembered,
@@ -144,7 +143,7 @@ impl Verifier {
                 let record = Box::new(record);
                 (Settlement { verdict, record }, false)
             }
-            Err(Stop::Await(provider)) => return Step::Await(provider),
+            Err(Stop::Await(need)) => return Step::Await(need),
             Err(Stop::Deny(reason)) => {
                 let target = target.as_ref().ok();
                 let denied = self.deny(request, target, &reason, detour, record);

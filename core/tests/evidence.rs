@@ -9,7 +9,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier,
+    AuditRecord, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
     headers::Edit,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
@@ -61,7 +61,7 @@ fn token() -> TokenBuilder<'static> {
 fn judge(config: &Value, token: Option<TokenBuilder<'_>>) -> (Verdict, Box<AuditRecord>) {
     let config = Config::parse(config.to_string().as_bytes());
     let config = config.unwrap_or_else(|errors| panic!("{errors:?}"));
-    let mut keys = JwksCache::new(&config, 1);
+    let mut keys = Supply::new(&config, 1);
     let bearer = token.map(|token| format!("Bearer {}", token.build()));
     let mut headers: Vec<(&[u8], &[u8])> = vec![
         (b":method", b"GET"),

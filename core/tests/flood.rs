@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use passgate_core::{Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier};
+use passgate_core::{Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
 use serde_json::json;
 
@@ -18,7 +18,7 @@ const START: u64 = 1_700_000_000;
 
 struct Gate {
     verifier: Verifier,
-    keys: JwksCache,
+    keys: Supply,
     key: SigningKey,
 }
 
@@ -30,7 +30,7 @@ impl Gate {
         let config = json!({ "providers": { "one": provider("one"), "two": provider("two") } });
         let config = Config::parse(config.to_string().as_bytes()).unwrap();
         Self {
-            keys: JwksCache::new(&config, 1),
+            keys: Supply::new(&config, 1),
             verifier: Verifier::new(config, 1),
             key,
         }

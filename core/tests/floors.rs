@@ -30,12 +30,12 @@ const FLOORS: &[&[&str]] = &[
     &["extract"],
     &["remembered"],
     &["identity"],
-    &["claims", "headers", "token"],
-    &["provider"],
+    &["claims", "headers", "token", "waiting"],
+    &["provider", "supply"],
     &["evidence", "jwks", "login"],
     &["decode", "jose"],
     &["budget", "crypto", "fetch", "json", "request", "uri"],
-    &["provider_id", "reason", "text"],
+    &["alarm", "provider_id", "reason", "text"],
     &["limits", "time", "version"],
 ];
 

@@ -20,14 +20,15 @@ use std::{fs, path::Path};
 
 use counted::{live, peak};
 use passgate_core::{
-    AuditRecord, Config, JwksCache, ProviderId, Request, Settlement, Step, UnixTime, Verdict,
+    AuditRecord, Config, Need, ProviderId, Request, Settlement, Step, Supply, UnixTime, Verdict,
     Verifier,
     audit::Counters,
     crypto::Algorithm,
+    fetch::Answer,
     jose::JwkSet,
     json::Json,
-    jwks::{Answer, WaitingRoom},
     limits::{self, Limits},
+    waiting::WaitingRoom,
 };
 use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ fn rsa_keys() -> String {
 
 struct World {
     verifier: Verifier,
-    keys: JwksCache,
+    keys: Supply,
     counters: Counters,
     providers: Vec<ProviderId>,
     grown: Vec<&'static str>,
@@ -124,8 +125,8 @@ impl World {
         let now = UnixTime::from_secs(START - 60);
         while let Some(fetch) = self
             .keys
-            .poll_fetch(now)
-            .or_else(|| self.keys.poll_fetch(NOW))
+            .poll_call(now)
+            .or_else(|| self.keys.poll_call(NOW))
         {
             let is_first = fetch.call.endpoint.authority.starts_with("id-0.");
             let body = if is_first { own } else { others };
@@ -134,7 +135,7 @@ impl World {
             let headers: [(&[u8], &[u8]); 2] = [(b":status", b"200"), (b"etag", tag.as_bytes())];
             let answer = Answer::from_host(&headers, body.as_bytes());
             assert!(self.keys.on_answer(fetch.id, answer, NOW).is_some());
-            self.providers.push(fetch.provider);
+            self.providers.push(fetch.need.provider());
         }
         self.providers.sort_unstable();
         assert_eq!(self.providers.len(), PROVIDERS);
@@ -179,7 +180,7 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     let parse = || Config::parse(text.as_bytes()).unwrap();
     let config = parse();
     let mut world = World {
-        keys: JwksCache::new(&config, 1),
+        keys: Supply::new(&config, 1),
         verifier: Verifier::new(config, 1),
         counters: Counters::default(),
         providers: Vec::new(),
@@ -229,7 +230,13 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
         for (stream, provider) in (0..).zip(providers).take(2 * limits::WAITING_REQUESTS) {
             let size = limits::WAITING_BYTES / limits::WAITING_REQUESTS;
             let content = (vec![1_u8; size], size);
-            room.enter(stream, *provider, content, Duration::from_secs(10), NOW);
+            room.enter(
+                stream,
+                Need::Keys(*provider),
+                content,
+                Duration::from_secs(10),
+                NOW,
+            );
         }
     });
     world.grow(&["counters of verdicts"], |world| {

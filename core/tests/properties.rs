@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, headers::Edit,
+    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, headers::Edit,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use proptest::prelude::*;
@@ -49,7 +49,7 @@ fn judge(headers: &[(Vec<u8>, Vec<u8>)]) -> Verdict {
 /// The same by another configuration.
 fn judge_by(config: &str, headers: &[(Vec<u8>, Vec<u8>)]) -> Verdict {
     let config = Config::parse(config.as_bytes()).unwrap();
-    let mut keys = JwksCache::new(&config, 1);
+    let mut keys = Supply::new(&config, 1);
     let headers: Vec<(&[u8], &[u8])> = headers
         .iter()
         .map(|(name, value)| (&name[..], &value[..]))

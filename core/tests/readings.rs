@@ -9,7 +9,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, audit::AuditRecord,
+    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, audit::AuditRecord,
     headers::Edit,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
@@ -69,12 +69,12 @@ fn open_but_admin(allow: &[&str]) -> Value {
     )
 }
 
-struct Judge(Verifier, JwksCache);
+struct Judge(Verifier, Supply);
 
 impl Judge {
     fn new(document: &Value) -> Self {
         let config = Config::parse(document.to_string().as_bytes()).unwrap();
-        let keys = JwksCache::new(&config, 1);
+        let keys = Supply::new(&config, 1);
         Self(Verifier::new(config, 1), keys)
     }
 

@@ -10,8 +10,8 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, headers::Edit,
-    jwks::Answer,
+    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, fetch::Answer,
+    headers::Edit,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks, tampered};
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ fn a_remembered_token_lends_nothing_to_another_of_its_subject() {
 
 struct Gate {
     verifier: Verifier,
-    keys: JwksCache,
+    keys: Supply,
 }
 
 type Seen = (&'static str, Vec<Edit>);
@@ -98,14 +98,14 @@ impl Gate {
         });
         let config = Config::parse(config.to_string().as_bytes()).unwrap();
         Self {
-            keys: JwksCache::new(&config, 1),
+            keys: Supply::new(&config, 1),
             verifier: Verifier::new(config, 1),
         }
     }
 
     /// Fetches all that is due and gets this set, or nothing.
     fn fetch(&mut self, set: Option<&str>, now: UnixTime) {
-        while let Some(fetch) = self.keys.poll_fetch(now) {
+        while let Some(fetch) = self.keys.poll_call(now) {
             let headers: [(&[u8], &[u8]); 1] = [(b":status", b"200")];
             let answer = match set {
                 Some(set) => Answer::from_host(&headers, set.as_bytes()),

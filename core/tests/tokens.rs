@@ -6,7 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
-use passgate_core::{Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier};
+use passgate_core::{Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn provider(issuer: &str, keys: &[&SigningKey], members: Value) -> Value {
 fn judge(providers: Value, authorization: &str) -> &'static str {
     let config = json!({ "providers": providers }).to_string();
     let config = Config::parse(config.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let mut keys = JwksCache::new(&config, 1);
+    let mut keys = Supply::new(&config, 1);
     let headers: [(&[u8], &[u8]); 4] = [
         (b":method", b"GET"),
         (b":path", b"/"),

@@ -5,8 +5,8 @@
 
 use core::fmt;
 
-use super::{Discovery, Endpoint};
-use crate::{json::Json, limits};
+use super::Discovery;
+use crate::{fetch::Endpoint, json::Json, limits};
 
 /// Why a document does not say where the keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]

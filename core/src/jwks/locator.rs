@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use super::{
-    ACCEPT, Discovery, Endpoint, Target, document,
+    ACCEPT, Discovery, Purpose, document,
     event::{Change, Failure},
     report::Outcome,
 };
 use crate::{
     fetch::{
+        Endpoint,
         answer::Answer,
         call::Call,
         clock::Moment,
@@ -59,7 +60,7 @@ impl Locator {
     pub(super) fn on_answer(
         &mut self,
         answer: &Answer<'_>,
-        flight: &Flight<Target>,
+        flight: &Flight<Purpose>,
         now: Moment,
         jitter: &mut Jitter,
         changes: &mut Vec<Change>,

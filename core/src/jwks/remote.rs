@@ -7,7 +7,7 @@ use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
 use super::{
-    ACCEPT, Endpoint, FetchId, Location, Lookup, RemoteJwks, Target,
+    ACCEPT, Location, Lookup, Purpose, RemoteJwks,
     event::{Change, Failure},
     locator::Locator,
     pace::{self, Pace},
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     crypto::Algorithm,
     fetch::{
+        Endpoint, FetchId,
         answer::Answer,
         backoff,
         call::Call,
@@ -41,7 +42,7 @@ pub(super) struct Remote {
     keys: Document<JwkSet>,
     generation: u64,
     /// At most one, of the keys or of the document that says where they are.
-    flight: Option<Flight<Target>>,
+    flight: Option<Flight<Purpose>>,
     pace: Pace,
     unknown: UnknownKeys,
     /// A token wants a key that no fetch since has confirmed not to exist.
@@ -194,7 +195,7 @@ impl Remote {
     }
 
     fn fetches_keys(&self) -> bool {
-        matches!(&self.flight, Some(flight) if flight.target == Target::Keys)
+        matches!(&self.flight, Some(flight) if flight.target == Purpose::Keys)
     }
 
     /// Whether a fetch of keys that is wished for then is in flight or about to start: it is worth waiting for.
@@ -212,7 +213,7 @@ impl Remote {
     /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are, behind
     /// which a fetch of keys starts at once unless one had just failed.
     pub(super) fn holds_waiters(&self) -> bool {
-        let comes_first = |flight: &Flight<Target>| self.wish_for(self.wanted) <= flight.started;
+        let comes_first = |flight: &Flight<Purpose>| self.wish_for(self.wanted) <= flight.started;
         self.fetches_keys() || self.flight.as_ref().is_some_and(comes_first)
     }
 
@@ -239,7 +240,7 @@ impl Remote {
     /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
     fn asked_at(&self, now: Moment) -> Moment {
         let flight = self.flight.as_ref().filter(|_| self.fetches_keys());
-        let after = |flight: &Flight<Target>| flight.started.plus(Duration::from_millis(1));
+        let after = |flight: &Flight<Purpose>| flight.started.plus(Duration::from_millis(1));
         flight.map_or(now, |flight| now.max(after(flight)))
     }
 
@@ -289,7 +290,7 @@ impl Remote {
     }
 
     /// Ends the fetch in flight if its answer is lost, and starts one if it is due.
-    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(Target, Call)> {
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(Purpose, Call)> {
         self.age(now);
         if let Some(lost) = self.flight.take_if(|flight| flight.deadline <= now) {
             self.failed(&lost, Fault::Lost.into(), now);
@@ -305,7 +306,7 @@ impl Remote {
                 let other = locator.and_then(|locator| locator.address.outage());
                 let timeout = self.keys.longest_try(timeout, other, now);
                 let endpoint = endpoint.clone();
-                (Target::Keys, self.start(endpoint, timeout, now))
+                (Purpose::Keys, self.start(endpoint, timeout, now))
             }
             _ => {
                 let locator = self.locator.as_mut()?;
@@ -314,7 +315,7 @@ impl Remote {
                 }
                 let other = self.keys.outage();
                 let timeout = locator.address.longest_try(timeout, other, now);
-                (Target::Document, locator.start(timeout, now))
+                (Purpose::Discovery, locator.start(timeout, now))
             }
         };
         self.flight = Some(Flight::of(id, target, &call, now));
@@ -341,12 +342,12 @@ impl Remote {
             return false;
         };
         self.age(now);
-        if let (Target::Document, Some(locator)) = (flight.target, &mut self.locator) {
+        if let (Purpose::Discovery, Some(locator)) = (flight.target, &mut self.locator) {
             let Self {
                 jitter, changes, ..
             } = self;
             let (outcome, moved) = locator.on_answer(answer, &flight, now, jitter, changes);
-            self.counts.fetched(Target::Document, outcome);
+            self.counts.fetched(Purpose::Discovery, outcome);
             if moved {
                 self.keys.moved(now);
             }
@@ -360,7 +361,7 @@ impl Remote {
         let read = |body: &[u8]| reading::read(body, &self.reading);
         match self.keys.read(answer, &flight, lifetime, read) {
             Ok(received) => {
-                self.counts.fetched(Target::Keys, Outcome::from(answer));
+                self.counts.fetched(Purpose::Keys, Outcome::from(answer));
                 self.skipped = received.value.skipped().len();
                 self.succeeded(received, flight.started, now);
             }
@@ -369,12 +370,12 @@ impl Remote {
         true
     }
 
-    fn failed(&mut self, flight: &Flight<Target>, failure: Failure, now: Moment) {
+    fn failed(&mut self, flight: &Flight<Purpose>, failure: Failure, now: Moment) {
         self.counts.fetched(flight.target, Outcome::from(&failure));
         let Self {
             jitter, changes, ..
         } = self;
-        if let (Target::Document, Some(locator)) = (flight.target, &mut self.locator) {
+        if let (Purpose::Discovery, Some(locator)) = (flight.target, &mut self.locator) {
             locator.failed(failure, flight.started, now, jitter, changes);
             changes.truncate(MOST_CHANGES);
             return;

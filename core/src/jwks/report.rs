@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 
-use super::{Target, document::DocumentError, event::Failure};
+use super::{Purpose, document::DocumentError, event::Failure};
 use crate::{
-    fetch::{Answer, fault::Fault},
+    fetch::{Answer, Measure, Value, fault::Fault},
     jose::JwkSetError,
+    time::UnixTime,
 };
 
 /// How the keys of a provider are.
@@ -22,6 +23,13 @@ pub enum State {
 }
 
 impl State {
+    const ALL: [Self; 4] = [
+        Self::NeverFetched,
+        Self::Fresh,
+        Self::Stale,
+        Self::Unavailable,
+    ];
+
     /// Its name in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -121,7 +129,7 @@ impl From<&Failure> for Outcome {
 /// What has happened since it was told last.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) fetches: Vec<(Target, Outcome)>,
+    pub(super) fetches: Vec<(Purpose, Outcome)>,
     pub(super) unknown_kids: u64,
 }
 
@@ -129,9 +137,9 @@ pub(super) struct Counts {
 const MOST_FETCHES: usize = 64;
 
 impl Counts {
-    pub(super) fn fetched(&mut self, target: Target, outcome: Outcome) {
+    pub(super) fn fetched(&mut self, purpose: Purpose, outcome: Outcome) {
         if self.fetches.len() < MOST_FETCHES {
-            self.fetches.push((target, outcome));
+            self.fetches.push((purpose, outcome));
         }
     }
 
@@ -150,9 +158,35 @@ pub struct Report<'a> {
     /// How long ago the keys in hand were brought or confirmed.
     pub age: Option<Duration>,
     /// The fetches that have ended since the last report.
-    pub fetches: Vec<(Target, Outcome)>,
+    pub fetches: Vec<(Purpose, Outcome)>,
     /// How often, since then, a token was refused because it names a key that does not exist.
     pub unknown_kids: u64,
     /// How many keys of the last set that came cannot be used.
     pub skipped: usize,
+}
+
+impl Report<'_> {
+    /// The same as names and numbers.
+    #[must_use]
+    pub fn measures(&self, now: UnixTime) -> Vec<Measure> {
+        let mut measures = Vec::new();
+        for (purpose, outcome) in &self.fetches {
+            let name = [purpose.name(), outcome.name()];
+            measures.push(Measure::new(&name, Value::Count(1)));
+        }
+        if self.unknown_kids > 0 {
+            let count = Value::Count(self.unknown_kids);
+            measures.push(Measure::new(&["unknown_kids"], count));
+        }
+        if let Some(age) = self.age {
+            let since = Value::Since(now.saturating_sub(age));
+            measures.push(Measure::new(&["confirmed_at_seconds"], since));
+        }
+        for state in State::ALL {
+            let level = usize::from(state == self.state);
+            measures.push(Measure::level(&["state", state.name()], level));
+        }
+        measures.push(Measure::level(&["skipped"], self.skipped));
+        measures
+    }
 }

@@ -12,13 +12,13 @@ use crate::{
     budget::Budget,
     crypto::Backend,
     headers::{self, Edit},
-    jwks::JwksCache,
     login::Visit,
     policy::{self, Action, Alternative, Public, Requirement, Rule},
     provider_id::ProviderId,
     reason::{Ambiguous, Detour, Forbidden, Reason},
     remembered::RememberedTokens,
     request::{Request, Target, TokenSource},
+    supply::{Need, Supply},
     time::UnixTime,
     verdict::Permit,
 };
@@ -27,7 +27,7 @@ use crate::{
 #[derive(PartialEq, Eq)]
 pub(super) enum Stop {
     Deny(Reason),
-    Await(ProviderId),
+    Await(Need),
 }
 
 impl<R: Into<Reason>> From<R> for Stop {
@@ -64,7 +64,7 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) request: Request<'r>,
     /// What it is about.
     pub(super) target: &'k Target<'r>,
-    pub(super) keys: &'k mut JwksCache,
+    pub(super) supply: &'k mut Supply,
     pub(super) crypto: &'k mut Backend,
     pub(super) budget: &'k mut Budget,
     pub(super) remembered: &'k mut RememberedTokens,

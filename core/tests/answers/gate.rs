@@ -1,7 +1,7 @@
 //! A gate with one configuration, and requests to it.
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier,
+    AuditRecord, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
     reason::Rejection,
 };
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
@@ -57,7 +57,7 @@ impl Gate {
 
     pub(crate) fn judge(&self, headers: &Headers) -> (Verdict, AuditRecord) {
         let mut verifier = self.verifier();
-        let mut keys = JwksCache::new(verifier.config(), 1);
+        let mut keys = Supply::new(verifier.config(), 1);
         let pairs = pairs(headers);
         match verifier.verify(Request::new(&pairs), &mut keys, self.now) {
             Step::Settle(Settlement { verdict, record }) => (verdict, *record),

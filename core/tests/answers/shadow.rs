@@ -1,6 +1,6 @@
 //! What is only observed: nothing is changed, everything is told, and it ends.
 
-use passgate_core::{JwksCache, Request, Settlement, Step, UnixTime, Verdict, reason::Internal};
+use passgate_core::{Request, Settlement, Step, Supply, UnixTime, Verdict, reason::Internal};
 use serde_json::json;
 
 use crate::gate::{Gate, Headers, pairs, request};
@@ -161,7 +161,7 @@ fn it_waits_for_keys_and_lets_pass_when_there_are_none() {
         json!({ "http_uri": { "uri": "https://id.example.com/jwks", "cluster": "id" } });
     gate.config["mode"] = shadow();
     let mut verifier = gate.verifier();
-    let mut keys = JwksCache::new(verifier.config(), 1);
+    let mut keys = Supply::new(verifier.config(), 1);
     let headers = request(
         "GET",
         "/",
@@ -181,8 +181,8 @@ fn it_waits_for_keys_and_lets_pass_when_there_are_none() {
     let mut now = gate.now;
     let settled = (0..10).find_map(|_| {
         now = now.max(keys.next_wakeup()?);
-        if let Some(fetch) = keys.poll_fetch(now) {
-            keys.on_answer(fetch.id, passgate_core::jwks::Answer::NoAnswer, now);
+        if let Some(fetch) = keys.poll_call(now) {
+            keys.on_answer(fetch.id, passgate_core::fetch::Answer::NoAnswer, now);
         }
         match verifier.verify(request, &mut keys, now) {
             Step::Await(_) => None,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use passgate_core::{
-    AuditRecord, Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier,
-    jwks::Answer,
+    AuditRecord, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
+    fetch::Answer,
     reason::{
         Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, Rejection,
         Unavailable, Untrusted,
@@ -126,7 +126,7 @@ impl Specimen {
         let config = Config::parse_with(self.config.to_string().as_bytes(), &environment)
             .unwrap_or_else(|errors| panic!("{errors:?}"));
         let now = UnixTime::from_secs(NOW.unsigned_abs());
-        let mut keys = JwksCache::new(&config, 1);
+        let mut keys = Supply::new(&config, 1);
         let mut verifier = Verifier::new(config, 1);
         let mut headers: Vec<(&[u8], &[u8])> = vec![
             (b":method", self.method.as_bytes()),
@@ -155,8 +155,8 @@ impl Specimen {
         if self.then_down {
             // The first fetch is staggered between workers; this one is long awake.
             moment = moment.saturating_add(Duration::from_secs(1));
-            assert!(keys.poll_fetch(now).is_none());
-            let fetch = keys.poll_fetch(moment).unwrap();
+            assert!(keys.poll_call(now).is_none());
+            let fetch = keys.poll_call(moment).unwrap();
             keys.on_answer(fetch.id, serving(self.jwks.as_ref()), moment);
         }
         for _ in 0..4 + self.earlier {
@@ -176,7 +176,7 @@ impl Specimen {
                 continue;
             }
             moment = moment.max(keys.next_wakeup().unwrap());
-            let fetch = keys.poll_fetch(moment).unwrap();
+            let fetch = keys.poll_call(moment).unwrap();
             let served = self.jwks.as_ref().filter(|_| !self.then_down);
             keys.on_answer(fetch.id, serving(served), moment);
         }

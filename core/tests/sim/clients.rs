@@ -203,7 +203,7 @@ impl World {
             // Who waits, waits for something that is under way or starts in a moment.
             let soon = self.cache.next_wakeup().unwrap().as_millis() <= self.wall + 200;
             assert!(
-                soon || self.cache.is_fetching(self.sites[site].id),
+                soon || self.cache.keys().is_fetching(self.sites[site].id),
                 "waits for nothing"
             );
         }

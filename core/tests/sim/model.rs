@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use passgate_core::jwks::{Fetch, FetchId, Target};
+use passgate_core::{fetch::FetchId, jwks::Purpose, supply::Fetch};
 
 use crate::origin::{self, CacheControl, Key, Reply, Says, etag};
 
@@ -32,7 +32,7 @@ pub(crate) struct Now {
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(crate) id: FetchId,
-    target: Target,
+    target: Purpose,
     started: Now,
     timeout: u64,
     conditional: bool,
@@ -178,15 +178,15 @@ impl Model {
         }
         self.flight = Some(Flight {
             id: fetch.id,
-            target: fetch.target,
+            target: fetch.purpose,
             started: now,
             timeout: timeout(fetch),
             conditional: fetch.call.header("if-none-match").is_some(),
         });
         let tag = fetch.call.header("if-none-match");
-        match fetch.target {
-            Target::Document => self.starts_document(fetch, tag, now),
-            Target::Keys => self.starts_keys(fetch, tag, now),
+        match fetch.purpose {
+            Purpose::Discovery => self.starts_document(fetch, tag, now),
+            Purpose::Keys => self.starts_keys(fetch, tag, now),
         }
     }
 
@@ -298,11 +298,11 @@ impl Model {
             "given up after {age} ms, too early"
         );
         match flight.target {
-            Target::Document => {
+            Purpose::Discovery => {
                 self.document_failures += 1;
                 self.missed = None;
             }
-            Target::Keys => self.keys_failed(self.failures, now),
+            Purpose::Keys => self.keys_failed(self.failures, now),
         }
     }
 
@@ -330,7 +330,7 @@ impl Model {
         else {
             return;
         };
-        if target == Target::Document {
+        if target == Purpose::Discovery {
             return self.answered_document(reply, conditional, started, now);
         }
         let failures = std::mem::take(&mut self.failures);

@@ -4,11 +4,7 @@ use std::sync::OnceLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
-use passgate_core::{
-    UnixTime,
-    crypto::VerifyingKey,
-    jwks::{Answer, Fetch, Target},
-};
+use passgate_core::{UnixTime, crypto::VerifyingKey, fetch::Answer, jwks::Purpose, supply::Fetch};
 
 use crate::random::Random;
 
@@ -203,7 +199,7 @@ pub(crate) fn deliver(
 ) -> Delivery {
     let quick = random.between(0, 40);
     let if_none_match = fetch.call.header("if-none-match");
-    let is_document = fetch.target == Target::Document;
+    let is_document = fetch.purpose == Purpose::Discovery;
     let Published {
         keys: published,
         path: number,

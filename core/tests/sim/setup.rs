@@ -7,8 +7,9 @@ use passgate_core::{
     ProviderId,
     config::{Config, Discovery, Endpoint, KeySource, Location, RemoteJwks},
     crypto::Algorithm,
-    jwks::{JwksCache, SourceOf, Sources},
+    jwks::{SourceOf, Sources},
     limits::Limits,
+    supply::Supply,
     time::UnixTime,
 };
 
@@ -117,12 +118,12 @@ fn discovered(refresh: Duration) -> Location {
 
 /// The names of the providers, in their order. Only the cache gives them out, so a cache is asked for them.
 pub(crate) fn ids(providers: &Providers) -> Vec<ProviderId> {
-    let mut cache = JwksCache::new(providers.sources(), 0);
+    let mut cache = Supply::new(providers.sources(), 0);
     let mut ids = Vec::new();
     for millis in [0, 50] {
         let now = UnixTime::from_millis(millis);
         for _ in 0..=providers.names.len() {
-            ids.extend(cache.poll_fetch(now).map(|fetch| fetch.provider));
+            ids.extend(cache.poll_call(now).map(|fetch| fetch.need.provider()));
         }
     }
     ids.sort();

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use passgate_core::{
-    Verifier,
-    config::ProviderId,
-    jwks::{FetchId, JwksCache, Target},
-    time::UnixTime,
+    Need, Supply, Verifier, config::ProviderId, fetch::FetchId, jwks::Purpose, time::UnixTime,
 };
 
 use crate::{
@@ -63,7 +60,7 @@ pub(crate) struct World {
     /// Tokens, by site, name and point of the key.
     pub(crate) tokens: HashMap<(usize, String, usize), String>,
     providers: Providers,
-    pub(crate) cache: JwksCache,
+    pub(crate) cache: Supply,
     pub(crate) sites: Vec<Site>,
     agenda: BTreeMap<(u64, u64), Happening>,
     waiters: Vec<Waiter>,
@@ -101,7 +98,7 @@ impl World {
                 path: 0,
             })
             .collect();
-        let cache = JwksCache::new(providers.sources(), seed);
+        let cache = Supply::new(providers.sources(), seed);
         let wall = random.one_of(&[0, 1_000, 1_700_000_000_000, 253_402_300_799_000]);
         let mut world = Self {
             random,
@@ -290,7 +287,7 @@ impl World {
             let before = self.state();
             let now = self.show();
             assert_eq!(
-                self.cache.poll_fetch(now),
+                self.cache.poll_call(now),
                 None,
                 "a fetch before the wake-up"
             );
@@ -302,7 +299,7 @@ impl World {
     fn reload(&mut self) {
         self.tally.reloads += 1;
         let seed = self.random.next();
-        self.cache = JwksCache::new(self.providers.sources(), seed);
+        self.cache = Supply::new(self.providers.sources(), seed);
         let verifier = self.verifier.take();
         self.verifier = verifier.map(|_| Verifier::new(self.providers.config(), 1));
         self.waiters.clear();
@@ -319,8 +316,8 @@ impl World {
             .iter()
             .map(|site| {
                 (
-                    self.cache.is_fetching(site.id),
-                    self.cache.generation(site.id),
+                    self.cache.keys().is_fetching(site.id),
+                    self.cache.keys().generation(site.id),
                 )
             })
             .collect();
@@ -335,7 +332,7 @@ impl World {
         let is_first = self.shown.is_none();
         let now = self.show();
         let mut started = 0;
-        while let Some(fetch) = self.cache.poll_fetch(now) {
+        while let Some(fetch) = self.cache.poll_call(now) {
             started += 1;
             assert!(started <= self.sites.len(), "polling never ends");
             self.operation += 1;
@@ -343,7 +340,7 @@ impl World {
             let site = self
                 .sites
                 .iter()
-                .position(|site| site.id == fetch.provider)
+                .position(|site| site.id == fetch.need.provider())
                 .unwrap();
             let Self { sites, random, .. } = self;
             let Site {
@@ -362,7 +359,7 @@ impl World {
             assert!(timeout <= model.times.timeout);
             let delivery = origin::deliver(*weather, published, &fetch, timeout, random);
             self.tally.fetches += 1;
-            self.tally.documents += u64::from(fetch.target == Target::Document);
+            self.tally.documents += u64::from(fetch.purpose == Purpose::Discovery);
             self.tally.conditional += u64::from(fetch.call.header("if-none-match").is_some());
             for after in delivery.after {
                 let (id, reply) = (fetch.id, delivery.reply.clone());
@@ -371,7 +368,7 @@ impl World {
         }
         for index in 0..self.sites.len() {
             let site = &self.sites[index];
-            if site.model.is_flying() && !self.cache.is_fetching(site.id) {
+            if site.model.is_flying() && !self.cache.keys().is_fetching(site.id) {
                 self.tally.lost += 1;
                 let now = self.now();
                 self.sites[index].model.lost(now);
@@ -385,7 +382,7 @@ impl World {
         let next = self.cache.next_wakeup().unwrap().as_millis();
         assert!(next > self.wall, "polled, and still to be polled now");
         for site in 0..self.sites.len() {
-            if !self.cache.holds_waiters(self.sites[site].id) {
+            if !self.cache.holds(Need::Keys(self.sites[site].id)) {
                 self.settle(site);
             }
         }
@@ -412,7 +409,7 @@ impl World {
         let taken = origin::with_answer(reply, published, odd, |answer| {
             self.cache.on_answer(id, answer, time)
         });
-        assert!(taken.is_none_or(|taken| taken == *provider));
+        assert!(taken.is_none_or(|taken| taken == Need::Keys(*provider)));
         model.answered(id, taken.is_some(), reply, published, now);
         let moved = model.has_moved();
         if taken.is_some() {

@@ -4,7 +4,7 @@
 use std::fs;
 
 use passgate_core::{
-    Config, JwksCache, Request, Settlement, Step, UnixTime, Verdict, Verifier, crypto::Algorithm,
+    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, crypto::Algorithm,
     jose::thumbprint,
 };
 use passgate_kit::base64url;
@@ -121,7 +121,7 @@ fn reason(credential: &str) -> &'static str {
         "issuer": "joe", "audiences": ["a"], "local_jwks": { "inline_string": key.to_string() },
     } } });
     let config = Config::parse(config.to_string().as_bytes()).unwrap();
-    let mut keys = JwksCache::new(&config, 1);
+    let mut keys = Supply::new(&config, 1);
     let mut verifier = Verifier::new(config, 1);
     let authorization = format!("Bearer {credential}");
     let headers: [(&[u8], &[u8]); 4] = [

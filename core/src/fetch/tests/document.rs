@@ -170,11 +170,15 @@ fn it_is_fetched_before_anybody_asks_and_again_before_it_is_stale() {
 #[test]
 fn whatever_goes_wrong_leaves_the_word_in_hand_and_is_told_once() {
     let late = TIMEOUT + Duration::from_secs(3);
-    let odd: [(Delivery, &str); 8] = [
+    let odd: [(Delivery, &str); 9] = [
         (vec![(SOON, Reply::junk())], "junk"),
         (vec![(SOON, Reply::too_large())], "too large"),
         (vec![(SOON, Reply::status(404))], "status 404"),
         (vec![(SOON, Reply::status(503))], "status 503"),
+        (
+            vec![(SOON, Reply::status(302))],
+            "status 302: redirects are not followed",
+        ),
         (vec![(TIMEOUT, Reply::NoAnswer)], "no answer"),
         (vec![(Duration::ZERO, Reply::NotSent)], "the host refused"),
         (vec![], "the answer was lost"),

@@ -4,7 +4,8 @@ use super::world::*;
 use crate::{
     config::{KeySource, RemoteJwks},
     crypto::Algorithm,
-    jwks::{Answer, Lookup},
+    fetch::Answer,
+    jwks::Lookup,
 };
 
 #[test]
@@ -14,7 +15,7 @@ fn keys_are_fetched_before_the_first_request() {
     let before = world.now;
     let fetch = world.next_fetch();
     assert!(world.now.since(before) <= millis(50), "staggered a little");
-    assert_eq!(fetch.provider, ACME);
+    assert_eq!(fetch.need.provider(), ACME);
     assert_eq!(world.poll(), None, "one fetch in flight");
     assert_eq!(world.answer(fetch, &set_of(&["a"])), Some(ACME));
     assert_eq!(world.ask("a"), Said::Found);
@@ -31,9 +32,9 @@ fn each_remote_provider_gets_a_fetch_of_its_own() {
         KeySource::Remote(source()),
     ]);
     let (first, second) = (world.next_fetch(), world.next_fetch());
-    assert_ne!(first.provider, second.provider);
+    assert_ne!(first.need.provider(), second.need.provider());
     assert_ne!(first.id, second.id);
-    let (first, its_provider) = (first.provider, second.provider);
+    let (first, its_provider) = (first.need.provider(), second.need.provider());
     assert_eq!(world.answer(second, &set_of(&["a"])), Some(its_provider));
     for (provider, found) in [(its_provider, true), (first, false)] {
         let lookup = world
@@ -146,7 +147,7 @@ fn a_slow_answer_is_as_old_as_its_fetch_but_always_fresh_for_a_second() {
 fn stale_keys_serve_until_max_stale_is_over_and_then_nothing_does() {
     let mut world = World::with_keys(source(), &["a"]);
     let received = world.now;
-    let generation = world.cache.generation(ACME);
+    let generation = world.cache.keys().generation(ACME);
     let limit = secs(300 + 3_600);
     for _ in 0..1_000 {
         let age = world.now.since(received);
@@ -166,7 +167,7 @@ fn stale_keys_serve_until_max_stale_is_over_and_then_nothing_does() {
     assert!(world.now.since(received) >= limit);
     world.assert_unavailable("a");
     assert_ne!(
-        world.cache.generation(ACME),
+        world.cache.keys().generation(ACME),
         generation,
         "what was remembered ends too"
     );
@@ -297,11 +298,11 @@ fn no_kind_of_failed_answer_harms_the_keys_in_hand() {
     ];
     for (answer, words) in failures {
         let mut world = World::with_keys(source(), &["a"]);
-        let generation = world.cache.generation(ACME);
+        let generation = world.cache.keys().generation(ACME);
         let fetch = world.next_fetch();
         world.cache.on_answer(fetch.id, answer, world.now);
         assert_eq!(world.ask("a"), Said::Found, "{words}");
-        assert_eq!(world.cache.generation(ACME), generation);
+        assert_eq!(world.cache.keys().generation(ACME), generation);
         let [line] = &world.events()[..] else {
             panic!("{words}")
         };
@@ -323,9 +324,9 @@ fn an_answer_that_is_lost_ends_with_its_deadline_and_is_ignored_later() {
     let lost = world.next_fetch();
     assert_eq!(world.until_wakeup(), TIMEOUT + secs(1));
     world.pass(world.until_wakeup());
-    assert!(world.cache.is_fetching(ACME));
+    assert!(world.cache.keys().is_fetching(ACME));
     assert_eq!(world.poll(), None);
-    assert!(!world.cache.is_fetching(ACME));
+    assert!(!world.cache.keys().is_fetching(ACME));
     world.assert_unavailable("a");
     assert_eq!(
         world.events(),
@@ -341,13 +342,13 @@ fn an_answer_that_is_lost_ends_with_its_deadline_and_is_ignored_later() {
 #[test]
 fn the_generation_changes_with_the_set_and_not_with_each_fetch() {
     let mut world = World::with_keys(source(), &["a"]);
-    let first = world.cache.generation(ACME);
+    let first = world.cache.keys().generation(ACME);
     let fetch = world.next_fetch();
     world.answer(fetch, &set_of(&["a"]));
-    assert_eq!(world.cache.generation(ACME), first);
+    assert_eq!(world.cache.keys().generation(ACME), first);
     let fetch = world.next_fetch();
     world.answer(fetch, &set_of(&["a", "b"]));
-    assert_ne!(world.cache.generation(ACME), first);
+    assert_ne!(world.cache.keys().generation(ACME), first);
 }
 
 #[test]
@@ -358,8 +359,8 @@ fn local_keys_serve_at_once_and_are_never_fetched() {
     assert_eq!(world.ask_for(Some("a"), Algorithm::Rs256), Said::Misfit);
     assert_eq!(world.poll(), None);
     assert_eq!(world.cache.next_wakeup(), None);
-    assert!(!world.cache.is_fetching(ACME));
-    assert_eq!(world.cache.generation(ACME), 0);
+    assert!(!world.cache.keys().is_fetching(ACME));
+    assert_eq!(world.cache.keys().generation(ACME), 0);
     assert!(world.events().is_empty());
 }
 

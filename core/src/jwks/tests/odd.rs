@@ -7,16 +7,16 @@ use crate::config::RemoteJwks;
 fn an_empty_set_withdraws_the_keys_only_when_a_second_fetch_confirms_it() {
     let empty = r#"{"keys":[]}"#;
     let mut world = World::with_keys(source(), &["a"]);
-    let generation = world.cache.generation(ACME);
+    let generation = world.cache.keys().generation(ACME);
     let fetch = world.next_fetch();
     world.answer(fetch, empty);
     assert_eq!(world.ask("a"), Said::Found);
-    assert_eq!(world.cache.generation(ACME), generation);
+    assert_eq!(world.cache.keys().generation(ACME), generation);
     assert!(world.until_wakeup() <= secs(5));
     let second = world.next_fetch();
     assert_eq!(world.ask("a"), Said::Found);
     world.answer(second, empty);
-    assert_ne!(world.cache.generation(ACME), generation);
+    assert_ne!(world.cache.keys().generation(ACME), generation);
     assert_eq!(world.ask("a"), Said::Pending, "asked for once more");
     let third = world.next_fetch();
     world.answer(third, empty);
@@ -40,12 +40,12 @@ fn a_set_of_which_no_key_can_be_used_is_a_fetch_that_failed() {
     ] {
         let body = format!(r#"{{"keys":[{odd}]}}"#);
         let mut world = World::with_keys(source(), &["a"]);
-        let (start, generation) = (world.now, world.cache.generation(ACME));
+        let (start, generation) = (world.now, world.cache.keys().generation(ACME));
         while world.now.since(start) < secs(3_800) {
             let fetch = world.next_fetch();
             world.answer(fetch, &body);
             assert_eq!(world.ask("a"), Said::Found, "{odd}");
-            assert_eq!(world.cache.generation(ACME), generation);
+            assert_eq!(world.cache.keys().generation(ACME), generation);
         }
         world.pass(secs(100));
         assert_ne!(world.ask("a"), Said::Found, "max_stale is over");
@@ -110,7 +110,7 @@ fn an_empty_set_is_confirmed_within_a_cache_duration_of_one_second() {
 #[test]
 fn an_empty_set_that_was_a_slip_changes_nothing() {
     let mut world = World::with_keys(source(), &["a"]);
-    let generation = world.cache.generation(ACME);
+    let generation = world.cache.keys().generation(ACME);
     for body in [
         r#"{"keys":[]}"#.to_owned(),
         set_of(&["a"]),
@@ -120,7 +120,7 @@ fn an_empty_set_that_was_a_slip_changes_nothing() {
         world.answer(fetch, &body);
         assert_eq!(world.ask("a"), Said::Found);
     }
-    assert_eq!(world.cache.generation(ACME), generation);
+    assert_eq!(world.cache.keys().generation(ACME), generation);
 }
 
 #[test]

@@ -1,19 +1,21 @@
 //! What can be measured.
 
 use super::world::*;
-use crate::jwks::{
-    Answer,
-    Outcome::{self, *},
-    State, Target,
+use crate::{
+    fetch::Answer,
+    jwks::{
+        Outcome::{self, *},
+        Purpose, State,
+    },
 };
 
 /// State, age in seconds, results of fetches, unknown kids.
 fn report(world: &mut World) -> (State, Option<u64>, Vec<Outcome>, u64) {
-    world.cache.poll_fetch(world.now);
+    world.cache.poll_call(world.now);
     let (provider, report) = world.cache.reports().next().unwrap();
     assert_eq!((provider, report.provider), (ACME, "provider0"));
     let fetches = report.fetches.into_iter();
-    let keys = fetches.filter(|(target, _)| *target == Target::Keys);
+    let keys = fetches.filter(|(target, _)| *target == Purpose::Keys);
     let age = report.age.map(|age| age.as_secs());
     (
         report.state,
@@ -114,7 +116,7 @@ fn the_document_is_counted_apart_and_says_what_was_wrong_with_it() {
         let fetch = world.next_fetch();
         world.answer(fetch, body);
         let (_, report) = world.cache.reports().next().unwrap();
-        assert_eq!(report.fetches, [(Target::Document, outcome)]);
+        assert_eq!(report.fetches, [(Purpose::Discovery, outcome)]);
     }
 }
 

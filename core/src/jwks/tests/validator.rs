@@ -1,7 +1,7 @@
 //! `ETag`, `If-None-Match` and 304.
 
 use super::world::*;
-use crate::{config::RemoteJwks, jwks::Fetch};
+use crate::{config::RemoteJwks, supply::Fetch};
 
 const TAG: (&[u8], &[u8]) = (b"etag", b"\"v1\"");
 
@@ -21,7 +21,7 @@ fn sent(fetch: &Fetch) -> Option<&str> {
 #[test]
 fn the_answer_304_confirms_the_set_in_force_and_renews_it() {
     let mut world = world_with_tag(source(), &[TAG]);
-    let generation = world.cache.generation(ACME);
+    let generation = world.cache.keys().generation(ACME);
     for _ in 0..100 {
         let fetch = world.next_fetch();
         assert_eq!(sent(&fetch), Some("\"v1\""));
@@ -29,7 +29,11 @@ fn the_answer_304_confirms_the_set_in_force_and_renews_it() {
         assert_eq!(world.ask("a"), Said::Found);
         assert!(world.until_wakeup() >= secs(240));
     }
-    assert_eq!(world.cache.generation(ACME), generation, "the same set");
+    assert_eq!(
+        world.cache.keys().generation(ACME),
+        generation,
+        "the same set"
+    );
     assert!(world.events().is_empty());
 }
 

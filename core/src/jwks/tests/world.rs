@@ -6,13 +6,12 @@ use std::rc::Rc;
 use crate::{
     config::Config,
     crypto::Algorithm,
+    fetch::{Answer, Endpoint},
     jose::{JwkSet, to_base64url},
-    jwks::{
-        Answer, Endpoint, Fetch, JwksCache, KeySource, Location, Lookup, RemoteJwks, SourceOf,
-        Sources,
-    },
+    jwks::{KeySource, Location, Lookup, RemoteJwks, SourceOf, Sources},
     limits::Limits,
     provider_id::ProviderId,
+    supply::{Fetch, Need, Supply},
     time::UnixTime,
 };
 
@@ -48,7 +47,7 @@ pub(super) fn source() -> RemoteJwks {
     }
 }
 
-pub(super) fn cache(sources: &[KeySource], seed: u64) -> JwksCache {
+pub(super) fn cache(sources: &[KeySource], seed: u64) -> Supply {
     let names: Vec<Rc<str>> = (0..sources.len())
         .map(|index| format!("provider{index}").into())
         .collect();
@@ -61,7 +60,7 @@ pub(super) fn cache(sources: &[KeySource], seed: u64) -> JwksCache {
         limits: Limits::default(),
         providers: sources.iter().zip(&names).map(source).collect(),
     };
-    JwksCache::new(sources, seed)
+    Supply::new(sources, seed)
 }
 
 /// The document is fresh for 1000 s, the keys for 300 s, both stale for an hour.
@@ -118,7 +117,7 @@ pub(super) enum Said {
 }
 
 pub(super) struct World {
-    pub(super) cache: JwksCache,
+    pub(super) cache: Supply,
     pub(super) now: UnixTime,
 }
 
@@ -153,7 +152,7 @@ impl World {
     }
 
     pub(super) fn poll(&mut self) -> Option<Fetch> {
-        self.cache.poll_fetch(self.now)
+        self.cache.poll_call(self.now)
     }
 
     /// How long until something is to be done.
@@ -188,12 +187,13 @@ impl World {
             headers,
             body,
         };
-        self.cache.on_answer(fetch.id, answer, self.now)
+        let need = self.cache.on_answer(fetch.id, answer, self.now);
+        need.map(Need::provider)
     }
 
     pub(super) fn fail(&mut self, fetch: Fetch) {
         let answer = self.cache.on_answer(fetch.id, Answer::NoAnswer, self.now);
-        assert_eq!(answer, Some(fetch.provider));
+        assert_eq!(answer, Some(fetch.need));
     }
 
     pub(super) fn ask(&mut self, kid: &str) -> Said {

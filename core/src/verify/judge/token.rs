@@ -19,6 +19,7 @@ use crate::{
     provider_id::ProviderId,
     reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
     request::TokenSource,
+    supply::Need,
     text::shown,
     time::UnixTime,
     token::{UnverifiedJwt, VerifiedJwt, unverified_type},
@@ -197,13 +198,13 @@ impl Case<'_, '_, '_> {
         let name = header
             .kid
             .as_deref()
-            .or_else(|| thumbprint.filter(|_| self.keys.has_thumbprints(id)));
+            .or_else(|| thumbprint.filter(|_| self.supply.keys().has_thumbprints(id)));
         let (lookup, set) = self
-            .keys
+            .supply
             .lookup_in_set(id, name, header.algorithm, self.now);
         let jwk = match lookup {
             Lookup::Found(jwk) => jwk,
-            Lookup::Pending => return Err(Stop::Await(id)),
+            Lookup::Pending => return Err(Stop::Await(Need::Keys(id))),
             Lookup::Unknown | Lookup::Ambiguous => return Err(Untrusted::Key.into()),
             Lookup::Misfit => return Err(Untrusted::Algorithm.into()),
             Lookup::Unavailable {

@@ -1,24 +1,25 @@
-//! The requests that wait for keys: bounded in number, in bytes and in time, and by provider.
+//! The requests that wait for something from elsewhere: bounded in number, in bytes and in time, and by provider.
 //!
 //! Half of the room is shared out evenly among the providers. Of the other half a provider may take no more than it
-//! leaves free: so a slow provider, and even a dozen of them, leave room for those who wait for another's keys. Where
+//! leaves free: so a slow provider, and even a dozen of them, leave room for those who wait for another. Where
 //! there is one provider all of the room is its own.
 //!
-//! [`super::JwksCache`] ends every wait by itself; the bound in time here is for the day on which it, or the host,
-//! does not. It counts like the cache's clock: forward steps only.
+//! [`Supply`](crate::supply::Supply) ends every wait by itself; the bound in time here is for the day on which it, or the host,
+//! does not. It counts like the supply's clock: forward steps only.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{KeySource, SourceOf, Sources};
 use crate::{
     fetch::clock::{Clock, Moment},
+    jwks::{KeySource, SourceOf, Sources},
     limits::Limits,
     provider_id::ProviderId,
+    supply::Need,
     time::UnixTime,
 };
 
-/// What may pass on top of the longest wait that the cache promises: a tick that comes late.
+/// What may pass on top of the longest wait that the supply promises: a tick that comes late.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The requests of one worker that wait, by the numbers of their streams.
@@ -30,30 +31,32 @@ pub struct WaitingRoom<T> {
     places: BTreeMap<u32, Place<T>>,
     /// The same, in the order in which they will have waited too long.
     deadlines: BTreeSet<(Moment, u32)>,
-    /// The same by provider; a provider for which nobody waits has no queue.
-    queues: BTreeMap<ProviderId, Queue>,
+    /// The same by what they wait for; what nobody waits for has no queue.
+    queues: BTreeMap<Need, BTreeSet<u32>>,
+    /// What they hold, by the index of the provider.
+    held: Vec<Held>,
 }
 
 /// A request that waits.
 #[derive(Debug)]
 pub struct Place<T> {
-    /// For whose keys.
-    pub provider: ProviderId,
+    /// For what.
+    pub need: Need,
     /// What is kept of it.
     pub content: T,
     bytes: usize,
     deadline: Moment,
 }
 
-/// Who waits for a provider, and the bytes of their headers.
-#[derive(Debug, Default)]
-struct Queue {
-    streams: BTreeSet<u32>,
+/// What those hold who wait for one provider: places, and the bytes of their headers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    requests: usize,
     bytes: usize,
 }
 
 impl<T> WaitingRoom<T> {
-    /// An empty room for requests of the providers whose keys are fetched.
+    /// An empty room for requests of the providers from whom something is fetched.
     #[must_use]
     pub fn new<'c>(sources: impl Into<Sources<'c>>) -> Self {
         let Sources { limits, providers } = sources.into();
@@ -69,6 +72,7 @@ impl<T> WaitingRoom<T> {
             places: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             queues: BTreeMap::new(),
+            held: Vec::new(),
         }
     }
 
@@ -76,22 +80,20 @@ impl<T> WaitingRoom<T> {
     pub fn enter(
         &mut self,
         stream: u32,
-        provider: ProviderId,
+        need: Need,
         (content, bytes): (T, usize),
         longest: Duration,
         now: UnixTime,
     ) -> bool {
         let deadline = self.clock.advance(now).plus(longest).plus(GRACE);
-        let held = self.queues.get(&provider);
-        let (requests, held_bytes) =
-            held.map_or((0, 0), |queue| (queue.streams.len(), queue.bytes));
-        if !self.requests.has_room(requests, 1) || !self.bytes.has_room(held_bytes, bytes) {
+        let held = self.held(need.provider());
+        if !self.requests.has_room(held.requests, 1) || !self.bytes.has_room(held.bytes, bytes) {
             return false;
         }
         self.put(
             stream,
             Place {
-                provider,
+                need,
                 content,
                 bytes,
                 deadline,
@@ -111,11 +113,15 @@ impl<T> WaitingRoom<T> {
 
     fn put(&mut self, stream: u32, place: Place<T>) {
         self.leave(stream);
-        let queue = self.queues.entry(place.provider).or_default();
-        self.requests.take(queue.streams.len(), 1);
-        self.bytes.take(queue.bytes, place.bytes);
-        queue.streams.insert(stream);
-        queue.bytes = queue.bytes.saturating_add(place.bytes);
+        let before = self.held(place.need.provider());
+        self.requests.take(before.requests, 1);
+        self.bytes.take(before.bytes, place.bytes);
+        let held = Held {
+            requests: before.requests.saturating_add(1),
+            bytes: before.bytes.saturating_add(place.bytes),
+        };
+        self.set_held(place.need.provider(), held);
+        self.queues.entry(place.need).or_default().insert(stream);
         self.deadlines.insert((place.deadline, stream));
         self.places.insert(stream, place);
     }
@@ -124,26 +130,31 @@ impl<T> WaitingRoom<T> {
     pub fn leave(&mut self, stream: u32) -> Option<Place<T>> {
         let place = self.places.remove(&stream)?;
         self.deadlines.remove(&(place.deadline, stream));
-        if let Some(queue) = self.queues.get_mut(&place.provider) {
-            queue.streams.remove(&stream);
-            queue.bytes = queue.bytes.saturating_sub(place.bytes);
-            self.requests.give_back(queue.streams.len(), 1);
-            self.bytes.give_back(queue.bytes, place.bytes);
-            if queue.streams.is_empty() {
-                self.queues.remove(&place.provider);
+        if let Some(queue) = self.queues.get_mut(&place.need) {
+            queue.remove(&stream);
+            if queue.is_empty() {
+                self.queues.remove(&place.need);
             }
         }
+        let before = self.held(place.need.provider());
+        let held = Held {
+            requests: before.requests.saturating_sub(1),
+            bytes: before.bytes.saturating_sub(place.bytes),
+        };
+        self.requests.give_back(held.requests, 1);
+        self.bytes.give_back(held.bytes, place.bytes);
+        self.set_held(place.need.provider(), held);
         Some(place)
     }
 
-    /// The streams that wait for such providers, or have waited too long. Asks once for each provider for which somebody
+    /// The streams that wait for such things, or have waited too long. Asks once for each thing for which somebody
     /// waits, and looks at nobody else's requests.
-    pub fn ready(&mut self, wanted: impl Fn(ProviderId) -> bool, now: UnixTime) -> Vec<u32> {
+    pub fn ready(&mut self, wanted: impl Fn(Need) -> bool, now: UnixTime) -> Vec<u32> {
         let now = self.clock.advance(now);
         let mut ready = BTreeSet::new();
-        for (provider, queue) in &self.queues {
-            if wanted(*provider) {
-                ready.extend(&queue.streams);
+        for (need, streams) in &self.queues {
+            if wanted(*need) {
+                ready.extend(streams);
             }
         }
         let deadlines = self.deadlines.iter();
@@ -159,11 +170,23 @@ impl<T> WaitingRoom<T> {
         Some(self.clock.to_wall(*deadline))
     }
 
-    /// How many wait for keys of this provider.
+    /// How many wait for this provider.
     #[must_use]
     pub fn count(&self, provider: ProviderId) -> usize {
-        let queue = self.queues.get(&provider);
-        queue.map_or(0, |queue| queue.streams.len())
+        self.held(provider).requests
+    }
+
+    fn held(&self, provider: ProviderId) -> Held {
+        self.held.get(provider.0).copied().unwrap_or_default()
+    }
+
+    fn set_held(&mut self, ProviderId(index): ProviderId, held: Held) {
+        if self.held.len() <= index {
+            self.held.resize(index.saturating_add(1), Held::default());
+        }
+        if let Some(own) = self.held.get_mut(index) {
+            *own = held;
+        }
     }
 }
 

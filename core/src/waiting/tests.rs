@@ -9,8 +9,8 @@ use core::cell::Cell;
 use super::*;
 use crate::fetch::jitter::Jitter;
 
-const ACME: ProviderId = ProviderId(0);
-const OTHER: ProviderId = ProviderId(1);
+const ACME: Need = Need::Keys(ProviderId(0));
+const OTHER: Need = Need::Keys(ProviderId(1));
 const LONGEST: Duration = Duration::from_secs(7);
 
 fn at(secs: u64) -> UnixTime {
@@ -36,7 +36,10 @@ fn the_number_of_requests_is_bounded_and_a_place_that_is_left_is_free() {
     assert!(room.enter(1, ACME, ("a", 1), LONGEST, at(0)));
     assert!(room.enter(2, OTHER, ("b", 1), LONGEST, at(0)));
     assert!(!room.enter(3, ACME, ("c", 1), LONGEST, at(0)));
-    assert_eq!((room.count(ACME), room.count(OTHER)), (1, 1));
+    assert_eq!(
+        (room.count(ProviderId(0)), room.count(ProviderId(1))),
+        (1, 1)
+    );
     assert_eq!(room.leave(1).map(|place| place.content), Some("a"));
     assert!(room.leave(1).is_none());
     assert!(room.enter(3, ACME, ("c", 1), LONGEST, at(0)));
@@ -58,7 +61,7 @@ fn only_whose_provider_is_wanted_is_judged_and_who_has_waited_too_long() {
     room.enter(1, ACME, ("a", 1), LONGEST, at(0));
     room.enter(2, OTHER, ("b", 1), LONGEST, at(5));
     assert_eq!(room.next_deadline(), Some(at(8)));
-    assert_eq!(room.ready(|provider| provider == OTHER, at(7)), [2]);
+    assert_eq!(room.ready(|need| need == OTHER, at(7)), [2]);
     assert!(room.ready(|_| false, at(7)).is_empty());
     assert_eq!(room.ready(|_| false, at(8)), [1]);
     assert_eq!(room.ready(|_| true, at(8)), [1, 2]);
@@ -92,8 +95,8 @@ fn crowd(room: &mut WaitingRoom<()>, provider: usize, requests: u32, next: &mut 
     let mut entered = 0;
     for _ in 0..requests {
         *next += 1;
-        let provider = ProviderId(provider);
-        entered += usize::from(room.enter(*next, provider, ((), 1), LONGEST, at(0)));
+        let need = Need::Keys(ProviderId(provider));
+        entered += usize::from(room.enter(*next, need, ((), 1), LONGEST, at(0)));
     }
     entered
 }
@@ -126,7 +129,8 @@ fn slow_providers_leave_room_for_the_others() {
 fn bytes_are_shared_out_like_places() {
     let mut room = shared_by(4, 4_096, 8_000);
     let mut enter = |stream, provider, bytes| {
-        room.enter(stream, ProviderId(provider), ((), bytes), LONGEST, at(0))
+        let need = Need::Keys(ProviderId(provider));
+        room.enter(stream, need, ((), bytes), LONGEST, at(0))
     };
     // Its own 1,000, and half of what is common.
     assert!(enter(1, 0, 3_000));
@@ -155,9 +159,9 @@ fn nobody_is_looked_at_who_is_not_called() {
         assert_eq!(crowd(&mut room, provider, 40, &mut next), 40);
     }
     let asked = Cell::new(0);
-    let is_seventh = |provider| {
+    let is_seventh = |need: Need| {
         asked.set(asked.get() + 1);
-        provider == ProviderId(7)
+        need == Need::Keys(ProviderId(7))
     };
     assert_eq!(room.ready(is_seventh, at(0)).len(), 40);
     assert_eq!(asked.take(), 100);
@@ -222,8 +226,8 @@ fn the_room_does_what_a_naive_one_does() {
                         && model.has_room(provider, (bytes, |size| size), size);
                     let wait = u64::try_from(wait).unwrap();
                     let longest = Duration::from_secs(wait);
-                    let found =
-                        room.enter(stream, ProviderId(provider), ((), size), longest, at(now));
+                    let need = Need::Keys(ProviderId(provider));
+                    let found = room.enter(stream, need, ((), size), longest, at(now));
                     assert_eq!(found, expected);
                     if found {
                         model.0.push((stream, provider, size, now + wait + 1));
@@ -235,7 +239,8 @@ fn the_room_does_what_a_naive_one_does() {
                 6..=7 if !model.0.is_empty() => {
                     let place = model.0.swap_remove(below(model.0.len()));
                     let left = room.leave(place.0).unwrap();
-                    assert_eq!((left.provider, left.bytes), (ProviderId(place.1), place.2));
+                    let provider = left.need.provider();
+                    assert_eq!((provider, left.bytes), (ProviderId(place.1), place.2));
                     let stays = below(2) == 0;
                     if stays && room.stay(place.0, left, at(now)) {
                         assert!(now < place.3);
@@ -253,7 +258,7 @@ fn the_room_does_what_a_naive_one_does() {
                     expected.sort_unstable();
                     overdue += model.0.iter().filter(|place| place.3 <= now).count();
                     assert_eq!(
-                        room.ready(|provider| provider.0 == called, at(now)),
+                        room.ready(|need| need.provider().0 == called, at(now)),
                         expected
                     );
                 }
