@@ -3,7 +3,7 @@
 mod auditor;
 mod counter;
 mod line;
-mod pace;
+mod quota;
 #[cfg(feature = "schema")]
 mod schema;
 mod settings;

@@ -72,17 +72,17 @@ impl Json {
     pub fn parse(bytes: &[u8], max_nodes: usize) -> Result<Self, JsonError> {
         let error = |e: serde_json::Error| JsonError(e.to_string());
         let text = core::str::from_utf8(bytes).map_err(|e| JsonError(e.to_string()))?;
-        let mut budget = Budget { nodes: max_nodes };
+        let mut left = NodesLeft { nodes: max_nodes };
         // Nearly always an object: it is read in one go.
         let value = if text.starts_with('{') {
             let mut deserializer = serde_json::Deserializer::from_str(text);
             let object = deserializer.deserialize_map(Container {
                 depth: 0,
-                budget: &mut budget,
+                left: &mut left,
             });
             object.and_then(|object| deserializer.end().map(|()| object))
         } else {
-            serde_json::from_str(text).and_then(|raw| read(raw, 0, &mut budget))
+            serde_json::from_str(text).and_then(|raw| read(raw, 0, &mut left))
         };
         value.map_err(error)
     }
@@ -104,15 +104,15 @@ impl Json {
             return Ok(None);
         }
         let Members(members) = serde_json::from_str(raw.get()).map_err(error)?;
-        let mut budget = Budget { nodes: max_nodes };
+        let mut left = NodesLeft { nodes: max_nodes };
         let mut list = None;
         for (member, value) in members {
             if *member == *name && value.get().starts_with('[') {
                 let elements: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(error)?;
-                let read_one = |element| read(element, 2, &mut budget).map_err(error);
+                let read_one = |element| read(element, 2, &mut left).map_err(error);
                 list = Some(elements.into_iter().map(read_one).collect());
             } else {
-                read(value, 1, &mut budget).map_err(error)?;
+                read(value, 1, &mut left).map_err(error)?;
             }
         }
         Ok(list)
@@ -225,11 +225,11 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 }
 
 /// What is left of the bounds of one document.
-struct Budget {
+struct NodesLeft {
     nodes: usize,
 }
 
-impl Budget {
+impl NodesLeft {
     fn spend<E: serde::de::Error>(&mut self) -> Result<(), E> {
         self.nodes = self
             .nodes
@@ -240,15 +240,15 @@ impl Budget {
 }
 
 /// Reads a value whose grammar `serde_json` has checked already.
-fn read(raw: &RawValue, depth: usize, budget: &mut Budget) -> Result<Json, serde_json::Error> {
+fn read(raw: &RawValue, depth: usize, left: &mut NodesLeft) -> Result<Json, serde_json::Error> {
     let text = raw.get();
     let mut deserializer = serde_json::Deserializer::from_str(text);
     match text.as_bytes().first() {
         Some(b'{' | b'[') if depth >= limits::JSON_DEPTH => {
             Err(serde_json::Error::custom("nested too deeply"))
         }
-        Some(b'{') => deserializer.deserialize_map(Container { depth, budget }),
-        Some(b'[') => deserializer.deserialize_seq(Container { depth, budget }),
+        Some(b'{') => deserializer.deserialize_map(Container { depth, left }),
+        Some(b'[') => deserializer.deserialize_seq(Container { depth, left }),
         Some(b'"') => match text
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
@@ -265,7 +265,7 @@ fn read(raw: &RawValue, depth: usize, budget: &mut Budget) -> Result<Json, serde
 
 struct Container<'b> {
     depth: usize,
-    budget: &'b mut Budget,
+    left: &'b mut NodesLeft,
 }
 
 impl<'de> Visitor<'de> for Container<'_> {
@@ -280,10 +280,10 @@ impl<'de> Visitor<'de> for Container<'_> {
         let usual = if self.depth == 0 { 12 } else { 0 };
         let mut members: Vec<(Box<str>, Json)> = Vec::with_capacity(usual);
         while let Some(name) = map.next_key::<Box<str>>()? {
-            self.budget.spend()?;
+            self.left.spend()?;
             let value = map.next_value_seed(Nested {
                 depth: self.depth,
-                budget: self.budget,
+                left: self.left,
             })?;
             members.push((name, value));
         }
@@ -295,7 +295,7 @@ impl<'de> Visitor<'de> for Container<'_> {
         let mut elements = Vec::new();
         while let Some(element) = seq.next_element_seed(Nested {
             depth: self.depth,
-            budget: self.budget,
+            left: self.left,
         })? {
             elements.push(element);
         }
@@ -334,16 +334,16 @@ impl<'de> Visitor<'de> for MembersVisitor {
 /// One value inside a container.
 struct Nested<'b> {
     depth: usize,
-    budget: &'b mut Budget,
+    left: &'b mut NodesLeft,
 }
 
 impl<'de> DeserializeSeed<'de> for Nested<'_> {
     type Value = Json;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        self.budget.spend()?;
+        self.left.spend()?;
         let raw: &RawValue = serde::Deserialize::deserialize(deserializer)?;
-        read(raw, self.depth.saturating_add(1), self.budget).map_err(D::Error::custom)
+        read(raw, self.depth.saturating_add(1), self.left).map_err(D::Error::custom)
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use super::{
     AuditRecord,
-    pace::Pace,
+    quota::Quota,
     settings::{Audit, Lines, SubjectForm},
 };
 use crate::{provider::Provider, time::UnixTime};
@@ -30,7 +30,7 @@ pub struct Auditor {
     audit: Audit,
     /// The name of this instance of the filter, and of its property.
     plugin: Rc<str>,
-    pace: Pace,
+    quota: Quota,
 }
 
 /// The name of an instance that the host does not tell.
@@ -52,7 +52,7 @@ impl Auditor {
             } else {
                 plugin.into()
             },
-            pace: Pace::default(),
+            quota: Quota::default(),
         }
     }
 
@@ -97,7 +97,7 @@ impl Auditor {
             Lines::Denials => denied,
             Lines::None => false,
         };
-        wanted && (verified && !denied || now.is_none_or(|now| self.pace.admits(now)))
+        wanted && (verified && !denied || now.is_none_or(|now| self.quota.admits(now)))
     }
 
     /// The subject as the configuration wants it shown.
@@ -126,13 +126,13 @@ impl Auditor {
 
     /// How many lines were left out, when that is to be told.
     pub fn left_out(&mut self, now: UnixTime) -> Option<LeftOut> {
-        self.pace.take_left_out(now).map(LeftOut)
+        self.quota.take_left_out(now).map(LeftOut)
     }
 
     /// When [`Self::left_out`] is to be asked; `None`: nothing was left out.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<UnixTime> {
-        self.pace.due()
+        self.quota.due()
     }
 }
 

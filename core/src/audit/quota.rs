@@ -4,14 +4,14 @@ use crate::{limits, time::UnixTime};
 
 /// Counts lines in windows of one second.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Quota {
     /// Start of the window.
     since: Option<UnixTime>,
     written: u32,
     left_out: u64,
 }
 
-impl Pace {
+impl Quota {
     /// Whether one more line may be written now; one that may not is counted.
     pub(super) fn admits(&mut self, now: UnixTime) -> bool {
         let in_window = self
