@@ -1,6 +1,6 @@
 //! Each algorithm that we verify, on the real Envoy: the right signature passes, a wrong one does not.
 
-use crate::harness::{AUDIENCE, BOTH, ISSUER, Issuer, Request, Setup, policy, with};
+use passgate_harness::{AUDIENCE, BOTH, ISSUER, Issuer, Request, Setup, policy, with};
 use passgate_kit::{SigningKey, Token, tampered};
 use serde_json::json;
 

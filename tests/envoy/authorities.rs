@@ -1,6 +1,6 @@
 //! The authority is read in one way only.
 
-use crate::harness::{BOTH, Gate, Protocol, Request, Setup, policy, ruled, the_rest, with};
+use passgate_harness::{BOTH, Gate, Protocol, Request, Setup, policy, ruled, the_rest, with};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a rule may want of a token: scopes, claims, another audience.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, ruled};
+use passgate_harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, ruled};
 use passgate_kit::Token;
 use serde_json::{Value, json};
 

@@ -1,6 +1,8 @@
 //! What Envoy does with a configuration: the shipped one, a broken one, a new one under load.
 
-use crate::harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy, policy_with, with};
+use passgate_harness::{
+    BOTH, Gate, Protocol, Request, Setup, eventually, policy, policy_with, with,
+};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -1,6 +1,6 @@
 //! Every request is judged for itself, whatever came before it on its connection.
 
-use crate::harness::{Gate, Http1, Request, Setup, eventually, policy};
+use passgate_harness::{Gate, Http1, Request, Setup, eventually, policy};
 use passgate_kit::tampered;
 
 #[test]

@@ -1,6 +1,6 @@
 //! A token in a cookie comes with every request of a browser, wanted or not.
 
-use crate::harness::{BOTH, Gate, Protocol, Request, policy_with, with};
+use passgate_harness::{BOTH, Gate, Protocol, Request, policy_with, with};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,6 +1,6 @@
 //! Exactly one credential in a request, or a reason.
 
-use crate::harness::{BOTH, Gate, Request, policy, policy_with};
+use passgate_harness::{BOTH, Gate, Request, policy, policy_with};
 use passgate_kit::tampered;
 use serde_json::json;
 

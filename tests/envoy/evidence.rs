@@ -1,6 +1,6 @@
 //! What a sign-in proves decides, at each request anew, and the upstream is told.
 
-use crate::harness::{
+use passgate_harness::{
     BOTH, Gate, Protocol, Request, Setup, eventually, policy_with, public, ruled, the_rest, with,
 };
 use passgate_kit::{TokenBuilder, now};

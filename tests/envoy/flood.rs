@@ -1,6 +1,6 @@
 //! A flood of forged tokens on a real Envoy: what it may cost is bounded, and who is signed in notices nothing.
 
-use crate::harness::{AUDIENCE, Gate, ISSUER, Load, Protocol, Request, policy, with};
+use passgate_harness::{AUDIENCE, Gate, ISSUER, Load, Protocol, Request, policy, with};
 use passgate_kit::Token;
 use serde_json::json;
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Refusals that a gRPC client can read.
 
-use crate::harness::{Gate, Protocol, Request, policy, ruled};
+use passgate_harness::{Gate, Protocol, Request, policy, ruled};
 use serde_json::json;
 
 #[test]

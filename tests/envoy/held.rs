@@ -1,7 +1,7 @@
 //! Headers, body and trailers go on together and after the verdict, whether or not Envoy hands over the body of a request
 //! whose headers are held (`allow_on_headers_stop_iteration`).
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Received, Request, Setup, eventually, policy,
     policy_with, with,
 };

@@ -1,6 +1,6 @@
 //! Signatures that Envoy checks for the filter, and the same without.
 
-use crate::harness::{BOTH, Gate, Issuer, Request, Setup, policy, with};
+use passgate_harness::{BOTH, Gate, Issuer, Request, Setup, policy, with};
 use passgate_kit::{SigningKey, tampered};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! What the upstream is told about the caller.
 
-use crate::harness::{BOTH, Gate, Headers, Request, policy_with};
+use passgate_harness::{BOTH, Gate, Headers, Request, policy_with};
 use passgate_kit::{TokenBuilder, base64url};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The filter more than once on one request: two instances in a chain, and an internal redirect.
 
-use crate::harness::{BOTH, Gate, Issuer, Request, Setup, policy, policy_with, ruled};
+use passgate_harness::{BOTH, Gate, Issuer, Request, Setup, policy, policy_with, ruled};
 use passgate_kit::tampered;
 use serde_json::{Value, json};
 use std::time::Duration;

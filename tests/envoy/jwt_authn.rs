@@ -4,10 +4,10 @@
 
 mod corpus;
 
-use crate::harness::{
+use corpus::{Keys, cases};
+use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy, workspace,
 };
-use corpus::{Keys, cases};
 use serde_json::json;
 use std::fs;
 

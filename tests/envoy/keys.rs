@@ -1,6 +1,6 @@
 //! Where keys come from, and what happens when they do not come.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy,
     policy_with, provider,
 };

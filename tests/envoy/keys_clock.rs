@@ -2,7 +2,7 @@
 //!
 //! Envoy runs with a wall clock of its own (harness/clock.c), its timers as always.
 
-use crate::harness::{Gate, Protocol, Request, Setup, WallClock, eventually, policy};
+use passgate_harness::{Gate, Protocol, Request, Setup, WallClock, eventually, policy};
 
 const HOUR: i64 = 3_600;
 const FIFTY_YEARS: i64 = 50 * 365 * 24 * HOUR;

@@ -1,6 +1,6 @@
 //! An issuer whose own document says where its keys are.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, Authority, BOTH, Gate, ISSUER, Issuer, Load, Protocol, Request, Setup, eventually,
     policy_with,
 };
@@ -111,7 +111,7 @@ fn an_outage_of_the_document_alone_is_bridged_and_the_keys_go_on_being_refreshed
 
 #[test]
 fn the_shipped_example_finds_its_keys_over_tls() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let issuer = Issuer::over_tls(&authority, "id.example.com");
     issuer.page(DOCUMENT, 200, &document(ISSUER, "/oauth/v1"));
     let setup = Setup::shipped("envoy/discovery.yaml").issuer(issuer);

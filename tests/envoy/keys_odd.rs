@@ -1,6 +1,6 @@
 //! What is asked of a key server, and answers that are not a set of keys, or one that cannot be used.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy,
 };
 use passgate_kit::{SigningKey, Token};

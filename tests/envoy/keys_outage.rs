@@ -1,6 +1,6 @@
 //! A provider that is down, or answers what is no key set, while keys are in hand and load is on.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Load, Protocol, Request, Server, Setup, eventually, policy,
     with,
 };

@@ -1,6 +1,6 @@
 //! Refreshes: `ETag` and 304, workers that do not ask at one instant, and what can be measured of it.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy,
 };
 use passgate_kit::{SigningKey, Token};

@@ -1,6 +1,6 @@
 //! Keys that come, go, and never were.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Load, Protocol, Request, Setup, eventually, policy,
 };
 use passgate_kit::{SigningKey, Token};

@@ -1,6 +1,6 @@
 //! Waiting ends: the client leaves, the fetch takes too long, or there is no room to wait.
 
-use crate::harness::{BOTH, Gate, Issuer, Protocol, Request, Setup, eventually, policy, with};
+use passgate_harness::{BOTH, Gate, Issuer, Protocol, Request, Setup, eventually, policy, with};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! `limits` tightens the built-in caps.
 
-use crate::harness::{BOTH, Gate, Issuer, Request, Setup, eventually, policy, with};
+use passgate_harness::{BOTH, Gate, Issuer, Request, Setup, eventually, policy, with};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,6 +1,6 @@
 //! Browsers are sent to sign in and come back; programs are told. Side by side, on the real gate.
 
-use crate::harness::{
+use passgate_harness::{
     BOTH, Gate, Protocol, Request, Response, Setup, policy_with, public, ruled, the_rest, with,
 };
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ fn redirected(gate: &Gate, answer: &Response, code: &str) -> (Url, String) {
 #[track_caller]
 fn told(gate: &Gate, code: &str) {
     let details = json!(format!("passgate.{code}"));
-    crate::harness::eventually("the access log", || {
+    passgate_harness::eventually("the access log", || {
         let log = gate.access_log();
         (log.last()?["details"] == details).then_some(())
     });
@@ -320,14 +320,14 @@ fn a_token_in_the_query_is_not_handed_to_the_login_page() {
 
 #[test]
 fn a_browser_whose_request_waited_for_keys_is_sent_to_sign_in() {
-    let issuer = crate::harness::Issuer::start();
+    let issuer = passgate_harness::Issuer::start();
     issuer.hold();
     let gate = Setup::new(browser_policy()).issuer(issuer).start();
     let forged = passgate_kit::tampered(&gate.good());
     std::thread::scope(|scope| {
         let answer =
             scope.spawn(|| gate.send(Protocol::Http1, &navigation("/reports").bearer(&forged)));
-        crate::harness::eventually("a fetch of keys", || {
+        passgate_harness::eventually("a fetch of keys", || {
             (gate.issuer.fetches() > 0).then_some(())
         });
         gate.issuer.release();

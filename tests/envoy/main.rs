@@ -4,9 +4,6 @@
 //! needs its own, the plugin configuration), and speak to it as clients do. Envoy is `$ENVOY`, or the one
 //! that `make tools` brought; the module is `$PASSGATE_WASM`, or `dist/passgate.wasm`.
 
-#[allow(dead_code, reason = "the benchmarks use the rest")]
-mod harness;
-
 mod algorithms;
 mod authorities;
 mod claims;

@@ -1,7 +1,7 @@
 //! More keys of ES256 in use than there are tables: the worker's memory and its machine survive,
 //! whoever signs in whatever order.
 
-use crate::harness::{AUDIENCE, Gate, Request, provider, with};
+use passgate_harness::{AUDIENCE, Gate, Request, provider, with};
 use passgate_kit::{SigningKey, Token, jwks};
 use serde_json::{Map, Value, json};
 use std::fs;

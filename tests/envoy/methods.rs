@@ -1,6 +1,6 @@
 //! Methods, the headers that would change them, and preflights.
 
-use crate::harness::{BOTH, Gate, Protocol, Request, policy, public, ruled, the_rest, with};
+use passgate_harness::{BOTH, Gate, Protocol, Request, policy, public, ruled, the_rest, with};
 use serde_json::json;
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the operator sees: counters, a log line, the access log; and what nobody sees.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Bootstrap, Gate, Request, Setup, eventually, policy, policy_with, public,
     ruled, the_rest, with,
 };

@@ -1,6 +1,6 @@
 //! A path is read in one way only.
 
-use crate::harness::{BOTH, Gate, Request, Setup, policy, public, ruled, the_rest, with};
+use passgate_harness::{BOTH, Gate, Request, Setup, policy, public, ruled, the_rest, with};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,6 +1,6 @@
 //! `*` in a rule's path is one whole segment, a final `**` the rest, in the one reading that paths have.
 
-use crate::harness::{BOTH, Gate, Request, Setup, policy, public, ruled, the_rest, with};
+use passgate_harness::{BOTH, Gate, Request, Setup, policy, public, ruled, the_rest, with};
 use serde_json::{Value, json};
 
 /// A rule for this match that nobody's token meets.

@@ -1,9 +1,6 @@
 //! What a real Prometheus reads from a real gate: the labels, every query of the dashboard, the alerts.
 
-#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
-mod harness;
-
-use harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, Http1, Request, Setup, eventually, policy, provider, public, ruled,
     the_rest, with,
 };

@@ -1,6 +1,6 @@
 //! `public`: the only way past, and what becomes of tokens there.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, Issuer, Request, Setup, policy, policy_with, ruled, the_rest,
 };
 use passgate_kit::{Token, tampered};

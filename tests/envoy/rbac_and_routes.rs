@@ -1,6 +1,6 @@
 //! What Envoy does with the headers that passgate writes: RBAC decides by them, routes are chosen by them.
 
-use crate::harness::{BOTH, Gate, Issuer, Protocol, Request, Setup, Upstream, eventually};
+use passgate_harness::{BOTH, Gate, Issuer, Protocol, Request, Setup, Upstream, eventually};
 use passgate_kit::{Token, TokenBuilder};
 
 const AUDIENCE: &str = "http://127.0.0.1:8080";

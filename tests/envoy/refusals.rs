@@ -1,6 +1,6 @@
 //! Each reason to refuse a token, as the client and the operator see it.
 
-use crate::harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, with};
+use passgate_harness::{AUDIENCE, BOTH, Gate, ISSUER, Request, policy, policy_with, with};
 use passgate_kit::{SigningKey, Token, now, tampered};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! A worker's machine is killed, and `FAIL_RELOAD` brings it back.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, module, module_with_trap,
     policy,
 };

@@ -1,6 +1,6 @@
 //! Tokens that a worker remembers. (That a withdrawn key stops them is a story of `keys_rotation.rs`.)
 
-use crate::harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy_with, with};
+use passgate_harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy_with, with};
 use serde_json::json;
 
 #[test]

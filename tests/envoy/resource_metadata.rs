@@ -1,6 +1,6 @@
 //! Clients learn from the gate itself which issuers it trusts (RFC 9728).
 
-use crate::harness::{BOTH, Gate, ISSUER, Protocol, Request, policy, public, ruled, with};
+use passgate_harness::{BOTH, Gate, ISSUER, Protocol, Request, policy, public, ruled, with};
 use serde_json::{Value, json};
 
 const PATH: &str = "/.well-known/oauth-protected-resource";

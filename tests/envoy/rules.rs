@@ -1,6 +1,6 @@
 //! Which rule a request falls under, and what a rule may want of a token.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Request, SECOND, Setup, policy, ruled, second_provider,
 };
 use passgate_kit::Token;

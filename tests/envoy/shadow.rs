@@ -1,6 +1,6 @@
 //! Introducing the gate without refusing anybody: requests pass as they came, and all is told.
 
-use crate::harness::{
+use passgate_harness::{
     BOTH, Gate, Headers, Issuer, Protocol, Received, Request, Setup, eventually, policy,
     policy_with, public, ruled, the_rest, with,
 };

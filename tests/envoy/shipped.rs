@@ -1,6 +1,6 @@
 //! The files of `envoy/` do what they say.
 
-use crate::harness::{Authority, BOTH, Gate, Issuer, Protocol, Request, Setup, workspace};
+use passgate_harness::{Authority, BOTH, Gate, Issuer, Protocol, Request, Setup, workspace};
 use passgate_kit::{Token, TokenBuilder, tampered};
 use std::fs;
 use std::process::Command;
@@ -87,7 +87,7 @@ fn the_file_with_two_instances() {
 
 #[test]
 fn the_file_with_keys_over_tls() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let start = |certified: &str| {
         let issuer = Issuer::over_tls(&authority, certified);
         let setup = Setup::shipped("envoy/jwks-over-tls.yaml").issuer(issuer);

@@ -1,6 +1,6 @@
 //! Identity headers that a client sends itself.
 
-use crate::harness::{
+use passgate_harness::{
     BOTH, Gate, Headers, Issuer, Request, Setup, policy, policy_with, public, ruled,
     second_provider, the_rest,
 };

@@ -1,6 +1,6 @@
 //! The answer to a sign-in that falls short says how to do better (RFC 9470).
 
-use crate::harness::{
+use passgate_harness::{
     BOTH, Gate, Protocol, Request, Response, policy_with, provider, ruled, second_provider,
 };
 use passgate_kit::{TokenBuilder, now};

@@ -1,6 +1,6 @@
 //! What `passgate check` calls switched off is: Envoy asks the filter nothing there.
 
-use crate::harness::{BOTH, Gate, Request, Setup, policy};
+use passgate_harness::{BOTH, Gate, Request, Setup, policy};
 use serde_json::{Value, json};
 
 /// A gate whose file was changed at one place.

@@ -1,11 +1,11 @@
 //! Keys fetched over real TLS, from a server whose certificate Envoy checks.
 
-use crate::harness::{Authority, BOTH, Gate, Issuer, Request, Setup, policy};
+use passgate_harness::{Authority, BOTH, Gate, Issuer, Request, Setup, policy};
 use serde_json::json;
 
 #[test]
 fn keys_come_over_tls_from_a_server_with_the_right_name() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let gate = fetching_from(Issuer::over_tls(&authority, "id.example.com"), &authority);
     let good = gate.good();
     for protocol in BOTH {
@@ -18,7 +18,7 @@ fn keys_come_over_tls_from_a_server_with_the_right_name() {
 
 #[test]
 fn keys_of_a_server_with_a_wrong_name_are_not_taken() {
-    let authority = Authority::new();
+    let authority = Authority::generate();
     let gate = fetching_from(Issuer::over_tls(&authority, "evil.example"), &authority);
     refused(&gate);
     assert!(gate.stat("cluster.idp.ssl.fail_verify_san") >= 1);
@@ -27,10 +27,10 @@ fn keys_of_a_server_with_a_wrong_name_are_not_taken() {
 
 #[test]
 fn keys_of_a_server_with_a_certificate_of_another_authority_are_not_taken() {
-    let stranger = Authority::new();
+    let stranger = Authority::generate();
     let gate = fetching_from(
         Issuer::over_tls(&stranger, "id.example.com"),
-        &Authority::new(),
+        &Authority::generate(),
     );
     refused(&gate);
     assert!(gate.stat("cluster.idp.ssl.fail_verify_error") >= 1);
@@ -40,8 +40,8 @@ fn keys_of_a_server_with_a_certificate_of_another_authority_are_not_taken() {
 /// As Debian's `ca-certificates.crt`: one file with the certificates of many authorities.
 #[test]
 fn keys_come_over_tls_by_a_file_of_many_authorities_and_not_by_one_without_the_right_one() {
-    let authority = Authority::new();
-    let strangers: Vec<Authority> = (0..20).map(|_| Authority::new()).collect();
+    let authority = Authority::generate();
+    let strangers: Vec<Authority> = (0..20).map(|_| Authority::generate()).collect();
     let strangers: String = strangers.iter().map(Authority::pem).collect();
     for (bundle, is_known) in [
         (format!("{strangers}{}{strangers}", authority.pem()), true),

@@ -1,6 +1,6 @@
 //! Where a token may be, and what becomes of it on the way to the upstream.
 
-use crate::harness::{BOTH, Gate, Request, policy, policy_with};
+use passgate_harness::{BOTH, Gate, Request, policy, policy_with};
 use passgate_kit::tampered;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Requests that come before the keys: they wait, and nothing of them goes on before the verdict.
 
-use crate::harness::{
+use passgate_harness::{
     AUDIENCE, BOTH, Gate, Http1, ISSUER, Issuer, Protocol, Request, SECOND, Setup, eventually,
     policy, provider, second_provider, with,
 };

@@ -1,6 +1,6 @@
 //! The requests that both filters get.
 
-use crate::harness::{AUDIENCE, ISSUER, Request};
+use passgate_harness::{AUDIENCE, ISSUER, Request};
 use passgate_kit::{SigningKey, Token, TokenBuilder, base64url, now, tampered};
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! Clients: of the gateway, and of a workload's own sidecar.
 
-use super::{Http1, Proxy, Request, Response};
+use super::{PATIENCE, Proxy, Request, Response};
+use passgate_harness::Http1;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,9 +17,7 @@ pub const DENIED: &str = "RBAC: access denied";
 
 /// One request on a connection of its own; `None` while nobody listens or answers.
 pub fn send(address: SocketAddr, request: &Request) -> Option<Response> {
-    // Looks first: the client of the stories of Envoy takes a missing listener for a failure.
-    TcpStream::connect(address).ok()?;
-    let mut client = Http1::connect(address);
+    let mut client = Http1::on(TcpStream::connect(address).ok()?, PATIENCE);
     let request = request.clone().header("connection", "close");
     client.send(request.to_http1());
     client.try_read().ok()

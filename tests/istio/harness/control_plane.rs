@@ -2,10 +2,10 @@
 
 use super::client::send;
 use super::image::file;
-use super::program::{Program, said, tool, workspace};
+use super::program::{Program, said, tool};
 use super::servers;
-use super::tls::Authority;
-use super::{Request, eventually};
+use super::{Request, eventually, workspace};
+use passgate_harness::Authority;
 use std::fs;
 use std::io::Write;
 use std::path::Path;

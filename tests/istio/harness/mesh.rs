@@ -3,10 +3,10 @@
 use super::client::send;
 use super::control_plane::{OBJECTS, apply, istiod, kubectl, kubelet, kubernetes};
 use super::image::{file, layout_digest};
-use super::program::{Program, run, tool, workspace};
+use super::program::{Program, run, tool};
 use super::servers::{self, Count};
-use super::tls::Authority;
-use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually};
+use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually, workspace};
+use passgate_harness::Authority;
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
 use serde_json::Value;
 use std::fs;
@@ -88,7 +88,7 @@ impl Mesh {
         fs::create_dir_all(&folder).unwrap();
         fs::create_dir_all("/var/lib/istio/data").unwrap();
 
-        let authority = Authority::new();
+        let authority = Authority::generate();
         fs::write("/etc/ssl/certs/ca-certificates.crt", authority.pem()).unwrap();
         let key = SigningKey::es256("k1");
         let key_fetches = identity_provider(&authority, &key);

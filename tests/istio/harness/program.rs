@@ -1,5 +1,6 @@
 //! The programs of the mesh. Nobody stops them one by one: they end with the machine of the tests (`tools/isolated`).
 
+use super::workspace;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -71,14 +72,6 @@ pub fn tool(name: &str) -> PathBuf {
 /// The program of ours, which `make test-istio` builds.
 pub fn passgate() -> PathBuf {
     workspace().join("target/debug/passgate")
-}
-
-/// The root of the repository.
-pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
 }
 
 /// Runs to the end; what it said, which is a failure of the story when it did not succeed.

@@ -2,8 +2,8 @@
 
 use super::client::send;
 use super::image::plugin;
-use super::program::{Program, tool, workspace};
-use super::{Request, Response, eventually};
+use super::program::{Program, tool};
+use super::{Request, Response, eventually, workspace};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;

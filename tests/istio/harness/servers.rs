@@ -1,8 +1,7 @@
 //! The servers beside the mesh, each at the address that `tests/istio/hosts` gives its name.
 
-use super::Headers;
-use super::http1::{Message, Unsized, Wire};
-use super::tls::Authority;
+use passgate_harness::Authority;
+use passgate_harness::{Headers, Message, Unsized, Wire};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Map, Value, json};
 use std::io::{Read, Write};

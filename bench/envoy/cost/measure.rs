@@ -1,11 +1,11 @@
 //! Measures a case: the CPU time of each gate for one request of it.
 
-use super::super::harness::{AUDIENCE, Gate};
 use super::case::{Case, Tokens};
 use super::filter::{Filter, Guard, Keys, Size, gate};
 use super::load::Client;
 use super::process::cpu_micros;
 use super::sample::Sample;
+use passgate_harness::{AUDIENCE, Gate};
 use passgate_kit::{Token, TokenBuilder};
 
 /// Microseconds that a request costs each gate more than one without a filter.

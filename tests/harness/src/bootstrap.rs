@@ -164,7 +164,7 @@ pub fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors()
         .nth(2)
-        .expect("tests/envoy lies two folders deep")
+        .expect("tests/harness lies two folders deep")
         .to_path_buf()
 }
 

@@ -1,7 +1,7 @@
 //! The filters that are compared, configured alike.
 
-use super::super::harness::{AUDIENCE, Gate, ISSUER, Setup};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use passgate_harness::{AUDIENCE, Gate, ISSUER, Setup};
 use passgate_kit::{SigningKey, jwks};
 use serde_json::{Value, json};
 

@@ -3,10 +3,7 @@
 //! For some rates of forged ES256 tokens, sent at a steady pace: how many were looked at, who passed at the first try (new
 //! tokens that come at irregular times, and one that is known), and the processor time of the whole Envoy.
 
-#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
-mod harness;
-
-use harness::{AUDIENCE, Gate, ISSUER, Protocol, Request, Setup, policy};
+use passgate_harness::{AUDIENCE, Gate, ISSUER, Protocol, Request, Setup, policy};
 use passgate_kit::Token;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

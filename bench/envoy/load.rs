@@ -1,21 +1,18 @@
 //! What `bench/load` runs: two workers at full speed for half a minute, with good, bad and missing tokens of several
 //! algorithms, while keys rotate and the configuration is replaced. Every answer is compared with the right one.
 
-#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
-mod harness;
-
-mod bench_load {
+mod load {
     pub mod answers;
     pub mod clients;
     pub mod process;
     pub mod world;
 }
 
-use bench_load::answers::Answers;
-use bench_load::clients;
-use bench_load::process::anonymous_mib;
-use bench_load::world::{World, policy};
-use harness::{Issuer, SECOND, Setup};
+use load::answers::Answers;
+use load::clients;
+use load::process::anonymous_mib;
+use load::world::{World, policy};
+use passgate_harness::{Issuer, SECOND, Setup};
 use serde_json::json;
 use std::process::ExitCode;
 use std::thread::sleep;

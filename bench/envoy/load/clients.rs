@@ -1,8 +1,8 @@
 //! Clients that send one request after the other, of all kinds, and know what is right.
 
-use super::super::harness::Http1;
 use super::answers::Answers;
 use super::world::{Configuration, Shared};
+use passgate_harness::Http1;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{JoinHandle, spawn};

@@ -18,7 +18,7 @@ impl WallClock {
         let built = Command::new("cc")
             .args(["-shared", "-fPIC", "-O2", "-o"])
             .arg(folder.join("clock.so"))
-            .arg(workspace().join("tests/envoy/harness/clock.c"))
+            .arg(workspace().join("tests/harness/src/clock.c"))
             .arg("-ldl")
             .status()
             .expect("a C compiler, which is the linker too");

@@ -1,4 +1,5 @@
-//! What the stories stand on: a real Envoy, an origin behind it, an issuer beside it, and clients.
+//! What stories and benchmarks stand on: a real Envoy, an origin behind it, an issuer beside it, and
+//! clients. The stories in Istio share the clients, the servers and the certificates.
 
 mod bootstrap;
 mod check;
@@ -20,7 +21,7 @@ mod upstream;
 pub use bootstrap::{Bootstrap, workspace};
 pub use clock::WallClock;
 pub use gate::{Gate, Setup};
-pub use http1::Http1;
+pub use http1::{Http1, Message, Unsized, Wire};
 pub use issuer::Issuer;
 pub use load::Load;
 pub use message::{Headers, Request, Response};
@@ -49,8 +50,19 @@ pub enum Protocol {
 pub const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 
 /// Asks again until the answer comes, within `PATIENCE`.
-pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+#[track_caller]
+pub fn eventually<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, probe)
+}
+
+/// Asks again until the answer comes, within this time.
+#[track_caller]
+pub fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut probe: impl FnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = probe() {
             return found;

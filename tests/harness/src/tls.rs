@@ -12,7 +12,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub fn generate() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         // A certificate whose subject is its issuer would count as signed by itself; and of two authorities with one
         // name the first in a file is meant.

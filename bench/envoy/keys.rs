@@ -1,10 +1,7 @@
 //! The histories of keys that `bench/keys` tells to passgate and to Envoy's own `jwt_authn`, and the table of what
 //! each of them did.
 
-#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
-mod harness;
-
-use harness::{AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, policy};
+use passgate_harness::{AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, policy};
 use passgate_kit::{SigningKey, Token};
 use serde_json::{Value, json};
 use std::thread::sleep;

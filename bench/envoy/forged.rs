@@ -3,10 +3,7 @@
 //! The processor time of the whole Envoy for a forged token, less that for a token that is refused right before its
 //! signature would be checked, because it has another length: the median of some rounds.
 
-#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
-mod harness;
-
-use harness::{AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, policy, with};
+use passgate_harness::{AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, policy, with};
 use passgate_kit::{SigningKey, Token, base64url};
 use serde_json::{Value, json};
 use std::thread::sleep;

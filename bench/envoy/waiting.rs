@@ -1,10 +1,7 @@
 //! What thousands of requests that wait for the keys of a hundred providers cost, on a real Envoy with one worker, and what
 //! others notice of them: `bench/waiting`.
 
-#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
-mod harness;
-
-use harness::{
+use passgate_harness::{
     AUDIENCE, Gate, Http1, Issuer, Protocol, Request, SECOND, Setup, eventually, provider,
     second_provider,
 };

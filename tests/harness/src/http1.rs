@@ -3,6 +3,7 @@
 use super::{Headers, PATIENCE, Response};
 use std::io::{self, Error, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// A message as it was on the wire.
 #[derive(Clone, Debug)]
@@ -129,17 +130,22 @@ fn is_bodiless(status_line: &[u8]) -> bool {
 /// A client on one connection.
 pub struct Http1 {
     wire: Wire<TcpStream>,
+    patience: Duration,
 }
 
 impl Http1 {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the gate listens");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self::on(stream, PATIENCE)
+    }
+
+    /// A client that waits so long for an answer.
+    pub fn on(stream: TcpStream, patience: Duration) -> Self {
+        stream.set_read_timeout(Some(patience)).unwrap();
+        stream.set_write_timeout(Some(patience)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self {
-            wire: Wire::new(stream),
-        }
+        let wire = Wire::new(stream);
+        Self { wire, patience }
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -176,14 +182,14 @@ impl Http1 {
     }
 
     /// True when nothing has been answered after this long.
-    pub fn is_silent(&mut self, wait: std::time::Duration) -> bool {
+    pub fn is_silent(&mut self, wait: Duration) -> bool {
         let stream = &self.wire.stream;
         stream.set_read_timeout(Some(wait)).unwrap();
         let silent = match stream.peek(&mut [0]) {
             Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
             Ok(_) => false,
         };
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(self.patience)).unwrap();
         silent && self.wire.ahead.is_empty()
     }
 

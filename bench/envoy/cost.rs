@@ -1,10 +1,7 @@
 //! What `bench/cost` measures: the CPU time that passgate and Envoy's own `jwt_authn` add to a request, what they add
 //! to Envoy's start and memory, and the tables of both.
 
-#[allow(dead_code, unused_imports, reason = "the stories use the rest")]
-mod harness;
-
-mod bench_cost {
+mod cost {
     pub mod case;
     pub mod filter;
     pub mod load;
@@ -16,10 +13,10 @@ mod bench_cost {
     pub mod whole;
 }
 
-use bench_cost::case::{AUDIT, AUDITED, COMPARED};
-use bench_cost::measure::measure;
-use bench_cost::options::Options;
-use bench_cost::{table, whole};
+use cost::case::{AUDIT, AUDITED, COMPARED};
+use cost::measure::measure;
+use cost::options::Options;
+use cost::{table, whole};
 
 fn main() {
     let options = Options::from_arguments();

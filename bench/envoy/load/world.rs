@@ -1,6 +1,6 @@
 //! What is true at a moment: which keys are published, and which configuration is in force.
 
-use super::super::harness::{
+use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, SECOND, eventually, provider, second_provider,
 };
 use passgate_kit::{SigningKey, Token, TokenBuilder, tampered};

@@ -130,7 +130,6 @@ impl Process {
     }
 
     /// The processor time that Envoy has spent so far.
-    #[allow(dead_code, reason = "bench/forged measures with it")]
     pub fn processor_time(&self) -> Duration {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("Linux");
         let nanos = tasks.map(|task| {

@@ -206,7 +206,6 @@ impl Gate {
     }
 
     /// The processor time that Envoy has spent so far.
-    #[allow(dead_code, reason = "bench/forged measures with it")]
     pub fn processor_time(&self) -> Duration {
         self.process.processor_time()
     }
