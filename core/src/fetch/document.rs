@@ -15,7 +15,7 @@
 //! - Two fetches of one thing start at least 200 ms apart.
 //!
 //! Which of several documents is fetched first, and that only one fetch of a provider is in flight,
-//! is up to the owner: it keeps the [`Flight`](super::flight::Flight).
+//! is up to the owner: it keeps the [`Flight`].
 
 use core::{fmt::Display, time::Duration};
 
