@@ -91,7 +91,7 @@ test-docs: rust ## the documents: links, YAML, length; `make site` looks at the 
 	cargo test --locked --package passgate-cli --test documents
 
 test-module: wasm ## the module's size and host imports against tests/module.expected
-	tools/check-module $(MODULE) tests/module.expected
+	cargo run --locked --quiet --package passgate-module -- check $(MODULE) tests/module.expected
 
 test-files: wasm envoy ## every file in envoy/ is one that Envoy accepts
 	tools/check-envoy-files '$(ENVOY)'
