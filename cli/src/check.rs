@@ -19,6 +19,14 @@ pub(crate) struct Report {
     pub(crate) accepted: bool,
 }
 
+impl Report {
+    /// A text that was asked for, which refuses nothing.
+    pub(crate) fn printed(text: String) -> Self {
+        let accepted = true;
+        Self { text, accepted }
+    }
+}
+
 /// Largest file that is read, in bytes: a configuration and what may stand around it.
 const FILE_BYTES: u64 = 16 << 20;
 

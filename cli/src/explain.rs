@@ -4,8 +4,7 @@ mod arguments;
 mod meaning;
 mod request;
 
-use std::ffi::OsString;
-
+use passgate_arguments::Line;
 use passgate_core::{
     AuditRecord, Config, Request, Settlement, Step, Supply, Verdict, Verifier,
     config::{Action, KeySource, Provider},
@@ -17,12 +16,14 @@ use passgate_core::{
     verify::explain,
 };
 
+pub(crate) use self::arguments::PROGRAM;
+
 use self::arguments::Arguments;
 use crate::check::{Report, bytes_of, only_configuration};
 
 /// Judges what the arguments say. An error says why there was nothing to judge.
-pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
-    let arguments = Arguments::parse(arguments)?;
+pub(crate) fn run(line: &Line) -> Result<Report, String> {
+    let arguments = Arguments::parse(line)?;
     let config = config(&arguments)?;
     let token = token(&arguments, &config)?;
     let claims = token.as_deref().and_then(explain::unverified_claims);
@@ -65,8 +66,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Report, String> {
     Ok(Report { text, accepted })
 }
 
-fn config(arguments: &Arguments) -> Result<Config, String> {
-    crate::parse(&only_configuration(&arguments.config)?).map_err(|problems| {
+fn config(arguments: &Arguments<'_>) -> Result<Config, String> {
+    crate::parse(&only_configuration(arguments.config)?).map_err(|problems| {
         let lines = problems.iter().map(|problem| format!("{problem}\n"));
         format!(
             "passgate: the configuration is refused\n{}",
@@ -76,7 +77,7 @@ fn config(arguments: &Arguments) -> Result<Config, String> {
 }
 
 /// The token that was given, or one made of the claims that were given.
-fn token(arguments: &Arguments, config: &Config) -> Result<Option<String>, String> {
+fn token(arguments: &Arguments<'_>, config: &Config) -> Result<Option<String>, String> {
     if let Some(token) = &arguments.token {
         let token = match token.to_str() {
             Some("-") => String::from_utf8_lossy(&bytes_of(token)?).into_owned(),
@@ -133,7 +134,7 @@ impl Signature {
 
 /// What is known of the signature, and the given keys, if there are some: they stand in for those of the token's provider.
 fn signature(
-    arguments: &Arguments,
+    arguments: &Arguments<'_>,
     config: &Config,
     provider: Option<usize>,
 ) -> Result<(Signature, Option<KeySource>), String> {

@@ -132,30 +132,77 @@ fn what_cannot_be_read_is_status_2() {
 
 #[test]
 fn wrong_usage_is_status_2() {
-    for arguments in [
-        &[][..],
-        &["check"],
-        &["check", "a", "b"],
-        &["frobnicate"],
-        &["schema", "x"],
+    for (arguments, usage) in [
+        (&[][..], "usage: passgate check FILE "),
+        (&["frobnicate"], "usage: passgate check FILE "),
+        (&["check"], "usage: passgate check FILE\n"),
+        (&["check", "a", "b"], "usage: passgate check FILE\n"),
+        (&["print", "a"], "usage: passgate print --json FILE\n"),
+        (&["presets", "a", "b"], "usage: passgate presets [NAME]\n"),
+        (&["schema", "x"], "usage: passgate schema "),
+        (
+            &["check", "--json", "a"],
+            "passgate: --json is not an option\nusage: passgate check FILE\n",
+        ),
+        (
+            &["--json", "a"],
+            "passgate: --json is not an option\nusage: passgate check FILE ",
+        ),
     ] {
         let (status, output, error) = run(arguments, b"");
         assert_eq!((status, output.as_str()), (Some(2), ""), "{arguments:?}");
-        assert!(error.starts_with("usage: passgate check FILE"), "{error}");
+        assert!(error.starts_with(usage), "{arguments:?}: {error}");
     }
-    let (status, output, error) = run(&["--help"], b"");
-    assert_eq!((status, error.as_str()), (Some(0), ""));
-    assert!(output.starts_with("usage: passgate check FILE"), "{output}");
 }
 
 #[test]
-fn the_version_is_printed() {
-    let expected = format!("passgate {}\n", env!("CARGO_PKG_VERSION"));
-    for flag in ["--version", "-V"] {
-        assert_eq!(
-            run(&[flag], b""),
-            (Some(0), expected.clone(), String::new())
-        );
+fn help_and_version_are_printed_everywhere() {
+    let version = format!("passgate {}\n", env!("CARGO_PKG_VERSION"));
+    for (command, usage) in [
+        (&[][..], "usage: passgate check FILE "),
+        (&["check"], "usage: passgate check FILE\n"),
+        (&["check", "x.yaml"], "usage: passgate check FILE\n"),
+        (&["explain"], "usage: passgate explain OPTIONS "),
+        (
+            &["explain", "--at=noon"],
+            "usage: passgate explain OPTIONS ",
+        ),
+        (&["print"], "usage: passgate print --json FILE\n"),
+        (&["presets"], "usage: passgate presets [NAME]\n"),
+        (&["schema"], "usage: passgate schema "),
+    ] {
+        for flag in ["--help", "-h"] {
+            let (status, output, error) = run(&[command, &[flag]].concat(), b"");
+            assert_eq!((status, error.as_str()), (Some(0), ""), "{command:?}");
+            assert!(output.starts_with(usage), "{command:?}: {output}");
+        }
+        for flag in ["--version", "-V"] {
+            let told = run(&[command, &[flag]].concat(), b"");
+            assert_eq!(told, (Some(0), version.clone(), String::new()));
+        }
+    }
+    let (status, output, _) = run(&["help"], b"");
+    assert_eq!(status, Some(0));
+    assert!(
+        output.starts_with("usage: passgate check FILE "),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_value_may_stand_behind_an_equals_sign() {
+    let path = file("filter.json");
+    let request = "--request=GET /";
+    for config in [&["--config", &path][..], &[&format!("--config={path}")]] {
+        let explain = [&["explain", request][..], config].concat();
+        let (status, output, error) = run(&explain, b"");
+        assert_eq!((status, error.as_str()), (Some(1), ""), "{explain:?}");
+        assert!(output.contains("missing.token"), "{output}");
+    }
+    for json in [&["--json", &path][..], &[&format!("--json={path}")]] {
+        let (status, output, error) = run(&[&["print"][..], json].concat(), b"");
+        assert_eq!((status, error.as_str()), (Some(0), ""), "{json:?}");
+        assert!(output.starts_with('{'), "{output}");
     }
 }
 

@@ -1,52 +1,72 @@
 //! What was asked.
 
 use core::time::Duration;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 
+use passgate_arguments::{Line, Program};
 use passgate_core::UnixTime;
 
+/// How `passgate explain` is called.
+pub(crate) const PROGRAM: Program = Program {
+    name: "passgate",
+    usage: USAGE,
+    options: &["config", "token", "claims", "jwks", "request", "at"],
+    flags: &[],
+};
+
+const USAGE: &str = "\
+usage: passgate explain OPTIONS    judge one request and say why
+
+  --config FILE                 the configuration
+  --request 'GET /payments'     the request; a whole URL names the host too
+  --token TOKEN | --token -     the token, or - to read it from standard input,
+                                where no history of a shell keeps it
+  --claims FILE                 instead: claims as JSON, as if they were signed
+  --jwks FILE                   the provider's keys, to check the signature with
+  --at 2027-06-30T12:00:00Z     the time, with its offset, or in seconds since 1970;
+                                default: now
+
+exit status: 0 passed, 1 refused, 2 unreadable or wrong usage
+";
+
 /// The options of `passgate explain`.
-#[derive(Default)]
-pub(super) struct Arguments {
-    pub(super) config: OsString,
-    pub(super) token: Option<OsString>,
-    pub(super) claims: Option<OsString>,
-    pub(super) jwks: Option<OsString>,
+pub(super) struct Arguments<'l> {
+    pub(super) config: &'l OsStr,
+    pub(super) token: Option<&'l OsStr>,
+    pub(super) claims: Option<&'l OsStr>,
+    pub(super) jwks: Option<&'l OsStr>,
     pub(super) request: String,
     pub(super) at: Option<UnixTime>,
 }
 
-impl Arguments {
-    pub(super) fn parse(words: &[OsString]) -> Result<Self, String> {
-        let mut read = Self::default();
-        let mut request = None;
-        let mut words = words.iter();
-        while let Some(name) = words.next() {
-            let name = name.to_string_lossy();
-            let value = words
-                .next()
-                .ok_or_else(|| usage(&format!("{name} wants a value")))?;
-            match &*name {
-                "--config" => read.config.clone_from(value),
-                "--token" => read.token = Some(value.clone()),
-                "--claims" => read.claims = Some(value.clone()),
-                "--jwks" => read.jwks = Some(value.clone()),
-                "--request" => request = Some(value.to_string_lossy().into_owned()),
-                "--at" => read.at = Some(time(value)?),
-                _ => return Err(usage(&format!("{name} is not an option"))),
-            }
+impl<'l> Arguments<'l> {
+    pub(super) fn parse(line: &'l Line) -> Result<Self, String> {
+        if let [word, ..] = line.words().as_slice() {
+            return Err(usage(&format!(
+                "{} is not an option",
+                word.to_string_lossy()
+            )));
         }
-        if read.config.is_empty() {
-            return Err(usage("--config is missing"));
-        }
-        if read.token.is_some() && read.claims.is_some() {
+        let at = line.value("at").map(time).transpose()?;
+        let config = line.value("config");
+        let config = config.ok_or_else(|| usage("--config is missing"))?;
+        let (token, claims) = (line.value("token"), line.value("claims"));
+        if token.is_some() && claims.is_some() {
             return Err(usage(
                 "--token and --claims are both given; give one of them",
             ));
         }
-        read.request =
+        let request = line.value("request");
+        let request =
             request.ok_or_else(|| usage("--request is missing, such as 'GET /payments'"))?;
-        Ok(read)
+        Ok(Self {
+            config,
+            token,
+            claims,
+            jwks: line.value("jwks"),
+            request: request.to_string_lossy().into_owned(),
+            at,
+        })
     }
 }
 
@@ -109,5 +129,5 @@ fn second(text: &str) -> Option<UnixTime> {
 }
 
 fn usage(problem: &str) -> String {
-    format!("passgate: {problem}\n{}", crate::USAGE)
+    PROGRAM.mistake(problem)
 }

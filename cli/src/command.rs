@@ -1,0 +1,142 @@
+//! The commands: how each is called, and what it does.
+
+use passgate_arguments::{Asked, Line, Program};
+use std::ffi::{OsStr, OsString};
+
+use crate::{
+    check::{self, Report},
+    explain, presets, print,
+};
+
+/// What a command does. An error is told as it is, and `None` is a wrong usage.
+type Work = fn(&Line) -> Option<Result<Report, String>>;
+
+const USAGE: &str = "\
+usage: passgate check FILE         check a configuration; - reads standard input
+       passgate explain OPTIONS    judge one request and say why
+       passgate print --json FILE  print a configuration as the JSON that Envoy's
+                                   StringValue wants
+       passgate presets [NAME]     print what presets of evidence prove, as lines, and
+                                   what they cannot
+       passgate schema             print the JSON Schema of the configuration
+       passgate schema audit       print the JSON Schema of the audit record
+       passgate COMMAND --help     say more about a command
+       passgate --version          print the version
+
+FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin, an
+EnvoyExtensionPolicy, a file of Envoy with the filter in it, or a ConfigMap of these.
+
+exit status: 0 accepted or passed, 1 refused, 2 unreadable or wrong usage
+";
+
+/// The arguments where no command is named.
+const NONE: Program = program(USAGE, &[]);
+
+const COMMANDS: [(&str, Program, Work); 5] = [
+    ("check", program(CHECK, &[]), check),
+    ("explain", explain::PROGRAM, |line| Some(explain::run(line))),
+    ("print", program(PRINT, &["json"]), print),
+    ("presets", program(PRESETS, &[]), presets),
+    ("schema", program(SCHEMA, &[]), schema),
+];
+
+const CHECK: &str = "\
+usage: passgate check FILE
+
+Says what the proxy would say of each configuration in the file, and warns of what
+stands around it. FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin,
+an EnvoyExtensionPolicy, a file of Envoy with the filter in it, or a ConfigMap of
+these. - reads standard input.
+
+exit status: 0 accepted, 1 refused, 2 unreadable or wrong usage
+";
+
+const PRINT: &str = "\
+usage: passgate print --json FILE
+
+Prints the configuration in the file as the JSON that Envoy's StringValue wants. FILE is
+what `passgate check` reads.
+
+exit status: 0 printed, 2 unreadable, refused or wrong usage
+";
+
+const PRESETS: &str = "\
+usage: passgate presets [NAME]
+
+Prints what one preset of evidence proves, or all of them: as lines that one could write
+instead, and with what they cannot prove.
+";
+
+const SCHEMA: &str = "\
+usage: passgate schema          print the JSON Schema of the configuration
+       passgate schema audit    print the JSON Schema of the audit record
+";
+
+/// A command of passgate. All of them speak in the program's name.
+const fn program(usage: &'static str, options: &'static [&'static str]) -> Program {
+    Program {
+        name: "passgate",
+        usage,
+        options,
+        flags: &[],
+    }
+}
+
+/// Does what the words behind the program's name say. An error is told as it is.
+pub(crate) fn run(words: &[OsString]) -> Result<Report, String> {
+    if let Some((first, rest)) = words.split_first() {
+        for (name, program, work) in &COMMANDS {
+            if first == name {
+                return match program.read(rest.iter().cloned())? {
+                    Asked::Text(text) => Ok(Report::printed(text)),
+                    Asked::Line(line) => {
+                        work(&line).unwrap_or_else(|| Err(program.usage.to_owned()))
+                    }
+                };
+            }
+        }
+    }
+    match NONE.read(words.iter().cloned())? {
+        Asked::Text(text) => Ok(Report::printed(text)),
+        Asked::Line(line) if line.words().first().is_some_and(|word| *word == "help") => {
+            Ok(Report::printed(USAGE.to_owned()))
+        }
+        Asked::Line(_) => Err(USAGE.to_owned()),
+    }
+}
+
+fn check(line: &Line) -> Option<Result<Report, String>> {
+    match line.words().as_slice() {
+        [file] => Some(check::file(file)),
+        _ => None,
+    }
+}
+
+fn print(line: &Line) -> Option<Result<Report, String>> {
+    match (line.value("json"), line.words().as_slice()) {
+        (Some(file), []) => Some(print::json(file)),
+        _ => None,
+    }
+}
+
+fn presets(line: &Line) -> Option<Result<Report, String>> {
+    let words = line.words();
+    let name = match words.as_slice() {
+        [] => None,
+        [name] => Some(name.to_string_lossy()),
+        _ => return None,
+    };
+    let text = presets::text(name.as_deref()).map(Report::printed);
+    let name = name.unwrap_or_default();
+    Some(text.ok_or_else(|| format!("passgate: no preset is named {name}\n")))
+}
+
+fn schema(line: &Line) -> Option<Result<Report, String>> {
+    let words = line.words();
+    let document = match words.as_slice() {
+        [] => passgate_core::config::schema(),
+        [which] if *which == OsStr::new("audit") => passgate_core::audit::schema(),
+        _ => return None,
+    };
+    Some(Ok(Report::printed(format!("{document:#}\n"))))
+}
