@@ -15,11 +15,19 @@ mod cost {
 
 use cost::case::{AUDIT, AUDITED, COMPARED};
 use cost::measure::measure;
-use cost::options::Options;
+use cost::options::{Options, PROGRAM};
 use cost::{table, whole};
+use std::process::ExitCode;
 
-fn main() {
-    let options = Options::from_arguments();
+fn main() -> ExitCode {
+    PROGRAM.run(|line| {
+        let options = Options::of(line)?;
+        tables(&options);
+        Some(Ok(()))
+    })
+}
+
+fn tables(options: &Options) {
     let rounds = options.rounds;
     println!(
         "Microseconds of CPU that a request costs more than without a filter: median of {rounds} rounds (lowest–highest)."

@@ -12,6 +12,7 @@ use load::answers::Answers;
 use load::clients;
 use load::process::anonymous_mib;
 use load::world::{World, policy};
+use passgate_arguments::Program;
 use passgate_harness::{Issuer, SECOND, Setup};
 use serde_json::json;
 use std::process::ExitCode;
@@ -24,11 +25,30 @@ const REPLACEMENT: Duration = Duration::from_secs(5);
 /// What the process may hold more at the end than in the middle, in MiB.
 const FLAT: f64 = 8.0;
 
-fn main() -> ExitCode {
-    let seconds = std::env::args().nth(1);
-    let seconds = seconds.map_or(30, |text| text.parse().expect("bench/load [SECONDS]"));
-    let length = Duration::from_secs(seconds);
+const PROGRAM: Program = Program {
+    name: "bench/load",
+    usage: "usage: bench/load [SECONDS]\n",
+    options: &[],
+    flags: &[],
+};
 
+fn main() -> ExitCode {
+    PROGRAM.run(|line| {
+        let texts = line.texts();
+        let seconds = match texts.as_slice() {
+            [] => Some(30),
+            [seconds] => seconds.parse().ok(),
+            _ => None,
+        };
+        seconds.map(|seconds| match run(Duration::from_secs(seconds)) {
+            true => Ok(()),
+            false => Err("not as it should be".into()),
+        })
+    })
+}
+
+/// Whether all was as it should be.
+fn run(length: Duration) -> bool {
     let partners = Issuer::start();
     let mut world = World::new(&partners.key);
     let issuer = Issuer::start();
@@ -45,7 +65,10 @@ fn main() -> ExitCode {
         })
         .watched()
         .start();
-    println!("passgate with {WORKERS} workers, {SECOND} under attack, {seconds} s");
+    println!(
+        "passgate with {WORKERS} workers, {SECOND} under attack, {} s",
+        length.as_secs()
+    );
 
     let clients = clients::start(gate.address, world.shared());
     let start = Instant::now();
@@ -85,9 +108,5 @@ fn main() -> ExitCode {
     if !flat {
         println!("**memory grows**");
     }
-    if flat && answers.are_right() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    flat && answers.are_right()
 }

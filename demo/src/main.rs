@@ -20,11 +20,12 @@ mod upstream;
 
 use crate::cases::Case;
 use crate::gate::Gate;
-use crate::options::Options;
+use crate::options::{Options, PROGRAM};
 use crate::ports::Ports;
 use crate::provider::Provider;
 use crate::site::Site;
 use crate::upstream::Upstream;
+use passgate_arguments::Asked;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,7 +36,22 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run().await {
+    let options = match PROGRAM.read(std::env::args_os().skip(1)) {
+        Ok(Asked::Line(line)) => Options::of(&line),
+        Ok(Asked::Text(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(mistake) => Err(mistake.into()),
+    };
+    let options = match options {
+        Ok(options) => options,
+        Err(mistake) => {
+            eprint!("{mistake}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("passgate-demo: {error}");
@@ -44,8 +60,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<()> {
-    let options = Options::parse(std::env::args().skip(1))?;
+async fn run(options: Options) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;

@@ -1,7 +1,24 @@
 //! The command line.
 
 use crate::Result;
+use passgate_arguments::{Line, Program};
 use std::path::PathBuf;
+
+/// How the demo is called.
+pub(crate) const PROGRAM: Program = Program {
+    name: "passgate-demo",
+    usage: "\
+usage: passgate-demo --envoy PATH [OPTIONS]
+
+  --envoy PATH     the Envoy to start
+  --func-e PATH    start it through this func-e
+  --config PATH    the Envoy file, default envoy/envoy.yaml
+  --module PATH    the filter, default dist/passgate.wasm
+  --check          make the requests that are shown, once, and exit
+",
+    options: &["envoy", "func-e", "config", "module"],
+    flags: &["check"],
+};
 
 /// The module where `make wasm` leaves it and where the Envoy file names it.
 pub(crate) const MODULE: &str = "dist/passgate.wasm";
@@ -22,32 +39,20 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let (mut envoy, mut func_e, mut check) = (None, None, false);
-        let mut config = PathBuf::from("envoy/envoy.yaml");
-        let mut module = PathBuf::from(MODULE);
-        while let Some(argument) = arguments.next() {
-            let mut path = || {
-                let value = arguments.next().filter(|value| !value.is_empty());
-                value
-                    .map(PathBuf::from)
-                    .ok_or(format!("{argument} needs a path"))
-            };
-            match argument.as_str() {
-                "--envoy" => envoy = Some(path()?),
-                "--func-e" => func_e = Some(path()?),
-                "--config" => config = path()?,
-                "--module" => module = path()?,
-                "--check" => check = true,
-                _ => return Err(format!("unknown argument {argument}").into()),
-            }
+    pub(crate) fn of(line: &Line) -> Result<Self> {
+        if let [word, ..] = line.words().as_slice() {
+            return Err(PROGRAM
+                .mistake(&format!("unknown argument {}", word.display()))
+                .into());
         }
+        let path = |name: &str| line.value(name).map(PathBuf::from);
+        let envoy = path("envoy").ok_or_else(|| PROGRAM.mistake("--envoy PATH is missing"))?;
         Ok(Self {
-            envoy: std::path::absolute(envoy.ok_or("--envoy PATH is missing")?)?,
-            func_e: func_e.map(std::path::absolute).transpose()?,
-            config,
-            module: std::path::absolute(module)?,
-            check,
+            envoy: std::path::absolute(envoy)?,
+            func_e: path("func-e").map(std::path::absolute).transpose()?,
+            config: path("config").unwrap_or_else(|| "envoy/envoy.yaml".into()),
+            module: std::path::absolute(path("module").unwrap_or_else(|| MODULE.into()))?,
+            check: line.has("check"),
         })
     }
 }
@@ -55,9 +60,13 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use passgate_arguments::Asked;
 
     fn parse(arguments: &[&str]) -> Result<Options> {
-        Options::parse(arguments.iter().map(|&argument| argument.to_owned()))
+        match PROGRAM.read(arguments.iter().map(Into::into))? {
+            Asked::Line(line) => Options::of(&line),
+            Asked::Text(text) => Err(text.into()),
+        }
     }
 
     #[test]
@@ -69,10 +78,35 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_missing_is_an_error() {
-        let error = parse(&["--envoy", "/e", "--func-e"]).unwrap_err();
-        assert_eq!(error.to_string(), "--func-e needs a path");
-        assert!(parse(&["--check"]).is_err());
-        assert!(parse(&["--envoy", "/e", "--chekc"]).is_err());
+    fn every_option_is_read() {
+        let words = [
+            "--check",
+            "--envoy=/e",
+            "--func-e=/f",
+            "--config=c",
+            "--module",
+            "/m",
+        ];
+        let options = parse(&words).unwrap();
+        assert_eq!(options.func_e, Some(PathBuf::from("/f")));
+        assert_eq!(options.config, PathBuf::from("c"));
+        assert_eq!(options.module, PathBuf::from("/m"));
+        assert!(options.check);
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        for (words, problem) in [
+            (&["--check"][..], "--envoy PATH is missing"),
+            (&["--envoy", "/e", "--func-e"], "--func-e wants a value"),
+            (&["--envoy", "/e", "--chekc"], "--chekc is not an option"),
+            (&["--envoy", "/e", "check"], "unknown argument check"),
+        ] {
+            let error = parse(words).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("passgate-demo: {problem}\n")),
+                "{error}"
+            );
+        }
     }
 }

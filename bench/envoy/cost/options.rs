@@ -1,6 +1,19 @@
 //! What the command line asks for.
 
 use super::case::Case;
+use passgate_arguments::{Line, Program};
+
+pub const PROGRAM: Program = Program {
+    name: "bench/cost",
+    usage: "\
+usage: bench/cost [--rounds N] [WORD…]
+
+  --rounds N    so many rounds, default 9
+  WORD…         only the lines whose name holds one of the words
+",
+    options: &["rounds"],
+    flags: &[],
+};
 
 pub struct Options {
     pub rounds: usize,
@@ -8,22 +21,14 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn from_arguments() -> Self {
-        let mut options = Self {
-            rounds: 9,
-            words: Vec::new(),
+    /// `None`: the rounds are not a number, or there are none.
+    pub fn of(line: &Line) -> Option<Self> {
+        let rounds = match line.value("rounds") {
+            None => 9,
+            Some(rounds) => rounds.to_str()?.parse().ok()?,
         };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(argument) = arguments.next() {
-            if argument == "--rounds" {
-                let rounds = arguments.next().and_then(|rounds| rounds.parse().ok());
-                options.rounds = rounds.expect("--rounds NUMBER");
-            } else {
-                options.words.push(argument);
-            }
-        }
-        assert!(options.rounds > 0, "at least one round");
-        options
+        let words = line.texts();
+        (rounds > 0).then_some(Self { rounds, words })
     }
 
     /// Whether a line of this name is asked for.

@@ -11,23 +11,23 @@ mod layer;
 mod layout;
 
 use form::Form;
+use passgate_arguments::Program;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+const PROGRAM: Program = Program {
+    name: "passgate-image",
+    usage: "usage: passgate-image MODULE OUT NAME\n",
+    options: &[],
+    flags: &[],
+};
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [module, out, name] = arguments.as_slice() else {
-        eprintln!("usage: passgate-image MODULE OUT NAME");
-        return ExitCode::from(2);
-    };
-    match run(Path::new(module), Path::new(out), name) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("passgate-image: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    PROGRAM.run(|line| match line.texts().as_slice() {
+        [module, out, name] => Some(run(Path::new(module), Path::new(out), name)),
+        _ => None,
+    })
 }
 
 fn run(module: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {

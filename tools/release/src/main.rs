@@ -20,6 +20,7 @@ mod sums;
 mod vex;
 
 use artifact::Artifact;
+use passgate_arguments::Program;
 use serde_json::Value;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -28,28 +29,27 @@ use std::process::ExitCode;
 /// What can go wrong is told to a person, who can read it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+const PROGRAM: Program = Program {
+    name: "passgate-release",
+    usage: "usage: passgate-release notes VERSION | describe VERSION FOLDER SOURCE TIME\n",
+    options: &[],
+    flags: &[],
+};
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        ["notes", version] => changelog::notes(&root(), version).map(|notes| print!("{notes}")),
-        ["describe", version, folder, source, time] => {
-            describe(version, Path::new(folder), source, time)
+    PROGRAM.run(|line| {
+        let words = line.texts();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["notes", version] => {
+                Some(changelog::notes(&root(), version).map(|notes| print!("{notes}")))
+            }
+            ["describe", version, folder, source, time] => {
+                Some(describe(version, Path::new(folder), source, time))
+            }
+            _ => None,
         }
-        _ => {
-            eprintln!(
-                "usage: passgate-release notes VERSION | describe VERSION FOLDER SOURCE TIME"
-            );
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("passgate-release: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
 fn describe(version: &str, folder: &Path, source: &str, time: &str) -> Result<()> {
