@@ -1,11 +1,12 @@
-//! The documents: links lead somewhere, YAML and JSON are accepted, the README is short, and prose is plain and not wide.
+//! The documents: links lead somewhere, what they name is there, YAML and JSON are accepted, the
+//! README is short, and prose is plain and not wide.
 #![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "documents/markdown.rs"]
 mod markdown;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write as _,
     path::{Component, Path, PathBuf},
@@ -136,6 +137,142 @@ fn an_index_leads_to_every_page_of_docs() {
         let is_found = page == index || leads_to(index, page) || leads_to(&own, page);
         assert!(is_found, "no index leads to {}", page.display());
     }
+}
+
+/// The words of a text that may name something: a path, a test.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || "\"'`(),;<>[]{}|#".contains(c))
+        .map(|word| word.trim_end_matches(['.', ':', '/']))
+}
+
+/// What the files of the project are called: paths, test functions, targets of `make`.
+struct Names {
+    paths: Vec<String>,
+    folders: BTreeSet<String>,
+    functions: BTreeSet<String>,
+    targets: BTreeSet<String>,
+}
+
+impl Names {
+    fn read() -> Self {
+        let mut names = Self {
+            paths: Vec::new(),
+            folders: BTreeSet::new(),
+            functions: BTreeSet::new(),
+            targets: BTreeSet::new(),
+        };
+        for path in files("") {
+            let text = path.to_string_lossy().into_owned();
+            if let Some((folder, _)) = text.split_once('/') {
+                names.folders.insert(folder.to_owned());
+            }
+            if text.ends_with(".rs") {
+                let source = fs::read_to_string(root().join(&path)).expect("UTF-8");
+                let functions = source.lines().filter_map(|line| {
+                    let (_, rest) = line.split_once("fn ")?;
+                    rest.split(['(', '<']).next().map(str::to_owned)
+                });
+                names.functions.extend(functions);
+            }
+            names.paths.push(text);
+        }
+        let makefile = fs::read_to_string(root().join("Makefile")).expect("the Makefile");
+        let targets = makefile.lines().filter_map(|line| line.split_once(':'));
+        names.targets = targets.map(|(target, _)| target.to_owned()).collect();
+        names
+    }
+
+    /// Whether a word looks like a path of the project, and no file or folder is called so.
+    fn lack_path(&self, word: &str) -> bool {
+        let is_path = word
+            .split_once('/')
+            .is_some_and(|(folder, _)| self.folders.contains(folder))
+            || word.ends_with(".rs");
+        // A part in capitals stands for any name.
+        let is_pattern = word.contains(['*', '…', '$', '=']) || word.contains("NAME");
+        let end = format!("/{word}");
+        let is_there = |path: &String| path == word || path.ends_with(&end);
+        is_path && !is_pattern && !root().join(word).exists() && !self.paths.iter().any(is_there)
+    }
+
+    /// Whether a word looks like the name of a test, a sentence of at least six words, and no
+    /// function is called so.
+    fn lack_test(&self, word: &str) -> bool {
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let is_sentence = word.matches('_').count() >= 5 && word.chars().all(is_name);
+        is_sentence && !self.functions.contains(word)
+    }
+
+    /// What a page names and the project does not have.
+    fn missing(&self, page: &Page) -> Vec<String> {
+        let commands = page
+            .blocks
+            .iter()
+            .filter(|(language, _)| language != "json");
+        let texts = page.codes.iter().chain(commands.map(|(_, block)| block));
+        let mut missing = Vec::new();
+        for line in texts.flat_map(|text| text.lines()) {
+            let is_missing = |word: &&str| self.lack_path(word) || self.lack_test(word);
+            missing.extend(words(line).filter(is_missing).map(str::to_owned));
+            let target = line.trim_start_matches("$ ").strip_prefix("make ");
+            let target = target.and_then(|rest| rest.split([' ', ';']).next());
+            missing.extend(
+                target
+                    .filter(|target| !self.targets.contains(*target))
+                    .map(|target| format!("make {target}")),
+            );
+        }
+        missing
+    }
+}
+
+#[test]
+fn every_path_test_and_target_that_a_page_names_is_there() {
+    let names = Names::read();
+    let found: Vec<_> = documents()
+        .iter()
+        .map(|(path, page)| (path.clone(), names.missing(page)))
+        .filter(|(_, missing)| !missing.is_empty())
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_name_that_nothing_has_is_found() {
+    let text = "`core/src/gone.rs`, `gone.rs`, `core/src/limits.rs`, `policy/index.rs`, `docs/guides/`,\n\
+        `not_a_test_of_this_project_at_all`, `a_name_that_nothing_has_is_found`, `make gone`, `make run A=b`,\n\
+        `tools/fuzz 60 fuzz/targets/NAME.rs`\n\n```console\n$ tools/gone x\n$ make away\n```\n";
+    let found = Names::read().missing(&Page::read(text.to_owned()));
+    let wanted = [
+        "core/src/gone.rs",
+        "gone.rs",
+        "not_a_test_of_this_project_at_all",
+        "make gone",
+        "tools/gone",
+        "make away",
+    ];
+    assert_eq!(found, wanted);
+}
+
+/// Sources, tools and files to copy send readers to pages of docs/.
+#[test]
+fn every_page_that_a_file_names_is_there() {
+    let mut seen = 0;
+    for path in files("") {
+        // What is not text names no page.
+        let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
+        for word in words(&text) {
+            let page = word.find("docs/").and_then(|at| word.get(at..));
+            let page = page.filter(|page| page.ends_with(".md") && !page.contains('*'));
+            let Some(page) = page else {
+                continue;
+            };
+            seen += 1;
+            let is_there = root().join(page).is_file();
+            assert!(is_there, "{}: {word}", path.display());
+        }
+    }
+    assert!(seen > 30, "{seen}");
 }
 
 /// What `passgate check` says about this text, and whether it accepts it.

@@ -12,6 +12,8 @@ pub(crate) struct Page {
     pub(crate) links: Vec<String>,
     /// Names of headings, as GitHub and the site make them.
     pub(crate) anchors: BTreeSet<String>,
+    /// What stands between backticks.
+    pub(crate) codes: Vec<String>,
     /// Language and text of blocks of code.
     pub(crate) blocks: Vec<(String, String)>,
 }
@@ -22,6 +24,7 @@ impl Page {
         let mut heading: Option<String> = None;
         let mut is_block = false;
         for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
+            let is_code = matches!(event, Event::Code(_));
             match event {
                 Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                     page.links.push(dest_url.into_string());
@@ -46,6 +49,9 @@ impl Page {
                     }
                 }
                 Event::Text(words) | Event::Code(words) => {
+                    if is_code {
+                        page.codes.push(words.to_string());
+                    }
                     if let Some(heading) = &mut heading {
                         heading.push_str(&words);
                     }
