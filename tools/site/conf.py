@@ -44,7 +44,16 @@ CONTENTS = {
         "docs/keys",
         "docs/limitations",
     ],
-    "Operate": ["docs/troubleshooting", "docs/observability", "docs/cost", "docs/memory", "docs/verify", "SECURITY", "CHANGELOG"],
+    "Operate": [
+        "docs/troubleshooting",
+        "docs/observability",
+        "docs/upgrade",
+        "docs/cost",
+        "docs/memory",
+        "docs/verify",
+        "SECURITY",
+        "CHANGELOG",
+    ],
     "Istio": ["docs/istio/README", "docs/istio/*"],
     "Providers": ["docs/providers/*"],
     "Background": [
