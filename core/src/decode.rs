@@ -15,6 +15,7 @@ mod shape;
 pub mod shown;
 pub mod suggest;
 mod text;
+mod words;
 
 pub use self::{
     at::At,
@@ -24,4 +25,5 @@ pub use self::{
     record::{Record, field, members_of, record},
     shape::{Shape, Taken},
     text::{FromText, Text, texts},
+    words::{Words, words},
 };

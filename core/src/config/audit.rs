@@ -1,9 +1,9 @@
 //! What is written about each verdict.
 
-use super::{raw::RawAudit, words::unknown_word};
+use super::raw::RawAudit;
 use crate::{
     audit::{Audit, Lines},
-    decode::{At, Fault, FromText, Problems},
+    decode::{At, Problems, words},
 };
 
 /// Gives the raw record its meaning.
@@ -31,20 +31,11 @@ pub(super) fn audit(
     }
 }
 
-impl FromText for Lines {
-    const WANTED: &'static str = "all, verifications, denials or none";
-    const PATTERN: &'static str = "^(all|verifications|denials|none)$";
-
-    fn from_text(text: &str) -> Result<Self, Fault> {
-        match text {
-            "all" => Ok(Self::All),
-            "verifications" => Ok(Self::Verifications),
-            "denials" => Ok(Self::Denials),
-            "none" => Ok(Self::None),
-            _ => Err(unknown_word(
-                text,
-                &["all", "verifications", "denials", "none"],
-            )),
-        }
+words! {
+    impl Lines {
+        "all" => All,
+        "verifications" => Verifications,
+        "denials" => Denials,
+        "none" => None,
     }
 }

@@ -219,7 +219,7 @@ fn kept_headers(raw: RawOverrideHeaders) -> Vec<String> {
         .given()
         .into_iter()
         .flat_map(List::into_values)
-        .map(|header| header.0)
+        .map(|header| header.0.to_owned())
         .collect()
 }
 

@@ -103,7 +103,8 @@ pub(super) fn provider(
         audiences: texts(audiences.given()?),
         audience_claim: audience_claim
             .given()
-            .map_or_else(|| "aud".to_owned(), |claim| claim.0),
+            .map_or("aud", |claim| claim.0)
+            .to_owned(),
         subject_claims: subject_claims
             .given()
             .map_or_else(|| vec!["sub".to_owned()], texts),

@@ -108,9 +108,9 @@ impl<T: Schema> Schema for Map<T> {
 #[cfg(feature = "schema")]
 impl<T: FromText> Schema for T {
     fn schema() -> Value {
-        if T::PATTERN.is_empty() {
-            return json!({ "type": "string" });
+        match &*T::pattern() {
+            "" => json!({ "type": "string" }),
+            pattern => json!({ "type": "string", "pattern": pattern }),
         }
-        json!({ "type": "string", "pattern": T::PATTERN })
     }
 }

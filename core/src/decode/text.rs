@@ -1,5 +1,7 @@
 //! Strings with a meaning.
 
+use std::borrow::Cow;
+
 use super::{
     at::At,
     fault::Fault,
@@ -9,12 +11,22 @@ use super::{
 };
 use crate::json::Json;
 
-/// Can be made from a string of the configuration.
+/// Can be made from a string.
 pub trait FromText: Sized {
     /// For "write …" when there is no string at all.
     const WANTED: &'static str;
     /// The regular expression of the JSON Schema, as far as one can tell; empty: none.
     const PATTERN: &'static str = "";
+
+    /// [`Self::WANTED`], where it is made of parts.
+    fn wanted() -> Cow<'static, str> {
+        Self::WANTED.into()
+    }
+
+    /// [`Self::PATTERN`], where it is made of parts.
+    fn pattern() -> Cow<'static, str> {
+        Self::PATTERN.into()
+    }
 
     /// How the string is shown in an error.
     fn shown(text: &str) -> String {
@@ -31,7 +43,7 @@ pub trait FromText: Sized {
 impl<T: FromText> Decode for T {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         let Json::String(text) = json else {
-            problems.mismatch(at, json, T::WANTED);
+            problems.mismatch(at, json, &T::wanted());
             return None;
         };
         match T::from_text(text) {

@@ -8,7 +8,7 @@ use crate::{
         claim_name::{ClaimName, Scalar},
         date::Until,
         text::{Method, Scope},
-        words::{Delegated, Space},
+        words::{Delegated, Split},
     },
     decode::{Filled, Text, record},
     evidence::{Fact, Kind},
@@ -161,6 +161,6 @@ record! {
         /// The claim is an object with a member of one of these names that is neither null nor false.
         has_member: Filled<Text>,
         /// `space`: split a string at blanks before comparing.
-        split: Space,
+        split: Split,
     }
 }
