@@ -1,5 +1,5 @@
-//! What rules ask of a token: audiences, scopes and claims; and of its sign-in: facts, age, who acts, and whether it may
-//! be somebody else's.
+//! What rules ask of a token: audiences, scopes and claims; and of its sign-in: facts, age, who
+//! acts, and whether it may be somebody else's.
 
 use core::time::Duration;
 
@@ -7,8 +7,8 @@ use super::{Alternative, claim, duration, evidence, raw::Demands, words::Delegat
 use crate::decode::{At, Filled, Problems, texts};
 
 impl Demands {
-    /// Adds these demands to those that are there. `beside` is what was said of delegation beside the alternatives;
-    /// what is said now is returned. A refusal in either place is one.
+    /// Adds these demands to those that are there. `beside` is what was said of delegation beside
+    /// the alternatives; what is said now is returned. A refusal in either place is one.
     pub(super) fn add_to(
         self,
         alternative: &mut Alternative,

@@ -145,7 +145,8 @@ fn discovered(
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Shorter than the five seconds within which a provider that comes back is served again, though its last attempt hang.
+/// Shorter than the five seconds within which a provider that comes back is served again, though
+/// its last attempt hang.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 fn bounded_timeout(timeout: Field<Duration>, at: At<'_>, problems: &mut Problems) -> Duration {

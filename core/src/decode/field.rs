@@ -3,7 +3,8 @@
 use super::{at::At, problems::Problems, shape::Shape};
 use crate::json::Json;
 
-/// What a decoder made of a field. `Refused` has been reported already, so nothing more is said about it.
+/// What a decoder made of a field. `Refused` has been reported already, so nothing more is said
+/// about it.
 #[derive(Debug)]
 pub enum Field<T> {
     /// The object has no such member.
@@ -219,7 +220,8 @@ pub(super) fn object<'j>(
     if let Json::Object(members) = json {
         return Some(members);
     }
-    // Never the value itself: what stands here by mistake may be a key set with a private key in it.
+    // Never the value itself: what stands here by mistake may be a key set with a private key in
+    // it.
     problems.add(at, &[json.kind()], &["write an object with ", &takes()]);
     None
 }

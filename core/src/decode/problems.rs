@@ -46,8 +46,8 @@ impl Problems {
         });
     }
 
-    /// Adds that another kind of value stands there: `60 is a number; write …`. Lists and objects are not shown: they
-    /// are long, and may hold what is secret.
+    /// Adds that another kind of value stands there: `60 is a number; write …`. Lists and objects
+    /// are not shown: they are long, and may hold what is secret.
     pub fn mismatch(&mut self, at: At<'_>, seen: &Json, wanted: &str) {
         let value = match seen {
             Json::Null => {

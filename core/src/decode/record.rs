@@ -63,7 +63,8 @@ pub fn field<T: Decode>(
 /// - A field with an example (`issuer: Text = "https://…"`) is mandatory.
 /// - `as "match"` names a field whose word is Rust's own.
 /// - `=> "match"` behind a record: its fields are written inside of `match` and not beside it.
-/// - `"jwks": "write local_jwks"` below a field: what to write instead of a member that is not taken.
+/// - `"jwks": "write local_jwks"` below a field: what to write instead of a member that is not
+///   taken.
 /// - `..demands: Demands` at the end: the fields of another record are fields of this one.
 #[doc(hidden)]
 #[macro_export]
@@ -127,7 +128,7 @@ macro_rules! __record {
 
         #[cfg(feature = "schema")]
         impl $crate::decode::schema::Schema for $name {
-            fn schema() -> serde_json::Value {
+            fn schema() -> $crate::decode::schema::Value {
                 $crate::decode::schema::record(
                     concat!($($doc),+),
                     <Self as $crate::decode::schema::Members>::members(),

@@ -1,8 +1,10 @@
 //! The JSON Schema of a record, made from its declaration (draft 2020-12).
 //!
-//! It tells editors the shape. What must hold across fields is checked by the reader of the record alone.
+//! It tells editors the shape. What must hold across fields is checked by the reader of the record
+//! alone.
 
-use serde_json::{Value, json};
+pub use serde_json::Value;
+use serde_json::json;
 
 use super::{
     field::{Filled, List, Map, OrNone},

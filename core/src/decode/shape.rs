@@ -1,5 +1,5 @@
-//! What a record takes, and what to write instead of a member that it does not take: a word of `jwt_authn` or Istio,
-//! another spelling, a slip.
+//! What a record takes, and what to write instead of a member that it does not take: a word of
+//! `jwt_authn` or Istio, another spelling, a slip.
 
 use super::{shown, suggest};
 

@@ -1,6 +1,7 @@
 //! "Did you mean": the one known word that is close to what was written.
 
-/// The one word within a distance that grows with the length of what was written; none when two are as close.
+/// The one word within a distance that grows with the length of what was written; none when two are
+/// as close.
 pub fn closest<'w>(written: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     if written.len() > 64 {
         return None;

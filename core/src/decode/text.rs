@@ -56,7 +56,8 @@ impl<T: FromText> Decode for T {
     }
 }
 
-/// Text that is not empty, holds no control characters and has no blank at its ends; otherwise exactly as written.
+/// Text that is not empty, holds no control characters and has no blank at its ends; otherwise
+/// exactly as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(pub String);
 

@@ -1,4 +1,5 @@
-//! Strings of which a few words are taken. [`words!`](super::words!) makes parser, message and pattern from one text.
+//! Strings of which a few words are taken. [`words!`](super::words!) makes parser, message and
+//! pattern from one text.
 
 use std::borrow::Cow;
 
@@ -14,7 +15,8 @@ pub trait Words: Clone + 'static {
     /// The word of this value.
     fn word(&self) -> &'static str;
 
-    /// What is wrong with a text that is not one of the words, where more can be said than which there are.
+    /// What is wrong with a text that is not one of the words, where more can be said than which
+    /// there are.
     fn why_not(_text: &str) -> Option<Fault> {
         None
     }
@@ -54,7 +56,8 @@ fn unknown(text: &str, words: &[&str]) -> Fault {
     }
 }
 
-/// Declares words: `enum Name { "word" => Variant }` makes the type, `impl Name { … }` takes one that is there.
+/// Declares words: `enum Name { "word" => Variant }` makes the type, `impl Name { … }` takes one
+/// that is there.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __words {
