@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, crypto::Algorithm,
-    headers::Edit, jose::JwkSet, jose::thumbprint, limits::Limits,
+    Algorithm, Config, Edit, JwkSet, Request, Settlement, Step, Supply, UnixTime, Verdict,
+    Verifier, limits::Limits, thumbprint,
 };
 use passgate_kit::{SigningKey, base64url, jwks};
 use serde_json::json;

@@ -8,11 +8,8 @@ use std::{
 };
 
 use passgate_core::{
-    Alarm, Config, Need, Request, Settlement, Step, Supply, UnixTime, Verifier,
-    fetch::{Answer, FetchId, Measure},
-    reason::Internal,
-    supply::Fetch,
-    waiting::{Place, WaitingRoom},
+    Alarm, Answer, Config, Fetch, FetchId, Internal, Measure, Need, Place, Request, Settlement,
+    Step, Supply, UnixTime, Verifier, WaitingRoom,
 };
 use proxy_wasm::types::LogLevel;
 

@@ -7,7 +7,7 @@ mod abi;
 
 use std::time::Duration;
 
-use passgate_core::{UnixTime, crypto::ForeignFunctions, headers::Edit};
+use passgate_core::{Edit, ForeignFunctions, UnixTime};
 use proxy_wasm::{
     hostcalls,
     types::{BufferType, LogLevel, MapType},

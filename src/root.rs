@@ -5,11 +5,7 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-use passgate_core::{
-    Config, InvalidConfig, UnixTime, VERSION,
-    fetch::{Answer, Call, FetchId},
-    limits,
-};
+use passgate_core::{Answer, Call, Config, FetchId, InvalidConfig, UnixTime, VERSION, limits};
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::{ContextType, LogLevel, MapType},

@@ -1,9 +1,7 @@
 //! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
 
 use passgate_core::{
-    Request, Settlement, UnixTime, Verdict, Verifier,
-    reason::{Internal, Rejection},
-    verdict::{Permit, SERVED},
+    Internal, Permit, Rejection, Request, SERVED, Settlement, UnixTime, Verdict, Verifier,
 };
 use proxy_wasm::types::{LogLevel, MapType};
 

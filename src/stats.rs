@@ -6,9 +6,7 @@
 use std::collections::HashMap;
 
 use passgate_core::{
-    AuditRecord, Config, Tally, UnixTime, VERSION,
-    audit::{Counters, LeftOut},
-    fetch::{Measure, Value},
+    AuditRecord, Config, Counters, LeftOut, Measure, Number, Tally, UnixTime, VERSION,
 };
 
 use crate::host::{self, Metric};
@@ -78,18 +76,18 @@ impl Stats {
         for Measure { name, value } in measures {
             let name = format!("passgate.keys.provider.{provider}.{name}");
             match *value {
-                Value::Count(count) => {
+                Number::Count(count) => {
                     if let Some(known) = self.known(Metric::Counter, &name) {
                         host::add(known.number, signed(count));
                     }
                 }
-                Value::Since(time) => {
+                Number::Since(time) => {
                     if let Some(known) = self.known(Metric::Gauge, &name) {
                         host::record(known.number, time.as_secs());
                     }
                 }
-                Value::Level(0) if !self.known.contains_key(&name) => {}
-                Value::Level(level) => {
+                Number::Level(0) if !self.known.contains_key(&name) => {}
+                Number::Level(level) => {
                     if let Some(known) = self.known(Metric::Gauge, &name) {
                         known.bring_to(signed(level));
                     }

@@ -2,11 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use passgate_core::{
-    Settlement, UnixTime,
-    reason::{Internal, Reason},
-    waiting::Place,
-};
+use passgate_core::{Internal, Place, Reason, Settlement, UnixTime};
 use proxy_wasm::{
     traits::{Context, HttpContext},
     types::{Action, LogLevel, MapType},

@@ -6,10 +6,7 @@ mod gate;
 use divan::{Bencher, black_box};
 use gate::{Gate, Remember};
 use passgate_core::{
-    AuditRecord, Auditor, Config, Settlement, Step,
-    crypto::{Algorithm, Backend},
-    jose::JwkSet,
-    json::Json,
+    Algorithm, AuditRecord, Auditor, Backend, Config, Json, JwkSet, Settlement, Step,
     limits::Limits,
 };
 use passgate_kit::{SigningKey, jwks};

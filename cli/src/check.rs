@@ -6,7 +6,7 @@ use std::{
     io::{self, Read},
 };
 
-use passgate_core::{json::Json, limits};
+use passgate_core::{Json, limits};
 
 use crate::{
     find::{self, Found},

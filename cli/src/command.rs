@@ -134,8 +134,8 @@ fn presets(line: &Line) -> Option<Result<Report, String>> {
 fn schema(line: &Line) -> Option<Result<Report, String>> {
     let words = line.words();
     let document = match words.as_slice() {
-        [] => passgate_core::config::schema(),
-        [which] if *which == OsStr::new("audit") => passgate_core::audit::schema(),
+        [] => passgate_core::config_schema(),
+        [which] if *which == OsStr::new("audit") => passgate_core::record_schema(),
         _ => return None,
     };
     Some(Ok(Report::printed(format!("{document:#}\n"))))

@@ -6,14 +6,8 @@ mod request;
 
 use passgate_arguments::Line;
 use passgate_core::{
-    AuditRecord, Config, Request, Settlement, Step, Supply, Verdict, Verifier,
-    config::{Action, KeySource, Provider},
-    headers::Edit,
-    jose::JwkSet,
-    json::Json,
-    jwks::Sources,
-    limits,
-    verify::explain,
+    Action, AuditRecord, Config, Edit, Json, JwkSet, KeySource, Provider, Request, Settlement,
+    Sources, Step, Supply, Verdict, Verifier, explain, limits,
 };
 
 pub(crate) use self::arguments::PROGRAM;

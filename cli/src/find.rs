@@ -1,9 +1,6 @@
 //! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a file of Envoy.
 
-use passgate_core::{
-    config::{KeySource, Location},
-    json::Json,
-};
+use passgate_core::{Json, KeySource, Location};
 
 use crate::{
     manager::Manager,

@@ -1,6 +1,6 @@
 //! Files that configure another filter for the same purpose: refused by their own names.
 
-use passgate_core::json::Json;
+use passgate_core::Json;
 
 /// What a document is, and where its like is written for passgate.
 pub(crate) fn name(document: &Json) -> Option<String> {

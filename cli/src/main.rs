@@ -19,10 +19,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use passgate_core::{
-    UnixTime,
-    config::{Config, InvalidConfig},
-};
+use passgate_core::{Config, InvalidConfig, UnixTime};
 
 fn main() -> ExitCode {
     let words: Vec<_> = env::args_os().skip(1).collect();

@@ -1,7 +1,7 @@
 //! What surrounds the filter in a file of Envoy: the HTTP connection manager, which decides what the filter and the routes see
 //! of a path and of a host; and others beside it, by which requests may get to the same clusters without the filter.
 
-use passgate_core::{config::Config, json::Json};
+use passgate_core::{Config, Json};
 
 use crate::sign::{is_true, member, mentions_passgate};
 

@@ -1,6 +1,6 @@
 //! Where a file of Envoy or Istio switches the filter off: nothing of its configuration counts for the requests there.
 
-use passgate_core::json::Json;
+use passgate_core::Json;
 
 use crate::sign::{
     is_true, member, mentions_passgate, module_is_passgate, names_passgate, plugin_of_istio,

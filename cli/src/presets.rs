@@ -1,9 +1,6 @@
 //! `passgate presets`: what the presets stand for, as the lines that one could write instead.
 
-use passgate_core::{
-    config::{DatedBy, Line},
-    evidence::Preset,
-};
+use passgate_core::{DatedBy, Line, Preset};
 
 /// One preset by its name, or all of them; `None`: there is no such preset.
 pub(crate) fn text(name: Option<&str>) -> Option<String> {

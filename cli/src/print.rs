@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use passgate_core::{json::Json, limits};
+use passgate_core::{Json, limits};
 
 use crate::check;
 

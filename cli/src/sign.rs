@@ -1,6 +1,6 @@
 //! Signs of passgate, and of a switch, in files of Envoy and Istio.
 
-use passgate_core::json::Json;
+use passgate_core::Json;
 
 /// A member by either of its names.
 pub(crate) fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {

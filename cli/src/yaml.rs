@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use passgate_core::json::Json;
+use passgate_core::Json;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options};
 

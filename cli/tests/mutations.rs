@@ -1,7 +1,7 @@
 //! Whatever stands in a field, the decoder answers: it takes all of a document or names what it does not take.
 #![allow(clippy::expect_used, reason = "tests")]
 
-use passgate_core::{config::Config, limits};
+use passgate_core::{Config, limits};
 use serde_json::{Value, json};
 
 /// Every field of the language.

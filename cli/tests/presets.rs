@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use passgate_core::{config::Config, evidence::Preset};
+use passgate_core::{Config, Preset};
 
 fn run(arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
@@ -24,7 +24,7 @@ fn printed(preset: Preset) -> (String, Vec<String>) {
 }
 
 /// A configuration with this evidence, as the filter would read it.
-fn provider(evidence: &str) -> passgate_core::config::Evidence {
+fn provider(evidence: &str) -> passgate_core::Evidence {
     let yaml = format!(
         "providers:\n  acme:\n    issuer: https://id.example\n    audiences: [api]\n    remote_jwks: {{ http_uri: {{ uri: https://id.example/jwks, cluster: id }} }}\n{evidence}"
     );

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use passgate_core::{reason::Reason, verdict::Permit};
+use passgate_core::{Permit, Reason};
 
 /// The cells of each row of `docs/reference/reasons.md` that begins with a code.
 fn rows() -> Vec<Vec<&'static str>> {

@@ -151,7 +151,7 @@ fn the_shipped_schema_is_up_to_date() {
 
 #[test]
 fn the_schema_names_the_algorithms_that_we_verify() {
-    use passgate_core::crypto::Algorithm;
+    use passgate_core::Algorithm;
     let names = Algorithm::ALL.map(Algorithm::name).join("|");
     assert!(shipped().contains(&format!("\"^({names})$\"")));
 }

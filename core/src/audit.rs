@@ -29,7 +29,7 @@ use crate::{
 
 /// The version of the record's shape. It grows when a member goes, changes its meaning, or is there from now on in
 /// every record; not when a member is added that may be absent.
-pub const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 2;
 
 /// The JSON Schema of the record (draft 2020-12), exact for this version of the filter.
 #[cfg(feature = "schema")]
@@ -42,7 +42,7 @@ pub fn schema() -> serde_json::Value {
 /// the token *says*, believed or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// [`VERSION`]
+    /// Grows when a member goes or changes its meaning.
     pub version: u8,
     /// When it was decided, in the form of RFC 3339, UTC.
     pub time: Option<String>,

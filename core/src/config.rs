@@ -36,10 +36,9 @@ mod words;
 
 use std::rc::Rc;
 
-pub use crate::{
-    audit::{Audit, Lines, SubjectForm},
-    decode::Problem as InvalidConfig,
-    evidence::{ClaimEquals, ClaimValue, DatedBy, Evidence, Kinds, Line, When},
+use crate::{
+    audit::{Audit, Lines},
+    evidence::{ClaimEquals, ClaimValue, Kinds, When},
     fetch::Endpoint,
     jwks::{Discovery, KeySource, Location, RemoteJwks, UriPrefix},
     jwks::{SourceOf, Sources},
@@ -55,6 +54,8 @@ pub use crate::{
 };
 
 use crate::{limits::Limits, time::UnixTime};
+
+pub use crate::decode::Problem as InvalidConfig;
 
 /// The whole configuration.
 #[derive(Debug)]

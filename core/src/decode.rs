@@ -7,7 +7,7 @@
 //!
 //! | Item | What |
 //! |---|---|
-//! | [`Decode`] | a value from [`Json`](crate::json::Json), or at least one problem |
+//! | [`Decode`] | a value from [`Json`], or at least one problem |
 //! | [`record!`] | an object with known fields: struct, decoder and JSON Schema from one declaration |
 //! | [`words!`], [`Words`] | a string of which a few words are taken: parser, list in messages and pattern of the schema |
 //! | [`FromText`] | a string with a grammar of its own; a [`Fault`] says what is wrong with it |
@@ -18,8 +18,8 @@
 //!
 //! ```
 //! use passgate_core::{
+//!     Json,
 //!     decode::{At, Decode as _, Problems, Text, record, words},
-//!     json::Json,
 //! };
 //!
 //! words! {
@@ -91,8 +91,8 @@
 //!
 //! ```
 //! use passgate_core::{
+//!     Json,
 //!     decode::{At, Decode as _, FromText, Fault, Problems, record},
-//!     json::Json,
 //! };
 //!
 //! #[derive(Debug, PartialEq)]
@@ -179,3 +179,4 @@ pub use self::{
     text::{FromText, Text, texts},
     words::{Words, words},
 };
+pub use crate::json::Json;

@@ -28,7 +28,5 @@ mod tests;
 pub use answer::Answer;
 pub use call::Call;
 pub use endpoint::Endpoint;
-pub use fault::Fault;
 pub use flight::FetchId;
-pub use freshness::Validator;
-pub use measure::{Measure, Value};
+pub use measure::{Measure, Number};

@@ -39,9 +39,8 @@ mod uri_prefix;
 use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
-pub use document::DocumentError;
-pub use event::{Change, Event, Failure};
-pub use report::{Outcome, Report, State};
+pub use event::Event;
+pub use report::Report;
 pub use source::{Discovery, KeySource, Location, RemoteJwks, SourceOf, Sources};
 pub use uri_prefix::UriPrefix;
 

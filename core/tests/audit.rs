@@ -17,11 +17,8 @@ mod specimen;
 use std::collections::BTreeSet;
 
 use passgate_core::{
-    AuditRecord, Auditor, Config, UnixTime,
-    audit::{Counter, Counters, Written},
+    AuditRecord, Auditor, Config, Counter, Counters, Permit, Reason, UnixTime, Written,
     limits::{REFUSAL_LINES, VERDICT_COUNTERS},
-    reason::Reason,
-    verdict::Permit,
 };
 use serde_json::{Value, json};
 

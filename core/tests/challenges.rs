@@ -1,7 +1,7 @@
 //! Challenges as a client reads them, with a parser that is not ours (RFC 9110 section 11.6.1).
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
-use passgate_core::reason::{
+use passgate_core::{
     Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, StepUp, Unavailable,
     Untrusted,
 };

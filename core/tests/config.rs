@@ -10,13 +10,9 @@
 use core::time::Duration;
 
 use passgate_core::{
-    config::{
-        Action, ClaimTest, Config, HostMatch, InvalidConfig, KeySource, Location, PathMatch,
-        PathPolicy, Provider, Requirement, TokenSource,
-    },
-    crypto::Algorithm,
+    Action, Algorithm, ClaimTest, Config, HostMatch, InvalidConfig, KeySource, Location, PathMatch,
+    PathPolicy, Provider, Requirement, TokenSource, UnixTime,
     limits::{self, Limits},
-    time::UnixTime,
 };
 
 const ISSUER: &str = "https://id.example.com/realms/acme";

@@ -16,11 +16,7 @@ use std::cell::Cell;
 
 use backend::Way;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use passgate_core::{
-    crypto::{Algorithm, VerifyingKey},
-    jose::JwkSet,
-    limits::Limits,
-};
+use passgate_core::{Algorithm, JwkSet, VerifyingKey, limits::Limits};
 use passgate_kit::{SigningKey, jwks};
 use proptest::{prelude::*, test_runner::TestRunner};
 use ring::signature as ring;

@@ -9,8 +9,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    AuditRecord, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
-    headers::Edit,
+    AuditRecord, Config, Edit, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use serde_json::{Value, json};

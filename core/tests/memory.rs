@@ -20,15 +20,9 @@ use std::{fs, path::Path};
 
 use counted::{live, peak};
 use passgate_core::{
-    AuditRecord, Config, Need, ProviderId, Request, Settlement, Step, Supply, UnixTime, Verdict,
-    Verifier,
-    audit::Counters,
-    crypto::Algorithm,
-    fetch::Answer,
-    jose::JwkSet,
-    json::Json,
+    Algorithm, Answer, AuditRecord, Config, Counters, Json, JwkSet, Need, ProviderId, Request,
+    Settlement, Step, Supply, UnixTime, Verdict, Verifier, WaitingRoom,
     limits::{self, Limits},
-    waiting::WaitingRoom,
 };
 use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
 use serde_json::{Value, json};

@@ -3,9 +3,7 @@
 
 use std::sync::LazyLock;
 
-use passgate_core::{
-    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, headers::Edit,
-};
+use passgate_core::{Config, Edit, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use proptest::prelude::*;
 use serde_json::json;

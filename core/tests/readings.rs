@@ -9,8 +9,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, audit::AuditRecord,
-    headers::Edit,
+    AuditRecord, Config, Edit, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use proptest::prelude::*;

@@ -15,11 +15,8 @@ mod specimen;
 use std::time::Duration;
 
 use passgate_core::{
-    Verdict,
-    reason::{
-        Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, StepUp,
-        Unavailable, Untrusted,
-    },
+    Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, StepUp, Unavailable,
+    Untrusted, Verdict,
 };
 use passgate_kit::base64url;
 use serde_json::{Value, json};

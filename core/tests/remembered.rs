@@ -10,8 +10,7 @@
 use std::sync::LazyLock;
 
 use passgate_core::{
-    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, fetch::Answer,
-    headers::Edit,
+    Answer, Config, Edit, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks, tampered};
 use proptest::prelude::*;

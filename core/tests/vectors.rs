@@ -21,7 +21,7 @@ mod wycheproof;
 use std::{fs, path::PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use passgate_core::{crypto::VerifyingKey, jose::JwkSet, limits::Limits};
+use passgate_core::{JwkSet, VerifyingKey, limits::Limits};
 use serde_json::{Value, json};
 
 /// A file below `tests/vectors`.

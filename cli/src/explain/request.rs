@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use passgate_core::config::{Config, Provider, TokenSource};
+use passgate_core::{Config, Provider, TokenSource};
 
 /// Method, path, authority and the header that holds the token.
 pub(super) struct Sent {

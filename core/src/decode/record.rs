@@ -102,7 +102,7 @@ macro_rules! __record {
             };
 
             #[inline(never)]
-            fn of(members: &[(Box<str>, $crate::json::Json)], at: $crate::decode::At<'_>, problems: &mut $crate::decode::Problems) -> Self {
+            fn of(members: &[(Box<str>, $crate::decode::Json)], at: $crate::decode::At<'_>, problems: &mut $crate::decode::Problems) -> Self {
                 Self {
                     $( $field: $crate::decode::field(
                         members,
@@ -119,7 +119,7 @@ macro_rules! __record {
         impl $crate::decode::Decode for $name {
             const SHAPE: Option<&'static $crate::decode::Shape> = Some(<Self as $crate::decode::Record>::SHAPE);
 
-            fn decode(json: &$crate::json::Json, at: $crate::decode::At<'_>, problems: &mut $crate::decode::Problems) -> Option<Self> {
+            fn decode(json: &$crate::decode::Json, at: $crate::decode::At<'_>, problems: &mut $crate::decode::Problems) -> Option<Self> {
                 let shape = <Self as $crate::decode::Record>::SHAPE;
                 let members = $crate::decode::members_of(json, shape, at, problems)?;
                 Some($crate::decode::Record::of(members, at, problems))

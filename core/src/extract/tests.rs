@@ -1,7 +1,7 @@
 use super::extract;
 use crate::{
-    config::PathPolicy,
     reason::{Ambiguous, Malformed, Reason},
+    request::path::PathPolicy,
     request::{Request, TokenSource},
 };
 

@@ -6,7 +6,7 @@ use crate::limits;
 
 /// Why a fetch brought nothing that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The answer has another status than 200.
     Status(u16),
     /// The answer leads elsewhere, which is not followed.

@@ -41,7 +41,7 @@ pub(crate) fn is_said(headers: &[(&[u8], &[u8])]) -> bool {
 
 /// An entity tag (RFC 9110 section 8.8.3), weak or strong, that is sent back exactly as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Validator(String);
+pub(crate) struct Validator(String);
 
 impl Validator {
     /// The `ETag` of an answer. One that is doubled, too long, or that is not visible ASCII in quotes is none.
@@ -56,12 +56,6 @@ impl Validator {
         let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
         let fits = text.len() <= limits::ETAG_BYTES && opaque.bytes().all(plain);
         fits.then(|| Self(text.to_owned()))
-    }
-
-    /// For `If-None-Match`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -147,7 +141,7 @@ mod tests {
         let of = |tags: &[&[u8]]| {
             let headers: Vec<(&[u8], &[u8])> =
                 tags.iter().map(|tag| (&b"ETag"[..], *tag)).collect();
-            Validator::of(&headers).map(|tag| tag.as_str().to_owned())
+            Validator::of(&headers).map(String::from)
         };
         for good in ["\"\"", "\"33a64df5\"", "W/\"1;gzip\""] {
             assert_eq!(of(&[good.as_bytes()]).as_deref(), Some(good));

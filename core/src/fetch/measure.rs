@@ -8,12 +8,12 @@ pub struct Measure {
     /// `fetches.ok`.
     pub name: String,
     /// The number.
-    pub value: Value,
+    pub value: Number,
 }
 
 /// What kind of number it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum Number {
     /// So much happened since the last time.
     Count(u64),
     /// So it is on this worker; the numbers of all workers add up. Zero needs no metric yet.
@@ -25,7 +25,7 @@ pub enum Value {
 impl Measure {
     /// A number of this name.
     #[must_use]
-    pub fn new(name: &[&str], value: Value) -> Self {
+    pub fn new(name: &[&str], value: Number) -> Self {
         let name = name.join(".");
         Self { name, value }
     }
@@ -34,6 +34,6 @@ impl Measure {
     #[must_use]
     pub fn level(name: &[&str], level: usize) -> Self {
         let level = u64::try_from(level).unwrap_or(u64::MAX);
-        Self::new(name, Value::Level(level))
+        Self::new(name, Number::Level(level))
     }
 }

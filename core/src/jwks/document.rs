@@ -10,7 +10,7 @@ use crate::{fetch::Endpoint, json::Json, limits};
 
 /// Why a document does not say where the keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DocumentError {
+pub(crate) enum DocumentError {
     /// More bytes than allowed.
     TooLarge,
     /// Not strict JSON, with the parser's words.

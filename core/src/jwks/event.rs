@@ -12,9 +12,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Name of the provider in the configuration.
-    pub provider: String,
+    pub(crate) provider: String,
     /// What changed.
-    pub change: Change,
+    pub(crate) change: Change,
 }
 
 impl Event {
@@ -40,7 +40,7 @@ impl Event {
 
 /// What changed about the keys of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Another set is in force.
     NewSet {
         /// How many keys of it are used.
@@ -92,7 +92,7 @@ impl Change {
 
 /// Why a fetch brought no set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// It brought nothing that could be read.
     Fetch(Fault),
     /// The answer is no JWK set.

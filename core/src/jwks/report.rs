@@ -4,14 +4,14 @@ use core::time::Duration;
 
 use super::{Purpose, document::DocumentError, event::Failure};
 use crate::{
-    fetch::{Answer, Measure, Value, fault::Fault},
+    fetch::{Answer, Measure, Number, fault::Fault},
     jose::JwkSetError,
     time::UnixTime,
 };
 
 /// How the keys of a provider are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// There were none yet.
     NeverFetched,
     /// They are fresh.
@@ -31,8 +31,7 @@ impl State {
     ];
 
     /// Its name in metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::NeverFetched => "never_fetched",
             Self::Fresh => "fresh",
@@ -44,7 +43,7 @@ impl State {
 
 /// How a fetch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// 200, and what came is good.
     Ok,
     /// 304.
@@ -71,8 +70,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Its name in metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::NotModified => "not_modified",
@@ -154,15 +152,15 @@ pub struct Report<'a> {
     /// Its name in the configuration.
     pub provider: &'a str,
     /// How its keys are.
-    pub state: State,
+    pub(crate) state: State,
     /// How long ago the keys in hand were brought or confirmed.
-    pub age: Option<Duration>,
+    pub(crate) age: Option<Duration>,
     /// The fetches that have ended since the last report.
-    pub fetches: Vec<(Purpose, Outcome)>,
+    pub(crate) fetches: Vec<(Purpose, Outcome)>,
     /// How often, since then, a token was refused because it names a key that does not exist.
-    pub unknown_kids: u64,
+    pub(crate) unknown_kids: u64,
     /// How many keys of the last set that came cannot be used.
-    pub skipped: usize,
+    pub(crate) skipped: usize,
 }
 
 impl Report<'_> {
@@ -172,14 +170,14 @@ impl Report<'_> {
         let mut measures = Vec::new();
         for (purpose, outcome) in &self.fetches {
             let name = [purpose.name(), outcome.name()];
-            measures.push(Measure::new(&name, Value::Count(1)));
+            measures.push(Measure::new(&name, Number::Count(1)));
         }
         if self.unknown_kids > 0 {
-            let count = Value::Count(self.unknown_kids);
+            let count = Number::Count(self.unknown_kids);
             measures.push(Measure::new(&["unknown_kids"], count));
         }
         if let Some(age) = self.age {
-            let since = Value::Since(now.saturating_sub(age));
+            let since = Number::Since(now.saturating_sub(age));
             measures.push(Measure::new(&["confirmed_at_seconds"], since));
         }
         for state in State::ALL {

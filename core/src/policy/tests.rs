@@ -1,8 +1,9 @@
 use super::{Index, must_be_named};
 use crate::{
-    config::{ClaimCondition, ClaimTest, HostMatch, Matcher, PathMatch, PathPolicy},
     json::Json,
+    policy::{ClaimCondition, ClaimTest, HostMatch, Matcher, PathMatch},
     request::Request,
+    request::path::PathPolicy,
 };
 
 fn any() -> Matcher {

@@ -4,10 +4,7 @@ use super::{
     Authority, Request,
     path::{normalise, one_spelling},
 };
-use crate::{
-    config::{Origin, PathPolicy},
-    reason::Ambiguous,
-};
+use crate::{reason::Ambiguous, request::Origin, request::path::PathPolicy};
 
 const STRICT: PathPolicy = PathPolicy {
     encoded_slash: false,

@@ -1,8 +1,7 @@
 //! A gate with one configuration, and requests to it.
 
 use passgate_core::{
-    AuditRecord, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
-    reason::Rejection,
+    AuditRecord, Config, Rejection, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
 };
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! What is only observed: nothing is changed, everything is told, and it ends.
 
-use passgate_core::{Request, Settlement, Step, Supply, UnixTime, Verdict, reason::Internal};
+use passgate_core::{Internal, Request, Settlement, Step, Supply, UnixTime, Verdict};
 use serde_json::json;
 
 use crate::gate::{Gate, Headers, pairs, request};
@@ -182,7 +182,7 @@ fn it_waits_for_keys_and_lets_pass_when_there_are_none() {
     let settled = (0..10).find_map(|_| {
         now = now.max(keys.next_wakeup()?);
         if let Some(fetch) = keys.poll_call(now) {
-            keys.on_answer(fetch.id, passgate_core::fetch::Answer::NoAnswer, now);
+            keys.on_answer(fetch.id, passgate_core::Answer::NoAnswer, now);
         }
         match verifier.verify(request, &mut keys, now) {
             Step::Await(_) => None,

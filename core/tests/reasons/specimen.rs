@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use passgate_core::{
-    AuditRecord, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
-    fetch::Answer,
-    reason::{
-        Ambiguous, Forbidden, Insufficient, Internal, Malformed, Missing, Reason, Rejection,
-        Unavailable, Untrusted,
-    },
+    Ambiguous, Answer, AuditRecord, Config, Forbidden, Insufficient, Internal, Malformed, Missing,
+    Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime, Untrusted,
+    Verdict, Verifier,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use serde_json::{Value, json};

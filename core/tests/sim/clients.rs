@@ -2,9 +2,7 @@
 
 use core::time::Duration;
 
-use passgate_core::{
-    Request, Settlement, Step, Tally, UnixTime, Verdict, crypto::Algorithm, jwks::Lookup,
-};
+use passgate_core::{Algorithm, Lookup, Request, Settlement, Step, Tally, UnixTime, Verdict};
 
 use crate::{
     origin::{self, Key},

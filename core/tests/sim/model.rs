@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use passgate_core::{fetch::FetchId, jwks::Purpose, supply::Fetch};
+use passgate_core::{Fetch, FetchId, Purpose};
 
 use crate::origin::{self, CacheControl, Key, Reply, Says, etag};
 

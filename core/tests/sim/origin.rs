@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
-use passgate_core::{UnixTime, crypto::VerifyingKey, fetch::Answer, jwks::Purpose, supply::Fetch};
+use passgate_core::{Answer, Fetch, Purpose, UnixTime, VerifyingKey};
 
 use crate::random::Random;
 

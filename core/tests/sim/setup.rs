@@ -4,13 +4,8 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use passgate_core::{
-    ProviderId,
-    config::{Config, Discovery, Endpoint, KeySource, Location, RemoteJwks},
-    crypto::Algorithm,
-    jwks::{SourceOf, Sources},
-    limits::Limits,
-    supply::Supply,
-    time::UnixTime,
+    Algorithm, Config, Discovery, Endpoint, KeySource, Location, ProviderId, RemoteJwks, SourceOf,
+    Sources, Supply, UnixTime, limits::Limits,
 };
 
 use crate::{model::Times, random::Random};

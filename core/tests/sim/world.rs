@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use passgate_core::{
-    Need, Supply, Verifier, config::ProviderId, fetch::FetchId, jwks::Purpose, time::UnixTime,
-};
+use passgate_core::{FetchId, Need, ProviderId, Purpose, Supply, UnixTime, Verifier};
 
 use crate::{
     clients::{Ask, Said, ask_for},

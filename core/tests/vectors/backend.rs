@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use passgate_core::crypto::{Algorithm, Backend, ForeignFunctions, VerifyingKey};
+use passgate_core::{Algorithm, Backend, ForeignFunctions, VerifyingKey};
 use passgate_kit::SigningKey;
 
 use crate::public_key;

@@ -4,8 +4,7 @@
 use std::fs;
 
 use passgate_core::{
-    Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, crypto::Algorithm,
-    jose::thumbprint,
+    Algorithm, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, thumbprint,
 };
 use passgate_kit::base64url;
 use serde_json::{Value, json};
@@ -85,7 +84,7 @@ fn the_keys_of_rfc_7520_are_taken_when_they_are_public() {
         .filter(|(name, _)| name.starts_with("jwk__"))
     {
         let document = json!({ "keys": [file] }).to_string();
-        let set = passgate_core::jose::JwkSet::parse(document.as_bytes(), &Default::default());
+        let set = passgate_core::JwkSet::parse(document.as_bytes(), &Default::default());
         let set = set.unwrap();
         let secret = ["private", "symmetric"]
             .iter()

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use passgate_core::crypto::{Algorithm, VerifyingKey};
+use passgate_core::{Algorithm, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::{backend::Way, outcome::Outcomes, path, public_key, read};

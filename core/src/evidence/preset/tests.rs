@@ -4,9 +4,10 @@ use core::time::Duration;
 
 use super::Preset;
 use crate::{
-    config::{Config, Provider},
+    config::Config,
     evidence::{Demand, Fact, Facts, SignIn},
     json::Json,
+    provider::Provider,
     time::UnixTime,
 };
 

@@ -2,9 +2,10 @@ use core::time::Duration;
 
 use super::{Demand, Proved, Shortfall, SignIn};
 use crate::{
-    config::{Config, Provider},
+    config::Config,
     evidence::{Fact, Facts},
     json::Json,
+    provider::Provider,
     time::UnixTime,
 };
 

@@ -2,9 +2,9 @@ use core::time::Duration;
 
 use super::{Demand, acr_values, acr_values_of_all, can_meet};
 use crate::{
-    config::{Config, Evidence},
+    config::Config,
     evidence::Fact::{HardwareBound, PhishingResistant, UserVerified},
-    evidence::Facts,
+    evidence::{Evidence, Facts},
 };
 
 fn evidence(json: &str) -> Evidence {

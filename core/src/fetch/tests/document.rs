@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use super::origin::*;
 use crate::fetch::{
-    Answer, Call, Fault,
+    Answer, Call,
     backoff::LEAST_APART,
     clock::Moment,
     document::{Document, Lifetime},
+    fault::Fault,
     flight::Flight,
     jitter::Jitter,
 };

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use super::origin::*;
 use crate::fetch::{
-    Call, Fault,
+    Call,
+    fault::Fault,
     jitter::Jitter,
     keyed::{Asked, Bounds, Keyed},
 };

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use crate::{
-    config::Endpoint,
-    fetch::{Answer, Call, FetchId, clock::Moment},
+    fetch::clock::Moment,
+    fetch::{Answer, Call, Endpoint, FetchId},
 };
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);

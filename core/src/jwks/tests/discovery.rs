@@ -2,8 +2,7 @@
 
 use super::world::*;
 use crate::{
-    config::RemoteJwks,
-    jwks::Purpose,
+    jwks::{Purpose, RemoteJwks},
     limits,
     supply::{Fetch, Need},
     time::UnixTime,

@@ -2,10 +2,9 @@
 
 use super::world::*;
 use crate::{
-    config::{KeySource, RemoteJwks},
     crypto::Algorithm,
     fetch::Answer,
-    jwks::Lookup,
+    jwks::{KeySource, Lookup, RemoteJwks},
 };
 
 #[test]

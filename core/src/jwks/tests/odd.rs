@@ -1,7 +1,7 @@
 //! Sets that are empty, and keys that cannot be used.
 
 use super::world::*;
-use crate::config::RemoteJwks;
+use crate::jwks::RemoteJwks;
 
 #[test]
 fn an_empty_set_withdraws_the_keys_only_when_a_second_fetch_confirms_it() {

@@ -3,7 +3,11 @@
 use core::time::Duration;
 
 use super::world::*;
-use crate::{config::RemoteJwks, fetch::Answer, jwks::Purpose, supply::Fetch};
+use crate::{
+    fetch::Answer,
+    jwks::{Purpose, RemoteJwks},
+    supply::Fetch,
+};
 
 const DOCUMENT: &str =
     r#"{"issuer":"https://id.example/acme","jwks_uri":"https://keys.example/acme/certs"}"#;

@@ -4,8 +4,11 @@ use super::world::*;
 use crate::{
     fetch::Answer,
     jwks::{
-        Outcome::{self, *},
-        Purpose, State,
+        Purpose,
+        report::{
+            Outcome::{self, *},
+            State,
+        },
     },
 };
 

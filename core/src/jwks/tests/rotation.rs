@@ -1,7 +1,7 @@
 //! Keys that the set does not hold: rotated in, withdrawn, made up.
 
 use super::world::*;
-use crate::{config::RemoteJwks, crypto::Algorithm, limits, time::UnixTime};
+use crate::{crypto::Algorithm, jwks::RemoteJwks, limits, time::UnixTime};
 
 #[test]
 fn a_new_key_is_fetched_when_its_first_token_comes() {

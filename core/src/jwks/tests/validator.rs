@@ -1,7 +1,7 @@
 //! `ETag`, `If-None-Match` and 304.
 
 use super::world::*;
-use crate::{config::RemoteJwks, supply::Fetch};
+use crate::{jwks::RemoteJwks, supply::Fetch};
 
 const TAG: (&[u8], &[u8]) = (b"etag", b"\"v1\"");
 

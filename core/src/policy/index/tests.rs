@@ -2,9 +2,10 @@ use proptest::prelude::*;
 
 use super::Index;
 use crate::{
-    config::{HostMatch, Matcher, PathMatch, PathPolicy},
     policy::matcher::tests::matches,
+    policy::{HostMatch, Matcher, PathMatch},
     request::Request,
+    request::path::PathPolicy,
 };
 
 /// Segments that are alike: few, empty, in two cases, a pattern.
