@@ -1,6 +1,5 @@
 //! Whom a verified token is about, in the words of headers and records.
 
-use core::fmt::Write as _;
 use std::rc::Rc;
 
 use crate::{
@@ -10,6 +9,7 @@ use crate::{
     jose::to_base64url,
     json::Json,
     provider::{ClaimHeader, Provider},
+    text::percent,
     token::VerifiedJwt,
 };
 
@@ -129,14 +129,8 @@ fn list(elements: &[Json]) -> String {
 
 /// Percent-escapes `%`, the given separators, and all that is not visible ASCII.
 fn escape_into(out: &mut String, text: &str, separators: &[u8]) {
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' && !separators.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
+    let stays = |byte: u8| byte.is_ascii_graphic() && byte != b'%' && !separators.contains(&byte);
+    percent::encode(out, text.bytes(), stays);
 }
 
 #[cfg(test)]

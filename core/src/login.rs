@@ -17,6 +17,7 @@ use crate::{
         Origin, Request, Target,
         credentials::{cookies, without_params},
     },
+    text::percent,
 };
 
 /// A page where people sign in.
@@ -116,7 +117,9 @@ impl Visit<'_> {
             LoginParam::Fixed(text) => Some(text.clone()),
             LoginParam::Filled { name, with } => {
                 let value = value(*with)?;
-                Some(encoded(format!("{name}="), value.bytes(), is_unreserved))
+                let mut param = format!("{name}=");
+                percent::encode(&mut param, value.bytes(), percent::is_unreserved);
+                Some(param)
             }
         });
         let mut location = login.page.clone();
@@ -133,7 +136,8 @@ impl Visit<'_> {
         let asked = self.request.values(":path").next()?;
         let clean = without_params(asked, &tokens).unwrap_or_else(|| asked.to_vec());
         let stays = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);
-        let uri = encoded(origin.text.clone(), clean.iter().copied(), stays);
+        let mut uri = origin.text.clone();
+        percent::encode(&mut uri, clean, stays);
         (uri.len() <= limits::RETURN_TO_BYTES).then_some(uri)
     }
 }
@@ -244,29 +248,4 @@ fn digest(text: &str, length: usize) -> String {
     let mut digest = to_base64url(&Sha256::digest(text));
     digest.truncate(length);
     digest
-}
-
-/// RFC 3986 section 2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
-}
-
-/// The text with these bytes behind it, percent-encoded but for those that stay.
-fn encoded(
-    mut text: String,
-    bytes: impl Iterator<Item = u8>,
-    stays: impl Fn(u8) -> bool,
-) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or_default();
-    for byte in bytes {
-        if stays(byte) {
-            text.push(char::from(byte));
-        } else {
-            text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
-    text
 }

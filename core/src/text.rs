@@ -1,5 +1,7 @@
 //! Text of others, as operators see it.
 
+pub(crate) mod percent;
+
 use crate::limits;
 
 /// A value from a token, cut at a character boundary.

@@ -2,7 +2,10 @@
 //! pattern of another language, which would be compared letter for letter, fit nothing, and leave its requests to a later rule.
 
 use super::{PathMatch, PathPolicy, path};
-use crate::decode::{Fault, shown};
+use crate::{
+    decode::{Fault, shown},
+    text::percent,
+};
 
 /// The field in which a path stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,22 +223,9 @@ fn literal(segment: &str) -> Option<String> {
     }
     let mut literal = String::new();
     for letter in segment.chars() {
-        match letter {
-            '*' => literal.push_str("%2A"),
-            ':' => literal.push_str("%3A"),
-            '+' => literal.push_str("%2B"),
-            '$' => literal.push_str("%24"),
-            '"' => literal.push_str("%22"),
-            '<' => literal.push_str("%3C"),
-            '>' => literal.push_str("%3E"),
-            '[' => literal.push_str("%5B"),
-            ']' => literal.push_str("%5D"),
-            '^' => literal.push_str("%5E"),
-            '`' => literal.push_str("%60"),
-            '{' => literal.push_str("%7B"),
-            '|' => literal.push_str("%7C"),
-            '}' => literal.push_str("%7D"),
-            other => literal.push(other),
+        match u8::try_from(letter) {
+            Ok(byte) if b"*:+$\"<>[]^`{|}".contains(&byte) => percent::push(&mut literal, byte),
+            _ => literal.push(letter),
         }
     }
     Some(literal)

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use super::{Request, path};
-use crate::reason::{Ambiguous, Reason};
+use crate::{
+    reason::{Ambiguous, Reason},
+    text::percent,
+};
 
 /// What the headers of this name hold behind this scheme; an error where that is more than one thing.
 pub(crate) fn header_candidates<'a, 'n>(
@@ -103,8 +106,8 @@ pub(crate) fn param<'a>(pair: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
         return None;
     }
     let mut parts = pair.splitn(2, |&byte| byte == b'=');
-    let is_named = *percent_decode(parts.next()?) == *name.as_bytes();
-    is_named.then(|| percent_decode(parts.next().unwrap_or_default()))
+    let is_named = *percent::decode(parts.next()?) == *name.as_bytes();
+    is_named.then(|| percent::decode(parts.next().unwrap_or_default()))
 }
 
 /// The path with its query but without these parameters, the others byte for byte; `None`: it has none of them.
@@ -124,28 +127,4 @@ pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
         rebuilt.extend_from_slice(&kept.join(&b'&'));
     }
     Some(rebuilt)
-}
-
-/// Decodes `%XX`; what is no such encoding stays.
-fn percent_decode(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'%') {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = after
-            .split_at_checked(2)
-            .filter(|(digits, _)| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let encoded = hex.and_then(|(digits, after)| {
-            Some((
-                u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?,
-                after,
-            ))
-        });
-        let (byte, after) = encoded.unwrap_or((byte, after));
-        decoded.push(byte);
-        rest = after;
-    }
-    Cow::Owned(decoded)
 }

@@ -15,6 +15,8 @@ mod readings;
 
 use std::borrow::Cow;
 
+use crate::text::percent;
+
 /// Which ambiguous spellings of a path are let through (`path.allow`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PathPolicy {
@@ -94,7 +96,7 @@ pub(crate) fn read(raw: &[u8], policy: PathPolicy) -> Result<(Cow<'_, str>, Vec<
 /// has one is refused; it is decoded in addresses that are not compared with requests.
 pub(crate) fn one_spelling(raw: &[u8], policy: PathPolicy) -> Result<Cow<'_, str>, OddPath> {
     let normal = normalise(raw, policy)?;
-    if matches!(normal, Cow::Owned(_)) && encoded_bytes(raw).any(is_unreserved) {
+    if matches!(normal, Cow::Owned(_)) && encoded_bytes(raw).any(percent::is_unreserved) {
         return Err(OddPath::Unreserved);
     }
     Ok(normal)
@@ -185,7 +187,7 @@ fn push_plain(normal: &mut String, byte: u8, policy: PathPolicy) -> Result<(), O
         b'\\' => unless(policy.backslash, "a backslash", "backslash")?,
         b';' => unless(policy.semicolon, "\";\"", "semicolon")?,
         _ if is_kept_encoded(byte) => {
-            push_escape(normal, byte);
+            percent::push(normal, byte);
             return Ok(());
         }
         _ if byte.is_ascii_graphic() => {}
@@ -214,17 +216,9 @@ const fn is_kept_plain(byte: u8) -> bool {
         )
 }
 
-fn push_escape(normal: &mut String, byte: u8) {
-    normal.push('%');
-    for nibble in [byte >> 4, byte & 0xf] {
-        let digit = char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-        normal.push(digit.to_ascii_uppercase());
-    }
-}
-
 /// A percent-encoded byte, by its two digits.
 fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Result<(), OddPath> {
-    let byte = hex_byte(digits).ok_or(OddPath::Percent)?;
+    let byte = percent::byte(digits).ok_or(OddPath::Percent)?;
     match byte {
         _ if is_kept_plain(byte) => {
             normal.push(char::from(byte));
@@ -238,26 +232,14 @@ fn push_encoded(normal: &mut String, digits: &[u8], policy: PathPolicy) -> Resul
         _ if byte.is_ascii_control() => return Err(OddPath::Control),
         _ => {}
     }
-    push_escape(normal, byte);
+    percent::push(normal, byte);
     Ok(())
 }
 
 /// What is percent-encoded in a path.
 fn encoded_bytes(path: &[u8]) -> impl Iterator<Item = u8> {
     let parts = path.split(|&byte| byte == b'%').skip(1);
-    parts.filter_map(|part| part.get(..2).and_then(hex_byte))
-}
-
-/// RFC 3986 section 2.3.
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-/// The byte that two hexadecimal digits write; with a sign, or with another length, they write none.
-fn hex_byte(digits: &[u8]) -> Option<u8> {
-    let [high, low] = digits else { return None };
-    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
-    Some((digit(*high)? << 4) | digit(*low)?)
+    parts.filter_map(|part| part.get(..2).and_then(percent::byte))
 }
 
 /// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see them.

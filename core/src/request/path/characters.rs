@@ -1,6 +1,7 @@
 //! Percent-encoded characters that some reader takes for `.`, `/` or `\`.
 
-use super::{OddPath, hex_byte};
+use super::OddPath;
+use crate::text::percent;
 
 /// First and last of the characters outside ASCII whose compatibility form (NFKC or NFKD, Unicode Standard Annex 15)
 /// has `.`, `/` or `\`: `U+FF0F`, `U+2024`, `U+2100` and so on. A test derives them anew from the Unicode data.
@@ -44,7 +45,7 @@ fn decoded(path: &[u8]) -> Option<Vec<u8>> {
     let mut rest = path;
     while let Some((&byte, after)) = rest.split_first() {
         let encoded = after.split_at_checked(2).filter(|_| byte == b'%');
-        let encoded = encoded.and_then(|(digits, after)| Some((hex_byte(digits)?, after)));
+        let encoded = encoded.and_then(|(digits, after)| Some((percent::byte(digits)?, after)));
         let (byte, after) = encoded.unwrap_or((byte, after));
         bytes.push(byte);
         rest = after;

@@ -4,8 +4,8 @@
 //! parameters, merges slashes, and so on. Which steps, and in which order, nobody knows here. So a reading is whatever
 //! comes of any of them in any order, and a request must be permitted by each of its readings.
 
-use super::{OddPath, check, hex_byte, is_unreserved};
-use crate::limits;
+use super::{OddPath, check};
+use crate::{limits, text::percent};
 
 /// What a reader may do. `None`: there is nothing to do it to.
 type Step = fn(&str) -> Option<String>;
@@ -52,7 +52,7 @@ pub(super) fn of(normal: &str, as_sent: String) -> Result<Vec<String>, OddPath> 
 
 /// Decodes characters that stand for themselves in a segment (`pchar`, RFC 3986 section 3.3), and `\`.
 fn decode(path: &str) -> Option<String> {
-    let stands = |byte: u8| is_unreserved(byte) || b"!$&'()+,=:@;\\".contains(&byte);
+    let stands = |byte: u8| percent::is_unreserved(byte) || b"!$&'()+,=:@;\\".contains(&byte);
     let decoded = replace_encoded(path, |byte| stands(byte).then(|| char::from(byte)))?;
     Some(upper_case(&decoded))
 }
@@ -75,7 +75,7 @@ fn upper_case(path: &str) -> String {
     for part in parts {
         normal.push('%');
         match part.split_at_checked(2) {
-            Some((digits, rest)) if hex_byte(digits.as_bytes()).is_some() => {
+            Some((digits, rest)) if percent::byte(digits.as_bytes()).is_some() => {
                 normal.push_str(&digits.to_ascii_uppercase());
                 normal.push_str(rest);
             }
@@ -140,7 +140,7 @@ fn replace_encoded(path: &str, with: impl Fn(u8) -> Option<char>) -> Option<Stri
     for part in parts {
         let encoded = part.split_at_checked(2);
         let read = encoded.and_then(|(digits, rest)| {
-            let c = with(hex_byte(digits.as_bytes())?)?;
+            let c = with(percent::byte(digits.as_bytes())?)?;
             Some((c, rest))
         });
         if let Some((c, rest)) = read {
