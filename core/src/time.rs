@@ -1,6 +1,10 @@
 //! Time, which enters by argument: the core owns no clock.
 
+mod civil;
+
 use core::time::Duration;
+
+const DAY_MILLIS: u64 = 86_400_000;
 
 /// A point in time: milliseconds since the Unix epoch.
 ///
@@ -22,6 +26,13 @@ impl UnixTime {
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000))
+    }
+
+    /// The beginning of a day in UTC, in the Gregorian calendar. `None`: it has no such day from 1970 to 9999.
+    #[must_use]
+    pub fn from_date(year: u64, month: u64, day: u64) -> Option<Self> {
+        let millis = civil::days(year, month, day)?.checked_mul(DAY_MILLIS)?;
+        (millis <= Self::MAX.0).then_some(Self(millis))
     }
 
     /// Milliseconds since the epoch.
@@ -60,7 +71,7 @@ impl UnixTime {
     /// Every record has one, so it does without `fmt`.
     pub(crate) fn rfc3339(self) -> String {
         let millis = self.0.min(Self::MAX.0);
-        let (year, month, day) = civil(millis / 86_400_000);
+        let (year, month, day) = civil::date(millis / DAY_MILLIS);
         let (hour, minute) = (millis / 3_600_000 % 24, millis / 60_000 % 60);
         let (second, milli) = (millis / 1_000 % 60, millis % 1_000);
         let mut text = *b"0000-00-00T00:00:00.000Z";
@@ -94,36 +105,6 @@ impl core::fmt::Display for UnixTime {
     }
 }
 
-/// Year, month and day of a number of days since the epoch, in the Gregorian calendar. Years are counted from March, so
-/// that the leap day is the last; 400 of them have 146,097 days.
-const fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days.saturating_add(719_468);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let leap_days = (of_era / 36_524).saturating_sub(of_era / 146_096);
-    let year_of_era = of_era
-        .saturating_sub(of_era / 1_460)
-        .saturating_add(leap_days)
-        / 365;
-    let before = (year_of_era.saturating_mul(365))
-        .saturating_add(year_of_era / 4)
-        .saturating_sub(year_of_era / 100);
-    let of_year = of_era.saturating_sub(before);
-    let march_month = of_year.saturating_mul(5).saturating_add(2) / 153;
-    let month_start = march_month.saturating_mul(153).saturating_add(2) / 5;
-    let day = of_year.saturating_sub(month_start).saturating_add(1);
-    let month = if march_month < 10 {
-        march_month.saturating_add(3)
-    } else {
-        march_month.saturating_sub(9)
-    };
-    let january_or_february = if month <= 2 { 1 } else { 0 };
-    let year = era
-        .saturating_mul(400)
-        .saturating_add(year_of_era)
-        .saturating_add(january_or_february);
-    (year, month, day)
-}
-
 /// Whole milliseconds of a duration, saturating.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -132,6 +113,26 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::UnixTime;
+
+    #[test]
+    fn a_day_begins_at_midnight() {
+        let begins =
+            |year, month, day| UnixTime::from_date(year, month, day).map(UnixTime::as_secs);
+        assert_eq!(begins(1970, 1, 1), Some(0));
+        assert_eq!(begins(2000, 2, 29), Some(951_782_400));
+        assert_eq!(begins(9999, 12, 31), Some(253_402_214_400));
+        for (year, month, day) in [
+            (1969, 12, 31),
+            (2027, 2, 29),
+            (2027, 0, 1),
+            (2027, 13, 1),
+            (2027, 1, 0),
+            (10_000, 1, 1),
+            (u64::MAX, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(begins(year, month, day), None, "{year}-{month}-{day}");
+        }
+    }
 
     #[test]
     fn a_time_is_written_as_rfc_3339_has_it() {

@@ -1,6 +1,6 @@
 //! What was asked.
 
-use core::time::Duration;
+use core::{ops::Range, time::Duration};
 use std::ffi::OsStr;
 
 use passgate_arguments::{Line, Program};
@@ -113,19 +113,16 @@ fn rfc_3339(text: &str) -> Option<UnixTime> {
     }
 }
 
-/// The second that is written so. Times that are written in this way have the order of their texts.
+/// The second that is written so.
 fn second(text: &str) -> Option<UnixTime> {
-    let written = |second| UnixTime::from_secs(second).to_string().replace(".000Z", "");
-    let (mut low, mut high) = (0, UnixTime::MAX.as_secs());
-    while low < high {
-        let middle = low.midpoint(high);
-        if *written(middle) < *text {
-            low = middle.saturating_add(1);
-        } else {
-            high = middle;
-        }
-    }
-    (written(low) == text).then(|| UnixTime::from_secs(low))
+    let number = |place: Range<usize>| text.get(place)?.parse::<u64>().ok();
+    let day = UnixTime::from_date(number(0..4)?, number(5..7)?, number(8..10)?)?;
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let minutes = hour.saturating_mul(60).saturating_add(minute);
+    let seconds = minutes.saturating_mul(60).saturating_add(second);
+    let time = day.saturating_add(Duration::from_secs(seconds));
+    // Signs, other separators and an hour 24 read back as something else.
+    (time.to_string() == [text, ".000Z"].concat()).then_some(time)
 }
 
 fn usage(problem: &str) -> String {

@@ -1,5 +1,7 @@
 //! The end of an exemption, a date or the word `never`; and the end of shadow, a date.
 
+use core::time::Duration;
+
 use crate::{
     decode::{Fault, FromText},
     time::UnixTime,
@@ -68,38 +70,8 @@ fn last_moment_of(text: &str) -> Result<UnixTime, Odd> {
     let (Some(year), Some(month), Some(day)) = (number(0, 4), number(5, 7), number(8, 10)) else {
         return Err(Odd::Shape);
     };
-    last_moment(year, month, day).ok_or(Odd::Day)
-}
-
-/// The last millisecond of a day in UTC.
-fn last_moment(year: u64, month: u64, day: u64) -> Option<UnixTime> {
-    if year < 1970 || day < 1 || day > days_of_month(year, month)? {
-        return None;
-    }
-    let years = (1970..year).map(days_of_year);
-    let months = (1..month).filter_map(|month| days_of_month(year, month));
-    let days: u64 = years.chain(months).sum();
-    let day_after = days.saturating_add(day);
-    Some(UnixTime::from_millis(
-        day_after.saturating_mul(86_400_000).saturating_sub(1),
-    ))
-}
-
-fn days_of_year(year: u64) -> u64 {
-    if is_leap(year) { 366 } else { 365 }
-}
-
-fn days_of_month(year: u64, month: u64) -> Option<u64> {
-    match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
-        4 | 6 | 9 | 11 => Some(30),
-        2 => Some(if is_leap(year) { 29 } else { 28 }),
-        _ => None,
-    }
-}
-
-const fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    let day = UnixTime::from_date(year, month, day).ok_or(Odd::Day)?;
+    Ok(day.saturating_add(Duration::from_millis(86_399_999)))
 }
 
 #[cfg(test)]
