@@ -48,8 +48,6 @@ pub const UNKNOWN_KEYS: usize = 512;
 /// Most names of withdrawn keys that are remembered for each provider: a few rotations of the
 /// largest set that is taken.
 pub const WITHDRAWN_KEYS: usize = 256;
-/// Most candidates for a token's key when several keys share a `kid` or none is named.
-pub const KEY_CANDIDATES: usize = 1;
 /// Most keys of one worker that have a table of multiples, 464 KiB each; the generator has one
 /// more.
 pub const KEY_TABLES: usize = 16;

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -11,7 +10,7 @@ use super::{
     quota::Quota,
     settings::{Audit, Lines, SubjectForm},
 };
-use crate::{provider::Provider, time::UnixTime};
+use crate::{jose::to_base64url, provider::Provider, time::UnixTime};
 
 /// What is to be written about one verdict: the record as one line of JSON in ASCII.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -118,7 +117,7 @@ impl Auditor {
                 mac.update(provider.issuer.as_bytes());
                 mac.update(&[0]);
                 mac.update(subject.as_bytes());
-                let hash = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+                let hash = to_base64url(&mac.finalize().into_bytes());
                 Some(["hmac-sha256:", &hash].concat().into())
             }
         }
