@@ -158,6 +158,13 @@ clean: ## remove everything that was built or installed here
 bench: wasm envoy ## what passgate and jwt_authn cost, measured on a real Envoy (some minutes)
 	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/cost
 
+# The older module: make bench-against OLD=../older/dist/passgate.wasm
+OLD ?=
+
+.PHONY: bench-against
+bench-against: wasm envoy ## this module beside an older one in one run: paired ratios (half an hour): OLD=path/to/old.wasm
+	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/against '$(OLD)'
+
 .PHONY: bench-load
 bench-load: wasm envoy ## half a minute at full speed while keys and configuration change: every answer is compared
 	@ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' bench/load

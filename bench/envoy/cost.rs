@@ -2,6 +2,8 @@
 //! to Envoy's start and memory, and the tables of both.
 
 mod cost {
+    pub mod against;
+    pub mod calls;
     pub mod case;
     pub mod filter;
     pub mod load;
@@ -16,13 +18,16 @@ mod cost {
 use cost::case::{AUDIT, AUDITED, COMPARED};
 use cost::measure::measure;
 use cost::options::{Options, PROGRAM};
-use cost::{table, whole};
+use cost::{against, table, whole};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     PROGRAM.run(|line| {
         let options = Options::of(line)?;
-        tables(&options);
+        match options.against {
+            None => tables(&options),
+            Some(old) => against::tables(old, &options),
+        }
         Some(Ok(()))
     })
 }
@@ -37,7 +42,7 @@ fn tables(options: &Options) {
     }
     for case in COMPARED {
         if options.wants_some(case) {
-            let costs = measure(case, rounds);
+            let costs = measure(case, &case.guards(), rounds);
             for line in case.lines {
                 if options.wants(line.name) {
                     table::compare(line, &costs);
@@ -47,7 +52,7 @@ fn tables(options: &Options) {
     }
     if options.wants(AUDIT) {
         println!();
-        table::audit(&AUDITED, &measure(&AUDITED, rounds));
+        table::audit(&AUDITED, &measure(&AUDITED, &AUDITED.guards(), rounds));
     }
     let wanted = ["memory", "module", "start"].map(|name| options.wants(name));
     if wanted != [false; 3] {

@@ -3,6 +3,7 @@
 use super::filter::{Bare, Filter, Guard, Passgate, Size};
 
 /// One kind of requests.
+#[derive(Clone, Copy)]
 pub struct Case {
     pub algorithm: &'static str,
     pub tokens: Tokens,
@@ -13,6 +14,19 @@ pub struct Case {
     /// Requests of a turn.
     pub turn: usize,
     pub lines: &'static [Line],
+}
+
+impl Case {
+    /// All gates of its lines, and before them one without a filter.
+    pub fn guards(&self) -> Vec<Guard> {
+        let mut guards = vec![Guard::NOTHING];
+        for guard in self.lines.iter().flat_map(|line| [line.ours, line.other]) {
+            if !guards.contains(&guard) {
+                guards.push(guard);
+            }
+        }
+        guards
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

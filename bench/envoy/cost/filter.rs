@@ -4,12 +4,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use passgate_harness::{AUDIENCE, Gate, ISSUER, Setup};
 use passgate_kit::{SigningKey, jwks};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// A filter, and how much is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guard {
     pub filter: Filter,
     pub size: Size,
+    /// A module in place of the one under test.
+    pub module: Option<&'static Path>,
 }
 
 impl Guard {
@@ -21,11 +24,21 @@ impl Guard {
             keys: 1,
             rules: 1,
         };
-        Self { filter, size }
+        Self {
+            filter,
+            size,
+            module: None,
+        }
     }
 
     pub const fn sized(self, size: Size) -> Self {
         Self { size, ..self }
+    }
+
+    /// The same with this module.
+    pub const fn of(self, module: &'static Path) -> Self {
+        let module = Some(module);
+        Self { module, ..self }
     }
 }
 
@@ -119,12 +132,15 @@ fn issuer(index: usize) -> String {
 
 /// A gate with this filter, whose upstream is Envoy itself, and without an access log.
 pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gate {
-    let Guard { filter, size } = guard;
+    let Guard { filter, size, .. } = guard;
     let settings = match filter {
         Filter::Passgate(settings) => settings,
         Filter::Nothing | Filter::Bare(_) | Filter::JwtAuthn { .. } => Passgate::COMES,
     };
-    let setup = Setup::new(passgate(size, keys, settings));
+    let mut setup = Setup::new(passgate(size, keys, settings));
+    if let Some(module) = guard.module {
+        setup = setup.module(module);
+    }
     let setup = setup.workers(workers).pinned(core).edit(|bootstrap| {
         match filter {
             Filter::Nothing => drop(bootstrap.filters().remove(0)),

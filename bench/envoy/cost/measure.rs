@@ -32,17 +32,12 @@ struct Contender {
     client: Client,
 }
 
-pub fn measure(case: &Case, rounds: usize) -> Costs {
-    let mut guards = vec![Guard::NOTHING];
-    let mut sizes = Vec::new();
-    for line in case.lines {
-        for guard in [line.ours, line.other] {
-            if !guards.contains(&guard) {
-                guards.push(guard);
-            }
-            if !sizes.contains(&guard.size) {
-                sizes.push(guard.size);
-            }
+/// Sends the requests of a case to these gates. The first one has no filter.
+pub fn measure(case: &Case, guards: &[Guard], rounds: usize) -> Costs {
+    let mut sizes: Vec<Size> = Vec::new();
+    for guard in guards {
+        if !sizes.contains(&guard.size) {
+            sizes.push(guard.size);
         }
     }
     let keys: Vec<Keys> = sizes
@@ -72,7 +67,7 @@ pub fn measure(case: &Case, rounds: usize) -> Costs {
             }
         }
     }
-    Costs(guards.into_iter().zip(costs).collect())
+    Costs(guards.iter().copied().zip(costs).collect())
 }
 
 /// One round. The gates take many short turns in changing order, and the median of a gate's turns is what counts: what
@@ -118,7 +113,7 @@ impl Contender {
 }
 
 /// The requests of a round.
-fn requests(case: &Case, keys: &Keys, round: usize) -> Vec<String> {
+pub fn requests(case: &Case, keys: &Keys, round: usize) -> Vec<String> {
     // The first round's first request is the one that the length of an answer was seen by.
     let request = |number: usize| request(case, keys, round, number + 1);
     let count = case.turns * case.turn;

@@ -2,20 +2,24 @@
 
 use super::case::Case;
 use passgate_arguments::{Line, Program};
+use std::path::{Path, PathBuf};
 
 pub const PROGRAM: Program = Program {
     name: "bench/cost",
     usage: "\
-usage: bench/cost [--rounds N] [WORD…]
+usage: bench/cost [--against MODULE] [--rounds N] [WORD…]
 
-  --rounds N    so many rounds, default 9
-  WORD…         only the lines whose name holds one of the words
+  --against MODULE    an older module: beside it in one run, in place of jwt_authn
+  --rounds N          so many rounds, default 9, and 15 against a module
+  WORD…               only the lines whose name holds one of the words
 ",
-    options: &["rounds"],
+    options: &["against", "rounds"],
     flags: &[],
 };
 
 pub struct Options {
+    /// An older module.
+    pub against: Option<&'static Path>,
     pub rounds: usize,
     words: Vec<String>,
 }
@@ -23,12 +27,19 @@ pub struct Options {
 impl Options {
     /// `None`: the rounds are not a number, or there are none.
     pub fn of(line: &Line) -> Option<Self> {
+        let old = line.value("against").map(PathBuf::from);
+        // Once for each run of the program.
+        let against = old.map(|old| &*Box::leak(old.into_boxed_path()));
         let rounds = match line.value("rounds") {
+            None if against.is_some() => 15,
             None => 9,
             Some(rounds) => rounds.to_str()?.parse().ok()?,
         };
-        let words = line.texts();
-        (rounds > 0).then_some(Self { rounds, words })
+        (rounds > 0).then(|| Self {
+            against,
+            rounds,
+            words: line.texts(),
+        })
     }
 
     /// Whether a line of this name is asked for.

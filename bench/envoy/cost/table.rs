@@ -76,6 +76,45 @@ fn name(guard: Guard) -> &'static str {
     }
 }
 
+pub const AGAINST: &str = "\
+| | settings | new | old | new / old |
+|---|---|---|---|---|";
+
+/// Prints a line about a new module and an old one: the ratios of each round, by their median.
+pub fn against(name: &str, settings: &str, [new, old]: [&Sample; 2]) {
+    let ratio = new.with(old, |new, old| new / old);
+    println!("| {name} | {settings} | {new} | {old} | {ratio:.3} |");
+}
+
+/// What is set otherwise than it comes.
+pub fn settings(guard: Guard) -> String {
+    let Filter::Passgate(settings) = guard.filter else {
+        return String::new();
+    };
+    let comes = Passgate::COMES;
+    let mut words = Vec::new();
+    if settings.host_crypto != comes.host_crypto {
+        words.push("host_crypto: false".to_owned());
+    }
+    if settings.log != comes.log {
+        words.push(format!("log: {}", settings.log));
+    }
+    if settings.access_log != comes.access_log {
+        words.push("access_log: false".to_owned());
+    }
+    if settings.counters != comes.counters {
+        words.push("counters: false".to_owned());
+    }
+    if guard.size.rules > 1 {
+        words.push(format!("{} rules", guard.size.rules));
+    }
+    if words.is_empty() {
+        "as it comes".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
 /// Prints what the record and the counters add.
 pub fn audit(case: &Case, costs: &Costs) {
     println!("| passgate, ES256, repeated | a request costs | less than as it comes |");

@@ -20,12 +20,21 @@ fn guards(cache: bool) -> [Guard; 3] {
 }
 
 /// What the last two need more than the first, in each round.
-fn more([nothing, passgate, jwt_authn]: &[Sample; 3]) -> [Sample; 2] {
+pub fn more([nothing, passgate, jwt_authn]: &[Sample; 3]) -> [Sample; 2] {
     [passgate, jwt_authn].map(|with| with.with(nothing, |with, without| with - without))
 }
 
+pub const MEMORY: &str = "memory of one more worker: 3 providers with 5 keys, 1,000 tokens seen";
+pub const START: &str = "start of Envoy with the filter minus without";
+
 /// Three providers with five keys each, a thousand tokens, on each of three workers.
 pub fn memory(rounds: usize) {
+    let taken = memories(guards(true), rounds);
+    whole(MEMORY, &more(&taken), "MiB", Some(16.0));
+}
+
+/// MiB of one more worker.
+pub fn memories(guards: [Guard; 3], rounds: usize) -> [Sample; 3] {
     const WORKERS: u32 = 3;
     const SIZE: Size = Size {
         providers: 3,
@@ -51,12 +60,11 @@ pub fn memory(rounds: usize) {
         |guard| (used(guard, WORKERS) - used(guard, 1)) / f64::from(WORKERS - 1) / 1_024.0;
     let mut taken: [Sample; 3] = Default::default();
     for _ in 0..rounds {
-        for (guard, taken) in guards(true).into_iter().zip(&mut taken) {
+        for (guard, taken) in guards.into_iter().zip(&mut taken) {
             taken.0.push(of_a_worker(guard));
         }
     }
-    let what = "memory of one more worker: 3 providers with 5 keys, 1,000 tokens seen";
-    whole(what, &more(&taken), "MiB", Some(16.0));
+    taken
 }
 
 /// The file's size.
@@ -73,26 +81,25 @@ pub fn module_size() {
 /// From the start of the process until it takes requests: on the whole machine, as it is started, and on one core.
 pub fn start(rounds: usize) {
     let all = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let [clock, cpu] = starts(rounds, None);
-    let what = "start of Envoy with the filter minus without";
+    let [clock, cpu] = starts(guards(false), rounds, None);
     whole(
-        &format!("{what}, on {all} cores"),
+        &format!("{START}, on {all} cores"),
         &more(&clock),
         "ms",
         Some(600.0),
     );
     whole("the same, CPU time", &more(&cpu), "ms", None);
     if core().is_some() {
-        let [clock, _] = starts(rounds, core());
+        let [clock, _] = starts(guards(false), rounds, core());
         whole("the same on one core", &more(&clock), "ms", None);
     }
 }
 
 /// Milliseconds by the clock and of CPU time.
-fn starts(rounds: usize, core: Option<usize>) -> [[Sample; 3]; 2] {
+pub fn starts(guards: [Guard; 3], rounds: usize, core: Option<usize>) -> [[Sample; 3]; 2] {
     let mut taken: [[Sample; 3]; 2] = Default::default();
     for _ in 0..rounds {
-        for (index, guard) in guards(false).into_iter().enumerate() {
+        for (index, guard) in guards.into_iter().enumerate() {
             let keys = Keys::new(guard.size, "ES256");
             let before = Instant::now();
             let gate = gate(guard, &keys, 1, core);

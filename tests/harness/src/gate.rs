@@ -350,6 +350,19 @@ impl Gate {
         self.process.log()
     }
 
+    /// What Envoy logs about calls between itself and the filter while this is done.
+    pub fn traced(&self, work: impl FnOnce()) -> String {
+        let level = |level| {
+            self.process
+                .admin("POST", &format!("/logging?wasm={level}"))
+        };
+        assert_eq!(level("trace").status, 200);
+        let before = self.log().len();
+        work();
+        level("info");
+        self.log().split_off(before)
+    }
+
     /// The access log so far.
     pub fn access_log(&self) -> Vec<Value> {
         let log = self.process.access_log();
