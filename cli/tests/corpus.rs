@@ -1,4 +1,4 @@
-//! Every refusal has a file in `core/tests/config/bad` and beside it the text that people read; every good
+//! Every refusal has a file in `cli/tests/corpus/bad` and beside it the text that people read; every good
 //! configuration is one that stays accepted. `BLESS=1 cargo test` rewrites the texts for review.
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -11,7 +11,7 @@ use std::{
 /// All configurations in a folder, and a check that no text stands there without one.
 fn configurations(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../core/tests/config")
+        .join("tests/corpus")
         .join(folder);
     let entries = fs::read_dir(folder).expect("the folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());

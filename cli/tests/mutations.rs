@@ -13,7 +13,7 @@ fn environment(_: &str) -> Option<String> {
 fn whole_language() -> Value {
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../core/tests/config/good/whole_language.yaml"
+        "/tests/corpus/good/whole_language.yaml"
     );
     let text = std::fs::read_to_string(file).expect("the file");
     serde_saphyr::from_str(&text).expect("YAML")

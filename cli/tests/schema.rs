@@ -16,7 +16,7 @@ fn shipped() -> String {
 
 /// The configurations of a folder that are YAML, by name.
 fn configurations(folder: &str) -> BTreeMap<String, Value> {
-    let entries = fs::read_dir(root().join("core/tests/config").join(folder)).expect("the folder");
+    let entries = fs::read_dir(root().join("cli/tests/corpus").join(folder)).expect("the folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     let yaml = paths.filter(|path| {
         path.extension()

@@ -85,7 +85,7 @@
 //! 4. Take the new field where the record is read. The compiler names the place, since each reader
 //!    takes a record apart by its fields. Rules across fields belong there: they add to the same
 //!    [`Problems`].
-//! 5. Show a good document and each new message in `core/tests/config/`, and run `make schema`.
+//! 5. Show a good document and each new message in `cli/tests/corpus/`, and run `make schema`.
 //!
 //! Fields that several records share are a record of their own. Others take it in with `..`:
 //!
