@@ -7,12 +7,14 @@ ENVOY ?= .tools/envoy/envoy
 GATE_PORT ?= 8080
 export GATE_PORT
 
-# The folder of another Prometheus and promtool, where there is no apt: make test PROMETHEUS=/usr/bin
+# The folder of another Prometheus and promtool, where there is no apt:
+# make test PROMETHEUS=/usr/bin
 PROMETHEUS ?= .tools/prometheus
 
 MODULE := dist/passgate.wasm
 # The profile is quick to build; the demo has little to do.
-DEMO := cargo run --locked --profile demo --package passgate-demo -- --config envoy/envoy.yaml --module $(MODULE)
+DEMO := cargo run --locked --profile demo --package passgate-demo -- \
+	--config envoy/envoy.yaml --module $(MODULE)
 # What runs the tests in a browser.
 NODE := .tools/node/node
 # func-e keeps everything that it writes below this folder.
@@ -20,9 +22,11 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run run-func-e will-take wasm wasm-trap check test test-core test-native test-envoy test-observability test-run test-func-e \
+.PHONY: help run run-func-e will-take wasm wasm-trap check test test-core \
+	test-native test-envoy test-observability test-run test-func-e \
 	test-browser test-providers \
-	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy func-e prometheus browser providers clean
+	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy \
+	func-e prometheus browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -62,7 +66,8 @@ test-core: rust ## the core's own tests
 
 # The filter itself is tested on its host (test-envoy): natively it would not link.
 test-native: rust ## the tests of every other package that needs no Envoy
-	cargo test --locked --workspace --exclude passgate --exclude passgate-core --exclude passgate-envoy-tests --exclude passgate-istio-tests --exclude passgate-release-tests
+	cargo test --locked --workspace --exclude passgate --exclude passgate-core \
+		--exclude passgate-envoy-tests --exclude passgate-istio-tests --exclude passgate-release-tests
 
 test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
@@ -81,7 +86,8 @@ test-func-e: wasm envoy func-e ## the same through func-e
 
 test-browser: wasm envoy browser ## the demo in a real browser: Chromium with a virtual authenticator
 	cargo build --locked --package passgate-demo
-	ENVOY='$(abspath $(ENVOY))' $(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
+	ENVOY='$(abspath $(ENVOY))' \
+		$(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
 
 test-providers: wasm envoy browser providers ## real identity providers, real passkeys: the guides of docs/guides/, followed
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
@@ -109,7 +115,8 @@ schema: rust ## write the schemas in schema/ anew: of the configuration, and of 
 	@mkdir -p schema
 	cargo run --locked --quiet --package passgate-cli -- schema > schema/passgate.schema.json.new
 	mv schema/passgate.schema.json.new schema/passgate.schema.json
-	cargo run --locked --quiet --package passgate-cli -- schema audit > schema/audit-record.schema.json.new
+	cargo run --locked --quiet --package passgate-cli -- schema audit \
+		> schema/audit-record.schema.json.new
 	mv schema/audit-record.schema.json.new schema/audit-record.schema.json
 
 tools: rust envoy func-e prometheus browser providers ## install everything that the other targets use
@@ -184,7 +191,8 @@ image: wasm ## build the image for Istio in dist/image, and the examples with it
 test-istio: image envoy istio ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
 	cargo build --locked --package passgate-cli
 	cargo test --locked --package passgate-istio-tests --no-run
-	ENVOY='$(abspath $(ENVOY))' tools/isolated cargo test --locked --offline --package passgate-istio-tests
+	ENVOY='$(abspath $(ENVOY))' tools/isolated \
+		cargo test --locked --offline --package passgate-istio-tests
 
 istio:
 	@tools/install-istio

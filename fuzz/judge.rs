@@ -1,5 +1,5 @@
-//! What is tried on each input, for the fuzzer and for the replay of its corpus (core/tests/fuzz_corpus.rs). Each
-//! function checks something beside "it does not panic".
+//! What is tried on each input, for the fuzzer and for the replay of its corpus
+//! (core/tests/fuzz_corpus.rs). Each function checks something beside "it does not panic".
 
 use std::sync::LazyLock;
 
@@ -69,8 +69,8 @@ pub(crate) fn token(data: &[u8]) {
     assert!(matches!(verdict_on(data), Verdict::Deny(_)));
 }
 
-/// What passed is JSON. `None`: a number that nobody reads is beyond what serde_json's own values hold; ours keep the
-/// digits.
+/// What passed is JSON. `None`: a number that nobody reads is beyond what serde_json's own values
+/// hold; ours keep the digits.
 fn as_serde_reads_it(data: &[u8]) -> Option<serde_json::Value> {
     match serde_json::from_slice(data) {
         Ok(value) => Some(value),
@@ -79,7 +79,8 @@ fn as_serde_reads_it(data: &[u8]) -> Option<serde_json::Value> {
     }
 }
 
-/// Any header over good claims, with a signature that is right for an Ed25519 key: it passes with two names only.
+/// Any header over good claims, with a signature that is right for an Ed25519 key: it passes with
+/// two names only.
 pub(crate) fn header(data: &[u8]) {
     let claims = json!({ "iss": "i", "aud": "a", "sub": "s", "exp": NOW.as_secs() + 60 });
     let text = format!("{}.{}", base64url(data), base64url(claims.to_string()));
@@ -97,7 +98,8 @@ pub(crate) fn header(data: &[u8]) {
     }
 }
 
-/// Any claims under a good signature: what passes names issuer, audience, subject and an end to come.
+/// Any claims under a good signature: what passes names issuer, audience, subject and an end to
+/// come.
 pub(crate) fn claims(data: &[u8]) {
     let text = format!("{}.{}", base64url(r#"{"alg":"EdDSA"}"#), base64url(data));
     let signature = WORLD.key.sign(text.as_bytes());
@@ -122,7 +124,8 @@ pub(crate) fn claims(data: &[u8]) {
         );
         for edit in permit.edits() {
             if let Edit::Set(_, value) = edit {
-                // Text as it is, also beyond ASCII; but nothing that ends a header or that a hop would trim.
+                // Text as it is, also beyond ASCII; but nothing that ends a header or that a hop
+                // would trim.
                 let text = std::str::from_utf8(value).expect("UTF-8");
                 assert!(!text.chars().any(char::is_control), "{text:?}");
                 assert_eq!(text.trim_matches(' '), text);
@@ -131,7 +134,8 @@ pub(crate) fn claims(data: &[u8]) {
     }
 }
 
-/// Any document: each key of a set serves some algorithm and has a thumbprint; nothing is lost unnamed.
+/// Any document: each key of a set serves some algorithm and has a thumbprint; nothing is lost
+/// unnamed.
 pub(crate) fn jwk_set(data: &[u8]) {
     let Ok(set) = JwkSet::parse(data, &Limits::default()) else {
         return;

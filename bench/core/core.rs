@@ -1,5 +1,6 @@
-//! What the parts of the core cost, natively and without a host's help with signatures: `make bench-core`. One of them:
-//! `cargo bench --package passgate-bench -- never_seen`; what they allocate, too: `--features allocations`.
+//! What the parts of the core cost, natively and without a host's help with signatures:
+//! `make bench-core`. One of them: `cargo bench --package passgate-bench -- never_seen`; what they
+//! allocate, too: `--features allocations`.
 
 mod gate;
 

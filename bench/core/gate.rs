@@ -1,4 +1,5 @@
-//! The core as a worker has it: a configuration, its keys, and a verifier that has seen something or not.
+//! The core as a worker has it: a configuration, its keys, and a verifier that has seen something
+//! or not.
 
 use passgate_core::{Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, now};
@@ -34,7 +35,8 @@ impl Gate {
         Self::of(key, &text)
     }
 
-    /// With one provider, and rules whose paths have a `*` in the place of a segment of the requests'.
+    /// With one provider, and rules whose paths have a `*` in the place of a segment of the
+    /// requests'.
     pub fn patterned(rules: usize) -> Self {
         let key = SigningKey::of("ES256", "k");
         let text = config(&key, Remember::Tokens, 1, rules);

@@ -1,5 +1,5 @@
-//! What `bench/cost` measures: the CPU time that passgate and Envoy's own `jwt_authn` add to a request, what they add
-//! to Envoy's start and memory, and the tables of both.
+//! What `bench/cost` measures: the CPU time that passgate and Envoy's own `jwt_authn` add to a
+//! request, what they add to Envoy's start and memory, and the tables of both.
 
 mod cost {
     pub mod against;

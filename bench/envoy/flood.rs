@@ -1,7 +1,8 @@
 //! What clients notice of a flood of forged tokens, on a real Envoy with one worker: `bench/flood`.
 //!
-//! For some rates of forged ES256 tokens, sent at a steady pace: how many were looked at, who passed at the first try (new
-//! tokens that come at irregular times, and one that is known), and the processor time of the whole Envoy.
+//! For some rates of forged ES256 tokens, sent at a steady pace: how many were looked at, who
+//! passed at the first try (new tokens that come at irregular times, and one that is known), and
+//! the processor time of the whole Envoy.
 
 use passgate_harness::{AUDIENCE, Gate, ISSUER, Protocol, Request, Setup, policy};
 use passgate_kit::Token;

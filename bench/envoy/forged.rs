@@ -1,7 +1,9 @@
-//! What a wrong signature costs, for each kind of key, on a real Envoy with one worker: `bench/forged`.
+//! What a wrong signature costs, for each kind of key, on a real Envoy with one worker:
+//! `bench/forged`.
 //!
-//! The processor time of the whole Envoy for a forged token, less that for a token that is refused right before its
-//! signature would be checked, because it has another length: the median of some rounds.
+//! The processor time of the whole Envoy for a forged token, less that for a token that is refused
+//! right before its signature would be checked, because it has another length: the median of some
+//! rounds.
 
 use passgate_harness::{AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, policy, with};
 use passgate_kit::{SigningKey, Token, base64url};
@@ -13,7 +15,8 @@ use std::time::Duration;
 const AT_ONCE: u64 = 100;
 const ROUNDS: u64 = 7;
 
-/// The name in the table, the algorithm, the size of its RSA key, and whether good tokens have been seen before.
+/// The name in the table, the algorithm, the size of its RSA key, and whether good tokens have been
+/// seen before.
 const KINDS: [(&str, &str, usize, bool); 14] = [
     ("ES256, the key's first tokens", "ES256", 0, false),
     ("ES256, a key in use", "ES256", 0, true),
@@ -98,7 +101,8 @@ fn send(gate: &Gate, token: &str) -> u16 {
         .status
 }
 
-/// A key set, and how long its signatures are. A key that only has to refuse can be any odd number of its size.
+/// A key set, and how long its signatures are. A key that only has to refuse can be any odd number
+/// of its size.
 fn publish(key: &SigningKey, bits: usize) -> (String, usize) {
     let mut jwk = key.public_jwk();
     if bits > 2_048 {

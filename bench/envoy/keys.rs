@@ -1,5 +1,5 @@
-//! The histories of keys that `bench/keys` tells to passgate and to Envoy's own `jwt_authn`, and the table of what
-//! each of them did.
+//! The histories of keys that `bench/keys` tells to passgate and to Envoy's own `jwt_authn`, and
+//! the table of what each of them did.
 
 use passgate_harness::{AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, policy};
 use passgate_kit::{SigningKey, Token};

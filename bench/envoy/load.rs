@@ -1,5 +1,6 @@
-//! What `bench/load` runs: two workers at full speed for half a minute, with good, bad and missing tokens of several
-//! algorithms, while keys rotate and the configuration is replaced. Every answer is compared with the right one.
+//! What `bench/load` runs: two workers at full speed for half a minute, with good, bad and missing
+//! tokens of several algorithms, while keys rotate and the configuration is replaced. Every answer
+//! is compared with the right one.
 
 mod load {
     pub mod answers;

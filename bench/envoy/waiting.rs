@@ -1,5 +1,5 @@
-//! What thousands of requests that wait for the keys of a hundred providers cost, on a real Envoy with one worker, and what
-//! others notice of them: `bench/waiting`.
+//! What thousands of requests that wait for the keys of a hundred providers cost, on a real Envoy
+//! with one worker, and what others notice of them: `bench/waiting`.
 
 use passgate_harness::{
     AUDIENCE, Gate, Http1, Issuer, Protocol, Request, SECOND, Setup, eventually, provider,

@@ -1,5 +1,5 @@
-//! What other people's reports are about, from their situation to the verdict: `cases/` holds a configuration, a key set
-//! and tokens for each, signed with keys that were thrown away.
+//! What other people's reports are about, from their situation to the verdict: `cases/` holds a
+//! configuration, a key set and tokens for each, signed with keys that were thrown away.
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{env, fs, path::Path, process::Command};

@@ -1,4 +1,5 @@
-//! The program as people and pipelines use it: exit status, output, and where it finds a configuration.
+//! The program as people and pipelines use it: exit status, output, and where it finds a
+//! configuration.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::{

@@ -1,5 +1,6 @@
-//! Every refusal has a file in `cli/tests/corpus/bad` and beside it the text that people read; every good
-//! configuration is one that stays accepted. `BLESS=1 cargo test` rewrites the texts for review.
+//! Every refusal has a file in `cli/tests/corpus/bad` and beside it the text that people read;
+//! every good configuration is one that stays accepted. `BLESS=1 cargo test` rewrites the texts for
+//! review.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::{

@@ -20,7 +20,8 @@ fn root() -> PathBuf {
     folder.expect("the project's folder").to_owned()
 }
 
-/// The files below a folder, by their paths from the project's folder; none of what was built or installed.
+/// The files below a folder, by their paths from the project's folder; none of what was built or
+/// installed.
 fn files(folder: &str) -> Vec<PathBuf> {
     let built = ["target", "dist", "node_modules", "artifacts"];
     let mut folders = vec![root().join(folder)];
@@ -309,7 +310,8 @@ fn indented(text: &str, by: usize) -> String {
         .collect()
 }
 
-/// The configurations that a block may be, or be a part of: the whole, some of its members, a provider's, rules.
+/// The configurations that a block may be, or be a part of: the whole, some of its members, a
+/// provider's, rules.
 fn completed(language: &str, block: &str) -> Vec<String> {
     let provider = format!("{PROVIDER}{KEYS}");
     match language {

@@ -1,4 +1,5 @@
-//! Whatever stands in a field, the decoder answers: it takes all of a document or names what it does not take.
+//! Whatever stands in a field, the decoder answers: it takes all of a document or names what it
+//! does not take.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use passgate_core::{Config, limits};

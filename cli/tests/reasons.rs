@@ -1,4 +1,5 @@
-//! docs/reference/reasons.md names every reason once, and what it says the client saw is what the client sees.
+//! docs/reference/reasons.md names every reason once, and what it says the client saw is what the
+//! client sees.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;

@@ -10,12 +10,15 @@ export const MEANING = {
   'hardware-bound': 'the key lives in hardware',
 };
 
-/** Facts that belong to a passkey and not to how it is used: no sign-in with the same passkey adds them. */
+/**
+ * Facts that belong to a passkey and not to how it is used: no sign-in with the same passkey adds
+ * them.
+ */
 const OF_THE_PASSKEY = ['device-bound', 'hardware-bound'];
 
 /**
- * What the rule asks for and whether the gate's record says that it was shown: a list of `{ text, met, fact }`. `met` is
- * null where the gate did not come so far.
+ * What the rule asks for and whether the gate's record says that it was shown: a list of
+ * `{ text, met, fact }`. `met` is null where the gate did not come so far.
  */
 export function demandsOf(rule, record) {
   if (rule?.requires === undefined) return [];
@@ -26,40 +29,70 @@ export function demandsOf(rule, record) {
   const judged = ['permitted.token', 'insufficient.max_age'].includes(record.reason);
   return [
     { text: 'a token that is signed by the provider', met: believed },
-    ...scopes.map((scope) => ({ text: `the right ${scope}`, met: believed ? record.reason !== 'insufficient.scope' : null })),
+    ...scopes.map((scope) => ({
+      text: `the right ${scope}`,
+      met: believed ? record.reason !== 'insufficient.scope' : null,
+    })),
     ...facts.map((name) => {
       const fact = name.replaceAll('_', '-');
-      return { fact, text: `${fact.replaceAll('-', ' ')} (${MEANING[fact]})`, met: believed ? record.facts?.includes(name) ?? false : null };
+      return {
+        fact,
+        text: `${fact.replaceAll('-', ' ')} (${MEANING[fact]})`,
+        met: believed ? (record.facts?.includes(name) ?? false) : null,
+      };
     }),
-    ...(limit ? [{
-      text: `a sign-in at most ${limit.replace(/[a-z]+$/, ' $&')} ago${age === undefined ? '' : ` (it was ${age} s)`}`,
-      met: judged ? record.reason === 'permitted.token' : null,
-    }] : []),
+    ...(limit
+      ? [
+          {
+            text: `a sign-in at most ${limit.replace(/[a-z]+$/, ' $&')} ago${age === undefined ? '' : ` (it was ${age} s)`}`,
+            met: judged ? record.reason === 'permitted.token' : null,
+          },
+        ]
+      : []),
   ];
 }
 
-/** `{ words, button, wish }` for the challenge of a refused request; without `wish` nothing that can be asked for helps. Null without a challenge. */
-export function challengeOf({ challenge, status }, { rule, record = {}, signedIn, registered, again }) {
+/**
+ * `{ words, button, wish }` for the challenge of a refused request; without `wish` nothing that can
+ * be asked for helps. Null without a challenge.
+ */
+export function challengeOf(
+  { challenge, status },
+  { rule, record = {}, signedIn, registered, again },
+) {
   if (challenge === null) return null;
   const { error, acr_values: acr, max_age: limit } = challenge;
   const wish = { acr_values: acr ?? null, max_age: limit === undefined ? null : Number(limit) };
   if (error === undefined) {
     const first = registered === null ? ' No passkey yet? Register one first, in step 1.' : '';
-    return { words: `Nobody is signed in, and this route wants to know who you are.${first}`, button: 'Sign in, then try again', wish };
+    return {
+      words: `Nobody is signed in, and this route wants to know who you are.${first}`,
+      button: 'Sign in, then try again',
+      wish,
+    };
   }
-  if (error === 'insufficient_scope') return { words: 'The token does not carry the right that this route wants.' };
+  if (error === 'insufficient_scope')
+    return { words: 'The token does not carry the right that this route wants.' };
   if (error !== 'insufficient_user_authentication' || !signedIn) {
-    return { words: 'The gate does not believe the token.', ...(status === 401 && { button: 'Sign in, then try again', wish }) };
+    return {
+      words: 'The gate does not believe the token.',
+      ...(status === 401 && { button: 'Sign in, then try again', wish }),
+    };
   }
   const missing = demandsOf(rule, record).filter((demand) => demand.met === false);
-  const lacks = missing.length > 0 ? ` It lacks: ${missing.map((demand) => demand.text).join('; ')}.` : '';
+  const lacks =
+    missing.length > 0 ? ` It lacks: ${missing.map((demand) => demand.text).join('; ')}.` : '';
   const isOld = record.reason === 'insufficient.max_age';
   const words = `You are signed in, but this sign-in ${isOld ? 'is too old' : 'does not prove enough'} for this route.${lacks}`;
   if (missing.some((demand) => OF_THE_PASSKEY.includes(demand.fact))) {
-    return { words: `${words} Signing in once more cannot help: no sign-in with this passkey proves that. Register one that stays on its device, for instance on a security key.` };
+    return {
+      words: `${words} Signing in once more cannot help: no sign-in with this passkey proves that. Register one that stays on its device, for instance on a security key.`,
+    };
   }
   if (again) {
-    return { words: `${words} Signing in once more cannot help: this passkey cannot prove what the route wants. Register another one, for instance on a security key.` };
+    return {
+      words: `${words} Signing in once more cannot help: this passkey cannot prove what the route wants. Register another one, for instance on a security key.`,
+    };
   }
   return { words, button: 'Step up, then try again', wish };
 }

@@ -13,7 +13,10 @@ let answered = false; // whether a route let this session in
 let pending = null; // what a step-up would ask for, and the route that wants it
 let policy = []; // the gate's rules
 
-/** Runs a ceremony with the buttons shut and two ways to cancel; says what went wrong. Returns null then. */
+/**
+ * Runs a ceremony with the buttons shut and two ways to cancel; says what went wrong. Returns null
+ * then.
+ */
 async function withAuthenticator(place, asking, ceremony) {
   const opener = document.activeElement;
   const cancel = new AbortController();
@@ -98,7 +101,10 @@ async function doSignIn(place, wish, asking) {
   return true;
 }
 
-/** Calls a route and shows everything about it. `again` says that a step-up has just been made for it. */
+/**
+ * Calls a route and shows everything about it. `again` says that a step-up has just been made for
+ * it.
+ */
 async function doCall(path, again = false) {
   const forged = byId('forge').checked;
   view.notice('', `Calling ${path} …`); // the last answer is no answer to this call
@@ -116,7 +122,8 @@ async function doCall(path, again = false) {
   view.showFlow(outcome, { withToken, forged });
   view.notice('', `${status}: ${path} ${verdict(received, forged)}`, received ? 'good' : 'bad');
   view.showReceived(received, { withToken, forged });
-  if (window.matchMedia('(max-width: 60rem)').matches) byId('outcome').scrollIntoView({ block: 'start' });
+  if (window.matchMedia('(max-width: 60rem)').matches)
+    byId('outcome').scrollIntoView({ block: 'start' });
   const found = await records(outcome.id);
   const rule = policy[found.audit?.rule];
   view.showRule(rule, found.audit);
@@ -129,53 +136,90 @@ async function doCall(path, again = false) {
 
 /** What became of the request, and of the header that was forged. */
 function verdict(received, forged) {
-  if (received === null) return `refused.${forged ? ` The forged ${view.FORGED} changed nothing.` : ''}`;
+  if (received === null)
+    return `refused.${forged ? ` The forged ${view.FORGED} changed nothing.` : ''}`;
   const user = received['x-user'];
-  if (forged && user === 'admin') return `let you in, and the service believes the forged ${view.FORGED}.`;
+  if (forged && user === 'admin')
+    return `let you in, and the service believes the forged ${view.FORGED}.`;
   const removed = forged ? ` The gate removed the forged ${view.FORGED}.` : '';
   return `let you in${user ? ` as ${user}` : ', whoever you are'}.${removed}`;
 }
 
-byId('register').addEventListener('submit', idle('1', async () => {
-  const wanted = byId('name').value;
-  const name = await withAuthenticator('1', 'Your authenticator asks you to make a passkey.', (signal) => register(wanted, signal));
-  if (name === null) return;
-  registered = name;
-  showProgress();
-  view.notice('1', `A passkey for ${name} is registered. Now sign in with it.`, 'good');
-}));
+byId('register').addEventListener(
+  'submit',
+  idle('1', async () => {
+    const wanted = byId('name').value;
+    const name = await withAuthenticator(
+      '1',
+      'Your authenticator asks you to make a passkey.',
+      (signal) => register(wanted, signal),
+    );
+    if (name === null) return;
+    registered = name;
+    showProgress();
+    view.notice('1', `A passkey for ${name} is registered. Now sign in with it.`, 'good');
+  }),
+);
 
-byId('sign-in').addEventListener('click', idle('2', () => doSignIn('2', {}, 'Your authenticator asks who you are.')));
-byId('touch-only').addEventListener('click', idle('2', () => doSignIn('2', { touch_only: true }, 'Touch your authenticator.')));
+byId('sign-in').addEventListener(
+  'click',
+  idle('2', () => doSignIn('2', {}, 'Your authenticator asks who you are.')),
+);
+byId('touch-only').addEventListener(
+  'click',
+  idle('2', () => doSignIn('2', { touch_only: true }, 'Touch your authenticator.')),
+);
 
-byId('step-up').addEventListener('click', idle('', async () => {
-  const { path, wish } = pending;
-  if (!await doSignIn('', wish, `${path} wants a fresh proof from your authenticator.`)) return;
-  byId('outcome').focus(); // the button is gone with the challenge that it answered
-  await doCall(path, true);
-}));
+byId('step-up').addEventListener(
+  'click',
+  idle('', async () => {
+    const { path, wish } = pending;
+    if (!(await doSignIn('', wish, `${path} wants a fresh proof from your authenticator.`))) return;
+    byId('outcome').focus(); // the button is gone with the challenge that it answered
+    await doCall(path, true);
+  }),
+);
 
-byId('sign-out').addEventListener('click', idle('2', async () => {
-  await signOut();
-  forgetOutcome();
-  await refreshSession();
-  view.notice('2', 'Signed out. The cookie is gone.', 'good');
-  byId('sign-in').focus();
-}));
+byId('sign-out').addEventListener(
+  'click',
+  idle('2', async () => {
+    await signOut();
+    forgetOutcome();
+    await refreshSession();
+    view.notice('2', 'Signed out. The cookie is gone.', 'good');
+    byId('sign-in').focus();
+  }),
+);
 
 for (const button of document.querySelectorAll('[data-path]')) {
-  button.addEventListener('click', idle('', () => doCall(button.dataset.path)));
+  button.addEventListener(
+    'click',
+    idle('', () => doCall(button.dataset.path)),
+  );
 }
 
-byId('rotate').addEventListener('click', idle('key', async () => {
-  const { kid, published } = await rotate();
-  byId('kid').textContent = kid;
-  byId('rotated').textContent = `${published} keys are published.`;
-  view.notice('key', `The provider signs with ${kid} from now on.${signedIn ? ' Your session still holds: call a route.' : ''}`, 'good');
-}));
+byId('rotate').addEventListener(
+  'click',
+  idle('key', async () => {
+    const { kid, published } = await rotate();
+    byId('kid').textContent = kid;
+    byId('rotated').textContent = `${published} keys are published.`;
+    view.notice(
+      'key',
+      `The provider signs with ${kid} from now on.${signedIn ? ' Your session still holds: call a route.' : ''}`,
+      'good',
+    );
+  }),
+);
 
 forgetOutcome();
-await Promise.all([refreshSession(), refreshCounters(), rules().then((seen) => { policy = seen ?? []; })]);
+await Promise.all([
+  refreshSession(),
+  refreshCounters(),
+  rules().then((seen) => {
+    policy = seen ?? [];
+  }),
+]);
 setInterval(showProgress, 1000);
 setInterval(() => document.visibilityState === 'visible' && refreshCounters(), 5000);
 document.body.setAttribute('data-ready', '');

@@ -1,11 +1,21 @@
 // Requests through the gate, and what it says about them.
 
-/** The facts that a sign-in may prove, as the gate names them in headers: `x-passgate-<fact>: true`. */
-export const FACTS = ['user-present', 'user-verified', 'multi-factor', 'phishing-resistant', 'device-bound', 'hardware-bound'];
+/**
+ * The facts that a sign-in may prove, as the gate names them in headers: `x-passgate-<fact>: true`.
+ */
+export const FACTS = [
+  'user-present',
+  'user-verified',
+  'multi-factor',
+  'phishing-resistant',
+  'device-bound',
+  'hardware-bound',
+];
 
 /**
- * Calls a route. Returns `{ path, status, challenge, text, id, received }`: the parsed `www-authenticate` and its text, the
- * request's id, and, where the service was reached, the headers that it got. Null when nothing answers.
+ * Calls a route. Returns `{ path, status, challenge, text, id, received }`: the parsed
+ * `www-authenticate` and its text, the request's id, and, where the service was reached, the
+ * headers that it got. Null when nothing answers.
  */
 export async function call(path, headers = {}) {
   let answer, body;
@@ -27,7 +37,10 @@ export async function call(path, headers = {}) {
   };
 }
 
-/** Who is signed in: null, or `{ name, facts, claims }`. A session that is not good any more counts as none (`stale`). */
+/**
+ * Who is signed in: null, or `{ name, facts, claims }`. A session that is not good any more counts
+ * as none (`stale`).
+ */
 export async function session() {
   const outcome = await call('/session');
   if (outcome === null || outcome.status !== 200) return { stale: outcome !== null };
@@ -40,7 +53,10 @@ export async function session() {
   };
 }
 
-/** What was logged about a request: `{ audit, access }`. The log is written a moment after the answer. */
+/**
+ * What was logged about a request: `{ audit, access }`. The log is written a moment after the
+ * answer.
+ */
 export async function records(id) {
   for (let tries = 0; tries < 20; tries += 1) {
     const found = await json(`/page/record?${encodeURIComponent(id)}`);
@@ -48,14 +64,20 @@ export async function records(id) {
     if (logged) {
       // The access log carries the audit record too, as text.
       const { audit, ...access } = logged;
-      return { audit: audit ? JSON.parse(audit) : found.find((record) => 'decision' in record), access };
+      return {
+        audit: audit ? JSON.parse(audit) : found.find((record) => 'decision' in record),
+        access,
+      };
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return {};
 }
 
-/** The gate's rules, as its configuration has them: the record names one by its place. Null when nothing answers. */
+/**
+ * The gate's rules, as its configuration has them: the record names one by its place. Null when
+ * nothing answers.
+ */
 export const rules = () => json('/page/rules');
 
 /** `{ counters, kid }`, or null. */
@@ -73,7 +95,9 @@ async function json(path) {
 /** The parameters of one challenge (RFC 9110 section 11.6.1), as an object. */
 export function parseChallenge(text) {
   const parameters = {};
-  for (const [, name, quoted, token] of text.matchAll(/([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g)) {
+  for (const [, name, quoted, token] of text.matchAll(
+    /([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g,
+  )) {
     parameters[name] = quoted === undefined ? token : quoted.replace(/\\(.)/g, '$1');
   }
   return parameters;

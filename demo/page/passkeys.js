@@ -1,4 +1,5 @@
-// The two ceremonies, between the provider and the browser's own WebAuthn. Nothing is decoded by hand.
+// The two ceremonies, between the provider and the browser's own WebAuthn. Nothing is decoded by
+// hand.
 
 /** What went wrong, in words for the person at the page. `cancelled` when it was only not done. */
 export class CeremonyError extends Error {
@@ -8,7 +9,10 @@ export class CeremonyError extends Error {
   }
 }
 
-/** Registers a passkey for `name`. Returns the name of the account, which is another one if `name` is taken. */
+/**
+ * Registers a passkey for `name`. Returns the name of the account, which is another one if `name`
+ * is taken.
+ */
 export async function register(name, signal) {
   supported();
   const options = await ask('register/options', { name });
@@ -17,7 +21,10 @@ export async function register(name, signal) {
   return (await ask('register', { name: options.user.name, credential: credential.toJSON() })).name;
 }
 
-/** Signs in; `wish` is `{ touch_only: true }`, or `acr_values` and `max_age` of a challenge. The gate gets a cookie. */
+/**
+ * Signs in; `wish` is `{ touch_only: true }`, or `acr_values` and `max_age` of a challenge. The
+ * gate gets a cookie.
+ */
 export async function signIn(wish, signal) {
   supported();
   const options = await ask('sign-in/options', wish);
@@ -44,7 +51,8 @@ async function ask(what, body) {
   } catch {
     throw new CeremonyError('The provider does not answer. Is the demo still running?');
   }
-  if (!answer.ok) throw new CeremonyError(sentence(value.error ?? `The provider answered ${answer.status}`));
+  if (!answer.ok)
+    throw new CeremonyError(sentence(value.error ?? `The provider answered ${answer.status}`));
   return value;
 }
 
@@ -55,11 +63,16 @@ async function ceremony(start, isSignIn = false) {
     switch (error.name) {
       case 'AbortError':
       case 'NotAllowedError':
-        throw new CeremonyError(`Cancelled, or no passkey fits. Nothing was signed, nothing has changed.${isSignIn ? ' No passkey yet? Register one first, in step 1.' : ''}`, true);
+        throw new CeremonyError(
+          `Cancelled, or no passkey fits. Nothing was signed, nothing has changed.${isSignIn ? ' No passkey yet? Register one first, in step 1.' : ''}`,
+          true,
+        );
       case 'InvalidStateError':
         throw new CeremonyError('This authenticator holds a passkey for this account already.');
       case 'SecurityError':
-        throw new CeremonyError(`The browser does not allow passkeys for ${location.hostname}. Open http://localhost:${location.port} instead.`);
+        throw new CeremonyError(
+          `The browser does not allow passkeys for ${location.hostname}. Open http://localhost:${location.port} instead.`,
+        );
       default:
         throw new CeremonyError(`The authenticator could not do it: ${error.message}`);
     }
@@ -68,7 +81,9 @@ async function ceremony(start, isSignIn = false) {
 
 function supported() {
   if (!globalThis.PublicKeyCredential?.parseCreationOptionsFromJSON) {
-    throw new CeremonyError('This browser is too old for passkeys in JSON: use Chrome 129, Firefox 119, Safari 18.4, or later.');
+    throw new CeremonyError(
+      'This browser is too old for passkeys in JSON: use Chrome 129, Firefox 119, Safari 18.4, or later.',
+    );
   }
 }
 

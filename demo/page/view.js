@@ -18,14 +18,17 @@ const hidden = (text) => element('span', { class: 'hidden' }, text);
 export const FORGED = 'x-user: admin';
 
 /** A text in which the name of the forged header does not end a line. */
-const whole = (text) => text.split(/(x-user: admin\S?)/).map((part) => (part.startsWith(FORGED) ? element('span', { class: 'whole' }, part) : part));
+const whole = (text) =>
+  text
+    .split(/(x-user: admin\S?)/)
+    .map((part) => (part.startsWith(FORGED) ? element('span', { class: 'whole' }, part) : part));
 
 /** Where something is said: in a step, at the key, or (`''`) where the outcome is. */
 const placeOf = (place) => byId(place === '' ? 'notice' : `notice-${place}`);
 
 /**
- * One sentence about what happened, beside the button that caused it; read out by screen readers. What was said elsewhere
- * is old then, and goes. `kind`: good, bad, busy, or nothing.
+ * One sentence about what happened, beside the button that caused it; read out by screen readers.
+ * What was said elsewhere is old then, and goes. `kind`: good, bad, busy, or nothing.
  */
 export function notice(place, text, kind = '', ...more) {
   for (const other of document.querySelectorAll('.notice[role=status]')) other.replaceChildren();
@@ -37,7 +40,10 @@ export function notice(place, text, kind = '', ...more) {
 /** A button inside a notice. */
 export const noticeButton = (text) => element('button', { type: 'button' }, text);
 
-/** Ticks the steps that are done (`done`: a list of booleans); the first that is not is the one to take now. */
+/**
+ * Ticks the steps that are done (`done`: a list of booleans); the first that is not is the one to
+ * take now.
+ */
 export function showSteps(done) {
   const now = done.includes(false) ? done.indexOf(false) : done.length - 1;
   done.forEach((is, index) => {
@@ -46,7 +52,8 @@ export function showSteps(done) {
     section.classList.toggle('done', is);
     const mark = section.querySelector('.step');
     const text = is ? '✓' : String(index + 1);
-    if (mark.firstChild?.textContent !== text) mark.replaceChildren(text, ...(is ? [hidden(' done:')] : []));
+    if (mark.firstChild?.textContent !== text)
+      mark.replaceChildren(text, ...(is ? [hidden(' done:')] : []));
   });
 }
 
@@ -59,31 +66,58 @@ export function showSession(session) {
     byId('who').replaceChildren('Not signed in');
     return;
   }
-  byId('who').replaceChildren('Signed in as ', element('b', {}, session.name), element('span', { id: 'age' }));
-  byId('facts').replaceChildren(...FACTS.map((fact) => {
-    const proven = session.facts.includes(fact);
-    const state = hidden(proven ? ': proven' : ': not proven');
-    return element('li', { class: proven ? 'yes' : 'no' }, element('b', {}, fact.replaceAll('-', ' ')), state, ' ', element('small', {}, MEANING[fact]));
-  }));
+  byId('who').replaceChildren(
+    'Signed in as ',
+    element('b', {}, session.name),
+    element('span', { id: 'age' }),
+  );
+  byId('facts').replaceChildren(
+    ...FACTS.map((fact) => {
+      const proven = session.facts.includes(fact);
+      const state = hidden(proven ? ': proven' : ': not proven');
+      return element(
+        'li',
+        { class: proven ? 'yes' : 'no' },
+        element('b', {}, fact.replaceAll('-', ' ')),
+        state,
+        ' ',
+        element('small', {}, MEANING[fact]),
+      );
+    }),
+  );
   const { amr = [], acr = 'none', webauthn = [] } = session.claims;
   const has = (flag) => webauthn.includes(flag);
-  const backup = has('single_device') ? 'cannot leave its device' : (has('backed_up') ? 'is synced: a copy is elsewhere' : 'may be synced');
+  const backup = has('single_device')
+    ? 'cannot leave its device'
+    : has('backed_up')
+      ? 'is synced: a copy is elsewhere'
+      : 'may be synced';
   byId('claims').replaceChildren(
-    'The token says ', element('code', {}, `acr ${acr}`), ', ', element('code', {}, `amr ${amr.join(' ')}`),
+    'The token says ',
+    element('code', {}, `acr ${acr}`),
+    ', ',
+    element('code', {}, `amr ${amr.join(' ')}`),
     `: user ${has('uv') ? '' : 'not '}verified, the passkey ${backup}.`,
   );
 }
 
-/** How long ago the sign-in was (`null`: there is none); at the routes that want a fresh one, how long it still will do. */
+/**
+ * How long ago the sign-in was (`null`: there is none); at the routes that want a fresh one, how
+ * long it still will do.
+ */
 export function showAge(seconds, name, registered) {
-  const ago = seconds === null ? '' : `${seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`} ago`;
+  const ago =
+    seconds === null
+      ? ''
+      : `${seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`} ago`;
   const age = byId('age');
   if (age) age.textContent = ` · ${ago}`;
-  const idle = registered === null ? 'has seen no passkey of yours' : `knows the passkey of ${registered}`;
+  const idle =
+    registered === null ? 'has seen no passkey of yours' : `knows the passkey of ${registered}`;
   byId('flow-provider').textContent = seconds === null ? idle : `signed ${name} in, ${ago}`;
   for (const button of document.querySelectorAll('[data-max-age]')) {
     const left = Number(button.dataset.maxAge) - (seconds ?? 0);
-    button.dataset.fresh = seconds === null ? '' : (left >= 0 ? `${left} s left` : 'too old now');
+    button.dataset.fresh = seconds === null ? '' : left >= 0 ? `${left} s left` : 'too old now';
   }
 }
 
@@ -96,14 +130,22 @@ export function clearOutcome() {
   for (const id of ['challenge', 'rule', 'received', 'recorded']) byId(id).hidden = true;
 }
 
-/** The way of a request: what the browser sent, what the gate did, whether the service was reached. */
+/**
+ * The way of a request: what the browser sent, what the gate did, whether the service was reached.
+ */
 export function showFlow({ path, status, received }, { withToken, forged }) {
   const passed = received !== null;
   byId('flow').dataset.kind = passed ? 'good' : 'bad';
-  byId('flow-browser').replaceChildren(...whole(`GET ${path}, ${withToken ? 'with the token' : 'no token'}${forged ? `, and ${FORGED}` : ''}`));
+  byId('flow-browser').replaceChildren(
+    ...whole(
+      `GET ${path}, ${withToken ? 'with the token' : 'no token'}${forged ? `, and ${FORGED}` : ''}`,
+    ),
+  );
   byId('flow-gate').textContent = passed ? 'passed it on' : `refused with ${status}`;
   const user = received?.['x-user'];
-  byId('flow-service').textContent = passed ? `answered ${user ?? 'without a name'}` : 'never saw it';
+  byId('flow-service').textContent = passed
+    ? `answered ${user ?? 'without a name'}`
+    : 'never saw it';
 }
 
 /** The rule that the gate's record names, and which of its demands were met. */
@@ -111,11 +153,16 @@ export function showRule(rule, record) {
   byId('rule').hidden = rule === undefined;
   if (rule === undefined) return;
   byId('rule-title').textContent = `Rule ${record.rule} of the gate, for this route`;
-  const demands = rule.public ? [{ text: `open to everybody: ${rule.public.reason}`, met: true }] : demandsOf(rule, record);
-  byId('demands').replaceChildren(...demands.map(({ text, met }) => {
-    const [kind, words] = met === null ? ['open', 'not looked at'] : (met ? ['yes', 'met'] : ['no', 'not met']);
-    return element('li', { class: kind }, text, hidden(`: ${words}`));
-  }));
+  const demands = rule.public
+    ? [{ text: `open to everybody: ${rule.public.reason}`, met: true }]
+    : demandsOf(rule, record);
+  byId('demands').replaceChildren(
+    ...demands.map(({ text, met }) => {
+      const [kind, words] =
+        met === null ? ['open', 'not looked at'] : met ? ['yes', 'met'] : ['no', 'not met'];
+      return element('li', { class: kind }, text, hidden(`: ${words}`));
+    }),
+  );
   byId('rule-text').replaceChildren(...lines(rule));
 }
 
@@ -131,16 +178,22 @@ export function showChallenge(outcome, advice) {
   byId('step-up').textContent = advice.button ?? '';
 }
 
-/** The headers that the service got: what the gate wrote, what it took away, what it let through. */
+/**
+ * The headers that the service got: what the gate wrote, what it took away, what it let through.
+ */
 export function showReceived(headers, { withToken, forged }) {
   byId('received').hidden = headers === null;
   if (headers === null) return;
-  const isOurs = ([name]) => name.startsWith('x-passgate-') || name === 'x-user' || name === 'x-jwt-payload';
+  const isOurs = ([name]) =>
+    name.startsWith('x-passgate-') || name === 'x-user' || name === 'x-jwt-payload';
   const first = ['x-user', 'x-passgate-principal'];
-  const rank = (name) => (first.includes(name) ? first.indexOf(name) : 2 + (name === 'x-jwt-payload'));
+  const rank = (name) =>
+    first.includes(name) ? first.indexOf(name) : 2 + (name === 'x-jwt-payload');
   const byName = ([a], [b]) => rank(a) - rank(b) || a.localeCompare(b);
   const ours = Object.entries(headers).filter(isOurs).sort(byName);
-  const rest = Object.entries(headers).filter((header) => !isOurs(header)).sort(byName);
+  const rest = Object.entries(headers)
+    .filter((header) => !isOurs(header))
+    .sort(byName);
   const gone = [];
   if (withToken && !headers.cookie) gone.push(['cookie', 'with the token']);
   if (forged && headers['x-user'] !== 'admin') gone.push([FORGED, 'only the gate writes it']);
@@ -153,20 +206,46 @@ export function showReceived(headers, { withToken, forged }) {
 
 function group(kind, title, headers) {
   if (headers.length === 0) return [];
-  const row = ([name, value]) => element(
-    'tr', {}, element('th', { scope: 'row' }, name),
-    element('td', {}, value.length > 80 ? element('span', { class: 'opaque' }, `${value.slice(0, 40)}… (${value.length} characters)`) : value),
-  );
-  return [element('tbody', { class: kind }, element('tr', {}, element('th', { scope: 'rowgroup', colspan: '2' }, title)), ...headers.map(row))];
+  const row = ([name, value]) =>
+    element(
+      'tr',
+      {},
+      element('th', { scope: 'row' }, name),
+      element(
+        'td',
+        {},
+        value.length > 80
+          ? element(
+              'span',
+              { class: 'opaque' },
+              `${value.slice(0, 40)}… (${value.length} characters)`,
+            )
+          : value,
+      ),
+    );
+  return [
+    element(
+      'tbody',
+      { class: kind },
+      element('tr', {}, element('th', { scope: 'rowgroup', colspan: '2' }, title)),
+      ...headers.map(row),
+    ),
+  ];
 }
 
 /** What was logged: `{ audit, access }`. */
 export function showRecords({ audit = {}, access = {} }) {
   byId('recorded').hidden = false;
-  const text = (title, record) => element('pre', { tabindex: '0', 'aria-label': title }, ...lines(record));
+  const text = (title, record) =>
+    element('pre', { tabindex: '0', 'aria-label': title }, ...lines(record));
   byId('records').replaceChildren(
     text("passgate's audit record", audit),
-    element('details', {}, element('summary', {}, "Envoy's access log"), text("Envoy's access log", access)),
+    element(
+      'details',
+      {},
+      element('summary', {}, "Envoy's access log"),
+      text("Envoy's access log", access),
+    ),
   );
 }
 
@@ -176,7 +255,15 @@ function lines(record) {
     const text = `"${name}": ${JSON.stringify(value).replaceAll(',"', ', "').replaceAll('":', '": ')}`;
     return name === 'rule' && !byId('rule').hidden ? element('a', { href: '#rule' }, text) : text;
   });
-  return ['{\n', ...members.flatMap((member, index) => ['  ', member, index + 1 < members.length ? ',\n' : '\n']), '}'];
+  return [
+    '{\n',
+    ...members.flatMap((member, index) => [
+      '  ',
+      member,
+      index + 1 < members.length ? ',\n' : '\n',
+    ]),
+    '}',
+  ];
 }
 
 let shown = new Map();
@@ -187,15 +274,21 @@ export function showCounters({ counters, kid }) {
   const sums = new Map();
   for (const [name, count] of Object.entries(counters)) {
     const found = /^passgate\.verdicts\.([a-z]+)\.(?:.*\.)?([a-z_]+\.[a-z_]+)$/.exec(name);
-    if (found) sums.set(`${found[1]} ${found[2]}`, (sums.get(`${found[1]} ${found[2]}`) ?? 0) + count);
+    if (found)
+      sums.set(`${found[1]} ${found[2]}`, (sums.get(`${found[1]} ${found[2]}`) ?? 0) + count);
   }
-  const rows = [...sums].sort(([a], [b]) => a.localeCompare(b)).map(([key, count]) => {
-    const [decision, reason] = key.split(' ');
-    return element(
-      'tr', { class: `${decision}${shown.has(key) && shown.get(key) !== count ? ' moved' : ''}` },
-      element('td', {}, decision), element('td', {}, element('code', {}, reason)), element('td', { class: 'count' }, String(count)),
-    );
-  });
+  const rows = [...sums]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([key, count]) => {
+      const [decision, reason] = key.split(' ');
+      return element(
+        'tr',
+        { class: `${decision}${shown.has(key) && shown.get(key) !== count ? ' moved' : ''}` },
+        element('td', {}, decision),
+        element('td', {}, element('code', {}, reason)),
+        element('td', { class: 'count' }, String(count)),
+      );
+    });
   byId('counters').replaceChildren(...rows);
   shown = sums;
 }

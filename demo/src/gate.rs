@@ -121,7 +121,8 @@ impl Gate {
     }
 }
 
-/// The rules of the filter in this Envoy file, for the page to show: the JSON that follows the first `value: |`.
+/// The rules of the filter in this Envoy file, for the page to show: the JSON that follows the
+/// first `value: |`.
 pub(crate) fn rules(options: &Options) -> Result<Value> {
     let file = options.config.display();
     let template =
@@ -249,7 +250,8 @@ impl Log {
     }
 }
 
-/// In the access log's line of a request that the page makes to show what happened: many, and of no interest.
+/// In the access log's line of a request that the page makes to show what happened: many, and of no
+/// interest.
 const OF_THE_PAGE: &str = r#""path":"/page/"#;
 const KEPT_LINES: usize = 1_000;
 const SHOWN_LINES: usize = 20;

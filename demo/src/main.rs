@@ -1,13 +1,15 @@
 //! What `make run` starts: an identity provider, a service, and Envoy with the filter between them.
 //!
 //! ```text
-//! passgate-demo --envoy PATH [--func-e PATH] [--config envoy/envoy.yaml] [--module dist/passgate.wasm] [--check]
+//! passgate-demo --envoy PATH [--func-e PATH] [--config envoy/envoy.yaml] [--module
+//! dist/passgate.wasm] [--check]
 //! ```
 //!
-//! The page at the gate shows a sign-in with a passkey and what the gate makes of it. The program also prints requests to try
-//! without a browser and runs until Ctrl-C. With `--check` it makes those requests itself, once,
-//! and its exit code says whether each was answered as announced. The gate listens on `GATE_PORT`
-//! (default 8080; 0 means any free port). Nothing listens beyond 127.0.0.1.
+//! The page at the gate shows a sign-in with a passkey and what the gate makes of it. The program
+//! also prints requests to try without a browser and runs until Ctrl-C. With `--check` it makes
+//! those requests itself, once, and its exit code says whether each was answered as announced. The
+//! gate listens on `GATE_PORT` (default 8080; 0 means any free port). Nothing listens beyond
+//! 127.0.0.1.
 
 mod cases;
 mod gate;

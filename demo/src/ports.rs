@@ -28,7 +28,8 @@ pub(crate) struct Listeners {
 }
 
 impl Ports {
-    /// People type the gate's port, so it is never replaced silently; the other parts move out of the way.
+    /// People type the gate's port, so it is never replaced silently; the other parts move out of
+    /// the way.
     pub(crate) fn choose() -> Result<(Self, Listeners)> {
         let wanted = match std::env::var("GATE_PORT") {
             Ok(text) => text
@@ -36,12 +37,13 @@ impl Ports {
                 .map_err(|_| format!("GATE_PORT={text} is not a port"))?,
             Err(_) => IN_THE_FILE.gate,
         };
-        // Envoy listens with SO_REUSEPORT, so a second Envoy would start and share the requests: the
-        // port is tried here.
+        // Envoy listens with SO_REUSEPORT, so a second Envoy would start and share the requests:
+        // the port is tried here.
         let gate = listen(wanted).map_err(|error| {
             format!("port {wanted} for the gate: {error}; another one: make run GATE_PORT=8081")
         })?;
-        // Two demos that start at once could agree on a port that Envoy takes only later: who says "any" gets any.
+        // Two demos that start at once could agree on a port that Envoy takes only later: who says
+        // "any" gets any.
         let near = |port| listen_near(if wanted == 0 { 0 } else { port });
         let idp = near(IN_THE_FILE.idp)?;
         let upstream = near(IN_THE_FILE.upstream)?;
@@ -60,7 +62,8 @@ impl Ports {
         format!("http://127.0.0.1:{}", self.idp)
     }
 
-    /// Where people reach the gate: by a name, since a passkey belongs to a name. The `aud` of the demo's tokens.
+    /// Where people reach the gate: by a name, since a passkey belongs to a name. The `aud` of the
+    /// demo's tokens.
     pub(crate) fn gate_url(&self) -> String {
         format!("http://localhost:{}", self.gate)
     }

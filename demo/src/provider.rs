@@ -1,5 +1,5 @@
-//! The demo's identity provider: passkeys in, ES256 tokens out. For a machine of one's own only: it keeps everything in
-//! memory, anybody may register, and `/token` asks for nothing at all.
+//! The demo's identity provider: passkeys in, ES256 tokens out. For a machine of one's own only: it
+//! keeps everything in memory, anybody may register, and `/token` asks for nothing at all.
 
 mod keys;
 mod passkeys;
@@ -27,7 +27,8 @@ pub(crate) struct Provider(Arc<Inner>);
 
 struct Inner {
     issuer: String,
-    /// The origin of the page, where the gate is reached: the audience of the tokens, and the origin of ceremonies.
+    /// The origin of the page, where the gate is reached: the audience of the tokens, and the
+    /// origin of ceremonies.
     origin: String,
     keys: KeyRing,
     passkeys: Passkeys,
@@ -48,8 +49,8 @@ impl Provider {
     ///
     /// - `/.well-known/openid-configuration`: the discovery document
     /// - `/jwks`: the public keys
-    /// - `/token`: a token for `alice` whom nobody asked to sign in, good for five minutes; `scope=…` puts that claim
-    ///   in, `tampered=yes` changes the claims after signing
+    /// - `/token`: a token for `alice` whom nobody asked to sign in, good for five minutes;
+    ///   `scope=…` puts that claim in, `tampered=yes` changes the claims after signing
     pub(crate) fn answer(&self, request: &Received) -> Answer {
         let issuer = &self.0.issuer;
         match request.uri().path() {
@@ -76,12 +77,14 @@ impl Provider {
         }
     }
 
-    /// What the page asks for, below `/provider/` of its own origin. Each is a POST with a JSON body:
+    /// What the page asks for, below `/provider/` of its own origin. Each is a POST with a JSON
+    /// body:
     ///
     /// - `register/options` `{name}`: options for `navigator.credentials.create`
     /// - `register` `{name, credential}`: what that made
-    /// - `sign-in/options` `{acr_values?, max_age?, touch_only?}`: options for `navigator.credentials.get`. Who asks in
-    ///   the words of a challenge (RFC 9470) gets a ceremony that verifies the user.
+    /// - `sign-in/options` `{acr_values?, max_age?, touch_only?}`: options for
+    ///   `navigator.credentials.get`. Who asks in the words of a challenge (RFC 9470) gets a
+    ///   ceremony that verifies the user.
     /// - `sign-in` `{credential}`: what that made; sets the cookie
     /// - `sign-out`: takes the cookie away
     /// - `rotate`: signs with another key from now on
@@ -95,7 +98,8 @@ impl Provider {
     }
 
     fn page_request(&self, request: &Received) -> Result<Answer, Refused> {
-        // The browser sends Origin with every POST. Another site's page must not sign anybody in or out.
+        // The browser sends Origin with every POST. Another site's page must not sign anybody in or
+        // out.
         let origin = request.headers().get(ORIGIN);
         if request.method() != Method::POST
             || origin.is_none_or(|origin| origin != self.0.origin.as_str())
@@ -168,14 +172,14 @@ impl Provider {
 
 /// The claims of a sign-in: all that the ceremony proved, and no more.
 fn claims_of(sign_in: &SignIn) -> [(&'static str, Value); 5] {
-    // RFC 8176: a key was proven and somebody was there. Not `hwk` or `swk`: where the key lives is known from
-    // attestation alone, and this provider asks for none.
+    // RFC 8176: a key was proven and somebody was there. Not `hwk` or `swk`: where the key lives is
+    // known from attestation alone, and this provider asks for none.
     let mut amr = vec!["pop", "user"];
     if sign_in.user_verified {
         amr.push("mfa"); // the authenticator, and a PIN or biometric
     }
-    // The flags that the authenticator signed (WebAuthn section 6.1). Backup eligibility by its name in section 4: the key of a
-    // single-device credential cannot leave its authenticator.
+    // The flags that the authenticator signed (WebAuthn section 6.1). Backup eligibility by its
+    // name in section 4: the key of a single-device credential cannot leave its authenticator.
     let mut flags = vec!["up"];
     if sign_in.user_verified {
         flags.push("uv");
@@ -191,7 +195,8 @@ fn claims_of(sign_in: &SignIn) -> [(&'static str, Value); 5] {
     [
         ("sub", json!(sign_in.name)),
         ("auth_time", json!(passgate_kit::now())),
-        // OpenID EAP ACR values: phishing-resistant. Not `phrh` (hardware-protected), for the same reason.
+        // OpenID EAP ACR values: phishing-resistant. Not `phrh` (hardware-protected), for the same
+        // reason.
         ("acr", json!("phr")),
         ("amr", json!(amr)),
         ("webauthn", json!(flags)),
@@ -210,8 +215,9 @@ impl Provider {
     }
 }
 
-/// Script cannot read the cookie (`HttpOnly`) and no other site can have it sent (`SameSite`). `Secure` and `__Host-`, which
-/// a site with TLS would add, are refused by some browsers on `http://localhost`.
+/// Script cannot read the cookie (`HttpOnly`) and no other site can have it sent (`SameSite`).
+/// `Secure` and `__Host-`, which a site with TLS would add, are refused by some browsers on
+/// `http://localhost`.
 fn with_cookie(mut answer: Answer, token: &str, seconds: u64) -> Result<Answer, Refused> {
     let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
     let value = HeaderValue::try_from(cookie).map_err(|_| Refused::bad("no such cookie"))?;

@@ -21,7 +21,8 @@ struct Inner {
     admin: u16,
     /// Of the gate, as its configuration has them.
     rules: Value,
-    /// The only authority under which the page works: a passkey belongs to a name, not to an address.
+    /// The only authority under which the page works: a passkey belongs to a name, not to an
+    /// address.
     authority: String,
 }
 

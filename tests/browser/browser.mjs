@@ -2,25 +2,30 @@
 //
 //     import { Browser, until } from '../browser/browser.mjs';
 //
-//     const browser = await Browser.start();                    // one Chromium for a test file
-//     const visitor = await browser.visitor();                  // a fresh person: profile, page, authenticator
-//     await visitor.page.goto('http://localhost:8080/');        // `page` is playwright's Page
-//     await visitor.authenticator.declines();                   // the next ceremonies find no willing user
-//     await until('the counter', () => count() > 3);            // a bounded wait for anything that is no page
-//     visitor.isClean();                                        // nothing on the console that a page should mend
+//     const browser = await Browser.start();              // one Chromium for a test file
+//     const visitor = await browser.visitor();            // a person: profile, page, authenticator
+//     await visitor.page.goto('http://localhost:8080/');  // `page` is playwright's Page
+// await visitor.authenticator.declines();             // the next ceremonies find nobody willing
+//     await until('the counter', () => count() > 3);      // a bounded wait for anything else
+//     visitor.isClean();                                  // nothing on the console to mend
 //     await visitor.close();
-//     await browser.close();                                    // in `after`, or Chromium stays
+//     await browser.close();                              // in `after`, or Chromium stays
 //
-// Chromium is the `chromium` of PATH, or what CHROMIUM says; nothing is downloaded. `tools/install-browser` installs it, with
-// playwright-core (which only drives it). Waits end with an error after `PATIENCE` milliseconds, never with a hang.
+// Chromium is the `chromium` of PATH, or what CHROMIUM says; nothing is downloaded.
+// `tools/install-browser` installs it, with playwright-core (which only drives it). Waits end with
+// an error after `PATIENCE` milliseconds, never with a hang.
 
 import { execFileSync } from 'node:child_process';
 import { chromium } from 'playwright-core';
 
-/** How long any single wait may last, in milliseconds. Generous: a loaded machine is slow, and no test waits for it to pass. */
+/**
+ * How long any single wait may last, in milliseconds. Generous: a loaded machine is slow, and no
+ * test waits for it to pass.
+ */
 export const PATIENCE = 30_000;
 
-// Nothing that calls home, and a page reaches no other machine: names other than localhost do not resolve.
+// Nothing that calls home, and a page reaches no other machine: names other than localhost do not
+// resolve.
 const ARGUMENTS = [
   '--no-sandbox', // the tests may run as root
   '--disable-gpu',
@@ -34,7 +39,10 @@ const ARGUMENTS = [
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
 ];
 
-/** Options of `WebAuthn.addVirtualAuthenticator` (Chrome DevTools Protocol) by the name of what people have. */
+/**
+ * Options of `WebAuthn.addVirtualAuthenticator` (Chrome DevTools Protocol) by the name of what
+ * people have.
+ */
 export const AUTHENTICATORS = {
   /** Built into the device; the key never leaves it. Verifies its user. */
   platform: { transport: 'internal' },
@@ -70,9 +78,9 @@ export class Browser {
   }
 
   /**
-   * A new person, who shares nothing with the others. `authenticator` is a name of `AUTHENTICATORS`, options of
-   * `WebAuthn.addVirtualAuthenticator`, or null for none; the other options are those of playwright's `newContext`
-   * (`colorScheme`, `viewport`, `reducedMotion`, …).
+   * A new person, who shares nothing with the others. `authenticator` is a name of
+   * `AUTHENTICATORS`, options of `WebAuthn.addVirtualAuthenticator`, or null for none; the other
+   * options are those of playwright's `newContext` (`colorScheme`, `viewport`, `reducedMotion`, …).
    */
   async visitor({ authenticator = 'platform', ...options } = {}) {
     const context = await this.#chromium.newContext(options);
@@ -93,7 +101,10 @@ export class Browser {
 export class Visitor {
   /** Console messages of kind error or warning, and exceptions that nobody caught, as text. */
   console = [];
-  /** Every request of the page: `{ method, url, status, headers }`, the answer's headers; status 0 while there is no answer. */
+  /**
+   * Every request of the page: `{ method, url, status, headers }`, the answer's headers; status 0
+   * while there is no answer.
+   */
   requests = [];
 
   constructor(context, page, cdp) {
@@ -110,12 +121,15 @@ export class Visitor {
     page.on('request', (request) => {
       const entry = { method: request.method(), url: request.url(), status: 0, headers: {} };
       this.requests.push(entry);
-      request.response().then(async (response) => {
-        if (response) {
-          entry.headers = await response.allHeaders();
-          entry.status = response.status();
-        }
-      }).catch(() => {}); // the page was left
+      request
+        .response()
+        .then(async (response) => {
+          if (response) {
+            entry.headers = await response.allHeaders();
+            entry.status = response.status();
+          }
+        })
+        .catch(() => {}); // the page was left
     });
   }
 
@@ -132,7 +146,10 @@ export class Visitor {
   }
 }
 
-/** The virtual authenticator of one page. The passkeys in it are real: keys, signatures and flags as on a device. */
+/**
+ * The virtual authenticator of one page. The passkeys in it are real: keys, signatures and flags as
+ * on a device.
+ */
 export class Authenticator {
   #cdp;
   #id = null;
@@ -174,14 +191,17 @@ export class Authenticator {
   }
 
   /**
-   * From now on signatures say that nobody was verified, only that somebody touched it (UV clear), as a security key says when
-   * the page asks for no more. Only for sign-ins: Chromium makes no discoverable passkey without verification.
+   * From now on signatures say that nobody was verified, only that somebody touched it (UV clear),
+   * as a security key says when the page asks for no more. Only for sign-ins: Chromium makes no
+   * discoverable passkey without verification.
    */
   async touchesOnly(only = true) {
     await this.#send('setResponseOverrideBits', { isBadUV: only });
   }
 
-  /** From now on nobody touches it: a ceremony waits until its page gives up. `accepts` ends that. */
+  /**
+   * From now on nobody touches it: a ceremony waits until its page gives up. `accepts` ends that.
+   */
   async declines() {
     await this.#send('setAutomaticPresenceSimulation', { enabled: false });
   }
@@ -196,7 +216,10 @@ export class Authenticator {
   }
 }
 
-/** Waits until `condition` returns (or resolves to) something true, and returns that. What it throws counts as "not yet". */
+/**
+ * Waits until `condition` returns (or resolves to) something true, and returns that. What it throws
+ * counts as "not yet".
+ */
 export async function until(what, condition, patience = PATIENCE) {
   const end = Date.now() + patience;
   for (;;) {
@@ -217,6 +240,8 @@ function path() {
   try {
     return execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { encoding: 'utf8' }).trim();
   } catch {
-    throw new Error(`no ${name} in PATH; tools/install-browser installs it, CHROMIUM=/path/to/it names another`);
+    throw new Error(
+      `no ${name} in PATH; tools/install-browser installs it, CHROMIUM=/path/to/it names another`,
+    );
   }
 }

@@ -62,7 +62,9 @@ export class Guest {
 
   /** The facts that the page says were proved. */
   async facts() {
-    return this.page.locator('#facts .yes').evaluateAll((items) => items.map((item) => item.firstChild.textContent));
+    return this.page
+      .locator('#facts .yes')
+      .evaluateAll((items) => items.map((item) => item.firstChild.textContent));
   }
 
   /** Calls a route by its button; returns the status that the page tells. */
@@ -89,10 +91,16 @@ export class Guest {
     return { words: await text('challenge-words'), header: await text('challenge-text') };
   }
 
-  /** The headers that the page says the service got: those by the gate, those taken away, the rest. */
+  /**
+   * The headers that the page says the service got: those by the gate, those taken away, the rest.
+   */
   async received(kind) {
     const rows = this.page.locator(`#headers .${kind} tr:has(td)`);
-    return Object.fromEntries(await rows.evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent))));
+    return Object.fromEntries(
+      await rows.evaluateAll((all) =>
+        all.map((row) => [...row.children].map((cell) => cell.textContent)),
+      ),
+    );
   }
 
   /** The rule that the page shows: its text, and its demands with how they fared. */
@@ -106,9 +114,14 @@ export class Guest {
     return JSON.parse(await this.page.locator('#records pre').first().textContent());
   }
 
-  /** A refused request is an error for the browser's console, and meant here; nothing else may be said there. */
+  /**
+   * A refused request is an error for the browser's console, and meant here; nothing else may be
+   * said there.
+   */
   async leave() {
-    this.visitor.isClean(/Failed to load resource: the server responded with a status of (400|401|403|404|429)/);
+    this.visitor.isClean(
+      /Failed to load resource: the server responded with a status of (400|401|403|404|429)/,
+    );
     await this.visitor.close();
   }
 }

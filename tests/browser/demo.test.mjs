@@ -21,12 +21,21 @@ test('a visitor registers, signs in, and sees each route answered and why', asyn
   const guest = await Guest.at(demo, browser);
   assert.equal(await guest.call('/catalog'), 200);
   assert.equal(await guest.call('/account'), 401);
-  assert.match((await guest.challenge()).header, /^www-authenticate: Bearer realm="http:\/\/localhost:\d+"$/);
+  assert.match(
+    (await guest.challenge()).header,
+    /^www-authenticate: Bearer realm="http:\/\/localhost:\d+"$/,
+  );
   assert.equal((await guest.record()).reason, 'missing.token');
 
   await guest.register('ada');
   await guest.signIn();
-  const proved = ['user present', 'user verified', 'multi factor', 'phishing resistant', 'device bound'];
+  const proved = [
+    'user present',
+    'user verified',
+    'multi factor',
+    'phishing resistant',
+    'device bound',
+  ];
   assert.deepEqual(await guest.facts(), proved);
   for (const path of ['/account', '/payments', '/vault']) {
     assert.equal(await guest.call(path), 200, path);
@@ -34,11 +43,15 @@ test('a visitor registers, signs in, and sees each route answered and why', asyn
     assert.equal(ours['x-user'], 'ada');
     assert.equal(ours['x-passgate-kind'], 'human');
     assert.ok(Number(ours['x-passgate-authentication-age']) < 30);
-    for (const fact of proved) assert.equal(ours[`x-passgate-${fact.replace(' ', '-')}`], 'true', fact);
+    for (const fact of proved)
+      assert.equal(ours[`x-passgate-${fact.replace(' ', '-')}`], 'true', fact);
     assert.deepEqual(await guest.received('gone'), { cookie: 'with the token' });
     const record = await guest.record();
     assert.equal(record.subject, 'ada');
-    assert.deepEqual(record.facts, proved.map((fact) => fact.replace(' ', '_')));
+    assert.deepEqual(
+      record.facts,
+      proved.map((fact) => fact.replace(' ', '_')),
+    );
   }
   const counted = guest.page.locator('#counters tr', { hasText: 'permitted.token' });
   assert.ok(Number(await counted.locator('.count').textContent()) >= 3);
@@ -51,14 +64,21 @@ test('a sign-in that has grown too old is stepped up, and the route answers', as
   await guest.signIn();
   assert.equal(await guest.call('/payments'), 200);
   const fresh = guest.page.locator('[data-path="/payments"]');
-  await until('the sign-in is too old', async () => (await fresh.getAttribute('data-fresh')) === 'too old now', 60_000);
+  await until(
+    'the sign-in is too old',
+    async () => (await fresh.getAttribute('data-fresh')) === 'too old now',
+    60_000,
+  );
   assert.equal(await guest.call('/payments'), 401);
   assert.equal(await guest.call('/account'), 200, 'other routes do not mind');
   assert.equal(await guest.call('/payments'), 401);
   assert.equal((await guest.record()).reason, 'insufficient.max_age');
   const { header, words } = await guest.challenge();
   assert.match(header, /error="insufficient_user_authentication".* acr_values="phr", max_age="30"/);
-  assert.match(words, /is too old for this route\. It lacks: a sign-in at most 30 s ago \(it was \d+ s\)\./);
+  assert.match(
+    words,
+    /is too old for this route\. It lacks: a sign-in at most 30 s ago \(it was \d+ s\)\./,
+  );
   assert.equal(await guest.stepUp('/payments'), 200);
   await guest.leave();
 });
@@ -67,16 +87,26 @@ test('a synced passkey is let in, but not where a key may not leave its device',
   const guest = await Guest.at(demo, browser, { authenticator: 'synced' });
   await guest.register('carla');
   await guest.signIn();
-  assert.deepEqual(await guest.facts(), ['user present', 'user verified', 'multi factor', 'phishing resistant']);
+  assert.deepEqual(await guest.facts(), [
+    'user present',
+    'user verified',
+    'multi factor',
+    'phishing resistant',
+  ]);
   assert.match(await guest.page.locator('#claims').textContent(), /synced/);
   assert.equal(await guest.call('/payments'), 200);
   assert.equal(await guest.call('/vault'), 401);
   assert.equal((await guest.record()).reason, 'insufficient.authentication');
-  // The gate asks for nothing that the token has already, and says that nothing else can be asked for.
+  // The gate asks for nothing that the token has already, and says that nothing else can be asked
+  // for.
   const { words, header } = await guest.challenge();
   assert.match(header, /suffice, and no acr value asks for one that does"$/);
-  // The same passkey cannot do better: the page says what is missing, and offers no sign-in that cannot help.
-  assert.match(words, /It lacks: device bound \(the key cannot leave its device\)\. Signing in once more cannot help/);
+  // The same passkey cannot do better: the page says what is missing, and offers no sign-in that
+  // cannot help.
+  assert.match(
+    words,
+    /It lacks: device bound \(the key cannot leave its device\)\. Signing in once more cannot help/,
+  );
   assert.equal(await guest.page.locator('#step-up').isVisible(), false);
 
   await guest.authenticator.use('securityKey');
@@ -96,7 +126,11 @@ test('a touch without verification is told apart, and stepping up verifies', asy
   assert.equal(await guest.call('/payments'), 401);
   assert.equal((await guest.record()).reason, 'insufficient.authentication');
   const { words, header } = await guest.challenge();
-  assert.match(header, /no acr value asks for one that does", max_age="30"$/, 'phr is what the token has');
+  assert.match(
+    header,
+    /no acr value asks for one that does", max_age="30"$/,
+    'phr is what the token has',
+  );
   assert.match(words, /It lacks: user verified \(a PIN, finger or face\)\.$/);
 
   // The provider asked for verification this time, and takes no signature without it.
@@ -184,7 +218,10 @@ test('a script of the page reads the challenge, and never the token', async () =
     };
   });
   assert.equal(seen.status, 401);
-  assert.match(seen.challenge, /error="insufficient_user_authentication".*no acr value asks for one that does", max_age="30"$/);
+  assert.match(
+    seen.challenge,
+    /error="insufficient_user_authentication".*no acr value asks for one that does", max_age="30"$/,
+  );
   assert.equal(seen.type, 'application/problem+json');
   assert.equal(seen.title, 'Unauthorized');
   assert.equal(seen.cookie, '');
@@ -197,14 +234,20 @@ test('identity headers of the browser never reach the service', async () => {
   await guest.page.getByLabel('also send a forged').check();
   const says = () => guest.page.locator('#notice').textContent();
   assert.equal(await guest.call('/catalog'), 200);
-  assert.equal(await says(), '200: /catalog let you in, whoever you are. The gate removed the forged x-user: admin.');
+  assert.equal(
+    await says(),
+    '200: /catalog let you in, whoever you are. The gate removed the forged x-user: admin.',
+  );
   assert.deepEqual(await guest.received('gone'), { 'x-user: admin': 'only the gate writes it' });
   assert.deepEqual(await guest.received('ours'), {});
   assert.equal(await guest.call('/account'), 401);
   assert.equal(await says(), '401: /account refused. The forged x-user: admin changed nothing.');
   await guest.signIn();
   assert.equal(await guest.call('/account'), 200);
-  assert.equal(await says(), '200: /account let you in as ines. The gate removed the forged x-user: admin.');
+  assert.equal(
+    await says(),
+    '200: /account let you in as ines. The gate removed the forged x-user: admin.',
+  );
   assert.equal((await guest.received('ours'))['x-user'], 'ines');
   await guest.leave();
 });

@@ -1,11 +1,12 @@
-// The page itself: what it loads, whom it lets in by keyboard and by screen reader, how it looks. The pictures in
-// target/browser/ are for people to look at; nothing compares them.
+// The page itself: what it loads, whom it lets in by keyboard and by screen reader, how it looks.
+// The pictures in target/browser/ are for people to look at; nothing compares them.
 
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Browser, until } from './browser.mjs';
 import { Demo, Guest } from './demo.mjs';
+import { brokenWords, leastContrast } from './looks.mjs';
 
 const PICTURES = 'target/browser';
 let browser, demo;
@@ -35,12 +36,24 @@ test('everything comes from one origin, under a strict content security policy',
   const outcome = await guest.page.evaluate(() => {
     const script = document.createElement('script');
     script.setAttribute('nonce', 'guess');
-    try { script.text = 'globalThis.injected = true'; } catch { /* Trusted Types */ }
+    try {
+      script.text = 'globalThis.injected = true';
+    } catch {
+      /* Trusted Types */
+    }
     document.body.append(script);
     document.body.setAttribute('style', 'display: none');
     let markup = 'taken';
-    try { document.body.insertAdjacentHTML('beforeend', '<p id=markup>'); } catch { markup = 'refused'; }
-    return { injected: globalThis.injected, shown: getComputedStyle(document.body).display, markup };
+    try {
+      document.body.insertAdjacentHTML('beforeend', '<p id=markup>');
+    } catch {
+      markup = 'refused';
+    }
+    return {
+      injected: globalThis.injected,
+      shown: getComputedStyle(document.body).display,
+      markup,
+    };
   });
   assert.deepEqual(outcome, { injected: undefined, shown: 'block', markup: 'refused' });
   await guest.visitor.close();
@@ -57,7 +70,11 @@ test('another site cannot sign anybody out or rotate the key', async () => {
   for (const origin of ['https://evil.example', 'null', undefined]) {
     for (const what of ['rotate', 'sign-out', 'register/options']) {
       const headers = { 'content-type': 'application/json', ...(origin && { origin }) };
-      const answer = await fetch(`${demo.url}/provider/${what}`, { method: 'POST', headers, body: '{"name":"eve"}' });
+      const answer = await fetch(`${demo.url}/provider/${what}`, {
+        method: 'POST',
+        headers,
+        body: '{"name":"eve"}',
+      });
       assert.equal(answer.status, 403, `${what} from ${origin}`);
     }
   }
@@ -66,11 +83,15 @@ test('another site cannot sign anybody out or rotate the key', async () => {
 test('the keyboard alone is enough, and the focus stays where it was', async () => {
   const guest = await Guest.at(demo, browser);
   const { keyboard } = guest.page;
-  const focus = () => guest.page.evaluate(() => (document.activeElement.id || document.activeElement.textContent).trim());
-  const tabTo = (what) => until(`the focus is on ${what}`, async () => {
-    await keyboard.press('Tab');
-    return (await focus()).startsWith(what);
-  });
+  const focus = () =>
+    guest.page.evaluate(() =>
+      (document.activeElement.id || document.activeElement.textContent).trim(),
+    );
+  const tabTo = (what) =>
+    until(`the focus is on ${what}`, async () => {
+      await keyboard.press('Tab');
+      return (await focus()).startsWith(what);
+    });
   await keyboard.press('Tab');
   assert.equal(await focus(), 'Skip to what happened');
   await tabTo('name');
@@ -95,30 +116,66 @@ test('a screen reader finds the parts by their names', async () => {
   await guest.call('/account');
   const { page } = guest;
   for (const [role, name] of [
-    ['banner'], ['main'], ['complementary', 'What the operator sees'], ['region', 'Register a passkey'], ['region', 'Sign in'],
-    ['region', 'Call a route'], ['region', 'What happened'], ['region', 'Decisions so far'], ['region', /provider's key/],
-    ['list', 'The way of the request'], ['textbox', 'Your name'], ['checkbox', /forged/], ['region', /service got/],
+    ['banner'],
+    ['main'],
+    ['complementary', 'What the operator sees'],
+    ['region', 'Register a passkey'],
+    ['region', 'Sign in'],
+    ['region', 'Call a route'],
+    ['region', 'What happened'],
+    ['region', 'Decisions so far'],
+    ['region', /provider's key/],
+    ['list', 'The way of the request'],
+    ['textbox', 'Your name'],
+    ['checkbox', /forged/],
+    ['region', /service got/],
   ]) {
-    await page.getByRole(role, name && { name }).first().waitFor();
+    await page
+      .getByRole(role, name && { name })
+      .first()
+      .waitFor();
   }
   assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
-  const unnamed = await page.getByRole('button').evaluateAll((all) => all.filter((button) => !button.textContent.trim() && button.checkVisibility()).length);
+  const unnamed = await page
+    .getByRole('button')
+    .evaluateAll(
+      (all) =>
+        all.filter((button) => !button.textContent.trim() && button.checkVisibility()).length,
+    );
   assert.equal(unnamed, 0);
   for (const id of ['notice', 'notice-1', 'notice-2', 'notice-key']) {
     assert.equal(await page.locator(`#${id}`).getAttribute('aria-live'), 'polite', id);
   }
   // Whether a fact was proved, a demand met or a step done is not told by colour alone.
-  assert.equal(await page.locator('#facts li').last().textContent(), 'hardware bound: not proven the key lives in hardware');
-  assert.equal(await page.locator('#demands li').first().textContent(), 'a token that is signed by the provider: met');
-  assert.match(await page.getByRole('region', { name: 'Sign in' }).getByRole('heading', { level: 2 }).textContent(), /^✓ done:/);
+  assert.equal(
+    await page.locator('#facts li').last().textContent(),
+    'hardware bound: not proven the key lives in hardware',
+  );
+  assert.equal(
+    await page.locator('#demands li').first().textContent(),
+    'a token that is signed by the provider: met',
+  );
+  assert.match(
+    await page
+      .getByRole('region', { name: 'Sign in' })
+      .getByRole('heading', { level: 2 })
+      .textContent(),
+    /^✓ done:/,
+  );
   await guest.leave();
 });
 
 test('an outcome goes with the session that it belongs to', async () => {
   const guest = await Guest.at(demo, browser);
   const { page } = guest;
-  const isShown = async () => (await page.locator('#challenge, #rule, #received, #recorded').evaluateAll((all) => all.filter((part) => part.checkVisibility()))).length > 0
-    || (await page.locator('#flow').getAttribute('data-kind')) !== null || (await page.locator('#notice').textContent()) !== '';
+  const isShown = async () =>
+    (
+      await page
+        .locator('#challenge, #rule, #received, #recorded')
+        .evaluateAll((all) => all.filter((part) => part.checkVisibility()))
+    ).length > 0 ||
+    (await page.locator('#flow').getAttribute('data-kind')) !== null ||
+    (await page.locator('#notice').textContent()) !== '';
   await guest.register('olga');
   assert.equal(await guest.call('/account'), 401);
   assert.equal(await isShown(), true);
@@ -134,11 +191,26 @@ test('an outcome goes with the session that it belongs to', async () => {
 test('the way of a request begins at the identity provider', async () => {
   const guest = await Guest.at(demo, browser);
   const way = () => guest.page.locator('#flow .state').allTextContents();
-  assert.deepEqual(await guest.page.locator('#flow b').allTextContents(), ['Identity provider', 'Browser', 'Gate', 'Service']);
-  assert.deepEqual(await way(), ['has seen no passkey of yours', 'nothing sent yet', 'waiting', 'not reached']);
+  assert.deepEqual(await guest.page.locator('#flow b').allTextContents(), [
+    'Identity provider',
+    'Browser',
+    'Gate',
+    'Service',
+  ]);
+  assert.deepEqual(await way(), [
+    'has seen no passkey of yours',
+    'nothing sent yet',
+    'waiting',
+    'not reached',
+  ]);
   await guest.register('paul');
   assert.equal(await guest.call('/account'), 401);
-  assert.deepEqual(await way(), ['knows the passkey of paul', 'GET /account, no token', 'refused with 401', 'never saw it']);
+  assert.deepEqual(await way(), [
+    'knows the passkey of paul',
+    'GET /account, no token',
+    'refused with 401',
+    'never saw it',
+  ]);
   await guest.signIn();
   assert.equal(await guest.call('/account'), 200);
   const [provider, ...rest] = await way();
@@ -155,14 +227,25 @@ test('the number of a rule in the record leads to what the rule says', async () 
   for (const [path, status, demands] of [
     ['/catalog', 200, ['open to everybody: open to everybody: met']],
     ['/account', 200, ['a token that is signed by the provider: met']],
-    ['/payments', 401, [
-      'a token that is signed by the provider: met', 'phishing resistant (works on this site only): met',
-      'user verified (a PIN, finger or face): not met', /^a sign-in at most 30 s ago \(it was \d+ s\): not looked at$/,
-    ]],
-    ['/vault', 200, [
-      'a token that is signed by the provider: met', 'phishing resistant (works on this site only): met',
-      'device bound (the key cannot leave its device): met',
-    ]],
+    [
+      '/payments',
+      401,
+      [
+        'a token that is signed by the provider: met',
+        'phishing resistant (works on this site only): met',
+        'user verified (a PIN, finger or face): not met',
+        /^a sign-in at most 30 s ago \(it was \d+ s\): not looked at$/,
+      ],
+    ],
+    [
+      '/vault',
+      200,
+      [
+        'a token that is signed by the provider: met',
+        'phishing resistant (works on this site only): met',
+        'device bound (the key cannot leave its device): met',
+      ],
+    ],
   ]) {
     assert.equal(await guest.call(path), status);
     const { rule: number } = await guest.record();
@@ -170,11 +253,18 @@ test('the number of a rule in the record leads to what the rule says', async () 
     const { written, demands: shown } = await guest.rule();
     assert.deepEqual(written, policy[number], path);
     assert.equal(shown.length, demands.length, shown.join('\n'));
-    demands.forEach((demand, index) => (typeof demand === 'string' ? assert.equal(shown[index], demand) : assert.match(shown[index], demand)));
+    demands.forEach((demand, index) =>
+      typeof demand === 'string'
+        ? assert.equal(shown[index], demand)
+        : assert.match(shown[index], demand),
+    );
     const link = guest.page.getByRole('link', { name: `"rule": ${number}` });
     await link.click();
     assert.equal(new URL(guest.page.url()).hash, '#rule');
-    assert.match(await guest.page.locator('#rule-title').textContent(), new RegExp(`^Rule ${number} `));
+    assert.match(
+      await guest.page.locator('#rule-title').textContent(),
+      new RegExp(`^Rule ${number} `),
+    );
   }
   await guest.leave();
 });
@@ -183,11 +273,25 @@ test('steps that are done are ticked, and one button is the next', async () => {
   // A colour that is on its way is neither of the two.
   const guest = await Guest.at(demo, browser, { reducedMotion: 'reduce' });
   const { page } = guest;
-  const steps = async () => (await page.locator('.step').evaluateAll((all) => all.map((mark) => mark.firstChild.textContent))).join('');
+  const steps = async () =>
+    (
+      await page
+        .locator('.step')
+        .evaluateAll((all) => all.map((mark) => mark.firstChild.textContent))
+    ).join('');
   /** The buttons of the steps that are filled. */
-  const filled = () => page.locator('.steps button').evaluateAll((all) => all
-    .filter((button) => getComputedStyle(button).backgroundColor === getComputedStyle(document.querySelector('.now .step')).backgroundColor)
-    .map((button) => button.textContent));
+  const filled = () =>
+    page
+      .locator('.steps button')
+      .evaluateAll((all) =>
+        all
+          .filter(
+            (button) =>
+              getComputedStyle(button).backgroundColor ===
+              getComputedStyle(document.querySelector('.now .step')).backgroundColor,
+          )
+          .map((button) => button.textContent),
+      );
   assert.deepEqual([await steps(), await filled()], ['123', ['Register']]);
   await guest.register('rosa');
   assert.deepEqual([await steps(), await filled()], ['✓23', ['Sign in']]);
@@ -204,7 +308,8 @@ test('steps that are done are ticked, and one button is the next', async () => {
 test('the focus is never lost, and Escape cancels', async () => {
   const guest = await Guest.at(demo, browser);
   const { page } = guest;
-  const focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+  const focus = () =>
+    page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
   await guest.authenticator.declines();
   await guest.button('Register').click();
   await guest.button('Cancel').click();
@@ -238,7 +343,10 @@ test('signing in without a passkey says: register first', async () => {
     await guest.button('Sign in').click();
     await guest.told(/^Nobody has a passkey here yet\. Register one first, in step 1\.$/);
     assert.equal(await guest.call('/account'), 401);
-    assert.match((await guest.challenge()).words, /No passkey yet\? Register one first, in step 1\./);
+    assert.match(
+      (await guest.challenge()).words,
+      /No passkey yet\? Register one first, in step 1\./,
+    );
     // Others have one.
     const other = await Guest.at(empty, browser);
     await other.register('tess');
@@ -259,7 +367,9 @@ test('nothing lies over the record on a small screen, and a call brings its outc
   await guest.register('udo');
   await guest.signIn();
   assert.equal(await guest.call('/account'), 200);
-  const top = await page.locator('#outcome').evaluate((outcome) => outcome.getBoundingClientRect().top);
+  const top = await page
+    .locator('#outcome')
+    .evaluate((outcome) => outcome.getBoundingClientRect().top);
   assert.ok(Math.abs(top) < 2, `the outcome begins at ${top} px`);
   const covered = await page.evaluate(() => {
     const record = document.querySelector('#records pre');
@@ -287,78 +397,47 @@ test('the box that forges a header is in sight at once', async () => {
 
 test('nothing moves for people who ask for that', async () => {
   const guest = await Guest.at(demo, browser, { reducedMotion: 'reduce' });
-  const moving = await guest.page.evaluate(() => [...document.querySelectorAll('*')].filter((element) => {
-    const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
-    return transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior === 'smooth';
-  }).length);
+  const moving = await guest.page.evaluate(
+    () =>
+      [...document.querySelectorAll('*')].filter((element) => {
+        const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
+        return (
+          transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior === 'smooth'
+        );
+      }).length,
+  );
   assert.equal(moving, 0);
   await guest.leave();
-});
-
-/** The words that are shown on more than one line: a break inside a word. What is no word (`.opaque`) may break anywhere. */
-const brokenWords = (page) => page.evaluate(() => {
-  const broken = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
-    if (!node.parentElement.checkVisibility() || node.parentElement.closest('.hidden, .skip, .opaque, noscript, details:not([open])')) continue;
-    for (const { 0: word, index } of node.textContent.matchAll(/[\p{L}_.]+/gu)) {
-      const range = document.createRange();
-      range.setStart(node, index);
-      range.setEnd(node, index + word.length);
-      if (new Set([...range.getClientRects()].map((rect) => Math.round(rect.top))).size > 1) broken.push(word);
-    }
-  }
-  return broken;
-});
-
-/** The least contrast (WCAG 2.2, 1.4.3) between any text that is shown and what is painted behind it. */
-const leastContrast = (page) => page.evaluate(() => {
-  const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
-  const rgba = (color) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const luminance = (color) => {
-    const [r, g, b] = rgba(color).map((value) => value / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const color = getComputedStyle(at).backgroundColor;
-      if (rgba(color)[3] === 255) return color;
-    }
-    return getComputedStyle(document.body).backgroundColor;
-  };
-  let least = { ratio: 99 };
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
-    const element = node.parentElement;
-    if (!node.textContent.trim() || !element.checkVisibility() || element.closest('noscript, .hidden, .skip')) continue;
-    const [a, b] = [luminance(getComputedStyle(element).color), luminance(behind(element))].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < least.ratio) least = { ratio, text: node.textContent.trim().slice(0, 40) };
-  }
-  return least;
 });
 
 test('each state is legible in light and dark, and fits from narrow to wide', async () => {
   const guest = await Guest.at(demo, browser, { authenticator: 'synced', reducedMotion: 'reduce' });
   const { page } = guest;
   const look = async (state) => {
-    for (const [size, width, height] of [['wide', 1440, 900], ['medium', 1000, 800], ['narrow', 375, 780]]) {
+    for (const [size, width, height] of [
+      ['wide', 1440, 900],
+      ['medium', 1000, 800],
+      ['narrow', 375, 780],
+    ]) {
       await page.setViewportSize({ width, height });
       await page.evaluate(() => scrollTo(0, 0));
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const overflow = await page.evaluate(
+          () => document.documentElement.scrollWidth - innerWidth,
+        );
         assert.ok(overflow <= 0, `${state}, ${size}: ${overflow} px too wide`);
         assert.deepEqual(await brokenWords(page), [], `${state}, ${size}: broken words`);
         const { ratio, text } = await leastContrast(page);
-        assert.ok(ratio >= 4.5, `${state}, ${colorScheme}: contrast ${ratio.toFixed(2)} of "${text}"`);
+        assert.ok(
+          ratio >= 4.5,
+          `${state}, ${colorScheme}: contrast ${ratio.toFixed(2)} of "${text}"`,
+        );
         if (size !== 'medium' || colorScheme === 'light') {
-          await page.screenshot({ path: `${PICTURES}/${state}-${size}-${colorScheme}.png`, fullPage: size !== 'wide' });
+          await page.screenshot({
+            path: `${PICTURES}/${state}-${size}-${colorScheme}.png`,
+            fullPage: size !== 'wide',
+          });
         }
       }
     }

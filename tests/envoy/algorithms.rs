@@ -1,4 +1,5 @@
-//! Each algorithm that we verify, on the real Envoy: the right signature passes, a wrong one does not.
+//! Each algorithm that we verify, on the real Envoy: the right signature passes, a wrong one does
+//! not.
 
 use passgate_harness::{AUDIENCE, BOTH, ISSUER, Issuer, Request, Setup, policy, with};
 use passgate_kit::{SigningKey, Token, tampered};
@@ -18,7 +19,8 @@ fn each_of_the_eleven_algorithms_verifies_what_its_key_has_signed_and_nothing_el
         for (index, key) in keys.iter().enumerate() {
             let token = |key| Token::of(key, ISSUER, AUDIENCE);
             let good = token(key).build();
-            // A signature of the right length, over something else; and a good one that another key has made.
+            // A signature of the right length, over something else; and a good one that another key
+            // has made.
             let forged = tampered(&good);
             let other = &keys[(index + 1) % keys.len()];
             let foreign = token(other).header("kid", key.kid()).build();

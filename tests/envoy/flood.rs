@@ -1,11 +1,13 @@
-//! A flood of forged tokens on a real Envoy: what it may cost is bounded, and who is signed in notices nothing.
+//! A flood of forged tokens on a real Envoy: what it may cost is bounded, and who is signed in
+//! notices nothing.
 
 use passgate_harness::{AUDIENCE, Gate, ISSUER, Load, Protocol, Request, policy, with};
 use passgate_kit::Token;
 use serde_json::json;
 use std::time::Instant;
 
-/// What a wrong signature of a key without a table is counted for (`core/src/crypto/cost.rs`), in microseconds.
+/// What a wrong signature of a key without a table is counted for (`core/src/crypto/cost.rs`), in
+/// microseconds.
 const COST: f64 = 520.0;
 /// Full buckets, and what fills in in a second, where one percent of a processor may be spent.
 const FULL: f64 = 20_000.0;

@@ -1,5 +1,5 @@
-//! Headers, body and trailers go on together and after the verdict, whether or not Envoy hands over the body of a request
-//! whose headers are held (`allow_on_headers_stop_iteration`).
+//! Headers, body and trailers go on together and after the verdict, whether or not Envoy hands over
+//! the body of a request whose headers are held (`allow_on_headers_stop_iteration`).
 
 use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Received, Request, Setup, eventually, policy,
@@ -77,7 +77,8 @@ impl Tokens {
     }
 }
 
-/// Requests of every shape, honest and forged, wait until the issuer is released. Other clients leave before.
+/// Requests of every shape, honest and forged, wait until the issuer is released. Other clients
+/// leave before.
 fn nothing_goes_on_before_the_verdict(gate: Gate, tokens: &Tokens) {
     let before = (gate.upstream.hits(), gate.upstream.connections());
     let mut sent = Vec::new();
@@ -131,8 +132,8 @@ fn nothing_goes_on_before_the_verdict(gate: Gate, tokens: &Tokens) {
     gate.finish();
 }
 
-/// With a length, in chunks, with trailers, with trailers only, and with nothing but headers; all with names that only
-/// the gate may write.
+/// With a length, in chunks, with trailers, with trailers only, and with nothing but headers; all
+/// with names that only the gate may write.
 fn shapes(path: &str, token: &str) -> [Request; 5] {
     let path = |shape: &str| format!("{path}/{shape}");
     let trailers = |request: Request| {

@@ -1,6 +1,7 @@
-//! The same tokens for passgate and for Envoy's own `jwt_authn`, side by side: what each of them says is compared with
-//! the reviewed table in jwt_authn/differences.md, and the table of docs/jwt_authn.md with that one. An unexpected difference
-//! fails, and so does an unexpected agreement. `BLESS=1` writes both anew, to be read before they are checked in.
+//! The same tokens for passgate and for Envoy's own `jwt_authn`, side by side: what each of them
+//! says is compared with the reviewed table in jwt_authn/differences.md, and the table of
+//! docs/jwt_authn.md with that one. An unexpected difference fails, and so does an unexpected
+//! agreement. `BLESS=1` writes both anew, to be read before they are checked in.
 
 mod corpus;
 

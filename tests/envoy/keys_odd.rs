@@ -1,4 +1,5 @@
-//! What is asked of a key server, and answers that are not a set of keys, or one that cannot be used.
+//! What is asked of a key server, and answers that are not a set of keys, or one that cannot be
+//! used.
 
 use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy,

@@ -22,7 +22,8 @@ fn an_outage_of_a_minute_refuses_nobody_and_is_asked_about_at_the_backoffs_pace(
     std::thread::sleep(Duration::from_secs(60));
     let during = gate.issuer.fetches() - before;
     let seconds = down.elapsed().as_secs() as usize;
-    // Each of the two threads asks when its keys are due, then after 1, 2, and every 4 s, each less a quarter at most.
+    // Each of the two threads asks when its keys are due, then after 1, 2, and every 4 s, each less
+    // a quarter at most.
     let (least, most) = (2 * (seconds / 4 - 3), 2 * (seconds / 3 + 3));
     assert!(
         (least..=most).contains(&during),

@@ -1,4 +1,5 @@
-//! Refreshes: `ETag` and 304, workers that do not ask at one instant, and what can be measured of it.
+//! Refreshes: `ETag` and 304, workers that do not ask at one instant, and what can be measured of
+//! it.
 
 use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy,

@@ -16,7 +16,8 @@ fn keys_rotate_under_load_and_no_request_fails() {
     let mut old: Option<SigningKey> = None;
     for number in 2..5 {
         std::thread::sleep(Duration::from_millis(2_000));
-        // As identity providers do it: the next key is published, used at once, and the one before it goes later.
+        // As identity providers do it: the next key is published, used at once, and the one before
+        // it goes later.
         let new = SigningKey::es256(&format!("k{number}"));
         match &old {
             None => gate.issuer.publish(&[&gate.issuer.key, &new]),
@@ -55,7 +56,8 @@ fn a_withdrawn_key_stops_within_freshness() {
     gate.finish();
 }
 
-/// Whoever uses it before is told that nobody has published it; whoever uses it after that is told to come back.
+/// Whoever uses it before is told that nobody has published it; whoever uses it after that is told
+/// to come back.
 #[test]
 fn a_key_that_was_used_before_it_was_published_is_never_refused_afterwards() {
     let gate = Gate::start(fresh_for("5m", "3s"));
@@ -109,14 +111,15 @@ fn ten_thousand_made_up_keys_on_a_real_envoy_cause_paced_fetches_and_hold_nobody
         }
     });
     load.finish_without_a_refusal();
-    // One for each thread at the start, the burst of two of the worker, and one for each cooldown of 30 s; the keys are
-    // fresh for longer.
+    // One for each thread at the start, the burst of two of the worker, and one for each cooldown
+    // of 30 s; the keys are fresh for longer.
     let (fetches, cooldowns) = (gate.issuer.fetches(), start.elapsed().as_secs() / 30);
     assert!(fetches <= 4 + cooldowns as usize, "{fetches} fetches");
     gate.finish();
 }
 
-/// Nothing tells the new key from the made-up ones, so it waits for its turn; known keys notice nothing.
+/// Nothing tells the new key from the made-up ones, so it waits for its turn; known keys notice
+/// nothing.
 #[test]
 fn a_rotation_under_a_flood_of_made_up_keys_is_over_within_one_cooldown() {
     let gate = Gate::start(fresh_for("5m", "3s"));

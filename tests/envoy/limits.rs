@@ -45,7 +45,8 @@ fn a_key_set_over_the_built_in_cap_is_not_read() {
     gate.finish();
 }
 
-/// What is far too large never reaches the module, and Envoy's own memory is bounded by the file that we ship.
+/// What is far too large never reaches the module, and Envoy's own memory is bounded by the file
+/// that we ship.
 #[test]
 fn an_answer_that_is_far_too_large_costs_envoy_no_memory() {
     let most_memory = |padding: usize| {

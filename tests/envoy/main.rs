@@ -1,8 +1,9 @@
 //! Stories about the filter inside a real Envoy: one file each.
 //!
-//! They start the bootstrap that is shipped in `envoy/` (the harness only changes ports and, where a story
-//! needs its own, the plugin configuration), and speak to it as clients do. Envoy is `$ENVOY`, or the one
-//! that `make tools` brought; the module is `$PASSGATE_WASM`, or `dist/passgate.wasm`.
+//! They start the bootstrap that is shipped in `envoy/` (the harness only changes ports and, where
+//! a story needs its own, the plugin configuration), and speak to it as clients do. Envoy is
+//! `$ENVOY`, or the one that `make tools` brought; the module is `$PASSGATE_WASM`, or
+//! `dist/passgate.wasm`.
 
 mod algorithms;
 mod authorities;

@@ -175,7 +175,8 @@ fn no_secret_is_logged_wherever_it_was() {
 
 #[test]
 fn a_secret_in_a_log_is_found() {
-    // The check at the end of every story, seen to fail: this gate writes credentials into its access log.
+    // The check at the end of every story, seen to fail: this gate writes credentials into its
+    // access log.
     for member in ["%REQ(X-COPY)%", "%REQ(COOKIE)%"] {
         let mut gate = Setup::new(policy())
             .edit(|bootstrap| {
@@ -378,7 +379,8 @@ fn traffic_makes_no_new_metric() {
         let names = gate.stats().into_iter().map(|(name, _)| name);
         names.filter(|name| name.starts_with("wasm")).collect()
     };
-    // The pace of fetches for unknown keys is spent in the first rounds, and then has a reason of its own.
+    // The pace of fetches for unknown keys is spent in the first rounds, and then has a reason of
+    // its own.
     for mark in ["a", "b", "c", "d"] {
         round(mark);
     }

@@ -1,4 +1,5 @@
-//! Bytes that no text holds: 0x80 to 0xFF in values, names, paths and trailers. None may crash the module.
+//! Bytes that no text holds: 0x80 to 0xFF in values, names, paths and trailers. None may crash the
+//! module.
 
 use passgate_harness::{
     AUDIENCE, BOTH, Gate, ISSUER, Protocol, Request, Setup, policy, policy_with, public, ruled,

@@ -1,4 +1,5 @@
-//! `*` in a rule's path is one whole segment, a final `**` the rest, in the one reading that paths have.
+//! `*` in a rule's path is one whole segment, a final `**` the rest, in the one reading that paths
+//! have.
 
 use passgate_harness::{BOTH, Gate, Request, Setup, policy, public, ruled, the_rest, with};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! What a real Prometheus reads from a real gate: the labels, every query of the dashboard, the alerts.
+//! What a real Prometheus reads from a real gate: the labels, every query of the dashboard, the
+//! alerts.
 
 use passgate_harness::{
     AUDIENCE, BOTH, Gate, Http1, Request, Setup, eventually, policy, provider, public, ruled,
@@ -49,8 +50,8 @@ fn prometheus_reads_the_gate_and_every_query_of_the_dashboard_has_an_answer() {
     gate.finish();
 }
 
-/// A gate with something for each panel: exemptions with an end, a provider that cannot be reached, preflights, a rule in
-/// shadow.
+/// A gate with something for each panel: exemptions with an end, a provider that cannot be reached,
+/// preflights, a rule in shadow.
 fn busy_gate() -> Gate {
     let dated = json!({
         "match": { "prefix": "/old/" },
@@ -137,7 +138,8 @@ fn labels_are_bounded(prometheus: &Prometheus) {
     }
 }
 
-/// The shipped alerts, evaluated by Prometheus; the provider that cannot be reached waits to be one, the rule in shadow is one.
+/// The shipped alerts, evaluated by Prometheus; the provider that cannot be reached waits to be
+/// one, the rule in shadow is one.
 fn alerts_are_loaded(prometheus: &Prometheus) {
     eventually("evaluated alerts", || {
         let rules = prometheus.get("/api/v1/rules");

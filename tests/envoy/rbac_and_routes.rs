@@ -1,4 +1,5 @@
-//! What Envoy does with the headers that passgate writes: RBAC decides by them, routes are chosen by them.
+//! What Envoy does with the headers that passgate writes: RBAC decides by them, routes are chosen
+//! by them.
 
 use passgate_harness::{BOTH, Gate, Issuer, Protocol, Request, Setup, Upstream, eventually};
 use passgate_kit::{Token, TokenBuilder};
@@ -61,7 +62,8 @@ fn a_header_from_the_token_chooses_the_route_and_a_clients_does_not() {
     for protocol in BOTH {
         let to_gold = [
             Request::get("/").bearer(&rich),
-            // What the client says is gone before the route is chosen, and what the token says is there.
+            // What the client says is gone before the route is chosen, and what the token says is
+            // there.
             Request::get("/").bearer(&rich).header("x-tenant", "lead"),
         ];
         for request in &to_gold {

@@ -44,7 +44,8 @@ fn a_worker_whose_vm_was_killed_lets_nobody_pass_until_it_is_back_with_new_keys(
     let hits = gate.upstream.hits();
     let trapped = gate.send(Protocol::Http1, &good.clone().header(TRAP, "1"));
     assert_eq!(trapped.status, 503, "{trapped:?}");
-    // The dead machine answers nobody any more: who waited is ended by Envoy's own timer, and closed.
+    // The dead machine answers nobody any more: who waited is ended by Envoy's own timer, and
+    // closed.
     assert_eq!(waiter.read().status, 503);
     assert_eq!(gate.upstream.hits(), hits, "and nothing went on");
 
@@ -59,8 +60,8 @@ fn a_worker_whose_vm_was_killed_lets_nobody_pass_until_it_is_back_with_new_keys(
     let of_next = Request::get("/").bearer(&waiting);
     gate.passed(&gate.send(Protocol::Http1, &of_next));
 
-    // Whoever dies cannot take back what it had added to a gauge (docs/observability.md): one worker more has
-    // fresh keys than there are, and one request more waits.
+    // Whoever dies cannot take back what it had added to a gauge (docs/observability.md): one
+    // worker more has fresh keys than there are, and one request more waits.
     eventually("the gauges", || {
         let gauges = ["state.fresh", "waiting"];
         let gauges =

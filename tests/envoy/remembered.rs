@@ -1,4 +1,5 @@
-//! Tokens that a worker remembers. (That a withdrawn key stops them is a story of `keys_rotation.rs`.)
+//! Tokens that a worker remembers. (That a withdrawn key stops them is a story of
+//! `keys_rotation.rs`.)
 
 use passgate_harness::{BOTH, Gate, Protocol, Request, Setup, eventually, policy_with, with};
 use serde_json::json;

@@ -131,7 +131,8 @@ fn five_hundred_requests_at_once_cost_one_fetch() {
     gate.finish();
 }
 
-/// The host answers those who are refused in one callback inside one another: too many would overflow its stack.
+/// The host answers those who are refused in one callback inside one another: too many would
+/// overflow its stack.
 #[test]
 fn a_thousand_refusals_at_once_do_not_end_the_vm() {
     for status in [200, 500] {
@@ -295,7 +296,8 @@ fn a_slow_provider_leaves_room_for_those_who_wait_for_another() {
     for client in &mut crowd {
         client.send(Request::get("/").bearer(&of_partners).to_http1());
     }
-    // A quarter of the room is the slow provider's own, and a quarter of it is all that it may take of the common half.
+    // A quarter of the room is the slow provider's own, and a quarter of it is all that it may take
+    // of the common half.
     eventually("half of the crowd waits, the other half is refused", || {
         (gate.stat("http.gate.downstream_rq_active") == 4
             && gate.stat("http.gate.downstream_rq_5xx") == 4)

@@ -1,4 +1,5 @@
-//! The guides of `docs/istio/`, followed to the letter: each command of a ```console block runs, and prints what the page says.
+//! The guides of `docs/istio/`, followed to the letter: each command of a ```console block runs,
+//! and prints what the page says.
 
 use crate::harness::{Story, said, story, workspace};
 use serde_json::json;
@@ -124,7 +125,8 @@ fn shell(mesh: &Story, folder: &Path, command: &str) -> String {
     said(&output)
 }
 
-/// There is no node through which istioctl could reach the gateway, so it reads what the gateway's admin says from a file.
+/// There is no node through which istioctl could reach the gateway, so it reads what the gateway's
+/// admin says from a file.
 fn through_the_admin(mesh: &Story, command: &str) -> String {
     let reached = "deploy/istio-ingressgateway -n istio-ingress";
     if !(command.starts_with("istioctl proxy-config ") && command.contains(reached)) {
@@ -135,7 +137,8 @@ fn through_the_admin(mesh: &Story, command: &str) -> String {
     command.replace(reached, &format!("--file {}", dump.display()))
 }
 
-/// Whether these are the lines, one by one. A line that is `…` alone stands for any number of lines.
+/// Whether these are the lines, one by one. A line that is `…` alone stands for any number of
+/// lines.
 fn matches(output: &str, expected: &[String]) -> bool {
     let lines: Vec<&str> = output.lines().map(str::trim).collect();
     all_fit(&lines, expected)

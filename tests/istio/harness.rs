@@ -1,4 +1,5 @@
-//! What the stories stand on: a mesh with its proxies, an identity provider, a registry, a service, and clients.
+//! What the stories stand on: a mesh with its proxies, an identity provider, a registry, a service,
+//! and clients.
 
 mod client;
 mod control_plane;
@@ -17,7 +18,8 @@ pub use proxy::Proxy;
 
 use std::time::Duration;
 
-/// No single answer takes longer than this, or the story fails. A control plane that starts on a busy machine takes its time.
+/// No single answer takes longer than this, or the story fails. A control plane that starts on a
+/// busy machine takes its time.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Asks again until the answer comes, within `PATIENCE`.

@@ -1,7 +1,9 @@
-//! Stories about the filter in a real Istio: the control plane, the agent, an API server and a registry, as they are
-//! released, on a machine of their own (`tools/isolated`). They apply the files of `istio/` as `make image` filled them in.
+//! Stories about the filter in a real Istio: the control plane, the agent, an API server and a
+//! registry, as they are released, on a machine of their own (`tools/isolated`). They apply the
+//! files of `istio/` as `make image` filled them in.
 //!
-//! `make test-istio` runs them. One mesh serves all stories; each story begins in a mesh without plugins and policies.
+//! `make test-istio` runs them. One mesh serves all stories; each story begins in a mesh without
+//! plugins and policies.
 
 mod harness;
 

@@ -67,7 +67,8 @@ fn a_policy_on_claims_cannot_follow() {
     mesh.apply(&file("migration/2-beside.yaml"));
     mesh.web.until(401, &mesh.to_ledger());
     mesh.web.until(200, &finance);
-    // Without Istio's own filter nobody fills in what `request.auth.claims` and `requestPrincipals` read.
+    // Without Istio's own filter nobody fills in what `request.auth.claims` and `requestPrincipals`
+    // read.
     without_request_authentication(&mesh);
     assert_eq!(mesh.web.until(403, &finance).text(), DENIED);
 }

@@ -10,7 +10,8 @@ fn guarded() -> Story {
     for name in ["sidecar.yaml", "strict-mtls.yaml", "authorization.yaml"] {
         mesh.apply(&file(name));
     }
-    // The policy and the plugin arrive one after the other: both are there when each has refused something.
+    // The policy and the plugin arrive one after the other: both are there when each has refused
+    // something.
     let alice = mesh.to_ledger().bearer(&mesh.good());
     mesh.eventually("a refusal by the policy", || {
         mesh.batch.until(403, &alice).text() == DENIED

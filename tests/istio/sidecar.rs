@@ -96,7 +96,8 @@ fn a_traffic_extension_guards_a_gateway() {
     );
     mesh.gateway
         .until(200, &Request::get("/").bearer(&mesh.good()));
-    // Its records are found under its own name, without the suffix of a WasmPlugin (mesh-config.yaml).
+    // Its records are found under its own name, without the suffix of a WasmPlugin
+    // (mesh-config.yaml).
     mesh.eventually("its name in the record", || {
         mesh.gateway
             .log()

@@ -1,4 +1,5 @@
-//! `docs/istio/troubleshooting.md`: each of its sections is followed after the mistake that it is about.
+//! `docs/istio/troubleshooting.md`: each of its sections is followed after the mistake that it is
+//! about.
 
 use crate::guides::{follow, page};
 use crate::harness::{Request, Story, file, plugin, story, workspace};

@@ -1,4 +1,5 @@
-// An OAuth client as an application has one: authorization code with PKCE, in the browser of a visitor.
+// An OAuth client as an application has one: authorization code with PKCE, in the browser of a
+// visitor.
 
 import { createHash, randomBytes } from 'node:crypto';
 
@@ -6,7 +7,9 @@ const base64url = (bytes) => Buffer.from(bytes).toString('base64url');
 
 /** Header and claims of a token. */
 export function decoded(token) {
-  const [header, claims] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString());
+  const [header, claims] = token
+    .split('.')
+    .map((part) => Buffer.from(part, 'base64url').toString());
   return { header: JSON.parse(header), claims: JSON.parse(claims) };
 }
 
@@ -18,9 +21,10 @@ export class Client {
   }
 
   /**
-   * Sends the visitor's page to the authorization endpoint (after `answer.prepare(visitor)`, if there is one) and lets `answer(visitor, arrived)` do there what a person does; then
-   * exchanges the code. `ask`: more parameters, such as `acr_values`. Returns the token endpoint's answer with `steps`, what
-   * `answer` returned.
+   * Sends the visitor's page to the authorization endpoint (after `answer.prepare(visitor)`, if
+   * there is one) and lets `answer(visitor, arrived)` do there what a person does; then exchanges
+   * the code. `ask`: more parameters, such as `acr_values`. Returns the token endpoint's answer
+   * with `steps`, what `answer` returned.
    */
   async signIn(visitor, answer, ask = {}) {
     const verifier = base64url(randomBytes(32));
@@ -41,7 +45,8 @@ export class Client {
     await visitor.page.goto(url.href, { waitUntil: 'commit' });
     const steps = await answer(visitor, arrived);
     const answered = new URL(visitor.page.url()).searchParams;
-    if (answered.get('state') !== state || !answered.has('code')) throw new Error(`no code: ${visitor.page.url()}`);
+    if (answered.get('state') !== state || !answered.has('code'))
+      throw new Error(`no code: ${visitor.page.url()}`);
     const tokens = await this.exchange({
       grant_type: 'authorization_code',
       code: answered.get('code'),

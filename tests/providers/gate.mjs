@@ -46,8 +46,8 @@ export class Gate {
   #folder;
 
   /**
-   * Starts a file of `envoy/`; `ports` says which take the place of the file's, `edit` may change the text. `port` is where
-   * the gate listens.
+   * Starts a file of `envoy/`; `ports` says which take the place of the file's, `edit` may change
+   * the text. `port` is where the gate listens.
    */
   static async start(file, { port, ports = {}, env = {}, edit = (text) => text } = {}) {
     const gate = new Gate();
@@ -58,7 +58,15 @@ export class Gate {
     const text = moved(readFileSync(join(ROOT, file), 'utf8'), ports);
     writeFileSync(path, edit(text).replaceAll('dist/passgate.wasm', MODULE));
     try {
-      const args = ['--config-path', path, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'info'];
+      const args = [
+        '--config-path',
+        path,
+        '--use-dynamic-base-id',
+        '--concurrency',
+        '1',
+        '--log-level',
+        'info',
+      ];
       gate.#envoy = await Program.start(ENVOY, args, { ready: /starting main dispatch loop/, env });
     } catch (error) {
       rmSync(gate.#folder, { recursive: true });
@@ -69,7 +77,8 @@ export class Gate {
 
   /** Waits until the filter has said something that matches. */
   async says(pattern) {
-    const lines = () => this.#envoy.output.split('\n').filter((line) => line.includes('passgate {'));
+    const lines = () =>
+      this.#envoy.output.split('\n').filter((line) => line.includes('passgate {'));
     await until(`${pattern}`, () => lines().some((line) => pattern.test(line))).catch((error) => {
       throw new Error(`${error.message}\n${lines().join('\n')}`);
     });
@@ -83,9 +92,14 @@ export class Gate {
       options.headers = { host: `localhost:${this.port}`, ...all };
       const outgoing = request(options, (incoming) => {
         let body = '';
-        incoming.setEncoding('utf8').on('data', (text) => { body += text; }).on('end', () => {
-          resolve({ status: incoming.statusCode, headers: incoming.headers, json: parsed(body) });
-        });
+        incoming
+          .setEncoding('utf8')
+          .on('data', (text) => {
+            body += text;
+          })
+          .on('end', () => {
+            resolve({ status: incoming.statusCode, headers: incoming.headers, json: parsed(body) });
+          });
         incoming.on('error', reject);
       });
       outgoing.setTimeout(20_000, () => outgoing.destroy(new Error(`${path}: no answer`)));
@@ -111,5 +125,7 @@ function parsed(body) {
 export function challenge(answer) {
   const header = answer.headers['www-authenticate'] ?? '';
   if (!header.startsWith('Bearer')) throw new Error(`no Bearer challenge: ${header}`);
-  return Object.fromEntries([...header.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
+  return Object.fromEntries(
+    [...header.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+  );
 }

@@ -1,11 +1,13 @@
-// Does what a guide of `docs/guides/` says: each command of its ```console blocks, in one shell, from the project's folder.
+// Does what a guide of `docs/guides/` says: each command of its ```console blocks, in one shell,
+// from the project's folder.
 //
 //     $ a command that must succeed \
 //         and may go on
 //     what it must print, with … for anything
 //     $ another one, with nothing below it, may print what it likes
 //
-// `<!-- browser: name -->` stands where a person turns to the browser; the test says what is done there.
+// `<!-- browser: name -->` stands where a person turns to the browser; the test says what is done
+// there.
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -26,8 +28,8 @@ export class Guide {
   }
 
   /**
-   * Follows the guide up to the next turn to the browser, and returns its name, or null at the end. Throws where a command
-   * fails or prints something else than the guide says.
+   * Follows the guide up to the next turn to the browser, and returns its name, or null at the end.
+   * Throws where a command fails or prints something else than the guide says.
    */
   async follow() {
     while (this.#steps.length > 0) {
@@ -54,7 +56,10 @@ export function fragments(guide) {
   return [...text.matchAll(/^```json\n([^{].*?)\n```$/gms)].map(([, fragment]) => fragment);
 }
 
-/** Whether a file of the project holds each whole ```json document of a guide; how far it is indented does not matter. */
+/**
+ * Whether a file of the project holds each whole ```json document of a guide; how far it is
+ * indented does not matter.
+ */
 export function shows(guide, file) {
   const plain = (text) => text.replace(/^\s+/gm, '');
   const whole = plain(readFileSync(join(ROOT, file), 'utf8'));
@@ -65,21 +70,34 @@ export function shows(guide, file) {
 /** The steps of a guide, in its order. */
 function steps(text) {
   const found = [];
-  for (const [, block, browser] of text.matchAll(/^```console\n(.*?)^```$|<!-- browser: ([a-z ]+) -->/gms)) {
+  for (const [, block, browser] of text.matchAll(
+    /^```console\n(.*?)^```$|<!-- browser: ([a-z ]+) -->/gms,
+  )) {
     if (browser) found.push({ browser });
-    for (const [, command, expected] of (block ?? '').matchAll(/^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)/gm)) {
+    for (const [, command, expected] of (block ?? '').matchAll(
+      /^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)/gm,
+    )) {
       found.push({ command, expected });
     }
   }
   return found;
 }
 
-/** What the guide shows, as a pattern: `…` is anything within a line, a line of it alone any number of lines. */
+/**
+ * What the guide shows, as a pattern: `…` is anything within a line, a line of it alone any number
+ * of lines.
+ */
 function pattern(expected) {
-  const lines = expected.trimEnd().split('\n').map((line) => {
-    if (line === '…') return '(?:.*\\n)*?.*';
-    return line.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*');
-  });
+  const lines = expected
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      if (line === '…') return '(?:.*\\n)*?.*';
+      return line
+        .split('…')
+        .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+        .join('.*');
+    });
   return new RegExp(`^${lines.join('\\r?\\n')}\\s*$`);
 }
 
@@ -90,8 +108,13 @@ class Shell {
   #heard = () => {};
 
   constructor(env) {
-    this.#bash = spawn('bash', ['--norc'], { cwd: ROOT, env: { ...process.env, ...env }, detached: true });
-    // Should the test die in any way, bash reads the end of its input, and takes all along that it started.
+    this.#bash = spawn('bash', ['--norc'], {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      detached: true,
+    });
+    // Should the test die in any way, bash reads the end of its input, and takes all along that it
+    // started.
     this.#bash.stdin.write("exec 2>&1; trap 'trap - TERM; kill 0' EXIT\n");
     this.#bash.stdout.setEncoding('utf8').on('data', (text) => {
       this.#output += text;
@@ -100,12 +123,18 @@ class Shell {
     process.once('exit', () => this.#kill('SIGKILL')); // a test that dies takes it along
   }
 
-  /** Runs a command: `{ status, output }`. Installing and starting may take their time, but not for ever. */
+  /**
+   * Runs a command: `{ status, output }`. Installing and starting may take their time, but not for
+   * ever.
+   */
   run(command, patience = 20 * PATIENCE) {
     const mark = randomUUID();
     this.#output = '';
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`$ ${command}\nhas not ended:\n${this.#output}`)), patience);
+      const late = setTimeout(
+        () => reject(new Error(`$ ${command}\nhas not ended:\n${this.#output}`)),
+        patience,
+      );
       this.#heard = () => {
         const end = this.#output.match(new RegExp(`${mark} (\\d+)\\n`));
         if (!end) return;

@@ -1,4 +1,5 @@
-// A real Keycloak, set up by following docs/guides/keycloak.md, a person with a passkey in a real browser, and a real Envoy with the filter.
+// A real Keycloak, set up by following docs/guides/keycloak.md, a person with a passkey in a real
+// browser, and a real Envoy with the filter.
 
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -36,18 +37,36 @@ before(async () => {
 
   const numbers = { 8180: ports.keycloak, 8080: ports.gate, 9001: ports.service };
   const realm = local(REALM, { 8080: ports.gate, 3000: ports.application });
-  const files = ['envoy/keycloak.yaml', 'envoy/oauth2.yaml'].map((file) => [file, local(file, numbers)]);
+  const files = ['envoy/keycloak.yaml', 'envoy/oauth2.yaml'].map((file) => [
+    file,
+    local(file, numbers),
+  ]);
   const [, oauth2] = files[1];
-  appendFileSync(oauth2, `\nadmin: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.admin} } } }\n`);
-  const secret = (text, [name, value]) => text.replace(new RegExp(`\\b${name}=(\\$\\([^)]*\\)|\\S+)`), `${name}=${value}`);
+  appendFileSync(
+    oauth2,
+    `\nadmin: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.admin} } } }\n`,
+  );
+  const secret = (text, [name, value]) =>
+    text.replace(new RegExp(`\\b${name}=(\\$\\([^)]*\\)|\\S+)`), `${name}=${value}`);
   guide = new Guide(GUIDE, {
     env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m' },
     edit: (text) => {
-      // The same commands, with other ports and files, secrets that the tests know, and Envoys that do not disturb others.
-      const known = Object.entries({ ...SECRETS, ...ADMINISTRATOR }).reduce(secret, moved(text, numbers));
-      return files.reduce((text, [from, to]) => text.replaceAll(`--config-path ${from}`, `--config-path ${to}`), known)
+      // The same commands, with other ports and files, secrets that the tests know, and Envoys that
+      // do not disturb others.
+      const known = Object.entries({ ...SECRETS, ...ADMINISTRATOR }).reduce(
+        secret,
+        moved(text, numbers),
+      );
+      return files
+        .reduce(
+          (text, [from, to]) => text.replaceAll(`--config-path ${from}`, `--config-path ${to}`),
+          known,
+        )
         .replaceAll(`cp ${REALM}`, `cp ${realm}`)
-        .replaceAll('.tools/envoy/envoy --log-level warn', `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`);
+        .replaceAll(
+          '.tools/envoy/envoy --log-level warn',
+          `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`,
+        );
     },
   });
 });
@@ -67,15 +86,21 @@ test('the guide: a password reads the news, a passkey the rest, a fresh one make
   assert.equal(await guide.follow(), 'register');
   person = await browser.visitor();
   await person.page.goto(`${keycloak}/realms/demo/account/`);
-  const registered = (url, answered) => answered.includes('register') && new URL(url).pathname.endsWith('/account/');
+  const registered = (url, answered) =>
+    answered.includes('register') && new URL(url).pathname.endsWith('/account/');
   assert.deepEqual(await alice('register')(person, registered), ['password', 'register']);
 
   assert.equal(await guide.follow(), 'sign in');
   await browserOnly(person, `http://localhost:${ports.gate}`);
   // Cookies sealed in the old way, which others can open (CVE-2026-47775), are not even tried.
-  const { entries } = await (await fetch(`http://127.0.0.1:${ports.admin}/runtime?format=json`)).json();
+  const { entries } = await (
+    await fetch(`http://127.0.0.1:${ports.admin}/runtime?format=json`)
+  ).json();
   const value = (name) => entries[`envoy.reloadable_features.oauth2_${name}`]?.final_value;
-  assert.deepEqual([value('use_gcm_encryption'), value('legacy_cbc_decrypt_compat')], ['true', 'false']);
+  assert.deepEqual(
+    [value('use_gcm_encryption'), value('legacy_cbc_decrypt_compat')],
+    ['true', 'false'],
+  );
   // The shell stays for the other stories, and Keycloak with it; its last command stops everything.
 });
 
@@ -106,11 +131,22 @@ async function browserOnly({ page, context, authenticator }, gate) {
   assert.match(second.got, /^x-passgate-authentication-age: \d$/m);
   assert.match(second.got, /^cookie: theme=dark$/m);
   assert.equal(await gestures(), before + 2);
-  assert.deepEqual((await visit('/payments/7', 'passkey')).forms, [], 'and then the fresh session holds');
+  assert.deepEqual(
+    (await visit('/payments/7', 'passkey')).forms,
+    [],
+    'and then the fresh session holds',
+  );
 
-  const tokens = (await context.cookies(`${gate}/payments`)).filter(({ name }) => name.endsWith('Token'));
-  assert.deepEqual(tokens.map(({ name }) => name).sort(), ['BearerToken', 'FreshBearerToken', 'RefreshToken']);
-  for (const { name, value } of tokens) assert.match(value, /^gcm\./, `${name} is sealed with AES-GCM`);
+  const tokens = (await context.cookies(`${gate}/payments`)).filter(({ name }) =>
+    name.endsWith('Token'),
+  );
+  assert.deepEqual(tokens.map(({ name }) => name).sort(), [
+    'BearerToken',
+    'FreshBearerToken',
+    'RefreshToken',
+  ]);
+  for (const { name, value } of tokens)
+    assert.match(value, /^gcm\./, `${name} is sealed with AES-GCM`);
 
   // A session that began with a password is no obstacle.
   await context.clearCookies();
@@ -123,7 +159,9 @@ async function browserOnly({ page, context, authenticator }, gate) {
   await administrator.setAttributes('demo', 'gate-fresh', { 'access.token.lifespan': '2' });
   await page.goto(`${gate}/payments/oauth2/sign-out`);
   assert.deepEqual((await visit('/payments', 'passkey')).forms, ['passkey']);
-  await until('the end of the token', async () => (await visit('/payments', 'passkey')).forms.includes('passkey'));
+  await until('the end of the token', async () =>
+    (await visit('/payments', 'passkey')).forms.includes('passkey'),
+  );
 
   // A script that is signed out gets an answer that it can read.
   await context.clearCookies();
@@ -132,10 +170,17 @@ async function browserOnly({ page, context, authenticator }, gate) {
 
 /** A client of a realm. */
 async function client(realm, id) {
-  return new Client(await discovered(`${keycloak}/realms/${realm}`), id, `http://localhost:${ports.application}/callback`);
+  return new Client(
+    await discovered(`${keycloak}/realms/${realm}`),
+    id,
+    `http://localhost:${ports.application}/callback`,
+  );
 }
 
-/** `envoy/keycloak.yaml` for a realm, `edit`ed, on ports of its own and with a service behind it; stopped when the test ends. */
+/**
+ * `envoy/keycloak.yaml` for a realm, `edit`ed, on ports of its own and with a service behind it;
+ * stopped when the test ends.
+ */
 async function gateOf(t, realm, edit = (text) => text) {
   const own = await freePorts('gate', 'service');
   const service = await Service.start(own.service);
@@ -143,9 +188,13 @@ async function gateOf(t, realm, edit = (text) => text) {
   const gate = await Gate.start('envoy/keycloak.yaml', {
     port: own.gate,
     ports: { 8180: ports.keycloak, 9001: own.service, 8080: own.gate },
-    edit: (text) => edit(text)
-      .replaceAll('realms/demo', `realms/${realm}`)
-      .replaceAll(`"audiences": ["http://localhost:${own.gate}"]`, `"audiences": ["http://localhost:${ports.gate}"]`),
+    edit: (text) =>
+      edit(text)
+        .replaceAll('realms/demo', `realms/${realm}`)
+        .replaceAll(
+          `"audiences": ["http://localhost:${own.gate}"]`,
+          `"audiences": ["http://localhost:${ports.gate}"]`,
+        ),
   });
   t.after(() => gate.stop());
   return { gate, service };
@@ -164,17 +213,28 @@ test('a password is refused with a challenge, and whoever follows it gets in', a
   assert.equal((await gate.get('/news', { token: weak.access_token })).status, 200);
   const refused = await gate.get('/payments', { token: weak.access_token });
   const { error, acr_values, max_age } = challenge(refused);
-  assert.deepEqual([refused.status, error, acr_values, max_age], [401, 'insufficient_user_authentication', 'phr', '300']);
+  assert.deepEqual(
+    [refused.status, error, acr_values, max_age],
+    [401, 'insufficient_user_authentication', 'phr', '300'],
+  );
   assert.equal(service.received.length, 1);
 
-  // In the same session the password stays in the token: a passkey was used, but its date is not known.
+  // In the same session the password stays in the token: a passkey was used, but its date is not
+  // known.
   const both = await app.signIn(person, alice('passkey'), { acr_values, max_age });
-  assert.deepEqual([both.steps, decoded(both.access_token).claims.amr], [['passkey'], ['pwd', 'hwk']]);
+  assert.deepEqual(
+    [both.steps, decoded(both.access_token).claims.amr],
+    [['passkey'], ['pwd', 'hwk']],
+  );
   assert.equal((await gate.get('/', { token: both.access_token })).status, 200);
   assert.equal((await gate.get('/payments', { token: both.access_token })).status, 401);
 
   // As the guide says: with prompt=login.
-  const strong = await app.signIn(person, alice('passkey'), { acr_values, max_age, prompt: 'login' });
+  const strong = await app.signIn(person, alice('passkey'), {
+    acr_values,
+    max_age,
+    prompt: 'login',
+  });
   assert.deepEqual([strong.steps, decoded(strong.access_token).claims.amr], [['passkey'], ['hwk']]);
   const passed = await gate.get('/payments', { token: strong.access_token });
   assert.equal(passed.status, 200);
@@ -184,15 +244,24 @@ test('a password is refused with a challenge, and whoever follows it gets in', a
 
   const renewed = await app.refresh(strong.refresh_token);
   assert.equal((await gate.get('/payments', { token: renewed.access_token })).status, 200);
-  assert.equal((await gate.get('/news', { token: strong.id_token })).status, 401, 'an ID token is no access token');
+  assert.equal(
+    (await gate.get('/news', { token: strong.id_token })).status,
+    401,
+    'an ID token is no access token',
+  );
 });
 
-test('the guide\'s own line proves user verification, as its realm requires it', async (t) => {
+test("the guide's own line proves user verification, as its realm requires it", async (t) => {
   const [evidence, ...others] = fragments(GUIDE);
   assert.equal(others.length, 0);
-  const { gate } = await gateOf(t, 'demo', (text) => text
-    .replace('"evidence": { "preset": "keycloak" }', evidence)
-    .replaceAll('"facts": ["phishing_resistant"]', '"facts": ["phishing_resistant", "user_verified"]'));
+  const { gate } = await gateOf(t, 'demo', (text) =>
+    text
+      .replace('"evidence": { "preset": "keycloak" }', evidence)
+      .replaceAll(
+        '"facts": ["phishing_resistant"]',
+        '"facts": ["phishing_resistant", "user_verified"]',
+      ),
+  );
   await person.context.clearCookies();
   const app = await client('demo', 'app');
   const { access_token } = await app.signIn(person, alice('passkey'));
@@ -204,7 +273,8 @@ test('the guide\'s own line proves user verification, as its realm requires it',
 });
 
 test('keys are rotated while requests run, and none of them fails; a withdrawn key is soon worth nothing', async (t) => {
-  const withCache = (text) => text.replace('"discovery": {', '"discovery": { "cache_duration": "2s",');
+  const withCache = (text) =>
+    text.replace('"discovery": {', '"discovery": { "cache_duration": "2s",');
   const { gate } = await gateOf(t, 'demo', withCache);
   await person.context.clearCookies();
   const app = await client('demo', 'app');
@@ -231,7 +301,11 @@ test('keys are rotated while requests run, and none of them fails; a withdrawn k
     token = second.access_token; // the gate has never heard of its key
     const later = asked();
     await until('requests with the new token', () => asked() > later + 40);
-    assert.equal((await gate.get('/', { token: first.access_token })).status, 200, 'the old key is still published');
+    assert.equal(
+      (await gate.get('/', { token: first.access_token })).status,
+      200,
+      'the old key is still published',
+    );
   } finally {
     running = false;
     await Promise.all(load);
@@ -239,7 +313,10 @@ test('keys are rotated while requests run, and none of them fails; a withdrawn k
   assert.deepEqual([...statuses.keys()], [200]);
 
   await administrator.withdraw('demo', kid(first.access_token));
-  await until('the end of the old key', async () => (await gate.get('/', { token: first.access_token })).status === 401);
+  await until(
+    'the end of the old key',
+    async () => (await gate.get('/', { token: first.access_token })).status === 401,
+  );
   await gate.says(/untrusted\.key/);
   assert.equal((await gate.get('/', { token })).status, 200);
 });
@@ -263,7 +340,8 @@ test('the five traps', async (t) => {
     return { acr, amr, auth_time, passkey: await status('/'), fresh: await status('/payments') };
   };
   const signOut = () => visitor.context.clearCookies();
-  const sees = ({ acr, amr, passkey, fresh }, expected) => assert.deepEqual({ acr, amr, passkey, fresh }, expected);
+  const sees = ({ acr, amr, passkey, fresh }, expected) =>
+    assert.deepEqual({ acr, amr, passkey, fresh }, expected);
   await signIn('legacy', 'register');
 
   await t.test('1: a refreshed token says phr and pwd', async () => {
@@ -273,7 +351,7 @@ test('the five traps', async (t) => {
     await until('another second', () => Date.now() / 1000 > good.auth_time + 1);
     await signIn('legacy', 'password', { prompt: 'login' });
     const later = await judged((await clients.app.refresh(good.refresh_token)).access_token);
-    assert.ok(later.auth_time > good.auth_time, 'the date is the password\'s');
+    assert.ok(later.auth_time > good.auth_time, "the date is the password's");
     sees(later, { acr: 'phr', amr: ['pwd'], passkey: 401, fresh: 401 });
   });
 
@@ -286,7 +364,11 @@ test('the five traps', async (t) => {
     await until('the end of level 1', () => Date.now() / 1000 > good.auth_time + 2);
     const later = await signIn(id, 'password', { acr_values: 'phr' });
     assert.deepEqual(later.steps, ['password']);
-    assert.equal((await visitor.authenticator.credentials())[0].signCount, gestures, 'no passkey was used');
+    assert.equal(
+      (await visitor.authenticator.credentials())[0].signCount,
+      gestures,
+      'no passkey was used',
+    );
     assert.ok(later.auth_time > good.auth_time);
     return later;
   };
@@ -322,24 +404,42 @@ test('the five traps', async (t) => {
 
   await t.test('4, where no claim tells: hwk on the password form', async () => {
     await signOut();
-    sees(await signIn('boasting', 'password'), { acr: '1', amr: ['hwk'], passkey: 200, fresh: 200 });
+    sees(await signIn('boasting', 'password'), {
+      acr: '1',
+      amr: ['hwk'],
+      passkey: 200,
+      fresh: 200,
+    });
   });
 
-  await t.test('5: level 1 is everybody\'s', async () => {
+  await t.test("5: level 1 is everybody's", async () => {
     const { client_id, ...grants } = { client_id: 'robot', client_secret: SECRETS.GATE_SECRET };
     const robot = new Client(await discovered(`${keycloak}/realms/traps`), client_id, '');
     const programme = await robot.exchange({ grant_type: 'client_credentials', ...grants });
     sees(await judged(programme.access_token), { acr: '1', amr: [], passkey: 401, fresh: 401 });
-    const password = { grant_type: 'password', username: 'alice', password: SECRETS.ALICE_PASSWORD };
+    const password = {
+      grant_type: 'password',
+      username: 'alice',
+      password: SECRETS.ALICE_PASSWORD,
+    };
     const granted = await clients.legacy.exchange(password);
     sees(await judged(granted.access_token), { acr: '1', amr: ['pwd'], passkey: 401, fresh: 401 });
     for (const { access_token } of [programme, granted]) {
-      assert.equal((await gate.get('/news', { token: access_token })).status, 200, 'good tokens all the same');
+      assert.equal(
+        (await gate.get('/news', { token: access_token })).status,
+        200,
+        'good tokens all the same',
+      );
     }
   });
 });
 
 test('the guide ends where it began', async () => {
   assert.equal(await guide.follow(), null);
-  await until('nobody answers', () => fetch(keycloak).then(() => false, () => true));
+  await until('nobody answers', () =>
+    fetch(keycloak).then(
+      () => false,
+      () => true,
+    ),
+  );
 });

@@ -1,5 +1,5 @@
-// A certified OpenID provider, set up by following docs/guides/any-oidc-provider.md, a person with a passkey in a real browser, and a real
-// Envoy with the filter.
+// A certified OpenID provider, set up by following docs/guides/any-oidc-provider.md, a person with
+// a passkey in a real browser, and a real Envoy with the filter.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,9 +31,13 @@ before(async () => {
   guide = new Guide(GUIDE, {
     env: { GATE: audience, APPLICATION: `http://localhost:${ports.application}` },
     // The same commands, with other ports, and Envoys that do not disturb others.
-    edit: (text) => moved(text, numbers)
-      .replaceAll(`--config-path ${FILE}`, `--config-path ${local}`)
-      .replaceAll('.tools/envoy/envoy --log-level warn', `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`),
+    edit: (text) =>
+      moved(text, numbers)
+        .replaceAll(`--config-path ${FILE}`, `--config-path ${local}`)
+        .replaceAll(
+          '.tools/envoy/envoy --log-level warn',
+          `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`,
+        ),
   });
 });
 
@@ -44,24 +48,30 @@ after(async () => {
   if (folder) rmSync(folder, { recursive: true });
 });
 
-/** What alice does at the provider's page: presses one of its buttons, if the page comes at all. Resolves to whether it came. */
-const presses = (button) => async ({ page }, arrived) => {
-  let asked = false;
-  await until(`the end of the sign-in by ${button}`, async () => {
-    if (arrived(page.url())) return true;
-    const pressed = await page.evaluate((button) => {
-      if (document.body?.dataset.ready !== 'yes' || window.pressed) return false;
-      window.pressed = true;
-      document.getElementById(button)?.click();
-      return true;
-    }, button);
-    asked ||= pressed;
-    return false;
-  });
-  return asked;
-};
+/**
+ * What alice does at the provider's page: presses one of its buttons, if the page comes at all.
+ * Resolves to whether it came.
+ */
+const presses =
+  (button) =>
+  async ({ page }, arrived) => {
+    let asked = false;
+    await until(`the end of the sign-in by ${button}`, async () => {
+      if (arrived(page.url())) return true;
+      const pressed = await page.evaluate((button) => {
+        if (document.body?.dataset.ready !== 'yes' || window.pressed) return false;
+        window.pressed = true;
+        document.getElementById(button)?.click();
+        return true;
+      }, button);
+      asked ||= pressed;
+      return false;
+    });
+    return asked;
+  };
 
-const client = (id = 'application') => new Client(metadata, id, `http://localhost:${ports.application}/callback`);
+const client = (id = 'application') =>
+  new Client(metadata, id, `http://localhost:${ports.application}/callback`);
 
 /** A sign-in that asks for a token for `resource`. */
 const signIn = (button, { resource = audience, id, ...ask } = {}) =>
@@ -69,7 +79,10 @@ const signIn = (button, { resource = audience, id, ...ask } = {}) =>
 
 const signOut = () => person.context.clearCookies();
 
-/** The gate of the guide, but with `edit`ed text and a service that counts; stopped when the test ends. */
+/**
+ * The gate of the guide, but with `edit`ed text and a service that counts; stopped when the test
+ * ends.
+ */
 async function gateOf(t, edit) {
   const own = await freePorts('gate', 'service');
   const service = await Service.start(own.service);
@@ -77,7 +90,11 @@ async function gateOf(t, edit) {
   const gate = await Gate.start(FILE, {
     port: own.gate,
     ports: { 8280: ports.provider, 9001: own.service, 8080: own.gate },
-    edit: (text) => edit(text).replaceAll(`"audiences": ["http://localhost:${own.gate}"]`, `"audiences": ["${audience}"]`),
+    edit: (text) =>
+      edit(text).replaceAll(
+        `"audiences": ["http://localhost:${own.gate}"]`,
+        `"audiences": ["${audience}"]`,
+      ),
   });
   t.after(() => gate.stop());
   return { gate, service };
@@ -94,7 +111,8 @@ test('the guide, up to the browser', async () => {
   // What the guide promises of an application that follows the challenge, at the guide's own gate.
   await signOut();
   const weak = await signIn('password', { resource: PAYMENTS });
-  const payments = (token) => fetch(`${audience}/payments`, { headers: token && { authorization: `Bearer ${token}` } });
+  const payments = (token) =>
+    fetch(`${audience}/payments`, { headers: token && { authorization: `Bearer ${token}` } });
   const refused = await payments(weak.access_token);
   const { acr_values, max_age } = challenge({ headers: Object.fromEntries(refused.headers) });
   assert.deepEqual([refused.status, acr_values, max_age], [401, 'phr', '300']);
@@ -120,9 +138,14 @@ test('max_age: an old sign-in is refused, and the provider asks again', async (t
 
   const silent = await signIn('passkey', { resource: PAYMENTS });
   assert.equal(silent.steps, false, 'without max_age the session is good enough for the provider');
-  assert.equal((await gate.get('/payments', { token: silent.access_token })).status, 401, 'but not for the gate');
+  assert.equal(
+    (await gate.get('/payments', { token: silent.access_token })).status,
+    401,
+    'but not for the gate',
+  );
 
-  // The provider counts whole seconds, the gate parts of them: for up to a second only the gate finds it too old.
+  // The provider counts whole seconds, the gate parts of them: for up to a second only the gate
+  // finds it too old.
   const fresh = await until('the provider asks', async () => {
     const tokens = await signIn('passkey', { resource: PAYMENTS, acr_values, max_age });
     return tokens.steps && tokens;
@@ -194,7 +217,11 @@ test('keys are rotated while requests run, and none of them fails', async (t) =>
     });
     token = fresh;
     await more('requests with the new token');
-    assert.equal((await gate.get('/', { token: old.access_token })).status, 200, 'the old key is still published');
+    assert.equal(
+      (await gate.get('/', { token: old.access_token })).status,
+      200,
+      'the old key is still published',
+    );
   } finally {
     running = false;
     await Promise.all(load);
@@ -204,5 +231,10 @@ test('keys are rotated while requests run, and none of them fails', async (t) =>
 
 test('the guide ends where it began', async () => {
   assert.equal(await guide.follow(), null);
-  await until('nobody answers', () => fetch(metadata.issuer).then(() => false, () => true));
+  await until('nobody answers', () =>
+    fetch(metadata.issuer).then(
+      () => false,
+      () => true,
+    ),
+  );
 });

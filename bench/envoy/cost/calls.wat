@@ -1,5 +1,6 @@
-;; A filter that calls the host as passgate does for a token that it remembers, and decides nothing: it reads all headers and the
-;; time, removes the token, writes two claims and three headers of its own, hands a record to the access log, and counts.
+;; A filter that calls the host as passgate does for a token that it remembers, and decides nothing:
+;; it reads all headers and the time, removes the token, writes two claims and three headers of its
+;; own, hands a record to the access log, and counts.
 (module
   (import "env" "proxy_define_metric" (func $define_metric (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_increment_metric" (func $increment_metric (param i32 i64) (result i32)))

@@ -69,7 +69,8 @@ const VERIFICATIONS: Guard = Guard::small(Filter::Passgate(Passgate {
     log: "verifications",
     ..Passgate::COMES
 }));
-/// What no Wasm filter goes below, and what none goes below that reads, writes and tells what passgate does.
+/// What no Wasm filter goes below, and what none goes below that reads, writes and tells what
+/// passgate does.
 const EMPTY: Guard = Guard::small(Filter::Bare(Bare::Empty));
 const CALLS: Guard = Guard::small(Filter::Bare(Bare::Calls));
 const REFUSAL: Guard = Guard::small(Filter::Bare(Bare::Refusal));

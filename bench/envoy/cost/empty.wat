@@ -1,4 +1,5 @@
-;; A filter that is called for every request and does nothing: what any Wasm filter costs, whatever it is written in.
+;; A filter that is called for every request and does nothing: what any Wasm filter costs, whatever
+;; it is written in.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -152,7 +152,8 @@ pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gat
             Filter::JwtAuthn { cache } => *bootstrap.passgate() = jwt_authn(size, keys, cache),
             Filter::Passgate(_) => {}
         }
-        // What else the shipped file has would cost all of them the same, and only blur the difference.
+        // What else the shipped file has would cost all of them the same, and only blur the
+        // difference.
         bootstrap
             .filters()
             .retain(|filter| filter["name"] != "principal");

@@ -1,5 +1,6 @@
-//! Requests at full speed: made beforehand, one in flight on each of some connections. (Envoy ends a connection on
-//! which more than two answers wait to be read, so several in flight on one are not possible.)
+//! Requests at full speed: made beforehand, one in flight on each of some connections. (Envoy ends
+//! a connection on which more than two answers wait to be read, so several in flight on one are not
+//! possible.)
 
 use passgate_harness::{Http1, PATIENCE};
 use std::io::{Read as _, Write as _};

@@ -70,8 +70,8 @@ pub fn measure(case: &Case, guards: &[Guard], rounds: usize) -> Costs {
     Costs(guards.iter().copied().zip(costs).collect())
 }
 
-/// One round. The gates take many short turns in changing order, and the median of a gate's turns is what counts: what
-/// else happens on the machine then meets all of them alike, or is left out.
+/// One round. The gates take many short turns in changing order, and the median of a gate's turns
+/// is what counts: what else happens on the machine then meets all of them alike, or is left out.
 fn play<'r>(
     case: &Case,
     contenders: &mut [Contender],

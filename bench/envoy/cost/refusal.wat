@@ -1,5 +1,6 @@
-;; A filter that calls the host as passgate does for a request without a token, and decides nothing: it reads all headers and the
-;; time, hands a record to the access log, counts, and answers 401 with a challenge.
+;; A filter that calls the host as passgate does for a request without a token, and decides nothing:
+;; it reads all headers and the time, hands a record to the access log, counts, and answers 401 with
+;; a challenge.
 (module
   (import "env" "proxy_define_metric" (func $define_metric (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_increment_metric" (func $increment_metric (param i32 i64) (result i32)))
@@ -12,7 +13,8 @@
 
   ;; From 0: what the host writes; the number of the counter at 32.
   (data (i32.const 256) "passgate.missing.token")
-  ;; Three headers: their number, the lengths of names and values, then these, each with a zero byte behind it.
+  ;; Three headers: their number, the lengths of names and values, then these, each with a zero byte
+  ;; behind it.
   (data (i32.const 320) "\03\00\00\00\0c\00\00\00\18\00\00\00\0d\00\00\00\08\00\00\00\10\00\00\00\17\00\00\00content-type\00application/problem+json\00cache-control\00no-store\00www-authenticate\00Bearer realm=\22passgate\22\00")
   (data (i32.const 512) "passgate.audit")
   (data (i32.const 544) "bench.verdicts")

@@ -78,7 +78,8 @@ pub fn module_size() {
     println!("| module | {size} KiB | | at most 1,100 KiB: {verdict} |");
 }
 
-/// From the start of the process until it takes requests: on the whole machine, as it is started, and on one core.
+/// From the start of the process until it takes requests: on the whole machine, as it is started,
+/// and on one core.
 pub fn start(rounds: usize) {
     let all = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let [clock, cpu] = starts(guards(false), rounds, None);

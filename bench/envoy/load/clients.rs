@@ -9,8 +9,8 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 12;
-/// Wrong signatures of all clients together stay below what a worker checks in a second, or honest new tokens would be
-/// told to come again.
+/// Wrong signatures of all clients together stay below what a worker checks in a second, or honest
+/// new tokens would be told to come again.
 const FORGED_EVERY: Duration = Duration::from_millis(250);
 
 /// A kind of request.

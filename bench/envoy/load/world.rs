@@ -83,8 +83,9 @@ pub enum Configuration {
 }
 
 impl Shared {
-    /// The keys of the moment. A provider publishes keys before it signs with them; those that are signed with at once
-    /// get 503 for a moment where somebody makes up names of keys, as the tokens of withdrawn keys do to a new worker.
+    /// The keys of the moment. A provider publishes keys before it signs with them; those that are
+    /// signed with at once get 503 for a moment where somebody makes up names of keys, as the
+    /// tokens of withdrawn keys do to a new worker.
     pub fn in_use(&self) -> Arc<Generation> {
         let generations = self.generations.read().unwrap();
         let mut known = generations.iter().rev();

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The keys of an issuer: those that signed once and whose tokens may still be in use, the one that signs, and the one that
-/// will sign next. All are published, the next one before its first token, so that a rotation costs no verifier a fetch.
+/// The keys of an issuer: those that signed once and whose tokens may still be in use, the one that
+/// signs, and the one that will sign next. All are published, the next one before its first token,
+/// so that a rotation costs no verifier a fetch.
 pub(super) struct KeyRing {
     keys: Mutex<Keys>,
     /// How long a token of a retired key may be in use.
@@ -41,7 +42,8 @@ impl KeyRing {
         self.keys().signing.clone()
     }
 
-    /// Signs with the next key from now on and returns its `kid`. Refused when the set would grow beyond [`MOST_KEYS`].
+    /// Signs with the next key from now on and returns its `kid`. Refused when the set would grow
+    /// beyond [`MOST_KEYS`].
     pub(super) fn rotate(&self) -> Result<String, Refused> {
         let mut keys = self.keys();
         if keys.published().count() >= MOST_KEYS {

@@ -1,4 +1,5 @@
-//! The WebAuthn ceremonies, by `webauthn_rp`: this file chooses options, keeps what must be kept, and judges nothing itself.
+//! The WebAuthn ceremonies, by `webauthn_rp`: this file chooses options, keeps what must be kept,
+//! and judges nothing itself.
 
 use hyper::StatusCode;
 use serde_json::Value;
@@ -119,7 +120,8 @@ impl Passkeys {
         let mut options =
             PublicKeyCredentialCreationOptions::passkey(&self.rp_id, entity, Vec::new());
         options.authenticator_selection.user_verification = UserVerificationRequirement::Preferred;
-        // Said because some browsers else choose for us that each use needs verification, and "touch only" would not be.
+        // Said because some browsers else choose for us that each use needs verification, and
+        // "touch only" would not be.
         options.extensions.cred_protect =
             CredProtect::UserVerificationOptional(ExtensionInfo::AllowDontEnforceValue);
         let (server, client) = options
@@ -129,8 +131,8 @@ impl Passkeys {
         serde_json::to_value(&client).map_err(|error| Refused::bad(error.to_string()))
     }
 
-    /// Verifies the answer to those options (`RegistrationResponseJSON`, WebAuthn section 7.1) and keeps the passkey. Returns
-    /// the account's name.
+    /// Verifies the answer to those options (`RegistrationResponseJSON`, WebAuthn section 7.1) and
+    /// keeps the passkey. Returns the account's name.
     pub(super) fn finish_registration(
         &self,
         name: &str,
@@ -219,7 +221,8 @@ impl Passkeys {
             .verify(&self.rp_id, &response, &mut stored, &options)
             .map_err(|error| Refused::bad(format!("the sign-in is not good: {error}")))?;
         passkey.dynamic = stored.dynamic_state();
-        // Of this ceremony, and verified with it: the state above remembers only that a user was verified once.
+        // Of this ceremony, and verified with it: the state above remembers only that a user was
+        // verified once.
         let data = AuthenticatorData::try_from(response.response().authenticator_data())
             .map_err(|error| Refused::bad(error.to_string()))?;
         let flags = data.flags();

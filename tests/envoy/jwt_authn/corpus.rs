@@ -206,7 +206,8 @@ fn spellings(keys: &Keys) -> Vec<(&'static str, String)> {
         (text.to_owned(), signature.to_owned())
     };
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    // The last letter of 64 bytes carries two bits; the other four are zero in the one right spelling.
+    // The last letter of 64 bytes carries two bits; the other four are zero in the one right
+    // spelling.
     let last = alphabet.find(signature.chars().last().unwrap()).unwrap();
     let sibling = alphabet.chars().nth(last + 1).unwrap();
     let respelt = format!("{}{sibling}", &signature[..signature.len() - 1]);

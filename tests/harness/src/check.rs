@@ -35,8 +35,8 @@ impl Expected {
 }
 
 impl Gate {
-    /// The answer is the refusal of this reason code, in everything that the client and the operator see,
-    /// and nothing of the request went on.
+    /// The answer is the refusal of this reason code, in everything that the client and the
+    /// operator see, and nothing of the request went on.
     #[track_caller]
     pub fn denied(&self, response: &Response, code: &str) {
         let Expected {
@@ -100,7 +100,8 @@ impl Gate {
         self.upstream.last()
     }
 
-    /// Ends the story: Envoy is still alive and stops in order, no VM crashed, nothing secret was logged.
+    /// Ends the story: Envoy is still alive and stops in order, no VM crashed, nothing secret was
+    /// logged.
     #[track_caller]
     pub fn finish(mut self) {
         self.end();
@@ -138,7 +139,8 @@ impl Gate {
             .find_map(|log| secrets::find_in(log))
     }
 
-    /// At least a VM for each worker and one for the main thread; none was started anew after a crash.
+    /// At least a VM for each worker and one for the main thread; none was started anew after a
+    /// crash.
     #[track_caller]
     fn no_vm_was_lost(&self) {
         let stats = self.stats();

@@ -1,6 +1,6 @@
-/* A wall clock that a story sets: loaded into Envoy with LD_PRELOAD. The file $STORY_CLOCK holds how many seconds the
- * clock is ahead (or, negative, behind); it is read at each call, so that the clock can jump. Timers use the monotonic
- * clock, which stays as it is. */
+/* A wall clock that a story sets: loaded into Envoy with LD_PRELOAD. The file $STORY_CLOCK holds
+ * how many seconds the clock is ahead (or, negative, behind); it is read at each call, so that the
+ * clock can jump. Timers use the monotonic clock, which stays as it is. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -23,7 +23,8 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     static int (*real)(clockid_t, struct timespec *);
     if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     int result = real(clock, now);
-    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += ahead();
+    int is_wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
+    if (result == 0 && is_wall) now->tv_sec += ahead();
     return result;
 }
 

@@ -78,12 +78,14 @@ impl Setup {
         self
     }
 
-    /// Lets Envoy pass on trailers of HTTP/1.1, which it drops unless it is told otherwise on both sides.
+    /// Lets Envoy pass on trailers of HTTP/1.1, which it drops unless it is told otherwise on both
+    /// sides.
     pub fn with_trailers(self) -> Self {
         self.edit(Bootstrap::enable_trailers)
     }
 
-    /// Whether Envoy hands over the body of a request whose headers are held (`allow_on_headers_stop_iteration`).
+    /// Whether Envoy hands over the body of a request whose headers are held
+    /// (`allow_on_headers_stop_iteration`).
     pub fn hands_over_bodies(self, allowed: bool) -> Self {
         self.edit(|bootstrap| bootstrap.allow_on_headers_stop_iteration(allowed))
     }
@@ -265,8 +267,8 @@ impl Gate {
         http2::abandon(self.address, request, wait)
     }
 
-    /// Sends a request and holds the second half of its body back until it is told to go on. An error: the gate ended
-    /// the connection or the stream instead.
+    /// Sends a request and holds the second half of its body back until it is told to go on. An
+    /// error: the gate ended the connection or the stream instead.
     pub fn send_in_halves(
         &self,
         protocol: Protocol,
@@ -308,7 +310,8 @@ impl Gate {
         });
     }
 
-    /// Keys were fetched once by each thread: the workers, and the main one, which has a VM of its own.
+    /// Keys were fetched once by each thread: the workers, and the main one, which has a VM of its
+    /// own.
     #[track_caller]
     pub fn fetched_once(&self) {
         let threads = 1 + usize::try_from(self.stat("server.concurrency")).unwrap();

@@ -1,4 +1,5 @@
-//! HTTP/1.1 byte by byte: one reader for both directions, and a client that sends whatever it is given.
+//! HTTP/1.1 byte by byte: one reader for both directions, and a client that sends whatever it is
+//! given.
 
 use super::{Headers, PATIENCE, Response};
 use std::io::{self, Error, ErrorKind, Read, Write};

@@ -1,5 +1,5 @@
-//! What stories and benchmarks stand on: a real Envoy, an origin behind it, an issuer beside it, and
-//! clients. The stories in Istio share the clients, the servers and the certificates.
+//! What stories and benchmarks stand on: a real Envoy, an origin behind it, an issuer beside it,
+//! and clients. The stories in Istio share the clients, the servers and the certificates.
 
 mod bootstrap;
 mod check;

@@ -45,7 +45,8 @@ impl Process {
             .arg("--admin-address-path")
             .arg(folder.join("admin"))
             .args(["--concurrency", &workers.to_string()])
-            // Nobody restarts it, so it needs no shared memory, which a killed Envoy would leave behind.
+            // Nobody restarts it, so it needs no shared memory, which a killed Envoy would leave
+            // behind.
             .args(["--disable-hot-restart", "--file-flush-interval-msec", "20"])
             .args(["--component-log-level", "main:warning"])
             .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])

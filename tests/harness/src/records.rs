@@ -1,4 +1,5 @@
-//! The records that a gate wrote, into its log and its access log: each must have the shape of the shipped schema.
+//! The records that a gate wrote, into its log and its access log: each must have the shape of the
+//! shipped schema.
 
 use super::bootstrap::workspace;
 use super::gate::Gate;

@@ -1,4 +1,5 @@
-//! What no log may hold: parts of every token that was minted, and every cookie and credential that a request carried.
+//! What no log may hold: parts of every token that was minted, and every cookie and credential that
+//! a request carried.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -27,8 +28,8 @@ pub fn note(name: &str, value: &[u8]) {
     }
 }
 
-/// Whether one of them is in this text: which. One pass over the text, since a story may make ten thousand tokens and
-/// megabytes of logs.
+/// Whether one of them is in this text: which. One pass over the text, since a story may make ten
+/// thousand tokens and megabytes of logs.
 pub fn find_in(text: &str) -> Option<String> {
     let minted = passgate_kit::minted();
     // The header of a token is no secret: it is the same for many, and a key set says as much.

@@ -14,8 +14,8 @@ pub struct Authority {
 impl Authority {
     pub fn generate() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        // A certificate whose subject is its issuer would count as signed by itself; and of two authorities with one
-        // name the first in a file is meant.
+        // A certificate whose subject is its issuer would count as signed by itself; and of two
+        // authorities with one name the first in a file is meant.
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("authority {}", COUNT.fetch_add(1, Ordering::SeqCst));
         params.distinguished_name.push(DnType::CommonName, name);

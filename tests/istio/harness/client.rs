@@ -12,7 +12,8 @@ use std::time::Duration;
 pub const ISSUER: &str = "https://id.example.com/realms/acme";
 /// What its tokens are for.
 pub const AUDIENCE: &str = "https://api.example.com";
-/// What Istio's policies answer, and the filter that denies all in the place of a module that cannot be had.
+/// What Istio's policies answer, and the filter that denies all in the place of a module that
+/// cannot be had.
 pub const DENIED: &str = "RBAC: access denied";
 
 /// One request on a connection of its own; `None` while nobody listens or answers.

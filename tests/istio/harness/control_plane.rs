@@ -1,4 +1,5 @@
-//! What a mesh stands on: the API server with its etcd, the part of a node that answers for logs, and the control plane.
+//! What a mesh stands on: the API server with its etcd, the part of a node that answers for logs,
+//! and the control plane.
 
 use super::client::send;
 use super::image::file;

@@ -1,4 +1,5 @@
-//! The mesh: one control plane, one gateway and three workloads, started once and given to one story at a time.
+//! The mesh: one control plane, one gateway and three workloads, started once and given to one
+//! story at a time.
 
 use super::client::send;
 use super::control_plane::{OBJECTS, apply, istiod, kubectl, kubelet, kubernetes};
@@ -232,8 +233,8 @@ impl Mesh {
         layout_digest(form)
     }
 
-    /// Removes what the story before left, and waits until every proxy is what it was before the first story: what a story
-    /// sees then comes from what it applied itself.
+    /// Removes what the story before left, and waits until every proxy is what it was before the
+    /// first story: what a story sees then comes from what it applied itself.
     fn clean(&self) {
         self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
         self.apply(&format!(
@@ -249,7 +250,8 @@ impl Mesh {
         self.istiod.forget();
     }
 
-    /// Waits until every connection is judged by what was applied last, once the story has seen that it arrived.
+    /// Waits until every connection is judged by what was applied last, once the story has seen
+    /// that it arrived.
     #[track_caller]
     pub fn settled(&self) {
         eventually("proxies that have settled", || {

@@ -1,4 +1,5 @@
-//! The programs of the mesh. Nobody stops them one by one: they end with the machine of the tests (`tools/isolated`).
+//! The programs of the mesh. Nobody stops them one by one: they end with the machine of the tests
+//! (`tools/isolated`).
 
 use super::workspace;
 use std::fs::{self, File};

@@ -76,7 +76,8 @@ impl Proxy {
         standard + 100 * self.number
     }
 
-    /// Starts the agent below this folder, with the account's token and the root of the mesh, and does not wait for it.
+    /// Starts the agent below this folder, with the account's token and the root of the mesh, and
+    /// does not wait for it.
     pub fn start(&mut self, folder: &Path, token: &str, root: &str) {
         let pod = format!("{}-0", self.account);
         let folder = folder.join(&pod);
@@ -85,7 +86,8 @@ impl Proxy {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        // Where the platform mounts them; the agent looks for them below the folder that it is started in.
+        // Where the platform mounts them; the agent looks for them below the folder that it is
+        // started in.
         put("var/run/secrets/tokens/istio-token", token);
         put("var/run/secrets/istio/root-cert.pem", root);
         let labels = match self.role {
@@ -183,8 +185,9 @@ impl Proxy {
         parts
     }
 
-    /// Whether every connection is judged by the configuration that came last. Those that were open before keep the older
-    /// one until they have drained; and as long as one does, Envoy remembers what plugin went with a name.
+    /// Whether every connection is judged by the configuration that came last. Those that were open
+    /// before keep the older one until they have drained; and as long as one does, Envoy remembers
+    /// what plugin went with a name.
     pub fn settled(&self) -> bool {
         let moving = self.admin("/stats?filter=listener_manager.total_.*ing$");
         moving.lines().count() >= 3 && moving.lines().all(|line| line.ends_with(": 0"))

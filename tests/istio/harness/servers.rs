@@ -82,8 +82,8 @@ pub fn echo(address: &str) {
     });
 }
 
-/// TLS before the registry, which speaks plain HTTP only: both clients of it then use certificates, as anywhere. With
-/// `credentials` it answers only who sends them.
+/// TLS before the registry, which speaks plain HTTP only: both clients of it then use certificates,
+/// as anywhere. With `credentials` it answers only who sends them.
 pub fn front(
     address: &str,
     name: &str,

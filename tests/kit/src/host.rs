@@ -7,10 +7,12 @@ use ring::signature::{
     VerificationAlgorithm,
 };
 
-/// Answers a message `VerifySignatureArguments` as Envoy does, with a `VerifySignatureResult`: yes, or an error's text.
+/// Answers a message `VerifySignatureArguments` as Envoy does, with a `VerifySignatureResult`: yes,
+/// or an error's text.
 ///
 /// # Panics
-/// On a message that is none, and on a combination of hash and key that Envoy would not know what to do with.
+/// On a message that is none, and on a combination of hash and key that Envoy would not know what
+/// to do with.
 pub fn verify_signature(arguments: &[u8]) -> Vec<u8> {
     let [hash, key, signature, text] = fields(arguments);
     if is_right(hash, key, signature, text) {

@@ -34,7 +34,8 @@ impl SigningKey {
         "Ed25519",
     ];
 
-    /// A key for one of [`Self::ALGORITHMS`]: fresh, but for RSA, where making one would cost each test a second.
+    /// A key for one of [`Self::ALGORITHMS`]: fresh, but for RSA, where making one would cost each
+    /// test a second.
     pub fn of(alg: &str, kid: &str) -> Self {
         let rsa_2048 = include_bytes!("../keys/rsa_2048.p8");
         match Self::ALGORITHMS.into_iter().find(|known| *known == alg) {
@@ -145,7 +146,8 @@ impl SigningKey {
         jwk
     }
 
-    /// The signature in the form that JWS wants: `r || s` for ECDSA, as long as the modulus for RSA.
+    /// The signature in the form that JWS wants: `r || s` for ECDSA, as long as the modulus for
+    /// RSA.
     pub fn sign(&self, signing_input: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {

@@ -1,8 +1,9 @@
 //! Keys, tokens and JWK sets for the tests and the demo.
 //!
-//! Nothing here uses the filter's own code: signatures are made by `ring`, JSON by `serde_json`, so that
-//! a mistake of the filter cannot hide behind the same mistake in its test. ES512 is the exception, because `ring`
-//! has no P-521; signatures that OpenSSL made stand in for it in the core's tests.
+//! Nothing here uses the filter's own code: signatures are made by `ring`, JSON by `serde_json`, so
+//! that a mistake of the filter cannot hide behind the same mistake in its test. ES512 is the
+//! exception, because `ring` has no P-521; signatures that OpenSSL made stand in for it in the
+//! core's tests.
 //!
 //! ```
 //! use passgate_kit::{SigningKey, Token, jwks};

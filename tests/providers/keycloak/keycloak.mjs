@@ -4,7 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { PATIENCE, until } from '../../browser/browser.mjs';
 
 /** The secrets that `realm.json` leaves to the environment. */
-export const SECRETS = { GATE_SECRET: 'gate-secret-of-the-tests', ALICE_PASSWORD: 'alice-password-of-the-tests' };
+export const SECRETS = {
+  GATE_SECRET: 'gate-secret-of-the-tests',
+  ALICE_PASSWORD: 'alice-password-of-the-tests',
+};
 /** Keycloak's first administrator. */
 export const ADMINISTRATOR = {
   KC_BOOTSTRAP_ADMIN_USERNAME: 'admin',
@@ -35,7 +38,12 @@ export class Administrator {
       providerId: 'ecdsa-generated',
       providerType: 'org.keycloak.keys.KeyProvider',
       parentId: id,
-      config: { priority: [`${priority}`], enabled: ['true'], active: ['true'], ecdsaEllipticCurveKey: ['P-256'] },
+      config: {
+        priority: [`${priority}`],
+        enabled: ['true'],
+        active: ['true'],
+        ecdsaEllipticCurveKey: ['P-256'],
+      },
     });
     return active;
   }
@@ -56,7 +64,10 @@ export class Administrator {
 
   /** Lets a user register a passkey when they sign in the next time. */
   async asksForPasskey(realm, username) {
-    const [user] = await this.#send('GET', `/admin/realms/${realm}/users?username=${username}&exact=true`);
+    const [user] = await this.#send(
+      'GET',
+      `/admin/realms/${realm}/users?username=${username}&exact=true`,
+    );
     user.requiredActions = ['webauthn-register-passwordless'];
     await this.#send('PUT', `/admin/realms/${realm}/users/${user.id}`, user);
   }
@@ -65,7 +76,10 @@ export class Administrator {
     const token = await this.#token();
     const answer = await fetch(this.#base + path, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body && { 'content-type': 'application/json' }),
+      },
       body: body && JSON.stringify(body),
     });
     const text = await answer.text();
@@ -95,25 +109,33 @@ export class Administrator {
  * - `password`: her password, and no passkey even where the form offers one,
  * - `register`: her password, and then a new passkey as Keycloak asks her to.
  *
- * Resolves to the forms that she answered, of `passkey`, `password` and `register`; one that the browser's autofill answered with a
- * passkey is none of hers. Throws what Keycloak says when it shows an error.
+ * Resolves to the forms that she answered, of `passkey`, `password` and `register`; one that the
+ * browser's autofill answered with a passkey is none of hers. Throws what Keycloak says when it
+ * shows an error.
  */
 export function alice(how, password = SECRETS.ALICE_PASSWORD) {
   const answer = async ({ page, authenticator }, arrived) => {
     const answered = [];
     let error = null;
-    const label = (dialog) => dialog.accept(randomUUID()); // Keycloak asks for one, and for another each time
+    // Keycloak asks for one, and for another each time.
+    const label = (dialog) => dialog.accept(randomUUID());
     page.on('dialog', label);
     try {
-      await until(`the end of the sign-in at ${page.url()}`, async () => {
-        if (arrived(page.url(), answered)) return true;
-        const form = await page.evaluate(answerForm, { how, password });
-        error = form?.error;
-        if (form?.name) answered.push(form.name);
-        return error;
-      }, PATIENCE);
+      await until(
+        `the end of the sign-in at ${page.url()}`,
+        async () => {
+          if (arrived(page.url(), answered)) return true;
+          const form = await page.evaluate(answerForm, { how, password });
+          error = form?.error;
+          if (form?.name) answered.push(form.name);
+          return error;
+        },
+        PATIENCE,
+      );
     } catch (late) {
-      throw new Error(`${late.message}\n${page.url()}\n${await page.innerText('body').catch(() => '')}`);
+      throw new Error(
+        `${late.message}\n${page.url()}\n${await page.innerText('body').catch(() => '')}`,
+      );
     } finally {
       page.off('dialog', label);
       if (how === 'password') await authenticator.accepts();
@@ -143,6 +165,7 @@ function answerForm({ how, password }) {
     return press('password', 'kc-login');
   }
   if (find('registerWebAuthn')) return press('register', 'registerWebAuthn');
-  if (find('authenticateWebAuthnButton') && how === 'passkey') return press('passkey', 'authenticateWebAuthnButton');
+  if (find('authenticateWebAuthnButton') && how === 'passkey')
+    return press('passkey', 'authenticateWebAuthnButton');
   return null;
 }

@@ -1,10 +1,11 @@
-// An OpenID provider on 127.0.0.1: the certified library oidc-provider, with a sign-in by passkey or by password in front of it.
+// An OpenID provider on 127.0.0.1: the certified library oidc-provider, with a sign-in by passkey
+// or by password in front of it.
 //
 //     node tests/providers/oidc-provider/provider.mjs PORT
 //
-// SIGHUP rotates its keys: a new one signs, and the one before stays published. All of it lives in memory. Its access tokens are JWTs for
-// the resources below; GATE, APPLICATION and ROBOT_SECRET in the environment say where the gate and an application are, and the
-// secret of the client `robot`.
+// SIGHUP rotates its keys: a new one signs, and the one before stays published. All of it lives in
+// memory. Its access tokens are JWTs for the resources below; GATE, APPLICATION and ROBOT_SECRET in
+// the environment say where the gate and an application are, and the secret of the client `robot`.
 
 import { createServer } from 'node:http';
 import { generateKeyPair, randomBytes, randomUUID } from 'node:crypto';
@@ -33,14 +34,20 @@ const publicClient = (client_id) => ({
   id_token_signed_response_alg: 'ES256',
 });
 
-/** A sign-in is asked for whenever the session has none of the values of `acr` that a client wants. */
+/**
+ * A sign-in is asked for whenever the session has none of the values of `acr` that a client wants.
+ */
 function policy() {
   const { Check, base } = interactionPolicy;
   const prompts = base();
-  prompts.get('login').checks.add(new Check('acr_values', 'another way to sign in is asked for', ({ oidc }) => {
-    const wanted = oidc.params.acr_values?.split(' ') ?? [];
-    return wanted.length === 0 || wanted.includes(oidc.session.acr) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
-  }));
+  prompts.get('login').checks.add(
+    new Check('acr_values', 'another way to sign in is asked for', ({ oidc }) => {
+      const wanted = oidc.params.acr_values?.split(' ') ?? [];
+      return wanted.length === 0 || wanted.includes(oidc.session.acr)
+        ? Check.NO_NEED_TO_PROMPT
+        : Check.REQUEST_PROMPT;
+    }),
+  );
   return prompts;
 }
 
@@ -51,7 +58,10 @@ async function newKey() {
 
 const cookieKeys = [randomBytes(32).toString('hex')];
 
-/** The provider with these keys; the first signs. Sessions are in the library's memory, which all of them share. */
+/**
+ * The provider with these keys; the first signs. Sessions are in the library's memory, which all of
+ * them share.
+ */
 function provider(keys) {
   const made = new Provider(issuer, {
     clients: [
@@ -89,7 +99,8 @@ function provider(keys) {
     },
     // RFC 9068 section 2.2.1: how and when the user signed in, in the access token too.
     extraTokenClaims: ({ oidc }, token) => {
-      const { acr, amr, authTime } = oidc.entities.AuthorizationCode ?? oidc.entities.RefreshToken ?? {};
+      const { acr, amr, authTime } =
+        oidc.entities.AuthorizationCode ?? oidc.entities.RefreshToken ?? {};
       return token.kind === 'AccessToken' ? { acr, amr, auth_time: authTime } : undefined;
     },
     formats: {
@@ -100,15 +111,26 @@ function provider(keys) {
       },
     },
     interactions: { url: (_, interaction) => `/sign-in/${interaction.uid}`, policy: policy() },
-    loadExistingGrant: async ({ oidc }) => { // no page that asks for consent
-      const grant = new made.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
+    loadExistingGrant: async ({ oidc }) => {
+      // no page that asks for consent
+      const grant = new made.Grant({
+        clientId: oidc.client.clientId,
+        accountId: oidc.session.accountId,
+      });
       grant.addOIDCScope('openid offline_access');
       for (const resource of Object.keys(RESOURCES)) grant.addResourceScope(resource, 'api');
       await grant.save();
       return grant;
     },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-    ttl: { Interaction: 600, Session: 3600, Grant: 3600, IdToken: 300, ClientCredentials: 300, RefreshToken: 3600 },
+    ttl: {
+      Interaction: 600,
+      Session: 3600,
+      Grant: 3600,
+      IdToken: 300,
+      ClientCredentials: 300,
+      RefreshToken: 3600,
+    },
   });
   return made;
 }
@@ -123,5 +145,5 @@ process.on('SIGHUP', async () => {
 });
 
 createServer(async (request, response) => {
-  if (!await pages(request, response)) current.callback()(request, response);
+  if (!(await pages(request, response))) current.callback()(request, response);
 }).listen(port, '127.0.0.1', () => console.log(`${issuer} is ready`));

@@ -1,5 +1,5 @@
-// The pages where a user of the provider signs in: registers a passkey, uses it, or types no password at all (nobody checks it). The
-// ceremonies are @simplewebauthn/server's.
+// The pages where a user of the provider signs in: registers a passkey, uses it, or types no
+// password at all (nobody checks it). The ceremonies are @simplewebauthn/server's.
 
 import { text } from 'node:stream/consumers';
 import * as webauthn from '@simplewebauthn/server';
@@ -11,8 +11,8 @@ const PASSKEY = { acr: 'phr', amr: ['hwk', 'user'] };
 const PASSWORD = { acr: 'pwd', amr: ['pwd'] };
 
 /**
- * A handler of requests below `/sign-in/`; resolves to whether the request was one. `provider()` is the present one, and
- * `origin` where its pages are.
+ * A handler of requests below `/sign-in/`; resolves to whether the request was one. `provider()` is
+ * the present one, and `origin` where its pages are.
  */
 export function signInPages(origin, provider) {
   const passkeys = new Map(); // by user: one WebAuthnCredential
@@ -32,13 +32,18 @@ export function signInPages(origin, provider) {
       return options;
     },
     async register(uid, { user, credential }) {
-      const { verified, registrationInfo } = await webauthn.verifyRegistrationResponse(expecting(uid, credential));
+      const { verified, registrationInfo } = await webauthn.verifyRegistrationResponse(
+        expecting(uid, credential),
+      );
       if (!verified) throw new Error('not verified');
       passkeys.set(user, registrationInfo.credential);
       return { accountId: user, ...PASSKEY };
     },
     async 'passkey-options'(uid) {
-      const options = await webauthn.generateAuthenticationOptions({ rpID: RP_ID, userVerification: 'required' });
+      const options = await webauthn.generateAuthenticationOptions({
+        rpID: RP_ID,
+        userVerification: 'required',
+      });
       challenges.set(uid, options.challenge);
       return options;
     },
@@ -47,7 +52,8 @@ export function signInPages(origin, provider) {
       const known = passkeys.get(user);
       if (known?.id !== credential.id) throw new Error('an unknown passkey');
       const expected = { ...expecting(uid, credential), credential: known };
-      const { verified, authenticationInfo } = await webauthn.verifyAuthenticationResponse(expected);
+      const { verified, authenticationInfo } =
+        await webauthn.verifyAuthenticationResponse(expected);
       if (!verified) throw new Error('not verified');
       known.counter = authenticationInfo.newCounter;
       return { accountId: user, ...PASSKEY };
@@ -65,7 +71,8 @@ export function signInPages(origin, provider) {
   return async (request, response) => {
     const [, uid, step] = /^\/sign-in\/([^/]+)(?:\/([a-z-]+))?$/.exec(request.url) ?? [];
     if (!uid) return false;
-    const answer = (status, type, body) => response.writeHead(status, { 'content-type': type }).end(body);
+    const answer = (status, type, body) =>
+      response.writeHead(status, { 'content-type': type }).end(body);
     try {
       const { params } = await provider().interactionDetails(request, response);
       if (!step) {
@@ -74,7 +81,8 @@ export function signInPages(origin, provider) {
       }
       if (!Object.hasOwn(ceremonies, step)) throw new Error(`no step is called ${step}`);
       const done = await ceremonies[step](uid, JSON.parse(await text(request)));
-      const next = done.accountId && await provider().interactionResult(request, response, { login: done });
+      const next =
+        done.accountId && (await provider().interactionResult(request, response, { login: done }));
       answer(200, 'application/json', JSON.stringify(next ? { next } : done));
     } catch (error) {
       answer(400, 'text/plain', `${error.message}\n`);
@@ -92,18 +100,23 @@ ${(acrValues ?? 'pwd').includes('pwd') ? '<button id="password">Use a password</
 <p id="problem" role="alert">
 <script type="module">
 const post = async (step, body = {}) => {
-  const answer = await fetch(location.pathname + '/' + step, { method: 'POST', body: JSON.stringify(body) });
+  const address = location.pathname + '/' + step;
+  const answer = await fetch(address, { method: 'POST', body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.json();
 };
 const steps = {
   async register(user) {
-    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(await post('register-options', { user }));
-    return post('register', { user, credential: (await navigator.credentials.create({ publicKey })).toJSON() });
+    const options = await post('register-options', { user });
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
+    const credential = await navigator.credentials.create({ publicKey });
+    return post('register', { user, credential: credential.toJSON() });
   },
   async passkey() {
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await post('passkey-options'));
-    return post('passkey', { credential: (await navigator.credentials.get({ publicKey })).toJSON() });
+    const options = await post('passkey-options');
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
+    const credential = await navigator.credentials.get({ publicKey });
+    return post('passkey', { credential: credential.toJSON() });
   },
   password: (user) => post('password', { user }),
 };

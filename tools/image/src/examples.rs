@@ -1,5 +1,6 @@
-//! The examples with an image that exists. A digest that is checked in would be wrong after the next change of the filter, so
-//! the files of `istio/` hold zeros in its place, which no image has: who applies them as they are denies everything.
+//! The examples with an image that exists. A digest that is checked in would be wrong after the
+//! next change of the filter, so the files of `istio/` hold zeros in its place, which no image has:
+//! who applies them as they are denies everything.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,8 @@ use std::path::Path;
 const PLACEHOLDER: &str = "registry.example.com/passgate@sha256:\
     0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Copies every YAML file below `source` to `target`, which is made anew, with the image in the place of the zeros.
+/// Copies every YAML file below `source` to `target`, which is made anew, with the image in the
+/// place of the zeros.
 pub(crate) fn fill(source: &Path, target: &Path, name: &str, digest: &str) -> io::Result<()> {
     if target.exists() {
         fs::remove_dir_all(target)?;

@@ -1,5 +1,6 @@
-//! The three forms of an image that Istio's agent takes. It looks for `plugin.wasm` in the last layer of a Docker or an OCI
-//! image, or for a layer of its own type in an artifact, which must have two layers.
+//! The three forms of an image that Istio's agent takes. It looks for `plugin.wasm` in the last
+//! layer of a Docker or an OCI image, or for a layer of its own type in an artifact, which must
+//! have two layers.
 
 use crate::layer::Layer;
 use crate::layout::{Blob, Image};
@@ -79,7 +80,8 @@ impl Form {
                 let config = json!({ "type": "envoy_proxy", "labels": labels() });
                 let config = Blob::new(self.config_type(), config.to_string().into_bytes());
                 let module = Blob::new(self.layer_type(), wasm.to_vec());
-                // The agent counts: an artifact has two layers, of which the first is the configuration again.
+                // The agent counts: an artifact has two layers, of which the first is the
+                // configuration again.
                 (config.clone(), vec![config, module])
             }
         };

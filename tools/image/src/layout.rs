@@ -44,8 +44,8 @@ impl Blob {
     }
 }
 
-/// Writes the image as a layout in this folder, in the place of what was there; gives the manifest's digest, which is the
-/// image's.
+/// Writes the image as a layout in this folder, in the place of what was there; gives the
+/// manifest's digest, which is the image's.
 pub(crate) fn write(folder: &Path, image: &Image) -> io::Result<String> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;

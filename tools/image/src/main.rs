@@ -1,9 +1,11 @@
-//! `passgate-image MODULE OUT NAME`: the module as an image in the three forms that Istio's agent takes, without a
-//! container engine, and the examples of `istio/` with the image's name and digest filled in.
+//! `passgate-image MODULE OUT NAME`: the module as an image in the three forms that Istio's agent
+//! takes, without a container engine, and the examples of `istio/` with the image's name and digest
+//! filled in.
 //!
-//! `OUT/image/oci`, `OUT/image/docker` and `OUT/image/artifact` are OCI image layouts, which `crane push`, `skopeo copy`
-//! and `oras cp` carry to a registry as they are. The same module gives the same bytes, hence the same digests, on every
-//! machine: nothing in them knows a time, a user or a path.
+//! `OUT/image/oci`, `OUT/image/docker` and `OUT/image/artifact` are OCI image layouts, which
+//! `crane push`, `skopeo copy` and `oras cp` carry to a registry as they are. The same module gives
+//! the same bytes, hence the same digests, on every machine: nothing in them knows a time, a user
+//! or a path.
 
 mod examples;
 mod form;

@@ -98,7 +98,8 @@ impl Functions {
     }
 }
 
-/// Curves are made of multiplications of 64 bits to 128, which the compiler writes as a call. These V8 should inline.
+/// Curves are made of multiplications of 64 bits to 128, which the compiler writes as a call. These
+/// V8 should inline.
 fn is_arithmetic(parameters: &[ValType]) -> bool {
     matches!(parameters, [ValType::I32, numbers @ ..] if numbers == [ValType::I64; 4])
 }
