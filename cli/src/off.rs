@@ -2,8 +2,11 @@
 
 use passgate_core::Json;
 
-use crate::sign::{
-    is_true, member, mentions_passgate, module_is_passgate, names_passgate, plugin_of_istio,
+use crate::{
+    find,
+    sign::{
+        is_true, member, mentions_passgate, module_is_passgate, names_passgate, plugin_of_istio,
+    },
 };
 
 /// A place at which requests are not judged, or may not be.
@@ -23,15 +26,23 @@ const REMOVES: &str = "takes the filter out, so that requests pass unjudged; rem
 
 /// All places in these documents of a file that switch the filter off.
 pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
-    let mut names = Vec::new();
+    let mut inside = Vec::new();
     for document in documents {
-        each(document, "", &mut |object, _| {
+        inside.extend(find::texts(document, ""));
+    }
+    let all = || {
+        let whole = documents.iter().map(|document| ("", document));
+        whole.chain(inside.iter().map(|(place, file)| (&**place, file)))
+    };
+    let mut names = Vec::new();
+    for (place, document) in all() {
+        each(document, place, &mut |object, _| {
             names.extend(name_of_ours(object))
         });
     }
     let mut found = Vec::new();
-    for document in documents {
-        each(document, "", &mut |object, place| {
+    for (place, document) in all() {
+        each(document, place, &mut |object, place| {
             of_object(object, place, &names, &mut found);
         });
     }

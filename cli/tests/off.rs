@@ -90,3 +90,26 @@ accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
         (Some(1), expected.to_owned())
     );
 }
+
+#[test]
+fn a_file_in_a_config_map_is_looked_at_like_any_other() {
+    let files = [
+        "items[0].data[\"routes.yaml\"]",
+        "items[1].data[\"envoy.yaml\"]",
+    ];
+    let [routes, envoy] = files;
+    let filter =
+        "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0]";
+    let public = "remove it (a path that needs no token is a public rule)";
+    let expected = format!(
+        "\
+SWITCHED OFF in 2 places
+{routes}.virtual_hosts[0].typed_per_filter_config.gate: disabled lets the requests of this place pass unjudged; {public}
+{envoy}.{filter}.disabled: lets every request of this chain pass unjudged; {public}
+{envoy}.{filter}.typed_config.config.configuration:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+warning: providers.acme: the file has no cluster \"id\", so its keys cannot be fetched
+"
+    );
+    assert_eq!(check("configmap_off.yaml"), (Some(1), expected));
+}
