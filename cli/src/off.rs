@@ -22,6 +22,11 @@ const OPTIONAL: &str =
     "lets every request pass unjudged where the proxy was built without Wasm; remove it";
 const CHOOSES: &str = "asks the filter about the requests that match here, and lets all others pass unjudged; put the filter itself into http_filters";
 const SKIPS: &str = "lets the requests that match pass unjudged; remove it (a path that needs no token is a public rule)";
+const CHAIN: &str = "asks the filter where no route has another one in its place, and lets all other requests pass unjudged; put the filter itself into http_filters";
+const UPGRADE: &str = "stands in the place of http_filters without the filter, and lets these upgrades pass unjudged; remove it, or put the filter there too";
+const OTHER: &str = "does not see requests, and lets all of them pass unjudged; put the filter itself into http_filters";
+const NETWORK: &str =
+    "NETWORK does not see requests, and lets all of them pass unjudged; remove it";
 const REMOVES: &str = "takes the filter out, so that requests pass unjudged; remove this patch";
 
 /// All places in these documents of a file that switch the filter off.
@@ -77,9 +82,44 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
             add("is_optional", OPTIONAL);
         }
     }
-    // Envoy's `composite` filter: one that is chosen request by request.
-    if is_execute_filter(object) && mentions_passgate(object) {
+    if is_other_extension(object) {
+        add("@type", OTHER);
+    }
+    if let Some(spec) = plugin_of_istio(object).filter(|_| name_of_ours(object).is_some()) {
+        let wasm = spec.get("wasm").unwrap_or(spec);
+        if wasm.get("type").and_then(Json::as_str) == Some("NETWORK") {
+            add("spec.type", NETWORK);
+        }
+    }
+    // Envoy's `composite` filter: one that is chosen request by request, by itself or by the name of its chain.
+    if is_of_type(object, &[".ExecuteFilterAction"]) && mentions_passgate(object) {
         add("@type", CHOOSES);
+    }
+    for field in ["named_filter_chains", "namedFilterChains"] {
+        if object.get(field).is_some_and(mentions_passgate) {
+            add(field, CHOOSES);
+        }
+    }
+    // Envoy's `filter_chain` filter: routes add to its chain, and replace what is in it by name.
+    let chains = [".FilterChainConfig", ".FilterChainConfigPerRoute"];
+    if is_of_type(object, &chains) && mentions_passgate(object) {
+        add("@type", CHAIN);
+    }
+    // An HTTP connection manager: upgrades may have filters of their own.
+    let filters = member(object, ["http_filters", "httpFilters"]);
+    for field in ["upgrade_configs", "upgradeConfigs"] {
+        let Some(Json::Array(upgrades)) = object.get(field) else {
+            continue;
+        };
+        for (index, upgrade) in upgrades.iter().enumerate() {
+            if let Some(Json::Array(own)) = upgrade.get("filters")
+                && !own.is_empty()
+                && !own.iter().any(is_ours)
+                && filters.is_some_and(mentions_passgate)
+            {
+                add(&format!("{field}[{index}].filters"), UPGRADE);
+            }
+        }
     }
     // Envoy's filter of a filter: `ExtensionWithMatcher`.
     let extension = member(object, ["extension_config", "extensionConfig"]);
@@ -162,12 +202,22 @@ fn is_ours(filter: &Json) -> bool {
         || inner.is_some_and(is_ours)
 }
 
-/// Whether this is an action that runs a filter, in its own type or in a wrapper of any type.
-fn is_execute_filter(action: &Json) -> bool {
-    ["@type", "type_url", "typeUrl"]
-        .into_iter()
-        .filter_map(|name| action.get(name)?.as_str())
-        .any(|name| name.ends_with(".ExecuteFilterAction"))
+/// Whether this is a message of one of these types, or one in a wrapper of any type.
+fn is_of_type(message: &Json, ends: &[&str]) -> bool {
+    types(message).any(|name| ends.iter().any(|end| name.ends_with(end)))
+}
+
+fn types(message: &Json) -> impl Iterator<Item = &str> {
+    let names = ["@type", "type_url", "typeUrl"].into_iter();
+    names.filter_map(|name| message.get(name)?.as_str())
+}
+
+/// Whether this is a Wasm extension of Envoy with passgate in it, and not an HTTP filter: one of connections, of access logs,
+/// of statistics, or a service.
+fn is_other_extension(extension: &Json) -> bool {
+    let message = extension.get("value").unwrap_or(extension);
+    let is_wasm = |name: &str| name.contains("wasm") && !name.contains(".http.wasm.");
+    message.get("config").is_some_and(mentions_passgate) && types(extension).any(is_wasm)
 }
 
 /// Whether `FilterConfig` says so, bare or in a wrapper of any type.

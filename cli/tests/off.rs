@@ -92,6 +92,42 @@ accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
 }
 
 #[test]
+fn a_gate_that_stands_beside_the_filters_is_no_gate() {
+    let filters = "static_resources.listeners[0].filter_chains[0].filters";
+    let manager = format!("{filters}[1].typed_config");
+    let remedy = "put the filter itself into http_filters";
+    let chain = format!(
+        "asks the filter where no route has another one in its place, and lets all other requests pass unjudged; {remedy}"
+    );
+    let other = format!("does not see requests, and lets all of them pass unjudged; {remedy}");
+    let expected = format!(
+        "\
+SWITCHED OFF in 6 places
+{filters}[0].typed_config.@type: {other}
+{manager}.upgrade_configs[1].filters: stands in the place of http_filters without the filter, and lets these upgrades pass unjudged; remove it, or put the filter there too
+{manager}.access_log[0].typed_config.@type: {other}
+{manager}.http_filters[0].typed_config.named_filter_chains: asks the filter about the requests that match here, and lets all others pass unjudged; {remedy}
+{manager}.http_filters[1].typed_config.@type: {chain}
+{manager}.route_config.virtual_hosts[0].typed_per_filter_config.chain.@type: {chain}
+"
+    );
+    let (status, text) = check("elsewhere.yaml");
+    let (off, _) = text.split_at(text.len().min(expected.len()));
+    assert_eq!((status, off), (Some(1), &*expected));
+}
+
+#[test]
+fn a_plugin_of_istio_for_connections_is_no_gate() {
+    let expected = "\
+SWITCHED OFF in 1 place
+spec.type: NETWORK does not see requests, and lets all of them pass unjudged; remove it
+spec.pluginConfig:
+accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
+";
+    assert_eq!(check("istio_network.yaml"), (Some(1), expected.to_owned()));
+}
+
+#[test]
 fn a_file_in_a_config_map_is_looked_at_like_any_other() {
     let files = [
         "items[0].data[\"routes.yaml\"]",
