@@ -20,7 +20,7 @@ pub(crate) struct Found {
     failure: Option<String>,
     /// `allow_on_headers_stop_iteration` of Envoy.
     hands_over_bodies: bool,
-    /// Callbacks that the host may not call, of those that see what goes on.
+    /// Callbacks of the module that the host may not call.
     blinded: Vec<&'static str>,
     /// The clusters of the file, where it holds all that there are.
     clusters: Option<Vec<String>>,
@@ -50,12 +50,12 @@ impl Found {
             .collect()
     }
 
-    /// The setting that keeps requests from the filter.
+    /// The setting that keeps requests, or its other callbacks, from the filter.
     pub(crate) fn off(&self) -> Option<Off> {
         let place = self.place.as_deref()?.strip_suffix("configuration")?;
         let names = self.blinded.join(", ");
         (!self.blinded.is_empty()).then(|| Off {
-            text: format!("{place}capability_restriction_config: leaves out {names}, and what the filter is not asked about passes unjudged; leave capability_restriction_config out"),
+            text: format!("{place}capability_restriction_config: leaves out {names}, but the filter needs all its callbacks, and what it is not asked about passes unjudged; leave capability_restriction_config out"),
         })
     }
 
@@ -111,21 +111,28 @@ const FAIL_OPEN_OF_GATEWAY: &str = "failOpen: true";
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
 
-/// The callbacks by which the filter sees, and holds, what goes on.
-const EYES: [&str; 3] = [
+/// The callbacks of the module: those by which it sees, and holds, what goes on; and those without which it has no keys, or
+/// never forgets a request.
+const CALLBACKS: [&str; 9] = [
     "proxy_on_request_headers",
     "proxy_on_request_body",
     "proxy_on_request_trailers",
+    "proxy_on_vm_start",
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_tick",
+    "proxy_on_http_call_response",
+    "proxy_on_delete",
 ];
 
-/// What the settings of a plugin keep from the filter; a list that is empty restricts nothing.
+/// The callbacks that the settings of a plugin keep from the filter; a list that is empty restricts nothing.
 fn blinded(plugin: &Json) -> Vec<&'static str> {
     let restriction = member(plugin, CAPABILITIES);
     let allowed = restriction.and_then(|it| member(it, ALLOWED_CAPABILITIES));
     match allowed {
         Some(Json::Object(allowed)) if !allowed.is_empty() => {
             let is_allowed = |name: &str| allowed.iter().any(|(known, _)| &**known == name);
-            let left_out = EYES.into_iter().filter(|name| !is_allowed(name));
+            let left_out = CALLBACKS.into_iter().filter(|name| !is_allowed(name));
             left_out.collect()
         }
         _ => Vec::new(),

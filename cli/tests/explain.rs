@@ -458,28 +458,43 @@ fn check_says_what_settings_of_the_plugin_change() {
     }
 }
 
-/// Real Envoy then answers for the upstream without having asked the filter.
+/// Real Envoy then answers for the upstream without having asked the filter, or the filter is not told what it has to know.
 #[test]
 fn a_plugin_that_is_not_asked_is_switched_off() {
-    let cases = [
-        (
-            serde_json::json!({ "capability_restriction_config": { "allowed_capabilities": {
-                "proxy_on_request_headers": {}, "proxy_on_request_trailers": {}, "proxy_log": {},
-            } } }),
-            "proxy_on_request_body, and",
-        ),
-        (
-            serde_json::json!({ "capabilityRestrictionConfig": { "allowedCapabilities": { "proxy_log": {} } } }),
-            "proxy_on_request_headers, proxy_on_request_body, proxy_on_request_trailers, and",
-        ),
-    ];
+    let exports = include_str!("../../tests/module.expected").lines();
+    let exports = exports.filter_map(|line| line.strip_prefix("export "));
+    let is_callback = |name: &&str| {
+        // Envoy calls this one whatever it is told.
+        name.starts_with("proxy_on_") && *name != "proxy_on_memory_allocate"
+    };
+    let callbacks: Vec<&str> = exports.filter(is_callback).collect();
+    assert_eq!(callbacks.len(), 9);
+    let all_but = |left_out: &str| {
+        let names = callbacks.iter().filter(|name| **name != left_out);
+        let names = names.map(|name| ((*name).to_owned(), serde_json::json!({})));
+        let names: serde_json::Map<_, _> = names.collect();
+        serde_json::json!({ "capability_restriction_config": { "allowed_capabilities": names } })
+    };
+    let mut cases: Vec<(serde_json::Value, &str)> = callbacks
+        .iter()
+        .map(|left_out| (all_but(left_out), *left_out))
+        .collect();
+    cases.push((
+        serde_json::json!({ "capabilityRestrictionConfig": { "allowedCapabilities": {
+            "proxy_log": {}, "proxy_on_request_headers": {}, "proxy_on_vm_start": {},
+            "proxy_on_configure": {}, "proxy_on_context_create": {}, "proxy_on_tick": {},
+        } } }),
+        "proxy_on_request_body, proxy_on_request_trailers, proxy_on_http_call_response, proxy_on_delete",
+    ));
     let place = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config";
     for (settings, left_out) in cases {
         let (status, output) = check_plugin("{}", settings);
         let expected = format!(
-            "SWITCHED OFF in 1 place\n{place}.capability_restriction_config: leaves out {left_out} what the filter is not asked about passes unjudged; leave capability_restriction_config out\n"
+            "SWITCHED OFF in 1 place\n{place}.capability_restriction_config: leaves out {left_out}, but the filter needs all its callbacks, and what it is not asked about passes unjudged; leave capability_restriction_config out\n"
         );
         assert!(output.starts_with(&expected), "{output}");
         assert_eq!(status, Some(1));
     }
+    let (_, output) = check_plugin("{}", all_but("none"));
+    assert!(!output.contains("SWITCHED OFF"), "{output}");
 }
