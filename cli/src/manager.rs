@@ -5,7 +5,7 @@ use passgate_core::{Config, Json};
 
 use crate::sign::{is_true, member, mentions_passgate};
 
-/// An HTTP connection manager.
+/// An HTTP connection manager, or a proxy of connections, which has no filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manager {
     place: String,
@@ -62,6 +62,13 @@ impl Manager {
         }
     }
 
+    /// A proxy of connections leads past every HTTP filter.
+    fn tunnel(json: &Json, place: String) -> Self {
+        let mut tunnel = Self::read(&Json::Null, place);
+        led_to(json, &mut tunnel.clusters);
+        tunnel
+    }
+
     /// What lets Envoy's routes read a request in another way than these rules.
     pub(crate) fn doubts(&self, config: &Config) -> Vec<String> {
         let rules = config.rules().into_iter().flatten();
@@ -105,7 +112,7 @@ fn led_to(routes: &Json, clusters: &mut Vec<String>) {
     }
 }
 
-/// All HTTP connection managers below a value; places are written as `find` writes them.
+/// All HTTP connection managers and proxies of connections below a value; places are written as `find` writes them.
 fn collect(json: &Json, place: String, managers: &mut Vec<Manager>) {
     match json {
         Json::Array(elements) => {
@@ -121,6 +128,8 @@ fn collect(json: &Json, place: String, managers: &mut Vec<Manager>) {
             }
             if type_url.ends_with(".HttpConnectionManager") {
                 managers.push(Manager::read(json, place));
+            } else if type_url.ends_with(".TcpProxy") {
+                managers.push(Manager::tunnel(json, place));
             }
         }
         _ => {}

@@ -300,20 +300,28 @@ fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
                 ] }}] }} }} }}] }}"#
         )
     };
-    let with = |cluster: &str| {
-        let beside = format!(
-            "default_filter_chain: {}",
-            chain(cluster).replace('\n', " ")
-        );
+    let tunnel = |cluster: &str| {
+        format!(
+            r#"{{ filters: [{{ name: tcp, typed_config: {{
+                "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy,
+                stat_prefix: tcp, cluster: {cluster} }} }}] }}"#
+        )
+    };
+    let with = |chain: String| {
+        let beside = format!("default_filter_chain: {}", chain.replace('\n', " "));
         let listener = "      filter_chains:\n";
         assert!(text.contains(listener));
         text.replacen(listener, &format!("      {beside}\n{listener}"), 1)
     };
-    let (status, output) = check_input(&with("upstream"));
     let warning = "warning: static_resources.listeners[0].default_filter_chain.filters[0].typed_config: leads to the cluster \"upstream\" without this filter; put the filter there too, unless nobody else can reach it\n";
-    assert_eq!(status, Some(0), "{output}");
-    assert!(output.ends_with(warning), "{output}");
-    assert!(!check_input(&with("other")).1.contains("warning"));
+    for chain in [chain("upstream"), tunnel("upstream")] {
+        let (status, output) = check_input(&with(chain));
+        assert_eq!(status, Some(0), "{output}");
+        assert!(output.ends_with(warning), "{output}");
+    }
+    for chain in [chain("other"), tunnel("other")] {
+        assert!(!check_input(&with(chain)).1.contains("warning"));
+    }
 }
 
 #[test]
