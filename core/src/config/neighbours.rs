@@ -20,8 +20,9 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
         else {
             continue;
         };
-        // As one may write it: a colon at the beginning of a segment would be taken for a pattern.
-        let [neighbour, instead] = [neighbour, instead].map(|text| text.replace("/:", "/%3A"));
+        // As one may write it: a colon or a bracket at the beginning of a segment would be taken for a pattern.
+        let plain = |text: String| text.replace("/:", "/%3A").replace("/(", "/%28");
+        let [neighbour, instead] = [neighbour, instead].map(plain);
         let seen = [
             &*neighbour,
             " goes to rules[",

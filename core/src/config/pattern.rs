@@ -151,7 +151,8 @@ const NEVER_IN_A_URI: [char; 10] = ['"', '<', '>', '[', ']', '^', '`', '{', '|',
 /// letters: `things:cancel`, `Products(5)`, `$metadata`, `a+b`.
 fn is_odd(segment: &str) -> bool {
     (segment.contains('*') && segment != "*")
-        || segment.starts_with(':')
+        || segment.starts_with([':', '('])
+        || segment.contains("(.")
         || segment.contains(NEVER_IN_A_URI)
         || segment.ends_with(".+")
         || segment.contains("\\d+")
@@ -224,7 +225,7 @@ fn literal(segment: &str) -> Option<String> {
     let mut literal = String::new();
     for letter in segment.chars() {
         match u8::try_from(letter) {
-            Ok(byte) if b"*:+$\"<>[]^`{|}".contains(&byte) => percent::push(&mut literal, byte),
+            Ok(byte) if b"()*:+$\"<>[]^`{|}".contains(&byte) => percent::push(&mut literal, byte),
             _ => literal.push(letter),
         }
     }
