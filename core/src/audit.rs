@@ -27,8 +27,8 @@ use crate::{
     version::SOFTWARE,
 };
 
-/// The version of the record's shape. It grows when a member goes, changes its meaning, or is there from now on in
-/// every record; not when a member is added that may be absent.
+/// The version of the record's shape. It grows when a member is removed, changes its meaning, or
+/// from then on stands in every record. It does not grow when a member is added that may be absent.
 pub(crate) const VERSION: u8 = 2;
 
 /// The JSON Schema of the record (draft 2020-12), exact for this version of the filter.
@@ -50,7 +50,8 @@ pub struct AuditRecord {
     pub decision: &'static str,
     /// The reason's code, or why it was permitted.
     pub reason: &'static str,
-    /// Index of the rule that was about the request; of several, the one that refused it or whose permit it is.
+    /// Index of the rule that matched the request. Where several matched, it is the one that
+    /// refused, or whose permit this is.
     pub rule: Option<usize>,
     /// Name of the provider whose token it was.
     pub provider: Option<Rc<str>>,
@@ -58,7 +59,7 @@ pub struct AuditRecord {
     pub provider_id: Option<ProviderId>,
     /// `kid` of the key that verified the token.
     pub key_id: Option<Rc<str>>,
-    /// Subject of a verified token; how it is shown is the [`Auditor`]'s to say.
+    /// Subject of a verified token. The [`Auditor`] decides how it is shown.
     pub subject: Option<Rc<str>>,
     /// Its signature was checked on an earlier request.
     pub remembered: bool,
@@ -127,7 +128,7 @@ impl AuditRecord {
         decision != "allow"
     }
 
-    /// One line of JSON in ASCII: nothing of a token can end the line or steer a terminal.
+    /// One line of JSON in ASCII, so that a token can neither end the line nor steer a terminal.
     #[must_use]
     pub fn to_json(&self) -> String {
         Line::write(|line| {

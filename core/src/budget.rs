@@ -6,9 +6,10 @@
 //! common to all. A provider lives on the fuller one of its own and the common one, and together they never get more
 //! than the configured part of a processor.
 //!
-//! While that bucket is at least half full every token is verified. Below, chance decides, and the chance falls with the
-//! level: so it settles where all tokens that are not known have the same chance, which is what fills in divided by
-//! what is wanted. A queue would serve whoever comes first, and a flood with a steady pace always does.
+//! While that bucket is at least half full, every token is verified. Below that, chance decides,
+//! and the chance falls with the level. So the level settles where all unknown tokens have the same
+//! chance: what fills in, divided by what is wanted. A queue would serve the first one that comes,
+//! and a flood with a steady pace always comes first.
 //!
 //! Tokens that this worker has verified before, under whatever key ([`crate::remembered`]), are always verified: they
 //! are honest, and an attacker who does not have them cannot make them.
@@ -34,8 +35,8 @@ pub(crate) struct Admission {
 }
 
 impl Budget {
-    /// Full buckets for so many providers. Nobody can foretell who does not know the seed which tokens are verified
-    /// when not all are.
+    /// Full buckets for so many providers. Only a person who knows the seed can foretell which
+    /// tokens are verified when not all are.
     pub(crate) fn new(providers: usize, limits: &Limits, seed: u64) -> Self {
         let percent = i64::try_from(limits.forged_tokens_cpu_percent).unwrap_or(i64::MAX);
         // One percent of a millisecond is ten microseconds.
@@ -50,7 +51,8 @@ impl Budget {
         }
     }
 
-    /// Whether a signature may be checked now; that of a token that was good always may.
+    /// Whether a signature may be checked now. The signature of a token that was good before always
+    /// may.
     pub(crate) fn admit(
         &mut self,
         provider: ProviderId,
@@ -106,7 +108,7 @@ impl Bucket {
         }
     }
 
-    /// A clock that goes back fills nothing, and from there on time counts again.
+    /// A clock that goes back does not fill the bucket. From there on time counts again.
     fn fill(&mut self, now: UnixTime) {
         let elapsed = self
             .filled_at
@@ -124,7 +126,7 @@ impl Bucket {
         nanos.saturating_mul(ONE).checked_div(most).unwrap_or(0)
     }
 
-    /// Takes more than there is, if need be: the next one waits until that is paid.
+    /// May take more than there is. The next one then waits until that is paid.
     fn spend(&mut self, cost: Duration) {
         let cost = i64::try_from(cost.as_nanos()).unwrap_or(i64::MAX);
         self.nanos = self.nanos.saturating_sub(cost).max(-LEAST);

@@ -20,8 +20,9 @@ pub(crate) fn check(claims: &Json, provider: &Provider, now: UnixTime) -> Result
     check_time(claims, provider, now)
 }
 
-/// Whom the token is about, by the first of these claims that is a string and not empty. RFC 9068 section 2.2 demands
-/// `sub`; what stands in for it is named, so that a client never passes for a person, nor a person for a client.
+/// Whom the token is about, by the first of these claims that is a string and not empty. RFC 9068
+/// section 2.2 demands `sub`. A claim that stands in for it is named, so that a client never passes
+/// for a person, nor a person for a client.
 pub(crate) fn subject<'c>(claims: &'c Json, names: &[String]) -> Option<Cow<'c, str>> {
     let found = |name: &String| {
         let value = claims.get(name)?.as_str()?;
@@ -38,7 +39,7 @@ pub(crate) fn subject<'c>(claims: &'c Json, names: &[String]) -> Option<Cow<'c, 
     (!names.iter().any(starts)).then_some(Cow::Borrowed(value))
 }
 
-/// A token that names a key (RFC 7800) is no bearer token, whatever members its `cnf` has.
+/// A token that names a key (RFC 7800) is not a bearer token, whatever members its `cnf` has.
 fn check_key_binding(claims: &Json) -> Result<(), Reason> {
     if claims.get("cnf").is_some() {
         Err(Untrusted::KeyBound.into())
@@ -73,8 +74,9 @@ fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), R
     }
 }
 
-/// Which claim has a wrong type or is missing, and what it is instead, where [`check`] or [`audience_is`] found the
-/// claims malformed. A subject may be a person's name, which records can be told not to show: only its type is said.
+/// Which claim has a wrong type or is missing, and what it is instead, where [`check`] or
+/// [`audience_is`] found the claims malformed. A subject may be a person's name, and records can be
+/// told not to show it. So only its type is said.
 pub(crate) fn fault(claims: &Json, audience: &str, subject: &[String]) -> Option<String> {
     let date = "seconds since 1970, a number";
     let is_date = |name: &str| {

@@ -1,9 +1,10 @@
 //! Signature algorithms and the public keys that verify them.
 //!
-//! The key decides: a [`VerifyingKey`] knows which algorithms its type and curve allow, and a token can choose
-//! among these only (RFC 8725 section 3.1). The pairing of algorithm, key and signature is typed by
-//! `jwt_compact`'s [`Algorithm`](jwt_compact::Algorithm) trait; one file per key type implements it. There is no
-//! signing key in this crate: the type that stands in its place has no value.
+//! The key decides: a [`VerifyingKey`] knows which algorithms its type and curve allow, and a token
+//! can choose among these only (RFC 8725 section 3.1). The pairing of algorithm, key and signature
+//! is typed by `jwt_compact`'s [`Algorithm`](jwt_compact::Algorithm) trait; one file per key type
+//! implements it. This crate does not have a signing key: the type in its place does not have a
+//! value.
 
 mod cost;
 mod der;
@@ -24,7 +25,8 @@ use okp::Ed25519;
 use rsa::{Pkcs1v15, Pss};
 use tables::KeyTables;
 
-/// A signature algorithm that we verify (RFC 7518 section 3.1, RFC 8037, RFC 9864). HMAC and `none` have no name here.
+/// A signature algorithm that we verify (RFC 7518 section 3.1, RFC 8037, RFC 9864). HMAC and `none`
+/// do not have a name here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256 (RFC 7518 section 3.4).
@@ -129,7 +131,7 @@ pub enum KeyError {
     CoordinateLength,
     /// The point is not on the curve.
     NotOnCurve,
-    /// The point is written in a way that another point could be written too.
+    /// The point is written in a form that is not its only one.
     NotCanonical,
     /// The point is one of the few under which signatures hold for almost any text.
     SmallOrder,
@@ -251,7 +253,7 @@ impl Backend {
         Ok(())
     }
 
-    /// True once, when the host did not answer and is not asked any more.
+    /// True once, when the host did not answer and is therefore not asked again.
     pub(crate) const fn take_lost_host(&mut self) -> bool {
         core::mem::replace(&mut self.lost_host, false)
     }

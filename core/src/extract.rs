@@ -37,7 +37,8 @@ impl Token<'_> {
 }
 
 impl Credential<'_, '_> {
-    /// Whether nothing but cookies speaks for the request: the one credential that browsers attach by themselves.
+    /// Whether only cookies speak for the request: the one credential that browsers attach by
+    /// themselves.
     pub(crate) fn only_in_cookies(&self) -> bool {
         self.found_in
             .iter()

@@ -26,8 +26,9 @@ pub enum Edit {
 /// Every header that we write and that is not configured begins so.
 const PREFIX: &str = "x-passgate-";
 
-/// The names that a client must not send, compared as the laxest of servers compare them: without case, and every
-/// character that is no letter or digit the same. (CGI and WSGI read `x_user` as `x-user`; some read `x.user` so.)
+/// The names that a client must not send, compared as the laxest of servers compare them: without
+/// case, and with every character that is not a letter or digit taken for the same. (CGI and WSGI
+/// read `x_user` as `x-user`; some read `x.user` so.)
 #[derive(Debug)]
 pub(crate) struct OwnedNames {
     /// Ours in every spelling, folded; sorted by length, then by bytes.

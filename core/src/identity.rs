@@ -60,8 +60,9 @@ impl Identity {
     }
 }
 
-/// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the token's own unless it
-/// names one. Nothing where a member is of the wrong type, or its issuer could not stand in a header as it is.
+/// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the
+/// token's own unless it names one. `None` where a member is of the wrong type, or where its issuer
+/// could not stand in a header as it is.
 fn actor(provider: &Provider, claims: &Json) -> Option<String> {
     let act = claims.get("act")?;
     let subject = act.get("sub")?.as_str()?;

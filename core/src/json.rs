@@ -87,8 +87,8 @@ impl Json {
         value.map_err(error)
     }
 
-    /// The elements of the list that the object in `bytes` has under `name`, each read for itself: one that breaks a
-    /// rule spoils only itself. `None`: there is no such list.
+    /// The elements of the list that the object in `bytes` has under `name`, each read for itself:
+    /// one that breaks a rule spoils only itself. `None`: it does not have such a list.
     ///
     /// # Errors
     /// When the document as a whole, or another member of it, breaks a rule.
@@ -489,7 +489,7 @@ mod tests {
             let reference = serde_json::from_str::<serde_json::Value>(&text);
             if let Ok(ours) = parse(&text) {
                 let again = serde_json::from_str::<serde_json::Value>(&ours.to_string());
-                // A number that is out of its range is the one thing that we keep and it refuses.
+                // An out-of-range number is the only thing that we keep and the parser refuses.
                 proptest::prop_assert!(reference.is_err() || again.ok() == reference.ok());
             }
         }

@@ -33,7 +33,8 @@ pub const DOCUMENT_JSON_NODES: usize = 100_000;
 pub const ETAG_BYTES: usize = 256;
 /// Largest discovery document, in bytes; those of large providers stay below 8 KiB.
 pub const DISCOVERY_BYTES: usize = 64 << 10;
-/// Longest `jwks_uri` of a discovery document, in bytes: RFC 9110 section 4.1 recommends to take 8,000, nobody uses them.
+/// Longest `jwks_uri` of a discovery document, in bytes: RFC 9110 section 4.1 recommends to take
+/// 8,000; nobody uses so many.
 pub const JWKS_URI_BYTES: usize = 2_048;
 /// Longest address that a browser is told to come back to, in bytes; percent-encoded it may grow threefold, and many
 /// servers take 8 KiB.
@@ -60,13 +61,15 @@ pub const WAITING_BYTES: usize = 32 << 20;
 pub const SHOWN_BYTES: usize = 128;
 /// Shortest salt of hashed subjects, in bytes: 128 bits cannot be tried out, as subjects can.
 pub const SALT_BYTES: usize = 16;
-/// Most lines of the log about refusals, per second and worker: half a kilobyte each. What is beyond is counted.
+/// Most log lines about refusals, per second and worker, of half a kilobyte each. Further ones are
+/// counted.
 pub const REFUSAL_LINES: u32 = 50;
 /// Most counters of verdicts that one worker names with rule and provider; Envoy keeps a few hundred bytes for each.
 pub const VERDICT_COUNTERS: usize = 10_000;
 /// Smallest RSA modulus, in bits (RFC 7518 section 3.3).
 pub const RSA_MIN_BITS: usize = 2_048;
-/// Longest RSA modulus where nothing is configured, in bits: a verification costs the fourfold for each doubling.
+/// Longest RSA modulus where nothing is configured, in bits: a verification costs about four times
+/// as much for each doubling.
 pub const RSA_BITS: usize = 4_096;
 /// Longest RSA modulus that may be configured, in bits: longer keys cost an attacker nothing and us milliseconds.
 pub const RSA_BITS_CEILING: usize = 8_192;
@@ -80,12 +83,13 @@ pub const FETCH_TIMEOUT_MIN_MILLIS: u64 = 100;
 pub const FETCH_TIMEOUT_MAX_MILLIS: u64 = 60_000;
 /// Longest time that keys may be fresh, and that they may be stale, in seconds: a week. A withdrawn key lives on so long.
 pub const KEY_AGE_SECS: u64 = 604_800;
-/// Slowest pace of fetches that unknown keys may cause, in seconds: one hour, or a new key would never be found.
+/// Slowest pace of fetches that unknown keys may cause, in seconds: one hour. More, and a new key
+/// would never be found.
 pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
 /// The part of a processor that each worker spends on finding out that signatures are wrong, in percent, where nothing is
 /// configured: three times what a thousand of ES256 in a second take (SECURITY.md), and most of the worker is left.
 pub const FORGED_TOKENS_CPU_PERCENT: usize = 25;
-/// The most of it that may be configured, in percent: the rest is for those who are known.
+/// The most of it that may be configured, in percent: the rest is for known tokens.
 pub const FORGED_TOKENS_CPU_PERCENT_CEILING: usize = 90;
 /// Tokens whose signature was right and that one worker remembers.
 pub const REMEMBERED_TOKENS: usize = 8_192;
@@ -106,7 +110,7 @@ pub const PATH_READING_BYTES: usize = 64 << 10;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
 
-/// The bounds that a configuration may tighten but never lift; [`Limits::rsa_bits`] and
+/// The bounds that a configuration may lower but not raise; [`Limits::rsa_bits`] and
 /// [`Limits::forged_tokens_cpu_percent`] are the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

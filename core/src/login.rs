@@ -1,11 +1,12 @@
 //! Where a person's browser is sent instead of being told 401: to a page where people sign in, and back again.
 //!
-//! Nothing of the address is the client's to choose. The page is configured; the way back begins with one of our
-//! `origins`, which is chosen by the request's authority and never copied from it; everything else of the request is
-//! percent-encoded, so it cannot leave its parameter or the header. Tokens in the query do not travel along.
+//! Nothing of the address is the client's to choose. The page is configured. The way back begins
+//! with one of our `origins`, which the request's authority selects and which is never copied from
+//! it. Everything else of the request is percent-encoded, so it cannot leave its parameter or the
+//! header. Tokens in the query are left out.
 //!
-//! A sign-in that does not help must not become a loop. A cookie of half a minute says where the browser was sent to; who
-//! comes back to be sent there again gets a page in plain text instead.
+//! A sign-in that does not help must not become a loop. A cookie of half a minute says where the
+//! browser was sent to. A browser that would be sent there again gets a page in plain text instead.
 
 use sha2::{Digest as _, Sha256};
 
@@ -65,7 +66,8 @@ pub(crate) struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// The way to this page. `None`: whoever asks is no person's browser, or has come to a place that is no origin of ours.
+    /// The way to this page. `None`: the request does not come from a person's browser, or it
+    /// reached a place that is not one of our origins.
     pub(crate) fn detour(&self, login: &Login) -> Option<Detour> {
         let origin = self.target.origin(self.origins)?;
         if !is_navigation(self.request, self.target) {

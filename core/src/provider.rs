@@ -25,7 +25,8 @@ pub struct Provider {
     pub audience_claim: String,
     /// Claims of which the first that is a string and not empty names the subject; never empty.
     pub subject_claims: Vec<String>,
-    /// Algorithms that its tokens may use. The first one for RSA is what an RSA key is for that does not say it.
+    /// Algorithms that its tokens may use. An RSA key without `alg` is for the first RSA algorithm
+    /// of them.
     pub algorithms: Vec<Algorithm>,
     /// Types of which its tokens must be one; empty: any, or none, but never a foreign one.
     pub token_types: Vec<MediaType>,
@@ -43,7 +44,7 @@ pub struct Provider {
     pub clock_skew: Duration,
     /// Most that `exp - iat` may be.
     pub max_token_lifetime: Option<Duration>,
-    /// What tells people, workloads and agents apart.
+    /// How people, workloads and agents are told apart.
     pub kinds: Kinds,
     /// What its claims prove about a sign-in.
     pub evidence: Evidence,

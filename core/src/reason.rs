@@ -119,7 +119,7 @@ facts! {
         TokenType => "untrusted.token_type",
         /// `alg` is not one that we verify, that the provider allows, or that the key is for.
         Algorithm => "untrusted.algorithm",
-        /// `iss` is no provider that the rule accepts in this place.
+        /// `iss` is not a provider that the rule accepts in this place.
         Issuer => "untrusted.issuer",
         /// The provider has no such key.
         Key => "untrusted.key",
@@ -184,19 +184,20 @@ facts! {
 facts! {
     /// It cannot be decided now.
     Unavailable {
-        /// The provider's keys cannot be had.
+        /// The provider's keys cannot be fetched.
         Keys {
             /// When to try again.
             retry_after: Duration
         } => "unavailable.keys",
-        /// The provider's keys are here but not this one, and whether it is new may not be asked again so soon.
+        /// The provider's keys are known but not this one, and a fetch may not ask again so soon
+        /// whether it is new.
         UnknownKey {
             /// When to try again.
             retry_after: Duration
         } => "unavailable.unknown_key",
         /// Too many requests wait for keys already.
         WaitingLimit => "unavailable.waiting_limit",
-        /// It has waited too long for keys, although that should have ended otherwise.
+        /// It has waited too long for keys. Something else should have ended the wait before.
         WaitingTime => "unavailable.waiting_time",
         /// So many signatures of the provider's tokens were wrong that no more are checked for now.
         Budget => "unavailable.budget",

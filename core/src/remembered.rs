@@ -5,8 +5,8 @@
 //! can change is judged anew on each request, and the key is looked up first: a token whose key has gone, or whose
 //! provider's keys have changed, is as good as new.
 //!
-//! A token that was remembered has one more right, whatever became of the keys: it may be verified again while the
-//! budget for wrong signatures is spent. See [`crate::budget`].
+//! A token that was remembered has one more right, also after the keys have changed: it may be
+//! verified again while the budget for wrong signatures is spent. See [`crate::budget`].
 
 use core::num::NonZeroUsize;
 use std::rc::Rc;

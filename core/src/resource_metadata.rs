@@ -29,7 +29,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Header names and values of the answer. Any page may read it: there is nothing in it that is not public.
+    /// Header names and values of the answer. Any page may read it: everything in it is public.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![("access-control-allow-origin", "*".to_owned())];
@@ -123,7 +123,8 @@ fn describe(providers: &[Provider], rules: &[Rule]) -> Map<String, Value> {
     document
 }
 
-/// The ways of RFC 6750 section 2 in which some provider's token may come; a cookie is none of them.
+/// The ways of RFC 6750 section 2 in which some provider's token may come. A cookie is not one of
+/// them.
 fn bearer_methods(providers: &[Provider]) -> Vec<&'static str> {
     let sources = || providers.iter().flat_map(|provider| &provider.sources);
     let is_header = |source: &TokenSource| match source {

@@ -1,4 +1,4 @@
-//! Text of others, as operators see it.
+//! Text that others wrote, as operators see it.
 
 pub(crate) mod percent;
 

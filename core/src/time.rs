@@ -1,4 +1,4 @@
-//! Time, which enters by argument: the core owns no clock.
+//! Time, which enters by argument: the core does not have a clock.
 
 mod civil;
 

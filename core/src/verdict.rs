@@ -9,7 +9,7 @@ use crate::{headers::Edit, identity::Identity, reason::Rejection, resource_metad
 pub enum Verdict {
     /// Change the request's headers and let it pass.
     Allow(Permit),
-    /// Answer in the upstream's place.
+    /// Answer in place of the service.
     Deny(Rejection),
     /// Answer with the document about this resource.
     Serve(Document),

@@ -1,4 +1,4 @@
-//! Who is told of a verdict, and in which words.
+//! Where a verdict is written, and in which words.
 
 use std::rc::Rc;
 
@@ -32,7 +32,7 @@ pub struct Auditor {
     quota: Quota,
 }
 
-/// The name of an instance that the host does not tell.
+/// The name of an instance where the host does not give one.
 const NAMELESS: &str = "passgate";
 
 impl Auditor {
@@ -61,7 +61,8 @@ impl Auditor {
         format!("{}.audit", self.plugin)
     }
 
-    /// What is to be written about this verdict, which these providers' tokens led to. Where nothing is, nothing is serialised either.
+    /// What is to be written about this verdict, to which tokens of these providers led. Where
+    /// nothing is to be written, nothing is serialised.
     pub fn write(
         &mut self,
         mut record: AuditRecord,
@@ -86,7 +87,8 @@ impl Auditor {
         }
     }
 
-    /// A permit of a token is a line that somebody known has caused. The others anybody can cause, in any number.
+    /// A known caller causes the log line of a token's permit. Anybody can cause the others, in any
+    /// number.
     fn wants_line(&mut self, record: &AuditRecord, now: Option<UnixTime>) -> bool {
         let denied = record.is_refused();
         let verified = record.subject.is_some() && !record.remembered;
@@ -123,12 +125,12 @@ impl Auditor {
         }
     }
 
-    /// How many lines were left out, when that is to be told.
+    /// How many lines were left out, when it is time to say so.
     pub fn left_out(&mut self, now: UnixTime) -> Option<LeftOut> {
         self.quota.take_left_out(now).map(LeftOut)
     }
 
-    /// When [`Self::left_out`] is to be asked; `None`: nothing was left out.
+    /// When to ask [`Self::left_out`]; `None`: nothing was left out.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<UnixTime> {
         self.quota.due()

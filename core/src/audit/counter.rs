@@ -1,5 +1,5 @@
-//! What a verdict is counted under. Names are made of the core's codes and of places in the configuration: nothing here
-//! can hold text of a request or a token, so traffic cannot make a new one.
+//! What a verdict is counted under. Names are made of the core's codes and of places in the
+//! configuration. They cannot hold text of a request or a token, so traffic cannot make a new one.
 
 use core::fmt;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! The record as one line of JSON in ASCII. It is written for every request, so it is written in one go: neither the
-//! general way of a serialiser nor that of `fmt` is free.
+//! The record as one line of JSON in ASCII. It is written for every request, so it is written in
+//! one go: both a general serialiser and `fmt` would cost more.
 
 use core::fmt::Write as _;
 

@@ -33,7 +33,7 @@ impl Quota {
         (self.left_out > 0 && self.due()? <= now).then(|| core::mem::take(&mut self.left_out))
     }
 
-    /// When there is something to tell; `None`: nothing was left out.
+    /// When there is something to say; `None`: nothing was left out.
     pub(super) fn due(&self) -> Option<UnixTime> {
         let since = self.since.filter(|_| self.left_out > 0)?;
         Some(since.saturating_add(core::time::Duration::from_secs(1)))

@@ -5,7 +5,7 @@ use core::fmt;
 /// What is written about each verdict, and whether it is counted.
 #[derive(Clone, Debug)]
 pub struct Audit {
-    /// Which verdicts make a line in the log.
+    /// Which verdicts make a log line.
     pub log: Lines,
     /// Whether each record is handed to the access log.
     pub access_log: bool,
@@ -26,7 +26,7 @@ impl Default for Audit {
     }
 }
 
-/// Which verdicts make a line in the log: each holds all that the next one holds.
+/// Which verdicts make a log line. Each choice holds all that the next one holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
     /// Every verdict.
@@ -54,7 +54,7 @@ pub enum SubjectForm {
 }
 
 impl fmt::Debug for SubjectForm {
-    /// Without the salt: whoever knows it can try out subjects.
+    /// Without the salt, because a reader who knows it can try out subjects.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Clear => "Clear",

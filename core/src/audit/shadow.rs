@@ -1,4 +1,4 @@
-//! What would have been done about a request that is only observed: nothing is changed in it, and all is told.
+//! What would have been done about a request that is only observed. The request is not changed.
 
 use super::Line;
 use crate::{headers::Edit, limits, text::shown, verdict::Verdict};

@@ -134,7 +134,8 @@ fn what_the_others_leave_is_common() {
     }
 }
 
-/// A forged token every tenth of a millisecond, and an honest one now and then: whoever comes has the same chance.
+/// A forged token every tenth of a millisecond, and an honest one now and then: each has the same
+/// chance.
 #[test]
 fn a_regular_flood_has_no_advantage() {
     let mut budget = budget(25, 1);

@@ -1,7 +1,7 @@
 //! What it costs to check a signature, for the budget of wrong ones ([`crate::budget`]).
 //!
-//! The numbers are what `bench/forged` and `bench/cost` measured in V8 (SECURITY.md, README), rounded up. On another
-//! processor they are longer or shorter alike.
+//! The numbers are what `bench/forged` and `bench/cost` measured in V8 (SECURITY.md, docs/cost.md),
+//! rounded up. On another processor all of them are longer or shorter alike.
 
 use core::time::Duration;
 
@@ -30,7 +30,7 @@ impl Backend {
 }
 
 impl VerifyingKey {
-    /// What costs so much for an RSA key of 2,048 bits costs the fourfold for each doubling.
+    /// The cost for a longer RSA key than 2,048 bits: about four times as much for each doubling.
     fn scaled_to_rsa(&self, cost: u64) -> u64 {
         let length = u64::try_from(self.signature_length).unwrap_or(u64::MAX);
         let square = length.saturating_mul(length);

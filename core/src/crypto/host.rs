@@ -1,9 +1,10 @@
 //! Signatures that the host checks, with machine code and a library of its own, where it can and we saw it do so.
 //!
-//! Envoy offers `verify_signature` to modules: RSASSA-PKCS1-v1_5 and ECDSA, by BoringSSL. It is asked where that is
-//! faster than what this crate can do in a virtual machine: RSA, P-384 and P-521. P-256 has its tables, and for
-//! RSASSA-PSS and Ed25519 there is nobody to ask. Before it is asked anything it has to answer [`KNOWN`] rightly, the
-//! bad signatures too; and the first time that it does not answer at all is the last time that it is asked.
+//! Envoy offers `verify_signature` to modules: RSASSA-PKCS1-v1_5 and ECDSA, by BoringSSL. It is
+//! asked where that is faster than what this crate can do in a virtual machine: RSA, P-384 and
+//! P-521. P-256 has its tables. Envoy does not offer RSASSA-PSS and Ed25519. Before it is asked
+//! anything else, it has to answer [`KNOWN`] rightly, the bad signatures too. After the first time
+//! that it does not answer, it is not asked again.
 
 use core::fmt::Debug;
 use std::borrow::Cow;
@@ -16,7 +17,8 @@ use super::{
 
 /// Functions of the host that modules may call by name.
 pub trait ForeignFunctions: Debug {
-    /// What the function answers to this argument; `None` where there is no such function, or it failed.
+    /// What the function answers to this argument; `None` where such a function does not exist, or
+    /// it failed.
     fn call(&self, name: &str, argument: &[u8]) -> Option<Vec<u8>>;
 }
 
@@ -190,8 +192,8 @@ fn low_bits(number: usize) -> u8 {
     u8::try_from(number & 0x7f).unwrap_or(0)
 }
 
-/// The protobuf message `VerifySignatureResult`. Yes is one message and no other: the field `result`, true, and nothing
-/// else. No is an error's text, or nothing at all. That the call succeeded says neither.
+/// The protobuf message `VerifySignatureResult`. "Yes" is exactly one message: the field `result`,
+/// true. "No" is an error's text, or an empty message. The success of the call says neither.
 fn read(message: &[u8]) -> Option<bool> {
     match message {
         [0x08, 0x01] => Some(true),

@@ -119,7 +119,7 @@ impl KeyTables {
             .zip(table)
             .and_then(|(generator, table)| verifies(generator, table, &digest, signature))
             .unwrap_or_else(|| key.verify_prehash(&digest, signature).is_ok());
-        // Only whoever holds the private half can cause a table.
+        // Only a holder of the private half can cause a table.
         if verdict && let Some(place) = self.merits.good(key, place) {
             self.make(place, key);
         }

@@ -1,6 +1,6 @@
 //! Facts: what a sign-in proves, in words that mean the same at every issuer.
 
-/// What a sign-in proves. Each stands for itself: none implies another.
+/// What a sign-in proves. A fact does not imply another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A gesture at the authenticator (WebAuthn Level 3, section 6.1: UP).
@@ -41,7 +41,7 @@ impl Fact {
         }
     }
 
-    /// The header that says so to the upstream; its value is `true`.
+    /// The header that tells the service; its value is `true`.
     #[must_use]
     pub const fn header(self) -> &'static str {
         match self {

@@ -48,7 +48,7 @@ pub(crate) struct SignIn<'c> {
     lines: Vec<(&'c Line, Option<Duration>)>,
     /// By `auth_time`.
     age: Option<Duration>,
-    /// The token names an actor (RFC 8693 section 4.1), so that the sign-in is somebody else's.
+    /// The token names an actor (RFC 8693 section 4.1), so the sign-in is that of another person.
     is_delegated: bool,
 }
 
@@ -135,8 +135,8 @@ impl<'c> SignIn<'c> {
     }
 }
 
-/// How long ago a claim says that it was. None where it is no NumericDate, where it lies beyond the token's `iat`, or
-/// where no `iat` says whether it does: a date that cannot be right says nothing.
+/// How long ago a claim says that it was. `None` where it is not a NumericDate, where it is later
+/// than the token's `iat`, or where the token has no `iat` to compare it with.
 fn age(claims: &Json, path: &[String], skew: Duration, now: UnixTime) -> Option<Duration> {
     let date = numeric_date(claims.at(path)?)?;
     let issued = numeric_date(claims.get("iat")?)?;

@@ -14,7 +14,7 @@ pub(crate) fn acr_values(evidence: &Evidence, demand: &Demand) -> Vec<String> {
 /// the token shows, and those that are enough. A client that takes the first each time (RFC 9470 section 4) comes to
 /// an end then: what it has shown is never asked for again.
 pub(crate) fn acr_values_left(evidence: &Evidence, demand: &Demand, claims: &Json) -> Vec<String> {
-    // Another acts for the person, which no sign-in of the person mends.
+    // An actor acts for the person. A sign-in of the person does not mend that.
     if claims.get("act").is_some() && !demand.delegated {
         return Vec::new();
     }
@@ -72,8 +72,8 @@ fn shows(evidence: &Evidence, claims: &Json, value: &str) -> bool {
         .any(|context| context.as_str() == Some(value))
 }
 
-/// The values that suffice at every issuer of these whose sign-ins could suffice at all: before there is a token,
-/// nobody knows whose it will be.
+/// The values that suffice at every issuer of these whose sign-ins could suffice at all: without a
+/// token, nobody knows which issuer's it will be.
 pub(crate) fn acr_values_of_all<'c>(
     issuers: impl Iterator<Item = &'c Evidence>,
     demand: &Demand,

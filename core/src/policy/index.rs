@@ -1,5 +1,5 @@
-//! The first rule that is about a request, found by the segments of its path: what a thousand rules have in common is compared
-//! once, and a rule for another path is not looked at.
+//! The first rule that is about a request, found by the segments of its path. What a thousand rules
+//! have in common is compared once, and a rule for another path is not looked at.
 
 use super::matcher::{Matcher, ONE, PathMatch};
 use crate::request::Target;
@@ -7,7 +7,7 @@ use crate::request::Target;
 /// Rules by their paths.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// Rules about every path, and about what is none (`*`, or nothing).
+    /// Rules about every path, and about requests without a path (`*`, or nothing).
     any: Vec<usize>,
     /// Rules whose paths are compared with their case.
     exact: Tree,

@@ -1,4 +1,4 @@
-//! Whether what a rule decides is done, or only observed.
+//! Whether a rule's decision is carried out, or only observed.
 
 use crate::time::UnixTime;
 

@@ -227,7 +227,7 @@ impl Alternative {
         }
     }
 
-    /// Seconds are rounded down: who asks for the sum gets what is fresh enough.
+    /// Seconds are rounded down, so a client that asks for the sum gets what is fresh enough.
     fn step_up(&self, acr_values: Vec<String>, is_entra: bool) -> StepUp {
         StepUp {
             acr_values,

@@ -166,10 +166,11 @@ impl Rejection {
     }
 }
 
-/// What a person reads who comes back from signing in and is no further. Text without markup: nothing in it can act.
+/// What a person reads whose sign-in did not help. It is text without markup, so nothing in it can
+/// act.
 fn page(request_id: Option<&str>) -> String {
     let mut page = "You signed in, or tried to, but this page still does not know who you are, or wants a stronger or \
-        more recent sign-in.\n\nReload to try once more. If that does not help, tell whoever runs this site"
+        more recent sign-in.\n\nReload to try once more. If that does not help, tell the people who run this site"
         .to_owned();
     if let Some(id) = request_id {
         let _ = write!(page, ", and name this request: {id}");

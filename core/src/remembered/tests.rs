@@ -176,7 +176,7 @@ fn the_tally_starts_anew_when_it_is_taken() {
 }
 
 proptest! {
-    /// The same as a list in which whoever is used goes to the end.
+    /// The same as a list in which a token that is used goes to the end.
     #[test]
     fn the_least_recently_used_goes(steps: Vec<(bool, u8)>) {
         const MOST: usize = 5;

@@ -59,7 +59,8 @@ pub(crate) enum OddPath {
     Control,
     /// It holds a percent-encoded unreserved character (RFC 3986 section 2.3).
     Unreserved,
-    /// It holds `%25` before `2E`, `2F`, `5C` or `00`: a dot, a slash or the like for who decodes twice.
+    /// It holds `%25` before `2E`, `2F`, `5C` or `00`: a dot, a slash or the like for a reader that
+    /// decodes twice.
     Twice,
     /// Its percent-encoded bytes are not UTF-8; overlong forms are not (RFC 3629 section 3).
     Utf8,

@@ -6,14 +6,14 @@
 //! - **Pace.** A credit says how many tables may be made. It starts with a few, so that the first
 //!   keys have theirs at once, and grows with what tables save and with a fifth of what is spent
 //!   without one. So n good signatures never cost more than 1.2 times what they would without
-//!   tables, and the credit's bound on top, whoever signs and in whatever order. It is counted in
-//!   verifications: there is no clock here.
+//!   tables, and the credit's bound on top, with any signers and in any order. It is counted in
+//!   verifications, because the core does not have a clock.
 //! - **Use.** Good signatures are counted for each key and halved from time to time, so that a
 //!   withdrawn key fades. A key takes another's table when it is clearly more used; two that are
 //!   used alike never take turns.
 //! - **Room.** Keys without a table are counted in a few places by "Space-Saving" (Metwally et al.,
-//!   2005): one that finds no place takes that of the least used, and what it inherits of its count
-//!   is no merit.
+//!   2005): one that does not find a place takes that of the least used, and the count that it
+//!   inherits does not earn it a table.
 
 use crate::limits::KEY_TABLES;
 

@@ -48,7 +48,7 @@ fn proved(preset: Preset, claims: &str) -> String {
         if meets(fact, None) {
             words.push(format!("{}{}", fact.as_str(), if dated { "+" } else { "" }));
         } else {
-            assert!(!dated, "an age is no fact");
+            assert!(!dated, "an age is not a fact");
         }
     }
     words.join(" ")

@@ -1,13 +1,14 @@
 //! Every way to read a path that is let through although readers differ about it.
 //!
-//! What a service does to a path before it routes is made of a few steps: it decodes, turns `\` into `/`, drops
-//! parameters, merges slashes, and so on. Which steps, and in which order, nobody knows here. So a reading is whatever
-//! comes of any of them in any order, and a request must be permitted by each of its readings.
+//! What a service does to a path before it routes is made of a few steps: it decodes, turns `\`
+//! into `/`, drops parameters, merges slashes, and so on. The core does not know which steps, and
+//! in which order. So a reading is the result of any of them in any order, and a request must be
+//! permitted in each of its readings.
 
 use super::{OddPath, check};
 use crate::{limits, text::percent};
 
-/// What a reader may do. `None`: there is nothing to do it to.
+/// What a reader may do. `None`: it does not change this path.
 type Step = fn(&str) -> Option<String>;
 
 const STEPS: [Step; 9] = [
@@ -117,14 +118,15 @@ fn merge_slashes(path: &str) -> Option<String> {
     })
 }
 
-/// Takes what follows `//` for a host (RFC 3986 section 4.2), as who parses the target of a request as a URL does.
+/// Takes what follows `//` for a host (RFC 3986 section 4.2), as servers do that parse the request
+/// target as a URL.
 fn drop_authority(path: &str) -> Option<String> {
     let rest = path.strip_prefix("//")?.trim_start_matches('/');
     let (_, path) = rest.split_once('/').unwrap_or_default();
     Some(["/", path].concat())
 }
 
-/// Who decodes before splitting sees a query at `%3F`, and a fragment at `%23`.
+/// A server that decodes before splitting sees a query at `%3F`, and a fragment at `%23`.
 fn cut_at_query(path: &str) -> Option<String> {
     let query = path.find("%3F").into_iter();
     let end = query.chain(path.find("%23")).min()?;

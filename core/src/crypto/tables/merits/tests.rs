@@ -152,8 +152,8 @@ fn the_most_used_keys_of_many_have_the_tables() {
     assert!(world.tables < 60, "{} tables", world.tables);
 }
 
-/// Whoever holds many keys and knows all of this makes as many tables as the credit allows, and no
-/// more: [`World::good`] looks at each step.
+/// A sender who holds many keys and knows all of this makes as many tables as the credit allows,
+/// and no more: [`World::good`] looks at each step.
 #[test]
 fn no_order_of_keys_makes_tables_cost_more_than_a_fifth() {
     for stay in [20, 50, 200, 1_000, 5_000] {
