@@ -6,7 +6,7 @@ use passgate_core::{
     Untrusted,
 };
 
-/// Status, and the parameters of the one challenge in their order; none where there is no challenge.
+/// Status, and the parameters of the one challenge in their order; none without a challenge.
 fn challenge(reason: impl Into<Reason>) -> (u16, Vec<(String, String)>) {
     let rejection = reason.into().rejection("https://api.example.com");
     let headers = rejection.headers();

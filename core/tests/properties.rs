@@ -148,7 +148,7 @@ proptest! {
         prop_assume!(token[at] != byte);
         token[at] = byte;
         let value = [b"Bearer ", &token[..]].concat();
-        // A blank at the very end is no part of the token (RFC 9110 section 5.5).
+        // A blank at the very end is not a part of the token (RFC 9110 section 5.5).
         prop_assume!(!token.last().is_some_and(u8::is_ascii_whitespace));
         prop_assert!(matches!(judge(&request("/", &[("authorization", &value)])), Verdict::Deny(_)));
     }

@@ -200,7 +200,7 @@ fn at(seconds: u64) -> UnixTime {
 }
 
 impl Gate {
-    /// Lets so many seconds go by, second by second; whoever asks for keys gets this set, or nothing.
+    /// Lets so many seconds go by, second by second. A fetch of keys gets this set, or nothing.
     fn live(&mut self, set: Option<&str>, from: u64, to: u64) {
         for seconds in from..=to {
             self.fetch(set, at(seconds));

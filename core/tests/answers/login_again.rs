@@ -66,7 +66,7 @@ fn tabs_of_one_path_with_other_queries_are_on_their_way_at_once() {
     );
 }
 
-/// Whoever signs people in may add to the query with each turn.
+/// A page that signs people in may add to the query with each turn.
 #[test]
 fn a_loop_ends_whatever_is_added_to_the_query_with_each_turn() {
     let gate = Gate::new();

@@ -61,7 +61,8 @@ fn every_bearer_challenge_names_the_document() {
             assert_eq!(rejection.status, status);
             assert!(challenge.ends_with(&format!(", {named}")), "{challenge}");
         }
-        // A place that is no origin of ours learns the configured address; another origin that of its own document.
+        // A place that is not an origin of ours gets the configured address. Another origin gets
+        // that of its own document.
         for (authority, origin) in [
             ("elsewhere.example", "https://api.example.com"),
             (

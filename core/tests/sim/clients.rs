@@ -145,7 +145,7 @@ impl World {
             matches!(lookup, Lookup::Found(_)),
             "{lookup:?} for {name}, with {in_force:?} in force"
         );
-        // A guess that came true is honest from then on, whoever made it.
+        // A guess that came true is honest from then on, even an attacker's.
         let honest = ask.honest && published.iter().any(|key| key.kid == name);
         let (said, count) = match lookup {
             Lookup::Found(jwk) => {

@@ -228,8 +228,9 @@ impl Model {
         }
         let moved = std::mem::take(&mut self.moved);
         paced(self.last_start, if moved { 0 } else { self.failures }, now);
-        // Whoever comes back after less than a minute is asked within 5 s, even while a fetch hangs. (A document may be
-        // in the way; and the first fetch of all that fails has the whole timeout.)
+        // A server that is back after less than a minute is asked within 5 s, even while a fetch
+        // hangs. (A document may be in the way; and the first fetch of all that fails has the whole
+        // timeout.)
         let is_short = now.counted < self.failing_since + 60_000;
         if self.failures > 1 && is_short && self.times.refresh.is_none() {
             let apart = now.sound - self.last_start_sound;
@@ -271,7 +272,8 @@ impl Model {
         self.last_start_sound = now.sound;
     }
 
-    /// A published key is asked for that the set in force does not hold, whoever has asked for it before.
+    /// A published key is asked for that the set in force does not hold, also if another client
+    /// asked for it before.
     pub(crate) fn misses(&mut self, kid: &str, now: Now) {
         let has_keys = self.keys(now).is_some();
         let is_well = has_keys && self.failures == 0 && self.document_failures == 0;

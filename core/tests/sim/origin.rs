@@ -308,7 +308,7 @@ impl From<Failed> for Reply {
     }
 }
 
-/// Gives a reply to whoever takes answers, in the form that the cache reads.
+/// Gives a reply to the receiver of answers, in the form that the cache reads.
 pub(crate) fn with_answer<T>(
     reply: &Reply,
     published: &[Key],

@@ -262,7 +262,7 @@ impl World {
 
     fn jump(&mut self) {
         self.tally.jumps += 1;
-        // Two jumps that make up for each other are no sound time either.
+        // Two jumps that make up for each other are not sound time either.
         self.shown_at = self.real;
         let width = self
             .random
@@ -275,7 +275,7 @@ impl World {
         };
     }
 
-    /// Whoever polls before the wake-up learns nothing.
+    /// A poll before the wake-up brings nothing.
     fn early_poll(&mut self) {
         let wakeup = self.cache.next_wakeup().unwrap().as_millis();
         // What is over already is due, wherever the clock has jumped to since.

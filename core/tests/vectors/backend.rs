@@ -11,7 +11,7 @@ use crate::public_key;
 pub(crate) enum Way {
     /// The crates of each algorithm.
     Crates,
-    /// What the filter uses where the host is no help: tables of keys, and the crates.
+    /// What the filter uses where the host does not help: tables of keys, and the crates.
     Alone(Box<Backend>),
     /// What it uses with a host, which has another library.
     WithHost(Box<Backend>),

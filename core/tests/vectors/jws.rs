@@ -157,7 +157,11 @@ fn what_is_no_signed_token_is_refused_by_its_own_name() {
     for (what, credential, expected) in [
         ("HS256", rfc(0), "untrusted.algorithm"),
         ("none", rfc(4), "malformed.token_shape"),
-        ("a text that is no claims", rfc(5), "malformed.claims"),
+        (
+            "a text that does not hold claims",
+            rfc(5),
+            "malformed.claims",
+        ),
         (
             "detached content",
             cookbook(
