@@ -30,7 +30,7 @@ impl Report {
 /// Largest file that is read, in bytes: a configuration and what may stand around it.
 const FILE_BYTES: u64 = 16 << 20;
 
-/// Checks a file; `-` is standard input. An error says why there was nothing to check.
+/// Checks a file; `-` is standard input. An error says why it could not check.
 pub(crate) fn file(name: &OsStr) -> Result<Report, String> {
     let shown = name.to_string_lossy();
     let bytes = bytes_of(name)?;
@@ -79,7 +79,7 @@ fn read(source: impl Read) -> io::Result<Vec<u8>> {
     Err(io::Error::other("larger than 16 MiB"))
 }
 
-/// `None`: there is no configuration of passgate in it.
+/// `None`: it does not hold a configuration of passgate.
 fn document(bytes: &[u8]) -> Option<Report> {
     let documents = match Json::parse(bytes, limits::DOCUMENT_JSON_NODES) {
         Ok(json) => vec![json],
@@ -120,13 +120,13 @@ fn document(bytes: &[u8]) -> Option<Report> {
             accepted,
         }
     });
-    // Beside a configuration of passgate such a file is no mistake.
+    // Beside a configuration of passgate such a file is not a mistake.
     let foreign: Vec<String> = documents.iter().filter_map(foreign::name).collect();
     let foreign = foreign.first().map(|what| Report {
         text: format!("refused: 1 problem\n{what}\n"),
         accepted: false,
     });
-    // What is not asked cannot refuse: this comes first, and nothing makes up for it.
+    // A filter that is not asked cannot refuse. So this comes first, and nothing makes up for it.
     let reports: Vec<Report> = switched_off(&off).into_iter().chain(reports).collect();
     let foreign = foreign.filter(|_| reports.is_empty());
     reports

@@ -22,7 +22,7 @@ pub(crate) struct Found {
     hands_over_bodies: bool,
     /// Callbacks of the module that the host may not call.
     blinded: Vec<&'static str>,
-    /// The clusters of the file, where it holds all that there are.
+    /// The clusters of the file, where it holds all clusters.
     clusters: Option<Vec<String>>,
     /// The HTTP connection manager of the file that it is in.
     manager: Option<Manager>,
@@ -42,7 +42,7 @@ impl Found {
         }
     }
 
-    /// What is right and yet worth knowing around the configuration.
+    /// What is accepted around the configuration but worth knowing.
     pub(crate) fn notes(&self) -> Vec<&'static str> {
         self.hands_over_bodies
             .then_some(HANDS_OVER_BODIES)
@@ -149,7 +149,7 @@ const STOP_ITERATION: [&str; 2] = [
     "allowOnHeadersStopIteration",
 ];
 
-/// The names of the clusters of a bootstrap that gets no others from elsewhere.
+/// The names of the clusters of a bootstrap that does not get others from elsewhere.
 fn clusters(document: &Json) -> Option<Vec<String>> {
     if member(document, ["dynamic_resources", "dynamicResources"]).is_some() {
         return None;
@@ -304,8 +304,9 @@ pub(crate) fn texts(resource: &Json, place: &str) -> Vec<(String, Json)> {
     found
 }
 
-/// The configuration of a plugin as it reaches the filter: members that are null are dropped on the way, and a
-/// plugin without configuration sends nothing at all. A `TrafficExtension` has it one level deeper.
+/// The configuration of a plugin as it reaches the filter: members that are null are dropped on the
+/// way, and a plugin without configuration sends nothing. A `TrafficExtension` has it one level
+/// deeper.
 fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
     let (spec, place) = match spec.and_then(|spec| spec.get("wasm")) {
         Some(wasm) => (Some(wasm), format!("{place}.wasm")),

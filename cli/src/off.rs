@@ -1,4 +1,5 @@
-//! Where a file of Envoy or Istio switches the filter off: nothing of its configuration counts for the requests there.
+//! Where a file of Envoy or Istio switches the filter off: its configuration does not count for the
+//! requests there.
 
 use passgate_core::Json;
 

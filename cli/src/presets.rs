@@ -1,8 +1,8 @@
-//! `passgate presets`: what the presets stand for, as the lines that one could write instead.
+//! `passgate presets`: what the presets stand for, as the lines that you could write instead.
 
 use passgate_core::{DatedBy, Line, Preset};
 
-/// One preset by its name, or all of them; `None`: there is no such preset.
+/// One preset by its name, or all of them; `None`: a preset of this name does not exist.
 pub(crate) fn text(name: Option<&str>) -> Option<String> {
     let chosen = |preset: &Preset| name.is_none_or(|name| preset.name() == name);
     let texts: Vec<String> = Preset::ALL.into_iter().filter(chosen).map(preset).collect();

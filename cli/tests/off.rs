@@ -1,4 +1,4 @@
-//! A gate that a file switches off is no gate, however good its configuration is.
+//! A gate that a file switches off does not guard anything, however good its configuration is.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::process::Command;

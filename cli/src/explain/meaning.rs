@@ -2,7 +2,7 @@
 
 const PAGE: &str = include_str!("../../../docs/reference/reasons.md");
 
-/// The row of this code, a line for each of its cells that says something to the operator.
+/// The row of this code, with a line for each cell that tells the operator something.
 pub(super) fn of(code: &str) -> String {
     let start = format!("| `{code}` | ");
     let Some(row) = PAGE.lines().find_map(|line| line.strip_prefix(&start)) else {
