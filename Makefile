@@ -187,7 +187,7 @@ IMAGE ?= registry.example.com/passgate
 image: wasm ## build the image for Istio in dist/image, and the examples with its digest in dist/istio
 	cargo run --locked --quiet --package passgate-image -- $(MODULE) dist '$(IMAGE)'
 
-# Compiled before, for inside there is no network.
+# Compiled before, because inside the network is missing.
 test-istio: image envoy istio ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
 	cargo build --locked --package passgate-cli
 	cargo test --locked --package passgate-istio-tests --no-run

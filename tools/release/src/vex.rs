@@ -37,7 +37,7 @@ fn with_products(statement: &Value, inside: &[(Artifact, Parts)]) -> Result<Valu
     let mut statement = statement.clone();
     let members = statement
         .as_object_mut()
-        .ok_or("a statement of vex.json is no object")?;
+        .ok_or("a statement of vex.json is not an object")?;
     let name = members.remove("crate");
     let name = name
         .as_ref()
