@@ -107,7 +107,7 @@ async function doSignIn(place, wish, asking) {
  */
 async function doCall(path, again = false) {
   const forged = byId('forge').checked;
-  view.notice('', `Calling ${path} …`); // the last answer is no answer to this call
+  view.notice('', `Calling ${path} …`); // the last answer does not belong to this call
   const outcome = await call(path, forged ? { 'x-user': 'admin' } : {});
   if (outcome === null) {
     view.notice('', 'The gate does not answer. Is the demo still running?', 'bad');

@@ -41,7 +41,7 @@ where
                     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(answer(request).await)
                 }
             });
-            // A client that hangs up is no event worth a word.
+            // A client that hangs up is not worth a log line.
             tokio::spawn(
                 hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service),

@@ -108,7 +108,7 @@ impl Provider {
             return Err(Refused::new(StatusCode::FORBIDDEN, message));
         }
         let body: Value = serde_json::from_slice(request.body())
-            .map_err(|error| Refused::bad(format!("the body is no JSON: {error}")))?;
+            .map_err(|error| Refused::bad(format!("the body is not JSON: {error}")))?;
         let member = |name: &str| body.get(name).filter(|value| !value.is_null());
         let text = |name: &str| member(name).and_then(Value::as_str).unwrap_or_default();
         let credential = || member("credential").ok_or(Refused::bad("credential is missing"));

@@ -86,7 +86,7 @@ impl Refused {
 impl Passkeys {
     pub(super) fn new(rp_id: &str, origin: String) -> Result<Self, String> {
         let domain = AsciiDomain::try_from(rp_id.to_owned())
-            .map_err(|error| format!("{rp_id} is no RP ID: {error}"))?;
+            .map_err(|error| format!("{rp_id} is not an RP ID: {error}"))?;
         let state = State {
             registrations: FixedCapHashSet::new(MOST_CEREMONIES),
             sign_ins: FixedCapHashSet::new(MOST_CEREMONIES),
