@@ -56,7 +56,7 @@ fn a_grpc_client_gets_a_status_and_a_short_message() {
         assert_eq!(is_challenged, code != "forbidden.no_rule");
         assert_eq!(answer.body, b"");
     }
-    // gRPC-Web is no gRPC to Envoy.
+    // To Envoy, gRPC-Web is not gRPC.
     let answer = gate.send(Protocol::Http2, &call(list, "application/grpc-web+proto"));
     gate.denied(&answer, "missing.token");
     assert_eq!(gate.upstream.hits(), 0);

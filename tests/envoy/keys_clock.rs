@@ -42,7 +42,7 @@ fn a_clock_that_jumps_costs_a_fetch_and_refuses_only_what_it_says_is_over_or_to_
         (0, None),
         (-HOUR, Some("untrusted.issued_in_future")),
         (0, None),
-        // Beyond max_stale, too: there are no keys then until the fetch that is due has come.
+        // Beyond max_stale, too: then keys serve again only after the fetch that is due.
         (FIFTY_YEARS, Some("untrusted.expired")),
         (-FIFTY_YEARS, Some("untrusted.issued_in_future")),
         (0, None),

@@ -1,4 +1,5 @@
-//! A provider that is down, or answers what is no key set, while keys are in hand and load is on.
+//! A provider that is down, or whose answer is not a key set, while keys are in hand and load is
+//! on.
 
 use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Load, Protocol, Request, Server, Setup, eventually, policy,

@@ -1,4 +1,4 @@
-//! Waiting ends: the client leaves, the fetch takes too long, or there is no room to wait.
+//! Waiting ends: the client leaves, the fetch takes too long, or the room to wait is full.
 
 use passgate_harness::{BOTH, Gate, Issuer, Protocol, Request, Setup, eventually, policy, with};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! More keys of ES256 in use than there are tables: the worker's memory and its machine survive,
-//! whoever signs in whatever order.
+//! with any signers in any order.
 
 use passgate_harness::{AUDIENCE, Gate, Request, provider, with};
 use passgate_kit::{SigningKey, Token, jwks};

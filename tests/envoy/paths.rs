@@ -26,7 +26,7 @@ fn a_path_that_can_be_read_in_two_ways_is_refused() {
             let answer = gate.send(protocol, &Request::get(path).bearer(&good));
             gate.denied(&answer, "ambiguous.path");
         }
-        // The query is no part of the path.
+        // The query is not a part of the path.
         gate.passed(&gate.send(protocol, &Request::get("/a?b=//;%2f%5c%25..").bearer(&good)));
         let answer = gate.send(protocol, &Request::get("/a%00b").bearer(&good));
         assert_eq!(answer.status, 400, "{answer:?}");

@@ -26,7 +26,7 @@ fn prometheus_reads_the_gate_and_every_query_of_the_dashboard_has_an_answer() {
             // So that rates are of something.
             traffic(&gate);
             let answer = prometheus.query(&query);
-            // A share of nothing is no number yet.
+            // A share of nothing is not a number yet.
             let is_number = |sample: &Value| {
                 let value = sample["value"][1].as_str().unwrap();
                 value.parse::<f64>().unwrap().is_finite()

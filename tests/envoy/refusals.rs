@@ -15,7 +15,7 @@ fn a_request_without_a_token_is_challenged_without_an_error_code() {
             let challenge = answer.headers.text("www-authenticate");
             assert_eq!(challenge, Some("Bearer realm=\"passgate\""));
         }
-        // Without a body there is no request id to look for.
+        // An answer without a body does not have a request id to look for.
         let answer = gate.send(protocol, &Request::new("HEAD", "/"));
         assert_eq!(answer.status, 401);
         let challenge = answer.headers.text("www-authenticate");

@@ -116,7 +116,7 @@ fn what_would_have_been_done_is_told_and_counted() {
             let record: Value = serde_json::from_str(&format!("{{{record}")).ok()?;
             (record["reason"] == reason).then_some(record)
         };
-        eventually("a line of the log", || gate.log().lines().find_map(found))
+        eventually("a log line", || gate.log().lines().find_map(found))
     };
     let record = line("untrusted.signature");
     assert_eq!(record["decision"], "shadow");

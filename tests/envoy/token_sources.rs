@@ -50,7 +50,7 @@ fn a_header_of_another_name() {
             // Naming a place switches the default off.
             let answer = gate.send(protocol, &Request::get("/").bearer(&token));
             gate.denied(&answer, "missing.token");
-            // Without the prefix it is no token of this place.
+            // Without the prefix it is not a token of this place.
             let answer = gate.send(protocol, &Request::get("/").header("x-token", &token));
             assert_eq!(answer.status, 401);
         }

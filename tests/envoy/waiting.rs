@@ -304,7 +304,7 @@ fn a_slow_provider_leaves_room_for_those_who_wait_for_another() {
             .then_some(())
     });
 
-    // The other provider's key rotates, and whoever comes with the new one waits for it and passes.
+    // The other provider's key rotates. A request with the new key waits for it and passes.
     let next = SigningKey::es256("next");
     gate.issuer.publish(&[&gate.issuer.key, &next]);
     gate.issuer.hold();

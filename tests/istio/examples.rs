@@ -38,7 +38,7 @@ fn checked_in(name: &str) -> PathBuf {
 fn istio_and_its_api_server_take_every_example() {
     let mesh = story();
     for name in names() {
-        // A piece of the mesh configuration is no object.
+        // A piece of the mesh configuration is not an object.
         if name == "mesh-config.yaml" {
             continue;
         }

@@ -10,7 +10,7 @@ fn tightened(mesh: &Story, outer: &str, inner: &str) {
     let without_scope = mesh.to_ledger().bearer(&mesh.good());
     let passed = mesh.web.until(200, &without_scope).text();
     assert!(passed.contains("\"x-user\":\"alice\""), "{passed}");
-    // The token is still there, for whoever comes next.
+    // The token is still there, for the next filter.
     assert!(passed.contains("\"authorization\":\"Bearer "), "{passed}");
 
     mesh.apply(&file(inner));

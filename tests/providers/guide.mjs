@@ -50,7 +50,7 @@ export class Guide {
   }
 }
 
-/** What a guide shows as ```json and is no whole document: each of them, as text. */
+/** What a guide shows as ```json and is not a whole document: each of them, as text. */
 export function fragments(guide) {
   const text = readFileSync(join(ROOT, guide), 'utf8');
   return [...text.matchAll(/^```json\n([^{].*?)\n```$/gms)].map(([, fragment]) => fragment);

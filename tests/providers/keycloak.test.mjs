@@ -148,7 +148,7 @@ async function browserOnly({ page, context, authenticator }, gate) {
   for (const { name, value } of tokens)
     assert.match(value, /^gcm\./, `${name} is sealed with AES-GCM`);
 
-  // A session that began with a password is no obstacle.
+  // A session that began with a password is not an obstacle.
   await context.clearCookies();
   const legacy = await client('demo', 'legacy');
   await legacy.signIn(person, alice('password'));
@@ -200,7 +200,7 @@ async function gateOf(t, realm, edit = (text) => text) {
   return { gate, service };
 }
 
-test('a password is refused with a challenge, and whoever follows it gets in', async (t) => {
+test('a password is refused with a challenge, and a client that follows it gets in', async (t) => {
   const { gate, service } = await gateOf(t, 'demo');
   await person.context.clearCookies();
   const app = await client('demo', 'app');

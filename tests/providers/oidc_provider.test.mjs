@@ -174,7 +174,7 @@ test('several audiences: a token is good where it names the service', async (t) 
   assert.equal(service.received.length, 3);
 });
 
-test('an ID token is no access token, not even one for a client that is called like the gate', async (t) => {
+test('an ID token is not an access token, not even one for a client that is called like the gate', async (t) => {
   const { gate, service } = await gateOf(t, (text) => text);
   await signOut();
   const usual = await signIn('passkey');

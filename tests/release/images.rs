@@ -72,8 +72,8 @@ fn an_image_of_another_build_is_refused() {
             .must_fail_with(REFUSED);
     }
 
-    // Whoever can write to the registry can say that our statements are about their image. They are
-    // not.
+    // A person who can write to the registry can say that our statements are about another image.
+    // They are not.
     let tag = |digest: &str| format!("{name}:{}", digest.replace(':', "-"));
     run(Command::new("crane").args(["copy", &tag(digest), &tag(changed)])).must_succeed();
     for block in ALL {

@@ -64,7 +64,7 @@ const PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
     host_crypto: false,
     ..Passgate::COMES
 }));
-/// With a line of the log for each signature that is checked.
+/// With a log line for each signature that is checked.
 const VERIFICATIONS: Guard = Guard::small(Filter::Passgate(Passgate {
     log: "verifications",
     ..Passgate::COMES

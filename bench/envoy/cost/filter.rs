@@ -80,7 +80,7 @@ pub struct Passgate {
     pub host_crypto: bool,
     pub access_log: bool,
     pub counters: bool,
-    /// Which verdicts make a line of the log.
+    /// Which verdicts make a log line.
     pub log: &'static str,
 }
 

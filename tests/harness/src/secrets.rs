@@ -32,7 +32,8 @@ pub fn note(name: &str, value: &[u8]) {
 /// thousand tokens and megabytes of logs.
 pub fn find_in(text: &str) -> Option<String> {
     let minted = passgate_kit::minted();
-    // The header of a token is no secret: it is the same for many, and a key set says as much.
+    // The header of a token is not a secret: it is the same for many tokens, and a key set says as
+    // much.
     let of_tokens = minted.iter().flat_map(|token| parts(token));
     let sent = SENT.lock().unwrap();
     let mut by_beginning: HashMap<Vec<u8>, BTreeSet<String>> = HashMap::new();

@@ -24,7 +24,7 @@ impl Authority {
         Self { issuer }
     }
 
-    /// The authority's own certificate, for whoever shall trust it.
+    /// The authority's own certificate, for programs that shall trust it.
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }

@@ -86,7 +86,7 @@ pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
                 "--authorization-mode",
                 "AlwaysAllow",
             ])
-            // There is no controller that would give each account a token.
+            // A controller that would give each account a token does not run here.
             .args(["--disable-admission-plugins", "ServiceAccount"]),
     ));
     let server = programs.last_mut().unwrap();
