@@ -274,7 +274,7 @@ fn what_lets_envoys_routes_read_a_request_in_another_way_is_said() {
             assert!(said(&with_hosts.replacen(&on, &off, 1)), "{setting}");
         }
     }
-    // Routes that ignore the port do as well as a host without.
+    // Routes that ignore the port are as good as a host without a port.
     let routes = "route_config:\n";
     let ignoring = format!("{routes}                  ignore_port_in_host_matching: true\n");
     let by_routes = with_hosts

@@ -1,4 +1,4 @@
-//! What requests are answered that are not simply refused or let pass: redirects of browsers, requests that are only
+//! Answers beside a plain refusal or permit: redirects of browsers, requests that are only
 //! observed, the document about this resource.
 #![expect(
     clippy::unwrap_used,

@@ -228,7 +228,8 @@ fn lines_about_refusals_are_bounded_and_those_left_out_are_counted() {
     };
     let most = usize::try_from(REFUSAL_LINES).unwrap();
     assert_eq!(lines(&refused, 10_000, now()), most);
-    // Who is known is written down all the same, and the next second has lines of its own.
+    // Permits of known callers are written all the same, and the next second has log lines of its
+    // own.
     assert_eq!(lines(&permitted, 1_000, now()), 1_000);
     let later = UnixTime::from_secs(NOW.unsigned_abs() + 1);
     assert_eq!(lines(&refused, 1, later), 1);

@@ -52,8 +52,8 @@ fn tests_of(source: &str) -> Vec<String> {
     names
 }
 
-/// A story that goes on to the next round before its assertions can end without any. (One did: each of its tokens was
-/// refused, and what it said of those that pass was never looked at.)
+/// A story that goes on to the next round before its assertions may end without any. (One did: all
+/// its tokens were refused, so it never checked those that pass.)
 #[test]
 fn no_story_skips_its_assertions() {
     let mut stories = 0;

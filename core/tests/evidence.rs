@@ -1,5 +1,5 @@
-//! What rules ask of a sign-in, through the whole verifier: the order of shortfalls, what the challenge names, what
-//! the upstream and the record are told.
+//! What rules ask of a sign-in, through the whole verifier: the order of shortfalls, what the
+//! challenge names, what the service and the record are told.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -243,7 +243,7 @@ fn of_several_alternatives_the_one_that_got_furthest_is_reported() {
             r#", acr_values="phr gold""#.to_owned()
         )
     );
-    // The first that is met says what the upstream is told.
+    // The first that is met says what the service is told.
     assert_eq!(
         told(&config, mfa.clone().claim("auth_time", NOW - 10)),
         [
@@ -477,7 +477,7 @@ fn without_a_token_only_what_suffices_at_every_provider_is_named() {
         refusal(&config, None),
         ("missing.token", r#", acr_values="phr""#.to_owned())
     );
-    // With a token one knows whose it is.
+    // With a token its issuer is known.
     assert_eq!(
         refusal(&config, Some(token())).1,
         r#", acr_values="phr gold""#

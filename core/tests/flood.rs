@@ -120,7 +120,7 @@ fn flood(alg: &str, per_milli: u64) -> [[u32; 2]; 2] {
     }
     let after = gate.token("one", "carol");
     assert_eq!(gate.ask(&after, 3_000).0, "permitted.token");
-    // None is ever called forged that is not.
+    // An honest token is never called forged.
     [
         (to_attacker, "untrusted.signature"),
         (new_ones, "permitted.token"),

@@ -35,7 +35,7 @@ const SIGNERS: usize = 20;
 /// A fifth of what there may be: the bounds of keys and names grow with their number alone, and
 /// so does the time that this takes.
 const PROVIDERS: usize = limits::PROVIDERS / 5;
-/// With a provider each, so many counters as there may be.
+/// With a provider each, as many counters as there may be.
 const RULES: usize = limits::VERDICT_COUNTERS / PROVIDERS;
 
 fn issuer(index: usize) -> String {

@@ -1,4 +1,4 @@
-//! What must hold for every request, whatever its bytes.
+//! What must hold for every request, with any bytes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! A verifier that remembers tokens gives the verdicts of one that does not: whatever time, keys and rules do between
-//! two requests with the same token.
+//! A verifier that remembers tokens gives the verdicts of one that does not, also when time, keys
+//! and rules change between two requests with the same token.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

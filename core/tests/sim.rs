@@ -1,7 +1,8 @@
-//! Thousands of generated histories of the key cache: origins that answer late, twice, badly or never; tokens
-//! with known, withdrawn, guessed and made-up keys; a clock that jumps; reloads. A model of what was published and
-//! accepted stands beside the cache, and every answer of the cache is held against it. Some histories are told to a
-//! verifier that remembers tokens, too: a token passes while its key is in force, and no longer.
+//! Thousands of generated histories of the key cache: origins that answer late, twice, badly or
+//! never; tokens with known, withdrawn, guessed and made-up keys; a clock that jumps; reloads. A
+//! model of what was published and accepted stands beside the cache, and every answer of the cache
+//! is compared with it. A verifier that remembers tokens lives through some of the histories too: a
+//! token passes while its key is in force, and no longer.
 //!
 //! Time is virtual and each history has a bounded number of steps, so a loop is a failure and not a hang. A failed
 //! history names its seed; `SIM_SEED=<seed>` runs that one alone.

@@ -25,7 +25,7 @@ export function demandsOf(rule, record) {
   const { facts = [], max_age: limit, scopes = [] } = rule.requires;
   const believed = record.subject !== undefined;
   const age = record.authentication_age;
-  // The gate looks at the age last: where a fact is missing, it did not come so far.
+  // The gate looks at the age last: where a fact is missing, it did not get that far.
   const judged = ['permitted.token', 'insufficient.max_age'].includes(record.reason);
   return [
     { text: 'a token that is signed by the provider', met: believed },

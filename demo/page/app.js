@@ -1,4 +1,4 @@
-// The page: registers, signs in, calls routes, and shows what the gate made of it.
+// The page: registers, signs in, calls routes, and shows what the gate decided.
 
 import { call, counters, records, rules, session } from '/page/gate.js';
 import { CeremonyError, register, rotate, signIn, signOut } from '/page/passkeys.js';

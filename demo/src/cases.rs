@@ -13,7 +13,7 @@ pub(crate) const PUBLIC_PATH: &str = "/healthz";
 pub(crate) struct Case {
     pub(crate) title: &'static str,
     path: &'static str,
-    /// Where the identity provider gives the token; none: a request without a token.
+    /// Where the identity provider gives the token. `None`: a request without a token.
     token: Option<&'static str>,
     /// What the client adds.
     headers: &'static [(&'static str, &'static str)],

@@ -1,4 +1,4 @@
-//! A plugin that changes, that is wrong, that cannot be had.
+//! A plugin that changes, that is wrong, or whose image cannot be fetched.
 
 use crate::harness::{DENIED, Load, Request, file, plugin, story};
 use serde_json::json;

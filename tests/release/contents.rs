@@ -1,4 +1,4 @@
-//! What a release says of itself is well formed, and true of the files beside it.
+//! What a release says about itself is well formed, and true of the files beside it.
 
 use crate::harness::{MODULE, VERSION, built, root};
 use serde_json::{Value, json};

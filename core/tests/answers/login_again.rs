@@ -85,7 +85,7 @@ fn a_loop_ends_whatever_is_added_to_the_query_with_each_turn() {
     assert_eq!(turns, 3);
 }
 
-/// Tabs that a browser opens anew, all at once, take turns.
+/// Tabs that a browser reopens all at once take turns.
 #[test]
 fn loops_of_several_tabs_end_whatever_is_added_to_their_queries() {
     let gate = Gate::new();

@@ -115,7 +115,7 @@ impl World {
         self.tally.stopped += u64::from(!passes);
     }
 
-    /// Asks the cache, and holds its answer against the model.
+    /// Asks the cache, and compares its answer with the model.
     pub(crate) fn ask(&mut self, site: usize, ask: &Ask) -> Said {
         let time = self.show();
         let now = self.now();
@@ -198,7 +198,7 @@ impl World {
         };
         *count += 1;
         if said == Said::Pending {
-            // Who waits, waits for something that is under way or starts in a moment.
+            // A request that waits, waits for something that is under way or starts in a moment.
             let soon = self.cache.next_wakeup().unwrap().as_millis() <= self.wall + 200;
             assert!(
                 soon || self.cache.keys().is_fetching(self.sites[site].id),

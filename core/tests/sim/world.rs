@@ -322,7 +322,8 @@ impl World {
         (flags, self.cache.events().len())
     }
 
-    /// The host's timer fires: start what is due, then judge again who waits for nothing any more.
+    /// The host's timer fires: start what is due, then judge the requests again that no longer wait
+    /// for anything.
     fn tick(&mut self, wakeup: u64) {
         self.cache.events();
         let (before, _) = self.state();

@@ -32,7 +32,8 @@ pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
         &folder.join("etcd"),
         Command::new(tool("etcd"))
             .args(["--data-dir", "data", "--unsafe-no-fsync"])
-            // It elects a leader, though it is alone, and must not lose it on a busy machine.
+            // It elects a leader although it is alone, and must not lose the election on a busy
+            // machine.
             .args([
                 "--heartbeat-interval",
                 "1000",

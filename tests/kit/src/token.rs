@@ -81,7 +81,7 @@ impl<'k> TokenBuilder<'k> {
         self
     }
 
-    /// Signs with HS256 and this secret, as somebody does who takes a public key for one.
+    /// Signs with HS256 and this secret, as an attacker does with a public key.
     pub fn hs256(mut self, secret: &[u8]) -> Self {
         self.secret = Some(secret.to_vec());
         self.header("alg", "HS256")
@@ -112,7 +112,7 @@ impl<'k> TokenBuilder<'k> {
     }
 }
 
-/// The same header and signature over another subject: what somebody without the key can make.
+/// The same header and signature over another subject: what an attacker without the key can make.
 pub fn tampered(token: &str) -> String {
     use base64::Engine as _;
     let parts: Vec<&str> = token.split('.').collect();

@@ -10,7 +10,8 @@ use std::io;
 /// How the module lies in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// An OCI image with one compressed layer: what the examples name, for every registry takes it.
+    /// An OCI image with one compressed layer: what the examples name, because every registry takes
+    /// it.
     Oci,
     /// The same in Docker's older types.
     Docker,
@@ -60,7 +61,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// When the archive cannot be written, which memory allows or not.
+    /// When the archive cannot be written, for lack of memory.
     pub(crate) fn image(self, wasm: &[u8]) -> io::Result<Image> {
         let (config, layers) = match self {
             Self::Oci | Self::Docker => {

@@ -1,5 +1,5 @@
-//! What is linked into an artifact: its crates, by the word of cargo for its target and features
-//! and without what only builds or tests it; Rust's standard library; the C library below that.
+//! What is linked into an artifact: its crates, as cargo tells for its target and features, without
+//! what only builds or tests it; Rust's standard library; the C library below that.
 
 use crate::Result;
 use crate::artifact::Artifact;
@@ -25,7 +25,7 @@ pub(crate) struct Part {
 pub(crate) struct Parts {
     /// The package that the artifact is built from comes first.
     pub(crate) all: Vec<Part>,
-    /// Who uses whom, as places in `all`.
+    /// Which part uses which, as places in `all`.
     pub(crate) uses: BTreeSet<(usize, usize)>,
 }
 

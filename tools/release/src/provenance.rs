@@ -9,7 +9,7 @@ use std::path::Path;
 /// What a build is, in words: this page says what the parameters mean.
 const BUILD_TYPE: &str = "https://passgate.example/docs/verify#provenance-v1";
 
-/// A build outside the forge is somebody's own; the signature says whose.
+/// A build outside the forge is a person's own; the signature says whose.
 const OWN_MACHINE: &str = "https://passgate.example/docs/verify#own-machine";
 
 /// The statement about every file of the release and about each image.
