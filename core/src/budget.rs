@@ -1,18 +1,19 @@
 //! What forged tokens may cost: a part of a processor, shared out among the providers.
 //!
-//! A token that names a real key and has a signature of the right length must be verified before it can be called
-//! forged, and that costs a thousand times what everything before it costs. So what wrong signatures cost is taken
-//! out of buckets that fill with time: half of it is shared out evenly, one bucket for each provider, and half is
-//! common to all. A provider lives on the fuller one of its own and the common one, and together they never get more
-//! than the configured part of a processor.
+//! A token that names a real key and has a signature of the right length must be verified before it
+//! can be called forged, and that costs a thousand times what everything before it costs. So what
+//! wrong signatures cost is taken out of buckets that fill with time: half of it is shared out
+//! evenly, one bucket for each provider, and half is common to all. A provider lives on the fuller
+//! one of its own and the common one, and together they never get more than the configured part of
+//! a processor.
 //!
 //! While that bucket is at least half full, every token is verified. Below that, chance decides,
 //! and the chance falls with the level. So the level settles where all unknown tokens have the same
 //! chance: what fills in, divided by what is wanted. A queue would serve the first one that comes,
 //! and a flood with a steady pace always comes first.
 //!
-//! Tokens that this worker has verified before, under whatever key ([`crate::remembered`]), are always verified: they
-//! are honest, and an attacker who does not have them cannot make them.
+//! Tokens that this worker has verified before, under whatever key ([`crate::remembered`]), are
+//! always verified: they are honest, and an attacker who does not have them cannot make them.
 
 use core::time::Duration;
 
@@ -83,8 +84,8 @@ impl Budget {
 /// Certainty, as a chance, and a full bucket, as a level.
 const ONE: u64 = 1 << 32;
 
-/// The least that a bucket holds, in nanoseconds: some signatures of the dearest kind, so that each kind has a chance where
-/// shares are small. Also the most that it may owe.
+/// The least that a bucket holds, in nanoseconds: some signatures of the dearest kind, so that each
+/// kind has a chance where shares are small. Also the most that it may owe.
 const LEAST: i64 = 10_000_000;
 
 /// Time of a processor, in nanoseconds: at most what fills in in a second.

@@ -11,7 +11,8 @@ use crate::{
     time::UnixTime,
 };
 
-/// Judges everything in a token's claims that is the same for all rules: time, subject, key binding.
+/// Judges everything in a token's claims that is the same for all rules: time, subject, key
+/// binding.
 ///
 /// Cheap, so it comes before the signature: it can only refuse.
 pub(crate) fn check(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
@@ -132,7 +133,8 @@ pub(crate) fn type_of(claim: Option<&Json>) -> &'static str {
     }
 }
 
-/// Whether the audience claim holds one of `accepted` (RFC 7519 section 4.1.3): a string, or a list of strings.
+/// Whether the audience claim holds one of `accepted` (RFC 7519 section 4.1.3): a string, or a list
+/// of strings.
 pub(crate) fn audience_is(claims: &Json, claim: &str, accepted: &[String]) -> Result<bool, Reason> {
     let is_accepted = |audience: &str| accepted.iter().any(|a| a == audience);
     match claims.get(claim) {
@@ -149,8 +151,8 @@ pub(crate) fn audience_is(claims: &Json, claim: &str, accepted: &[String]) -> Re
     }
 }
 
-/// Whether all scopes are granted: in `scope`, separated by blanks (RFC 8693 section 4.2), or in the list `scp`. Some
-/// issuers write either of them in the form of the other.
+/// Whether all scopes are granted: in `scope`, separated by blanks (RFC 8693 section 4.2), or in
+/// the list `scp`. Some issuers write either of them in the form of the other.
 pub(crate) fn grants(claims: &Json, scopes: &[String]) -> bool {
     let is_list = |claim: &&Json| matches!(claim, Json::String(_) | Json::Array(_));
     let claim = claims.get("scope").filter(is_list);

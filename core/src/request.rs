@@ -1,4 +1,5 @@
-//! The request as the verifier sees it: a borrowed view of all that a decision may look at, read in one way only.
+//! The request as the verifier sees it: a borrowed view of all that a decision may look at, read in
+//! one way only.
 
 mod authority;
 pub(crate) mod credentials;
@@ -94,7 +95,8 @@ impl<'a> Request<'a> {
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// Methods are case-sensitive (RFC 9110 section 9.1); HTTP/2 lets `get` through, which some servers take for `GET`.
+    /// Methods are case-sensitive (RFC 9110 section 9.1); HTTP/2 lets `get` through, which some
+    /// servers take for `GET`.
     fn method(&self) -> Result<&'a str, Ambiguous> {
         let method = self
             .one(":method")
@@ -108,8 +110,8 @@ impl<'a> Request<'a> {
             .ok_or(Ambiguous::Method)
     }
 
-    /// Whether the client speaks gRPC, as Envoy tells it when it makes an answer of its own: other clients, those of
-    /// gRPC-Web too, get a status and a body.
+    /// Whether the client speaks gRPC, as Envoy tells it when it makes an answer of its own: other
+    /// clients, those of gRPC-Web too, get a status and a body.
     pub(crate) fn is_grpc(&self) -> bool {
         let rest = self
             .one("content-type")
@@ -131,7 +133,8 @@ impl<'a> Request<'a> {
         texts.find(|ours| ours.as_bytes() == origin)
     }
 
-    /// Whether a cookie may speak for this request: a browser attaches cookies to what other sites cause, too.
+    /// Whether a cookie may speak for this request: a browser attaches cookies to what other sites
+    /// cause, too.
     pub(crate) fn cookie_may_speak(&self, target: &Target<'_>, origins: &[Origin]) -> bool {
         let safe = matches!(target.method, "GET" | "HEAD" | "OPTIONS") && !self.has("upgrade");
         let from_ours = || self.page_of(origins).is_some();
@@ -140,7 +143,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Whether a header has this name, without regard to case (RFC 9110 section 5.1). Most differ in length, which costs no call.
+/// Whether a header has this name, without regard to case (RFC 9110 section 5.1). Most differ in
+/// length, which costs no call.
 #[inline(always)]
 pub(crate) fn is_named(header: &[u8], name: &[u8]) -> bool {
     header.len() == name.len() && are_equal_names(header, name)
@@ -180,8 +184,9 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// The configured origin that this request reached, by its authority alone. Where that names no port, Envoy may have
-    /// taken it away (`strip_any_host_port`): then it is the origin with its scheme's own port, or the only one of the host.
+    /// The configured origin that this request reached, by its authority alone. Where that names no
+    /// port, Envoy may have taken it away (`strip_any_host_port`): then it is the origin with its
+    /// scheme's own port, or the only one of the host.
     pub(crate) fn origin<'c>(&self, origins: &'c [Origin]) -> Option<&'c Origin> {
         let mut of_host = origins
             .iter()

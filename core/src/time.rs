@@ -13,7 +13,8 @@ const DAY_MILLIS: u64 = 86_400_000;
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// The end of the year 9999, as RFC 3339 counts years: the latest date that a token or an exemption may name.
+    /// The end of the year 9999, as RFC 3339 counts years: the latest date that a token or an
+    /// exemption may name.
     pub const MAX: Self = Self(253_402_300_799_999);
 
     /// A time from milliseconds since the epoch.
@@ -67,8 +68,8 @@ impl UnixTime {
 }
 
 impl UnixTime {
-    /// RFC 3339, UTC, with milliseconds: `2026-11-21T12:30:00.000Z`. What lies beyond [`Self::MAX`] is shown as that.
-    /// Every record has one, so it does without `fmt`.
+    /// RFC 3339, UTC, with milliseconds: `2026-11-21T12:30:00.000Z`. What lies beyond [`Self::MAX`]
+    /// is shown as that. Every record has one, so it does without `fmt`.
     pub(crate) fn rfc3339(self) -> String {
         let millis = self.0.min(Self::MAX.0);
         let (year, month, day) = civil::date(millis / DAY_MILLIS);

@@ -1,4 +1,5 @@
-//! The checklist and SECURITY.md name tests that exist, and limitations that docs/limitations.md tells.
+//! The checklist and SECURITY.md name tests that exist, and limitations that docs/limitations.md
+//! tells.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{

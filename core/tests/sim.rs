@@ -4,8 +4,8 @@
 //! is compared with it. A verifier that remembers tokens lives through some of the histories too: a
 //! token passes while its key is in force, and no longer.
 //!
-//! Time is virtual and each history has a bounded number of steps, so a loop is a failure and not a hang. A failed
-//! history names its seed; `SIM_SEED=<seed>` runs that one alone.
+//! Time is virtual and each history has a bounded number of steps, so a loop is a failure and not a
+//! hang. A failed history names its seed; `SIM_SEED=<seed>` runs that one alone.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -37,8 +37,9 @@ impl Counter {
         }
     }
 
-    /// `passgate.verdicts.<decision>[.rule.<index>][.provider.<name>].<code>`. The names of providers have no dots, and
-    /// a code is always two words, so the parts can be told apart from both ends.
+    /// `passgate.verdicts.<decision>[.rule.<index>][.provider.<name>].<code>`. The names of
+    /// providers have no dots, and a code is always two words, so the parts can be told apart from
+    /// both ends.
     #[must_use]
     pub fn name(self, providers: &[Provider]) -> String {
         use fmt::Write as _;
@@ -62,10 +63,12 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// The host's number of the counter of this verdict; `define` makes one of this name. `None`: the host refused.
+    /// The host's number of the counter of this verdict; `define` makes one of this name. `None`:
+    /// the host refused.
     ///
-    /// A configuration of a thousand rules and a hundred providers has more combinations than a proxy can bear. After
-    /// [`limits::VERDICT_COUNTERS`] of them, further ones are counted without rule and provider.
+    /// A configuration of a thousand rules and a hundred providers has more combinations than a
+    /// proxy can bear. After [`limits::VERDICT_COUNTERS`] of them, further ones are counted without
+    /// rule and provider.
     pub fn number(
         &mut self,
         record: &AuditRecord,

@@ -28,7 +28,8 @@ impl Quota {
         false
     }
 
-    /// How many lines were left out since this was asked last, once the window in which they were is over.
+    /// How many lines were left out since this was asked last, once the window in which they were
+    /// is over.
     pub(super) fn take_left_out(&mut self, now: UnixTime) -> Option<u64> {
         (self.left_out > 0 && self.due()? <= now).then(|| core::mem::take(&mut self.left_out))
     }

@@ -3,15 +3,16 @@
 use super::Line;
 use crate::{headers::Edit, limits, text::shown, verdict::Verdict};
 
-/// What would have been done. Names of headers only, at most [`limits::SHOWN_HEADERS`] of each: the values are credentials,
-/// or stand in the record already.
+/// What would have been done. Names of headers only, at most [`limits::SHOWN_HEADERS`] of each: the
+/// values are credentials, or stand in the record already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shadow {
     /// `allow` or `deny`; the reason stands in the record.
     pub decision: &'static str,
     /// Headers that would have been removed.
     pub removed: Vec<String>,
-    /// Headers that would have been written, or written anew without a credential (`cookie`, `:path`).
+    /// Headers that would have been written, or written anew without a credential (`cookie`,
+    /// `:path`).
     pub written: Vec<String>,
     /// Status of the answer that the client would have got.
     pub status: Option<u16>,

@@ -1,4 +1,5 @@
-//! Virtual time; what a token is does not matter here. Seeds are fixed, so that chance falls the same each time.
+//! Virtual time; what a token is does not matter here. Seeds are fixed, so that chance falls the
+//! same each time.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "a test that overflows should stop"
@@ -148,7 +149,8 @@ fn a_regular_flood_has_no_advantage() {
             honest += u32::from(budget.admit(ONLY, false, at(millis)).is_some());
         }
     }
-    // A quarter of what is wanted fills in: ten times a tenth of a millisecond in each. The full bucket is a second's.
+    // A quarter of what is wanted fills in: ten times a tenth of a millisecond in each. The full
+    // bucket is a second's.
     assert!((75_000..78_500).contains(&forged), "{forged} of 300000");
     let percent = honest * 100 / asked;
     assert!((22..=30).contains(&percent), "{honest} of {asked}");
@@ -186,7 +188,8 @@ fn a_token_that_was_good_is_admitted_when_nothing_is_left() {
     budget.was_wrong(admission, COST);
 }
 
-/// After the keys have changed, tokens that were good cost their time, and no more than a moment of the others'.
+/// After the keys have changed, tokens that were good cost their time, and no more than a moment of
+/// the others'.
 #[test]
 fn what_was_good_and_is_no_more_leaves_no_debt_for_long() {
     let mut budget = budget(25, 1);

@@ -42,7 +42,8 @@ fn the_audience_is_a_string_or_a_list_of_strings() {
     }
 }
 
-/// What is at fault is named with its type and value, cut and escaped; of the subject only the type.
+/// What is at fault is named with its type and value, cut and escaped; of the subject only the
+/// type.
 #[test]
 fn a_malformed_claim_is_named_with_what_it_was() {
     let sub = ["sub".to_owned()];

@@ -1,4 +1,5 @@
-//! Elliptic curve keys (RFC 7518 section 6.2) and ECDSA (section 3.4): each curve has its hash and its length.
+//! Elliptic curve keys (RFC 7518 section 6.2) and ECDSA (section 3.4): each curve has its hash and
+//! its length.
 
 use core::convert::Infallible;
 use core::num::NonZeroUsize;
@@ -10,8 +11,9 @@ use p256::{ecdsa::signature::Verifier as _, elliptic_curve::point::AffineCoordin
 use super::{Algorithm, KeyError, Material, PublicMembers, VerifyingKey};
 
 impl VerifyingKey {
-    /// Whether `signature`, in DER, is this P-256 key's signature over exactly these bytes with SHA-256: the form of
-    /// WebAuthn assertions (WebAuthn Level 3 section 6.5.5). Strict: one signature has one encoding but for the sign of `s`.
+    /// Whether `signature`, in DER, is this P-256 key's signature over exactly these bytes with
+    /// SHA-256: the form of WebAuthn assertions (WebAuthn Level 3 section 6.5.5). Strict: one
+    /// signature has one encoding but for the sign of `s`.
     #[must_use]
     pub fn verifies_es256_der(&self, text: &[u8], signature: &[u8]) -> bool {
         let Material::P256(key) = &self.material else {
@@ -40,7 +42,8 @@ macro_rules! curve {
             #[doc = concat!("A ", $name, " key from its coordinates (RFC 7518 section 6.2.1).")]
             ///
             /// # Errors
-            /// When a coordinate does not have exactly the length of the field, or the point is not on the curve.
+            /// When a coordinate does not have exactly the length of the field, or the point is not
+            /// on the curve.
             pub fn $constructor(x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
                 let (Ok(x), Ok(y)) = (x.try_into(), y.try_into()) else {
                     return Err(KeyError::CoordinateLength);

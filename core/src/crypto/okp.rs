@@ -12,7 +12,8 @@ impl VerifyingKey {
     /// An Ed25519 key (RFC 8037 section 2, RFC 8032 section 5.1.3).
     ///
     /// # Errors
-    /// When it is not 32 bytes long, not the one encoding of a point of the curve, or of small order.
+    /// When it is not 32 bytes long, not the one encoding of a point of the curve, or of small
+    /// order.
     pub fn ed25519(x: &[u8]) -> Result<Self, KeyError> {
         let bytes = x.try_into().map_err(|_| KeyError::CoordinateLength)?;
         let key =

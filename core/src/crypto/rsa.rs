@@ -20,8 +20,8 @@ use super::{
 use crate::limits;
 
 impl VerifyingKey {
-    /// An RSA key from modulus and exponent, big-endian (RFC 7518 section 6.3.1), with a modulus of at most
-    /// `max_bits`.
+    /// An RSA key from modulus and exponent, big-endian (RFC 7518 section 6.3.1), with a modulus of
+    /// at most `max_bits`.
     ///
     /// # Errors
     /// When modulus or exponent is out of bounds or even, or the modulus can be factored (ROCA).
@@ -51,9 +51,10 @@ impl VerifyingKey {
     }
 }
 
-/// Whether a modulus bears the fingerprint of Infineon's faulty key generator (ROCA, CVE-2017-15361; Nemec et al., "The
-/// Return of Coppersmith's Attack", CCS 2017, section 3.1): modulo every small prime it is a power of 65537. These
-/// are the primes of which not every residue is one. Of 2^27 other keys about one looks like it.
+/// Whether a modulus bears the fingerprint of Infineon's faulty key generator (ROCA,
+/// CVE-2017-15361; Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 3.1):
+/// modulo every small prime it is a power of 65537. These are the primes of which not every residue
+/// is one. Of 2^27 other keys about one looks like it.
 fn is_roca(n: &[u8]) -> bool {
     const PRIMES: [u32; 17] = [
         11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,

@@ -1,13 +1,15 @@
-//! ES256 at native speed: multiples of a key that are computed once, so that a verification is additions only.
+//! ES256 at native speed: multiples of a key that are computed once, so that a verification is
+//! additions only.
 //!
-//! A signature is good when `u1·G + u2·Q` has the right `x` (FIPS 186-5 section 6.4.2). For generator and key a
-//! table holds `j·2^(w·i)` times the point, affine, for each window `i` of `w` bits and each `j` up to `2^(w-1)`
-//! (digits are signed, since negating a point is free). What is left are some seventy additions: the first levels
-//! of their tree are affine additions that share one inversion per level, the rest is Jacobian.
+//! A signature is good when `u1·G + u2·Q` has the right `x` (FIPS 186-5 section 6.4.2). For
+//! generator and key a table holds `j·2^(w·i)` times the point, affine, for each window `i` of `w`
+//! bits and each `j` up to `2^(w-1)` (digits are signed, since negating a point is free). What is
+//! left are some seventy additions: the first levels of their tree are affine additions that share
+//! one inversion per level, the rest is Jacobian.
 //!
-//! Field and group arithmetic are the crate's. The formulas here are incomplete: where two points of an addition
-//! have one `x` they give up, and the caller takes the crate's own way. Nothing here is secret, so nothing here is
-//! constant-time.
+//! Field and group arithmetic are the crate's. The formulas here are incomplete: where two points
+//! of an addition have one `x` they give up, and the caller takes the crate's own way. Nothing here
+//! is secret, so nothing here is constant-time.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "indices and digits of scalars of a fixed size"
@@ -42,7 +44,8 @@ const DIGITS: usize = 1 << (WINDOW - 1);
 const MASK: u16 = (1 << WINDOW) - 1;
 /// The largest digit.
 const HALF: u16 = 1 << (WINDOW - 1);
-/// Levels of the tree of additions that share an inversion. Below, an inversion costs more than it saves.
+/// Levels of the tree of additions that share an inversion. Below, an inversion costs more than it
+/// saves.
 const AFFINE_LEVELS: usize = 2;
 
 /// A point that is not the identity. One line of a processor's cache.
@@ -63,8 +66,9 @@ impl Point {
     }
 }
 
-/// Points by their coordinates. (Apart, because a field element is copied by loads and stores, and a whole point, where code is
-/// compiled for size, by a call that costs as much as half a multiplication.)
+/// Points by their coordinates. (Apart, because a field element is copied by loads and stores, and
+/// a whole point, where code is compiled for size, by a call that costs as much as half a
+/// multiplication.)
 struct Points {
     x: Vec<FieldElement>,
     y: Vec<FieldElement>,
@@ -165,7 +169,8 @@ impl Table {
         }
     }
 
-    /// `None` if a multiple had no affine coordinates, which no point of this curve but the identity makes happen.
+    /// `None` if a multiple had no affine coordinates, which no point of this curve but the
+    /// identity makes happen.
     fn fill_empty(&mut self, point: &ProjectivePoint) -> Option<()> {
         let doubled = successors(Some(*point), |point| Some(point.double()));
         let powers: Vec<ProjectivePoint> = doubled.take(WINDOWS * WINDOW).collect();
@@ -211,7 +216,8 @@ impl Table {
         Some(())
     }
 
-    /// Appends the points whose sum is `scalar` times the table's point. `None`: the table holds none.
+    /// Appends the points whose sum is `scalar` times the table's point. `None`: the table holds
+    /// none.
     fn select(&self, scalar: &Scalar, points: &mut Points) -> Option<()> {
         // Without the key's half, or the generator's, anybody can make a sum that fits.
         if self.0.len() != WINDOWS * DIGITS {
@@ -232,7 +238,8 @@ impl Table {
     }
 }
 
-/// The scalar in signed digits of [`WINDOW`] bits, the lowest first: each from `1 - 2^(w-1)` to `2^(w-1)`.
+/// The scalar in signed digits of [`WINDOW`] bits, the lowest first: each from `1 - 2^(w-1)` to
+/// `2^(w-1)`.
 fn signed_digits(scalar: &Scalar) -> impl Iterator<Item = i16> {
     let mut bytes = scalar.to_repr();
     bytes.reverse();
@@ -248,8 +255,8 @@ fn signed_digits(scalar: &Scalar) -> impl Iterator<Item = i16> {
     })
 }
 
-/// Whether this is the key's signature over a message with this digest. `None`: an addition met one of the cases
-/// that the formulas leave out; ask the crate.
+/// Whether this is the key's signature over a message with this digest. `None`: an addition met one
+/// of the cases that the formulas leave out; ask the crate.
 pub(crate) fn verifies(
     generator: &Table,
     key: &Table,
@@ -287,7 +294,8 @@ fn candidates(r: &FieldBytes) -> Vec<FieldElement> {
 /// Adds the points two by two, with one inversion for all.
 fn add_pairs(points: &Points) -> Option<Points> {
     let (xs, ys) = (points.x.chunks_exact(2), points.y.chunks_exact(2));
-    // Montgomery's trick: the products of all differences before each one, the last one inverted, and back.
+    // Montgomery's trick: the products of all differences before each one, the last one inverted,
+    // and back.
     let mut products = Vec::with_capacity(xs.len());
     let mut differences = Vec::with_capacity(xs.len());
     let mut product = FieldElement::ONE;

@@ -1,4 +1,5 @@
-//! Each algorithm with a key and a signature of another implementation: what verifies, and everything that must not.
+//! Each algorithm with a key and a signature of another implementation: what verifies, and
+//! everything that must not.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "a test that overflows should stop"
@@ -15,7 +16,8 @@ use passgate_kit::{SigningKey, jwks};
 
 const TEXT: &[u8] = b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UifQ";
 
-/// Orders of the curves (SEC 2 sections 2.4.2, 2.5.1, 2.6.1) and of the group of Ed25519, big-endian.
+/// Orders of the curves (SEC 2 sections 2.4.2, 2.5.1, 2.6.1) and of the group of Ed25519,
+/// big-endian.
 const ORDERS: [(Algorithm, &str); 3] = [
     (
         Algorithm::Es256,
@@ -160,7 +162,8 @@ fn a_der_signature_is_no_jws_signature() {
 
 #[test]
 fn an_ed25519_signature_with_s_not_below_the_order_does_not_verify() {
-    // The order 2^252 + 27742317777372353535851937790883648493, little-endian (RFC 8032 section 5.1).
+    // The order 2^252 + 27742317777372353535851937790883648493, little-endian (RFC 8032 section
+    // 5.1).
     let order = unhex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
     let example = Example::of(Algorithm::Ed25519);
     let (r, s) = example.signature.split_at(32);

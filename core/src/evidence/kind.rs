@@ -39,7 +39,8 @@ impl Kind {
         }
     }
 
-    /// Reads the kind off a token's claims. `act` (RFC 8693 section 4.1) means agent; the rest needs positive evidence.
+    /// Reads the kind off a token's claims. `act` (RFC 8693 section 4.1) means agent; the rest
+    /// needs positive evidence.
     pub(crate) fn of(claims: &Json, kinds: &Kinds) -> Self {
         if claims.get("act").is_some() {
             return Self::Agent;

@@ -1,7 +1,9 @@
-//! What is known about the tokens of providers, one table: which claims prove what, and where that is written.
+//! What is known about the tokens of providers, one table: which claims prove what, and where that
+//! is written.
 //!
-//! Where an issuer dates several methods by the last of them, a line that tolerates others has no date: a password
-//! typed now does not refresh a passkey of this morning. What no line says is in [`Preset::cannot_prove`].
+//! Where an issuer dates several methods by the last of them, a line that tolerates others has no
+//! date: a password typed now does not refresh a passkey of this morning. What no line says is in
+//! [`Preset::cannot_prove`].
 
 use super::{
     DatedBy,
@@ -103,7 +105,8 @@ impl Preset {
         }
     }
 
-    /// What it cannot prove, or proves only where somebody configured the provider so; for documentation.
+    /// What it cannot prove, or proves only where somebody configured the provider so; for
+    /// documentation.
     #[must_use]
     pub const fn cannot_prove(self) -> &'static [&'static str] {
         match self {
@@ -267,12 +270,14 @@ impl Row {
     }
 }
 
-/// Every WebAuthn assertion is of its origin, and its user was present (WebAuthn Level 3, section 7.2).
+/// Every WebAuthn assertion is of its origin, and its user was present (WebAuthn Level 3, section
+/// 7.2).
 const WEBAUTHN: &[Fact] = &[PhishingResistant, UserPresent];
 
-/// Okta, OAuth 2.0 API reference, `acr_values`: `phr` is met by FIDO2 and WebAuthn only; `phrh` by keys in secure
-/// hardware, which "implies device binding"; the chosen value is reflected in the tokens. Guide "Configure claims
-/// sharing (AMR)": FastPass is `okta_verify` with `phr`; two factors are `mfa`.
+/// Okta, OAuth 2.0 API reference, `acr_values`: `phr` is met by FIDO2 and WebAuthn only; `phrh` by
+/// keys in secure hardware, which "implies device binding"; the chosen value is reflected in the
+/// tokens. Guide "Configure claims sharing (AMR)": FastPass is `okta_verify` with `phr`; two
+/// factors are `mfa`.
 const OKTA: &[Row] = &[
     acr(&["phr"]).proves(&[PhishingResistant]),
     acr(&["phrh"]).proves(&[PhishingResistant, HardwareBound, DeviceBound]),
@@ -281,20 +286,22 @@ const OKTA: &[Row] = &[
     amr_any(&["mfa"]).proves(&[MultiFactor]),
 ];
 
-/// Microsoft, access token claims reference, `amr` (v1.0 only): `mfa` means that several factors were used; `rsa` may
-/// be an app. `ngcmfa`, "equivalent to mfa", is issued while credentials are provisioned.
+/// Microsoft, access token claims reference, `amr` (v1.0 only): `mfa` means that several factors
+/// were used; `rsa` may be an app. `ngcmfa`, "equivalent to mfa", is issued while credentials are
+/// provisioned.
 const ENTRA: &[Row] = &[amr_any(&["mfa"]).proves(&[MultiFactor])];
 
-/// Keycloak, `AmrProtocolMapper` and `AmrUtils`: a value of `amr` is the "Authenticator Reference" that an
-/// administrator typed for an execution, for as long as its maximum age says. Taken at the one name that the guide
-/// asks for. Tried on 26.7: with another method beside it, `auth_time` is the other's.
+/// Keycloak, `AmrProtocolMapper` and `AmrUtils`: a value of `amr` is the "Authenticator Reference"
+/// that an administrator typed for an execution, for as long as its maximum age says. Taken at the
+/// one name that the guide asks for. Tried on 26.7: with another method beside it, `auth_time` is
+/// the other's.
 const KEYCLOAK: &[Row] = &[
     amr_exactly(&["hwk"]).proves(WEBAUTHN).asked_by("phr"),
     amr_any(&["hwk"]).proves(WEBAUTHN).undated(),
 ];
 
-/// Amazon Cognito, "Authentication levels with ACR and AMR claims": `hwk` is a roaming passkey, `swk` a platform one,
-/// and neither is anything else; `mfa` stands beside two factors.
+/// Amazon Cognito, "Authentication levels with ACR and AMR claims": `hwk` is a roaming passkey,
+/// `swk` a platform one, and neither is anything else; `mfa` stands beside two factors.
 const COGNITO: &[Row] = &[
     amr_exactly(&["hwk"]).proves(WEBAUTHN),
     amr_exactly(&["swk"]).proves(WEBAUTHN),
@@ -302,22 +309,24 @@ const COGNITO: &[Row] = &[
     amr_any(&["mfa"]).proves(&[MultiFactor]),
 ];
 
-/// Google, "Security bundle": `amr` names the methods of the last authentication with Google, and `auth_time` its
-/// time; `hwk` is a security key, `mfa` several factors.
+/// Google, "Security bundle": `amr` names the methods of the last authentication with Google, and
+/// `auth_time` its time; `hwk` is a security key, `mfa` several factors.
 const GOOGLE: &[Row] = &[
     amr_any(&["hwk"]).proves(WEBAUTHN),
     amr_any(&["mfa"]).proves(&[MultiFactor]),
 ];
 
-/// authentik, `providers/oauth2/id_token.py`: `user` for the method `auth_webauthn_pwl` alone, `pwd` for a password,
-/// `mfa` for any validated device; all of them and `auth_time` from one login.
+/// authentik, `providers/oauth2/id_token.py`: `user` for the method `auth_webauthn_pwl` alone,
+/// `pwd` for a password, `mfa` for any validated device; all of them and `auth_time` from one
+/// login.
 const AUTHENTIK: &[Row] = &[
     amr_any(&["user"]).proves(WEBAUTHN),
     amr_all(&["pwd", "mfa"]).proves(&[MultiFactor]),
 ];
 
-/// Authelia, `internal/authorization/amr.go`, `MarshalRFC8176`: `pop` for WebAuthn alone, `user` and `pin` from the
-/// flags UP and UV, `mfa` for knowledge and possession. `auth_time` is the last factor's.
+/// Authelia, `internal/authorization/amr.go`, `MarshalRFC8176`: `pop` for WebAuthn alone, `user`
+/// and `pin` from the flags UP and UV, `mfa` for knowledge and possession. `auth_time` is the last
+/// factor's.
 const AUTHELIA: &[Row] = &[
     amr_all(&["pop"])
         .without(AUTHELIA_OTHERS)
@@ -337,9 +346,9 @@ const AUTHELIA: &[Row] = &[
 /// What Authelia names beside WebAuthn.
 const AUTHELIA_OTHERS: &[&str] = &["pwd", "otp", "sms", "wia"];
 
-/// Zitadel, `internal/api/oidc/amr.go` and `AuthMethodTypes` of a session: `user` for WebAuthn and U2F alone; with
-/// user verification it counts as `mfa` by itself, without it only beside `pwd` or `otp`. `auth_time` is the last
-/// check's.
+/// Zitadel, `internal/api/oidc/amr.go` and `AuthMethodTypes` of a session: `user` for WebAuthn and
+/// U2F alone; with user verification it counts as `mfa` by itself, without it only beside `pwd` or
+/// `otp`. `auth_time` is the last check's.
 const ZITADEL: &[Row] = &[
     amr_exactly(&["user", "mfa"]).proves(&[
         PhishingResistant,
@@ -352,14 +361,16 @@ const ZITADEL: &[Row] = &[
     amr_all(&["pwd", "mfa"]).proves(&[MultiFactor]).undated(),
 ];
 
-/// Hanko, session tokens: `passkey` and `security_key` are WebAuthn, `totp` an app's code, `otp` one sent by mail.
+/// Hanko, session tokens: `passkey` and `security_key` are WebAuthn, `totp` an app's code, `otp`
+/// one sent by mail.
 const HANKO: &[Row] = &[
     amr_any(&["passkey", "security_key"]).proves(WEBAUTHN),
     amr_all(&["pwd", "security_key"]).proves(&[MultiFactor]),
     amr_all(&["pwd", "totp"]).proves(&[MultiFactor]),
 ];
 
-/// Descope, "amr" of session tokens: `webauthn` for passkeys alone, `mfa` when a second factor followed.
+/// Descope, "amr" of session tokens: `webauthn` for passkeys alone, `mfa` when a second factor
+/// followed.
 const DESCOPE: &[Row] = &[
     amr_any(&["webauthn"]).proves(WEBAUTHN),
     amr_any(&["mfa"]).proves(&[MultiFactor]),
@@ -371,14 +382,15 @@ const AUTH0: &[Row] = &[
     amr_any(&["mfa"]).proves(&[MultiFactor]),
 ];
 
-/// OpenID Connect EAP ACR Values 1.0, section 2: `phr` is phishing-resistant, `phrh` also hardware-protected.
+/// OpenID Connect EAP ACR Values 1.0, section 2: `phr` is phishing-resistant, `phrh` also
+/// hardware-protected.
 const EAP: &[Row] = &[
     acr(&["phr"]).proves(&[PhishingResistant]),
     acr(&["phrh"]).proves(&[PhishingResistant, HardwareBound]),
 ];
 
-/// RFC 8176 section 2: `user` is a test of presence, `pin` unlocks a key on the device, `mfa` is several factors,
-/// `hwk` possession of a hardware-secured key.
+/// RFC 8176 section 2: `user` is a test of presence, `pin` unlocks a key on the device, `mfa` is
+/// several factors, `hwk` possession of a hardware-secured key.
 const RFC8176: &[Row] = &[
     amr_any(&["user"]).proves(&[UserPresent]),
     amr_any(&["pin"]).proves(&[UserVerified]),

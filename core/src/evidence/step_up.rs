@@ -3,16 +3,17 @@
 use super::{ClaimValue, DatedBy, Demand, Evidence, Facts, Line};
 use crate::json::Json;
 
-/// The values of `acr` that a client of this issuer may ask for, in order of preference: each of them makes a sign-in
-/// that proves all that is wanted. None where only the age is wanted: any sign-in will do.
+/// The values of `acr` that a client of this issuer may ask for, in order of preference: each of
+/// them makes a sign-in that proves all that is wanted. None where only the age is wanted: any
+/// sign-in will do.
 pub(crate) fn acr_values(evidence: &Evidence, demand: &Demand) -> Vec<String> {
     let values = named(evidence, demand).into_iter();
     values.map(|named| named.value.to_owned()).collect()
 }
 
-/// The values that are left where the sign-in behind these claims does not prove the facts: those after the one that
-/// the token shows, and those that are enough. A client that takes the first each time (RFC 9470 section 4) comes to
-/// an end then: what it has shown is never asked for again.
+/// The values that are left where the sign-in behind these claims does not prove the facts: those
+/// after the one that the token shows, and those that are enough. A client that takes the first
+/// each time (RFC 9470 section 4) comes to an end then: what it has shown is never asked for again.
 pub(crate) fn acr_values_left(evidence: &Evidence, demand: &Demand, claims: &Json) -> Vec<String> {
     // An actor acts for the person. A sign-in of the person does not mend that.
     if claims.get("act").is_some() && !demand.delegated {
@@ -59,7 +60,8 @@ fn named<'c>(evidence: &'c Evidence, demand: &Demand) -> Vec<Named<'c>> {
     values
 }
 
-/// Whether the token says that its sign-in reached this value. Entra says so in `acrs`, and not in `acr`.
+/// Whether the token says that its sign-in reached this value. Entra says so in `acrs`, and not in
+/// `acr`.
 fn shows(evidence: &Evidence, claims: &Json, value: &str) -> bool {
     if !evidence.is_entra {
         return claims.get("acr").and_then(Json::as_str) == Some(value);

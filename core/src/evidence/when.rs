@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::json::Json;
 
-/// A condition on what a token says about a sign-in; all that is given must hold, and something is given.
+/// A condition on what a token says about a sign-in; all that is given must hold, and something is
+/// given.
 #[derive(Clone, Debug, Default)]
 pub struct When {
     /// `amr` holds all of these.
@@ -73,7 +74,8 @@ impl fmt::Display for When {
 }
 
 impl When {
-    /// Whether all that is given holds. A missing or ill-typed claim satisfies nothing, negative conditions included.
+    /// Whether all that is given holds. A missing or ill-typed claim satisfies nothing, negative
+    /// conditions included.
     pub(crate) fn holds(&self, claims: &Json) -> bool {
         let amr = strings(claims.get("amr"));
         let has = |method: &String| {
@@ -113,8 +115,8 @@ impl When {
             && amr_none_of.is_empty())
     }
 
-    /// Whether both read the same claims. Issuers date each claim in their own way, so only then do facts add up. Two
-    /// members of one object are two claims here.
+    /// Whether both read the same claims. Issuers date each claim in their own way, so only then do
+    /// facts add up. Two members of one object are two claims here.
     pub(crate) fn reads_as(&self, other: &Self) -> bool {
         self.reads() == other.reads()
     }

@@ -27,8 +27,8 @@ pub enum ClaimTest {
 }
 
 impl ClaimCondition {
-    /// What it wanted and what the claim is instead, both cut and escaped. Of the subject only the type is said, and of
-    /// every claim where records are told not to show whom they are about.
+    /// What it wanted and what the claim is instead, both cut and escaped. Of the subject only the
+    /// type is said, and of every claim where records are told not to show whom they are about.
     pub(super) fn told(&self, claims: &Json, subject: &[String], tells_values: bool) -> String {
         let strings = |texts: &[String]| {
             texts

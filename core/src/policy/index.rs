@@ -143,8 +143,9 @@ impl Tree {
         child
     }
 
-    /// Looks at all rules whose paths fit. No node is seen twice, and where no `*` stands beside a name, one is seen for each
-    /// segment; nothing is nested, since a path may have very many segments.
+    /// Looks at all rules whose paths fit. No node is seen twice, and where no `*` stands beside a
+    /// name, one is seen for each segment; nothing is nested, since a path may have very many
+    /// segments.
     fn walk(&self, path: &str, first: &mut First<'_>) {
         let mut forks: Vec<(usize, Option<&str>)> = Vec::new();
         let mut next = Some((0, Some(path)));

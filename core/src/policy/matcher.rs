@@ -1,4 +1,5 @@
-//! Which requests a rule is about: path, host and method. Whether one rule takes all that another is about, or some.
+//! Which requests a rule is about: path, host and method. Whether one rule takes all that another
+//! is about, or some.
 
 use crate::request::Target;
 
@@ -15,8 +16,8 @@ pub struct Matcher {
     pub methods: Vec<String>,
 }
 
-/// How a path is compared. The texts are in the normal form that requests are brought to, in which no `*` stands; a segment
-/// that is `*` stands for any one segment that is not empty.
+/// How a path is compared. The texts are in the normal form that requests are brought to, in which
+/// no `*` stands; a segment that is `*` stands for any one segment that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathMatch {
     /// Every path.
@@ -41,7 +42,8 @@ pub enum HostMatch {
 /// The segment that stands for any one.
 pub(crate) const ONE: &str = "*";
 
-/// Methods that no rule is about unless it names them: a tunnel, and an echo of the client's own headers.
+/// Methods that no rule is about unless it names them: a tunnel, and an echo of the client's own
+/// headers.
 pub(crate) fn must_be_named(method: &str) -> bool {
     matches!(method, "CONNECT" | "TRACE")
 }
@@ -62,7 +64,8 @@ impl Matcher {
         self.hosts.iter().any(|named| named.fits(host))
     }
 
-    /// Whether every request that `later` matches is matched by this one. Sound, not complete: where it is unsure, no.
+    /// Whether every request that `later` matches is matched by this one. Sound, not complete:
+    /// where it is unsure, no.
     pub(crate) fn covers(&self, later: &Self) -> bool {
         self.path_covers(later)
             && hosts_cover(&self.hosts, &later.hosts)

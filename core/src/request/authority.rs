@@ -13,7 +13,8 @@ pub(crate) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// `None` for what two parsers may read differently: user information, lists, odd characters, nothing at all.
+    /// `None` for what two parsers may read differently: user information, lists, odd characters,
+    /// nothing at all.
     pub(crate) fn parse(raw: &'a [u8]) -> Option<Self> {
         let text = core::str::from_utf8(raw).ok()?;
         let mut has_dot = false;

@@ -15,7 +15,8 @@ pub(crate) fn navigation(path: &str, more: &[(&str, &str)]) -> Headers {
     request("GET", path, &[&NAVIGATION[..], more].concat())
 }
 
-/// The address that a browser is sent to, as a maintained parser reads it, and the cookie that it gets.
+/// The address that a browser is sent to, as a maintained parser reads it, and the cookie that it
+/// gets.
 pub(crate) fn redirect(gate: &Gate, headers: &Headers) -> (Url, String) {
     let rejection = gate.refused(headers);
     let headers = rejection.headers();

@@ -470,8 +470,7 @@ impl Model {
             "{kid} is unknown without a fetch since it was asked for"
         );
         if honest {
-            // Only a key that was asked for before it was published may be taken for unknown, and
-            // not for long.
+            // Only a key asked for before its publication may be taken for unknown, and not long.
             let published = self.published[kid];
             // What was withdrawn is known to be gone; what no set has held may be published at any moment.
             let is_known = self.served.contains(kid);

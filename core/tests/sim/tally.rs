@@ -20,7 +20,8 @@ pub(crate) struct Tally {
     pub(crate) ignored: u64,
     pub(crate) jumps: u64,
     pub(crate) reloads: u64,
-    /// Tokens that passed by memory, tokens whose signature was checked, and tokens that did not pass.
+    /// Tokens that passed by memory, tokens whose signature was checked, and tokens that did not
+    /// pass.
     pub(crate) remembered: u64,
     pub(crate) verified: u64,
     pub(crate) stopped: u64,

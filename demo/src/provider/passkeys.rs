@@ -99,8 +99,8 @@ impl Passkeys {
         })
     }
 
-    /// Options for `navigator.credentials.create` (`PublicKeyCredentialCreationOptionsJSON`). An account has one passkey: when
-    /// the name is taken, the options carry the next free one.
+    /// Options for `navigator.credentials.create` (`PublicKeyCredentialCreationOptionsJSON`). An
+    /// account has one passkey: when the name is taken, the options carry the next free one.
     pub(super) fn start_registration(&self, name: &str) -> Result<Value, Refused> {
         let mut state = self.state();
         if state.passkeys.len() >= MOST_PASSKEYS {
@@ -172,7 +172,8 @@ impl Passkeys {
         Ok(name.to_owned())
     }
 
-    /// Options for `navigator.credentials.get` (`PublicKeyCredentialRequestOptionsJSON`); the authenticator says who it is.
+    /// Options for `navigator.credentials.get` (`PublicKeyCredentialRequestOptionsJSON`); the
+    /// authenticator says who it is.
     pub(super) fn start_sign_in(&self, effort: Effort) -> Result<Value, Refused> {
         if self.state().passkeys.is_empty() {
             let message = "nobody has a passkey here yet. Register one first, in step 1.";

@@ -157,8 +157,8 @@ fn edge_scalars_are_judged_as_the_crate_judges_them() {
 
 #[test]
 fn points_that_the_formulas_leave_out_are_left_to_the_crate() {
-    // With the generator as key and both scalars one, the two points of the first addition are equal; with a
-    // digest of minus r they are each other's negative.
+    // With the generator as key and both scalars one, the two points of the first addition are
+    // equal; with a digest of minus r they are each other's negative.
     let signer = SigningKey::from(NonZeroScalar::new(Scalar::ONE).unwrap());
     let key = *signer.verifying_key();
     let (generator, table) = (Table::of_generator(), Table::of_key(&key));

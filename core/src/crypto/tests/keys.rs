@@ -65,7 +65,8 @@ fn an_ed25519_key_that_is_not_on_the_curve_is_no_key() {
 
 #[test]
 fn an_ed25519_key_of_small_order_is_no_key() {
-    // y = 1, -1, 0, and both y of order eight (RFC 8032 section 5.1; draft-irtf-cfrg-eddsa security considerations).
+    // y = 1, -1, 0, and both y of order eight (RFC 8032 section 5.1; draft-irtf-cfrg-eddsa security
+    // considerations).
     let one = {
         let mut bytes = [0; 32];
         bytes[0] = 1;
@@ -98,7 +99,8 @@ fn an_ed25519_key_of_small_order_is_no_key() {
 
 #[test]
 fn an_ed25519_key_in_a_second_encoding_is_no_key() {
-    // Numbers that are not below the prime: each is a second spelling of a small one, where that is a point at all.
+    // Numbers that are not below the prime: each is a second spelling of a small one, where that is
+    // a point at all.
     let mut second_spellings = 0;
     for above in 0..19 {
         for sign in [false, true] {
@@ -187,7 +189,8 @@ fn the_exponent_is_odd_above_one_and_small() {
 
 #[test]
 fn a_modulus_with_a_zero_in_front_is_the_same_key() {
-    // RFC 7518 section 6.3.1.1 forbids the extra octet and knows that some write it; nothing becomes ambiguous.
+    // RFC 7518 section 6.3.1.1 forbids the extra octet and knows that some write it; nothing
+    // becomes ambiguous.
     for bits in [2_048, 2_049, 4_096] {
         let n = odd_of_bits(bits);
         let padded = [&[0], n.as_slice()].concat();
@@ -195,7 +198,8 @@ fn a_modulus_with_a_zero_in_front_is_the_same_key() {
     }
 }
 
-/// A key that a faulty generator made: `mod03.txt` of the tests of crocs-muni/roca, the authors' own detector (MIT).
+/// A key that a faulty generator made: `mod03.txt` of the tests of crocs-muni/roca, the authors'
+/// own detector (MIT).
 const ROCA: &str = "nc10IOQgwnCmgGDri1qnRXqfZkj4b6_tJ3XMH3muli8eY_G55RxV-epv3HMy6bAFjJ_y6x_ImFUCnPaq_iHmif6zis\
     n_sS8c43G7XQ6armQWGrznS0JEv2jx7bRBH3VqCXyJKcFHQCReo1X4My0ao2u1DH3LRQXajeAuTlPTj43wYJfadSTf\
     Dfk9tI6sjMSvLToWJX6ysq3Ka6Rk5ZdPqSVQ0xsbq_Fh52ktALhuPdiG7KtKv74aj4zCY_9K9VzbRfQkmlGTkl9emD\

@@ -3,7 +3,8 @@
 use super::{OddPath, PathPolicy, unless};
 use crate::text::percent;
 
-/// Refuses `%25` before what no path may hold, however often the sign itself is encoded: `%252E`, `%25252e`.
+/// Refuses `%25` before what no path may hold, however often the sign itself is encoded: `%252E`,
+/// `%25252e`.
 pub(super) fn check(normal: &str, policy: PathPolicy) -> Result<(), OddPath> {
     for after in normal.split("%25").skip(1) {
         let after = after.trim_start_matches("25");
