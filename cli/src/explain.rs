@@ -1,4 +1,4 @@
-//! `passgate explain`: one request, judged by the filter's own core, and told in words.
+//! `passgate explain`: one request, judged by the filter's own core, and explained in words.
 
 mod arguments;
 mod meaning;
@@ -15,7 +15,7 @@ pub(crate) use self::arguments::PROGRAM;
 use self::arguments::Arguments;
 use crate::check::{Report, bytes_of, only_configuration};
 
-/// Judges what the arguments say. An error says why there was nothing to judge.
+/// Judges what the arguments say. An error says why it could not judge.
 pub(crate) fn run(line: &Line) -> Result<Report, String> {
     let arguments = Arguments::parse(line)?;
     let config = config(&arguments)?;
@@ -76,7 +76,7 @@ fn token(arguments: &Arguments<'_>, config: &Config) -> Result<Option<String>, S
         let token = match token.to_str() {
             Some("-") => String::from_utf8_lossy(&bytes_of(token)?).into_owned(),
             Some(token) => token.to_owned(),
-            None => return Err("passgate: the token is no text\n".to_owned()),
+            None => return Err("passgate: the token is not text\n".to_owned()),
         };
         return Ok(Some(token.trim().to_owned()));
     }
@@ -88,7 +88,7 @@ fn token(arguments: &Arguments<'_>, config: &Config) -> Result<Option<String>, S
         &bytes,
         limits::token_json_nodes(limits::TOKEN_BYTES_CEILING),
     )
-    .map_err(|error| format!("passgate: the claims are no JSON: {error}\n"))?;
+    .map_err(|error| format!("passgate: the claims are not JSON: {error}\n"))?;
     let provider = issuer_of(config, Some(&claims)).and_then(|index| config.providers().get(index));
     Ok(Some(explain::unsigned_token(&claims.to_string(), provider)))
 }
@@ -101,11 +101,11 @@ fn issuer_of(config: &Config, claims: Option<&Json>) -> Option<usize> {
 
 /// What is known about the signature.
 enum Signature {
-    /// There is no token.
+    /// The request does not have a token.
     None,
     /// By keys from here.
     Checked(&'static str),
-    /// By the keys of a file, and what is to be said of these.
+    /// By the keys of a file, and what to say about these keys.
     CheckedByFile(String),
     /// It was not, and why.
     Assumed(&'static str),

@@ -12,7 +12,7 @@ pub(super) const THUMBPRINTS: [&str; 2] = ["x5t#S256", "x5t"];
 pub(crate) struct Header<T> {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
-    /// `x5t#S256` or `x5t` (sections 4.1.7 and 4.1.8), where there is no `kid`.
+    /// `x5t#S256` or `x5t` (sections 4.1.7 and 4.1.8), where `kid` is absent.
     pub(crate) thumbprint: Option<String>,
     /// What its reader made of `typ`.
     pub(crate) typ: T,

@@ -55,7 +55,7 @@ pub struct SkippedKey {
     pub secret: bool,
 }
 
-/// Why a document is no JWK set at all.
+/// Why a document is not a JWK set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JwkSetError {
     /// More bytes than allowed.

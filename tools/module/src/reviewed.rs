@@ -23,7 +23,7 @@ impl Expected {
     ///
     /// # Errors
     ///
-    /// When a line is another one, or there is no line for the size.
+    /// When a line is another one, or the line for the size is missing.
     pub(crate) fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
         let (mut expected, mut size) = (Self::default(), None);
         let lines = text.lines().map(str::trim);
