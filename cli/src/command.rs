@@ -8,7 +8,7 @@ use crate::{
     explain, presets, print,
 };
 
-/// What a command does. An error is told as it is, and `None` is a wrong usage.
+/// What a command does. An error is printed as it is. `None` is a wrong usage.
 type Work = fn(&Line) -> Option<Result<Report, String>>;
 
 const USAGE: &str = "\
@@ -43,10 +43,10 @@ const COMMANDS: [(&str, Program, Work); 5] = [
 const CHECK: &str = "\
 usage: passgate check FILE
 
-Says what the proxy would say of each configuration in the file, and warns of what
-stands around it. FILE is JSON or YAML: the configuration itself, an Istio WasmPlugin,
-an EnvoyExtensionPolicy, a file of Envoy with the filter in it, or a ConfigMap of
-these. - reads standard input.
+Says what the proxy would say about each configuration in the file, and warns about
+settings around it. FILE is JSON or YAML: the configuration itself, an Istio
+WasmPlugin, an EnvoyExtensionPolicy, a file of Envoy with the filter in it, or a
+ConfigMap of these. A FILE of - is standard input.
 
 exit status: 0 accepted, 1 refused, 2 unreadable or wrong usage
 ";
@@ -63,8 +63,8 @@ exit status: 0 printed, 2 unreadable, refused or wrong usage
 const PRESETS: &str = "\
 usage: passgate presets [NAME]
 
-Prints what one preset of evidence proves, or all of them: as lines that one could write
-instead, and with what they cannot prove.
+Prints what one preset of evidence proves, or what all of them prove, as the lines that
+you could write instead. Also prints what they cannot prove.
 ";
 
 const SCHEMA: &str = "\
@@ -82,7 +82,7 @@ const fn program(usage: &'static str, options: &'static [&'static str]) -> Progr
     }
 }
 
-/// Does what the words behind the program's name say. An error is told as it is.
+/// Does what the words behind the program's name say. An error is printed as it is.
 pub(crate) fn run(words: &[OsString]) -> Result<Report, String> {
     if let Some((first, rest)) = words.split_first() {
         for (name, program, work) in &COMMANDS {

@@ -21,7 +21,7 @@ usage: passgate explain OPTIONS    judge one request and say why
   --request 'GET /payments'     the request; a whole URL names the host too
   --token TOKEN | --token -     the token, or - to read it from standard input,
                                 where no history of a shell keeps it
-  --claims FILE                 instead: claims as JSON, as if they were signed
+  --claims FILE                 claims as JSON, in place of a token, as if signed
   --jwks FILE                   the provider's keys, to check the signature with
   --at 2027-06-30T12:00:00Z     the time, with its offset, or in seconds since 1970;
                                 default: now
