@@ -1,4 +1,5 @@
-//! The book of verdicts of one worker: each is counted once, and its record written where the core says.
+//! The book of verdicts of one worker: each is counted once, and its record written where the core
+//! says.
 
 use std::time::Duration;
 
@@ -77,8 +78,8 @@ impl Ledger {
         }
     }
 
-    /// Shows when exemptions end, if that is due: again and again, because another configuration on its way out takes
-    /// its numbers with it, and some of them may be ours.
+    /// Shows when exemptions end, if that is due: again and again, because another configuration on
+    /// its way out takes its numbers with it, and some of them may be ours.
     pub(crate) fn show_exemptions(&mut self, config: &Config, now: UnixTime) {
         if self.exemptions_due.is_some_and(|due| due <= now) {
             self.stats.show_exemptions(config.exemption_ends());

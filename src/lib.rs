@@ -1,6 +1,7 @@
 //! The shell: hosts the core in Envoy, or any other host of Proxy-Wasm, and decides nothing.
 //!
-//! - [`root`]: one per configuration and worker. Reads the configuration, fetches keys, settles waiting requests.
+//! - [`root`]: one per configuration and worker. Reads the configuration, fetches keys, settles
+//!   waiting requests.
 //! - [`stream`]: one per request. Asks the core; then settles or waits.
 //! - [`engine`]: what the root and its streams share.
 //! - [`state`]: where a request stands, and whether anything of it may go on.

@@ -1,7 +1,8 @@
-//! Counters and gauges: one for each code of the core, and for each provider of the configuration and word of the
-//! core, and no others, so that traffic cannot make new ones.
+//! Counters and gauges: one for each code of the core, and for each provider of the configuration
+//! and word of the core, and no others, so that traffic cannot make new ones.
 //!
-//! Envoy adds all workers up. So a gauge that says how the keys are counts the threads for which they are so.
+//! Envoy adds all workers up. So a gauge that says how the keys are counts the threads for which
+//! they are so.
 
 use std::collections::HashMap;
 
@@ -55,7 +56,8 @@ impl Stats {
         }
     }
 
-    /// Counts tokens that were remembered and signatures that were checked, under `passgate.remembered`.
+    /// Counts tokens that were remembered and signatures that were checked, under
+    /// `passgate.remembered`.
     pub(crate) fn count_remembered(&mut self, tally: Tally) {
         let define = |name| host::define_metric(Metric::Counter, name).ok();
         if self.remembered.is_none() {
@@ -71,7 +73,8 @@ impl Stats {
         }
     }
 
-    /// Shows everything that there is to say about a provider now, under `passgate.keys.provider.<name>`.
+    /// Shows everything that there is to say about a provider now, under
+    /// `passgate.keys.provider.<name>`.
     pub(crate) fn show(&mut self, provider: &str, measures: &[Measure]) {
         for Measure { name, value } in measures {
             let name = format!("passgate.keys.provider.{provider}.{name}");

@@ -1,4 +1,5 @@
-//! A deliberate crash, for the story that sees a worker's machine die and come back. Only with the feature `trap`.
+//! A deliberate crash, for the story that sees a worker's machine die and come back. Only with the
+//! feature `trap`.
 
 use proxy_wasm::types::LogLevel;
 

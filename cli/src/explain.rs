@@ -126,7 +126,8 @@ impl Signature {
     }
 }
 
-/// What is known of the signature, and the given keys, if there are some: they stand in for those of the token's provider.
+/// What is known of the signature, and the given keys, if there are some: they stand in for those
+/// of the token's provider.
 fn signature(
     arguments: &Arguments<'_>,
     config: &Config,

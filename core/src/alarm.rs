@@ -1,7 +1,9 @@
-//! When the host wakes us: its timer goes off after a period, again and again, until it is set anew.
+//! When the host wakes us: its timer goes off after a period, again and again, until it is set
+//! anew.
 //!
-//! To set it anew starts the period again. So it is set only when it goes off, and when something is to be done earlier
-//! than it will: requests that come one after the other would otherwise put off what each of them waits for.
+//! To set it anew starts the period again. So it is set only when it goes off, and when something
+//! is to be done earlier than it will: requests that come one after the other would otherwise put
+//! off what each of them waits for.
 
 use core::time::Duration;
 
@@ -9,7 +11,8 @@ use crate::time::UnixTime;
 
 /// Shortest period. Zero would switch the timer off.
 const SOONEST: Duration = Duration::from_millis(1);
-/// So much later than planned a timer goes off on a busy worker. If it has not by then, the clock has jumped.
+/// So much later than planned a timer goes off on a busy worker. If it has not by then, the clock
+/// has jumped.
 const LATE: Duration = Duration::from_secs(1);
 
 /// What the host's timer was set to.
@@ -20,8 +23,8 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// The timer has gone off, or was never set, and the next thing is to be done then: the period to set it to; zero
-    /// switches it off.
+    /// The timer has gone off, or was never set, and the next thing is to be done then: the period
+    /// to set it to; zero switches it off.
     pub fn set(&mut self, next: Option<UnixTime>, now: UnixTime) -> Duration {
         let period = next.map(|next| next.since(now).max(SOONEST));
         self.rings_at = period.map(|period| now.saturating_add(period));

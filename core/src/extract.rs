@@ -46,8 +46,8 @@ impl Credential<'_, '_> {
     }
 }
 
-/// The token in these places. Equal bytes in two places count once; different ones are refused (RFC 6750 section 2).
-/// `find` spares bytes that were a token before another look at each of them.
+/// The token in these places. Equal bytes in two places count once; different ones are refused (RFC
+/// 6750 section 2). `find` spares bytes that were a token before another look at each of them.
 pub(crate) fn extract<'a, 'c>(
     request: Request<'a>,
     target: &Target<'a>,

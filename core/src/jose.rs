@@ -1,5 +1,5 @@
-//! JSON Object Signing, whatever is signed: the compact serialisation (RFC 7515), its header, keys and
-//! sets of them (RFC 7517).
+//! JSON Object Signing, whatever is signed: the compact serialisation (RFC 7515), its header, keys
+//! and sets of them (RFC 7517).
 
 mod compact;
 mod header;
@@ -18,8 +18,8 @@ pub use thumbprint::thumbprint;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// Strict base64url: the URL-safe alphabet, no padding, no white space, trailing bits zero (RFC 7515 section 2).
-/// Anything else would give one token many spellings.
+/// Strict base64url: the URL-safe alphabet, no padding, no white space, trailing bits zero (RFC
+/// 7515 section 2). Anything else would give one token many spellings.
 pub(crate) fn base64url(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

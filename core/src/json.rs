@@ -1,8 +1,8 @@
-//! JSON read strictly: one value and nothing after it, no member twice at any level, bounded depth and
-//! size, valid UTF-8, and numbers with all their digits.
+//! JSON read strictly: one value and nothing after it, no member twice at any level, bounded depth
+//! and size, valid UTF-8, and numbers with all their digits. The grammar is `serde_json`'s.
 //!
-//! RFC 7515 section 4 and RFC 7519 section 4 let a parser keep the last of two members of one name. Two
-//! parsers that disagree are an attack, so a second one is an error here. The grammar is `serde_json`'s.
+//! RFC 7515 section 4 and RFC 7519 section 4 let a parser keep the last of two members of one name.
+//! Parsers that disagree are an attack, so a second one is an error here.
 
 use core::fmt;
 
@@ -356,7 +356,7 @@ fn refuse_duplicates<V, E: serde::de::Error>(members: &[(Box<str>, V)]) -> Resul
 
 /// A name that two members have.
 fn first_duplicate<V>(members: &[(Box<str>, V)]) -> Option<&str> {
-    /// Fewer members are compared each with each: most names differ in length or in their first letter.
+    /// Fewer are compared each with each: most names differ in length or in their first letter.
     const FEW: usize = 24;
     let names = members.iter().map(|(name, _)| &**name);
     if members.len() <= FEW {
@@ -366,7 +366,7 @@ fn first_duplicate<V>(members: &[(Box<str>, V)]) -> Option<&str> {
         };
         return names.enumerate().find(occurs_before).map(|(_, name)| name);
     }
-    // Sorting finds a second member of one name in `n log n`, so that a large object costs no more than its size.
+    // Sorting takes `n log n`, so a large object costs no more than its size.
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     names.windows(2).find_map(|pair| match pair {
@@ -489,7 +489,7 @@ mod tests {
             let reference = serde_json::from_str::<serde_json::Value>(&text);
             if let Ok(ours) = parse(&text) {
                 let again = serde_json::from_str::<serde_json::Value>(&ours.to_string());
-                // An out-of-range number is the only thing that we keep and the parser refuses.
+                // The one difference: `serde_json` refuses numbers that are out of its range.
                 proptest::prop_assert!(reference.is_err() || again.ok() == reference.ok());
             }
         }

@@ -1,9 +1,10 @@
 //! Tokens whose signature was found right, so that it need not be checked on every request.
 //!
-//! A token is found by its exact bytes and nothing less. What is remembered of it is what it says (header and claims,
-//! taken apart), whom it is about, and by the keys of which set it was verified: [`KeySetId`]. Everything that time, a rule or the keys
-//! can change is judged anew on each request, and the key is looked up first: a token whose key has gone, or whose
-//! provider's keys have changed, is as good as new.
+//! A token is found by its exact bytes and nothing less. What is remembered of it is what it says
+//! (header and claims, taken apart), whom it is about, and by the keys of which set it was
+//! verified: [`KeySetId`]. Everything that time, a rule or the keys can change is judged anew on
+//! each request, and the key is looked up first: a token whose key has gone, or whose provider's
+//! keys have changed, is as good as new.
 //!
 //! A token that was remembered has one more right, also after the keys have changed: it may be
 //! verified again while the budget for wrong signatures is spent. See [`crate::budget`].
@@ -33,8 +34,8 @@ pub(crate) struct RememberedTokens {
     tally: Tally,
 }
 
-/// The last bytes of a token. They are the signature's, so that two tokens hardly ever share them; of those that do
-/// the later one is remembered.
+/// The last bytes of a token. They are the signature's, so that two tokens hardly ever share them;
+/// of those that do the later one is remembered.
 type Tail = u128;
 
 /// How often a token was remembered, and how often it was not.
@@ -53,8 +54,8 @@ struct Entry {
 }
 
 impl Tally {
-    /// Whether it is time to show it: at once where a signature was checked, which costs much more than showing, and
-    /// now and then where none was, which does not.
+    /// Whether it is time to show it: at once where a signature was checked, which costs much more
+    /// than showing, and now and then where none was, which does not.
     const fn is_due(self) -> bool {
         self.misses > 0 || self.hits >= HITS
     }

@@ -261,7 +261,8 @@ fn a_clock_that_goes_back_does_not_silence_the_log() {
     }
 }
 
-/// Whatever is in a request, its verdict is counted under a name that can be written down beforehand.
+/// Whatever is in a request, its verdict is counted under a name that can be written down
+/// beforehand.
 #[test]
 fn no_label_of_a_counter_can_grow_with_traffic() {
     let (_, config) = with_audit(good(), json!({}));

@@ -17,7 +17,8 @@ use passgate_core::{
 
 const ISSUER: &str = "https://id.example.com/realms/acme";
 
-/// A document with one provider, further members of the provider, and further members of the document.
+/// A document with one provider, further members of the provider, and further members of the
+/// document.
 fn document(provider: &str, rest: &str) -> String {
     format!(
         r#"{{"providers":{{"acme":{{"issuer":"{ISSUER}","audiences":["https://api.example.com"],
@@ -376,7 +377,8 @@ fn problems(document: &[u8]) -> Vec<String> {
 
 #[test]
 fn a_struct_is_told_apart_from_bad_json() {
-    // {"a": 1} as a google.protobuf.Struct, with its one entry, and with a first entry of 200 bytes.
+    // {"a": 1} as a google.protobuf.Struct, with its one entry, and with a first entry of 200
+    // bytes.
     let long = [
         b"\x0a\xc8\x01\x0a\x01a\x12\xc2\x01\x1a\xbf\x01".as_slice(),
         &[b'x'; 191],

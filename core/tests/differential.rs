@@ -1,6 +1,6 @@
-//! Each algorithm beside an independent implementation: `ring`, and for ES512, which it lacks, signatures of OpenSSL.
-//! Random texts, and mutations of text, signature and key: both say the same, or the difference has a name here; and
-//! so says each [way](Way) of ours.
+//! Each algorithm beside an independent implementation: `ring`, and for ES512, which it lacks,
+//! signatures of OpenSSL. Random texts, and mutations of text, signature and key: both say the
+//! same, or the difference has a name here; and so says each [way](Way) of ours.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

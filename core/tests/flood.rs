@@ -1,4 +1,5 @@
-//! A flood of forged tokens, simulated: what it may cost, and what honest clients notice of it. Time is virtual.
+//! A flood of forged tokens, simulated: what it may cost, and what honest clients notice of it.
+//! Time is virtual.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -84,9 +85,9 @@ impl Gate {
     }
 }
 
-/// Two seconds, so many forged tokens in each millisecond; beside them a client with a known token, one that comes with
-/// a new token each time, and one of another provider. Returns how many of the attacker's and of the new ones were looked at,
-/// and how many there were.
+/// Two seconds, so many forged tokens in each millisecond; beside them a client with a known token,
+/// one that comes with a new token each time, and one of another provider. Returns how many of the
+/// attacker's and of the new ones were looked at, and how many there were.
 fn flood(alg: &str, per_milli: u64) -> [[u32; 2]; 2] {
     let mut gate = Gate::new(alg);
     let forged: Vec<String> = (0..50).map(|number| gate.forged("one", number)).collect();
@@ -144,8 +145,8 @@ fn forged_tokens_within_the_budget_put_nobody_off() {
 #[test]
 fn forged_tokens_beyond_it_do_not_starve_honest_ones() {
     let [[forged, _], [new, all]] = flood("ES256", 10);
-    // Three quarters of 250 ms in each second, and the same once at start, in pieces of 90 µs; the last quarter is the
-    // other provider's own.
+    // Three quarters of 250 ms in each second, and the same once at start, in pieces of 90 µs; the
+    // last quarter is the other provider's own.
     assert!((5_500..6_950).contains(&forged), "{forged}");
     // The same chance for all, 208 of 1000 as soon as it has settled.
     let percent = new * 100 / all;

@@ -1,4 +1,5 @@
-//! A path or a host that readers differ about never gets less strict treatment than any of its readings.
+//! A path or a host that readers differ about never gets less strict treatment than any of its
+//! readings.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -330,7 +331,8 @@ fn a_host_is_named_without_dot_and_foreign_port() {
         ("a.wild.test:443", "ambiguous.authority"),
         ("[::1]", "permitted.public"),
         ("[::1]:80", "ambiguous.authority"),
-        // A host that no rule names, as probes write it: the rule for all hosts is about it with any port.
+        // A host that no rule names, as probes write it: the rule for all hosts is about it with
+        // any port.
         ("10.0.0.1:8080", "missing.token"),
         ("other.test.", "ambiguous.authority"),
         ("other.test:0", "ambiguous.authority"),

@@ -287,7 +287,8 @@ fn the_same_keys_again_keep_it() {
     assert_eq!(gate.verifier.take_tally().misses, 0);
 }
 
-/// Headers of good tokens are remembered even where tokens are not, so the history above has no verifier without them.
+/// Headers of good tokens are remembered even where tokens are not, so the history above has no
+/// verifier without them.
 #[test]
 fn remembered_headers_change_no_verdict() {
     let fresh = |tokens: usize| {

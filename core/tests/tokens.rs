@@ -317,7 +317,8 @@ fn two_credentials_in_one_header_are_no_credential() {
     }
 }
 
-/// CVE-2022-39227: what stands between the first dots has new claims, and the members are the old, signed token.
+/// CVE-2022-39227: what stands between the first dots has new claims, and the members are the old,
+/// signed token.
 #[test]
 fn a_token_in_two_forms_at_once_is_none() {
     let key = SigningKey::es256("k");

@@ -1,5 +1,6 @@
-//! Published vectors, each in [all ways](backend::Way) in which a signature may be checked. Each has one of four outcomes: it passes; it is skipped, with a reason; it is a known
-//! divergence, with a reason; or it is unexpected, and the test fails. A skip or divergence that is listed in
+//! Published vectors, each in [all ways](backend::Way) in which a signature may be checked. Each
+//! has one of four outcomes: it passes; it is skipped, with a reason; it is a known divergence,
+//! with a reason; or it is unexpected, and the test fails. A skip or divergence that is listed in
 //! `vectors/divergences.txt` but does not happen is unexpected too.
 #![expect(
     clippy::unwrap_used,

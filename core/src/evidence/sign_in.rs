@@ -107,8 +107,8 @@ impl<'c> SignIn<'c> {
         Ok(Proved { age, ..best })
     }
 
-    /// The largest set of facts that are proved together and hold those that are wanted. Only lines that read the same
-    /// claims are taken together, and of them only those whose age will do.
+    /// The largest set of facts that are proved together and hold those that are wanted. Only lines
+    /// that read the same claims are taken together, and of them only those whose age will do.
     fn best(&self, wanted: Facts, will_do: impl Fn(Option<Duration>) -> bool) -> Option<Proved> {
         let mut best = wanted.is_empty().then(Proved::default);
         for (first, _) in &self.lines {

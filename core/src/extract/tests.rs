@@ -235,7 +235,8 @@ fn bytes_that_no_token_has_are_malformed() {
     assert_eq!(extracted, Err(Malformed::Credential.into()));
 }
 
-/// A query may have as many parameters as it has bytes, and a name as many spellings as it has subsets of letters.
+/// A query may have as many parameters as it has bytes, and a name as many spellings as it has
+/// subsets of letters.
 #[test]
 fn a_name_is_found_among_very_many_parameters_in_each_of_its_spellings() {
     let name = "t_k";

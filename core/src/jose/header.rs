@@ -6,8 +6,8 @@ use crate::{crypto::Algorithm, json::Json, limits};
 /// What names a certificate in a header and in a key, the stronger hash first.
 pub(super) const THUMBPRINTS: [&str; 2] = ["x5t#S256", "x5t"];
 
-/// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects a
-/// key but `kid`, and without it the thumbprint of a certificate.
+/// The members of the JOSE header (RFC 7515 section 4) that decide something. Nothing in it selects
+/// a key but `kid`, and without it the thumbprint of a certificate.
 #[derive(Debug)]
 pub(crate) struct Header<T> {
     pub(crate) algorithm: Algorithm,

@@ -7,8 +7,8 @@ use core::fmt;
 pub struct MediaType(String);
 
 impl MediaType {
-    /// The type that this text names; case means nothing (RFC 2045 section 5.1), and a value without a slash has
-    /// `application/` before it.
+    /// The type that this text names; case means nothing (RFC 2045 section 5.1), and a value
+    /// without a slash has `application/` before it.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let lower = text.to_ascii_lowercase();

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use crate::{json::Json, time::UnixTime};
 
-/// A NumericDate (RFC 7519 section 2): any finite JSON number between the epoch and the year 9999, fractions included.
+/// A NumericDate (RFC 7519 section 2): any finite JSON number between the epoch and the year 9999,
+/// fractions included.
 pub(crate) fn numeric_date(claim: &Json) -> Option<UnixTime> {
     match claim {
         Json::Number(digits) => parse_numeric_date(digits),

@@ -1,5 +1,5 @@
-//! A JWS that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no other constructor
-//! than a signature check.
+//! A JWS that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no other
+//! constructor than a signature check.
 
 use std::rc::Rc;
 
@@ -40,7 +40,8 @@ pub(crate) struct VerifiedJwt<'a> {
 }
 
 impl<'a> UnverifiedJwt<'a> {
-    /// Takes a token of at most `max_bytes` apart. `find_header` spares a header that was read before, by its base64url.
+    /// Takes a token of at most `max_bytes` apart. `find_header` spares a header that was read
+    /// before, by its base64url.
     pub(crate) fn parse(
         token: &'a str,
         max_bytes: usize,
@@ -109,7 +110,8 @@ impl<'a> UnverifiedJwt<'a> {
         &self.header
     }
 
-    /// The claims, which anybody may have written: good for choosing a provider and for refusing early.
+    /// The claims, which anybody may have written: good for choosing a provider and for refusing
+    /// early.
     pub(crate) fn unverified_claims(&self) -> &Json {
         &self.claims
     }

@@ -22,8 +22,8 @@ impl TokenType {
             return None;
         }
         let essence = name.essence();
-        // RFC 8725 section 3.11: such a suffix comes after what the JWT is for; RFC 9068 section 2.1:
-        // an access token.
+        // RFC 8725 section 3.11: such a suffix comes after what the JWT is for; RFC 9068 section
+        // 2.1: an access token.
         let has_suffix = ["+jwt", "+sd-jwt"]
             .iter()
             .any(|suffix| essence.ends_with(suffix));
@@ -35,15 +35,16 @@ impl TokenType {
     }
 }
 
-/// Whether JWTs of this type are something else than access tokens, and never accepted as such. So is
-/// what is not a type: no token has to be written like that, and readers differ.
+/// Whether JWTs of this type are something else than access tokens, and never accepted as such. So
+/// is what is not a type: no token has to be written like that, and readers differ.
 pub(crate) fn is_foreign(name: &MediaType) -> bool {
     let is_plain = |byte| is_plain(byte) || byte == b'/';
     let essence = name.essence();
     FOREIGN.contains(&essence) || !essence.bytes().all(is_plain)
 }
 
-/// What the header of a token says that its type is, for the operator, where that alone was the fault.
+/// What the header of a token says that its type is, for the operator, where that alone was the
+/// fault.
 pub(crate) fn unverified_type(token: &str) -> Option<String> {
     let (header, _) = token.split_once('.')?;
     let header = Json::parse(&base64url(header)?, limits::TOKEN_JSON_NODES).ok()?;
@@ -52,7 +53,8 @@ pub(crate) fn unverified_type(token: &str) -> Option<String> {
 
 /// Kinds of signed JWTs that were defined for something else, by registration or draft.
 const FOREIGN: [&str; 36] = [
-    // OAuth: RFC 9449, 9101, 9701, 7523bis; client attestation, identity assertion grant, transaction tokens.
+    // OAuth: RFC 9449, 9101, 9701, 7523bis; client attestation, identity assertion grant,
+    // transaction tokens.
     "dpop+jwt",
     "oauth-authz-req+jwt",
     "token-introspection+jwt",
@@ -64,7 +66,8 @@ const FOREIGN: [&str; 36] = [
     // OpenID Connect: Back-Channel Logout, Key Binding.
     "logout+jwt",
     "dpop+id_token",
-    // Security events (RFC 8417), Token Status List, Entity Attestation Token (RFC 9782), PASSporT (RFC 8225).
+    // Security events (RFC 8417), Token Status List, Entity Attestation Token (RFC 9782), PASSporT
+    // (RFC 8225).
     "secevent+jwt",
     "statuslist+jwt",
     "statuslist+cwt",

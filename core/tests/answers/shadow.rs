@@ -223,7 +223,8 @@ fn where_nobody_can_tell_that_it_goes_on_it_has_ended() {
             }
         )
     };
-    // The host tells nothing of the request: everything passes, so this does. Without a clock it might be over.
+    // The host tells nothing of the request: everything passes, so this does. Without a clock it
+    // might be over.
     assert!(passes(&gate, Internal::Host, Some(gate.now)));
     assert!(!passes(&gate, Internal::Clock, None));
     // Nor does anybody know then which rule it is about.

@@ -75,8 +75,8 @@ impl World {
         }
     }
 
-    /// Sends the one token of this key, which the verifier remembers once it has passed: it passes while the key is in
-    /// force, and not a moment longer.
+    /// Sends the one token of this key, which the verifier remembers once it has passed: it passes
+    /// while the key is in force, and not a moment longer.
     fn judge(&mut self, site: usize, signer: &Key, time: UnixTime) {
         let now = self.now();
         let Some(verifier) = self.verifier.as_mut().filter(|_| time < origin::TOKENS_END) else {

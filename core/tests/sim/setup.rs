@@ -111,7 +111,8 @@ fn discovered(refresh: Duration) -> Location {
     }
 }
 
-/// The names of the providers, in their order. Only the cache gives them out, so a cache is asked for them.
+/// The names of the providers, in their order. Only the cache gives them out, so a cache is asked
+/// for them.
 pub(crate) fn ids(providers: &Providers) -> Vec<ProviderId> {
     let mut cache = Supply::new(providers.sources(), 0);
     let mut ids = Vec::new();

@@ -1,5 +1,5 @@
-//! Examples of RFC 7515, 7520, 7797 and 8037: signatures by the key alone, refusals through the whole gate; and
-//! thumbprints (RFC 7638).
+//! Examples of RFC 7515, 7520, 7797 and 8037: signatures by the key alone, refusals through the
+//! whole gate; and thumbprints (RFC 7638).
 
 use std::fs;
 

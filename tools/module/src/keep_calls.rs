@@ -3,8 +3,8 @@
 //! The compiler has inlined what is worth it. V8 compiles a module before its first request, and
 //! does not know yet which calls are frequent. It inlines again, until functions have a multiple of
 //! their size. That is much of the time that Envoy takes longer to start. V8 leaves a call through
-//! the table alone. `PASSGATE_WASM=$PWD/target/wasm32-wasip1/release/passgate.wasm bench/cost start`
-//! measures the module as it was before.
+//! the table alone. `PASSGATE_WASM=$PWD/target/wasm32-wasip1/release/passgate.wasm bench/cost
+//! start` measures the module as it was before.
 
 use std::{convert::Infallible, error::Error};
 

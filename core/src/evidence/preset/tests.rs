@@ -1,4 +1,5 @@
-//! Claim sets as the vendors document them, and what they prove: alone, and within a minute of the sign-in.
+//! Claim sets as the vendors document them, and what they prove: alone, and within a minute of the
+//! sign-in.
 
 use core::time::Duration;
 
@@ -23,7 +24,8 @@ fn provider(preset: Preset) -> Provider {
     config.into_providers().remove(0)
 }
 
-/// The facts that these claims prove, each asked for alone, and whether an age may be asked for beside it (`+`).
+/// The facts that these claims prove, each asked for alone, and whether an age may be asked for
+/// beside it (`+`).
 fn proved(preset: Preset, claims: &str) -> String {
     let provider = provider(preset);
     let text = format!(r#"{{"iat":{NOW},"auth_time":{},{claims}}}"#, NOW - 30);

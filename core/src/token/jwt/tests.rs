@@ -63,7 +63,8 @@ fn one_token_has_one_spelling() {
     ] {
         assert_eq!(refused(&odd), Some(Malformed::Base64url.into()), "{odd}");
     }
-    // 64 bytes leave four unused bits in the last character: AQ is one byte, AR the same with a bit that means nothing.
+    // 64 bytes leave four unused bits in the last character: AQ is one byte, AR the same with a bit
+    // that means nothing.
     let start = good.strip_suffix('Q').unwrap_or_default();
     assert_eq!(refused(&format!("{start}Q")), None);
     assert_eq!(
