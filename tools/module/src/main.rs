@@ -1,7 +1,7 @@
 //! What is done with the module that the compiler made.
 //!
 //! `passgate-module keep-calls MODULE REWRITTEN` is the last step of building it: see
-//! [`keep_calls`].
+//! [`mod@keep_calls`].
 //!
 //! `passgate-module check MODULE EXPECTED` compares it with what was reviewed: see [`reviewed`].
 
