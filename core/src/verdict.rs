@@ -15,6 +15,17 @@ pub enum Verdict {
     Serve(Document),
 }
 
+impl Verdict {
+    /// Why it was decided so.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Allow(permit) => permit.code,
+            Self::Deny(rejection) => rejection.code,
+            Self::Serve(_) => SERVED,
+        }
+    }
+}
+
 /// Proof that a request may pass. Identity headers exist only in here.
 #[derive(Debug)]
 pub struct Permit {

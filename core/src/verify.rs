@@ -21,7 +21,7 @@ use crate::{
     resource_metadata::Document,
     supply::{Need, Supply},
     time::UnixTime,
-    verdict::{Permit, SERVED, Verdict},
+    verdict::{Permit, Verdict},
 };
 
 /// What to do about a request now.
@@ -135,11 +135,11 @@ impl Verifier {
             Ok(grant) => {
                 record.decision = "allow";
                 record.seen = None;
-                let (reason, verdict) = match grant {
-                    Grant::Pass(permit) => (permit.code, Verdict::Allow(permit)),
-                    Grant::Serve(document) => (SERVED, Verdict::Serve(document)),
+                let verdict = match grant {
+                    Grant::Pass(permit) => Verdict::Allow(permit),
+                    Grant::Serve(document) => Verdict::Serve(document),
                 };
-                record.reason = reason;
+                record.reason = verdict.code();
                 let record = Box::new(record);
                 (Settlement { verdict, record }, false)
             }
@@ -250,7 +250,7 @@ impl Verifier {
         record.decision = "shadow";
         record.login = None;
         let permit = Permit {
-            code: record.reason,
+            code: verdict.code(),
             edits: Vec::new(),
             identity: None,
             is_observed: true,
