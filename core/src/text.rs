@@ -1,5 +1,6 @@
 //! Text that others wrote, as operators see it.
 
+pub(crate) mod host;
 pub(crate) mod percent;
 
 use crate::limits;

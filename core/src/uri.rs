@@ -2,6 +2,8 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::text::host::is_name;
+
 /// What is wrong, as a sentence that begins with the URI goes on; and what to write instead.
 pub(crate) type Odd = (&'static str, &'static str);
 
@@ -47,7 +49,7 @@ pub(crate) fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Odd>
     }
 }
 
-/// Labels of letters, digits, `-` and `_`, or an IPv6 address in brackets.
+/// A name with labels of at most 63 bytes (RFC 1035 section 2.3.4), or an IPv6 address in brackets.
 fn is_host(host: &str) -> bool {
     if let Some(address) = host
         .strip_prefix('[')
@@ -55,11 +57,7 @@ fn is_host(host: &str) -> bool {
     {
         return address.parse::<Ipv6Addr>().is_ok();
     }
-    let label = |label: &str| {
-        let byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        (1..=63).contains(&label.len()) && label.bytes().all(byte)
-    };
-    host.len() <= 253 && host.split('.').all(label)
+    is_name(host) && host.split('.').all(|label| label.len() <= 63)
 }
 
 /// Whether nothing but this machine is reached by this host, by name or address.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::text::host::is_name;
+
 /// Host and port that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authority<'a> {
@@ -58,15 +60,4 @@ fn lower_case(host: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(host)
     }
-}
-
-/// Labels of letters, digits, `-` and `_`, none empty.
-fn is_name(host: &str) -> bool {
-    let mut label_is_empty = true;
-    let is_plain = host.bytes().all(|byte| {
-        let ends_well = byte == b'.' && !label_is_empty;
-        label_is_empty = byte == b'.';
-        ends_well || byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-    });
-    is_plain && !label_is_empty && host.len() <= 253
 }
