@@ -113,6 +113,7 @@ impl RememberedTokens {
         let bytes = token
             .len()
             .saturating_add(OVERHEAD)
+            .saturating_add(header.weight())
             .saturating_add(jwt.claims.weight())
             .saturating_add(identity.weight());
         let tail = tail(token.as_bytes());

@@ -16,6 +16,16 @@ use crate::{
 /// The header of an access token.
 pub(crate) type Header = jose::Header<Option<TokenType>>;
 
+impl Header {
+    /// About how many bytes of memory it takes. Tokens of one key share it, as a rule; the type may be as long as a token.
+    pub(crate) fn weight(&self) -> usize {
+        let name = |typ: &TokenType| typ.name.as_str().len();
+        let names = [&self.kid, &self.thumbprint].into_iter().flatten();
+        let names = names.map(String::len).chain(self.typ.as_ref().map(name));
+        size_of::<Self>().saturating_add(names.sum())
+    }
+}
+
 impl From<JwsError> for Reason {
     fn from(error: JwsError) -> Self {
         match error {
