@@ -365,6 +365,38 @@ fn every_yaml_and_json_of_a_page_is_accepted_or_is_that_of_a_file() {
     assert!(seen > 40, "{seen}");
 }
 
+/// The names of all members that a JSON Schema knows, at every level.
+fn members(schema: &serde_json::Value, names: &mut BTreeSet<String>) {
+    if let Some(properties) = schema.get("properties").and_then(|all| all.as_object()) {
+        names.extend(properties.keys().cloned());
+    }
+    match schema {
+        serde_json::Value::Object(all) => all.values().for_each(|below| members(below, names)),
+        serde_json::Value::Array(all) => all.iter().for_each(|below| members(below, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_member_of_configuration_and_record_is_on_a_page() {
+    let pages: String = documents()
+        .iter()
+        .filter(|(path, _)| path.starts_with("docs") && !path.starts_with("docs/decisions"))
+        .map(|(_, page)| page.text())
+        .collect();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let told: BTreeSet<&str> = pages.split(|c| !is_name(c)).collect();
+    let mut names = BTreeSet::new();
+    for file in ["passgate", "audit-record"] {
+        let path = root().join(format!("schema/{file}.schema.json"));
+        let text = fs::read_to_string(path).expect("the schema");
+        members(&serde_json::from_str(&text).expect("JSON"), &mut names);
+    }
+    assert!(names.len() > 100, "{}", names.len());
+    names.retain(|name| !told.contains(name.as_str()));
+    assert!(names.is_empty(), "no page names {names:?}");
+}
+
 #[test]
 fn the_readme_is_short() {
     let text = fs::read_to_string(root().join("README.md")).expect("the README");

@@ -63,6 +63,11 @@ impl Page {
         page
     }
 
+    /// All of it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The lines that are neither code nor a table nor a picture.
     pub(crate) fn prose(&self) -> impl Iterator<Item = &str> {
         let mut is_code = false;
