@@ -1,5 +1,5 @@
-//! What rules ask of a sign-in, through the whole verifier: the order of shortfalls, what the challenge names, what
-//! the upstream and the record are told.
+//! What rules ask of a sign-in, through the whole verifier: the order of shortfalls, what the
+//! service and the record are told.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,8 +12,7 @@ mod challenge;
 use std::sync::LazyLock;
 
 use passgate_core::{
-    AuditRecord, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
-    headers::Edit,
+    AuditRecord, Config, Edit, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use serde_json::{Value, json};
