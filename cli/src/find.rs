@@ -271,7 +271,7 @@ fn extensions(spec: Option<&Json>, named: bool, place: &str, found: &mut Vec<Fou
 
 /// Files in a ConfigMap: those of Envoy, and configurations of passgate.
 fn files(resource: &Json, place: &str, found: &mut Vec<Found>) {
-    for (file, document) in texts(resource, place) {
+    for (file, document) in yaml::texts(resource, place) {
         let is_configuration = document.get("providers").is_some();
         let inside = configurations(&document).into_iter();
         for mut inside in inside.filter(|inside| inside.place.is_some() || is_configuration) {
@@ -282,26 +282,6 @@ fn files(resource: &Json, place: &str, found: &mut Vec<Found>) {
             found.push(inside);
         }
     }
-}
-
-/// The documents that stand as texts in a resource, or in a list of them: the files of a ConfigMap.
-pub(crate) fn texts(resource: &Json, place: &str) -> Vec<(String, Json)> {
-    let mut found = Vec::new();
-    if let Some(Json::Array(items)) = resource.get("items") {
-        for (index, item) in items.iter().enumerate() {
-            found.extend(texts(item, &format!("{place}items[{index}].")));
-        }
-    }
-    let kind = resource.get("kind").and_then(Json::as_str);
-    if let (Some("ConfigMap"), Some(Json::Object(files))) = (kind, resource.get("data")) {
-        for (name, file) in files {
-            let documents = file.as_str().map(yaml::documents);
-            for document in documents.and_then(Result::ok).unwrap_or_default() {
-                found.push((format!("{place}data[{name:?}]"), document));
-            }
-        }
-    }
-    found
 }
 
 /// The configuration of a plugin as it reaches the filter: members that are null are dropped on the

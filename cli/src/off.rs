@@ -4,10 +4,10 @@
 use passgate_core::Json;
 
 use crate::{
-    find,
     sign::{
         is_true, member, mentions_passgate, module_is_passgate, names_passgate, plugin_of_istio,
     },
+    yaml,
 };
 
 /// A place at which requests are not judged, or may not be.
@@ -34,7 +34,7 @@ const REMOVES: &str = "takes the filter out, so that requests pass unjudged; rem
 pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
     let mut inside = Vec::new();
     for document in documents {
-        inside.extend(find::texts(document, ""));
+        inside.extend(yaml::texts(document, ""));
     }
     let all = || {
         let whole = documents.iter().map(|document| ("", document));
