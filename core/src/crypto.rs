@@ -270,6 +270,17 @@ impl Backend {
             return Es256Signature::try_from_slice(signature)
                 .is_ok_and(|signature| self.tables.verifies(key, signing_input, &signature.0));
         }
+        self.verifies_once(key, algorithm, signing_input, signature)
+    }
+
+    /// The same for a key that may never come again: no table is made for it, and none is looked for.
+    pub(crate) fn verifies_once(
+        &mut self,
+        key: &VerifyingKey,
+        algorithm: Algorithm,
+        signing_input: &[u8],
+        signature: &[u8],
+    ) -> bool {
         let host = self.host.as_ref();
         match host.and_then(|host| host.verifies(key, algorithm, signing_input, signature)) {
             Some(Ok(verdict)) => verdict,

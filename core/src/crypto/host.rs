@@ -2,7 +2,8 @@
 //!
 //! Envoy offers `verify_signature` to modules: RSASSA-PKCS1-v1_5 and ECDSA, by BoringSSL. It is
 //! asked where that is faster than what this crate can do in a virtual machine: RSA, P-384 and
-//! P-521. P-256 has its tables. Envoy does not offer RSASSA-PSS and Ed25519. Before it is asked
+//! P-521. P-256 keys of issuers have their tables. Those of proofs do not, and the host is asked
+//! about them. Envoy does not offer RSASSA-PSS and Ed25519. Before it is asked
 //! anything else, it has to answer [`KNOWN`] rightly, the bad signatures too. After the first time
 //! that it does not answer, it is not asked again.
 
@@ -12,7 +13,7 @@ use std::borrow::Cow;
 use super::{
     Algorithm, Material, VerifyingKey,
     der::{der, integer},
-    ec::{Es384Signature, Es512Signature},
+    ec::{Es256Signature, Es384Signature, Es512Signature},
 };
 
 /// Functions of the host that modules may call by name.
@@ -80,10 +81,15 @@ const fn known(
 const RSA: &[u8] = include_bytes!("host/rsa.spki");
 
 /// One for each combination that is asked later.
-const KNOWN: [Question<'static>; 5] = [
+const KNOWN: [Question<'static>; 6] = [
     known("sha256", RSA, include_bytes!("host/rsa-sha256.signature")),
     known("sha384", RSA, include_bytes!("host/rsa-sha384.signature")),
     known("sha512", RSA, include_bytes!("host/rsa-sha512.signature")),
+    known(
+        "sha256",
+        include_bytes!("host/p256.spki"),
+        include_bytes!("host/p256.signature"),
+    ),
     known(
         "sha384",
         include_bytes!("host/p384.spki"),
@@ -135,6 +141,9 @@ impl HostCrypto {
             (Material::Rsa(_), Algorithm::Rs256) => ("sha256", signature.into()),
             (Material::Rsa(_), Algorithm::Rs384) => ("sha384", signature.into()),
             (Material::Rsa(_), Algorithm::Rs512) => ("sha512", signature.into()),
+            (Material::P256(_), Algorithm::Es256) => {
+                ("sha256", ecdsa::<Es256Signature>(signature)?)
+            }
             (Material::P384(_), Algorithm::Es384) => {
                 ("sha384", ecdsa::<Es384Signature>(signature)?)
             }
@@ -208,7 +217,12 @@ pub(super) fn spki(key: &Material) -> Option<Vec<u8>> {
     const RSA: &[u8] = &[
         0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
     ];
-    /// id-ecPublicKey with secp384r1 (RFC 5480 section 2.1.1).
+    /// id-ecPublicKey with secp256r1 (RFC 5480 section 2.1.1).
+    const P256: &[u8] = &[
+        0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+        0x48, 0xce, 0x3d, 0x03, 0x01, 0x07,
+    ];
+    /// The same with secp384r1.
     const P384: &[u8] = &[
         0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
         0x04, 0x00, 0x22,
@@ -220,9 +234,10 @@ pub(super) fn spki(key: &Material) -> Option<Vec<u8>> {
     ];
     let (algorithm, bits) = match key {
         Material::Rsa(key) => (RSA, super::rsa::public_key(key)),
+        Material::P256(key) => (P256, key.to_sec1_point(false).as_bytes().to_vec()),
         Material::P384(key) => (P384, key.to_sec1_point(false).as_bytes().to_vec()),
         Material::P521(key) => (P521, key.to_sec1_point(false).as_bytes().to_vec()),
-        Material::P256(_) | Material::Ed25519(_) => return None,
+        Material::Ed25519(_) => return None,
     };
     Some(der(0x30, &[algorithm, &der(0x03, &[&[0], &bits])]))
 }
