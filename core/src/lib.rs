@@ -84,6 +84,7 @@ mod jwks;
 pub mod limits;
 mod login;
 mod policy;
+pub mod proof;
 mod provider;
 mod provider_id;
 mod reason;

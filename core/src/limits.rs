@@ -57,6 +57,16 @@ pub const KEY_TABLES: usize = 16;
 pub const WAITING_REQUESTS: usize = 4_096;
 /// Most bytes of headers that waiting requests of one worker hold.
 pub const WAITING_BYTES: usize = 32 << 20;
+/// Largest proof, in bytes: one with an RSA key of 4,096 bits takes 3 KiB.
+pub const PROOF_BYTES: usize = 8 << 10;
+/// Longest RSA modulus of a proof's key, in bits, whatever [`Limits::rsa_bits`] says: the client
+/// chooses this key, and not the issuer.
+pub const PROOF_RSA_BITS: usize = 4_096;
+/// Slots of the memory of proofs; each is one value of the host's shared data, which cannot be removed.
+pub const REPLAY_SLOTS: u16 = 4_096;
+/// Most proofs in one slot, 32 bytes each. Full, the whole memory takes 8.5 MiB of a proxy, and
+/// before that remembers some 150,000 proofs: with a window of one minute, 2,500 in a second.
+pub const REPLAY_SLOT_ENTRIES: usize = 64;
 /// Most bytes of a value that comes from a token and is shown to an operator.
 pub const SHOWN_BYTES: usize = 128;
 /// Shortest salt of hashed subjects, in bytes: 128 bits cannot be tried out, as subjects can.

@@ -32,7 +32,7 @@ const FLOORS: &[&[&str]] = &[
     &["identity"],
     &["claims", "headers", "token", "waiting"],
     &["provider", "supply"],
-    &["evidence", "jwks", "login"],
+    &["evidence", "jwks", "login", "proof"],
     &["decode", "jose"],
     &["budget", "crypto", "fetch", "json", "request", "uri"],
     &["alarm", "provider_id", "reason", "text"],

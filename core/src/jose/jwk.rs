@@ -30,6 +30,16 @@ impl Jwk {
         names.flatten().any(|own| **own == *name)
     }
 
+    /// A key that stands alone, with an RSA modulus of at most `rsa_bits`. `None`: it is not one that
+    /// we verify with, or has a member that only a private key has, even an empty one.
+    pub(crate) fn public(jwk: &Json, rsa_bits: usize) -> Option<Self> {
+        let has = |name: &&str| jwk.get(name).is_some();
+        if PRIVATE_MEMBERS.iter().any(has) {
+            return None;
+        }
+        read_key(jwk, rsa_bits).ok()
+    }
+
     /// Whether type, curve and `alg` allow this algorithm.
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {
@@ -150,7 +160,7 @@ impl JwkSet {
                 set.skip(None, index, fault);
                 continue;
             };
-            match read_key(element, limits) {
+            match read_key(element, limits.rsa_bits) {
                 Ok(jwk) if set.keys.contains(&jwk) => {}
                 Ok(jwk) => set.keys.push(jwk),
                 Err(skip) => set.skip(element.get("kid").and_then(Json::as_str), index, skip),
@@ -302,7 +312,7 @@ fn member<'j>(jwk: &'j Json, name: &str) -> Option<&'j Json> {
     (!is_absent).then_some(value)
 }
 
-fn read_key(jwk: &Json, limits: &Limits) -> Result<Jwk, Skip> {
+fn read_key(jwk: &Json, rsa_bits: usize) -> Result<Jwk, Skip> {
     let member = |name| member(jwk, name);
     if member("kty").and_then(Json::as_str) == Some("oct") {
         let why = "kty is oct, a symmetric key: whoever reads the set can sign with it";
@@ -340,7 +350,7 @@ fn read_key(jwk: &Json, limits: &Limits) -> Result<Jwk, Skip> {
         }
         Some(_) => return Err(Skip::odd("alg is not a string")),
     };
-    let key = read_material(jwk, limits)?;
+    let key = read_material(jwk, rsa_bits)?;
     if alg.is_some_and(|alg| !key.fits(alg)) {
         return Err(Skip::odd("alg does not fit the type of the key"));
     }
@@ -356,7 +366,7 @@ fn read_key(jwk: &Json, limits: &Limits) -> Result<Jwk, Skip> {
     })
 }
 
-fn read_material(jwk: &Json, limits: &Limits) -> Result<VerifyingKey, Skip> {
+fn read_material(jwk: &Json, rsa_bits: usize) -> Result<VerifyingKey, Skip> {
     let bytes = |name: &str| {
         let value = member(jwk, name).ok_or_else(|| Skip::about(name, " is absent"))?;
         let bytes = value.as_str().and_then(base64url);
@@ -370,10 +380,7 @@ fn read_material(jwk: &Json, limits: &Limits) -> Result<VerifyingKey, Skip> {
             .ok_or_else(|| Skip::about(name, " is not one that we verify with"))
     };
     let (key, point) = match one_of("kty", &["EC", "RSA", "OKP"])? {
-        "RSA" => (
-            VerifyingKey::rsa(&bytes("n")?, &bytes("e")?, limits.rsa_bits),
-            "",
-        ),
+        "RSA" => (VerifyingKey::rsa(&bytes("n")?, &bytes("e")?, rsa_bits), ""),
         "OKP" => {
             one_of("crv", &["Ed25519"])?;
             (VerifyingKey::ed25519(&bytes("x")?), "x")

@@ -1,0 +1,297 @@
+//! What a memory remembers, whoever writes to it when.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on fails"
+)]
+
+mod interleaved;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::proof::shared::tests::Proxy;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+fn memory() -> ReplayMemory {
+    ReplayMemory::new("gate", MINUTE)
+}
+
+/// A proof of this number, made by this person then.
+fn proof(number: u64, who: &str, made: UnixTime) -> Spend {
+    let mut id = [0; 32];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    Spend {
+        kind: SpendKind::Proof,
+        id,
+        principal: ["https://id.example.com".to_owned(), who.to_owned()],
+        made,
+        dated: made,
+    }
+}
+
+fn after(seconds: u64) -> UnixTime {
+    NOW.saturating_add(Duration::from_secs(seconds))
+}
+
+#[test]
+fn a_proof_is_spent_once_by_whichever_worker() {
+    let proxy = Proxy::default();
+    let spend = proof(1, "alice", NOW);
+    assert_eq!(memory().spend(&proxy.worker(1), &spend, NOW), Ok(()));
+    for (number, seconds) in [(1, 0), (2, 1), (3, 59), (4, 60)] {
+        let again = memory().spend(&proxy.worker(number), &spend, after(seconds));
+        assert_eq!(again, Err(NotSpent::Replayed));
+    }
+    let other = proof(2, "alice", NOW);
+    assert_eq!(memory().spend(&proxy.worker(2), &other, NOW), Ok(()));
+}
+
+#[test]
+fn what_nobody_would_accept_any_more_is_let_go_and_does_not_come_back() {
+    let proxy = Proxy::default();
+    let spend = proof(1, "alice", NOW);
+    memory().spend(&proxy.worker(1), &spend, NOW).unwrap();
+    let late = memory().spend(&proxy.worker(1), &spend, after(61));
+    assert_eq!(late, Err(NotSpent::TooOld(NOW)));
+    // A clock that goes back finds nothing else.
+    let back = memory().spend(&proxy.worker(1), &spend, NOW);
+    assert!(back.is_err(), "{back:?}");
+}
+
+/// An entry is let go by the policy of its day. The next one accepts proofs for longer.
+#[test]
+fn a_policy_that_accepts_proofs_for_longer_does_not_accept_them_again() {
+    let birth = Birth {
+        at: NOW,
+        key: [1; 32],
+    };
+    let entry = Entry::of(&proof(1, "alice", NOW), &birth.key);
+    let mut slot = Slot::new(&birth);
+    slot.enter(entry).unwrap();
+    slot.let_go(MINUTE, after(61));
+    assert!(slot.entries.is_empty());
+    let mut slot = Slot::read(&slot.write()).unwrap();
+    slot.let_go(MINUTE * 5, after(62));
+    assert_eq!(slot.enter(entry), Err(NotSpent::TooOld(NOW)));
+    let newer = Entry::of(&proof(2, "alice", after(1)), &birth.key);
+    assert_eq!(slot.enter(newer), Ok(()));
+}
+
+#[test]
+fn two_gates_of_one_proxy_spend_for_themselves() {
+    let proxy = Proxy::default();
+    let spend = proof(1, "alice", NOW);
+    for scope in ["edge", "side"] {
+        let memory = ReplayMemory::new(scope, MINUTE);
+        assert_eq!(memory.spend(&proxy.worker(1), &spend, NOW), Ok(()));
+        let again = memory.spend(&proxy.worker(1), &spend, NOW);
+        assert_eq!(again, Err(NotSpent::Replayed));
+    }
+}
+
+#[test]
+fn kinds_do_not_meet() {
+    let proxy = Proxy::default();
+    let spend = proof(1, "alice", NOW);
+    let token = Spend {
+        kind: SpendKind::Token,
+        dated: after(600),
+        ..spend.clone()
+    };
+    assert_eq!(memory().spend(&proxy.worker(1), &spend, NOW), Ok(()));
+    assert_eq!(memory().spend(&proxy.worker(1), &token, NOW), Ok(()));
+    // A token is kept until its date, however old it is.
+    for seconds in [61, 599, 600] {
+        let again = memory().spend(&proxy.worker(1), &token, after(seconds));
+        assert_eq!(again, Err(NotSpent::Replayed));
+    }
+    let late = memory().spend(&proxy.worker(1), &token, after(601));
+    assert_eq!(late, Err(NotSpent::TooOld(after(600))));
+}
+
+#[test]
+fn what_was_made_before_the_memory_began_is_not_believed() {
+    let proxy = Proxy::default();
+    memory()
+        .spend(&proxy.worker(1), &proof(1, "alice", NOW), NOW)
+        .unwrap();
+    proxy.wipe();
+    let began = after(10);
+    let spent_before = memory().spend(&proxy.worker(1), &proof(1, "alice", NOW), began);
+    assert_eq!(spent_before, Err(NotSpent::TooOld(began)));
+    let new = proof(2, "alice", began);
+    assert_eq!(memory().spend(&proxy.worker(2), &new, after(11)), Ok(()));
+}
+
+#[test]
+fn content_that_nobody_here_wrote_is_refused() {
+    let written = || {
+        let proxy = Proxy::default();
+        memory()
+            .spend(&proxy.worker(1), &proof(1, "alice", NOW), NOW)
+            .unwrap();
+        proxy
+    };
+    let spend = proof(1, "alice", NOW);
+    let values = written().values();
+    assert_eq!(values.len(), 2, "a birth and a slot");
+    for (key, value) in values {
+        let cut = value[..value.len() - 1].to_vec();
+        let longer = [&value[..], &[0]].concat();
+        let mut changed = value.clone();
+        changed[0] ^= 1;
+        let mut odd = vec![Vec::new(), cut, longer];
+        if key.contains("/spent/") {
+            odd.push(changed);
+            let crowd = value[32..].repeat(limits::REPLAY_SLOT_ENTRIES + 1);
+            odd.push([&value[..32], &crowd].concat());
+            let mut unknown_kind = value.clone();
+            unknown_kind[32] = 2;
+            odd.push(unknown_kind);
+        }
+        for odd in odd {
+            let proxy = written();
+            proxy.overwrite(&key, &odd);
+            let judged = memory().spend(&proxy.worker(1), &spend, NOW);
+            assert_eq!(judged, Err(NotSpent::Broken), "{key} {odd:?}");
+        }
+    }
+    let nothing = memory().spend(&Shared::default(), &spend, NOW);
+    assert_eq!(nothing, Err(NotSpent::Broken));
+}
+
+#[test]
+fn a_slot_of_a_memory_that_is_lost_is_begun_anew() {
+    let proxy = Proxy::default();
+    memory()
+        .spend(&proxy.worker(1), &proof(1, "alice", NOW), NOW)
+        .unwrap();
+    let relic = proxy
+        .values()
+        .into_iter()
+        .find(|(key, _)| key.contains("/spent/"))
+        .unwrap();
+    proxy.wipe();
+    for number in 0..SLOTS {
+        proxy.overwrite(&format!("passgate/1/spent/gate/{number}"), &relic.1);
+    }
+    let new = proof(2, "alice", after(1));
+    assert_eq!(memory().spend(&proxy.worker(2), &new, after(1)), Ok(()));
+    let again = memory().spend(&proxy.worker(3), &new, after(1));
+    assert_eq!(again, Err(NotSpent::Replayed));
+}
+
+/// Fills one slot; who came when is told by the count of their entries.
+fn fill(slot: &mut Slot, who: &str, number: &mut u64) -> usize {
+    let mut entered = 0;
+    loop {
+        *number += 1;
+        match slot.enter(Entry::of(&proof(*number, who, NOW), &[1; 32])) {
+            Ok(()) => entered += 1,
+            Err(refused) => {
+                assert_eq!(refused, NotSpent::Full);
+                return entered;
+            }
+        }
+    }
+}
+
+#[test]
+fn no_client_fills_a_slot_for_others_and_full_means_refused() {
+    let birth = Birth {
+        at: NOW,
+        key: [1; 32],
+    };
+    let (mut slot, mut number) = (Slot::new(&birth), 0);
+    assert_eq!(fill(&mut slot, "mallory", &mut number), 32);
+    assert_eq!(fill(&mut slot, "alice", &mut number), 16);
+    assert_eq!(fill(&mut slot, "bob", &mut number), 8);
+    let mut people = 3;
+    while slot.entries.len() < limits::REPLAY_SLOT_ENTRIES {
+        people += 1;
+        assert!(fill(&mut slot, &format!("person {people}"), &mut number) > 0);
+    }
+    assert_eq!(fill(&mut slot, "too late", &mut number), 0);
+    assert!(Slot::read(&slot.write()).is_some());
+    // With time there is room again.
+    slot.let_go(MINUTE, after(61));
+    number = 1_000;
+    let later = proof(number, "mallory", after(61));
+    assert_eq!(slot.enter(Entry::of(&later, &[1; 32])), Ok(()));
+}
+
+#[test]
+fn a_flood_by_one_client_leaves_every_other_one_served() {
+    let proxy = Proxy::default();
+    let shared = proxy.worker(1);
+    let flood =
+        (0..30_000).map(|number| memory().spend(&shared, &proof(number, "mallory", NOW), NOW));
+    assert_eq!(flood.filter(Result::is_ok).count(), 30_000);
+    for number in 0..500 {
+        let spend = proof(1_000_000 + number, &format!("person {number}"), NOW);
+        assert_eq!(memory().spend(&shared, &spend, NOW), Ok(()));
+    }
+    assert!(proxy.values().len() <= usize::from(SLOTS) + 1);
+}
+
+/// In the steady state: the birth is read, a slot is read, a slot is written.
+#[test]
+fn a_proof_costs_three_calls_of_the_host() {
+    let proxy = Proxy::default();
+    let shared = proxy.worker(1);
+    memory()
+        .spend(&shared, &proof(1, "alice", NOW), NOW)
+        .unwrap();
+    let before = proxy.calls();
+    memory()
+        .spend(&shared, &proof(2, "alice", NOW), NOW)
+        .unwrap();
+    assert_eq!(proxy.calls() - before, 3);
+}
+
+proptest! {
+    /// However clocks jump and policies change, nothing is spent twice while the memory lives.
+    #[test]
+    fn clocks_that_jump_spend_nothing_twice(
+        steps in prop::collection::vec((0u64..6, 0u64..2_000, prop::sample::select(vec![30, 60, 300])), 1..60),
+    ) {
+        let proxy = Proxy::default();
+        let mut spent = [0; 6];
+        for (number, clock, window) in steps {
+            let memory = ReplayMemory::new("gate", Duration::from_secs(window));
+            let spend = proof(number, "alice", after(200 * number));
+            if memory.spend(&proxy.worker(1), &spend, after(clock)) == Ok(()) {
+                spent[usize::try_from(number).unwrap()] += 1;
+            }
+        }
+        prop_assert!(spent.iter().all(|times| *times <= 1), "{:?}", spent);
+    }
+
+    /// A clock that jumped ahead and came back refuses nothing that is made from then on.
+    #[test]
+    fn after_a_jump_new_proofs_pass(ahead in 61u64..100_000) {
+        let proxy = Proxy::default();
+        memory().spend(&proxy.worker(1), &proof(1, "alice", NOW), NOW).unwrap();
+        let _ = memory().spend(&proxy.worker(1), &proof(2, "alice", after(ahead)), after(ahead));
+        let new = proof(3, "alice", after(1));
+        prop_assert_eq!(memory().spend(&proxy.worker(1), &new, after(1)), Ok(()));
+    }
+
+    #[test]
+    fn what_a_slot_writes_it_reads(entries in prop::collection::vec((any::<u64>(), "[a-z]{1,3}"), 0..40)) {
+        let mut slot = Slot::new(&Birth { at: NOW, key: [1; 32] });
+        for (number, who) in entries {
+            let _ = slot.enter(Entry::of(&proof(number, &who, NOW), &[1; 32]));
+        }
+        let bytes = slot.write();
+        prop_assert_eq!(Slot::read(&bytes).map(|slot| slot.write()), Some(bytes));
+    }
+
+    #[test]
+    fn no_content_panics(bytes: Vec<u8>) {
+        let with_magic = [&MAGIC[..], &bytes].concat();
+        let _ = (Slot::read(&bytes), Slot::read(&with_magic));
+    }
+}
