@@ -13,7 +13,11 @@ use passgate_core::{
 };
 use proxy_wasm::types::LogLevel;
 
-use crate::{host, host::HeaderMap, ledger::Ledger, state::Wait};
+use crate::{
+    host::{self, HeaderMap, HostError},
+    ledger::Ledger,
+    state::Wait,
+};
 
 /// The core with its state, and the requests that wait.
 pub(crate) struct Engine {
@@ -85,6 +89,20 @@ impl Engine {
         host::log(LogLevel::Info, text);
     }
 
+    /// Shares with the other workers what was spent. Without a random source or a clock nothing is shared, and no proof passes.
+    pub(crate) fn share(&mut self, now: Option<UnixTime>) {
+        match (host::random(), now) {
+            (Ok(entropy), Some(now)) => {
+                let data = Box::new(host::Shared);
+                self.verifier.share(data, entropy, &host::gate(), now);
+            }
+            (Err(HostError), _) | (_, None) => host::log(
+                LogLevel::Warn,
+                "passgate: the host has no random source, or no clock; proofs are refused",
+            ),
+        }
+    }
+
     /// Judges a request.
     pub(crate) fn judge(
         &mut self,
@@ -95,7 +113,7 @@ impl Engine {
         let Ok(pairs) = headers.pairs() else {
             return Judged::Now(self.failed(now));
         };
-        let request = Request::new(&pairs);
+        let request = Request::new(&pairs).on(&host::ThisConnection);
         let Some(now) = now else {
             return Judged::Now(self.verifier.failed(request, Internal::Clock, now));
         };
@@ -136,7 +154,7 @@ impl Engine {
         let Ok(pairs) = kept.headers.pairs() else {
             return Some(self.failed(now));
         };
-        let request = Request::new(&pairs);
+        let request = Request::new(&pairs).on(&host::ThisConnection);
         let Some(now) = now else {
             return Some(self.verifier.failed(request, Internal::Clock, now));
         };

@@ -7,7 +7,9 @@ mod abi;
 
 use std::time::Duration;
 
-use passgate_core::{Edit, ForeignFunctions, UnixTime};
+use passgate_core::{
+    AnswerHeader, Connection, Edit, ForeignFunctions, NotShared, SharedData, Stored, UnixTime,
+};
 use proxy_wasm::{
     hostcalls,
     types::{BufferType, LogLevel, MapType},
@@ -85,6 +87,17 @@ pub(crate) fn apply<'e>(
     Ok(())
 }
 
+/// Puts a header into the service's answer, which the effective context has in hand.
+pub(crate) fn answer_with(header: &AnswerHeader) -> Result<(), HostError> {
+    let (map, name) = (MapType::HttpResponseHeaders, header.name.as_bytes());
+    let value = header.value.as_bytes();
+    if header.replaces {
+        abi::replace_header_map_value(map, name, value)
+    } else {
+        abi::add_header_map_value(map, name, value)
+    }
+}
+
 /// Lets the paused request of the effective context go on.
 pub(crate) fn resume_request() -> Result<(), HostError> {
     abi::continue_request()
@@ -128,6 +141,60 @@ impl ForeignFunctions for Functions {
     fn call(&self, name: &str, argument: &[u8]) -> Option<Vec<u8>> {
         abi::call_foreign_function(name, argument).ok()
     }
+}
+
+/// The data that all workers of this proxy share.
+#[derive(Debug)]
+pub(crate) struct Shared;
+
+impl SharedData for Shared {
+    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, NotShared> {
+        abi::get_shared_data(key).map_err(|_| NotShared)
+    }
+
+    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Stored, NotShared> {
+        // Envoy compares the number only where there is a value, and zero with nothing. So a number that no value has
+        // writes only where there is none.
+        let written = abi::set_shared_data(key, value, version.unwrap_or(u32::MAX));
+        match written {
+            Ok(true) => Ok(Stored::Yes),
+            Ok(false) => Ok(Stored::Conflict),
+            Err(HostError) => Err(NotShared),
+        }
+    }
+}
+
+/// The connection of the effective context.
+#[derive(Debug)]
+pub(crate) struct ThisConnection;
+
+impl Connection for ThisConnection {
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        // Names of a path are separated by zero bytes.
+        let digest = abi::get_property("connection\0sha256_peer_certificate_digest").ok()?;
+        let mut bytes = [0; 32];
+        let (pairs, []) = digest.as_chunks::<2>() else {
+            return None;
+        };
+        if pairs.len() != bytes.len() {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(bytes)
+    }
+}
+
+/// Bytes that nobody can foretell.
+pub(crate) fn random() -> Result<[u8; 32], HostError> {
+    abi::random()
+}
+
+/// The host's names for this gate: the instance of the filter, and its root, which an instance may share with others.
+pub(crate) fn gate() -> String {
+    let root = abi::get_property("plugin_root_id").unwrap_or_default();
+    format!("{}/{}", plugin_name(), String::from_utf8_lossy(&root))
 }
 
 /// The first bytes, at most `max_bytes`, of the answer to an HTTP call.

@@ -40,6 +40,9 @@ impl Ledger {
     pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config, now: Option<UnixTime>) {
         if config.audit().counters {
             self.stats.count(&record, config);
+            if let Some(kind) = record.proved_by() {
+                self.stats.count_proof(kind);
+            }
         }
         let level = if record.shadow.is_some() && record.is_refused() {
             LogLevel::Warn

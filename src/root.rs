@@ -172,6 +172,7 @@ impl RootContext for Root {
                 self.retire();
                 let mut engine = Engine::new(config);
                 engine.use_host();
+                engine.share(host::now().ok());
                 // No metrics yet: Envoy also configures a machine that it only tries, and never tells that it is gone.
                 engine.schedule(host::now().unwrap_or(UnixTime::from_millis(0)));
                 self.engine = Some(Rc::new(RefCell::new(engine)));

@@ -1,7 +1,8 @@
 //! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
 
 use passgate_core::{
-    Internal, Permit, Rejection, Request, SERVED, Settlement, UnixTime, Verdict, Verifier,
+    AnswerHeader, Internal, Permit, Rejection, Request, SERVED, Settlement, UnixTime, Verdict,
+    Verifier,
 };
 use proxy_wasm::types::{LogLevel, MapType};
 
@@ -12,23 +13,24 @@ use crate::{
 };
 
 /// Applies what was settled at this time, to the trailers too where they came while the request waited. Where the host
-/// refuses the edits the request is refused instead.
+/// refuses the edits the request is refused instead. Beside what was decided, what the service's answer gets.
 pub(crate) fn settle(
     Settlement { verdict, record }: Settlement,
     verifier: &Verifier,
     ledger: &mut Ledger,
     now: Option<UnixTime>,
     holds_trailers: bool,
-) -> Settled {
+) -> (Settled, Vec<AnswerHeader>) {
     let config = verifier.config();
     match verdict {
         Verdict::Allow(permit) if edit(&permit, verifier, holds_trailers).is_ok() => {
             ledger.enter(*record, config, now);
-            if permit.is_observed() {
+            let settled = if permit.is_observed() {
                 Settled::PassesUnchanged
             } else {
                 Settled::Passes
-            }
+            };
+            (settled, permit.into_answer())
         }
         Verdict::Allow(_) => {
             let mut failed = verifier.failed(Request::new(&[]), Internal::Host, None);
@@ -39,12 +41,12 @@ pub(crate) fn settle(
             let request_id = record.request_id.clone();
             ledger.enter(*record, config, now);
             reply(&rejection, request_id.as_deref());
-            Settled::Answered
+            (Settled::Answered, Vec::new())
         }
         Verdict::Serve(document) => {
             ledger.enter(*record, config, now);
             answer(document.status, SERVED, &document.headers(), &document.body);
-            Settled::Answered
+            (Settled::Answered, Vec::new())
         }
     }
 }

@@ -2,16 +2,18 @@
 
 use std::{cell::Cell, rc::Rc};
 
+use passgate_core::AnswerHeader;
+
 /// Where a request stands. Its headers, body and trailers are held unless it was settled as one that goes on.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) enum State {
     /// Nobody has judged it.
     #[default]
     Unjudged,
     /// It waits; the root settles it.
     Waits(Rc<Wait>),
-    /// It was judged.
-    Settled(Settled),
+    /// It was judged; the service's answer gets these headers.
+    Settled(Settled, Vec<AnswerHeader>),
 }
 
 impl State {
@@ -20,7 +22,16 @@ impl State {
         match self {
             Self::Unjudged => None,
             Self::Waits(wait) => wait.settled.get(),
-            Self::Settled(settled) => Some(*settled),
+            Self::Settled(settled, _) => Some(*settled),
+        }
+    }
+
+    /// What the service's answer gets, once.
+    pub(crate) fn take_answer(&mut self) -> Vec<AnswerHeader> {
+        match self {
+            Self::Unjudged => Vec::new(),
+            Self::Waits(wait) => wait.answer.take(),
+            Self::Settled(_, answer) => core::mem::take(answer),
         }
     }
 }
@@ -47,16 +58,18 @@ impl Settled {
 }
 
 /// A wait, shared by the request's own context and by the list of those who wait.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Wait {
     settled: Cell<Option<Settled>>,
+    answer: Cell<Vec<AnswerHeader>>,
     holds_trailers: Cell<bool>,
 }
 
 impl Wait {
     /// Ends the wait.
-    pub(crate) fn settle(&self, settled: Settled) {
+    pub(crate) fn settle(&self, settled: Settled, answer: Vec<AnswerHeader>) {
         self.settled.set(Some(settled));
+        self.answer.set(answer);
     }
 
     /// Notes that the trailers came and are held: whoever settles the request edits them too, for the host does not

@@ -21,6 +21,8 @@ pub(crate) struct Stats {
     exemptions: Vec<u32>,
     remembered: Option<[u32; 2]>,
     build: Option<u32>,
+    /// By the kind of proof.
+    proofs: HashMap<&'static str, u32>,
 }
 
 /// A metric of the host's.
@@ -38,6 +40,19 @@ impl Stats {
         let define = |name: &str| host::define_metric(Metric::Counter, name).ok();
         if let Some(counter) = self.verdicts.number(record, config.providers(), define) {
             host::add(counter, 1);
+        }
+    }
+
+    /// Counts a proof of possession that counted, under `passgate.proofs.<kind>`.
+    pub(crate) fn count_proof(&mut self, kind: &'static str) {
+        if !self.proofs.contains_key(kind) {
+            let name = format!("passgate.proofs.{kind}");
+            let counter = host::define_metric(Metric::Counter, &name);
+            self.proofs
+                .extend(counter.ok().map(|counter| (kind, counter)));
+        }
+        if let Some(counter) = self.proofs.get(kind) {
+            host::add(*counter, 1);
         }
     }
 

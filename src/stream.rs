@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use passgate_core::{Internal, Place, Reason, Settlement, UnixTime};
+use passgate_core::{AnswerHeader, Internal, Place, Reason, Settlement, UnixTime};
 use proxy_wasm::{
     traits::{Context, HttpContext},
     types::{Action, LogLevel, MapType},
@@ -78,7 +78,10 @@ fn judge_now(
         Err(HostError) => Judged::Now(engine.failed(now)),
     };
     match judged {
-        Judged::Now(settlement) => State::Settled(apply(settlement, engine, now, false)),
+        Judged::Now(settlement) => {
+            let (settled, answer) = apply(settlement, engine, now, false);
+            State::Settled(settled, answer)
+        }
         Judged::Later(wait) => State::Waits(wait),
     }
 }
@@ -90,8 +93,8 @@ pub(crate) fn judge_again(stream: u32, place: Place<Kept>, engine: &mut Engine) 
     let Some(settlement) = engine.judge_again(stream, place, now) else {
         return false;
     };
-    let settled = apply(settlement, engine, now, wait.holds_trailers());
-    wait.settle(settled);
+    let (settled, answer) = apply(settlement, engine, now, wait.holds_trailers());
+    wait.settle(settled, answer);
     settled.goes_on()
 }
 
@@ -100,7 +103,7 @@ fn apply(
     engine: &mut Engine,
     now: Option<UnixTime>,
     holds_trailers: bool,
-) -> Settled {
+) -> (Settled, Vec<AnswerHeader>) {
     let (verifier, ledger) = engine.verifier_and_ledger();
     let settled = settle(settlement, verifier, ledger, now, holds_trailers);
     engine.count_remembered();
@@ -128,7 +131,7 @@ impl HttpContext for Stream {
             let text = "passgate: no configuration is in force, or the host failed; refused";
             host::log(LogLevel::Error, text);
             settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);
-            State::Settled(Settled::Answered)
+            State::Settled(Settled::Answered, Vec::new())
         });
         self.action()
     }
@@ -137,6 +140,14 @@ impl HttpContext for Stream {
     /// (`allow_on_headers_stop_iteration` of Envoy).
     fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
         self.action()
+    }
+
+    /// A client whose nonce ages gets a new one with the service's answer. It is lost if the host does not take it.
+    fn on_http_response_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
+        for header in self.state.take_answer() {
+            let _ = host::answer_with(&header);
+        }
+        Action::Continue
     }
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {

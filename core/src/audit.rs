@@ -3,6 +3,7 @@
 mod auditor;
 mod counter;
 mod line;
+mod proof;
 mod quota;
 #[cfg(feature = "schema")]
 mod schema;
@@ -11,13 +12,14 @@ mod shadow;
 
 use std::rc::Rc;
 
-pub(crate) use self::line::Line;
 pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
+    proof::ShownProof,
     settings::{Audit, Lines, SubjectForm},
     shadow::Shadow,
 };
+pub(crate) use self::{line::Line, proof::shown_key};
 use crate::{
     evidence::Proved,
     json::Json,
@@ -69,6 +71,8 @@ pub struct AuditRecord {
     pub facts: Vec<&'static str>,
     /// Age of that sign-in, in seconds.
     pub authentication_age: Option<u64>,
+    /// How its sender proved to hold the key that the token is bound to, or failed to.
+    pub proof: Option<ShownProof>,
     /// What the token says, for refusals.
     pub seen: Option<Seen>,
     /// What the provider or the rule expected instead.
@@ -128,6 +132,16 @@ impl AuditRecord {
         decision != "allow"
     }
 
+    /// The kind of proof that has counted, where one has.
+    #[must_use]
+    pub fn proved_by(&self) -> Option<&'static str> {
+        let is_permit = self.decision == "allow";
+        self.proof
+            .as_ref()
+            .filter(|_| is_permit)
+            .map(|proof| proof.kind)
+    }
+
     /// One line of JSON in ASCII, so that a token can neither end the line nor steer a terminal.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -146,6 +160,9 @@ impl AuditRecord {
             line.word("kind", self.kind);
             line.strings("facts", &self.facts);
             line.number("authentication_age", self.authentication_age);
+            if let Some(proof) = &self.proof {
+                line.object("proof", |line| proof.write(line));
+            }
             if let Some(seen) = &self.seen {
                 line.object("seen", |line| seen.write(line));
             }

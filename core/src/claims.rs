@@ -11,13 +11,11 @@ use crate::{
     time::UnixTime,
 };
 
-/// Judges everything in a token's claims that is the same for all rules: time, subject, key
-/// binding.
+/// Judges everything in a token's claims that is the same for all rules: time and subject.
 ///
 /// Cheap, so it comes before the signature: it can only refuse.
 pub(crate) fn check(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
     subject(claims, &provider.subject_claims).ok_or(Malformed::Claims)?;
-    check_key_binding(claims)?;
     check_time(claims, provider, now)
 }
 
@@ -38,15 +36,6 @@ pub(crate) fn subject<'c>(claims: &'c Json, names: &[String]) -> Option<Cow<'c, 
         name != "sub" && rest.is_some_and(|rest| rest.starts_with(':'))
     };
     (!names.iter().any(starts)).then_some(Cow::Borrowed(value))
-}
-
-/// A token that names a key (RFC 7800) is not a bearer token, whatever members its `cnf` has.
-fn check_key_binding(claims: &Json) -> Result<(), Reason> {
-    if claims.get("cnf").is_some() {
-        Err(Untrusted::KeyBound.into())
-    } else {
-        Ok(())
-    }
 }
 
 fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {

@@ -24,6 +24,7 @@ mod neighbours;
 mod parse;
 mod path;
 mod pattern;
+mod proof;
 mod provider;
 mod raw;
 mod requirement;
@@ -45,7 +46,7 @@ use crate::{
     login::{Login, LoginParam, Placeholder},
     policy::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
-        Public, Requirement, Rule,
+        ProofDemand, Public, Requirement, Rule,
     },
     provider::{ClaimHeader, Provider},
     provider_id::ProviderId,
@@ -84,6 +85,8 @@ pub struct Config {
     resource_metadata: Option<ResourceMetadata>,
     /// What is allowed but is hardly what was meant, each with its place.
     warnings: Vec<InvalidConfig>,
+    /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
+    nonce_secrets: Vec<Secret>,
     /// Stable hash of the document, for logs.
     hash: Rc<str>,
 }
@@ -167,6 +170,11 @@ impl Config {
         &self.warnings
     }
 
+    /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
+    pub(crate) fn nonce_secrets(&self) -> impl Iterator<Item = &[u8]> {
+        self.nonce_secrets.iter().map(|Secret(bytes)| &**bytes)
+    }
+
     /// Stable hash of the document, for logs.
     #[must_use]
     pub const fn hash(&self) -> &Rc<str> {
@@ -186,6 +194,15 @@ impl Config {
     #[must_use]
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
         self.providers.get(id.0)
+    }
+}
+
+/// Bytes that are never shown.
+struct Secret(Vec<u8>);
+
+impl core::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Secret")
     }
 }
 

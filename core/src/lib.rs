@@ -84,7 +84,7 @@ mod jwks;
 pub mod limits;
 mod login;
 mod policy;
-pub mod proof;
+mod proof;
 mod provider;
 mod provider_id;
 mod reason;
@@ -106,8 +106,8 @@ pub use crate::verify::explain;
 pub use crate::{
     alarm::Alarm,
     audit::{
-        Audit, AuditRecord, Auditor, Counter, Counters, LeftOut, Lines, Seen, Shadow, SubjectForm,
-        Written,
+        Audit, AuditRecord, Auditor, Counter, Counters, LeftOut, Lines, Seen, Shadow, ShownProof,
+        SubjectForm, Written,
     },
     config::{Config, InvalidConfig},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},
@@ -125,21 +125,22 @@ pub use crate::{
     login::{Login, LoginParam, Placeholder},
     policy::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
-        Public, Requirement, Rule,
+        ProofDemand, Public, Requirement, Rule,
     },
+    proof::{NotShared, SharedData, Stored, Terms},
     provider::{ClaimHeader, Provider},
     provider_id::ProviderId,
     reason::{
         Ambiguous, Detour, Forbidden, Insufficient, Internal, Malformed, Missing, Reason,
-        Rejection, StepUp, Unavailable, Untrusted,
+        Rejection, Scheme, StepUp, Unavailable, Untrusted,
     },
     remembered::Tally,
     request::path::PathPolicy,
-    request::{Origin, Request, TokenSource},
+    request::{Connection, Origin, Request, TokenSource},
     resource_metadata::{Document, ResourceMetadata},
     supply::{Fetch, Need, Supply},
     time::UnixTime,
-    verdict::{Permit, SERVED, Verdict},
+    verdict::{AnswerHeader, Permit, SERVED, Verdict},
     verify::{Settlement, Step, Verifier},
     version::VERSION,
     waiting::{Place, WaitingRoom},

@@ -62,6 +62,15 @@ pub const PROOF_BYTES: usize = 8 << 10;
 /// Longest RSA modulus of a proof's key, in bits, whatever [`Limits::rsa_bits`] says: the client
 /// chooses this key, and not the issuer.
 pub const PROOF_RSA_BITS: usize = 4_096;
+/// How far from now a proof may be made where a rule does not say it, in seconds: what RFC 9449
+/// section 11.1 calls "on the order of seconds or minutes".
+pub const PROOF_WINDOW_SECS: u64 = 60;
+/// Shortest `iat_window`, in seconds: clocks of clients differ by more than less.
+pub const PROOF_WINDOW_MIN_SECS: u64 = 5;
+/// Longest `iat_window`, in seconds: each proof is remembered so long.
+pub const PROOF_WINDOW_MAX_SECS: u64 = 300;
+/// Buckets in which wrong signatures of proofs are paid for, by proof key.
+pub const PROOF_KEY_SHARES: usize = 64;
 /// Slots of the memory of proofs; each is one value of the host's shared data, which cannot be removed.
 pub const REPLAY_SLOTS: u16 = 4_096;
 /// Most proofs in one slot, 32 bytes each. Full, the whole memory takes 8.5 MiB of a proxy, and

@@ -4,6 +4,7 @@ mod claim;
 mod index;
 mod matcher;
 mod mode;
+mod proof;
 mod requirement;
 mod rule;
 
@@ -11,6 +12,7 @@ pub use self::{
     claim::{ClaimCondition, ClaimTest},
     matcher::{HostMatch, Matcher, PathMatch},
     mode::Mode,
+    proof::ProofDemand,
     requirement::{Alternative, Requirement},
     rule::{Action, Public, Rule},
 };

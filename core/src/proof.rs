@@ -1,17 +1,93 @@
 //! What a sender proves with a request, beside its token: that it holds the key to which the token is
 //! bound, here and now, and once.
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the judge of a request comes to use it in the next change"
-    )
-)]
 
+mod binding;
 mod dpop;
 mod nonce;
 mod replay;
 mod shared;
 mod uri;
 
-pub use shared::{NotShared, SharedData, Written};
+use core::time::Duration;
+
+pub(crate) use self::{
+    binding::Binding,
+    dpop::{Asked, Fault, Thumbprint, UnverifiedProof, VerifiedProof, find},
+    replay::{NotSpent, Spend, SpendKind},
+};
+pub use self::{
+    dpop::Terms,
+    shared::{NotShared, SharedData, Stored},
+};
+use self::{
+    nonce::{NonceUse, Nonces},
+    replay::ReplayMemory,
+    shared::Shared,
+};
+use crate::{limits, provider_id::ProviderId, time::UnixTime};
+
+/// What a gate keeps for proofs: nonces, and what was spent.
+#[derive(Debug)]
+pub(crate) struct Proofs {
+    shared: Shared,
+    nonces: Nonces,
+    retention: Duration,
+    memory: ReplayMemory,
+}
+
+impl Proofs {
+    /// With these secrets for nonces, the newest first. `retention`: how long any rule accepts a proof.
+    pub(crate) fn new(secrets: &[Vec<u8>], retention: Duration) -> Self {
+        Self {
+            shared: Shared::default(),
+            nonces: Nonces::new(secrets),
+            retention,
+            memory: ReplayMemory::new("", retention),
+        }
+    }
+
+    /// From now on it is shared with the other workers of this gate. Its memory begins now, unless it has: what was made
+    /// before is not believed, so it must not begin with the first proof.
+    pub(crate) fn share(
+        &mut self,
+        data: Box<dyn SharedData>,
+        entropy: [u8; 32],
+        gate: &str,
+        now: UnixTime,
+    ) {
+        self.shared = Shared::new(data, entropy);
+        self.memory = ReplayMemory::new(gate, self.retention);
+        self.memory.begin(&self.shared, now);
+    }
+
+    /// A nonce for DPoP proofs with tokens of this issuer.
+    pub(crate) fn nonce(&mut self, issuer: &str, at: UnixTime) -> Result<String, NotShared> {
+        self.nonces.make(&self.shared, (NonceUse::Dpop, issuer), at)
+    }
+
+    /// The time of such a nonce; `None`: it is not one.
+    pub(crate) fn time_of(
+        &mut self,
+        issuer: &str,
+        nonce: &str,
+    ) -> Result<Option<UnixTime>, NotShared> {
+        self.nonces
+            .time_of(&self.shared, (NonceUse::Dpop, issuer), nonce)
+    }
+
+    /// Which bucket of the budget pays for wrong signatures of this key. Nobody can aim at one.
+    pub(crate) fn share_of(&self, key: &Thumbprint) -> ProviderId {
+        let [first, ..] = self.shared.hidden(key);
+        ProviderId(usize::from(first) % limits::PROOF_KEY_SHARES)
+    }
+
+    /// Spends something, for the first and the last time.
+    pub(crate) fn spend(&self, spend: &Spend, now: UnixTime) -> Result<(), NotSpent> {
+        self.memory.spend(&self.shared, spend, now)
+    }
+}
+
+/// Whether a client should get a new nonce with the answer: half the time of this one is over.
+pub(crate) fn is_ageing(made: UnixTime, terms: Terms, now: UnixTime) -> bool {
+    nonce::is_ageing(made, terms.window, now)
+}

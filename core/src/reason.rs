@@ -9,8 +9,12 @@ mod rejection;
 use core::time::Duration;
 
 use self::challenge::Challenge;
+pub(crate) use self::{
+    challenge::{BEARER, DPOP, PROOF_ALGORITHMS},
+    rejection::NONCE,
+};
 pub use self::{
-    challenge::StepUp,
+    challenge::{Scheme, StepUp},
     rejection::{Detour, Rejection},
 };
 
@@ -73,6 +77,8 @@ facts! {
             /// What the sign-in behind it will have to prove.
             step_up: StepUp
         } => "missing.token",
+        /// The rule or the token's `cnf` wants a proof of possession, and there is none.
+        Proof => "missing.proof",
     }
 }
 
@@ -95,6 +101,8 @@ facts! {
         Crit => "malformed.crit",
         /// Encrypted, compressed or nested (RFC 7519 section 5.2).
         Nested => "malformed.nested",
+        /// The `DPoP` header is not one proof (RFC 9449 section 4.2).
+        Proof => "malformed.proof",
     }
 }
 
@@ -135,8 +143,23 @@ facts! {
         Audience => "untrusted.audience",
         /// `exp - iat` is longer than `max_token_lifetime`.
         Lifetime => "untrusted.lifetime",
-        /// Bound to a key (`cnf`) but sent as plain bearer token (RFC 9449 section 7.2).
+        /// Bound to a key (`cnf`) but sent as a bearer token (RFC 9449 section 7.2), or bound in a way that
+        /// nobody here can check.
         KeyBound => "untrusted.key_bound",
+        /// A proof's signature is not its key's.
+        ProofSignature => "untrusted.proof_signature",
+        /// A proof's key, or the certificate of the connection, is not the one that `cnf` of the token names.
+        ProofKey => "untrusted.proof_key",
+        /// A proof was made for another method or URI.
+        ProofRequest => "untrusted.proof_request",
+        /// A proof was not made now.
+        ProofTime => "untrusted.proof_time",
+        /// A proof was not made with a recent nonce of ours.
+        ProofNonce => "untrusted.proof_nonce",
+        /// A proof, or a token for a single use, was used before.
+        ProofReplayed => "untrusted.proof_replayed",
+        /// A proof was made for another token, or the token is not bound as the rule wants it.
+        ProofToken => "untrusted.proof_token",
     }
 }
 
@@ -201,6 +224,8 @@ facts! {
         WaitingTime => "unavailable.waiting_time",
         /// So many signatures of the provider's tokens were wrong that no more are checked for now.
         Budget => "unavailable.budget",
+        /// The memory of proofs is full for this client, absent, or holds what is not ours.
+        ReplayMemory => "unavailable.replay_memory",
     }
 }
 
@@ -259,6 +284,8 @@ impl Reason {
     #[must_use]
     pub const fn wants_sign_in(&self) -> bool {
         match self {
+            // Who signs in again has the same key, and would come back with the same proof.
+            _ if self.is_of_proof() => false,
             Self::Missing(_) | Self::Malformed(_) | Self::Untrusted(_) => true,
             Self::Insufficient(fact) => match fact {
                 Insufficient::Scope { .. } => false,
@@ -282,58 +309,95 @@ impl Reason {
         }
     }
 
-    /// What the client is told. `realm` is the origin that it reached, in quotable characters.
+    /// Whether a proof of possession is at fault.
+    const fn is_of_proof(&self) -> bool {
+        match self {
+            Self::Missing(fact) => matches!(fact, Missing::Proof),
+            Self::Malformed(fact) => matches!(fact, Malformed::Proof),
+            Self::Untrusted(fact) => matches!(
+                fact,
+                Untrusted::ProofSignature
+                    | Untrusted::ProofKey
+                    | Untrusted::ProofRequest
+                    | Untrusted::ProofTime
+                    | Untrusted::ProofNonce
+                    | Untrusted::ProofReplayed
+                    | Untrusted::ProofToken
+            ),
+            _ => false,
+        }
+    }
+
+    /// What a client of bearer tokens is told. `realm` is the origin that it reached, in quotable characters.
     #[must_use]
     pub fn rejection(&self, realm: &str) -> Rejection {
-        let bearer = Challenge::bearer(realm);
-        let (status, challenge, retry_after) = match self {
-            // RFC 6750 section 3.1: a request without credentials is told no error code.
-            Self::Missing(Missing::Token { step_up }) => (401, Some(bearer.hint(step_up)), None),
-            Self::Malformed(_) | Self::Untrusted(_) => (
-                401,
-                Some(bearer.error(
-                    "invalid_token",
-                    "The access token is missing, unreadable or not valid here",
-                )),
-                None,
-            ),
-            Self::Ambiguous(_) => (
-                400,
-                Some(bearer.error("invalid_request", "The request can be read in two ways")),
-                None,
-            ),
-            Self::Insufficient(Insufficient::Scope { required }) => (
-                403,
-                Some(
-                    bearer
-                        .error("insufficient_scope", "The access token lacks a scope")
-                        .with("scope", &required.join(" ")),
-                ),
-                None,
-            ),
-            Self::Insufficient(Insufficient::Authentication { step_up }) => {
-                (401, Some(bearer.unproved(step_up)), None)
-            }
-            Self::Insufficient(Insufficient::MaxAge { step_up }) => {
-                (401, Some(bearer.too_old(step_up)), None)
-            }
-            Self::Forbidden(_) => (403, None, None),
+        self.rejection_in(realm, BEARER)
+    }
+
+    /// What the client is told, in a challenge for each of these schemes, in this order.
+    #[must_use]
+    pub fn rejection_in(&self, realm: &str, schemes: &[Scheme]) -> Rejection {
+        let (status, retry_after) = match self {
+            Self::Missing(_) | Self::Malformed(_) | Self::Untrusted(_) => (401, None),
+            Self::Ambiguous(_) => (400, None),
+            Self::Insufficient(Insufficient::Scope { .. }) | Self::Forbidden(_) => (403, None),
+            Self::Insufficient(_) => (401, None),
             Self::Unavailable(
                 Unavailable::Keys { retry_after } | Unavailable::UnknownKey { retry_after },
-            ) => (503, None, Some(retry_after.as_secs().max(1))),
+            ) => (503, Some(retry_after.as_secs().max(1))),
             Self::Unavailable(
-                Unavailable::WaitingLimit | Unavailable::WaitingTime | Unavailable::Budget,
-            ) => (503, None, Some(1)),
-            Self::Internal(_) => (500, None, None),
+                Unavailable::WaitingLimit
+                | Unavailable::WaitingTime
+                | Unavailable::Budget
+                | Unavailable::ReplayMemory,
+            ) => (503, Some(1)),
+            Self::Internal(_) => (500, None),
         };
+        let challenges = schemes
+            .iter()
+            .filter_map(|scheme| self.challenge(*scheme, realm));
         Rejection {
             status,
             code: self.code(),
-            challenge: challenge.map(Challenge::into_value),
+            challenges: challenges.collect(),
             retry_after,
+            nonce: None,
             reader: None,
             detour: None,
             is_grpc: false,
         }
+    }
+
+    /// What would do, in the words of this scheme.
+    fn challenge(&self, scheme: Scheme, realm: &str) -> Option<String> {
+        let plain = Challenge::new(scheme, realm);
+        let challenge = match self {
+            // RFC 6750 section 3.1: a request without credentials is told no error code.
+            Self::Missing(Missing::Token { step_up }) => plain.hint(step_up),
+            // RFC 9449 section 9.
+            Self::Untrusted(Untrusted::ProofNonce) if scheme == Scheme::Dpop => plain.error(
+                "use_dpop_nonce",
+                "The proof must carry the nonce of this answer",
+            ),
+            // RFC 9449 section 7.1.
+            _ if self.is_of_proof() && scheme == Scheme::Dpop => plain.error(
+                "invalid_dpop_proof",
+                "The proof of possession is missing, unreadable or not valid here",
+            ),
+            Self::Missing(Missing::Proof) | Self::Malformed(_) | Self::Untrusted(_) => plain.error(
+                "invalid_token",
+                "The access token is missing, unreadable or not valid here",
+            ),
+            Self::Ambiguous(_) => {
+                plain.error("invalid_request", "The request can be read in two ways")
+            }
+            Self::Insufficient(Insufficient::Scope { required }) => plain
+                .error("insufficient_scope", "The access token lacks a scope")
+                .with("scope", &required.join(" ")),
+            Self::Insufficient(Insufficient::Authentication { step_up }) => plain.unproved(step_up),
+            Self::Insufficient(Insufficient::MaxAge { step_up }) => plain.too_old(step_up),
+            Self::Forbidden(_) | Self::Unavailable(_) | Self::Internal(_) => return None,
+        };
+        Some(challenge.into_value())
     }
 }

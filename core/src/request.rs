@@ -2,12 +2,14 @@
 //! one way only.
 
 mod authority;
+mod connection;
 pub(crate) mod credentials;
 mod origin;
 pub(crate) mod path;
 mod source;
 
 pub(crate) use authority::Authority;
+pub use connection::Connection;
 pub use origin::Origin;
 pub use source::TokenSource;
 
@@ -21,13 +23,31 @@ use crate::{limits, reason::Ambiguous};
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     headers: &'a [(&'a [u8], &'a [u8])],
+    connection: Option<&'a dyn Connection>,
 }
 
 impl<'a> Request<'a> {
     /// A view of header names and values as the host gave them.
     #[must_use]
     pub const fn new(headers: &'a [(&'a [u8], &'a [u8])]) -> Self {
-        Self { headers }
+        Self {
+            headers,
+            connection: None,
+        }
+    }
+
+    /// The same, on this connection.
+    #[must_use]
+    pub const fn on(self, connection: &'a dyn Connection) -> Self {
+        Self {
+            connection: Some(connection),
+            ..self
+        }
+    }
+
+    /// SHA-256 of the client's certificate.
+    pub(crate) fn certificate(&self) -> Option<[u8; 32]> {
+        self.connection?.client_certificate()
     }
 
     /// All headers, in their order.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::{
     policy::{Action, Rule},
     provider::Provider,
+    reason::{PROOF_ALGORITHMS, Scheme},
     request::{Origin, Request, Target, TokenSource},
 };
 
@@ -120,7 +121,19 @@ fn describe(providers: &[Provider], rules: &[Rule]) -> Map<String, Value> {
     if !scopes.is_empty() {
         insert("scopes_supported", scopes.into());
     }
+    if rules.iter().any(wants_proofs) {
+        let algorithms: Vec<&str> = PROOF_ALGORITHMS.split(' ').collect();
+        insert("dpop_signing_alg_values_supported", algorithms.into());
+    }
     document
+}
+
+/// Whether some token needs a DPoP proof by this rule.
+fn wants_proofs(rule: &Rule) -> bool {
+    let Action::Requires(requirement) = &rule.action else {
+        return false;
+    };
+    requirement.schemes().contains(&Scheme::Dpop)
 }
 
 /// The ways of RFC 6750 section 2 in which some provider's token may come. A cookie is not one of

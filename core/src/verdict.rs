@@ -26,12 +26,24 @@ impl Verdict {
     }
 }
 
+/// A header that the service's answer gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerHeader {
+    /// Lower case.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Whether it stands in the place of the service's own.
+    pub replaces: bool,
+}
+
 /// Proof that a request may pass. Identity headers exist only in here.
 #[derive(Debug)]
 pub struct Permit {
     pub(crate) code: &'static str,
     pub(crate) edits: Vec<Edit>,
     pub(crate) identity: Option<Rc<Identity>>,
+    pub(crate) answer: Vec<AnswerHeader>,
     pub(crate) is_observed: bool,
 }
 
@@ -52,6 +64,12 @@ impl Permit {
     pub fn edits(&self) -> impl Iterator<Item = &Edit> + Clone {
         let identity = self.identity.iter().flat_map(|identity| &identity.edits);
         self.edits.iter().chain(identity)
+    }
+
+    /// Headers that the service's answer gets.
+    #[must_use]
+    pub fn into_answer(self) -> Vec<AnswerHeader> {
+        self.answer
     }
 
     /// The codes of all that passes, or is served, without a refusal.

@@ -5,8 +5,10 @@ pub mod explain;
 mod judge;
 mod prepared;
 
+use core::time::Duration;
+
 use self::{
-    judge::{Case, Stop, Trail},
+    judge::{Aside, Case, Stop, Trail},
     prepared::Prepared,
 };
 use crate::{
@@ -15,13 +17,15 @@ use crate::{
     config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
     headers::Edit,
-    reason::{Detour, Internal, Reason, Unavailable},
+    limits,
+    proof::{NotSpent, Proofs, SharedData, Spend, SpendKind},
+    reason::{DPOP, Internal, NONCE, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
     request::{Request, Target},
     resource_metadata::Document,
     supply::{Need, Supply},
     time::UnixTime,
-    verdict::{Permit, Verdict},
+    verdict::{AnswerHeader, Permit, Verdict},
 };
 
 /// What to do about a request now.
@@ -54,6 +58,9 @@ pub struct Verifier {
     prepared: Prepared,
     crypto: Backend,
     budget: Budget,
+    /// For wrong signatures of proofs: forged tokens do not spend it, nor forged proofs theirs.
+    proof_budget: Budget,
+    proofs: Proofs,
     remembered: RememberedTokens,
 }
 
@@ -65,6 +72,8 @@ impl Verifier {
         Self {
             crypto: Backend::default(),
             budget: Budget::new(config.providers().len(), config.limits(), seed),
+            proof_budget: Budget::new(limits::PROOF_KEY_SHARES, config.limits(), seed),
+            proofs: prepared::proofs(&config),
             remembered: RememberedTokens::new(config.limits()),
             prepared: Prepared::new(config),
         }
@@ -89,6 +98,20 @@ impl Verifier {
         }
     }
 
+    /// Lets the host keep what the workers of this gate share: what was spent, and a secret for nonces. Without it no
+    /// proof passes. `entropy` must come from a good random source. `gate` names this gate among those of its host; a
+    /// new configuration of the same gate has the same name. What was made before `now` is not believed, unless the gate
+    /// has shared before.
+    pub fn share(
+        &mut self,
+        data: Box<dyn SharedData>,
+        entropy: [u8; 32],
+        gate: &str,
+        now: UnixTime,
+    ) {
+        self.proofs.share(data, entropy, gate, now);
+    }
+
     /// True once, when the host did not answer and is not asked any more.
     pub const fn take_lost_host(&mut self) -> bool {
         self.crypto.take_lost_host()
@@ -105,11 +128,12 @@ impl Verifier {
     }
 
     /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the budget of wrong
-    /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in nothing else.
+    /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in that a proof, or a
+    /// token that counts once, passes once. It is spent as the last act before a permit.
     pub fn verify(&mut self, request: Request<'_>, supply: &mut Supply, now: UnixTime) -> Step {
         let target = self.prepared.target(request);
         let mut record = AuditRecord::new(request, self.prepared.config.hash());
-        let (judged, trail, detour) = match &target {
+        let (judged, trail, mut aside, spends) = match &target {
             Ok(target) => {
                 let mut case = Case {
                     prepared: &self.prepared,
@@ -118,17 +142,33 @@ impl Verifier {
                     supply,
                     crypto: &mut self.crypto,
                     budget: &mut self.budget,
+                    proof_budget: &mut self.proof_budget,
+                    proofs: &mut self.proofs,
                     remembered: &mut self.remembered,
                     now,
                     record: &mut record,
                     trail: Trail::default(),
-                    detour: None,
+                    aside: Aside::default(),
+                    spends: Vec::new(),
                 };
                 let judged = case.judge();
-                let Case { trail, detour, .. } = case;
-                (judged, trail, detour)
+                #[rustfmt::skip]
+                let Case { trail, aside, spends, .. } = case;
+                (judged, trail, aside, spends)
             }
-            Err(ambiguous) => (Err(ambiguous.clone().into()), Trail::default(), None),
+            Err(ambiguous) => {
+                let judged = Err(ambiguous.clone().into());
+                (judged, Trail::default(), Aside::default(), Vec::new())
+            }
+        };
+
+        // What is only observed spends nothing, so that the rule behind it, or another gate, can.
+        let judged = match judged {
+            Ok(grant) if !spends.is_empty() && !self.is_observed(&trail, false, Some(now)) => self
+                .spend(&spends, &mut aside, &mut record, now)
+                .map(|()| grant)
+                .map_err(Stop::Deny),
+            judged => judged,
         };
         record.rule = trail.rule;
         let (settlement, hides_rule) = match judged {
@@ -136,7 +176,11 @@ impl Verifier {
                 record.decision = "allow";
                 record.seen = None;
                 let verdict = match grant {
-                    Grant::Pass(permit) => Verdict::Allow(permit),
+                    Grant::Pass(mut permit) => {
+                        let page = request.page_of(self.prepared.config.origins());
+                        permit.answer = answer(aside.nonce, page.is_some());
+                        Verdict::Allow(permit)
+                    }
                     Grant::Serve(document) => Verdict::Serve(document),
                 };
                 record.reason = verdict.code();
@@ -146,7 +190,7 @@ impl Verifier {
             Err(Stop::Await(need)) => return Step::Await(need),
             Err(Stop::Deny(reason)) => {
                 let target = target.as_ref().ok();
-                let denied = self.deny(request, target, &reason, detour, record);
+                let denied = self.deny(request, target, &reason, aside, record);
                 (denied, reason.hides_rule())
             }
         };
@@ -188,7 +232,7 @@ impl Verifier {
         let rules = target.as_ref().map(|target| self.prepared.rules_of(target));
         let trail = Trail::of(rules.unwrap_or_default());
         record.rule = trail.rule;
-        let denied = self.deny(request, target.as_ref(), reason, None, record);
+        let denied = self.deny(request, target.as_ref(), reason, Aside::default(), record);
         self.in_mode(denied, &trail, reason.hides_rule(), now)
     }
 
@@ -198,7 +242,7 @@ impl Verifier {
         request: Request<'_>,
         target: Option<&Target<'_>>,
         reason: &Reason,
-        detour: Option<Detour>,
+        aside: Aside,
         mut record: AuditRecord,
     ) -> Settlement {
         record.decision = "deny";
@@ -208,11 +252,12 @@ impl Verifier {
         let origin = target.and_then(|target| target.origin(origins));
         let realm = origin.map_or("passgate", |origin| origin.text.as_str());
         let mut rejection = reason
-            .rejection(realm)
+            .rejection_in(realm, aside.schemes)
+            .with_nonce(aside.nonce)
             .naming(self.prepared.metadata_uri(origin).as_deref())
             .readable_by(request.page_of(origins))
             .for_grpc(request.is_grpc());
-        if let Some(detour) = detour {
+        if let Some(detour) = aside.detour {
             record.login = Some(detour.word());
             rejection = rejection.with_detour(detour);
         }
@@ -230,16 +275,7 @@ impl Verifier {
         hides_rule: bool,
         now: Option<UnixTime>,
     ) -> Settlement {
-        let observes = |now| match trail.rule {
-            None if hides_rule => self.prepared.observes_all(now),
-            rule if trail.rules.is_empty() => self.prepared.observes(rule, now),
-            // A path that belongs to several rules must not get past one that is enforced.
-            _ => {
-                let mut rules = trail.rules.iter();
-                rules.all(|rule| self.prepared.observes(*rule, now))
-            }
-        };
-        if !now.is_some_and(observes) {
+        if !self.is_observed(trail, hides_rule, now) {
             return settlement;
         }
         let Settlement {
@@ -253,6 +289,7 @@ impl Verifier {
             code: verdict.code(),
             edits: Vec::new(),
             identity: None,
+            answer: Vec::new(),
             is_observed: true,
         };
         Settlement {
@@ -260,4 +297,78 @@ impl Verifier {
             record,
         }
     }
+
+    /// Whether what is decided about a request of these rules is only observed.
+    fn is_observed(&self, trail: &Trail, hides_rule: bool, now: Option<UnixTime>) -> bool {
+        let observes = |now| match trail.rule {
+            None if hides_rule => self.prepared.observes_all(now),
+            rule if trail.rules.is_empty() => self.prepared.observes(rule, now),
+            // A path that belongs to several rules must not get past one that is enforced.
+            _ => {
+                let mut rules = trail.rules.iter();
+                rules.all(|rule| self.prepared.observes(*rule, now))
+            }
+        };
+        now.is_some_and(observes)
+    }
+
+    /// Spends what a permit costs: the last act before it.
+    fn spend(
+        &mut self,
+        spends: &[Spend],
+        aside: &mut Aside,
+        record: &mut AuditRecord,
+        now: UnixTime,
+    ) -> Result<(), Reason> {
+        #[cfg(feature = "explain")]
+        if self.prepared.signatures_assumed {
+            return Ok(());
+        }
+        for spend in spends {
+            let Err(fault) = self.proofs.spend(spend, now) else {
+                continue;
+            };
+            let reason = match fault {
+                NotSpent::Replayed => Untrusted::ProofReplayed.into(),
+                NotSpent::TooOld(begin) if spend.kind == SpendKind::Proof => {
+                    record.expected =
+                        Some("proof: one of a time of which it is known what was spent".to_owned());
+                    let [issuer, _] = &spend.principal;
+                    let at = now.max(begin.saturating_add(Duration::from_millis(1)));
+                    let nonce = self.proofs.nonce(issuer, at);
+                    (aside.schemes, aside.nonce) = (DPOP, nonce.ok());
+                    Untrusted::ProofNonce.into()
+                }
+                NotSpent::TooOld(_) => {
+                    record.expected =
+                        Some("a token that was issued after the memory of proofs began".to_owned());
+                    Untrusted::ProofReplayed.into()
+                }
+                NotSpent::Full | NotSpent::Broken => Unavailable::ReplayMemory.into(),
+            };
+            return Err(reason);
+        }
+        Ok(())
+    }
+}
+
+/// What the service's answer gets: a nonce for the next proof, and leave for a page of ours to read it.
+fn answer(nonce: Option<String>, is_page_of_ours: bool) -> Vec<AnswerHeader> {
+    let Some(nonce) = nonce else {
+        return Vec::new();
+    };
+    let header = |name, value, replaces| AnswerHeader {
+        name,
+        value,
+        replaces,
+    };
+    let mut answer = vec![header(NONCE, nonce, true)];
+    if is_page_of_ours {
+        answer.push(header(
+            "access-control-expose-headers",
+            "DPoP-Nonce".to_owned(),
+            false,
+        ));
+    }
+    answer
 }

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "proofs/host.rs"]
+mod host;
 #[path = "reasons/specimen.rs"]
 #[expect(
     dead_code,

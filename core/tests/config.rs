@@ -78,11 +78,13 @@ fn the_smallest_configuration_has_the_documented_defaults() {
     assert_eq!(provider.audiences, ["https://api.example.com"]);
     assert_eq!(provider.audience_claim, "aud");
     assert_eq!(provider.algorithms, Algorithm::ALL);
-    let bearer = TokenSource::Header {
+    let authorization = |scheme: &str| TokenSource::Header {
         name: "authorization".into(),
-        scheme: "Bearer".into(),
+        scheme: scheme.into(),
     };
-    assert_eq!(provider.sources, [bearer]);
+    // A bound token comes where others do, under a scheme of its own.
+    let sources = ["Bearer", "DPoP"].map(authorization);
+    assert_eq!(provider.sources, sources);
     assert_eq!(provider.clock_skew, Duration::from_secs(60));
     assert!(!provider.forward && provider.forward_payload_header.is_none());
     assert!(provider.max_token_lifetime.is_none() && provider.claim_to_headers.is_empty());
@@ -128,7 +130,10 @@ fn naming_any_place_of_the_token_switches_the_default_off() {
         [header("x-token", ""), header("x-other", "JWT")]
     );
     let none = provider(r#","from_headers":[],"from_cookies":[],"from_params":[]"#);
-    assert_eq!(none.sources, [header("authorization", "Bearer")]);
+    let default = ["Bearer", "DPoP"].map(|scheme| header("authorization", scheme));
+    assert_eq!(none.sources, default);
+    let dpop = r#","from_headers":[{"name":"authorization","value_prefix":"DPoP "}]"#;
+    assert_eq!(provider(dpop).sources, [header("authorization", "DPoP")]);
 }
 
 #[test]

@@ -9,6 +9,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "proofs/host.rs"]
+mod host;
 #[path = "reasons/specimen.rs"]
 mod specimen;
 
@@ -21,7 +23,7 @@ use passgate_core::{
 use passgate_kit::base64url;
 use serde_json::{Value, json};
 
-use specimen::{AUDIENCE, ISSUER, NOW, Specimen, good, mutation, specimen};
+use specimen::{AUDIENCE, ISSUER, NOW, Specimen, bound, good, mutation, specimen};
 
 /// All reasons; [`every_reason_is_listed`] keeps the list whole.
 fn reasons() -> Vec<Reason> {
@@ -30,6 +32,7 @@ fn reasons() -> Vec<Reason> {
             step_up: StepUp::default(),
         }
         .into(),
+        Missing::Proof.into(),
         Malformed::Credential.into(),
         Malformed::TokenSize.into(),
         Malformed::TokenShape.into(),
@@ -38,6 +41,7 @@ fn reasons() -> Vec<Reason> {
         Malformed::Claims.into(),
         Malformed::Crit.into(),
         Malformed::Nested.into(),
+        Malformed::Proof.into(),
         Ambiguous::Credentials.into(),
         Ambiguous::Path.into(),
         Ambiguous::Method.into(),
@@ -53,6 +57,13 @@ fn reasons() -> Vec<Reason> {
         Untrusted::Audience.into(),
         Untrusted::Lifetime.into(),
         Untrusted::KeyBound.into(),
+        Untrusted::ProofSignature.into(),
+        Untrusted::ProofKey.into(),
+        Untrusted::ProofRequest.into(),
+        Untrusted::ProofTime.into(),
+        Untrusted::ProofNonce.into(),
+        Untrusted::ProofReplayed.into(),
+        Untrusted::ProofToken.into(),
         Insufficient::Scope {
             required: vec!["write".to_owned()],
         }
@@ -83,19 +94,26 @@ fn reasons() -> Vec<Reason> {
         Unavailable::WaitingLimit.into(),
         Unavailable::WaitingTime.into(),
         Unavailable::Budget.into(),
+        Unavailable::ReplayMemory.into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]
 }
 
 #[test]
-fn the_specimen_passes() {
-    let (verdict, record) = good().judge();
-    assert!(matches!(verdict, Verdict::Allow(_)), "{record:?}");
-    assert_eq!(
-        (record.decision, record.reason),
-        ("allow", "permitted.token")
-    );
+fn the_specimens_pass() {
+    for specimen in [good(), bound(|proof| proof)] {
+        let (verdict, record) = specimen.judge();
+        assert!(matches!(verdict, Verdict::Allow(_)), "{record:?}");
+        assert_eq!(
+            (record.decision, record.reason),
+            ("allow", "permitted.token")
+        );
+    }
+}
+
+fn is_of_proof(reason: &Reason) -> bool {
+    reason.code().contains("proof")
 }
 
 #[test]
@@ -128,6 +146,8 @@ fn the_blame_decides_status_and_challenge() {
                 .map(|(_, value)| value.as_str())
         };
         let (status, challenge) = match &reason {
+            Reason::Untrusted(Untrusted::ProofNonce) => (401, Some(", error=\"use_dpop_nonce\", ")),
+            reason if is_of_proof(reason) => (401, Some(", error=\"invalid_dpop_proof\", ")),
             Reason::Missing(_) => (401, Some(", acr_values=\"phr\", max_age=\"900\"")),
             Reason::Malformed(_) | Reason::Untrusted(_) => {
                 (401, Some(", error=\"invalid_token\", error_description=\""))
@@ -152,7 +172,12 @@ fn the_blame_decides_status_and_challenge() {
         match challenge {
             None => assert_eq!(header("www-authenticate"), None, "{}", reason.code()),
             Some(error) => {
-                let expected = format!("Bearer realm=\"passgate\"{error}");
+                let scheme = if is_of_proof(&reason) {
+                    "DPoP realm=\"https://api.example.com\""
+                } else {
+                    "Bearer realm=\"passgate\""
+                };
+                let expected = format!("{scheme}{error}");
                 assert!(
                     header("www-authenticate").is_some_and(|value| value.starts_with(&expected)),
                     "{}",
@@ -190,8 +215,9 @@ fn one_body_serves_every_reason_of_a_status() {
         let expected = json!({ "type": "about:blank", "title": title, "status": rejection.status, "request_id": "id-1" });
         assert_eq!(body, expected);
     }
-    let invalid_token =
-        |reason: &Reason| matches!(reason, Reason::Malformed(_) | Reason::Untrusted(_));
+    let invalid_token = |reason: &Reason| {
+        matches!(reason, Reason::Malformed(_) | Reason::Untrusted(_)) && !is_of_proof(reason)
+    };
     let answers: Vec<_> = reasons()
         .iter()
         .filter(|reason| invalid_token(reason))

@@ -70,6 +70,27 @@ unsafe extern "C" {
         data: *mut *mut u8,
         data_size: *mut usize,
     ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        data_size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *const u8,
+        data_size: usize,
+        version: u32,
+    ) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
         name_size: usize,
@@ -85,6 +106,16 @@ unsafe extern "C" {
         value_size: usize,
     ) -> u32;
 }
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn random_get(buffer: *mut u8, size: usize) -> u32;
+}
+
+/// `WasmResult::NotFound`.
+const NOT_FOUND: u32 = 1;
+/// `WasmResult::CasMismatch`.
+const CAS_MISMATCH: u32 = 8;
 
 const fn check(status: u32) -> Result<(), HostError> {
     if status == OK { Ok(()) } else { Err(HostError) }
@@ -184,6 +215,70 @@ pub(crate) fn replace_header_map_value(
             value.len(),
         )
     })
+}
+
+pub(crate) fn add_header_map_value(
+    map: MapType,
+    name: &[u8],
+    value: &[u8],
+) -> Result<(), HostError> {
+    // SAFETY: the host reads both during the call only.
+    check(unsafe {
+        proxy_add_header_map_value(
+            map_number(map),
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
+/// The value and its version; `None`: there is none.
+pub(crate) fn get_shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>, HostError> {
+    let (mut data, mut size, mut version) = (core::ptr::null_mut(), 0, 0);
+    // SAFETY: the host reads `key` and writes a pointer, a size and a number during the call.
+    let status = unsafe {
+        proxy_get_shared_data(
+            key.as_ptr(),
+            key.len(),
+            &raw mut data,
+            &raw mut size,
+            &raw mut version,
+        )
+    };
+    if status == NOT_FOUND {
+        return Ok(None);
+    }
+    check(status)?;
+    // SAFETY: the host allocated `data` for us, and we take it once.
+    Ok(Some((unsafe { take(data, size) }, version)))
+}
+
+/// Whether the value was written: it was not where the one there is of another version.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<bool, HostError> {
+    // SAFETY: the host reads key and value during the call only.
+    let status = unsafe {
+        proxy_set_shared_data(
+            key.as_ptr(),
+            key.len(),
+            value.as_ptr(),
+            value.len(),
+            version,
+        )
+    };
+    if status == CAS_MISMATCH {
+        return Ok(false);
+    }
+    check(status).map(|()| true)
+}
+
+/// From the host's random source.
+pub(crate) fn random() -> Result<[u8; 32], HostError> {
+    let mut bytes = [0; 32];
+    // SAFETY: the host writes as many bytes as there are, during the call. Zero is success here, too.
+    check(unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) })?;
+    Ok(bytes)
 }
 
 pub(crate) fn send_local_response(

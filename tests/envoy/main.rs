@@ -7,11 +7,13 @@
 
 mod algorithms;
 mod authorities;
+mod certificates;
 mod claims;
 mod configuration;
 mod connections;
 mod cookies;
 mod credentials;
+mod dpop;
 mod evidence;
 mod flood;
 mod grpc;

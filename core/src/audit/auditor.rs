@@ -76,6 +76,12 @@ impl Auditor {
         }
         record.time = now.map(UnixTime::rfc3339);
         record.plugin.clone_from(&self.plugin);
+        // A key stands for its holder.
+        if self.audit.subject != SubjectForm::Clear
+            && let Some(proof) = &mut record.proof
+        {
+            proof.key = None;
+        }
         record.subject = record
             .subject
             .take()

@@ -58,6 +58,17 @@ pub(super) fn document() -> Value {
                 "description": "What the sign-in behind a verified token proves.",
             },
             "authentication_age": { "type": "integer", "minimum": 0, "description": "Age of that sign-in, in seconds." },
+            "proof": {
+                "type": "object",
+                "description": "How the sender proved to hold the key that the token is bound to, or failed to.",
+                "properties": {
+                    "kind": { "enum": ["dpop", "certificate"] },
+                    "key": { "type": "string", "pattern": "^[A-Za-z0-9_-]{16}$", "description": "The beginning of the thumbprint of a key that was proved (RFC 7638); absent where audit.subject is not clear." },
+                    "age": { "type": "integer", "minimum": 0, "description": "Age of the proof, in seconds." },
+                },
+                "required": ["kind"],
+                "additionalProperties": false,
+            },
             "seen": {
                 "type": "object",
                 "description": "What a refused token says, believed or not.",

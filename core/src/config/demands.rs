@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Alternative, claim, duration, evidence, raw::Demands, words::Delegated};
+use super::{Alternative, claim, duration, evidence, proof, raw::Demands, words::Delegated};
 use crate::decode::{At, Filled, Problems, texts};
 
 impl Demands {
@@ -54,6 +54,15 @@ impl Demands {
             }
             alternative.kind = Some(kind);
         }
+        if let Some(raw) = self.proof.given() {
+            let at = at.member("proof");
+            if alternative.proof.is_some() {
+                let seen = ["is asked for beside the alternatives, too"];
+                problems.add(at, &seen, &["write it in one place"]);
+            }
+            alternative.proof = proof::demand(raw, at, problems);
+        }
+        alternative.single_use |= self.single_use.given().unwrap_or(false);
         let said = match (beside, self.delegated.given()) {
             (Some(Delegated::Deny), _) | (_, Some(Delegated::Deny)) => Some(Delegated::Deny),
             (beside, own) => own.or(beside),

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::{
-    Config, InvalidConfig, Origin, PathPolicy, Provider, across, audit, document, doubts, provider,
-    raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider},
+    Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, document, doubts,
+    proof, provider,
+    raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider, RawSecrets},
     requirement::Providers,
     resource_metadata, rule,
+    subject::Environment,
 };
 use crate::{
     decode::{At, Decode as _, Field, List, Map, OrNone, Problems},
@@ -57,6 +59,7 @@ fn read(
         path,
         override_headers,
         audit,
+        secrets,
         limits,
         mode,
         resource_metadata,
@@ -97,6 +100,12 @@ fn read(
     }
     let origins = unique_origins(origins, root.member("origins"), problems);
     across::logins(&providers, &origins, at, problems);
+    let ready = rules.as_deref().unwrap_or_default();
+    proof::can_be_met(ready, &providers, &origins, root.member("rules"), problems);
+    let nonce_secrets = secrets
+        .given()
+        .and_then(|RawSecrets { nonce }| nonce.given())
+        .map(|nonce| nonce_secrets(nonce, environment, root.member("secrets"), problems));
     let resource_metadata = resource_metadata.given().and_then(|raw| {
         let at = root.member("resource_metadata");
         resource_metadata::resource_metadata(raw, &origins, at, problems)
@@ -129,6 +138,7 @@ fn read(
         limits,
         mode,
         resource_metadata,
+        nonce_secrets: nonce_secrets.unwrap_or_default(),
         // A good document has few members, whatever a bad one has.
         hash: if problems.is_empty() {
             document::hash(&document).into()
@@ -202,6 +212,35 @@ fn unique_origins(raw: Field<List<Origin>>, at: At<'_>, problems: &mut Problems)
         origins.push(origin);
     }
     origins
+}
+
+/// The values of a variable that holds one secret, or two while it is exchanged.
+fn nonce_secrets(
+    name: Environment,
+    environment: &dyn Fn(&str) -> Option<String>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Vec<Secret> {
+    let at = at.member("nonce");
+    let at = at.member("env");
+    let Some(value) = name.value(environment, at, problems) else {
+        return Vec::new();
+    };
+    let secrets: Vec<Secret> = value
+        .split(',')
+        .map(|secret| Secret(secret.trim().as_bytes().to_vec()))
+        .collect();
+    if secrets.len() > 2 {
+        problems.add(
+            at,
+            &["holds more than two secrets"],
+            &["write the new one, a comma, and the old one"],
+        );
+    }
+    for Secret(bytes) in &secrets {
+        name.check(bytes, at, problems);
+    }
+    secrets
 }
 
 fn path_policy(raw: RawPath) -> PathPolicy {

@@ -44,6 +44,7 @@ pub(super) fn provider(
         max_token_lifetime,
         kinds,
         evidence,
+        cnf_jwk,
         login,
         shared_subjects: _, // read by the check across providers
     } = raw;
@@ -71,10 +72,12 @@ pub(super) fn provider(
     let marker = from_websocket_protocol.given();
     sources.extend(marker.map(|marker| TokenSource::WebSocketProtocol(marker.0)));
     if sources.is_empty() {
-        sources.push(TokenSource::Header {
-            name: "authorization".to_owned(),
-            scheme: "Bearer".to_owned(),
-        });
+        sources.push(TokenSource::authorization("Bearer"));
+    }
+    // RFC 9449 section 7.1: a bound token comes under a scheme of its own, where others come as bearer tokens.
+    let is_bearer = |source: &TokenSource| source.is_authorization("Bearer");
+    if sources.iter().any(is_bearer) && !sources.iter().any(TokenSource::is_dpop) {
+        sources.push(TokenSource::authorization("DPoP"));
     }
     let claim_to_headers = claim_headers(claim_to_headers, at.member("claim_to_headers"), problems);
     let clock_skew = clock_skew.given().unwrap_or(DEFAULT_SKEW);
@@ -121,6 +124,7 @@ pub(super) fn provider(
         clock_skew,
         max_token_lifetime,
         kinds: kinds.unwrap_or_default(),
+        cnf_jwk_is_dpop: cnf_jwk.given().is_some(),
         login: login.given().and_then(|raw| raw.uri.given()),
         evidence: evidence.unwrap_or_default(),
     })

@@ -1,11 +1,13 @@
 //! What people write: the shape of the document, field by field. Meaning is given one module up.
 
 mod keys;
+mod proof;
 mod provider;
 mod rule;
 
 pub(super) use self::{
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
+    proof::{RawDpop, RawProof},
     provider::{
         RawClaimEquals, RawClaimToHeader, RawEvidence, RawFromHeader, RawKinds, RawLine,
         RawProvider, RawWhen,
@@ -17,7 +19,7 @@ pub(super) use self::{
 };
 use super::{
     Lines, Mode, Origin,
-    subject::RawSubject,
+    subject::{Environment, RawSubject},
     uri::PageUri,
     words::{OverrideHeader, Spelling},
 };
@@ -46,6 +48,8 @@ record! {
         "allow": "write it inside path or override_headers",
         /// What is written about each verdict.
         audit: RawAudit,
+        /// Secrets, each by the name of the environment variable that holds it.
+        secrets: RawSecrets,
         /// Bounds. All but `token_bytes`, `rsa_bits` and `forged_tokens_cpu_percent` may be tightened only.
         limits: RawLimits,
         /// `enforce` (default), or `shadow` until a day: decide, count and record, but change nothing and let pass.
@@ -55,6 +59,14 @@ record! {
         // Words of Envoy's `jwt_authn` that nothing stands in for.
         "strip_failure_response": "remove it; a refusal never tells the client why in detail",
         "stat_prefix": "remove it; counters are named wasmcustom.passgate.verdicts.…",
+    }
+}
+
+record! {
+    /// Secrets that the gate itself needs.
+    pub(in crate::config) RawSecrets "secrets" {
+        /// Makes the nonces of proofs: at least 16 bytes that nobody can guess, the same in all replicas. Two values, separated by a comma, while it is exchanged: the first makes nonces, both are believed. Default: the workers of one proxy share one of their own.
+        nonce: Environment,
     }
 }
 

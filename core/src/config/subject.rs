@@ -12,7 +12,7 @@ use crate::{
 pub(super) enum RawSubject {
     Clear,
     /// The name of the variable that holds the salt.
-    Hashed(String),
+    Hashed(Environment),
     Omitted,
 }
 
@@ -29,23 +29,12 @@ impl RawSubject {
             Self::Omitted => return Some(SubjectForm::Omitted),
             Self::Hashed(name) => name,
         };
-        let salt = environment(&name).unwrap_or_default();
-        if salt.len() >= limits::SALT_BYTES {
-            let salt = salt.into_bytes();
-            return Some(SubjectForm::Hashed { salt });
-        }
-        let bytes = limits::SALT_BYTES.to_string();
-        let (hashed, env) = (at.member("hashed"), "env");
-        let salt_at = hashed.member("salt");
-        let at = salt_at.member(env);
-        if salt.is_empty() {
-            let wanted = "name it under vm_config.environment_variables.host_env_keys";
-            problems.add(at, &[&name, " is not set for this filter"], &[wanted]);
-        } else {
-            let wanted = ["set at least ", &bytes, " bytes from a random source"];
-            problems.add(at, &[&name, " can be guessed"], &wanted);
-        }
-        None
+        let (hashed, salt) = (at.member("hashed"), "salt");
+        let at = hashed.member(salt);
+        let at = at.member("env");
+        let salt = name.value(environment, at, problems)?.into_bytes();
+        name.check(&salt, at, problems)
+            .then_some(SubjectForm::Hashed { salt })
     }
 }
 
@@ -61,7 +50,7 @@ record! {
     /// A keyed hash of issuer and subject.
     pub(super) RawHashed "hashed" {
         /// The key of the hash: at least 16 bytes that nobody can guess. Who knows it can try out subjects.
-        salt: Salt = "{ env: PASSGATE_SALT }",
+        salt: Environment = "{ env: PASSGATE_SALT }",
     }
 }
 
@@ -73,11 +62,41 @@ record! {
     }
 }
 
-/// The name of the variable that holds the key of a hash.
+/// The name of the variable that holds a secret.
 #[derive(Debug)]
-pub(super) struct Salt(VariableName);
+pub(super) struct Environment(VariableName);
 
-impl Decode for Salt {
+impl Environment {
+    /// The value, which must be there.
+    pub(super) fn value(
+        &self,
+        environment: &dyn Fn(&str) -> Option<String>,
+        at: At<'_>,
+        problems: &mut Problems,
+    ) -> Option<String> {
+        let Self(VariableName(name)) = self;
+        let value = environment(name).filter(|value| !value.is_empty());
+        if value.is_none() {
+            let wanted = "name it under vm_config.environment_variables.host_env_keys";
+            problems.add(at, &[name, " is not set for this filter"], &[wanted]);
+        }
+        value
+    }
+
+    /// Whether a secret is long enough.
+    pub(super) fn check(&self, secret: &[u8], at: At<'_>, problems: &mut Problems) -> bool {
+        let Self(VariableName(name)) = self;
+        let is_long = secret.len() >= limits::SALT_BYTES;
+        if !is_long {
+            let bytes = limits::SALT_BYTES.to_string();
+            let wanted = ["set at least ", &bytes, " bytes from a random source"];
+            problems.add(at, &[name, " can be guessed"], &wanted);
+        }
+        is_long
+    }
+}
+
+impl Decode for Environment {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         if let Json::String(_) = json {
             // Never the value itself.
@@ -94,7 +113,7 @@ impl Decode for Salt {
 }
 
 #[cfg(feature = "schema")]
-impl crate::decode::schema::Schema for Salt {
+impl crate::decode::schema::Schema for Environment {
     fn schema() -> serde_json::Value {
         <RawEnvironment as crate::decode::schema::Schema>::schema()
     }
@@ -139,8 +158,7 @@ impl Decode for RawSubject {
             Json::Object(_) => {
                 let RawHashedSubject { hashed } = RawHashedSubject::decode(json, at, problems)?;
                 let RawHashed { salt } = hashed.given()?;
-                let Salt(VariableName(name)) = salt.given()?;
-                Some(Self::Hashed(name))
+                Some(Self::Hashed(salt.given()?))
             }
             _ => {
                 problems.mismatch(at, json, WORDS);

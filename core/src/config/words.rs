@@ -124,6 +124,21 @@ words! {
     }
 }
 
+words! {
+    /// Whether a proof must carry a nonce.
+    pub(super) enum NonceWish {
+        "required" => Required,
+        "none" => None,
+    }
+}
+
+words! {
+    /// What `cnf.jwk` of a token is.
+    pub(super) enum CnfJwk {
+        "dpop" => Dpop,
+    }
+}
+
 impl Words for Fact {
     const WANTED: &'static str = "a fact, such as phishing_resistant";
     const ALL: &'static [Self] = &Self::ALL;

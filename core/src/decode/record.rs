@@ -103,6 +103,8 @@ macro_rules! __record {
 
             #[inline(never)]
             fn of(members: &[(Box<str>, $crate::decode::Json)], at: $crate::decode::At<'_>, problems: &mut $crate::decode::Problems) -> Self {
+                // A record may have no fields.
+                let _ = (members, at, &problems);
                 Self {
                     $( $field: $crate::decode::field(
                         members,

@@ -57,6 +57,7 @@ impl Shape {
         let names = self.names();
         match suggest::closest(&snake, names.iter().copied()) {
             Some(field) => shown::join(&["did you mean ", field, "?"]),
+            None if names.is_empty() => shown::join(&[self.name, " takes nothing"]),
             None => shown::join(&[self.name, " takes ", &names.join(", ")]),
         }
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::ClaimCondition;
+use super::{ClaimCondition, ProofDemand};
 use crate::{
     claims,
     evidence::{
@@ -10,9 +10,10 @@ use crate::{
         acr_values_of_all,
     },
     json::Json,
+    proof::{Binding, Terms},
     provider::Provider,
     provider_id::ProviderId,
-    reason::{Forbidden, Insufficient, Reason, StepUp, Untrusted},
+    reason::{BEARER, DPOP, Forbidden, Insufficient, Reason, Scheme, StepUp, Untrusted},
     text::shown,
     time::UnixTime,
 };
@@ -43,6 +44,10 @@ pub struct Alternative {
     pub kind: Option<Kind>,
     /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in.
     pub delegated: bool,
+    /// What must be proved beside the token.
+    pub proof: Option<ProofDemand>,
+    /// Whether the token counts for one request only.
+    pub single_use: bool,
 }
 
 impl Requirement {
@@ -51,6 +56,24 @@ impl Requirement {
         self.alternatives
             .iter()
             .filter(move |alternative| alternative.accepts(provider))
+    }
+
+    /// The schemes in which a client shows a token for it, in the order of the alternatives.
+    pub(crate) fn schemes(&self) -> &'static [Scheme] {
+        let is_dpop = |way: &Alternative| matches!(way.proof, Some(ProofDemand::Dpop { .. }));
+        let dpop_is_first = self.alternatives.first().is_some_and(is_dpop);
+        if self
+            .alternatives
+            .iter()
+            .all(|way| is_dpop(way) == dpop_is_first)
+        {
+            return if dpop_is_first { DPOP } else { BEARER };
+        }
+        if dpop_is_first {
+            &[Scheme::Dpop, Scheme::Bearer]
+        } else {
+            &[Scheme::Bearer, Scheme::Dpop]
+        }
     }
 
     /// Whether whatever meets this meets the other, too; where it is unsure, no.
@@ -71,27 +94,27 @@ impl Requirement {
         first.hint(open.map(|(_, provider)| provider))
     }
 
-    /// What is proved where the claims meet one of the alternatives; else the fault of the one that got furthest.
-    /// `tells_values`: of a claim that is at fault the value, and not its type alone.
+    /// The first alternative that claims and binding of a token meet, and what is proved then; else the fault of the one
+    /// that got furthest. `tells_values`: of a claim that is at fault the value, and not its type alone.
     pub(crate) fn met_by(
         &self,
-        id: ProviderId,
-        provider: &Provider,
-        claims: &Json,
+        (id, provider): (ProviderId, &Provider),
+        (claims, binding): (&Json, &Binding),
         now: UnixTime,
         tells_values: bool,
-    ) -> Result<Proved, Unmet> {
+    ) -> Result<(Proved, &Alternative), Unmet> {
         let sign_in = SignIn::of(claims, &provider.evidence, provider.clock_skew, now);
         let mut furthest = Unmet {
             step: 0,
-            reason: Untrusted::Issuer.into(),
+            reason: Untrusted::ProofToken.into(),
             expected: String::new(),
             proved: Proved::default(),
         };
         let mut condition = None;
-        for alternative in self.open_to(id) {
+        let bound_so = |alternative: &&Alternative| alternative.takes(binding);
+        for alternative in self.open_to(id).filter(bound_so) {
             match alternative.met_by(provider, claims, &sign_in) {
-                Ok(proved) => return Ok(proved),
+                Ok(proved) => return Ok((proved, alternative)),
                 Err(unmet) if unmet.step > furthest.step => {
                     condition = alternative.first_unmet(claims);
                     furthest = unmet;
@@ -126,6 +149,19 @@ impl Alternative {
         self.provider.is_none_or(|own| own == provider)
     }
 
+    /// Whether a token that is bound so can meet it.
+    pub(crate) fn takes(&self, binding: &Binding) -> bool {
+        self.proof.is_none_or(|proof| proof.takes(binding))
+    }
+
+    /// How a DPoP proof is judged for it.
+    pub(crate) fn terms(&self) -> Terms {
+        match self.proof {
+            Some(ProofDemand::Dpop { terms, .. }) => terms,
+            Some(ProofDemand::Certificate) | None => Terms::default(),
+        }
+    }
+
     /// Audiences of a rule stand in the place of the provider's, so that a list is neither more nor less than none.
     fn asks_at_least(&self, other: &Self) -> bool {
         let youngest = |limit| self.max_age.is_some_and(|own| own <= limit);
@@ -141,6 +177,10 @@ impl Alternative {
             && other.max_age.is_none_or(youngest)
             && (other.kind.is_none() || other.kind == self.kind)
             && (other.delegated || !self.delegated)
+            && other
+                .proof
+                .is_none_or(|other| self.proof.is_some_and(|own| own.asks_at_least(other)))
+            && (self.single_use || !other.single_use)
     }
 
     /// The steps in the order in which they are reported: what no better token of this client could mend comes first.

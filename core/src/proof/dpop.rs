@@ -202,11 +202,21 @@ impl<'a> UnverifiedProof<'a> {
 
 /// How a proof is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub struct Terms {
     /// How far from now a proof may be made.
-    pub(crate) window: Duration,
+    pub window: Duration,
     /// Whether it must carry a nonce of ours.
-    pub(crate) wants_nonce: bool,
+    pub wants_nonce: bool,
+}
+
+impl Default for Terms {
+    /// Those of a rule that says nothing: a minute, and no nonce.
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(limits::PROOF_WINDOW_SECS),
+            wants_nonce: false,
+        }
+    }
 }
 
 impl Claims {

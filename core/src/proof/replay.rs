@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use super::shared::{self, NotShared, Shared, Written};
+use super::shared::{self, NotShared, Shared, Stored};
 use crate::{limits, time::UnixTime};
 
 /// What is to be spent, and for whom.
@@ -80,6 +80,11 @@ impl ReplayMemory {
         }
     }
 
+    /// Begins it, unless it has begun. Where the host does not let it, the first spend will say so.
+    pub(crate) fn begin(&self, shared: &Shared, now: UnixTime) {
+        let _ = self.birth(shared, now);
+    }
+
     /// Spends something, for the first and the last time.
     pub(crate) fn spend(
         &self,
@@ -112,7 +117,7 @@ impl ReplayMemory {
             }
             slot.let_go(self.retention, now);
             slot.enter(entry)?;
-            if shared.set(&key, &slot.write(), version)? == Written::Yes {
+            if shared.set(&key, &slot.write(), version)? == Stored::Yes {
                 return Ok(());
             }
         }

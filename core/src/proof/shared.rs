@@ -19,12 +19,12 @@ pub trait SharedData: Debug {
     ///
     /// # Errors
     /// When the host does not answer.
-    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Written, NotShared>;
+    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Stored, NotShared>;
 }
 
 /// Whether a value was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum Stored {
     /// It was.
     Yes,
     /// It was not: the value there is of another version.
@@ -68,11 +68,16 @@ impl Shared {
         key: &str,
         value: &[u8],
         version: Option<u32>,
-    ) -> Result<Written, NotShared> {
+    ) -> Result<Stored, NotShared> {
         self.data
             .as_ref()
             .ok_or(NotShared)?
             .set(key, value, version)
+    }
+
+    /// A hash that nobody else can foretell.
+    pub(super) fn hidden(&self, text: &[u8]) -> [u8; 32] {
+        keyed_hash(&self.entropy, &[b"hidden", text])
     }
 
     /// A secret that all workers share, behind the public bytes `front`: read, or created by the first

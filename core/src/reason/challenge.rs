@@ -1,4 +1,5 @@
-//! The value of `WWW-Authenticate` (RFC 9110 section 11.6.1), one challenge of the scheme Bearer (RFC 6750 section 3).
+//! The value of `WWW-Authenticate` (RFC 9110 section 11.6.1), one challenge of the scheme Bearer (RFC 6750
+//! section 3) or DPoP (RFC 9449 section 7.1).
 
 use core::fmt::Write as _;
 
@@ -37,13 +38,39 @@ const SHORT: &str = "The sign-in behind the access token does not suffice";
 const NO_VALUE: &str =
     "The sign-in behind the access token does not suffice, and no acr value asks for one that does";
 
+/// How a client shows its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// With a proof of possession (RFC 9449 section 7.1).
+    Dpop,
+}
+
+/// One scheme alone.
+pub(crate) const BEARER: &[Scheme] = &[Scheme::Bearer];
+/// One scheme alone.
+pub(crate) const DPOP: &[Scheme] = &[Scheme::Dpop];
+
+/// The algorithms of proofs, as a challenge names them (RFC 9449 section 7.1): all that are verified.
+pub(crate) const PROOF_ALGORITHMS: &str =
+    "ES256 ES384 ES512 RS256 RS384 RS512 PS256 PS384 PS512 EdDSA Ed25519";
+
 /// A challenge in the making.
-pub(super) struct Challenge(String);
+pub(super) struct Challenge {
+    scheme: Scheme,
+    text: String,
+}
 
 impl Challenge {
     /// The scheme and the realm, which holds quotable characters only.
-    pub(super) fn bearer(realm: &str) -> Self {
-        Self(format!("Bearer realm=\"{realm}\""))
+    pub(super) fn new(scheme: Scheme, realm: &str) -> Self {
+        let name = match scheme {
+            Scheme::Bearer => "Bearer",
+            Scheme::Dpop => "DPoP",
+        };
+        let text = format!("{name} realm=\"{realm}\"");
+        Self { scheme, text }
     }
 
     pub(super) fn error(self, error: &str, description: &str) -> Self {
@@ -54,7 +81,7 @@ impl Challenge {
     /// One more parameter, always as a quoted string. Its value holds neither quotes nor backslashes.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         // Writing into a string cannot fail.
-        let _ = write!(self.0, ", {name}=\"{value}\"");
+        let _ = write!(self.text, ", {name}=\"{value}\"");
         self
     }
 
@@ -115,6 +142,9 @@ impl Challenge {
     }
 
     pub(super) fn into_value(self) -> String {
-        self.0
+        match self.scheme {
+            Scheme::Bearer => self.text,
+            Scheme::Dpop => self.with("algs", PROOF_ALGORITHMS).text,
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 use core::fmt::Write as _;
 
+/// The header of a nonce (RFC 9449 section 8.1).
+pub(crate) const NONCE: &str = "dpop-nonce";
+
 /// What the client is told; never why in detail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -9,10 +12,12 @@ pub struct Rejection {
     pub status: u16,
     /// The reason's code, for the host's response details and counters; not sent to the client.
     pub code: &'static str,
-    /// Value of `WWW-Authenticate` (RFC 6750 section 3).
-    pub(super) challenge: Option<String>,
+    /// Values of `WWW-Authenticate` (RFC 6750 section 3, RFC 9449 section 7.1), the preferred one first.
+    pub(super) challenges: Vec<String>,
     /// Value of `Retry-After`, in seconds (RFC 9110 section 10.2.3).
     pub(super) retry_after: Option<u64>,
+    /// Value of `DPoP-Nonce` (RFC 9449 section 9).
+    pub(super) nonce: Option<String>,
     /// The origin whose page may read the answer.
     pub(super) reader: Option<String>,
     /// What a browser gets in place of a 401.
@@ -61,10 +66,19 @@ impl Rejection {
     /// quotable characters only.
     #[must_use]
     pub fn naming(mut self, metadata: Option<&str>) -> Self {
-        if let (Some(challenge), Some(uri)) = (&mut self.challenge, metadata) {
-            // Writing into a string cannot fail.
-            let _ = write!(challenge, ", resource_metadata=\"{uri}\"");
+        for challenge in &mut self.challenges {
+            if let Some(uri) = metadata {
+                // Writing into a string cannot fail.
+                let _ = write!(challenge, ", resource_metadata=\"{uri}\"");
+            }
         }
+        self
+    }
+
+    /// The same with a nonce for the next proof.
+    #[must_use]
+    pub fn with_nonce(mut self, nonce: Option<String>) -> Self {
+        self.nonce = nonce;
         self
     }
 
@@ -113,11 +127,9 @@ impl Rejection {
             headers.push(("content-type", "application/problem+json".to_owned()));
         }
         headers.push(no_store);
-        headers.extend(
-            self.challenge
-                .clone()
-                .map(|challenge| ("www-authenticate", challenge)),
-        );
+        let challenges = self.challenges.iter().cloned();
+        headers.extend(challenges.map(|challenge| ("www-authenticate", challenge)));
+        headers.extend(self.nonce.clone().map(|nonce| (NONCE, nonce)));
         headers.extend(
             self.retry_after
                 .map(|seconds| ("retry-after", seconds.to_string())),
@@ -126,9 +138,14 @@ impl Rejection {
             headers.push(("access-control-allow-origin", origin.clone()));
             headers.push(("vary", "Origin".to_owned()));
             headers.push(("access-control-allow-credentials", "true".to_owned()));
+            let nonce = if self.nonce.is_some() {
+                ", DPoP-Nonce"
+            } else {
+                ""
+            };
             headers.push((
                 "access-control-expose-headers",
-                "WWW-Authenticate, Retry-After".to_owned(),
+                ["WWW-Authenticate, Retry-After", nonce].concat(),
             ));
         }
         headers

@@ -18,3 +18,28 @@ pub enum TokenSource {
     /// compared without case. Pages cannot give a WebSocket any other header.
     WebSocketProtocol(String),
 }
+
+impl TokenSource {
+    /// The header `Authorization` with this scheme.
+    pub(crate) fn authorization(scheme: &str) -> Self {
+        Self::Header {
+            name: "authorization".to_owned(),
+            scheme: scheme.to_owned(),
+        }
+    }
+
+    /// Whether it is that.
+    pub(crate) fn is_authorization(&self, scheme: &str) -> bool {
+        match self {
+            Self::Header { name, scheme: own } => {
+                name == "authorization" && own.eq_ignore_ascii_case(scheme)
+            }
+            Self::Cookie(_) | Self::Param(_) | Self::WebSocketProtocol(_) => false,
+        }
+    }
+
+    /// Whether tokens come from there with a proof of possession (RFC 9449 section 7.1).
+    pub(crate) fn is_dpop(&self) -> bool {
+        self.is_authorization("DPoP")
+    }
+}

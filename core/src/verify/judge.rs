@@ -1,6 +1,7 @@
 //! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is to wait and
 //! to ask again, and nothing of the first attempt is kept.
 
+mod proof;
 mod token;
 
 use super::{
@@ -14,8 +15,9 @@ use crate::{
     headers::{self, Edit},
     login::Visit,
     policy::{self, Action, Alternative, Public, Requirement, Rule},
+    proof::{Proofs, Spend},
     provider_id::ProviderId,
-    reason::{Ambiguous, Detour, Forbidden, Reason},
+    reason::{Ambiguous, BEARER, Detour, Forbidden, Missing, Reason, Scheme},
     remembered::RememberedTokens,
     request::{Request, Target, TokenSource},
     supply::{Need, Supply},
@@ -67,13 +69,39 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) supply: &'k mut Supply,
     pub(super) crypto: &'k mut Backend,
     pub(super) budget: &'k mut Budget,
+    /// For wrong signatures of proofs, by their keys.
+    pub(super) proof_budget: &'k mut Budget,
+    pub(super) proofs: &'k mut Proofs,
     pub(super) remembered: &'k mut RememberedTokens,
     pub(super) now: UnixTime,
     /// What is told; it is never read.
     pub(super) record: &'k mut AuditRecord,
     pub(super) trail: Trail,
+    pub(super) aside: Aside,
+    /// What is spent if the request passes, the proof first: a token that counts once is not lost to a proof that does not
+    /// count.
+    pub(super) spends: Vec<Spend>,
+}
+
+/// What a client is told beside the reason.
+#[derive(Debug)]
+pub(super) struct Aside {
     /// What a person's browser gets where others get 401.
     pub(super) detour: Option<Detour>,
+    /// The schemes in which it may show its token, the preferred one first.
+    pub(super) schemes: &'static [Scheme],
+    /// A nonce for its next proof.
+    pub(super) nonce: Option<String>,
+}
+
+impl Default for Aside {
+    fn default() -> Self {
+        Self {
+            detour: None,
+            schemes: BEARER,
+            nonce: None,
+        }
+    }
 }
 
 impl<'p, 'r> Case<'p, 'r, '_> {
@@ -103,7 +131,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let mut known = None;
         for rule in matches {
             self.trail.rule = number(&rule);
-            self.detour = None;
+            self.aside = Aside::default();
             let permit = self.judge_by(rule.map(|(_, rule)| rule))?;
             let provider = permit.identity.as_ref().and(self.trail.provider);
             if provider.is_some() && known.is_some() && provider != known {
@@ -157,7 +185,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             alternatives: vec![alternative],
         };
         match self.require(&requirement) {
-            Err(Stop::Deny(Reason::Missing(_))) => Ok(self.pass_unjudged("permitted.public")),
+            Err(Stop::Deny(Reason::Missing(Missing::Token { .. }))) => {
+                Ok(self.pass_unjudged("permitted.public"))
+            }
             judged => judged,
         }
     }
@@ -168,6 +198,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             code,
             edits: self.clean(&[]),
             identity: None,
+            answer: Vec::new(),
             is_observed: false,
         }
     }
@@ -187,11 +218,12 @@ impl<'p, 'r> Case<'p, 'r, '_> {
 
     /// A rule that wants a token. Where it is refused for want of a sign-in, a person's browser is shown the way to one.
     fn require(&mut self, requirement: &Requirement) -> Result<Permit, Stop> {
+        self.aside.schemes = requirement.schemes();
         let judged = self.judge_token(requirement);
         if let Err(Stop::Deny(reason)) = &judged
             && reason.wants_sign_in()
         {
-            self.detour = self.detour(reason, requirement);
+            self.aside.detour = self.detour(reason, requirement);
         }
         judged
     }

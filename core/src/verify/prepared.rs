@@ -1,11 +1,13 @@
 //! A configuration, made ready for requests.
 
+use core::time::Duration;
 use std::borrow::Cow;
 
 use crate::{
     config::Config,
     headers::OwnedNames,
-    policy::{Alternative, Index, Requirement, Rule},
+    policy::{Action, Alternative, Index, Requirement, Rule},
+    proof::{Proofs, Terms},
     provider::Provider,
     provider_id::ProviderId,
     reason::Ambiguous,
@@ -157,6 +159,19 @@ impl Prepared {
         let numbered = self.config.providers().iter().enumerate();
         numbered.map(|(index, provider)| (ProviderId(index), provider))
     }
+}
+
+/// What the gate keeps for proofs. Each is remembered as long as some rule would accept it.
+pub(super) fn proofs(config: &Config) -> Proofs {
+    let requirements = rules(config).filter_map(|rule| match &rule.action {
+        Action::Requires(requirement) => Some(requirement),
+        Action::Public(_) => None,
+    });
+    let ways = requirements.flat_map(|requirement| &requirement.alternatives);
+    let windows = ways.map(|way| way.terms().window);
+    let retention = windows.fold(Terms::default().window, Duration::max);
+    let secrets: Vec<Vec<u8>> = config.nonce_secrets().map(<[u8]>::to_vec).collect();
+    Proofs::new(&secrets, retention)
 }
 
 /// A rule and its index, or none.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::host::Proxy;
 use passgate_core::{
     Ambiguous, Answer, AuditRecord, Config, Forbidden, Insufficient, Internal, Malformed, Missing,
     Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime, Untrusted,
     Verdict, Verifier,
 };
-use passgate_kit::{SigningKey, TokenBuilder, jwks};
+use passgate_kit::{ProofBuilder, SigningKey, TokenBuilder, bound_to, jwks, public_members};
 use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -23,6 +24,9 @@ pub(crate) struct Specimen {
     pub(crate) authorization: Option<String>,
     pub(crate) cookie: Option<String>,
     pub(crate) origin: Option<&'static str>,
+    pub(crate) dpop: Option<String>,
+    /// The data that the workers share; `None`: the host has none.
+    pub(crate) proxy: Option<Proxy>,
     /// What the provider serves; `None`: it is down.
     pub(crate) jwks: Option<String>,
     pub(crate) ask: Ask,
@@ -87,6 +91,8 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         authorization: Some(format!("Bearer {}", make(builder))),
         cookie: None,
         origin: None,
+        dpop: None,
+        proxy: None,
         jwks: Some(jwks(&[&key])),
         ask: Ask::Verify,
         earlier: 0,
@@ -96,6 +102,27 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
 
 pub(crate) fn good() -> Specimen {
     specimen(|token| token.build())
+}
+
+/// A specimen whose token is bound to a key, with a proof by it; `make` makes it of a builder of a good one.
+pub(crate) fn bound(make: impl FnOnce(ProofBuilder<'_>) -> ProofBuilder<'_>) -> Specimen {
+    let key = SigningKey::es256("proof");
+    let mut token = String::new();
+    let mut specimen = specimen(|builder| {
+        token = builder
+            .claim("cnf", bound_to(&key))
+            .claim("jti", "1")
+            .build();
+        token.clone()
+    });
+    let proof = ProofBuilder::of(&key, "POST", "https://api.example.com/pay/1");
+    let proof = proof.token(&token).claim("iat", NOW);
+    specimen.authorization = Some(format!("DPoP {token}"));
+    specimen.dpop = Some(make(proof).build());
+    specimen.proxy = Some(Proxy::default());
+    specimen.config["origins"] = json!(["https://api.example.com"]);
+    specimen.config["rules"][1]["requires"]["proof"] = json!({ "dpop": { "nonce": "none" } });
+    specimen
 }
 
 /// A specimen whose Authorization header is this.
@@ -125,6 +152,9 @@ impl Specimen {
         let now = UnixTime::from_secs(NOW.unsigned_abs());
         let mut keys = Supply::new(&config, 1);
         let mut verifier = Verifier::new(config, 1);
+        if let Some(proxy) = &self.proxy {
+            verifier.share(Box::new(proxy.clone()), [7; 32], "gate", now);
+        }
         let mut headers: Vec<(&[u8], &[u8])> = vec![
             (b":method", self.method.as_bytes()),
             (b":path", self.path.as_bytes()),
@@ -139,6 +169,11 @@ impl Specimen {
             self.cookie
                 .iter()
                 .map(|value| (&b"cookie"[..], value.as_bytes())),
+        );
+        headers.extend(
+            self.dpop
+                .iter()
+                .map(|value| (&b"dpop"[..], value.as_bytes())),
         );
         headers.extend(
             self.origin
@@ -204,6 +239,10 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             authorization: None,
             ..good()
         },
+        Reason::Missing(Missing::Proof) => Specimen {
+            dpop: None,
+            ..bound(|proof| proof)
+        },
         Reason::Malformed(fact) => match fact {
             Malformed::Credential => authorization("Bearer "),
             Malformed::TokenSize => specimen(|token| token.claim("x", "x".repeat(20_000)).build()),
@@ -215,6 +254,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             Malformed::Claims => specimen(|token| token.claim("exp", "tomorrow").build()),
             Malformed::Crit => specimen(|token| token.header("crit", json!(["exp"])).build()),
             Malformed::Nested => specimen(|token| token.header("cty", "JWT").build()),
+            Malformed::Proof => bound(|proof| proof.header("typ", "JWT")),
         },
         Reason::Ambiguous(fact) => match fact {
             Ambiguous::Credentials => {
@@ -254,6 +294,23 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             Untrusted::KeyBound => {
                 specimen(|token| token.claim("cnf", json!({ "jkt": "x" })).build())
             }
+            Untrusted::ProofSignature => bound(|proof| proof.jws(|jws| jws.signature(&[1; 64]))),
+            Untrusted::ProofKey => {
+                let other = SigningKey::es256("other");
+                bound(|proof| proof.header("jwk", public_members(&other)))
+            }
+            Untrusted::ProofRequest => bound(|proof| proof.claim("htm", "GET")),
+            Untrusted::ProofTime => bound(|proof| proof.claim("iat", NOW - 61)),
+            Untrusted::ProofNonce => {
+                let mut specimen = bound(|proof| proof);
+                specimen.config["rules"][1]["requires"]["proof"] = json!({ "dpop": {} });
+                specimen
+            }
+            Untrusted::ProofReplayed => Specimen {
+                earlier: 1,
+                ..bound(|proof| proof)
+            },
+            Untrusted::ProofToken => bound(|proof| proof.token("another")),
         },
         Reason::Insufficient(Insufficient::Scope { .. }) => {
             specimen(|token| token.claim("scope", "read").build())
@@ -312,6 +369,10 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             specimen.earlier = 1_000;
             specimen
         }
+        Reason::Unavailable(Unavailable::ReplayMemory) => Specimen {
+            proxy: None,
+            ..bound(|proof| proof)
+        },
         Reason::Internal(Internal::Host) => Specimen {
             ask: Ask::Failed(Internal::Host),
             ..good()

@@ -13,6 +13,20 @@ struct Expected {
 
 impl Expected {
     fn of(code: &str) -> Self {
+        // A proof is at fault: the challenge is one for proofs (RFC 9449 section 7.1), or for the token that a
+        // certificate did not prove.
+        let error = match code {
+            "untrusted.proof_nonce" => Some("use_dpop_nonce"),
+            _ if code.contains(".proof") => Some("invalid_"),
+            _ => None,
+        };
+        if error.is_some() {
+            return Self {
+                status: 401,
+                error,
+                challenge: true,
+            };
+        }
         let (status, error, challenge) = match code.split('.').next().unwrap() {
             "missing" => (401, None, true),
             "malformed" | "untrusted" => (401, Some("invalid_token"), true),
@@ -63,8 +77,12 @@ impl Gate {
 
         match headers.text("www-authenticate") {
             Some(text) => {
-                assert!(text.starts_with("Bearer realm=\""), "{seen}");
-                let named = error.map(|error| format!("error=\"{error}\""));
+                let schemes = ["Bearer realm=\"", "DPoP realm=\""];
+                assert!(
+                    schemes.iter().any(|scheme| text.starts_with(scheme)),
+                    "{seen}"
+                );
+                let named = error.map(|error| format!("error=\"{error}"));
                 match named {
                     Some(named) => assert!(text.contains(&named), "{seen}"),
                     None if status == 400 => {}

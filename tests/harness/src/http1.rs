@@ -39,6 +39,11 @@ impl<S: Read + Write> Wire<S> {
         Self { stream, ahead }
     }
 
+    /// What it is a wire on.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()

@@ -31,7 +31,7 @@ pub use policy::{
 };
 pub use process::{module, module_with_trap};
 pub use server::Server;
-pub use tls::Authority;
+pub use tls::{Authority, TlsClient};
 pub use upstream::{Received, Upstream};
 
 use std::time::{Duration, Instant};

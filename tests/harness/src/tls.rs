@@ -1,8 +1,15 @@
 //! A certificate authority for one story.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use super::{PATIENCE, Request, Response, Unsized, Wire};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, StreamOwned,
+};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,6 +36,31 @@ impl Authority {
         self.issuer.pem()
     }
 
+    /// A client that trusts whatever it meets, with a certificate of its own; and the certificate's SHA-256.
+    pub fn client(&self) -> (TlsClient, [u8; 32]) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["client.example.com".to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let der = certificate.der().clone();
+        let digest = passgate_kit::sha256(&der);
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        (TlsClient::new(self, Some((der, key))), digest)
+    }
+
+    /// A client without a certificate.
+    pub fn stranger(&self) -> TlsClient {
+        TlsClient::new(self, None)
+    }
+
+    /// Certificate and key of a server of this name, in PEM.
+    pub fn server_pem(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A server configuration with a certificate for this name.
     pub fn server_for(&self, name: &str) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
@@ -44,5 +76,53 @@ impl Authority {
                 PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
             );
         Arc::new(config.unwrap())
+    }
+}
+
+/// A client that speaks TLS to the gate, and resumes its sessions.
+#[derive(Clone)]
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
+}
+
+type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+impl TlsClient {
+    fn new(trusted: &Authority, identity: Option<Identity>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(trusted.issuer.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => builder
+                .with_client_auth_cert(vec![certificate], key)
+                .unwrap(),
+        };
+        let config = Arc::new(config);
+        Self { config }
+    }
+
+    /// One request over HTTP/1.1 on a connection of its own, to a gate of this name; and whether an earlier session
+    /// was resumed.
+    pub fn send(&self, address: SocketAddr, name: &str, request: &Request) -> (Response, bool) {
+        let stream = TcpStream::connect(address).expect("the gate listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let connection = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
+        let mut wire = Wire::new(StreamOwned::new(connection, stream));
+        wire.send(&request.to_http1()).expect("the gate reads");
+        let message = wire.read(Unsized::UntilClose).expect("an answer");
+        let status = String::from_utf8_lossy(&message.start[9..12]).into_owned();
+        let response = Response {
+            status: status.parse().unwrap(),
+            headers: message.headers,
+            body: message.body,
+        };
+        let handshake = wire.stream().conn.handshake_kind();
+        (response, handshake == Some(HandshakeKind::Resumed))
     }
 }

@@ -22,7 +22,7 @@ mod token;
 
 pub use host::verify_signature;
 pub use key::{SigningKey, jwks};
-pub use proof::{ProofBuilder, bound_to, public_members, thumbprint};
+pub use proof::{ProofBuilder, bound_to, public_members, sha256, thumbprint};
 pub use token::{Token, TokenBuilder, minted, now, tampered};
 
 /// Unpadded base64url, as JOSE writes it.

@@ -85,6 +85,12 @@ pub fn public_members(key: &SigningKey) -> Value {
     Value::Object(members.collect::<Map<_, _>>())
 }
 
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let hash = digest(&SHA256, bytes);
+    hash.as_ref().try_into().expect("32 bytes")
+}
+
 /// The thumbprint of a key (RFC 7638), base64url.
 pub fn thumbprint(key: &SigningKey) -> String {
     // The order of the names is that of the map, and there is no white space.

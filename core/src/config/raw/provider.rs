@@ -10,7 +10,7 @@ use crate::{
         dated_by::RawDatedBy,
         header_name::{HeaderName, ValuePrefix},
         text::{CookieName, ParamName, RequestAcr, Subprotocol},
-        words::AudienceClaim,
+        words::{AudienceClaim, CnfJwk},
     },
     crypto::Algorithm,
     decode::{Filled, List, Text, record},
@@ -76,6 +76,8 @@ record! {
         /// What claims of this issuer prove about a sign-in.
         evidence: RawEvidence,
         "preset": "write evidence: { preset: keycloak }",
+        /// What `cnf.jwk` of a token is: `dpop`, the key of its proofs. Without it such tokens are refused.
+        cnf_jwk: CnfJwk,
         /// Where browsers are sent to sign in, instead of a 401.
         login: RawLogin,
         /// Says that one value means one subject at every provider that feeds the same header. Each of them must say so.

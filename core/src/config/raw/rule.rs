@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::RawProof;
 use crate::{
     config::{
         HostMatch, Mode,
@@ -100,7 +101,10 @@ record! {
         "allow_missing": "write public: { reason: …, owner: …, until: …, identity_from: <provider> } instead of requires",
         "allow_missing_or_failed": "a failed token never passes; for a missing one write public with identity_from instead of requires",
         "extract_only_without_validation": "remove it; nothing is taken from a token that was not verified",
-        "proof": "remove it until a version checks proofs",
+        /// What must be proved beside the token: that its sender holds the key that it is bound to. Tokens that are not bound so are refused.
+        proof: RawProof,
+        /// Whether a token counts for one request only, by its `jti`. Default: false.
+        single_use: bool,
     }
 }
 

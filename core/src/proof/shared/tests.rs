@@ -62,7 +62,7 @@ impl SharedData for Proxy {
     }
 
     /// As Envoy does it: version 0 overwrites, and what is not there is created by any version.
-    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Written, NotShared> {
+    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Stored, NotShared> {
         let mut store = self.0.lock().unwrap();
         store.calls += 1;
         store.version += 1;
@@ -72,10 +72,10 @@ impl SharedData for Proxy {
             && version != 0
             && version != *own
         {
-            return Ok(Written::Conflict);
+            return Ok(Stored::Conflict);
         }
         store.values.insert(key.to_owned(), (value.to_vec(), next));
-        Ok(Written::Yes)
+        Ok(Stored::Yes)
     }
 }
 

@@ -7,14 +7,14 @@ use crate::{
     audit::{Seen, SubjectForm, shown_claim},
     claims,
     crypto::Algorithm,
-    evidence::Proved,
     extract::{Credential, Token, extract},
-    headers,
+    headers::{self, Edit},
     identity::Identity,
-    jose::{self, MediaType},
+    jose::{self, MediaType, to_base64url},
     json::Json,
     jwks::Lookup,
-    policy::Requirement,
+    policy::{ProofDemand, Requirement},
+    proof::Binding,
     provider::Provider,
     provider_id::ProviderId,
     reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
@@ -64,8 +64,11 @@ impl Case<'_, '_, '_> {
                 self.record.seen = Some(seen(&jwt, &provider.audience_claim));
                 if *stop == Malformed::Claims.into() {
                     let claims = jwt.unverified_claims();
-                    self.record.expected =
+                    let fault =
                         claims::fault(claims, &provider.audience_claim, &provider.subject_claims);
+                    if fault.is_some() {
+                        self.record.expected = fault;
+                    }
                 }
             })
     }
@@ -79,22 +82,39 @@ impl Case<'_, '_, '_> {
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Result<Permit, Stop> {
-        self.check_claims(jwt, id, provider, requirement)?;
+        let binding = self.check_claims(jwt, credential, (id, provider), requirement)?;
         let (jwt, identity) =
             self.check_signature(jwt, known, credential.token.as_str(), (id, provider))?;
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
         // A name or an address may stand in any claim.
         let tells_values = self.prepared.config.audit().subject == SubjectForm::Clear;
-        let proved = requirement
-            .met_by(id, provider, &jwt.claims, self.now, tells_values)
+        // A thief is told of the proof, and not what the token would be good for.
+        let possession = self.possession(&binding, credential, (id, provider), requirement)?;
+        let claims = (&*jwt.claims, &binding);
+        let (proved, alternative) = requirement
+            .met_by((id, provider), claims, self.now, tells_values)
             .map_err(|unmet| {
                 self.record.expected = Some(unmet.expected);
                 self.record.proved(&unmet.proved);
                 unmet.reason
             })?;
         self.record.proved(&proved);
-        Ok(self.permit(provider, credential, identity, &proved))
+        let mut edits = Vec::new();
+        let mut forwards = false;
+        if let Some(possession) = &possession {
+            let id = self.take(possession, alternative, provider, &identity)?;
+            edits.push(headers::set("x-passgate-proof-id", to_base64url(&id)));
+            forwards = matches!(
+                alternative.proof,
+                Some(ProofDemand::Dpop { forward: true, .. })
+            );
+        }
+        if alternative.single_use {
+            self.take_token(&jwt.claims, provider, &identity)?;
+        }
+        edits.extend(headers::sign_in(&proved));
+        Ok(self.permit(provider, credential, identity, edits, forwards))
     }
 
     /// The token in its parts, as they are remembered, with whom it was about then; or from its bytes.
@@ -137,10 +157,10 @@ impl Case<'_, '_, '_> {
     fn check_claims(
         &mut self,
         jwt: &UnverifiedJwt<'_>,
-        id: ProviderId,
-        provider: &Provider,
+        credential: &Credential<'_, '_>,
+        (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
-    ) -> Result<(), Stop> {
+    ) -> Result<Binding, Stop> {
         let header = jwt.unverified_header();
         if provider.token_types.is_empty() {
             if header.typ.as_ref().is_some_and(|typ| typ.is_of_its_own) {
@@ -167,6 +187,7 @@ impl Case<'_, '_, '_> {
         }
         let claims = jwt.unverified_claims();
         claims::check(claims, provider, self.now)?;
+        let binding = self.binding(claims, credential, (id, provider), requirement)?;
         let is_for =
             |audiences: &[String]| claims::audience_is(claims, &provider.audience_claim, audiences);
         let mut of_rule = requirement
@@ -177,7 +198,7 @@ impl Case<'_, '_, '_> {
             self.record.expected = Some(shown(&provider.audiences.join(" ")));
             return Err(Untrusted::Audience.into());
         }
-        Ok(())
+        Ok(binding)
     }
 
     fn check_signature<'t>(
@@ -257,7 +278,8 @@ impl Case<'_, '_, '_> {
         provider: &Provider,
         credential: &Credential<'_, '_>,
         identity: Rc<Identity>,
-        proved: &Proved,
+        written: Vec<Edit>,
+        forwards_proof: bool,
     ) -> Permit {
         let judged: &[&TokenSource] = if provider.forward {
             &[]
@@ -265,11 +287,15 @@ impl Case<'_, '_, '_> {
             &credential.found_in
         };
         let mut edits = self.clean(judged);
-        edits.extend(headers::sign_in(proved));
+        if forwards_proof {
+            edits.retain(|edit| !headers::removes_proof(edit));
+        }
+        edits.extend(written);
         Permit {
             code: "permitted.token",
             edits,
             identity: Some(identity),
+            answer: Vec::new(),
             is_observed: false,
         }
     }

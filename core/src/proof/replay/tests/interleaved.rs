@@ -90,7 +90,7 @@ impl SharedData for Seen {
         self.proxy.get(key)
     }
 
-    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Written, NotShared> {
+    fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Stored, NotShared> {
         self.turns.wait(self.worker);
         self.proxy.set(key, value, version)
     }

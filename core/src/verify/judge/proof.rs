@@ -1,0 +1,283 @@
+//! The keys that a token is bound to: how it must come, and whether its sender holds them.
+
+use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Case, Stop};
+use crate::{
+    audit::{ShownProof, shown_key},
+    extract::Credential,
+    identity::Identity,
+    jose::numeric_date,
+    json::Json,
+    limits,
+    policy::{Alternative, ProofDemand, Requirement},
+    proof::{
+        self, Asked, Binding, Fault, NotShared, Spend, SpendKind, Thumbprint, UnverifiedProof,
+        VerifiedProof,
+    },
+    provider::Provider,
+    provider_id::ProviderId,
+    reason::{DPOP, Malformed, Missing, Reason, Unavailable, Untrusted},
+    request::path,
+    time::UnixTime,
+};
+
+/// A DPoP proof that counts, but for its time: how long it may take is for the rule to say.
+pub(super) struct Possession<'r> {
+    proof: UnverifiedProof<'r>,
+    verified: VerifiedProof,
+    /// The time of its nonce, where that is one of ours.
+    nonce: Option<UnixTime>,
+}
+
+impl<'r> Case<'_, 'r, '_> {
+    /// What a token with these claims is bound to, where it came in the way that goes with that and some alternative
+    /// takes it. It can only refuse, so the claims need not be believed yet.
+    pub(super) fn binding(
+        &mut self,
+        claims: &Json,
+        credential: &Credential<'_, '_>,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> Result<Binding, Reason> {
+        let is_dpop = credential.found_in.iter().any(|source| source.is_dpop());
+        if is_dpop {
+            // RFC 9449 section 7.1: the client is answered in the scheme that it speaks.
+            self.aside.schemes = DPOP;
+        }
+        let Some(binding) = Binding::of(claims, provider.cnf_jwk_is_dpop) else {
+            self.expect("cnf with jkt or x5t#S256, or jwk where the provider has cnf_jwk: dpop");
+            return Err(Untrusted::KeyBound.into());
+        };
+        match (binding.dpop.is_some(), is_dpop) {
+            (true, false) => {
+                self.expect("a token that names a key of proofs comes as Authorization: DPoP");
+                self.aside.schemes = DPOP;
+                return Err(Untrusted::KeyBound.into());
+            }
+            (false, true) => {
+                self.expect("Authorization: DPoP brings a token with cnf.jkt");
+                return Err(Untrusted::ProofToken.into());
+            }
+            (true, true) | (false, false) => {}
+        }
+        if !requirement.open_to(id).any(|way| way.takes(&binding)) {
+            let wanted = requirement.open_to(id).filter_map(|way| way.proof);
+            let words: Vec<&str> = wanted.map(ProofDemand::word).collect();
+            self.expect(&["a token that is bound for ", &words.join(" or ")].concat());
+            return Err(Untrusted::ProofToken.into());
+        }
+        Ok(binding)
+    }
+
+    /// Whether the sender holds the keys that the token is bound to. `None`: none of them makes proofs.
+    pub(super) fn possession(
+        &mut self,
+        binding: &Binding,
+        credential: &Credential<'_, '_>,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> Result<Option<Possession<'r>>, Stop> {
+        if let Some(digest) = &binding.certificate {
+            self.record.proof = Some(ShownProof::of("certificate"));
+            let Some(own) = self.request.certificate() else {
+                self.expect("the client certificate of this connection");
+                return Err(Missing::Proof.into());
+            };
+            if own != *digest {
+                self.expect("the client certificate that cnf.x5t#S256 names");
+                return Err(Untrusted::ProofKey.into());
+            }
+        }
+        let Some(key) = &binding.dpop else {
+            return Ok(None);
+        };
+        self.record.proof = Some(ShownProof::of("dpop"));
+        let ways = requirement.open_to(id).filter(|way| way.takes(binding));
+        let ways: Vec<&Alternative> = ways.collect();
+        let judged = self.dpop(key, credential.token.as_str(), provider, &ways);
+        judged.map(Some)
+    }
+
+    /// The DPoP proof of the request, cheap checks first.
+    fn dpop(
+        &mut self,
+        key: &Thumbprint,
+        token: &str,
+        provider: &Provider,
+        ways: &[&Alternative],
+    ) -> Result<Possession<'r>, Stop> {
+        let text = match proof::find(self.request) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                self.offer_nonce(provider, ways)?;
+                self.expect("a DPoP header");
+                return Err(Missing::Proof.into());
+            }
+            Err(fault) => return Err(self.at_fault(fault)),
+        };
+        let proof = UnverifiedProof::parse(text).map_err(|fault| self.at_fault(fault))?;
+        proof.is_by(key).map_err(|fault| self.at_fault(fault))?;
+        let origin = self.target.origin(self.prepared.config.origins());
+        let path = self.request.values(":path").next().map(path::split);
+        let (Some(origin), Some((path, _))) = (origin, path) else {
+            self.expect("a request to one of origins");
+            return Err(Untrusted::ProofRequest.into());
+        };
+        let asked = Asked {
+            method: self.target.method,
+            origin: &origin.text,
+            path,
+            token,
+        };
+        proof.is_for(asked).map_err(|fault| self.at_fault(fault))?;
+        let nonce = match proof.unverified_nonce() {
+            None => None,
+            Some(nonce) => self
+                .proofs
+                .time_of(&provider.issuer, nonce)
+                .map_err(broken)?,
+        };
+        // What no alternative would take is not worth its signature.
+        let mut times = ways
+            .iter()
+            .map(|way| proof.made_at(nonce, way.terms(), self.now));
+        let first = times.next();
+        if let Some(Err(fault)) = first
+            && !times.any(|made| made.is_ok())
+        {
+            if let Fault::Nonce(_) = fault {
+                self.offer_nonce(provider, ways)?;
+            }
+            return Err(self.at_fault(fault));
+        }
+        let share = self.proofs.share_of(key);
+        let admission = self.proof_budget.admit(share, false, self.now);
+        let admission = admission.ok_or(Unavailable::Budget)?;
+        let cost = proof.cost(self.crypto);
+        match proof.verify(self.crypto) {
+            Ok(verified) => Ok(Possession {
+                proof,
+                verified,
+                nonce,
+            }),
+            Err(fault) => {
+                self.proof_budget.was_wrong(admission, cost);
+                Err(self.at_fault(fault))
+            }
+        }
+    }
+
+    /// Takes the proof by the terms of the alternative that the token meets: it is to be spent, if all else is well.
+    /// Returns its id.
+    pub(super) fn take(
+        &mut self,
+        possession: &Possession<'_>,
+        alternative: &Alternative,
+        provider: &Provider,
+        identity: &Identity,
+    ) -> Result<[u8; 32], Stop> {
+        let terms = alternative.terms();
+        let made = possession.proof.made_at(possession.nonce, terms, self.now);
+        if terms.wants_nonce
+            && possession
+                .nonce
+                .is_none_or(|made| proof::is_ageing(made, terms, self.now))
+        {
+            self.offer_nonce(provider, &[alternative])?;
+        }
+        let made = made.map_err(|fault| self.at_fault(fault))?;
+        self.record.proof = Some(ShownProof {
+            kind: "dpop",
+            key: Some(shown_key(&possession.verified.thumbprint)),
+            age: Some(self.now.since(made).as_secs()),
+        });
+        self.spend(Spend {
+            kind: SpendKind::Proof,
+            id: possession.verified.id,
+            principal: principal(provider, identity),
+            made,
+            dated: made,
+        });
+        Ok(possession.verified.id)
+    }
+
+    /// Takes a token that counts once (RFC 7519 section 4.1.7): it is to be spent, if all else is well.
+    pub(super) fn take_token(
+        &mut self,
+        claims: &Json,
+        provider: &Provider,
+        identity: &Identity,
+    ) -> Result<(), Stop> {
+        let date = |name: &str| claims.get(name).and_then(numeric_date);
+        let jti = claims.get("jti").and_then(Json::as_str);
+        let (Some(jti), Some(made), Some(expires)) =
+            (jti.filter(|jti| !jti.is_empty()), date("iat"), date("exp"))
+        else {
+            self.expect("jti: a string that is not empty, and iat: for a token of a single use");
+            return Err(Malformed::Claims.into());
+        };
+        let mut id = Sha256::new();
+        id.update(b"passgate token 1");
+        id.update(Sha256::digest(&provider.issuer));
+        id.update(jti);
+        let skew = core::time::Duration::from_secs(limits::CLOCK_SKEW_SECS);
+        self.spend(Spend {
+            kind: SpendKind::Token,
+            id: id.finalize().into(),
+            principal: principal(provider, identity),
+            made,
+            dated: expires.saturating_add(skew),
+        });
+        Ok(())
+    }
+
+    /// A path with several readings is judged several times, and pays once.
+    fn spend(&mut self, spend: Spend) {
+        let is_it = |other: &Spend| (other.kind, other.id) == (spend.kind, spend.id);
+        if !self.spends.iter().any(is_it) {
+            self.spends.push(spend);
+        }
+    }
+
+    /// A nonce for the next proof, where some alternative wants one.
+    fn offer_nonce(&mut self, provider: &Provider, ways: &[&Alternative]) -> Result<(), Stop> {
+        if ways.iter().any(|way| way.terms().wants_nonce) {
+            let nonce = self.proofs.nonce(&provider.issuer, self.now);
+            self.aside.nonce = Some(nonce.map_err(broken)?);
+        }
+        Ok(())
+    }
+
+    fn at_fault(&mut self, fault: Fault) -> Stop {
+        let (reason, wanted): (Reason, _) = match fault {
+            Fault::Malformed(wanted) => (Malformed::Proof.into(), wanted),
+            Fault::Key(wanted) => (Untrusted::ProofKey.into(), wanted),
+            Fault::Request(wanted) => (Untrusted::ProofRequest.into(), wanted),
+            Fault::Token(wanted) => (Untrusted::ProofToken.into(), wanted),
+            Fault::Time(wanted) => (Untrusted::ProofTime.into(), wanted),
+            Fault::Nonce(wanted) => (Untrusted::ProofNonce.into(), wanted),
+            Fault::Signature => (Untrusted::ProofSignature.into(), "the signature of jwk"),
+        };
+        self.expect(&["proof: ", wanted].concat());
+        Stop::Deny(reason)
+    }
+
+    fn expect(&mut self, wanted: &str) {
+        self.record.expected = Some(wanted.to_owned());
+    }
+}
+
+fn broken(_: NotShared) -> Stop {
+    Unavailable::ReplayMemory.into()
+}
+
+fn principal(provider: &Provider, identity: &Identity) -> [String; 2] {
+    let subject: Option<Rc<str>> = identity.subject.clone();
+    [
+        provider.issuer.clone(),
+        String::from(&*subject.unwrap_or_default()),
+    ]
+}
