@@ -7,7 +7,7 @@ use passgate_core::{
     Algorithm, Config, Edit, JwkSet, Request, Settlement, Step, Supply, UnixTime, Verdict,
     Verifier, limits::Limits, thumbprint,
 };
-use passgate_kit::{SigningKey, base64url, jwks};
+use passgate_kit::{SigningKey, base64url, bound_to, jwks, public_members, sha256};
 use serde_json::json;
 
 /// A key that signs fast, and a configuration that trusts it.
@@ -19,6 +19,7 @@ struct World {
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let key = SigningKey::of("EdDSA", "k");
     let config = json!({
+        "origins": ["https://a"],
         "providers": { "p": {
             "issuer": "i", "audiences": ["a"], "local_jwks": { "inline_string": jwks(&[&key]) },
             "from_headers": [{ "name": "authorization", "value_prefix": "Bearer " }],
@@ -67,6 +68,54 @@ fn verdict_on(token: &[u8]) -> Verdict {
 /// A token that nobody signed passes nowhere.
 pub(crate) fn token(data: &[u8]) {
     assert!(matches!(verdict_on(data), Verdict::Deny(_)));
+}
+
+/// A proof whose header is the first line and whose claims are the rest, `KEY` and `ATH` in them put in,
+/// under a good signature. This gate has no memory, so what would pass is what it cannot spend.
+pub(crate) fn proof(data: &[u8]) {
+    let claims = json!({ "iss": "i", "aud": "a", "sub": "s", "exp": NOW.as_secs() + 60, "cnf": bound_to(&WORLD.key) });
+    let text = format!(
+        "{}.{}",
+        base64url(r#"{"alg":"EdDSA"}"#),
+        base64url(claims.to_string())
+    );
+    let token = format!("{text}.{}", base64url(WORLD.key.sign(text.as_bytes())));
+    let ath = json!(base64url(sha256(token.as_bytes())));
+    let filled = String::from_utf8_lossy(data)
+        .replace("KEY", &public_members(&WORLD.key).to_string())
+        .replace("ATH", &ath.to_string());
+    let (header, claims) = filled.split_once('\n').unwrap_or((&filled, ""));
+    let text = format!("{}.{}", base64url(header), base64url(claims));
+    let proof = format!("{text}.{}", base64url(WORLD.key.sign(text.as_bytes())));
+    let judged = verdict(&[
+        (b":method", b"GET"),
+        (b":path", b"/x?y"),
+        (b":authority", b"a"),
+        (b"authorization", format!("DPoP {token}").as_bytes()),
+        (b"dpop", proof.as_bytes()),
+    ]);
+    let Verdict::Deny(rejection) = judged else {
+        panic!("spent without a memory");
+    };
+    if rejection.code != "unavailable.replay_memory" {
+        return;
+    }
+    let (Some(header), Some(claims)) = (
+        as_serde_reads_it(header.as_bytes()),
+        as_serde_reads_it(claims.as_bytes()),
+    ) else {
+        return;
+    };
+    let typ = header["typ"].as_str().map(str::to_ascii_lowercase);
+    assert!(typ.is_some_and(|typ| typ.ends_with("dpop+jwt")));
+    assert!(["EdDSA", "Ed25519"].contains(&header["alg"].as_str().unwrap_or_default()));
+    assert!(header.get("crit").is_none() && header["jwk"].get("d").is_none());
+    assert_eq!((&claims["htm"], &claims["ath"]), (&json!("GET"), &ath));
+    assert!(claims["jti"].as_str().is_some_and(|jti| !jti.is_empty()));
+    let iat = claims["iat"].as_f64();
+    assert!(iat.is_some_and(|iat| (iat - 1_700_000_000.0).abs() <= 60.0));
+    let uri = claims["htu"].as_str().map(str::to_ascii_lowercase);
+    assert!(uri.is_some_and(|uri| uri.starts_with("https://a")));
 }
 
 /// What passed is JSON. `None`: a number that nobody reads is beyond what serde_json's own values

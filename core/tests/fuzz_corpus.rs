@@ -14,11 +14,12 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("claims", judge::claims),
     ("configuration", judge::configuration),
     ("header", judge::header),
     ("jwk_set", judge::jwk_set),
+    ("proof", judge::proof),
     ("request", judge::request),
     ("token", judge::token),
 ];
