@@ -224,6 +224,23 @@ impl Engine {
         self.supply.on_answer(id, answer, now)
     }
 
+    /// The same, with what the host has handed over.
+    pub(crate) fn on_host_answer(
+        &mut self,
+        id: FetchId,
+        headers: &[(&[u8], &[u8])],
+        body: Vec<u8>,
+        now: UnixTime,
+    ) -> Option<Need> {
+        self.wish_for(Some(now));
+        self.supply.on_host_answer(id, headers, body, now)
+    }
+
+    /// Goes on with what came and takes long to be read.
+    pub(crate) fn read_on(&mut self, now: UnixTime) {
+        self.supply.read_on(now);
+    }
+
     /// Whether a verdict has left something to tell, or to fetch, for which no timer runs yet.
     pub(crate) fn wants_timer(&mut self) -> bool {
         let has_to_tell = self.ledger.take_wants_timer();
@@ -269,6 +286,14 @@ impl Engine {
             };
             host::log(level, &format!("passgate {event}"));
         }
+        for event in self.supply.ending_events() {
+            let level = if event.wants_attention() {
+                LogLevel::Warn
+            } else {
+                LogLevel::Info
+            };
+            host::log(level, &format!("passgate {event}"));
+        }
         self.ledger.tell_left_out(now);
         let wakeups = [
             self.supply.next_wakeup(),
@@ -304,7 +329,12 @@ impl Engine {
             let mut measures = report.measures(now);
             let waiting = self.waiting.count(provider);
             measures.push(Measure::level(&["waiting"], waiting));
-            self.ledger.stats.show(report.provider, &measures);
+            let stats = &mut self.ledger.stats;
+            stats.show("keys", report.provider, &measures);
+        }
+        for report in self.supply.ending_reports() {
+            let stats = &mut self.ledger.stats;
+            stats.show(report.name, report.provider, &report.measures);
         }
     }
 

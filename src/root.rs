@@ -132,11 +132,8 @@ impl Context for Root {
         let headers = HeaderMap::get(MapType::HttpCallResponseHeaders).unwrap_or_default();
         // One byte more than allowed shows the core that the answer is too large.
         let body = host::call_response_body(sent.max_bytes.saturating_add(1)).unwrap_or_default();
-        let need = engine.on_answer(
-            sent.id,
-            Answer::from_host(&headers.pairs().unwrap_or_default(), &body),
-            now,
-        );
+        let pairs = headers.pairs().unwrap_or_default();
+        let need = engine.on_host_answer(sent.id, &pairs, body, now);
         if let Some(need) = need {
             engine.call_in(need, now);
         }
@@ -194,6 +191,7 @@ impl RootContext for Root {
         };
         // Requests that waited for the last answer are settled before anything new is fetched.
         if !engine.has_due() {
+            engine.read_on(now);
             self.fetch_due(&mut engine, now);
             // Fetches that could not be sent or are overdue have settled the question for those who waited.
             engine.call_in_idle(now);

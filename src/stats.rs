@@ -88,11 +88,11 @@ impl Stats {
         }
     }
 
-    /// Shows everything that there is to say about a provider now, under
-    /// `passgate.keys.provider.<name>`.
-    pub(crate) fn show(&mut self, provider: &str, measures: &[Measure]) {
+    /// Shows what there is to say about something of a provider now, under
+    /// `passgate.<about>.provider.<name>`.
+    pub(crate) fn show(&mut self, about: &str, provider: &str, measures: &[Measure]) {
         for Measure { name, value } in measures {
-            let name = format!("passgate.keys.provider.{provider}.{name}");
+            let name = format!("passgate.{about}.provider.{provider}.{name}");
             match *value {
                 Number::Count(count) => {
                     if let Some(known) = self.known(Metric::Counter, &name) {
@@ -102,6 +102,11 @@ impl Stats {
                 Number::Since(time) => {
                     if let Some(known) = self.known(Metric::Gauge, &name) {
                         host::record(known.number, time.as_secs());
+                    }
+                }
+                Number::Is(number) => {
+                    if let Some(known) = self.known(Metric::Gauge, &name) {
+                        host::record(known.number, number);
                     }
                 }
                 Number::Level(0) if !self.known.contains_key(&name) => {}

@@ -13,6 +13,7 @@ mod demands;
 mod document;
 mod doubts;
 mod duration;
+mod ending;
 mod escape;
 mod evidence;
 mod header_name;
@@ -54,7 +55,11 @@ use crate::{
     resource_metadata::ResourceMetadata,
 };
 
-use crate::{limits::Limits, time::UnixTime};
+use crate::{
+    limits::Limits,
+    supply::{EndingOf, Suppliers},
+    time::UnixTime,
+};
 
 pub use crate::decode::Problem as InvalidConfig;
 
@@ -223,6 +228,29 @@ impl<'c> From<&'c Config> for Sources<'c> {
         Self {
             limits: config.limits,
             providers: config.providers.iter().map(source).collect(),
+        }
+    }
+}
+
+impl<'c> From<&'c Config> for Suppliers<'c> {
+    fn from(config: &'c Config) -> Self {
+        let numbered = config.providers.iter().enumerate();
+        let ending = |(index, provider): (usize, &'c Provider)| {
+            let revocations = provider.revocations.as_ref();
+            let ending = EndingOf {
+                provider: ProviderId(index),
+                name: &provider.name,
+                issuer: &provider.issuer,
+                clock_skew: provider.clock_skew,
+                revocations: revocations.map(|revocations| &revocations.source),
+                status_lists: provider.status_lists.as_ref(),
+            };
+            let is_one = ending.revocations.is_some() || ending.status_lists.is_some();
+            is_one.then_some(ending)
+        };
+        Self {
+            keys: config.into(),
+            endings: numbered.filter_map(ending).collect(),
         }
     }
 }

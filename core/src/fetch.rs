@@ -19,8 +19,7 @@ pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod freshness;
 pub(crate) mod jitter;
-#[cfg_attr(not(test), expect(dead_code, reason = "no feature asks by key yet"))]
-mod keyed;
+pub(crate) mod keyed;
 pub(crate) mod measure;
 #[cfg(test)]
 mod tests;
@@ -29,4 +28,5 @@ pub use answer::Answer;
 pub use call::Call;
 pub use endpoint::Endpoint;
 pub use flight::FetchId;
+pub(crate) use keyed::Asked;
 pub use measure::{Measure, Number};

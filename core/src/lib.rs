@@ -91,6 +91,8 @@ mod reason;
 mod remembered;
 mod request;
 mod resource_metadata;
+mod revocation;
+mod status_list;
 mod supply;
 mod text;
 mod time;
@@ -138,7 +140,9 @@ pub use crate::{
     request::path::PathPolicy,
     request::{Connection, Origin, Request, TokenSource},
     resource_metadata::{Document, ResourceMetadata},
-    supply::{Fetch, Need, Supply},
+    revocation::{NameClaims, RevocationSource, Revocations, WhenUnavailable},
+    status_list::{StatusListSource, inspect as inspect_status_list},
+    supply::{EndingEvent, EndingOf, EndingReport, Fetch, Need, Suppliers, Supply},
     time::UnixTime,
     verdict::{AnswerHeader, Permit, SERVED, Verdict},
     verify::{Settlement, Step, Verifier},

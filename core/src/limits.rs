@@ -41,6 +41,23 @@ pub const JWKS_URI_BYTES: usize = 2_048;
 pub const RETURN_TO_BYTES: usize = 2_048;
 /// Most names of headers in a record of what would have been done.
 pub const SHOWN_HEADERS: usize = 32;
+/// Most entries of all lists of revocations that one worker holds: some 3 MiB.
+pub const REVOCATION_ENTRIES: usize = 100_000;
+/// Most bytes of all documents of revocations that one worker reads at a time: ninety for each entry.
+/// With the lists in hand and the lists that are read, each worker takes at most 16 MiB for them.
+pub const REVOCATION_BYTES: usize = 9 << 20;
+/// Longest name in a list of revocations, in bytes: of OpenID Connect Core 1.0 section 2, where `sub`
+/// has at most 255.
+pub const REVOCATION_NAME_BYTES: usize = 512;
+/// Longest member or entry of a document of revocations, in bytes: escaped, a name may be six times as
+/// long.
+pub const REVOCATION_MEMBER_BYTES: usize = 4 << 10;
+/// Most status lists that one worker remembers; each provider that has some gets at least one.
+pub const STATUS_LISTS: usize = 16;
+/// Largest inflated status list, in bytes: four million tokens of one bit each.
+pub const STATUS_LIST_BYTES: usize = 512 << 10;
+/// Largest signed status list, in bytes: one that does not compress, twice in base64.
+pub const STATUS_LIST_TOKEN_BYTES: usize = 1 << 20;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;
 /// Most names of keys that no set holds and that one worker remembers for a provider: 256 KiB, far

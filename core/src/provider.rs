@@ -10,6 +10,8 @@ use crate::{
     jwks::KeySource,
     login::Login,
     request::TokenSource,
+    revocation::Revocations,
+    status_list::StatusListSource,
 };
 
 /// An issuer that is trusted.
@@ -50,6 +52,10 @@ pub struct Provider {
     pub evidence: Evidence,
     /// Whether `cnf.jwk` of its tokens is the key of their DPoP proofs; else such tokens are refused.
     pub cnf_jwk_is_dpop: bool,
+    /// Where it says what is revoked.
+    pub revocations: Option<Revocations>,
+    /// Where it says the status of each token.
+    pub status_lists: Option<StatusListSource>,
     /// Where browsers are sent to sign in.
     pub login: Option<Login>,
 }

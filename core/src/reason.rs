@@ -160,6 +160,8 @@ facts! {
         ProofReplayed => "untrusted.proof_replayed",
         /// A proof was made for another token, or the token is not bound as the rule wants it.
         ProofToken => "untrusted.proof_token",
+        /// A list of the provider says that it, or what it names, has ended before its time.
+        Revoked => "untrusted.revoked",
     }
 }
 
@@ -226,6 +228,16 @@ facts! {
         Budget => "unavailable.budget",
         /// The memory of proofs is full for this client, absent, or holds what is not ours.
         ReplayMemory => "unavailable.replay_memory",
+        /// The provider's list of revocations cannot be had, or is too old.
+        Revocations {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.revocations",
+        /// The status list that the token names cannot be had, or does not count.
+        StatusList {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.status_list",
     }
 }
 
@@ -343,7 +355,10 @@ impl Reason {
             Self::Insufficient(Insufficient::Scope { .. }) | Self::Forbidden(_) => (403, None),
             Self::Insufficient(_) => (401, None),
             Self::Unavailable(
-                Unavailable::Keys { retry_after } | Unavailable::UnknownKey { retry_after },
+                Unavailable::Keys { retry_after }
+                | Unavailable::UnknownKey { retry_after }
+                | Unavailable::Revocations { retry_after }
+                | Unavailable::StatusList { retry_after },
             ) => (503, Some(retry_after.as_secs().max(1))),
             Self::Unavailable(
                 Unavailable::WaitingLimit

@@ -14,13 +14,21 @@
 //! [`Supply::on_answer`], and, because an answer can be lost, whenever [`Supply::holds`] is false
 //! after [`Supply::poll_call`].
 
-use core::time::Duration;
+mod endings;
 
+use core::time::Duration;
+use std::rc::Rc;
+
+pub use self::endings::{EndingEvent, EndingOf, EndingReport};
+
+use self::endings::Endings;
 use crate::{
     crypto::Algorithm,
-    fetch::{Answer, Call, FetchId, clock::Clock, jitter::Jitter},
+    fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
     provider_id::ProviderId,
+    revocation::{Feed, Kind, Standing},
+    status_list::{Bits, Held, ListError, Lists, UnverifiedList},
     time::UnixTime,
 };
 
@@ -29,6 +37,10 @@ use crate::{
 pub enum Need {
     /// The keys of this provider.
     Keys(ProviderId),
+    /// Its list of revocations.
+    Revocations(ProviderId),
+    /// Its status lists.
+    StatusLists(ProviderId),
 }
 
 impl Need {
@@ -36,7 +48,9 @@ impl Need {
     #[must_use]
     pub const fn provider(self) -> ProviderId {
         match self {
-            Self::Keys(provider) => provider,
+            Self::Keys(provider) | Self::Revocations(provider) | Self::StatusLists(provider) => {
+                provider
+            }
         }
     }
 }
@@ -48,10 +62,27 @@ pub struct Fetch {
     pub id: FetchId,
     /// Who waits for it.
     pub need: Need,
-    /// What for.
-    pub purpose: Purpose,
+    /// What for, where it is for keys.
+    pub purpose: Option<Purpose>,
     /// What is to be sent.
     pub call: Call,
+}
+
+/// Where everything comes from.
+#[derive(Clone, Debug)]
+pub struct Suppliers<'c> {
+    /// The keys of each provider.
+    pub keys: Sources<'c>,
+    /// What ends the authority of its tokens before their time, where something does.
+    pub endings: Vec<EndingOf<'c>>,
+}
+
+/// Keys alone: a policy that asks for more is answered that it cannot be had.
+impl<'c> From<Sources<'c>> for Suppliers<'c> {
+    fn from(keys: Sources<'c>) -> Self {
+        let endings = Vec::new();
+        Self { keys, endings }
+    }
 }
 
 /// All sources, their clock, and the names of their fetches.
@@ -60,24 +91,127 @@ pub struct Supply {
     clock: Clock,
     next_id: u64,
     keys: JwksCache,
+    endings: Endings,
+    /// For people at a command line only: what ends the authority of tokens cannot be asked.
+    #[cfg(feature = "explain")]
+    unasked: bool,
 }
 
 impl Supply {
     /// The sources of a configuration. `seed` keeps workers apart and should differ between them;
     /// nothing else here is random.
     #[must_use]
-    pub fn new<'c>(sources: impl Into<Sources<'c>>, seed: u64) -> Self {
-        Self::of(sources.into(), seed)
+    pub fn new<'c>(suppliers: impl Into<Suppliers<'c>>, seed: u64) -> Self {
+        Self::of(suppliers.into(), seed)
     }
 
-    fn of(sources: Sources<'_>, seed: u64) -> Self {
+    fn of(suppliers: Suppliers<'_>, seed: u64) -> Self {
         let mut seeds = Jitter::new(seed);
+        let Suppliers { keys, endings } = suppliers;
         Self {
             clock: Clock::default(),
             // Another worker's or configuration's ids are no ids here.
             next_id: seeds.next(),
-            keys: JwksCache::new(sources, &mut seeds),
+            keys: JwksCache::new(keys, &mut seeds),
+            endings: Endings::new(&endings, &mut seeds),
+            #[cfg(feature = "explain")]
+            unasked: false,
         }
+    }
+
+    /// From now on no list revokes anything that is not given, and no status list does.
+    #[cfg(feature = "explain")]
+    pub const fn ask_no_lists(&mut self) {
+        self.unasked = true;
+    }
+
+    /// Puts a list of revocations in force as if it had come now, and says which edition it is.
+    ///
+    /// # Errors
+    /// Why it would not be put in force, in English.
+    #[cfg(feature = "explain")]
+    pub fn give_revocations(
+        &mut self,
+        provider: &str,
+        body: Vec<u8>,
+        now: UnixTime,
+    ) -> Result<String, String> {
+        let moment = self.clock.advance(now);
+        let feed = self.endings.revocations_named(provider);
+        let feed = feed.ok_or("the provider has no revocations")?;
+        feed.give(body, moment, now)
+    }
+
+    /// Whether status lists can be asked for: nearly always.
+    #[cfg_attr(
+        not(feature = "explain"),
+        expect(clippy::unused_self, reason = "see above")
+    )]
+    pub(crate) const fn has_status_lists(&self) -> bool {
+        #[cfg(feature = "explain")]
+        return !self.unasked;
+        #[cfg(not(feature = "explain"))]
+        true
+    }
+
+    /// What the provider's list of revocations says of a token that was issued then.
+    pub(crate) fn standing<'n>(
+        &mut self,
+        provider: ProviderId,
+        names: impl IntoIterator<Item = (Kind, &'n str)>,
+        issued: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Standing {
+        let now = self.clock.advance(now);
+        match self.endings.revocations_mut(provider) {
+            #[cfg(feature = "explain")]
+            Some(feed) if self.unasked && !feed.is_given() => Standing::Clear,
+            Some(feed) => feed.judge(names, issued, now),
+            // A provider of another configuration, or keys alone.
+            None => Standing::Unavailable(Duration::from_secs(1)),
+        }
+    }
+
+    /// The provider's status list at this address, which a verified token names. `None`: no list may
+    /// be there.
+    pub(crate) fn status_list(
+        &mut self,
+        provider: ProviderId,
+        uri: &str,
+        now: UnixTime,
+    ) -> Option<Asked<'_, Held>> {
+        let now = self.clock.advance(now);
+        match self.endings.lists_mut(provider) {
+            Some(lists) => lists.ask(uri, now),
+            None => Some(Asked::Unavailable(Duration::from_secs(1))),
+        }
+    }
+
+    /// The signature of a status list is right, and this is what it says.
+    pub(crate) fn opened_status_list(
+        &mut self,
+        provider: ProviderId,
+        uri: &str,
+        (list, bits): (&UnverifiedList, Rc<Bits>),
+    ) {
+        if let Some(lists) = self.endings.lists_mut(provider) {
+            lists.opened(uri, list, bits);
+        }
+    }
+
+    /// A status list does not count after all; when to try again.
+    pub(crate) fn spoil_status_list(
+        &mut self,
+        provider: ProviderId,
+        uri: &str,
+        error: ListError,
+        now: UnixTime,
+    ) -> Duration {
+        let now = self.clock.advance(now);
+        if let Some(lists) = self.endings.lists_mut(provider) {
+            lists.spoil(uri, error, now);
+        }
+        Duration::from_secs(1)
     }
 
     /// The key for a token. To be asked only for tokens that are otherwise plausible, since an
@@ -115,27 +249,71 @@ impl Supply {
     pub fn poll_call(&mut self, now: UnixTime) -> Option<Fetch> {
         let now = self.clock.advance(now);
         let id = FetchId(self.next_id);
-        let (provider, purpose, call) = self.keys.poll(id, now)?;
+        let (need, purpose, call) = match self.keys.poll(id, now) {
+            Some((provider, purpose, call)) => (Need::Keys(provider), Some(purpose), call),
+            None => {
+                let (need, call) = self.endings.poll(id, now)?;
+                (need, None, call)
+            }
+        };
         self.next_id = self.next_id.wrapping_add(1);
         Some(Fetch {
             id,
-            need: Need::Keys(provider),
+            need,
             purpose,
             call,
         })
     }
 
+    /// Goes on with what came and takes long to be read: a slice of it. To be called once in a tick,
+    /// before [`Self::poll_call`]; who waits for it and is not held any more is to be judged again.
+    pub fn read_on(&mut self, now: UnixTime) {
+        let moment = self.clock.advance(now);
+        self.endings.read_on(moment, now);
+    }
+
     /// Most calls that [`Self::poll_call`] gives for one point in time.
     #[must_use]
     pub fn most_calls(&self) -> usize {
-        self.keys.fetched()
+        self.keys
+            .fetched()
+            .saturating_add(self.endings.most_calls())
     }
 
     /// Takes the answer to a call, and says which requests are to be judged again. `None`: the
     /// fetch is not in flight any more, and its answer was ignored.
     pub fn on_answer(&mut self, id: FetchId, answer: Answer<'_>, now: UnixTime) -> Option<Need> {
-        let now = self.clock.advance(now);
-        self.keys.on_answer(id, &answer, now).map(Need::Keys)
+        let moment = self.clock.advance(now);
+        if self.endings.awaits_long(id) {
+            return self.on_long_answer(id, &answer, answer.body().to_vec(), now);
+        }
+        let keys = self.keys.on_answer(id, &answer, moment).map(Need::Keys);
+        keys.or_else(|| self.endings.on_answer(id, &answer, moment, now))
+    }
+
+    /// The same, with the body that the host has handed over: one that is long is not copied.
+    pub fn on_host_answer(
+        &mut self,
+        id: FetchId,
+        headers: &[(&[u8], &[u8])],
+        body: Vec<u8>,
+        now: UnixTime,
+    ) -> Option<Need> {
+        if self.endings.awaits_long(id) {
+            return self.on_long_answer(id, &Answer::from_host(headers, &[]), body, now);
+        }
+        self.on_answer(id, Answer::from_host(headers, &body), now)
+    }
+
+    fn on_long_answer(
+        &mut self,
+        id: FetchId,
+        answer: &Answer<'_>,
+        body: Vec<u8>,
+        now: UnixTime,
+    ) -> Option<Need> {
+        let moment = self.clock.advance(now);
+        self.endings.on_long_answer(id, (answer, body), moment, now)
     }
 
     /// When [`Self::poll_call`] has something to do next, if nothing else happens: send a call, end
@@ -144,6 +322,7 @@ impl Supply {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<UnixTime> {
         let change = self.keys.next_change();
+        let change = change.into_iter().chain(self.endings.next_change()).min();
         change.map(|moment| self.clock.to_wall(moment))
     }
 
@@ -152,6 +331,14 @@ impl Supply {
     pub fn next_wakeup_for(&self, need: Need) -> Option<UnixTime> {
         let change = match need {
             Need::Keys(provider) => self.keys.next_change_of(provider),
+            Need::Revocations(provider) => {
+                let feed = self.endings.revocations(provider);
+                feed.map(Feed::next_change)
+            }
+            Need::StatusLists(provider) => {
+                let lists = self.endings.lists(provider);
+                lists.and_then(Lists::next_change)
+            }
         };
         change.map(|moment| self.clock.to_wall(moment))
     }
@@ -169,6 +356,14 @@ impl Supply {
     pub fn holds(&self, need: Need) -> bool {
         match need {
             Need::Keys(provider) => self.keys.holds_waiters(provider),
+            Need::Revocations(provider) => {
+                let feed = self.endings.revocations(provider);
+                feed.is_some_and(Feed::holds_waiters)
+            }
+            Need::StatusLists(provider) => {
+                let lists = self.endings.lists(provider);
+                lists.is_some_and(Lists::holds_waiters)
+            }
         }
     }
 
@@ -177,6 +372,14 @@ impl Supply {
     pub fn longest_wait(&self, need: Need) -> Duration {
         match need {
             Need::Keys(provider) => self.keys.longest_wait(provider),
+            Need::Revocations(provider) => {
+                let feed = self.endings.revocations(provider);
+                feed.map_or(Duration::ZERO, Feed::longest_wait)
+            }
+            Need::StatusLists(provider) => {
+                let lists = self.endings.lists(provider);
+                lists.map_or(Duration::ZERO, Lists::longest_wait)
+            }
         }
     }
 
@@ -189,5 +392,15 @@ impl Supply {
     /// The changes of state since the last call, for the log.
     pub fn events(&mut self) -> Vec<Event> {
         self.keys.events()
+    }
+
+    /// The same of what ends the authority of tokens.
+    pub fn ending_events(&mut self) -> Vec<EndingEvent> {
+        self.endings.events()
+    }
+
+    /// Their numbers, as of the last call that took the time.
+    pub fn ending_reports(&mut self) -> impl Iterator<Item = EndingReport<'_>> {
+        self.endings.reports(self.clock.now())
     }
 }

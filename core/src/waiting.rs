@@ -15,7 +15,7 @@ use crate::{
     jwks::{KeySource, SourceOf, Sources},
     limits::Limits,
     provider_id::ProviderId,
-    supply::Need,
+    supply::{Need, Suppliers},
     time::UnixTime,
 };
 
@@ -58,10 +58,15 @@ struct Held {
 impl<T> WaitingRoom<T> {
     /// An empty room for requests of the providers from whom something is fetched.
     #[must_use]
-    pub fn new<'c>(sources: impl Into<Sources<'c>>) -> Self {
-        let Sources { limits, providers } = sources.into();
-        let fetched = |source: &&SourceOf<'_>| matches!(source.keys, KeySource::Remote(_));
-        Self::shared_by(providers.iter().filter(fetched).count(), &limits)
+    pub fn new<'c>(suppliers: impl Into<Suppliers<'c>>) -> Self {
+        let Suppliers { keys, endings } = suppliers.into();
+        let Sources { limits, providers } = keys;
+        let is_fetched = |(index, source): &(usize, &SourceOf<'_>)| {
+            matches!(source.keys, KeySource::Remote(_))
+                || endings.iter().any(|ending| ending.provider.0 == *index)
+        };
+        let fetched = providers.iter().enumerate().filter(is_fetched);
+        Self::shared_by(fetched.count(), &limits)
     }
 
     fn shared_by(providers: usize, limits: &Limits) -> Self {

@@ -12,6 +12,8 @@
 
 #[path = "memory/counted.rs"]
 mod counted;
+#[path = "memory/lists.rs"]
+mod lists;
 #[path = "memory/sum.rs"]
 mod sum;
 
@@ -19,6 +21,7 @@ use core::time::Duration;
 use std::{fs, path::Path};
 
 use counted::{live, peak};
+use lists::Lists;
 use passgate_core::{
     Algorithm, Answer, AuditRecord, Config, Counters, Json, JwkSet, Need, ProviderId, Request,
     Settlement, Step, Supply, UnixTime, Verdict, Verifier, WaitingRoom,
@@ -230,6 +233,9 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
             world.passes(&token.claim("x", values.clone()).build());
         }
     });
+    let mut lists = Lists::start();
+    world.grow(&["revocations"], |_| lists.read_two_documents());
+    world.grow(&["status lists"], |_| lists.fetch_status_lists());
     let mut room = WaitingRoom::new(&parse());
     world.grow(&["waiting requests"], |world| {
         // All providers take their share: one alone does not get all of the room.
@@ -270,6 +276,7 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     assert!(all <= bounds, "{all} > {bounds}");
     assert_eq!(world.grown.len(), sum::PARTS.len());
     eprintln!("all: {all} of {bounds}");
+    drop(lists);
 }
 
 /// What comes and goes.
@@ -306,6 +313,9 @@ fn passing(config: &str) {
         json.unwrap();
         check("reading a token", most);
     }
+    let list = lists::status_list(&issuer(0), 0);
+    let (_, most) = peak(|| passgate_core::inspect_status_list(list.as_bytes(), 1, 0));
+    check("reading a status list", most);
 }
 
 /// What operators read is what is tested here.

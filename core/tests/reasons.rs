@@ -64,6 +64,7 @@ fn reasons() -> Vec<Reason> {
         Untrusted::ProofNonce.into(),
         Untrusted::ProofReplayed.into(),
         Untrusted::ProofToken.into(),
+        Untrusted::Revoked.into(),
         Insufficient::Scope {
             required: vec!["write".to_owned()],
         }
@@ -95,6 +96,14 @@ fn reasons() -> Vec<Reason> {
         Unavailable::WaitingTime.into(),
         Unavailable::Budget.into(),
         Unavailable::ReplayMemory.into(),
+        Unavailable::Revocations {
+            retry_after: Duration::from_secs(1),
+        }
+        .into(),
+        Unavailable::StatusList {
+            retry_after: Duration::from_secs(1),
+        }
+        .into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]

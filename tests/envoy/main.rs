@@ -44,6 +44,7 @@ mod refusals;
 mod reload;
 mod remembered;
 mod resource_metadata;
+mod revocations;
 mod rules;
 mod shadow;
 mod shipped;

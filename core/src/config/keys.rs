@@ -149,7 +149,11 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// its last attempt hang.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-fn bounded_timeout(timeout: Field<Duration>, at: At<'_>, problems: &mut Problems) -> Duration {
+pub(super) fn bounded_timeout(
+    timeout: Field<Duration>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Duration {
     let timeout = timeout.given().unwrap_or(TIMEOUT);
     let least = Duration::from_millis(limits::FETCH_TIMEOUT_MIN_MILLIS);
     let most = Duration::from_millis(limits::FETCH_TIMEOUT_MAX_MILLIS);

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     ClaimHeader, Provider, TokenSource, claim,
     claim_name::claim_path,
-    duration, evidence, keys,
+    duration, ending, evidence, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
     text::{CookieName, ParamName},
 };
@@ -45,6 +45,8 @@ pub(super) fn provider(
         kinds,
         evidence,
         cnf_jwk,
+        revocations,
+        status_lists,
         login,
         shared_subjects: _, // read by the check across providers
     } = raw;
@@ -100,6 +102,12 @@ pub(super) fn provider(
     let evidence = evidence
         .given()
         .map(|raw| evidence::evidence(raw, at.member("evidence"), problems));
+    let revocations = revocations
+        .given()
+        .map(|raw| ending::revocations(raw, at.member("revocations"), problems));
+    let status_lists = status_lists
+        .given()
+        .map(|raw| ending::status_lists(raw, at.member("status_lists"), problems));
     Some(Provider {
         name: name.into(),
         issuer: issuer.given()?.0,
@@ -125,6 +133,9 @@ pub(super) fn provider(
         max_token_lifetime,
         kinds: kinds.unwrap_or_default(),
         cnf_jwk_is_dpop: cnf_jwk.given().is_some(),
+        // What was written and is wrong is no policy without it.
+        revocations: revocations.map_or(Some(None), |found| found.map(Some))?,
+        status_lists: status_lists.map_or(Some(None), |found| found.map(Some))?,
         login: login.given().and_then(|raw| raw.uri.given()),
         evidence: evidence.unwrap_or_default(),
     })

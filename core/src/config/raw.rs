@@ -1,11 +1,13 @@
 //! What people write: the shape of the document, field by field. Meaning is given one module up.
 
+mod ending;
 mod keys;
 mod proof;
 mod provider;
 mod rule;
 
 pub(super) use self::{
+    ending::{RawRevocations, RawStatusLists},
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
     proof::{RawDpop, RawProof},
     provider::{

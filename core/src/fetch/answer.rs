@@ -36,6 +36,14 @@ impl<'a> Answer<'a> {
         })
     }
 
+    /// Its body; empty where there is none.
+    pub(crate) const fn body(&self) -> &'a [u8] {
+        match self {
+            Self::Http { body, .. } => body,
+            Self::NoAnswer | Self::NotSent => &[],
+        }
+    }
+
     /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not followed:
     /// the configuration alone says where something comes from.
     pub(crate) fn content(&self, conditional: bool) -> Result<Content<'a>, Fault> {

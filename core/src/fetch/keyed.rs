@@ -13,7 +13,7 @@
 //!   What is remembered serves on.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::{
     answer::{Answer, Content},
@@ -42,9 +42,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Keyed<K, V> {
     bounds: Bounds,
     jitter: Jitter,
-    known: BTreeMap<K, Known<V>>,
-    /// What is remembered, in the order in which it ends.
-    ends: BTreeSet<(Moment, K)>,
+    /// In the order of the keys.
+    known: Vec<(K, Known<V>)>,
     /// What is to be fetched, in the order in which it was asked for.
     wanted: VecDeque<K>,
     flights: Vec<Flight<K>>,
@@ -62,6 +61,16 @@ enum Known<V> {
     Said(V, Moment),
     /// The other side said nothing that could be read.
     Odd(Moment),
+}
+
+impl<V> Known<V> {
+    /// Until when it is remembered, if it is.
+    const fn until(&self) -> Option<Moment> {
+        match self {
+            Self::Awaited => None,
+            Self::Said(_, until) | Self::Odd(until) => Some(*until),
+        }
+    }
 }
 
 /// What is said to somebody who asks.
@@ -87,8 +96,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         Self {
             bounds,
             jitter: Jitter::new(seed),
-            known: BTreeMap::new(),
-            ends: BTreeSet::new(),
+            known: Vec::new(),
             wanted: VecDeque::new(),
             flights: Vec::new(),
             outage: None,
@@ -98,14 +106,14 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
 
     /// The answer for a key. One that nothing is known of is fetched.
     pub(crate) fn ask(&mut self, key: &K, now: Moment) -> Asked<'_, V> {
-        match self.known.get(key) {
+        match self.known(key) {
             Some(Known::Awaited) => return Asked::Pending,
             Some(Known::Odd(until)) if now < *until => return at_least_a_second(*until, now),
             Some(Known::Said(_, until)) if now < *until => {}
             Some(Known::Odd(_) | Known::Said(..)) | None => return self.want(key, now),
         }
         // Looked up a second time, because an answer that is borrowed above would lock the state for the other cases.
-        match self.known.get(key) {
+        match self.known(key) {
             Some(Known::Said(value, _)) => Asked::Said(value),
             Some(Known::Awaited | Known::Odd(_)) | None => Asked::Pending,
         }
@@ -124,31 +132,80 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         if awaited >= self.bounds.awaited {
             return at_least_a_second(now, now);
         }
-        self.forget(key);
-        self.known.insert(key.clone(), Known::Awaited);
+        self.note(key, Known::Awaited);
         self.wanted.push_back(key.clone());
         Asked::Pending
     }
 
-    /// Whether those who wait for this key wait for a fetch. If not, let them ask again.
+    /// Whether those who wait for this key wait for a fetch.
+    #[cfg(test)]
     pub(crate) fn is_awaited(&self, key: &K) -> bool {
-        matches!(self.known.get(key), Some(Known::Awaited))
+        matches!(self.known(key), Some(Known::Awaited))
+    }
+
+    /// Whether anybody waits for a fetch.
+    pub(crate) fn is_any_awaited(&self) -> bool {
+        !self.wanted.is_empty() || !self.flights.is_empty()
+    }
+
+    /// The key that this fetch is for.
+    pub(crate) fn in_flight(&self, id: FetchId) -> Option<&K> {
+        let mut flights = self.flights.iter();
+        let flight = flights.find(|flight| flight.id == id)?;
+        Some(&flight.target)
+    }
+
+    /// What was said of this key, to be replaced by what it comes to.
+    pub(crate) fn said_mut(&mut self, key: &K) -> Option<&mut V> {
+        let at = self.place(key).ok()?;
+        match self.known.get_mut(at) {
+            Some((_, Known::Said(value, _))) => Some(value),
+            Some((_, Known::Awaited | Known::Odd(_))) | None => None,
+        }
+    }
+
+    /// What was said of this key is worth nothing after all: it is put off as if it could not be read.
+    pub(crate) fn spoil(&mut self, key: &K, now: Moment) {
+        self.put_off(key, now);
+    }
+
+    fn place(&self, key: &K) -> Result<usize, usize> {
+        self.known.binary_search_by(|(other, _)| other.cmp(key))
+    }
+
+    fn known(&self, key: &K) -> Option<&Known<V>> {
+        let known = self.known.get(self.place(key).ok()?);
+        known.map(|(_, known)| known)
+    }
+
+    fn note(&mut self, key: &K, known: Known<V>) {
+        match self.place(key) {
+            Ok(at) => {
+                if let Some((_, held)) = self.known.get_mut(at) {
+                    *held = known;
+                }
+            }
+            Err(at) => self.known.insert(at, (key.clone(), known)),
+        }
     }
 
     fn forget(&mut self, key: &K) {
-        if let Some(Known::Said(_, until) | Known::Odd(until)) = self.known.remove(key) {
-            self.ends.remove(&(until, key.clone()));
+        if let Ok(at) = self.place(key) {
+            self.known.remove(at);
         }
     }
 
-    fn remember(&mut self, key: &K, until: Moment, known: impl FnOnce(Moment) -> Known<V>) {
-        if self.ends.len() >= self.bounds.remembered
-            && let Some((_, first)) = self.ends.pop_first()
+    /// Notes what came. What would end first makes room for it.
+    fn remember(&mut self, key: &K, known: Known<V>) {
+        self.forget(key);
+        let ends = self.known.iter().enumerate();
+        let ends = ends.filter_map(|(at, (_, known))| Some((known.until()?, at)));
+        if ends.clone().count() >= self.bounds.remembered
+            && let Some((_, first)) = ends.min()
         {
-            self.known.remove(&first);
+            self.known.remove(first);
         }
-        self.ends.insert((until, key.clone()));
-        self.known.insert(key.clone(), known(until));
+        self.note(key, known);
     }
 
     /// The next fetch to start now; call it until it says `None`.
@@ -221,7 +278,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         let result = match result {
             Ok((value, fresh)) => {
                 let until = flight.started.plus(fresh).max(now.plus(SHORTEST));
-                self.remember(&flight.target, until, |until| Known::Said(value, until));
+                self.remember(&flight.target, Known::Said(value, until));
                 Ok(())
             }
             Err(error) => {
@@ -241,7 +298,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
     }
 
     fn put_off(&mut self, key: &K, now: Moment) {
-        self.remember(key, now.plus(FIRST_WAIT), Known::Odd);
+        self.remember(key, Known::Odd(now.plus(FIRST_WAIT)));
     }
 
     /// The other side does not answer: those who wait for a fetch that has not started are sent away with the others.
@@ -252,7 +309,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
             self.due = now.plus(wait);
         }
         for key in core::mem::take(&mut self.wanted) {
-            self.known.remove(&key);
+            self.forget(&key);
         }
     }
 }

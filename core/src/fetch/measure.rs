@@ -18,6 +18,8 @@ pub enum Number {
     Count(u64),
     /// So it is on this worker; the numbers of all workers add up. Zero needs no metric yet.
     Level(u64),
+    /// So it is; the worker that says so last is right.
+    Is(u64),
     /// It is so since then; the worker that says so last is right.
     Since(UnixTime),
 }
@@ -28,6 +30,13 @@ impl Measure {
     pub fn new(name: &[&str], value: Number) -> Self {
         let name = name.join(".");
         Self { name, value }
+    }
+
+    /// So many there are, on whichever worker.
+    #[must_use]
+    pub fn is(name: &[&str], number: usize) -> Self {
+        let number = u64::try_from(number).unwrap_or(u64::MAX);
+        Self::new(name, Number::Is(number))
     }
 
     /// So many there are on this worker.

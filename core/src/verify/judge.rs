@@ -1,6 +1,7 @@
 //! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is to wait and
 //! to ask again, and nothing of the first attempt is kept.
 
+mod ending;
 mod proof;
 mod token;
 

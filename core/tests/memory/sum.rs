@@ -2,8 +2,9 @@
 
 use passgate_core::limits::{
     self, CONFIG_BYTES, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES, KID_BYTES, PROVIDERS,
-    REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, RSA_BITS, TOKEN_BYTES,
-    UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
+    REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, REVOCATION_BYTES,
+    REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS, TOKEN_BYTES, UNKNOWN_KEYS,
+    VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
 };
 
 /// A table of multiples: 29 windows of 256 points of 64 bytes.
@@ -23,7 +24,7 @@ pub(crate) struct Part {
 }
 
 /// All that one configuration keeps on one worker.
-pub(crate) const PARTS: [Part; 8] = [
+pub(crate) const PARTS: [Part; 10] = [
     Part {
         name: "configuration",
         made_of: "8 × `CONFIG_BYTES`",
@@ -58,6 +59,16 @@ pub(crate) const PARTS: [Part; 8] = [
         bound: |_, _| REMEMBERED_HEADERS * (2 * REMEMBERED_HEADER_BYTES + EACH),
     },
     Part {
+        name: "revocations",
+        made_of: "`REVOCATION_BYTES` + 2 × `REVOCATION_ENTRIES` × 36",
+        bound: |_, _| REVOCATION_BYTES + 2 * REVOCATION_ENTRIES * 36,
+    },
+    Part {
+        name: "status lists",
+        made_of: "(the larger of `STATUS_LISTS` and `PROVIDERS`) × (`STATUS_LIST_TOKEN_BYTES` + 1 KiB)",
+        bound: |providers, _| STATUS_LISTS.max(providers) * (STATUS_LIST_TOKEN_BYTES + 1_024),
+    },
+    Part {
         name: "waiting requests",
         made_of: "`waiting_bytes` + `waiting_requests` × 256",
         bound: |_, _| WAITING_BYTES + WAITING_REQUESTS * EACH,
@@ -70,7 +81,7 @@ pub(crate) const PARTS: [Part; 8] = [
 ];
 
 /// What comes and goes within one callback: one of these at a time.
-pub(crate) const PASSING: [(&str, &str, usize); 3] = [
+pub(crate) const PASSING: [(&str, &str, usize); 4] = [
     (
         "reading a configuration",
         "24 × `CONFIG_BYTES`",
@@ -82,6 +93,11 @@ pub(crate) const PASSING: [(&str, &str, usize); 3] = [
         32 * limits::JWKS_BYTES,
     ),
     ("reading a token", "16 × `TOKEN_BYTES`", 16 * TOKEN_BYTES),
+    (
+        "reading a status list",
+        "8 × `STATUS_LIST_TOKEN_BYTES`",
+        8 * STATUS_LIST_TOKEN_BYTES,
+    ),
 ];
 
 /// The bound of a part with so many providers.
@@ -117,7 +133,7 @@ pub(crate) fn table() -> String {
     let most = PASSING.iter().map(|(_, _, bytes)| *bytes).max().unwrap();
     let [small, large] = sums.map(|sum| mib(sum + most));
     lines.push(format!(
-        "| **sum**, with the largest of the last three | | **{small}** | **{large}** |"
+        "| **sum**, with the largest of the last four | | **{small}** | **{large}** |"
     ));
     lines.join("\n") + "\n"
 }

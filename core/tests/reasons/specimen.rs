@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::host::Proxy;
 use passgate_core::{
     Ambiguous, Answer, AuditRecord, Config, Forbidden, Insufficient, Internal, Malformed, Missing,
-    Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime, Untrusted,
+    Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime, Untrusted,
     Verdict, Verifier,
 };
 use passgate_kit::{ProofBuilder, SigningKey, TokenBuilder, bound_to, jwks, public_members};
@@ -29,6 +29,8 @@ pub(crate) struct Specimen {
     pub(crate) proxy: Option<Proxy>,
     /// What the provider serves; `None`: it is down.
     pub(crate) jwks: Option<String>,
+    /// What it serves as its list of revocations; `None`: that is down.
+    pub(crate) revocations: Option<String>,
     pub(crate) ask: Ask,
     /// How many verdicts about the same request come before the one that counts.
     pub(crate) earlier: usize,
@@ -94,6 +96,7 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         dpop: None,
         proxy: None,
         jwks: Some(jwks(&[&key])),
+        revocations: None,
         ask: Ask::Verify,
         earlier: 0,
         then_down: false,
@@ -122,6 +125,14 @@ pub(crate) fn bound(make: impl FnOnce(ProofBuilder<'_>) -> ProofBuilder<'_>) -> 
     specimen.proxy = Some(Proxy::default());
     specimen.config["origins"] = json!(["https://api.example.com"]);
     specimen.config["rules"][1]["requires"]["proof"] = json!({ "dpop": { "nonce": "none" } });
+    specimen
+}
+
+/// A specimen whose provider has a list of revocations.
+fn with_revocations() -> Specimen {
+    let mut specimen = good();
+    let place = json!({ "uri": "https://feed.example.com/acme", "cluster": "feed" });
+    specimen.config["providers"]["acme"]["revocations"] = json!({ "http_uri": place });
     specimen
 }
 
@@ -191,7 +202,7 @@ impl Specimen {
             let fetch = keys.poll_call(moment).unwrap();
             keys.on_answer(fetch.id, serving(self.jwks.as_ref()), moment);
         }
-        for _ in 0..4 + self.earlier {
+        for _ in 0..8 + self.earlier {
             let step = match &self.ask {
                 Ask::Verify => verifier.verify(request, &mut keys, moment),
                 Ask::Overloaded => Step::Settle(verifier.overloaded(request, moment)),
@@ -209,7 +220,11 @@ impl Specimen {
             }
             moment = moment.max(keys.next_wakeup().unwrap());
             let fetch = keys.poll_call(moment).unwrap();
-            let served = self.jwks.as_ref().filter(|_| !self.then_down);
+            let served = match fetch.need {
+                Need::Keys(_) => self.jwks.as_ref().filter(|_| !self.then_down),
+                Need::Revocations(_) => self.revocations.as_ref(),
+                Need::StatusLists(_) => None,
+            };
             keys.on_answer(fetch.id, serving(served), moment);
         }
         panic!("the request waits for ever");
@@ -311,6 +326,16 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
                 ..bound(|proof| proof)
             },
             Untrusted::ProofToken => bound(|proof| proof.token("another")),
+            Untrusted::Revoked => {
+                let list = json!({
+                    "version": 1, "epoch": 1, "sequence": 1, "generated_at": NOW,
+                    "entries": [{ "sub": "alice" }],
+                });
+                Specimen {
+                    revocations: Some(list.to_string()),
+                    ..with_revocations()
+                }
+            }
         },
         Reason::Insufficient(Insufficient::Scope { .. }) => {
             specimen(|token| token.claim("scope", "read").build())
@@ -373,6 +398,15 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             proxy: None,
             ..bound(|proof| proof)
         },
+        Reason::Unavailable(Unavailable::Revocations { .. }) => with_revocations(),
+        Reason::Unavailable(Unavailable::StatusList { .. }) => {
+            let uri = "https://id.example.com/status/1";
+            let place = json!({ "status_list": { "idx": 0, "uri": uri } });
+            let mut specimen = specimen(|token| token.claim("status", place).build());
+            specimen.config["providers"]["acme"]["status_lists"] =
+                json!({ "uri_prefix": "https://id.example.com/status/", "cluster": "id" });
+            specimen
+        }
         Reason::Internal(Internal::Host) => Specimen {
             ask: Ask::Failed(Internal::Host),
             ..good()

@@ -178,13 +178,13 @@ impl Model {
         }
         self.flight = Some(Flight {
             id: fetch.id,
-            target: fetch.purpose,
+            target: fetch.purpose.unwrap(),
             started: now,
             timeout: timeout(fetch),
             conditional: fetch.call.header("if-none-match").is_some(),
         });
         let tag = fetch.call.header("if-none-match");
-        match fetch.purpose {
+        match fetch.purpose.unwrap() {
             Purpose::Discovery => self.starts_document(fetch, tag, now),
             Purpose::Keys => self.starts_keys(fetch, tag, now),
         }

@@ -199,7 +199,7 @@ pub(crate) fn deliver(
 ) -> Delivery {
     let quick = random.between(0, 40);
     let if_none_match = fetch.call.header("if-none-match");
-    let is_document = fetch.purpose == Purpose::Discovery;
+    let is_document = fetch.purpose == Some(Purpose::Discovery);
     let Published {
         keys: published,
         path: number,

@@ -358,7 +358,7 @@ impl World {
             assert!(timeout <= model.times.timeout);
             let delivery = origin::deliver(*weather, published, &fetch, timeout, random);
             self.tally.fetches += 1;
-            self.tally.documents += u64::from(fetch.purpose == Purpose::Discovery);
+            self.tally.documents += u64::from(fetch.purpose == Some(Purpose::Discovery));
             self.tally.conditional += u64::from(fetch.call.header("if-none-match").is_some());
             for after in delivery.after {
                 let (id, reply) = (fetch.id, delivery.reply.clone());

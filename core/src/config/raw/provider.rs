@@ -2,7 +2,10 @@
 
 use core::time::Duration;
 
-use super::keys::{RawDiscovery, RawLocalJwks, RawRemoteJwks};
+use super::{
+    ending::{RawRevocations, RawStatusLists},
+    keys::{RawDiscovery, RawLocalJwks, RawRemoteJwks},
+};
 use crate::{
     config::{
         Login,
@@ -78,6 +81,11 @@ record! {
         "preset": "write evidence: { preset: keycloak }",
         /// What `cnf.jwk` of a token is: `dpop`, the key of its proofs. Without it such tokens are refused.
         cnf_jwk: CnfJwk,
+        /// The list of people, sessions, tokens, clients, credentials, AAGUIDs and keys whose tokens are not accepted any more.
+        revocations: RawRevocations,
+        /// Lists that say the status of each token (draft-ietf-oauth-status-list).
+        status_lists: RawStatusLists,
+        "status_list": "write status_lists",
         /// Where browsers are sent to sign in, instead of a 401.
         login: RawLogin,
         /// Says that one value means one subject at every provider that feeds the same header. Each of them must say so.

@@ -34,7 +34,7 @@ fn world_of(source: RemoteJwks) -> World {
 fn next_document(world: &mut World) -> Fetch {
     for _ in 0..100 {
         let fetch = world.next_fetch();
-        if fetch.purpose == Purpose::Discovery {
+        if fetch.purpose == Some(Purpose::Discovery) {
             return fetch;
         }
         world.answer(fetch, &set_of(&["a"]));
@@ -48,7 +48,7 @@ fn the_document_is_fetched_first_and_the_keys_at_once_from_where_it_says() {
     assert_eq!(world.ask("a"), Said::Pending);
     assert_eq!(world.until_wakeup(), secs(0), "who waits ends the stagger");
     let fetch = world.poll().unwrap();
-    assert_eq!(fetch.purpose, Purpose::Discovery);
+    assert_eq!(fetch.purpose, Some(Purpose::Discovery));
     assert_eq!(
         fetch.call.endpoint.to_string(),
         "https://id.example/acme/.well-known/openid-configuration"
@@ -59,7 +59,7 @@ fn the_document_is_fetched_first_and_the_keys_at_once_from_where_it_says() {
     assert_eq!(world.answer(fetch, &document(HERE)), Some(ACME));
     assert_eq!(world.ask("a"), Said::Pending);
     let fetch = world.poll().unwrap();
-    assert_eq!(fetch.purpose, Purpose::Keys);
+    assert_eq!(fetch.purpose, Some(Purpose::Keys));
     assert_eq!(fetch.call.endpoint.to_string(), HERE);
     assert_eq!(fetch.call.endpoint.cluster, "keys");
     world.answer(fetch, &set_of(&["a"]));
@@ -137,7 +137,7 @@ fn a_document_that_must_not_be_believed_changes_nothing_and_names_the_reason() {
         );
         assert_eq!(world.ask("a"), Said::Found);
         let fetch = world.next_fetch();
-        if fetch.purpose == Purpose::Discovery {
+        if fetch.purpose == Some(Purpose::Discovery) {
             world.answer(fetch, &document(HERE));
             assert_eq!(
                 world.events(),
@@ -158,7 +158,7 @@ fn a_document_that_must_not_be_believed_changes_nothing_and_names_the_reason() {
         let again = world.next_fetch();
         assert_eq!(
             again.purpose,
-            Purpose::Discovery,
+            Some(Purpose::Discovery),
             "no keys are asked for anywhere"
         );
     }
@@ -219,7 +219,7 @@ fn the_tag_of_one_address_is_not_sent_to_another() {
     let sent = |fetch: &Fetch| fetch.call.header("if-none-match").map(str::to_owned);
     let fetch = loop {
         let fetch = world.next_fetch();
-        if fetch.purpose == Purpose::Discovery {
+        if fetch.purpose == Some(Purpose::Discovery) {
             break fetch;
         }
         assert_eq!(sent(&fetch).as_deref(), Some("\"k1\""));
@@ -229,7 +229,7 @@ fn the_tag_of_one_address_is_not_sent_to_another() {
     world.answer_with(fetch, 304, &[], b"");
     let fetch = loop {
         let fetch = world.next_fetch();
-        if fetch.purpose == Purpose::Discovery {
+        if fetch.purpose == Some(Purpose::Discovery) {
             break fetch;
         }
         assert_eq!(
@@ -241,7 +241,7 @@ fn the_tag_of_one_address_is_not_sent_to_another() {
     };
     world.answer(fetch, &document("https://keys.example/acme/new"));
     let fetch = world.next_fetch();
-    assert_eq!((fetch.purpose, sent(&fetch)), (Purpose::Keys, None));
+    assert_eq!((fetch.purpose, sent(&fetch)), (Some(Purpose::Keys), None));
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn an_outage_of_the_document_is_bridged_until_max_stale_and_the_keys_live_out_th
             assert_eq!(world.ask("a"), Said::Found);
         }
         match world.poll() {
-            Some(fetch) if fetch.purpose == Purpose::Discovery => {
+            Some(fetch) if fetch.purpose == Some(Purpose::Discovery) => {
                 failures += 1;
                 world.fail(fetch);
             }
@@ -302,7 +302,7 @@ fn a_document_that_hangs_delays_an_unknown_key_but_does_not_refuse_it() {
     world.fail(hanging);
     assert_eq!(world.ask("b"), Said::Pending);
     let fetch = world.next_fetch();
-    assert_eq!(fetch.purpose, Purpose::Keys, "keys first");
+    assert_eq!(fetch.purpose, Some(Purpose::Keys), "keys first");
     world.answer(fetch, &set_of(&["a", "b"]));
     assert_eq!(world.ask("b"), Said::Found);
 }
@@ -332,7 +332,7 @@ fn keys_that_are_due_come_before_the_document() {
     };
     let mut world = world_of(source);
     world.pass(secs(999));
-    assert_eq!(world.poll().unwrap().purpose, Purpose::Keys);
+    assert_eq!(world.poll().unwrap().purpose, Some(Purpose::Keys));
 }
 
 /// Each fetch of keys is lost, and meanwhile where they are has become too old; the document says the same each time.
@@ -346,7 +346,7 @@ fn an_address_that_is_found_again_shortens_no_backoff_and_nobody_waits_for_it_me
     let mut lost: Option<UnixTime> = None;
     for _ in 0..20 {
         let mut fetch = world.next_fetch();
-        while fetch.purpose == Purpose::Discovery {
+        while fetch.purpose == Some(Purpose::Discovery) {
             world.answer(fetch, &document(HERE));
             fetch = world.next_fetch();
         }
@@ -354,7 +354,7 @@ fn an_address_that_is_found_again_shortens_no_backoff_and_nobody_waits_for_it_me
         world.pass(secs(2));
         assert_eq!(world.ask("a"), Said::Pending);
         let again = world.poll().unwrap();
-        assert_eq!(again.purpose, Purpose::Discovery);
+        assert_eq!(again.purpose, Some(Purpose::Discovery));
         assert!(!world.cache.holds(Need::Keys(ACME)), "judge them again");
         world.assert_unavailable("a");
         lost = Some(world.now);
@@ -366,7 +366,7 @@ fn an_address_that_is_found_again_shortens_no_backoff_and_nobody_waits_for_it_me
 #[test]
 fn who_comes_while_the_document_is_fetched_waits_for_it_and_is_not_judged_again_before() {
     let mut world = World::new(discovered());
-    assert_eq!(world.next_fetch().purpose, Purpose::Discovery);
+    assert_eq!(world.next_fetch().purpose, Some(Purpose::Discovery));
     for _ in 0..2 {
         world.pass(millis(10));
         assert_eq!(world.ask("a"), Said::Pending);

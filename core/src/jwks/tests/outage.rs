@@ -48,7 +48,7 @@ fn served_after(mut world: World, down: Down, down_for: Duration) -> Duration {
         let fetch = world.next_fetch();
         if world.now < back {
             down.end(&mut world, fetch);
-        } else if fetch.purpose == Purpose::Discovery {
+        } else if fetch.purpose == Some(Purpose::Discovery) {
             world.answer(fetch, DOCUMENT);
         } else {
             world.answer(fetch, &set_of(&["b"]));
@@ -136,7 +136,7 @@ fn a_provider_that_is_always_slow_comes_back_from_a_short_outage_too() {
         while world.ask("a") != Said::Found {
             let fetch = world.next_fetch();
             world.pass(took);
-            if fetch.purpose == Purpose::Discovery {
+            if fetch.purpose == Some(Purpose::Discovery) {
                 world.answer(fetch, DOCUMENT);
             } else {
                 world.answer(fetch, &set_of(&["a"]));
@@ -204,7 +204,7 @@ fn another_cause_of_a_failing_discovery_gets_a_line_too() {
     let mut world = World::new(discovered());
     for status in [503, 503, 404, 503] {
         let fetch = world.next_fetch();
-        assert_eq!(fetch.purpose, Purpose::Discovery);
+        assert_eq!(fetch.purpose, Some(Purpose::Discovery));
         world.answer_with(fetch, status, &[], b"");
     }
     assert_eq!(

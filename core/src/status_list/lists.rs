@@ -1,0 +1,305 @@
+//! The lists of one provider: each is fetched once for all tokens that name it.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use super::{
+    bits::Bits,
+    token::{Expected, ListError, UnverifiedList},
+};
+use crate::{
+    fetch::{
+        Endpoint, Measure, Number,
+        answer::Answer,
+        call::Call,
+        clock::Moment,
+        fault::{Fault, shown},
+        flight::{FetchId, SLACK},
+        freshness::SHORTEST,
+        keyed::{Asked, Bounds, Keyed},
+    },
+    jwks::UriPrefix,
+    limits,
+    time::UnixTime,
+};
+
+/// Where a provider's status lists are.
+#[derive(Clone, Debug)]
+pub struct StatusListSource {
+    /// What each address must lie below.
+    pub uri_prefix: UriPrefix,
+    /// The host's cluster that leads there.
+    pub cluster: String,
+    /// Most that one fetch may take.
+    pub timeout: Duration,
+    /// How long a list without `ttl` is fresh.
+    pub cache_duration: Duration,
+    /// The longest `ttl` that is believed.
+    pub max_cache_duration: Duration,
+    /// Whether a token without `status` is refused.
+    pub required: bool,
+}
+
+/// The status lists of one provider.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    source: StatusListSource,
+    issuer: Box<str>,
+    skew: Duration,
+    keyed: Keyed<Box<str>, Held>,
+    /// When the newest list of an address was made, of as many addresses as are remembered.
+    newest: Vec<(Box<str>, UnixTime)>,
+    is_failing: bool,
+    /// And whether an operator should look into it.
+    events: Vec<(String, bool)>,
+    outcomes: Vec<ListOutcome>,
+}
+
+/// A list that came.
+#[derive(Clone, Debug)]
+pub(crate) enum Held {
+    /// Nobody has checked its signature.
+    Unverified(Rc<UnverifiedList>),
+    /// It is as a key of the provider signed it, until then.
+    Open(Rc<Bits>, Option<UnixTime>),
+}
+
+/// How a fetch of a list ended, or its check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListOutcome {
+    /// It is in force.
+    Ok,
+    /// It cannot be had.
+    Fetch,
+    /// It does not count.
+    Unusable,
+}
+
+impl ListOutcome {
+    /// Its name in metrics.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Fetch => "failed",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
+/// The numbers of one provider's lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListReport {
+    /// The fetches and checks that have ended since the last report.
+    pub(crate) outcomes: Vec<ListOutcome>,
+}
+
+impl ListReport {
+    /// The same as names and numbers.
+    #[must_use]
+    pub(crate) fn measures(&self) -> Vec<Measure> {
+        let measure = |outcome: &ListOutcome| {
+            let name = ["fetches", outcome.name()];
+            Measure::new(&name, Number::Count(1))
+        };
+        self.outcomes.iter().map(measure).collect()
+    }
+}
+
+/// Why an answer is not a list.
+#[derive(Debug)]
+enum Unusable {
+    Fetch(Fault),
+    List(ListError),
+}
+
+impl From<Fault> for Unusable {
+    fn from(fault: Fault) -> Self {
+        Self::Fetch(fault)
+    }
+}
+
+impl From<ListError> for Unusable {
+    fn from(error: ListError) -> Self {
+        Self::List(error)
+    }
+}
+
+const ACCEPT: &str = "application/statuslist+jwt";
+/// Most outcomes and events that are kept for a shell that does not ask for them; and most addresses of which it is
+/// known when their newest list was made.
+const MOST: usize = 64;
+
+impl Lists {
+    /// Most fetches in flight.
+    pub(crate) const MOST_CALLS: usize = 4;
+
+    /// Those of one of so many providers that have some.
+    pub(crate) fn new(
+        source: &StatusListSource,
+        (issuer, skew): (&str, Duration),
+        providers: usize,
+        seed: u64,
+    ) -> Self {
+        let share = limits::STATUS_LISTS
+            .checked_div(providers)
+            .unwrap_or_default();
+        let bounds = Bounds {
+            remembered: share.max(1),
+            awaited: limits::STATUS_LISTS,
+            calls: Self::MOST_CALLS,
+        };
+        Self {
+            source: source.clone(),
+            issuer: issuer.into(),
+            skew,
+            keyed: Keyed::new(bounds, seed),
+            newest: Vec::new(),
+            is_failing: false,
+            events: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// The list at this address, which a verified token names. `None`: no list may be there.
+    pub(crate) fn ask(&mut self, uri: &str, now: Moment) -> Option<Asked<'_, Held>> {
+        // One spelling: what comes as another would be fetched once more.
+        if uri.contains('?') || self.endpoint(uri).is_none() {
+            return None;
+        }
+        Some(self.keyed.ask(&uri.into(), now))
+    }
+
+    fn endpoint(&self, uri: &str) -> Option<Endpoint> {
+        let Self { source, .. } = self;
+        source.uri_prefix.endpoint(uri, &source.cluster).ok()
+    }
+
+    pub(crate) fn poll(&mut self, id: FetchId, now: Moment) -> Option<Call> {
+        while let Some(lost) = self.keyed.take_lost(now) {
+            self.failed(&lost.key, &Fault::Lost.into());
+        }
+        let Self { keyed, source, .. } = self;
+        keyed.poll(id, now, |uri| {
+            let endpoint = source.uri_prefix.endpoint(uri, &source.cluster);
+            let nowhere = || Endpoint {
+                scheme: "https".to_owned(),
+                authority: String::new(),
+                path: String::new(),
+                cluster: source.cluster.clone(),
+            };
+            let endpoint = endpoint.unwrap_or_else(|_| nowhere());
+            let most = limits::STATUS_LIST_TOKEN_BYTES;
+            Call::get(endpoint, ACCEPT, None, most, source.timeout)
+        })
+    }
+
+    /// Takes the answer to a fetch in flight. False: it is not one of ours.
+    pub(crate) fn on_answer(
+        &mut self,
+        id: FetchId,
+        answer: &Answer<'_>,
+        now: Moment,
+        wall: UnixTime,
+    ) -> bool {
+        let Some(uri) = self.keyed.in_flight(id).cloned() else {
+            return false;
+        };
+        let expected = Expected {
+            uri: &uri,
+            issuer: &self.issuer,
+            skew: self.skew,
+        };
+        let newest = self.newest.iter().find(|(other, _)| *other == uri);
+        let newest = newest.map(|(_, issued)| *issued);
+        let source = &self.source;
+        let ended = self.keyed.on_answer(id, answer, now, |body| {
+            let list = UnverifiedList::parse(body?, expected, wall)?;
+            if newest.is_some_and(|newest| list.issued < newest) {
+                return Err(ListError::Older.into());
+            }
+            let fresh = list.ttl.unwrap_or(source.cache_duration);
+            let left = list.expires.map(|expires| expires.since(wall));
+            let fresh = fresh.min(source.max_cache_duration);
+            let fresh = left.map_or(fresh, |left| left.min(fresh)).max(SHORTEST);
+            Ok::<_, Unusable>((Held::Unverified(Rc::new(list)), fresh))
+        });
+        if let Some(Err(unusable)) = ended.map(|ended| ended.result) {
+            self.failed(&uri, &unusable);
+        }
+        true
+    }
+
+    /// A list does not count after all: it is fetched anew, and not at once.
+    pub(crate) fn spoil(&mut self, uri: &str, error: ListError, now: Moment) {
+        self.keyed.spoil(&uri.into(), now);
+        self.failed(uri, &error.into());
+    }
+
+    /// The signature of a list is right, and this is what it says.
+    pub(crate) fn opened(&mut self, uri: &str, list: &UnverifiedList, bits: Rc<Bits>) {
+        if let Some(held) = self.keyed.said_mut(&uri.into()) {
+            *held = Held::Open(bits, list.expires);
+        }
+        self.newest.retain(|(other, _)| **other != *uri);
+        if self.newest.len() >= MOST {
+            self.newest.remove(0);
+        }
+        self.newest.push((uri.into(), list.issued));
+        self.note(ListOutcome::Ok);
+        if core::mem::take(&mut self.is_failing) {
+            self.tell("lists can be had again".to_owned(), false);
+        }
+    }
+
+    fn failed(&mut self, uri: &str, unusable: &Unusable) {
+        let (outcome, why) = match unusable {
+            Unusable::Fetch(fault) => (ListOutcome::Fetch, fault.to_string()),
+            Unusable::List(error) => (ListOutcome::Unusable, error.to_string()),
+        };
+        self.note(outcome);
+        if !core::mem::replace(&mut self.is_failing, true) {
+            self.tell(format!("{}: {why}", shown(uri)), true);
+        }
+    }
+
+    fn note(&mut self, outcome: ListOutcome) {
+        if self.outcomes.len() < MOST {
+            self.outcomes.push(outcome);
+        }
+    }
+
+    fn tell(&mut self, event: String, is_bad: bool) {
+        if self.events.len() < MOST {
+            self.events.push((event, is_bad));
+        }
+    }
+
+    /// Whether those who wait do so for a fetch.
+    pub(crate) fn holds_waiters(&self) -> bool {
+        self.keyed.is_any_awaited()
+    }
+
+    /// Longest that a request waits: fetches before its own, and its own.
+    pub(crate) const fn longest_wait(&self) -> Duration {
+        let fetch = self.source.timeout.saturating_add(SLACK);
+        fetch.saturating_mul(2)
+    }
+
+    /// When time alone changes something next.
+    pub(crate) fn next_change(&self) -> Option<Moment> {
+        self.keyed.next_change()
+    }
+
+    /// Changes of state since the last call, for the log.
+    pub(crate) fn events(&mut self) -> Vec<(String, bool)> {
+        core::mem::take(&mut self.events)
+    }
+
+    /// Numbers, for metrics.
+    pub(crate) fn report(&mut self) -> ListReport {
+        ListReport {
+            outcomes: core::mem::take(&mut self.outcomes),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What ends the authority of tokens before their time, by provider: lists of revocations and status
+//! lists. A provider without either is not among them, and costs nothing.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use super::Need;
+use crate::{
+    fetch::{Answer, Call, FetchId, Measure, clock::Moment, jitter::Jitter},
+    provider_id::ProviderId,
+    revocation::{Change, Feed, ListBounds, RevocationSource},
+    status_list::{Lists, StatusListSource},
+    time::UnixTime,
+};
+
+/// Where a provider says which of its tokens have ended.
+#[derive(Clone, Copy, Debug)]
+pub struct EndingOf<'c> {
+    /// Which provider it is.
+    pub provider: ProviderId,
+    /// Its name in the configuration.
+    pub name: &'c Rc<str>,
+    /// Exact value of `iss`.
+    pub issuer: &'c str,
+    /// Tolerance for dates.
+    pub clock_skew: Duration,
+    /// Its list of revocations.
+    pub revocations: Option<&'c RevocationSource>,
+    /// Its status lists.
+    pub status_lists: Option<&'c StatusListSource>,
+}
+
+/// A change of the state of one provider's lists; its `Display` is the log line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndingEvent {
+    text: String,
+    wants_attention: bool,
+}
+
+impl EndingEvent {
+    /// Whether an operator should look into it.
+    #[must_use]
+    pub const fn wants_attention(&self) -> bool {
+        self.wants_attention
+    }
+}
+
+impl core::fmt::Display for EndingEvent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The numbers of one provider's lists, below `name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndingReport<'a> {
+    /// `revocations` or `status_lists`.
+    pub name: &'static str,
+    /// Name of the provider in the configuration.
+    pub provider: &'a str,
+    /// The numbers.
+    pub measures: Vec<Measure>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Endings(Vec<Ending>);
+
+#[derive(Debug)]
+struct Ending {
+    provider: ProviderId,
+    name: Rc<str>,
+    revocations: Option<Box<Feed>>,
+    lists: Option<Box<Lists>>,
+}
+
+impl Endings {
+    pub(super) fn new(endings: &[EndingOf<'_>], seeds: &mut Jitter) -> Self {
+        let lists = endings.iter().filter_map(|ending| ending.revocations);
+        let bounds = ListBounds::shared_by(lists.count());
+        let providers = endings
+            .iter()
+            .filter_map(|ending| ending.status_lists)
+            .count();
+        let ending = |ending: &EndingOf<'_>| {
+            let feed = |source| Box::new(Feed::new(source, bounds, seeds.next()));
+            let revocations = ending.revocations.map(feed);
+            let about = (ending.issuer, ending.clock_skew);
+            let lists = |source| Box::new(Lists::new(source, about, providers, seeds.next()));
+            Ending {
+                provider: ending.provider,
+                name: Rc::clone(ending.name),
+                revocations,
+                lists: ending.status_lists.map(lists),
+            }
+        };
+        Self(endings.iter().map(ending).collect())
+    }
+
+    fn of(&self, provider: ProviderId) -> Option<&Ending> {
+        let mut endings = self.0.iter();
+        endings.find(|ending| ending.provider == provider)
+    }
+
+    fn of_mut(&mut self, provider: ProviderId) -> Option<&mut Ending> {
+        let mut endings = self.0.iter_mut();
+        endings.find(|ending| ending.provider == provider)
+    }
+
+    pub(super) fn revocations(&self, provider: ProviderId) -> Option<&Feed> {
+        self.of(provider)?.revocations.as_deref()
+    }
+
+    pub(super) fn revocations_mut(&mut self, provider: ProviderId) -> Option<&mut Feed> {
+        self.of_mut(provider)?.revocations.as_deref_mut()
+    }
+
+    #[cfg(feature = "explain")]
+    pub(super) fn revocations_named(&mut self, name: &str) -> Option<&mut Feed> {
+        let mut endings = self.0.iter_mut();
+        let ending = endings.find(|ending| &*ending.name == name)?;
+        ending.revocations.as_deref_mut()
+    }
+
+    pub(super) fn lists(&self, provider: ProviderId) -> Option<&Lists> {
+        self.of(provider)?.lists.as_deref()
+    }
+
+    pub(super) fn lists_mut(&mut self, provider: ProviderId) -> Option<&mut Lists> {
+        self.of_mut(provider)?.lists.as_deref_mut()
+    }
+
+    fn feeds(&self) -> impl Iterator<Item = &Feed> {
+        let feeds = self.0.iter().map(|ending| &ending.revocations);
+        feeds.flatten().map(|feed| &**feed)
+    }
+
+    /// Goes on with what is read: one slice of one list, whoever else has come.
+    pub(super) fn read_on(&mut self, now: Moment, wall: UnixTime) {
+        let feeds = self
+            .0
+            .iter_mut()
+            .filter_map(|ending| ending.revocations.as_mut());
+        let mut reading = feeds.filter(|feed| feed.is_reading());
+        if let Some(feed) = reading.next() {
+            feed.read_on(now, wall);
+        }
+    }
+
+    /// The next call to send now.
+    pub(super) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(Need, Call)> {
+        self.0.iter_mut().find_map(|ending| {
+            let feed = ending.revocations.as_mut();
+            let call = feed.and_then(|feed| feed.poll(id, now));
+            if let Some(call) = call {
+                return Some((Need::Revocations(ending.provider), call));
+            }
+            let call = ending.lists.as_mut()?.poll(id, now)?;
+            Some((Need::StatusLists(ending.provider), call))
+        })
+    }
+
+    /// Most calls for one point in time.
+    pub(super) fn most_calls(&self) -> usize {
+        let most = |ending: &Ending| {
+            let lists = ending.lists.as_ref().map_or(0, |_| Lists::MOST_CALLS);
+            lists.saturating_add(usize::from(ending.revocations.is_some()))
+        };
+        self.0.iter().map(most).sum()
+    }
+
+    /// Whether a fetch of a list of revocations is what this names: its answer may be long.
+    pub(super) fn awaits_long(&self, id: FetchId) -> bool {
+        self.feeds().any(|feed| feed.is_in_flight(id))
+    }
+
+    pub(super) fn on_long_answer(
+        &mut self,
+        id: FetchId,
+        (answer, body): (&Answer<'_>, Vec<u8>),
+        now: Moment,
+        wall: UnixTime,
+    ) -> Option<Need> {
+        let provider = |ending: &&mut Ending| {
+            let feed = ending.revocations.as_ref();
+            feed.is_some_and(|feed| feed.is_in_flight(id))
+        };
+        let ending = self.0.iter_mut().find(provider)?;
+        let feed = ending.revocations.as_mut()?;
+        let taken = feed.on_answer(id, (answer, body), now, wall);
+        taken.then_some(Need::Revocations(ending.provider))
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        id: FetchId,
+        answer: &Answer<'_>,
+        now: Moment,
+        wall: UnixTime,
+    ) -> Option<Need> {
+        self.0.iter_mut().find_map(|ending| {
+            let taken = ending.lists.as_mut()?.on_answer(id, answer, now, wall);
+            taken.then_some(Need::StatusLists(ending.provider))
+        })
+    }
+
+    pub(super) fn next_change(&self) -> Option<Moment> {
+        let lists = self.0.iter().filter_map(|ending| ending.lists.as_ref());
+        let lists = lists.filter_map(|lists| lists.next_change());
+        self.feeds().map(Feed::next_change).chain(lists).min()
+    }
+
+    pub(super) fn events(&mut self) -> Vec<EndingEvent> {
+        let mut events = Vec::new();
+        for ending in &mut self.0 {
+            let changes = ending.revocations.as_mut().map(|feed| feed.changes());
+            let name = &ending.name;
+            events.extend(changes.into_iter().flatten().map(|change| EndingEvent {
+                wants_attention: Change::wants_attention(&change),
+                text: format!("revocations of {name}: {change}"),
+            }));
+            let lists = ending.lists.as_mut().map(|lists| lists.events());
+            events.extend(
+                lists
+                    .into_iter()
+                    .flatten()
+                    .map(|(event, is_bad)| EndingEvent {
+                        wants_attention: is_bad,
+                        text: format!("status lists of {name}: {event}"),
+                    }),
+            );
+        }
+        events
+    }
+
+    pub(super) fn reports(&mut self, now: Moment) -> impl Iterator<Item = EndingReport<'_>> {
+        self.0.iter_mut().flat_map(move |ending| {
+            let Ending {
+                name,
+                revocations,
+                lists,
+                ..
+            } = ending;
+            let provider = &**name;
+            let revocations = revocations.as_mut().map(|feed| EndingReport {
+                name: "revocations",
+                provider,
+                measures: feed.report(now).measures(),
+            });
+            let lists = lists.as_mut().map(|lists| EndingReport {
+                name: "status_lists",
+                provider,
+                measures: lists.report().measures(),
+            });
+            [revocations, lists].into_iter().flatten()
+        })
+    }
+}
