@@ -1,13 +1,14 @@
 //! `passgate explain`: one request, judged by the filter's own core, and explained in words.
 
 mod arguments;
+mod ending;
 mod meaning;
 mod request;
 
 use passgate_arguments::Line;
 use passgate_core::{
     Action, AuditRecord, Config, Edit, Json, JwkSet, KeySource, Provider, Request, Settlement,
-    Sources, Step, Supply, Verdict, Verifier, explain, limits,
+    Step, Suppliers, Supply, Verdict, Verifier, explain, limits,
 };
 
 pub(crate) use self::arguments::PROGRAM;
@@ -34,12 +35,14 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
         text += &evidence(provider, claims);
     }
     let rules = rules(&config);
-    let mut sources = Sources::from(&config);
-    let source = index.and_then(|index| sources.providers.get_mut(index));
+    let mut suppliers = Suppliers::from(&config);
+    let source = index.and_then(|index| suppliers.keys.providers.get_mut(index));
     if let (Some(source), Some(given)) = (source, &given) {
         source.keys = given;
     }
-    let mut keys = Supply::new(sources, 0);
+    let mut keys = Supply::new(suppliers, 0);
+    let asked = (arguments.revocations, now);
+    text += &ending::given(asked, provider, &mut keys)?;
     let mut verifier = Verifier::new(config, 1);
     if matches!(signature, Signature::Assumed(_)) {
         verifier.assume_signatures();

@@ -1,6 +1,6 @@
 //! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a file of Envoy.
 
-use passgate_core::{Json, KeySource, Location};
+use passgate_core::{Json, KeySource, Location, Provider};
 
 use crate::{
     manager::Manager,
@@ -83,24 +83,36 @@ impl Found {
             return warnings;
         };
         for provider in config.providers() {
-            let KeySource::Remote(remote) = &provider.keys else {
-                continue;
-            };
-            let named = match &remote.location {
-                Location::Fixed(endpoint) => vec![&endpoint.cluster],
-                Location::Discovered(discovery) => {
-                    vec![&discovery.document.cluster, &discovery.jwks_cluster]
-                }
-            };
-            for (index, name) in named.iter().enumerate() {
-                let is_new = !named.iter().take(index).any(|earlier| earlier == name);
+            let named = named_by(provider);
+            for (index, (name, what)) in named.iter().enumerate() {
+                let mut earlier = named.iter().take(index);
+                let is_new = !earlier.any(|(earlier, _)| earlier == name);
                 if is_new && !clusters.contains(name) {
-                    warnings.push(format!("providers.{}: the file has no cluster {name:?}, so its keys cannot be fetched", provider.name));
+                    warnings.push(format!("providers.{}: the file has no cluster {name:?}, so its {what} cannot be fetched", provider.name));
                 }
             }
         }
         warnings
     }
+}
+
+/// The clusters that a provider names, and what is fetched through each.
+fn named_by(provider: &Provider) -> Vec<(&String, &'static str)> {
+    let mut named = match &provider.keys {
+        KeySource::Local(_) => Vec::new(),
+        KeySource::Remote(remote) => match &remote.location {
+            Location::Fixed(endpoint) => vec![(&endpoint.cluster, "keys")],
+            Location::Discovered(discovery) => vec![
+                (&discovery.document.cluster, "keys"),
+                (&discovery.jwks_cluster, "keys"),
+            ],
+        },
+    };
+    let revocations = provider.revocations.as_ref();
+    named.extend(revocations.map(|list| (&list.source.endpoint.cluster, "revocations")));
+    let lists = provider.status_lists.as_ref();
+    named.extend(lists.map(|lists| (&lists.cluster, "status lists")));
+    named
 }
 
 /// What was written before there was a `failure_policy`.

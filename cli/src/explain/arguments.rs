@@ -10,7 +10,15 @@ use passgate_core::UnixTime;
 pub(crate) const PROGRAM: Program = Program {
     name: "passgate",
     usage: USAGE,
-    options: &["config", "token", "claims", "jwks", "request", "at"],
+    options: &[
+        "config",
+        "token",
+        "claims",
+        "jwks",
+        "revocations",
+        "request",
+        "at",
+    ],
     flags: &[],
 };
 
@@ -23,6 +31,7 @@ usage: passgate explain OPTIONS    judge one request and say why
                                 where no history of a shell keeps it
   --claims FILE                 claims as JSON, in place of a token, as if signed
   --jwks FILE                   the provider's keys, to check the signature with
+  --revocations FILE            the provider's list of revocations
   --at 2027-06-30T12:00:00Z     the time, with its offset, or in seconds since 1970;
                                 default: now
 
@@ -35,6 +44,7 @@ pub(super) struct Arguments<'l> {
     pub(super) token: Option<&'l OsStr>,
     pub(super) claims: Option<&'l OsStr>,
     pub(super) jwks: Option<&'l OsStr>,
+    pub(super) revocations: Option<&'l OsStr>,
     pub(super) request: String,
     pub(super) at: Option<UnixTime>,
 }
@@ -64,6 +74,7 @@ impl<'l> Arguments<'l> {
             token,
             claims,
             jwks: line.value("jwks"),
+            revocations: line.value("revocations"),
             request: request.to_string_lossy().into_owned(),
             at,
         })
