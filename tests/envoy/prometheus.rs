@@ -2,10 +2,10 @@
 //! alerts.
 
 use passgate_harness::{
-    AUDIENCE, BOTH, Gate, Http1, Request, Setup, eventually, policy, provider, public, ruled,
-    the_rest, with,
+    AUDIENCE, BOTH, Gate, Http1, Issuer, Request, Setup, eventually, policy, provider, public,
+    ruled, the_rest, with,
 };
-use passgate_kit::{Token, tampered};
+use passgate_kit::{Token, now, tampered};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -65,6 +65,16 @@ fn busy_gate() -> Gate {
         "mode": { "shadow": { "until": "2999-12-31" } },
     });
     let mut policy = policy();
+    policy["providers"]["acme"]["revocations"] = json!({
+        "http_uri": { "uri": "https://id.example.com/revocations", "cluster": "idp" },
+        "max_stale": "168h",
+        "when_unavailable": "allow",
+    });
+    let issuer = Issuer::start();
+    let list = json!({
+        "version": 1, "epoch": 1, "sequence": 1, "generated_at": now(), "entries": [{ "sub": "ended" }],
+    });
+    issuer.page("/revocations", 200, &list.to_string());
     policy["providers"]["partners"] = provider(json!({
         "issuer": "https://partners.example.com",
         "remote_jwks": null,
@@ -75,12 +85,14 @@ fn busy_gate() -> Gate {
         policy,
         json!([public("/open/"), dated, partners, shadow, the_rest()]),
     );
-    Setup::new(with(policy, "bypass_cors_preflight", json!(true))).start()
+    let policy = with(policy, "bypass_cors_preflight", json!(true));
+    Setup::new(policy).issuer(issuer).start()
 }
 
 fn traffic(gate: &Gate) {
     let good = gate.good();
     let partner = Token::of(&gate.issuer.key, "https://partners.example.com", AUDIENCE).build();
+    let ended = gate.token().claim("sub", "ended").build();
     let unknown = gate.token().header("kid", "made-up").build();
     let preflight = Request::new("OPTIONS", "/")
         .header("origin", "https://app.example.com")
@@ -89,6 +101,7 @@ fn traffic(gate: &Gate) {
         Request::get("/").bearer(&good),
         Request::get("/").bearer(&tampered(&good)),
         Request::get("/").bearer(&unknown),
+        Request::get("/").bearer(&ended),
         Request::get("/partners/a").bearer(&partner),
         Request::get("/open/a"),
         Request::get("/old/a"),
