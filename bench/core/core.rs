@@ -47,6 +47,21 @@ fn rules(bencher: Bencher<'_, '_>, rules: usize) {
     again(bencher, 1, rules);
 }
 
+/// The same where the provider has a list of revocations with so many entries.
+#[divan::bench(args = [0, 100_000])]
+fn listed(bencher: Bencher<'_, '_>, entries: usize) {
+    repeat(bencher, Gate::listed(entries));
+}
+
+/// One slice of a list of revocations with 100,000 entries: what one callback takes.
+#[divan::bench(sample_count = 100, sample_size = 1)]
+fn slice_of_a_list(bencher: Bencher<'_, '_>) {
+    let mut gate = Gate::with_list();
+    gate.list_comes(100_000, 1);
+    bencher.bench_local(|| gate.reads_on());
+    assert!(gate.reads_on(), "more slices than there are");
+}
+
 fn again(bencher: Bencher<'_, '_>, providers: usize, rules: usize) {
     repeat(
         bencher,

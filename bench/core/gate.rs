@@ -43,6 +43,58 @@ impl Gate {
         Self::of(key, &text.replace("/application-", "/*/*/application-"))
     }
 
+    /// With one provider, whose list of revocations has so many entries and not the caller.
+    pub fn listed(entries: usize) -> Self {
+        let mut gate = Self::with_list();
+        gate.list_comes(entries, 1);
+        while gate.reads_on() {}
+        gate
+    }
+
+    /// The same before its list has come.
+    pub fn with_list() -> Self {
+        let key = SigningKey::of("ES256", "k");
+        let text = config(&key, Remember::Tokens, 1, 1);
+        let mut text: Value = serde_json::from_str(&text).expect("JSON");
+        text["providers"]["provider-0"]["revocations"] = json!({
+            "http_uri": { "uri": "https://feed.example.com/", "cluster": "feed" }, "max_stale": "1h",
+        });
+        Self::of(key, &text.to_string())
+    }
+
+    /// A list comes, and its first slice is read.
+    pub fn list_comes(&mut self, entries: usize, sequence: usize) {
+        let entries: Vec<Value> = (0..entries)
+            .map(|n| json!({ "sub": format!("5f7c8ec7-c33c-6c00-4bba-{n:012}"), "not_before": 1 }))
+            .collect();
+        let list = json!({
+            "version": 1, "epoch": 1, "sequence": sequence, "generated_at": self.now.as_secs(),
+            "entries": entries,
+        });
+        let fetch = loop {
+            if let Some(fetch) = self.keys.poll_call(self.now) {
+                break fetch;
+            }
+            self.now = self
+                .now
+                .saturating_add(core::time::Duration::from_millis(50));
+        };
+        let body = list.to_string().into_bytes();
+        let headers: Header<'_> = (b":status", b"200");
+        self.keys
+            .on_host_answer(fetch.id, &[headers], body, self.now);
+    }
+
+    /// Reads a slice. False: the list is in force.
+    pub fn reads_on(&mut self) -> bool {
+        self.now = self
+            .now
+            .saturating_add(core::time::Duration::from_millis(1));
+        self.keys.read_on(self.now);
+        let next = self.keys.next_wakeup();
+        next.is_some_and(|next| next <= self.now)
+    }
+
     fn of(key: SigningKey, text: &str) -> Self {
         let parse = || Config::parse(text.as_bytes()).expect("a good configuration");
         Self {
