@@ -65,6 +65,14 @@ fn verdict_on(token: &[u8]) -> Verdict {
     ])
 }
 
+/// A status list is taken apart and inflated within its bounds, whatever its bytes are: the first says how many bits a
+/// status has.
+pub(crate) fn status_list(data: &[u8]) {
+    if let Some((bits, rest)) = data.split_first() {
+        passgate_core::inspect_status_list(rest, *bits, usize::from(*bits));
+    }
+}
+
 /// A token that nobody signed passes nowhere.
 pub(crate) fn token(data: &[u8]) {
     assert!(matches!(verdict_on(data), Verdict::Deny(_)));

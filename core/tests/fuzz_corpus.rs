@@ -14,13 +14,14 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("claims", judge::claims),
     ("configuration", judge::configuration),
     ("header", judge::header),
     ("jwk_set", judge::jwk_set),
     ("proof", judge::proof),
     ("request", judge::request),
+    ("status_list", judge::status_list),
     ("token", judge::token),
 ];
 
