@@ -125,10 +125,11 @@ const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands ov
 
 /// The callbacks of the module: those by which it sees, and holds, what goes on; and those without which it has no keys, or
 /// never forgets a request.
-const CALLBACKS: [&str; 9] = [
+const CALLBACKS: [&str; 10] = [
     "proxy_on_request_headers",
     "proxy_on_request_body",
     "proxy_on_request_trailers",
+    "proxy_on_response_headers",
     "proxy_on_vm_start",
     "proxy_on_configure",
     "proxy_on_context_create",

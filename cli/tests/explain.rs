@@ -468,7 +468,7 @@ fn a_plugin_that_is_not_asked_is_switched_off() {
         name.starts_with("proxy_on_") && *name != "proxy_on_memory_allocate"
     };
     let callbacks: Vec<&str> = exports.filter(is_callback).collect();
-    assert_eq!(callbacks.len(), 9);
+    assert_eq!(callbacks.len(), 10);
     let all_but = |left_out: &str| {
         let names = callbacks.iter().filter(|name| **name != left_out);
         let names = names.map(|name| ((*name).to_owned(), serde_json::json!({})));
@@ -484,7 +484,7 @@ fn a_plugin_that_is_not_asked_is_switched_off() {
             "proxy_log": {}, "proxy_on_request_headers": {}, "proxy_on_vm_start": {},
             "proxy_on_configure": {}, "proxy_on_context_create": {}, "proxy_on_tick": {},
         } } }),
-        "proxy_on_request_body, proxy_on_request_trailers, proxy_on_http_call_response, proxy_on_delete",
+        "proxy_on_request_body, proxy_on_request_trailers, proxy_on_response_headers, proxy_on_http_call_response, proxy_on_delete",
     ));
     let place = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.config";
     for (settings, left_out) in cases {
