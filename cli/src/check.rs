@@ -102,7 +102,7 @@ fn document(bytes: &[u8]) -> Option<Report> {
     }
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
     let mut off = off::places(&documents);
-    off.extend(found.iter().filter_map(Found::off));
+    off.extend(found.iter().flat_map(Found::off));
     let reports = found.into_iter().map(|found| {
         let Report { mut text, accepted } = judge(&found.bytes);
         for warning in found.warnings() {

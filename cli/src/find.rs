@@ -4,8 +4,8 @@ use passgate_core::{Json, KeySource, Location, Provider};
 
 use crate::{
     manager::Manager,
-    off::Off,
-    sign::{is_true, member, mentions_passgate, module_is_passgate, names_passgate},
+    off::{self, Off},
+    sign::{fails_open, is_true, member, mentions_passgate, module_is_passgate, names_passgate},
     yaml,
 };
 
@@ -16,8 +16,8 @@ pub(crate) struct Found {
     pub(crate) place: Option<String>,
     /// What the filter would receive.
     pub(crate) bytes: Vec<u8>,
-    /// What happens to requests when the module fails, as written.
-    failure: Option<String>,
+    /// The member by which requests pass when the module fails.
+    fails_open: Option<&'static str>,
     /// `allow_on_headers_stop_iteration` of Envoy.
     hands_over_bodies: bool,
     /// Callbacks of the module that the host may not call.
@@ -34,7 +34,7 @@ impl Found {
         Self {
             place,
             bytes,
-            failure: None,
+            fails_open: None,
             hands_over_bodies: false,
             blinded: Vec::new(),
             clusters: None,
@@ -50,28 +50,27 @@ impl Found {
             .collect()
     }
 
-    /// The setting that keeps requests, or its other callbacks, from the filter.
-    pub(crate) fn off(&self) -> Option<Off> {
-        let place = self.place.as_deref()?.strip_suffix("configuration")?;
-        let names = self.blinded.join(", ");
-        (!self.blinded.is_empty()).then(|| Off {
-            text: format!("{place}capability_restriction_config: leaves out {names}, but the filter needs all its callbacks, and what it is not asked about passes unjudged; leave capability_restriction_config out"),
-        })
+    /// The settings that keep requests, or its other callbacks, from the filter, or may.
+    pub(crate) fn off(&self) -> Vec<Off> {
+        let place = self.place.as_deref().unwrap_or_default();
+        let (around, _) = place.rsplit_once('.').unwrap_or_default();
+        let dot = if around.is_empty() { "" } else { "." };
+        let place_of = |text: String| Off {
+            text: [around, dot, &text].concat(),
+        };
+        let blinded = (!self.blinded.is_empty()).then(|| {
+            let names = self.blinded.join(", ");
+            place_of(format!("capability_restriction_config: leaves out {names}, but the filter needs all its callbacks, and what it is not asked about passes unjudged; leave capability_restriction_config out"))
+        });
+        let fails_open = self
+            .fails_open
+            .map(|member| place_of(format!("{member}: {}", off::when_it_fails(member))));
+        blinded.into_iter().chain(fails_open).collect()
     }
 
     /// What is wrong around the configuration.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let instead = match self.failure.as_deref() {
-            Some("FAIL_OPEN" | FAIL_OPEN_OF_OLD) => Some("write FAIL_RELOAD"),
-            Some(FAIL_OPEN_OF_GATEWAY) => Some("remove it"),
-            _ => None,
-        };
-        if let (Some(policy), Some(instead)) = (&self.failure, instead) {
-            warnings.push(format!(
-                "{policy} lets every request pass when the module fails; {instead}"
-            ));
-        }
         let config = crate::parse(&self.bytes);
         let Ok(config) = config else {
             return warnings;
@@ -114,11 +113,6 @@ fn named_by(provider: &Provider) -> Vec<(&String, &'static str)> {
     named.extend(lists.map(|lists| (&lists.cluster, "status lists")));
     named
 }
-
-/// What was written before there was a `failure_policy`.
-const FAIL_OPEN_OF_OLD: &str = "fail_open: true";
-/// How Envoy Gateway writes it.
-const FAIL_OPEN_OF_GATEWAY: &str = "failOpen: true";
 
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
@@ -176,10 +170,6 @@ fn clusters(document: &Json) -> Option<Vec<String>> {
         .iter()
         .filter_map(|cluster| cluster.get("name")?.as_str());
     Some(names.map(str::to_owned).collect())
-}
-
-fn text(json: Option<&Json>) -> Option<String> {
-    json.and_then(Json::as_str).map(str::to_owned)
 }
 
 /// All configurations of passgate in a document.
@@ -271,14 +261,14 @@ fn extensions(spec: Option<&Json>, named: bool, place: &str, found: &mut Vec<Fou
         if !is_passgate {
             continue;
         }
-        let fails_open = extension.get("failOpen") == Some(&Json::Bool(true));
         let bytes = match extension.get("config") {
             None | Some(Json::Null) => Vec::new(),
             Some(config) => config.to_string().into_bytes(),
         };
-        let mut extension = Found::of(Some(format!("{place}spec.wasm[{index}].config")), bytes);
-        extension.failure = fails_open.then(|| FAIL_OPEN_OF_GATEWAY.to_owned());
-        found.push(extension);
+        found.push(Found {
+            fails_open: fails_open(extension),
+            ..Found::of(Some(format!("{place}spec.wasm[{index}].config")), bytes)
+        });
     }
 }
 
@@ -309,9 +299,10 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
         None | Some(Json::Null) => Vec::new(),
         Some(config) => without_nulls(config).to_string().into_bytes(),
     };
-    let mut plugin = Found::of(Some(format!("{place}.pluginConfig")), bytes);
-    plugin.failure = text(spec.and_then(|spec| spec.get("failStrategy")));
-    found.push(plugin);
+    found.push(Found {
+        fails_open: spec.and_then(fails_open),
+        ..Found::of(Some(format!("{place}.pluginConfig")), bytes)
+    });
 }
 
 fn without_nulls(json: &Json) -> Json {
@@ -350,7 +341,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                 found.push(Found {
                     place: Some(place),
                     bytes: received(json.get("configuration")),
-                    failure: failure(json),
+                    fails_open: fails_open(json),
                     hands_over_bodies: is_true(member(json, STOP_ITERATION)),
                     blinded: blinded(json),
                     clusters: None,
@@ -371,18 +362,6 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
             }
         }
         _ => {}
-    }
-}
-
-/// What a plugin of Envoy says about its own failure.
-fn failure(plugin: &Json) -> Option<String> {
-    if is_true(member(plugin, ["fail_open", "failOpen"])) {
-        return Some(FAIL_OPEN_OF_OLD.to_owned());
-    }
-    match member(plugin, ["failure_policy", "failurePolicy"]) {
-        // An enum may be written as its number.
-        Some(Json::Number(number)) if &**number == "3" => Some("FAIL_OPEN".to_owned()),
-        policy => text(policy),
     }
 }
 

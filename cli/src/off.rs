@@ -5,7 +5,8 @@ use passgate_core::Json;
 
 use crate::{
     sign::{
-        is_true, member, mentions_passgate, module_is_passgate, names_passgate, plugin_of_istio,
+        fails_open, is_true, member, mentions_passgate, module_is_passgate, names_passgate,
+        plugin_of_istio,
     },
     yaml,
 };
@@ -29,6 +30,15 @@ const OTHER: &str = "does not see requests, and lets all of them pass unjudged; 
 const NETWORK: &str =
     "NETWORK does not see requests, and lets all of them pass unjudged; remove it";
 const REMOVES: &str = "takes the filter out, so that requests pass unjudged; remove this patch";
+
+/// What a setting does by which requests pass when the module fails, or cannot be had.
+pub(crate) fn when_it_fails(member: &str) -> String {
+    let remedy = match member {
+        "fail_open" | "failOpen" => "remove it",
+        _ => "write FAIL_RELOAD",
+    };
+    format!("lets every request pass unjudged when the module fails or cannot be had; {remedy}")
+}
 
 /// All places in these documents of a file that switch the filter off.
 pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
@@ -167,6 +177,13 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
         if value.is_some_and(|value| !is_ours(value) && is_true(value.get("disabled"))) {
             add("patch.value.disabled", EVERY);
         }
+        // A whole plugin in a patch is found as one.
+        each(patch, "patch", &mut |inside, place| {
+            let is_part = member(inside, ["vm_config", "vmConfig"]).is_none();
+            if let Some(member) = fails_open(inside).filter(|_| is_part) {
+                add(&joined(place, member), &when_it_fails(member));
+            }
+        });
     }
 }
 

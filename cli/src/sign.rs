@@ -18,6 +18,22 @@ pub(crate) fn is_true(json: Option<&Json>) -> bool {
     }
 }
 
+/// The member by which a plugin of Envoy, of Istio or of Envoy Gateway lets requests pass when the module fails.
+pub(crate) fn fails_open(plugin: &Json) -> Option<&'static str> {
+    // `fail_open` was written before there was a `failure_policy`.
+    for name in ["fail_open", "failOpen"] {
+        if is_true(plugin.get(name)) {
+            return Some(name);
+        }
+    }
+    let mut policies = ["failure_policy", "failurePolicy", "failStrategy"].into_iter();
+    policies.find(|name| match plugin.get(name) {
+        // An enum of Envoy may be written as its number.
+        Some(Json::Number(number)) => &**number == "3",
+        policy => policy.and_then(Json::as_str) == Some("FAIL_OPEN"),
+    })
+}
+
 /// What a resource says, if it is one by which Istio loads a module.
 pub(crate) fn plugin_of_istio(resource: &Json) -> Option<&Json> {
     let kind = resource.get("kind").and_then(Json::as_str)?;

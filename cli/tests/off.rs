@@ -67,11 +67,12 @@ virtual_hosts[0].routes[0].typedPerFilterConfig.istio-system.passgate: disabled 
 #[test]
 fn patches_of_istio_that_open_the_gate_are_found() {
     let expected = "\
-SWITCHED OFF in 4 places
+SWITCHED OFF in 5 places
 spec.configPatches[0].patch.operation: takes the filter out, so that requests pass unjudged; remove this patch
 spec.configPatches[1].patch.value.disabled: lets every request of this chain pass unjudged; remove it (a path that needs no token is a public rule)
 spec.configPatches[2].patch.value.typed_per_filter_config.istio-system.passgate: disabled lets the requests of this place pass unjudged; remove it (a path that needs no token is a public rule)
 spec.configPatches[4].patch.operation: takes the filter out, so that requests pass unjudged; remove this patch
+spec.configPatches[6].patch.value.typed_config.config.failure_policy: lets every request pass unjudged when the module fails or cannot be had; write FAIL_RELOAD
 ";
     assert_eq!(check("envoy_filter.yaml"), (Some(1), expected.to_owned()));
 }
@@ -148,4 +149,33 @@ warning: providers.acme: the file has no cluster \"id\", so its keys cannot be f
 "
     );
     assert_eq!(check("configmap_off.yaml"), (Some(1), expected));
+}
+
+#[test]
+fn a_gate_that_opens_when_its_module_fails_is_off_wherever_that_is_written() {
+    let places = [
+        ("items[0].spec.failStrategy", "write FAIL_RELOAD"),
+        ("items[1].spec.wasm.failStrategy", "write FAIL_RELOAD"),
+        ("items[2].spec.wasm[0].failOpen", "remove it"),
+        (
+            "items[3].data[\"envoy.yaml\"].http_filters[0].typed_config.config.failure_policy",
+            "write FAIL_RELOAD",
+        ),
+        (
+            "items[3].data[\"envoy.yaml\"].http_filters[1].typed_config.config.fail_open",
+            "remove it",
+        ),
+        (
+            "items[3].data[\"envoy.yaml\"].http_filters[2].typed_config.config.failurePolicy",
+            "write FAIL_RELOAD",
+        ),
+    ];
+    let places = places.map(|(place, remedy)| {
+        format!("{place}: lets every request pass unjudged when the module fails or cannot be had; {remedy}\n")
+    });
+    let expected = ["SWITCHED OFF in 6 places\n", &places.concat()].concat();
+    let (status, text) = check("fail_open.yaml");
+    let (off, rest) = text.split_at(text.len().min(expected.len()));
+    assert_eq!((status, off), (Some(1), &*expected));
+    assert_eq!(rest.matches("\naccepted: ").count(), 6, "{rest}");
 }
