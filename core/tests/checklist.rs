@@ -20,6 +20,7 @@ fn tests() -> BTreeSet<String> {
     let mut folders = vec![
         root().join("core/src"),
         root().join("core/tests"),
+        root().join("cli/tests"),
         root().join("tests"),
     ];
     let mut names = BTreeSet::new();
