@@ -18,6 +18,8 @@ pub(crate) struct Found {
     pub(crate) bytes: Vec<u8>,
     /// The member by which requests pass when the module fails.
     fails_open: Option<&'static str>,
+    /// Whether Istio asks it about outbound traffic alone.
+    is_outbound: bool,
     /// `allow_on_headers_stop_iteration` of Envoy.
     hands_over_bodies: bool,
     /// Callbacks of the module that the host may not call.
@@ -35,6 +37,7 @@ impl Found {
             place,
             bytes,
             fails_open: None,
+            is_outbound: false,
             hands_over_bodies: false,
             blinded: Vec::new(),
             clusters: None,
@@ -75,6 +78,9 @@ impl Found {
         let Ok(config) = config else {
             return warnings;
         };
+        if self.is_outbound {
+            warnings.push(OUTBOUND.to_owned());
+        }
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
         }
@@ -113,6 +119,9 @@ fn named_by(provider: &Provider) -> Vec<(&String, &'static str)> {
     named.extend(lists.map(|lists| (&lists.cluster, "status lists")));
     named
 }
+
+/// What `match` of a plugin means for a sidecar.
+const OUTBOUND: &str = "match names mode CLIENT alone: in a sidecar only what the workload itself calls is judged, and nothing that comes in; write match: [{ mode: SERVER }]";
 
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
@@ -291,6 +300,7 @@ fn files(resource: &Json, place: &str, found: &mut Vec<Found>) {
 /// way, and a plugin without configuration sends nothing. A `TrafficExtension` has it one level
 /// deeper.
 fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
+    let is_outbound = spec.is_some_and(is_outbound);
     let (spec, place) = match spec.and_then(|spec| spec.get("wasm")) {
         Some(wasm) => (Some(wasm), format!("{place}.wasm")),
         None => (spec, place.to_owned()),
@@ -301,8 +311,22 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
     };
     found.push(Found {
         fails_open: spec.and_then(fails_open),
+        is_outbound,
         ..Found::of(Some(format!("{place}.pluginConfig")), bytes)
     });
+}
+
+/// Whether a plugin is about outbound traffic alone. At a gateway everything is outbound.
+fn is_outbound(spec: &Json) -> bool {
+    let is_at_gateway = member(spec, ["targetRefs", "targetRef"]).is_some()
+        || spec
+            .get("selector")
+            .is_some_and(|selector| selector.to_string().contains("gateway"));
+    let is_client = |of: &Json| of.get("mode").and_then(Json::as_str) == Some("CLIENT");
+    match spec.get("match") {
+        Some(Json::Array(all)) => !is_at_gateway && !all.is_empty() && all.iter().all(is_client),
+        _ => false,
+    }
 }
 
 fn without_nulls(json: &Json) -> Json {
@@ -342,6 +366,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     place: Some(place),
                     bytes: received(json.get("configuration")),
                     fails_open: fails_open(json),
+                    is_outbound: false,
                     hands_over_bodies: is_true(member(json, STOP_ITERATION)),
                     blinded: blinded(json),
                     clusters: None,

@@ -29,6 +29,7 @@ const UPGRADE: &str = "stands in the place of http_filters without the filter, a
 const OTHER: &str = "does not see requests, and lets all of them pass unjudged; put the filter itself into http_filters";
 const NETWORK: &str =
     "NETWORK does not see requests, and lets all of them pass unjudged; remove it";
+const OVERRIDES: &str = "puts this policy in the place of the one with the filter, which is the Gateway's, so that requests of this target pass unjudged; put the filter into this policy too";
 const REMOVES: &str = "takes the filter out, so that requests pass unjudged; remove this patch";
 
 /// What a setting does by which requests pass when the module fails, or cannot be had.
@@ -56,13 +57,66 @@ pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
             names.extend(name_of_ours(object))
         });
     }
+    let mut guards_gateway = false;
+    for (place, document) in all() {
+        each(document, place, &mut |object, _| {
+            guards_gateway |= extension_policy(object)
+                .is_some_and(|spec| has_filter(object, spec) && targets(spec).any(is_gateway));
+        });
+    }
     let mut found = Vec::new();
     for (place, document) in all() {
         each(document, place, &mut |object, place| {
             of_object(object, place, &names, &mut found);
+            if guards_gateway && overrides(object) {
+                let text = format!("{}: {OVERRIDES}", joined(place, "spec"));
+                found.push(Off { text });
+            }
         });
     }
     found
+}
+
+/// What an EnvoyExtensionPolicy of Envoy Gateway says.
+fn extension_policy(object: &Json) -> Option<&Json> {
+    let kind = object.get("kind").and_then(Json::as_str)?;
+    object
+        .get("spec")
+        .filter(|_| kind == "EnvoyExtensionPolicy")
+}
+
+/// Whether a policy of Envoy Gateway loads passgate.
+fn has_filter(policy: &Json, spec: &Json) -> bool {
+    let metadata = policy.get("metadata");
+    let name = metadata.and_then(|metadata| metadata.get("name"));
+    spec.get("wasm")
+        .is_some_and(|wasm| mentions_passgate(wasm) || name.is_some_and(names_passgate))
+}
+
+/// What a policy of Envoy Gateway is about.
+fn targets(spec: &Json) -> impl Iterator<Item = &Json> {
+    let lists = ["targetRefs", "targetSelectors"].into_iter();
+    let listed = lists.filter_map(|name| match spec.get(name)? {
+        Json::Array(targets) => Some(targets.as_slice()),
+        _ => None,
+    });
+    listed.flatten().chain(spec.get("targetRef"))
+}
+
+/// Whether a target is a whole Gateway.
+fn is_gateway(target: &Json) -> bool {
+    let kind = target.get("kind").and_then(Json::as_str);
+    kind == Some("Gateway") && target.get("sectionName").is_none()
+}
+
+/// Whether this is a policy without the filter for a part of a Gateway. Of two policies Envoy Gateway takes the more
+/// specific one alone, unless that says how they are merged.
+fn overrides(object: &Json) -> bool {
+    extension_policy(object).is_some_and(|spec| {
+        !has_filter(object, spec)
+            && spec.get("mergeType").is_none()
+            && targets(spec).any(|target| !is_gateway(target))
+    })
 }
 
 /// The name by which others speak of the filter, if this is it: an HTTP filter's own, or the one that Istio makes.

@@ -179,3 +179,36 @@ fn a_gate_that_opens_when_its_module_fails_is_off_wherever_that_is_written() {
     assert_eq!((status, off), (Some(1), &*expected));
     assert_eq!(rest.matches("\naccepted: ").count(), 6, "{rest}");
 }
+
+/// Envoy Gateway takes the more specific policy alone ("being overridden by other envoyExtensionPolicies").
+#[test]
+fn a_policy_for_a_part_of_a_gateway_takes_the_place_of_the_one_with_the_filter() {
+    let overrides = "puts this policy in the place of the one with the filter, which is the Gateway's, so that requests of this target pass unjudged; put the filter into this policy too";
+    let expected = format!(
+        "\
+SWITCHED OFF in 2 places
+spec: {overrides}
+spec: {overrides}
+spec.wasm[0].config:
+accepted: 1 provider, no rules: every request needs a token, policy POLICY
+"
+    );
+    let (status, output) = check("overridden.yaml");
+    let (output, _) = output.rsplit_once("policy ").unwrap();
+    assert_eq!(
+        (status, format!("{output}policy POLICY\n")),
+        (Some(1), expected)
+    );
+}
+
+#[test]
+fn a_plugin_for_outbound_traffic_alone_is_warned_of_in_a_sidecar() {
+    let (status, output) = check("outbound.yaml");
+    assert_eq!(status, Some(0), "{output}");
+    let warned: Vec<bool> = output
+        .split("spec.pluginConfig:\n")
+        .skip(1)
+        .map(|of_plugin| of_plugin.contains("warning: match names mode CLIENT alone"))
+        .collect();
+    assert_eq!(warned, [true, true, false, false, false, false]);
+}

@@ -60,7 +60,10 @@ fn a_sidecar_resource_without_the_provider_leaves_no_way_to_the_keys() {
         !mesh.ledger.admin("/clusters").contains("id.example.com")
     });
     let fetches = mesh.key_fetches.value();
-    mesh.apply(&file("sidecar.yaml"));
+    // Of another configuration than in any other story, or a worker may have its keys from there.
+    let mut plugin = plugin("sidecar.yaml");
+    plugin["spec"]["pluginConfig"]["providers"]["acme"]["clock_skew"] = json!("59s");
+    mesh.apply(&plugin.to_string());
     let request = mesh.to_ledger().bearer(&mesh.good());
     mesh.web.until(503, &request);
     mesh.eventually("the record says that the keys cannot be had", || {
