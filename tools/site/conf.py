@@ -42,6 +42,7 @@ CONTENTS = {
         "docs/reference/*",
         "docs/facts",
         "docs/keys",
+        "docs/revocation",
         "docs/limitations",
     ],
     "Operate": [
