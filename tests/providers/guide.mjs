@@ -11,7 +11,8 @@
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PATIENCE } from '../browser/browser.mjs';
 import { ROOT } from './gate.mjs';
@@ -20,6 +21,7 @@ import { ROOT } from './gate.mjs';
 export class Guide {
   #steps;
   #shell;
+  #failure = null;
 
   /** `edit` changes the text before it is followed: other ports, other files. */
   constructor(file, { edit = (text) => text, env = {} } = {}) {
@@ -29,9 +31,20 @@ export class Guide {
 
   /**
    * Follows the guide up to the next turn to the browser, and returns its name, or null at the end.
-   * Throws where a command fails or prints something else than the guide says.
+   * Throws where a command fails or prints something else than the guide says, and the same again
+   * from then on: nobody follows a guide past a command that failed.
    */
   async follow() {
+    if (this.#failure) throw this.#failure;
+    try {
+      return await this.#next();
+    } catch (failure) {
+      this.#failure = failure;
+      throw failure;
+    }
+  }
+
+  async #next() {
     while (this.#steps.length > 0) {
       const { browser, command, expected } = this.#steps.shift();
       if (browser) return browser;
@@ -101,24 +114,33 @@ function pattern(expected) {
   return new RegExp(`^${lines.join('\\r?\\n')}\\s*$`);
 }
 
-/** One bash that takes command after command, as a terminal does. */
+/**
+ * One bash that takes command after command, as a terminal does. Each command's output is a file of
+ * its own, so that a server left in the background writes into no later command's output.
+ */
 class Shell {
   #bash;
-  #output = '';
-  #heard = () => {};
+  #folder = mkdtempSync(join(tmpdir(), 'passgate-guide-'));
+  #commands = 0;
+  #heard = '';
+  #ended = () => {};
 
   constructor(env) {
     this.#bash = spawn('bash', ['--norc'], {
       cwd: ROOT,
       env: { ...process.env, ...env },
       detached: true,
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     // Should the test die in any way, bash reads the end of its input, and takes all along that it
     // started.
-    this.#bash.stdin.write("exec 2>&1; trap 'trap - TERM; kill 0' EXIT\n");
+    this.#bash.stdin.write("trap 'trap - TERM; kill 0' EXIT\n");
     this.#bash.stdout.setEncoding('utf8').on('data', (text) => {
-      this.#output += text;
-      this.#heard();
+      this.#heard += text;
+      const [line, rest] = this.#heard.split(/\n(.*)/s);
+      if (rest === undefined) return;
+      this.#heard = rest;
+      this.#ended(Number(line));
     });
     process.once('exit', () => this.#kill('SIGKILL')); // a test that dies takes it along
   }
@@ -128,20 +150,19 @@ class Shell {
    * ever.
    */
   run(command, patience = 20 * PATIENCE) {
-    const mark = randomUUID();
-    this.#output = '';
+    this.#commands += 1;
+    const file = join(this.#folder, `${this.#commands}`);
+    const output = () => readFileSync(file, 'utf8');
     return new Promise((resolve, reject) => {
       const late = setTimeout(
-        () => reject(new Error(`$ ${command}\nhas not ended:\n${this.#output}`)),
+        () => reject(new Error(`$ ${command}\nhas not ended:\n${output()}`)),
         patience,
       );
-      this.#heard = () => {
-        const end = this.#output.match(new RegExp(`${mark} (\\d+)\\n`));
-        if (!end) return;
+      this.#ended = (status) => {
         clearTimeout(late);
-        resolve({ status: Number(end[1]), output: this.#output.slice(0, end.index) });
+        resolve({ status, output: output() });
       };
-      this.#bash.stdin.write(`${command}\necho ${mark} $?\n`);
+      this.#bash.stdin.write(`{ ${command}\n} >${file} 2>&1; echo $?\n`);
     });
   }
 
@@ -151,6 +172,7 @@ class Shell {
     const late = setTimeout(() => this.#kill('SIGKILL'), PATIENCE);
     await ended;
     clearTimeout(late);
+    rmSync(this.#folder, { recursive: true });
   }
 
   #kill(signal) {

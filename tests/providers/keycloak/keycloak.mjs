@@ -155,7 +155,7 @@ function answerForm({ how, password }) {
   if (find('kc-error-message')) return { error: find('kc-error-message').innerText };
   const press = (name, button) => {
     window.answered = true;
-    find(button).click();
+    setTimeout(() => find(button).click()); // a page that is left at once could not tell its name
     return { name };
   };
   if (find('password')) {
