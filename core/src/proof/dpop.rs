@@ -156,7 +156,9 @@ impl<'a> UnverifiedProof<'a> {
     }
 
     /// When it was made, where that is now (item 11): by the time of its nonce, where that is ours,
-    /// else by `iat`. A nonce may be from a time to come only if our own clock has gone back.
+    /// else by `iat`. It is never first the one and then the other: a proof of two dates would be
+    /// let go by the earlier one, and pass again by the later one. A nonce may be from a time to
+    /// come only if our own clock has gone back.
     pub(crate) fn made_at(
         &self,
         nonce: Option<UnixTime>,
@@ -165,9 +167,9 @@ impl<'a> UnverifiedProof<'a> {
     ) -> Result<UnixTime, Fault> {
         match nonce {
             Some(made) if now <= made.saturating_add(terms.window) => Ok(made),
-            Some(_) if terms.wants_nonce => Err(Fault::Nonce("nonce: a recent one")),
+            Some(_) => Err(Fault::Nonce("nonce: a recent one")),
             None if terms.wants_nonce => Err(Fault::Nonce("nonce: one of ours")),
-            Some(_) | None => {
+            None => {
                 let made = self.claims.iat;
                 let distance = now.since(made).max(made.since(now));
                 if distance > terms.window {

@@ -180,3 +180,30 @@ fn a_token_for_a_single_use_has_an_id_and_a_date() {
     let judged = world.judge("/once", &[("authorization", format!("Bearer {token}"))]);
     assert_eq!(judged.code, "untrusted.proof_replayed");
 }
+
+/// A proof has one date, by whatever rule it is judged. With two the memory would let it go by the one, and it would
+/// count again by the other.
+#[test]
+fn a_proof_that_passed_by_its_nonce_does_not_pass_again_by_its_iat() {
+    let mut world = World::new(&policy());
+    world.wait(10);
+    let nonce = world.nonce("/dpop");
+    let token = world.token();
+    // The clock of the client is ahead.
+    let ahead = world.now() + 400;
+    let proof = world.proof("/wide", &token);
+    let proof = proof.claim("nonce", nonce).claim("iat", ahead).build();
+    let headers = [("authorization", format!("DPoP {token}")), ("dpop", proof)];
+    assert_eq!(world.judge("/wide", &headers).code, "permitted.token");
+    for _ in 0..800 {
+        world.wait(1);
+        let judged = world.judge("/wide", &headers);
+        assert!(!judged.passed(), "again at {}", world.now());
+    }
+    // The client is told what it needs, as by a rule that wants a nonce.
+    let judged = world.judge("/wide", &headers);
+    assert_eq!(judged.code, "untrusted.proof_nonce");
+    let nonce = judged.nonce().unwrap();
+    let judged = world.send("/wide", |proof| proof.claim("nonce", nonce));
+    assert_eq!(judged.code, "permitted.token");
+}

@@ -149,7 +149,7 @@ impl<'r> Case<'_, 'r, '_> {
             && !times.any(|made| made.is_ok())
         {
             if let Fault::Nonce(_) = fault {
-                self.offer_nonce(provider, ways)?;
+                self.give_nonce(provider)?;
             }
             return Err(self.at_fault(fault));
         }
@@ -181,12 +181,12 @@ impl<'r> Case<'_, 'r, '_> {
     ) -> Result<[u8; 32], Stop> {
         let terms = alternative.terms();
         let made = possession.proof.made_at(possession.nonce, terms, self.now);
-        if terms.wants_nonce
-            && possession
-                .nonce
-                .is_none_or(|made| proof::is_ageing(made, terms, self.now))
-        {
-            self.offer_nonce(provider, &[alternative])?;
+        let needs_nonce = match possession.nonce {
+            Some(made) => proof::is_ageing(made, terms, self.now),
+            None => terms.wants_nonce,
+        };
+        if needs_nonce {
+            self.give_nonce(provider)?;
         }
         let made = made.map_err(|fault| self.at_fault(fault))?;
         self.record.proof = Some(ShownProof {
@@ -245,9 +245,14 @@ impl<'r> Case<'_, 'r, '_> {
     /// A nonce for the next proof, where some alternative wants one.
     fn offer_nonce(&mut self, provider: &Provider, ways: &[&Alternative]) -> Result<(), Stop> {
         if ways.iter().any(|way| way.terms().wants_nonce) {
-            let nonce = self.proofs.nonce(&provider.issuer, self.now);
-            self.aside.nonce = Some(nonce.map_err(broken)?);
+            self.give_nonce(provider)?;
         }
+        Ok(())
+    }
+
+    fn give_nonce(&mut self, provider: &Provider) -> Result<(), Stop> {
+        let nonce = self.proofs.nonce(&provider.issuer, self.now);
+        self.aside.nonce = Some(nonce.map_err(broken)?);
         Ok(())
     }
 
