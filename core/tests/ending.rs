@@ -118,7 +118,11 @@ impl World {
 
     /// Judges a request with this token, which waits while it is told to.
     fn judge(&mut self, token: &str) -> (Verdict, Box<AuditRecord>) {
-        let authorization = format!("Bearer {token}");
+        self.judge_as("Bearer", token)
+    }
+
+    fn judge_as(&mut self, scheme: &str, token: &str) -> (Verdict, Box<AuditRecord>) {
+        let authorization = format!("{scheme} {token}");
         let headers: [(&[u8], &[u8]); 4] = [
             (b":method", b"GET"),
             (b":path", b"/"),
@@ -192,6 +196,82 @@ fn every_name_of_a_token_can_be_revoked_and_no_other_is() {
             .expected
             .is_some_and(|told| told.starts_with(kind.unwrap()));
         assert_eq!(told, revoked, "{entry}");
+    }
+}
+
+/// However a token writes what the list names.
+#[test]
+fn a_name_is_found_in_every_spelling_that_a_token_may_have() {
+    let key = SigningKey::es256("proof");
+    let jkt = passgate_kit::thumbprint(&key);
+    let more = |words: Value| {
+        let mut provider = revocations(json!({ "aaguid_claim": "model" }));
+        let words = words.as_object().unwrap().clone();
+        provider.as_object_mut().unwrap().extend(words);
+        provider
+    };
+    let aaguid = "ee882879-721c-4913-9775-3dfcce97072a";
+    let by_mail = json!({ "subject_claims": ["email", "sub"] });
+    for (words, claims, entry, reason) in [
+        // The key itself, and not its thumbprint.
+        (
+            json!({ "cnf_jwk": "dpop" }),
+            json!({ "cnf": { "jwk": passgate_kit::public_members(&key) } }),
+            json!({ "jkt": jkt }),
+            REVOKED,
+        ),
+        (
+            json!({}),
+            json!({ "cnf": { "jkt": jkt } }),
+            json!({ "jkt": jkt }),
+            REVOKED,
+        ),
+        // Another claim stands in for `sub`.
+        (
+            by_mail.clone(),
+            json!({ "email": "a@example.com" }),
+            json!({ "sub": "alice" }),
+            REVOKED,
+        ),
+        (
+            by_mail.clone(),
+            json!({ "email": "a@example.com" }),
+            json!({ "sub": "email:a@example.com" }),
+            REVOKED,
+        ),
+        (
+            by_mail,
+            json!({ "email": "b@example.com" }),
+            json!({ "sub": "email:a@example.com" }),
+            PASSES,
+        ),
+        // A model that no list can name so.
+        (
+            json!({}),
+            json!({ "model": aaguid.replace('-', "") }),
+            json!({ "aaguid": aaguid }),
+            "malformed.claims",
+        ),
+        (
+            json!({}),
+            json!({ "model": "" }),
+            json!({ "aaguid": aaguid }),
+            PASSES,
+        ),
+    ] {
+        let mut world = World::new(more(words));
+        world.names(1, json!([entry]));
+        let mut token = world.token();
+        for (name, value) in claims.as_object().unwrap() {
+            token = token.claim(name, value.clone());
+        }
+        let scheme = if claims.get("cnf").is_some() {
+            "DPoP"
+        } else {
+            "Bearer"
+        };
+        let (_, record) = world.judge_as(scheme, &token.build());
+        assert_eq!(record.reason, reason, "{claims} {entry}: {record:?}");
     }
 }
 

@@ -55,7 +55,7 @@ impl Kind {
 
     /// Whether this can be such a name: a hash is 32 bytes in base64url, an AAGUID is written like a
     /// UUID.
-    fn takes(self, name: &str) -> bool {
+    pub(super) fn takes(self, name: &str) -> bool {
         match self {
             Self::Subject | Self::Session | Self::Token | Self::Client => {
                 (1..=limits::REVOCATION_NAME_BYTES).contains(&name.len())

@@ -28,7 +28,7 @@ pub struct NameClaims {
 pub(crate) struct NotAName(pub(crate) String);
 
 impl NameClaims {
-    /// The names that these claims have, beside the subject.
+    /// The names that these claims have, beside the subject and the key.
     pub(crate) fn of<'c>(&self, claims: &'c Json) -> Result<Vec<(Kind, Cow<'c, str>)>, NotAName> {
         let mut names = Vec::new();
         let mut note = |kind, claim: &str, value: Option<&'c Json>| {
@@ -44,10 +44,14 @@ impl NameClaims {
         note(Kind::Token, "jti", claims.get("jti"))?;
         note(Kind::Client, &self.client, claims.get(&self.client))?;
         if let Some(claim) = &self.aaguid {
-            note(Kind::Aaguid, claim, claims.get(claim))?;
+            let aaguid = claims.get(claim);
+            let is_odd = |name: &str| !name.is_empty() && !Kind::Aaguid.takes(name);
+            // In another spelling than the list's it would not be found.
+            if aaguid.and_then(Json::as_str).is_some_and(is_odd) {
+                return Err(NotAName(claim.clone()));
+            }
+            note(Kind::Aaguid, claim, aaguid)?;
         }
-        let key = claims.get("cnf").and_then(|cnf| cnf.get("jkt"));
-        note(Kind::Key, "cnf.jkt", key)?;
         let id = self
             .credential
             .as_ref()

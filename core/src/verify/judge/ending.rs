@@ -8,7 +8,9 @@ use crate::{
     fetch::Asked,
     identity::Identity,
     jose,
+    json::Json,
     jwks::Lookup,
+    proof::Binding,
     provider::Provider,
     provider_id::ProviderId,
     reason::{Malformed, Unavailable, Untrusted},
@@ -25,12 +27,12 @@ impl Case<'_, '_, '_> {
     /// What the provider's own lists say of a token.
     pub(super) fn check_not_ended(
         &mut self,
-        jwt: &VerifiedJwt<'_>,
+        (jwt, binding): (&VerifiedJwt<'_>, &Binding),
         identity: &Identity,
         (id, provider): (ProviderId, &Provider),
     ) -> Result<(), Stop> {
         if let Some(revocations) = &provider.revocations {
-            self.check_revocations(jwt, identity, (id, revocations))?;
+            self.check_revocations((jwt, binding), identity, (id, revocations))?;
         }
         match &provider.status_lists {
             Some(lists) if self.supply.has_status_lists() => {
@@ -42,7 +44,7 @@ impl Case<'_, '_, '_> {
 
     fn check_revocations(
         &mut self,
-        jwt: &VerifiedJwt<'_>,
+        (jwt, binding): (&VerifiedJwt<'_>, &Binding),
         identity: &Identity,
         (id, revocations): (ProviderId, &Revocations),
     ) -> Result<(), Stop> {
@@ -53,10 +55,16 @@ impl Case<'_, '_, '_> {
             Malformed::Claims
         })?;
         let subject = identity.subject.as_deref();
-        let subject = subject.map(|subject| (Kind::Subject, subject));
+        // A list need not know that another claim stands in for it.
+        let sub = jwt.claims.get("sub").and_then(Json::as_str);
+        let subjects = [subject, sub.filter(|sub| Some(*sub) != subject)];
+        let subjects = subjects.into_iter().flatten();
+        let subjects = subjects.map(|subject| (Kind::Subject, subject));
         let names = names.iter().map(|(kind, name)| (*kind, &**name));
+        let key = binding.dpop.map(|key| jose::to_base64url(&key));
+        let key = key.as_deref().map(|key| (Kind::Key, key));
         let issued = jwt.claims.get("iat").and_then(jose::numeric_date);
-        let names = subject.into_iter().chain(names);
+        let names = subjects.chain(names).chain(key);
         match self.supply.standing(id, names, issued, self.now) {
             Standing::Clear | Standing::Unchecked => Ok(()),
             Standing::Revoked { kind, before } => {

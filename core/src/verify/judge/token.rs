@@ -87,7 +87,7 @@ impl Case<'_, '_, '_> {
             self.check_signature(jwt, known, credential.token.as_str(), (id, provider))?;
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
-        self.check_not_ended(&jwt, &identity, (id, provider))?;
+        self.check_not_ended((&jwt, &binding), &identity, (id, provider))?;
         // A name or an address may stand in any claim.
         let tells_values = self.prepared.config.audit().subject == SubjectForm::Clear;
         // A thief is told of the proof, and not what the token would be good for.
