@@ -108,6 +108,8 @@ pub(super) struct Entry<'j> {
     pub(super) kind: Kind,
     pub(super) name: &'j str,
     pub(super) before: Before,
+    /// Its `not_before` could not be read. Whom it means is known, so it revokes everything.
+    pub(super) is_odd: bool,
 }
 
 impl<'j> Entry<'j> {
@@ -120,10 +122,12 @@ impl<'j> Entry<'j> {
             return None;
         };
         let name = name.as_str()?;
-        let before = match entry.get("not_before") {
-            None => Before::ALWAYS,
-            Some(not_before) => Before::of(not_before)?,
-        };
-        kind.takes(name).then_some(Self { kind, name, before })
+        let not_before = entry.get("not_before").map(Before::of);
+        kind.takes(name).then_some(Self {
+            kind,
+            name,
+            before: not_before.flatten().unwrap_or(Before::ALWAYS),
+            is_odd: not_before == Some(None),
+        })
     }
 }

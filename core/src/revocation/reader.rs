@@ -3,7 +3,8 @@
 //!
 //! The grammar of values is `serde_json`'s. Only the commas and brackets between entries, and between
 //! the members of the document, are read here. Each entry is read strictly and for itself: one that
-//! breaks a rule is counted and left out, and spoils no other.
+//! breaks a rule is counted and spoils no other. It is left out, but for one that says whom it means
+//! and not since when: that revokes everything.
 
 use serde::Deserialize as _;
 use serde_json::value::RawValue;
@@ -183,7 +184,15 @@ impl Reader {
     fn entry(&mut self) -> Result<Place, Unreadable> {
         let entry = self.value()?.ok();
         match entry.as_ref().and_then(Entry::read) {
-            Some(Entry { kind, name, before }) => self.entries.insert(kind, name, before),
+            Some(Entry {
+                kind,
+                name,
+                before,
+                is_odd,
+            }) => {
+                self.entries.insert(kind, name, before);
+                self.skipped = self.skipped.saturating_add(usize::from(is_odd));
+            }
             None => self.skipped = self.skipped.saturating_add(1),
         }
         if self.entries.len().saturating_add(self.skipped) > self.most_entries {

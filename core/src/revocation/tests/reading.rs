@@ -101,9 +101,6 @@ fn an_entry_that_cannot_be_read_is_counted_and_spoils_no_other() {
         r#"{"email":"a@example.com"}"#,
         r#"{"sub":"a","sid":"b"}"#,
         r#"{"sub":"a","sub":"a"}"#,
-        r#"{"sub":"a","not_before":"1795900000"}"#,
-        r#"{"sub":"a","not_before":-1}"#,
-        r#"{"sub":"a","not_before":null}"#,
         r#"{"credential":"short"}"#,
         r#"{"credential":"n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg="}"#,
         r#"{"jkt":"n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg"}"#,
@@ -115,6 +112,18 @@ fn an_entry_that_cannot_be_read_is_counted_and_spoils_no_other() {
         let draft = read(&text).unwrap();
         assert_eq!((draft.skipped, draft.entries.len()), (1, 1), "{odd}");
         assert!(draft.entries.find(Kind::Subject, "bob").is_some());
+    }
+}
+
+/// Milliseconds, a text, and what some libraries write for nothing.
+#[test]
+fn an_entry_that_says_whom_it_means_and_not_since_when_revokes_everything() {
+    for odd in ["1795900000000", "\"1795900000\"", "-1", "null", "[]"] {
+        let odd = format!(r#"{{"sub":"alice","not_before":{odd}}}"#);
+        let text = document(1, START, &[&odd, r#"{"sub":"bob"}"#]);
+        let draft = read(&text).unwrap();
+        let alice = draft.entries.find(Kind::Subject, "alice");
+        assert_eq!((alice, draft.skipped), (Some(Before::ALWAYS), 1), "{odd}");
     }
 }
 
