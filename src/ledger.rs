@@ -50,7 +50,7 @@ impl Ledger {
             LogLevel::Info
         };
         let had_nothing = self.auditor.next_wakeup().is_none();
-        let written = self.auditor.write(record, config.providers(), now);
+        let written = self.auditor.write(record, now);
         self.wants_timer |= had_nothing && self.auditor.next_wakeup().is_some();
         if written.to_access_log {
             // A record that the host does not take is not worth a request.

@@ -203,7 +203,7 @@ fn audit_record(bencher: Bencher<'_, '_>) {
     let mut auditor = Auditor::new(config.audit(), "passgate");
     bencher
         .with_inputs(|| record(&mut gate, &token))
-        .bench_local_values(|record| auditor.write(record, config.providers(), Some(now)));
+        .bench_local_values(|record| auditor.write(record, Some(now)));
 }
 
 fn record(gate: &mut Gate, token: &str) -> AuditRecord {

@@ -97,9 +97,10 @@ fn token(arguments: &Arguments<'_>, config: &Config) -> Result<Option<String>, S
 }
 
 fn issuer_of(config: &Config, claims: Option<&Json>) -> Option<usize> {
-    let issuer = claims?.get("iss")?.as_str()?;
+    let claims = claims?;
+    let issuer = claims.get("iss")?.as_str()?;
     let mut providers = config.providers().iter();
-    providers.position(|provider| provider.issuer == issuer)
+    providers.position(|provider| provider.issuer.is(issuer, claims))
 }
 
 /// What is known about the signature.

@@ -145,6 +145,41 @@ fn bare_claims_are_explained_and_said_to_be_unsigned() {
 }
 
 #[test]
+fn a_token_of_a_tenant_is_its_providers() {
+    let policy = POLICY.replace(
+        "issuer: https://id.example.com",
+        "issuer_template: \"https://id.example.com/{tid}/v2.0\"\n    tenants: [one]",
+    );
+    let claims = |issuer: &str| {
+        format!(
+            r#"{{"iss":"{ISSUER}/{issuer}/v2.0","tid":"{issuer}","aud":"{AUDIENCE}","sub":"alice","iat":1000000000,"exp":1000000300}}"#
+        )
+    };
+    let (one, two) = (claims("one"), claims("two"));
+    let files = [
+        ("gate.yaml", &*policy),
+        ("one.json", &one),
+        ("two.json", &two),
+    ];
+    let files = Folder::with("tenants", &files);
+    let explain = |claims: &str| {
+        let (policy, claims) = (files.path("gate.yaml"), files.path(claims));
+        let arguments = ["explain", "--config", &policy, "--claims", &claims];
+        let request = ["--request", "GET /", "--at", "1000000100"];
+        run(&[&arguments[..], &request].concat(), "")
+    };
+    let (status, output, _) = explain("one.json");
+    assert_eq!(status, Some(0), "{output}");
+    let principal = "  x-passgate-principal: https://id.example.com/one/v2.0/alice";
+    let line = "evidence.lines[1]: does not hold: { acr_any_of: [phr] } proves phishing_resistant";
+    holds_all(&output, &["provider: acme", line, principal]);
+    let (status, output, _) = explain("two.json");
+    assert_eq!(status, Some(1), "{output}");
+    let wanted = "wanted instead: https://id.example.com/{tid}/v2.0";
+    holds_all(&output, &["decision: deny, untrusted.issuer", wanted]);
+}
+
+#[test]
 fn a_signature_is_checked_with_the_keys_that_are_given() {
     let key = SigningKey::es256("k1");
     let good = Token::of(&key, ISSUER, AUDIENCE).build();

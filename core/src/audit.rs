@@ -59,6 +59,8 @@ pub struct AuditRecord {
     pub provider: Option<Rc<str>>,
     /// The same provider by its index; not written.
     pub provider_id: Option<ProviderId>,
+    /// `iss` of a verified token, for the hash of its subject; not written.
+    pub issuer: Option<Rc<str>>,
     /// `kid` of the key that verified the token.
     pub key_id: Option<Rc<str>>,
     /// Subject of a verified token. The [`Auditor`] decides how it is shown.

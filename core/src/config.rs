@@ -17,6 +17,7 @@ mod ending;
 mod escape;
 mod evidence;
 mod header_name;
+mod issuer;
 mod keys;
 mod literal;
 mod login;
@@ -49,7 +50,7 @@ use crate::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
         ProofDemand, Public, Requirement, Rule,
     },
-    provider::{ClaimHeader, Provider},
+    provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},
     provider_id::ProviderId,
     request::{Origin, TokenSource, path::PathPolicy},
     resource_metadata::ResourceMetadata,

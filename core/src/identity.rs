@@ -16,6 +16,8 @@ use crate::{
 /// Who a verified token is about, in the words of headers and records: the same for every request with it.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    /// The token's own, since a provider may have one for each tenant.
+    pub(crate) issuer: Rc<str>,
     pub(crate) subject: Option<Rc<str>>,
     pub(crate) kind: Kind,
     pub(crate) edits: Vec<Edit>,
@@ -24,6 +26,7 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn of(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Self {
         let claims = &jwt.claims;
+        let issuer = provider.issuer.of(claims);
         let subject = claims::subject(claims, &provider.subject_claims);
         let kind = Kind::of(claims, &provider.kinds);
         let from_claims = provider.claim_to_headers.iter();
@@ -34,13 +37,14 @@ impl Identity {
             edits.push(set(name.clone(), jwt.payload.to_owned()));
         }
         if let Some(subject) = &subject {
-            let principal = principal(&provider.issuer, subject);
+            let principal = principal(&issuer, subject);
             edits.push(set("x-passgate-principal", principal));
         }
         edits.push(set("x-passgate-provider", String::from(&*provider.name)));
         edits.push(set("x-passgate-kind", kind.as_str()));
-        edits.extend(actor(provider, claims).map(|actor| set("x-passgate-actor", actor)));
+        edits.extend(actor(&issuer, claims).map(|actor| set("x-passgate-actor", actor)));
         Self {
+            issuer,
             subject: subject.map(|subject| Rc::from(&*subject)),
             kind,
             edits,
@@ -56,18 +60,20 @@ impl Identity {
         let bytes: usize = self.edits.iter().map(of_edit).sum();
         let boxes = self.edits.len().saturating_mul(size_of::<Edit>());
         let subject = self.subject.as_ref().map_or(0, |subject| subject.len());
-        bytes.saturating_add(boxes).saturating_add(subject)
+        let issuer = self.issuer.len();
+        let texts = subject.saturating_add(issuer);
+        bytes.saturating_add(boxes).saturating_add(texts)
     }
 }
 
 /// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the
 /// token's own unless it names one. `None` where a member is of the wrong type, or where its issuer
 /// could not stand in a header as it is.
-fn actor(provider: &Provider, claims: &Json) -> Option<String> {
+fn actor(own: &str, claims: &Json) -> Option<String> {
     let act = claims.get("act")?;
     let subject = act.get("sub")?.as_str()?;
     let issuer = match act.get("iss") {
-        None => &provider.issuer,
+        None => own,
         Some(issuer) => issuer.as_str()?,
     };
     let is_plain = !issuer.is_empty() && issuer.bytes().all(|b| b.is_ascii_graphic());

@@ -130,7 +130,7 @@ pub use crate::{
         ProofDemand, Public, Requirement, Rule,
     },
     proof::{NotShared, SharedData, Stored, Terms},
-    provider::{ClaimHeader, Provider},
+    provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},
     provider_id::ProviderId,
     reason::{
         Ambiguous, Detour, Forbidden, Insufficient, Internal, Malformed, Missing, Reason,

@@ -1,5 +1,7 @@
 //! An issuer that is trusted, and what is done with its tokens.
 
+mod issuer;
+
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -14,13 +16,16 @@ use crate::{
     status_list::StatusListSource,
 };
 
+pub(crate) use self::issuer::is_plain;
+pub use self::issuer::{Issuer, IssuerTemplate, Tenants};
+
 /// An issuer that is trusted.
 #[derive(Debug)]
 pub struct Provider {
     /// Its name in the configuration.
     pub name: Rc<str>,
-    /// Exact value of `iss`; unique among the providers.
-    pub issuer: String,
+    /// Its values of `iss`; no other provider has one of them.
+    pub issuer: Issuer,
     /// Any of them must be in the token's audience; never empty.
     pub audiences: Vec<String>,
     /// The claim that holds the audience: `aud`, `client_id` or `azp`.

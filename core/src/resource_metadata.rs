@@ -112,7 +112,9 @@ impl Documents {
 }
 
 fn describe(providers: &[Provider], rules: &[Rule]) -> Map<String, Value> {
-    let issuers = providers.iter().map(|provider| &*provider.issuer);
+    let issuers = providers
+        .iter()
+        .flat_map(|provider| provider.issuer.listed());
     let mut document = Map::new();
     let mut insert = |name: &str, value| document.insert(name.to_owned(), value);
     insert("authorization_servers", issuers.collect());

@@ -17,3 +17,5 @@ mod login_again;
 mod resource_metadata;
 #[path = "answers/shadow.rs"]
 mod shadow;
+#[path = "answers/tenants.rs"]
+mod tenants;

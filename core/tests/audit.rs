@@ -65,7 +65,7 @@ fn a_salt_that_is_missing_empty_or_short_refuses_the_configuration() {
 fn written(specimen: Specimen, audit: Value) -> Written {
     let (specimen, config) = with_audit(specimen, audit);
     let record = *specimen.judge().1;
-    Auditor::new(config.audit(), "gate").write(record, config.providers(), Some(now()))
+    Auditor::new(config.audit(), "gate").write(record, Some(now()))
 }
 
 fn record(written: &Written) -> Value {
@@ -221,11 +221,7 @@ fn lines_about_refusals_are_bounded_and_those_left_out_are_counted() {
     let mut auditor = Auditor::new(config.audit(), "gate");
     let mut lines = |record: &AuditRecord, count: u32, at: UnixTime| {
         (0..count)
-            .filter(|_| {
-                auditor
-                    .write(record.clone(), config.providers(), Some(at))
-                    .to_log
-            })
+            .filter(|_| auditor.write(record.clone(), Some(at)).to_log)
             .count()
     };
     let most = usize::try_from(REFUSAL_LINES).unwrap();
@@ -255,11 +251,7 @@ fn a_clock_that_goes_back_does_not_silence_the_log() {
     let mut auditor = Auditor::new(config.audit(), "gate");
     let earlier = UnixTime::from_secs(NOW.unsigned_abs() - 1_000);
     for at in [now(), earlier] {
-        assert!(
-            auditor
-                .write(refused.clone(), config.providers(), Some(at))
-                .to_log
-        );
+        assert!(auditor.write(refused.clone(), Some(at)).to_log);
     }
 }
 

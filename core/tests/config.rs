@@ -72,7 +72,7 @@ fn the_smallest_configuration_has_the_documented_defaults() {
 
     let provider = &config.providers()[0];
     assert_eq!(
-        (&*provider.name, provider.issuer.as_str()),
+        (&*provider.name, &*provider.issuer.to_string()),
         ("acme", ISSUER)
     );
     assert_eq!(provider.audiences, ["https://api.example.com"]);

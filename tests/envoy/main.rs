@@ -51,6 +51,7 @@ mod shipped;
 mod spoofing;
 mod step_up;
 mod switched_off;
+mod tenants;
 mod tls;
 mod token_sources;
 mod waiting;

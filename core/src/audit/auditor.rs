@@ -10,7 +10,7 @@ use super::{
     quota::Quota,
     settings::{Audit, Lines, SubjectForm},
 };
-use crate::{jose::to_base64url, provider::Provider, time::UnixTime};
+use crate::{jose::to_base64url, time::UnixTime};
 
 /// What is to be written about one verdict: the record as one line of JSON in ASCII.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,14 +61,9 @@ impl Auditor {
         format!("{}.audit", self.plugin)
     }
 
-    /// What is to be written about this verdict, to which tokens of these providers led. Where
-    /// nothing is to be written, nothing is serialised.
-    pub fn write(
-        &mut self,
-        mut record: AuditRecord,
-        providers: &[Provider],
-        now: Option<UnixTime>,
-    ) -> Written {
+    /// What is to be written about this verdict. Where nothing is to be written, nothing is
+    /// serialised.
+    pub fn write(&mut self, mut record: AuditRecord, now: Option<UnixTime>) -> Written {
         let to_log = self.wants_line(&record, now);
         let to_access_log = self.audit.access_log;
         if !(to_log || to_access_log) {
@@ -85,7 +80,7 @@ impl Auditor {
         record.subject = record
             .subject
             .take()
-            .and_then(|subject| self.subject(&record, providers, subject));
+            .and_then(|subject| self.subject(&record, subject));
         Written {
             record: record.to_json(),
             to_access_log,
@@ -108,21 +103,15 @@ impl Auditor {
     }
 
     /// The subject as the configuration wants it shown.
-    fn subject(
-        &self,
-        record: &AuditRecord,
-        providers: &[Provider],
-        subject: Rc<str>,
-    ) -> Option<Rc<str>> {
+    fn subject(&self, record: &AuditRecord, subject: Rc<str>) -> Option<Rc<str>> {
         match &self.audit.subject {
             SubjectForm::Clear => Some(subject),
             SubjectForm::Omitted => None,
             SubjectForm::Hashed { salt } => {
-                let provider = providers.get(record.provider_id?.0)?;
                 // A key of any length is one for HMAC (RFC 2104 section 3).
                 let mut mac = Hmac::<Sha256>::new_from_slice(salt).ok()?;
                 // No issuer holds a control character, so two pairs never give the same bytes.
-                mac.update(provider.issuer.as_bytes());
+                mac.update(record.issuer.as_ref()?.as_bytes());
                 mac.update(&[0]);
                 mac.update(subject.as_bytes());
                 let hash = to_base64url(&mac.finalize().into_bytes());

@@ -1,25 +1,33 @@
 //! What must hold across providers: one issuer, one provider; one header, one source of truth.
 
-use super::{Origin, Provider, header_name::HeaderName, raw::RawProvider};
+use super::{Issuer, Origin, Provider, header_name::HeaderName, raw::RawProvider};
 use crate::decode::{At, Fault, List, Problems};
 
 /// A provider as people wrote it, with its name.
 type Named = (String, Option<RawProvider>);
 
 /// Two providers with one issuer: the token could not choose between them.
-pub(super) fn issuers(providers: &[Named], at: At<'_>, problems: &mut Problems) {
-    let mut seen: Vec<(&str, &str)> = Vec::new();
-    for (name, raw) in providers {
-        let Some(issuer) = raw.as_ref().and_then(|raw| raw.issuer.as_ref()) else {
+pub(super) fn issuers(providers: &[Provider], at: At<'_>, problems: &mut Problems) {
+    for (index, provider) in providers.iter().enumerate() {
+        let mut earlier = providers.iter().take(index);
+        let Some(first) = earlier.find(|first| first.issuer.meets(&provider.issuer)) else {
             continue;
         };
-        match seen.iter().find(|(other, _)| *other == issuer.0) {
-            Some((_, first)) => problems.add(
-                at.member(name).member("issuer"),
-                &["is the issuer of ", first, " too"],
+        let at = at.member(&provider.name);
+        match (&first.issuer, &provider.issuer) {
+            (Issuer::Exact(_), Issuer::Exact(_)) => problems.add(
+                at.member("issuer"),
+                &["is the issuer of ", &first.name, " too"],
                 &["write one provider for both"],
             ),
-            None => seen.push((&issuer.0, name)),
+            (_, own) => problems.add(
+                at.member(match own {
+                    Issuer::Exact(_) => "issuer",
+                    Issuer::Template(..) => "issuer_template",
+                }),
+                &["fits tokens of ", &first.name, " too"],
+                &["write one provider for both, or tenants that only one of them names"],
+            ),
         }
     }
 }

@@ -3,14 +3,14 @@
 use core::time::Duration;
 
 use super::{
-    Discovery, KeySource, Location, RemoteJwks, duration,
+    Discovery, Issuer, KeySource, Location, RemoteJwks, duration,
     raw::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
     uri,
     words::DocumentKind,
 };
 use crate::{
     crypto::Algorithm,
-    decode::{At, Field, Problems, Text, shown},
+    decode::{At, Field, Problems, shown},
     jose::{JwkSet, JwkSetError},
     limits::{self, Limits},
 };
@@ -25,7 +25,7 @@ pub(super) struct Sources {
 /// The one source that is given.
 pub(super) fn source(
     sources: Sources,
-    issuer: Option<&Text>,
+    issuer: Option<&Issuer>,
     algorithms: &[Algorithm],
     limits: &Limits,
     at: At<'_>,
@@ -91,7 +91,7 @@ fn remote_jwks(raw: RawRemoteJwks, at: At<'_>, problems: &mut Problems) -> Optio
 
 fn discovered(
     raw: RawDiscovery,
-    issuer: Option<&Text>,
+    issuer: Option<&Issuer>,
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<RemoteJwks> {
@@ -109,12 +109,24 @@ fn discovered(
     let most = Duration::from_secs(limits::KEY_AGE_SECS);
     duration::bound(refresh, SECOND, most, at.member("refresh"), problems);
     let found = || {
-        let (issuer, cluster) = (issuer?, cluster.given()?);
+        let issuer = match issuer? {
+            Issuer::Exact(issuer) => issuer,
+            Issuer::Template(..) => {
+                problems.add(
+                    at,
+                    &["issuers of many tenants have no document in common"],
+                    &["write remote_jwks; Entra's keys for all tenants are at \
+                      https://login.microsoftonline.com/common/discovery/v2.0/keys"],
+                );
+                return None;
+            }
+        };
+        let cluster = cluster.given()?;
         let place = match document.given() {
             None | Some(DocumentKind::Openid) => uri::openid_document,
             Some(DocumentKind::Oauth) => uri::oauth_document,
         };
-        let Some(document) = place(&issuer.0) else {
+        let Some(document) = place(issuer) else {
             problems.add(
                 at,
                 &["the issuer is no http or https URI without query, so it has no document"],
@@ -123,7 +135,7 @@ fn discovered(
             return None;
         };
         Some(Discovery {
-            issuer: issuer.0.clone(),
+            issuer: issuer.to_string(),
             jwks_cluster: match jwks_cluster {
                 Field::Absent => cluster.0.clone(),
                 given => given.given()?.0,

@@ -72,7 +72,6 @@ fn read(
 
     let at = root.member("providers");
     let providers = named_providers(providers, rules.is_absent(), at, problems);
-    across::issuers(&providers, at, problems);
     across::headers(&providers, at, problems);
     let names: Vec<String> = providers.iter().map(|(name, _)| name.clone()).collect();
     let providers: Vec<Provider> = providers
@@ -82,6 +81,7 @@ fn read(
             provider::provider(name, raw?, &limits, at.member(&place), problems)
         })
         .collect();
+    across::issuers(&providers, at, problems);
 
     let mut used = Providers::new(&names);
     let denies_all = rules.as_ref().is_none_or(List::is_empty);

@@ -5,13 +5,13 @@ use core::time::Duration;
 use super::{
     ClaimHeader, Provider, TokenSource, claim,
     claim_name::claim_path,
-    duration, ending, evidence, keys,
+    duration, ending, evidence, issuer, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
     text::{CookieName, ParamName},
 };
 use crate::{
     crypto::Algorithm,
-    decode::{At, Field, List, Problems, shown, texts},
+    decode::{At, Field, List, Problems, texts},
     limits::{self, Limits},
 };
 
@@ -25,6 +25,8 @@ pub(super) fn provider(
 ) -> Option<Provider> {
     let RawProvider {
         issuer,
+        issuer_template,
+        tenants,
         audiences,
         audience_claim,
         subject_claims,
@@ -54,9 +56,7 @@ pub(super) fn provider(
         || Algorithm::ALL.to_vec(),
         |list| list.0.into_values().collect(),
     );
-    if let Some(issuer) = issuer.as_ref() {
-        check_issuer(&issuer.0, at.member("issuer"), problems);
-    }
+    let issuer = issuer::issuer(issuer, issuer_template, tenants, at, problems);
     let key_sources = keys::Sources {
         remote: remote_jwks,
         discovery,
@@ -110,7 +110,7 @@ pub(super) fn provider(
         .map(|raw| ending::status_lists(raw, at.member("status_lists"), problems));
     Some(Provider {
         name: name.into(),
-        issuer: issuer.given()?.0,
+        issuer: issuer?,
         audiences: texts(audiences.given()?),
         audience_claim: audience_claim
             .given()
@@ -139,33 +139,6 @@ pub(super) fn provider(
         login: login.given().and_then(|raw| raw.uri.given()),
         evidence: evidence.unwrap_or_default(),
     })
-}
-
-/// No token names these as its issuer, so a provider that does would refuse every one.
-fn check_issuer(issuer: &str, at: At<'_>, problems: &mut Problems) {
-    /// Names of Entra's endpoints for several tenants; tokens name the tenant's id.
-    const OF_MANY_TENANTS: [&str; 3] = ["/common/", "/organizations/", "/consumers/"];
-    if issuer.contains(['*', '{']) {
-        problems.add(
-            at,
-            &[
-                &shown::text(issuer),
-                " is a pattern, and issuers are compared exactly",
-            ],
-            &["write the issuer of each tenant as a provider of its own"],
-        );
-    } else if issuer.contains("//login.microsoftonline.")
-        && OF_MANY_TENANTS.iter().any(|name| issuer.contains(name))
-    {
-        problems.add(
-            at,
-            &[
-                &shown::text(issuer),
-                " is in no token: Entra's tokens name their tenant",
-            ],
-            &["write its id, such as https://login.microsoftonline.com/TENANT/v2.0"],
-        );
-    }
 }
 
 /// Tolerance between clocks when nothing is written, as in `jwt_authn`.

@@ -19,6 +19,9 @@ pub struct Jwk {
     thumbprints: [Option<Rc<str>>; 2],
     /// `alg`, where the set restricts the key to one.
     alg: Option<Algorithm>,
+    /// `issuer`, where a set of many tenants restricts the key to one issuer, or to a pattern of
+    /// them. (Microsoft Entra; the RFC does not know it.)
+    pub issuer: Option<Rc<str>>,
     /// The key itself.
     pub key: VerifyingKey,
 }
@@ -350,6 +353,11 @@ fn read_key(jwk: &Json, rsa_bits: usize) -> Result<Jwk, Skip> {
         }
         Some(_) => return Err(Skip::odd("alg is not a string")),
     };
+    let issuer = match member("issuer") {
+        None => None,
+        Some(Json::String(issuer)) => Some(Rc::from(&**issuer)),
+        Some(_) => return Err(Skip::odd("issuer is not a string")),
+    };
     let key = read_material(jwk, rsa_bits)?;
     if alg.is_some_and(|alg| !key.fits(alg)) {
         return Err(Skip::odd("alg does not fit the type of the key"));
@@ -362,6 +370,7 @@ fn read_key(jwk: &Json, rsa_bits: usize) -> Result<Jwk, Skip> {
         kid,
         thumbprints: THUMBPRINTS.map(thumbprint),
         alg,
+        issuer,
         key,
     })
 }

@@ -35,6 +35,7 @@ fn insert(memory: &mut RememberedTokens, token: &str) {
         payload: "eyJuIjoxfQ",
     };
     let identity = Rc::new(Identity {
+        issuer: "https://id.example".into(),
         subject: None,
         kind: Kind::Unknown,
         edits: Vec::new(),

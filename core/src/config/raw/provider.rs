@@ -12,6 +12,7 @@ use crate::{
         claim_name::{ClaimName, Scalar},
         dated_by::RawDatedBy,
         header_name::{HeaderName, ValuePrefix},
+        issuer::RawTenants,
         text::{CookieName, ParamName, RequestAcr, Subprotocol},
         words::{AudienceClaim, CnfJwk},
     },
@@ -24,8 +25,12 @@ use crate::{
 record! {
     /// An issuer that is trusted, and what to do with its tokens.
     pub(in crate::config) RawProvider "provider" {
-        /// Exact value of `iss`; unique among the providers.
-        issuer: Text = "https://id.example.com/realms/acme",
+        /// Exact value of `iss`; unique among the providers. Exactly one of `issuer` and `issuer_template`.
+        issuer: Text,
+        /// The issuer of each tenant, where one segment of its path is a claim of the token: `https://login.microsoftonline.com/{tid}/v2.0`.
+        issuer_template: Text,
+        /// The values of that claim whose tokens are taken, or `any`. Mandatory with `issuer_template`.
+        tenants: RawTenants,
         /// The token's audience must hold one of these.
         audiences: Filled<Text> = "[https://api.example.com]",
         "audience": "write audiences: [ … ]",

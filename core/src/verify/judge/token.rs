@@ -49,8 +49,8 @@ impl Case<'_, '_, '_> {
         }
         let (jwt, known) = self.take_apart(&credential.token)?;
         let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
-            let issuers: Vec<&str> = accepted()
-                .map(|(_, provider)| provider.issuer.as_str())
+            let issuers: Vec<String> = accepted()
+                .map(|(_, provider)| provider.issuer.to_string())
                 .collect();
             self.record.expected = Some(shown(&issuers.join(" ")));
             self.record.seen = Some(seen(&jwt, "aud"));
@@ -85,6 +85,7 @@ impl Case<'_, '_, '_> {
         let binding = self.check_claims(jwt, credential, (id, provider), requirement)?;
         let (jwt, identity) =
             self.check_signature(jwt, known, credential.token.as_str(), (id, provider))?;
+        self.record.issuer = Some(Rc::clone(&identity.issuer));
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
         self.check_not_ended((&jwt, &binding), &identity, (id, provider))?;
@@ -242,6 +243,12 @@ impl Case<'_, '_, '_> {
                 return Err(Unavailable::Keys { retry_after }.into());
             }
         };
+        let issuer = jwt.unverified_claims().get("iss").and_then(Json::as_str);
+        let of_key = jwk.issuer.as_deref();
+        if !provider.issuer.lends(of_key, issuer.unwrap_or_default()) {
+            self.record.expected = of_key.map(shown);
+            return Err(Untrusted::Key.into());
+        }
         if let (Some(verified), Some(identity)) = (jwt.was_verified(set), known) {
             self.remembered.count_hit();
             self.record.key_id.clone_from(&jwk.kid);
@@ -309,7 +316,8 @@ fn issuer_of<'c>(
     mut accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,
     credential: &Credential<'_, '_>,
 ) -> Option<(ProviderId, &'c Provider)> {
-    let issuer = jwt.unverified_claims().get("iss").and_then(Json::as_str)?;
+    let claims = jwt.unverified_claims();
+    let issuer = claims.get("iss").and_then(Json::as_str)?;
     let is_looked_for = |provider: &Provider| {
         credential
             .found_in
@@ -317,7 +325,7 @@ fn issuer_of<'c>(
             .any(|source| provider.sources.contains(source))
     };
     accepted
-        .find(|(_, provider)| provider.issuer == issuer)
+        .find(|(_, provider)| provider.issuer.is(issuer, claims))
         .filter(|(_, provider)| is_looked_for(provider))
 }
 

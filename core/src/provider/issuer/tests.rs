@@ -1,0 +1,164 @@
+use proptest::prelude::*;
+
+use super::{Issuer, IssuerTemplate, Tenants};
+use crate::json::Json;
+
+fn template(before: &str, claim: &str, after: &str, tenants: &[&str]) -> Issuer {
+    let template = IssuerTemplate {
+        text: format!("{before}{{{claim}}}{after}"),
+        before: before.to_owned(),
+        claim: claim.to_owned(),
+        after: after.to_owned(),
+    };
+    let named = tenants.iter().map(|&tenant| tenant.to_owned()).collect();
+    let tenants = match tenants {
+        [] => Tenants::Any,
+        _ => Tenants::Named(named),
+    };
+    Issuer::Template(template, tenants)
+}
+
+fn entra(tenants: &[&str]) -> Issuer {
+    template("https://id.example/", "tid", "/v2.0", tenants)
+}
+
+fn claims(text: &str) -> Json {
+    Json::parse(text.as_bytes(), 100).unwrap_or(Json::Null)
+}
+
+#[test]
+fn a_token_is_of_the_tenant_that_issuer_and_claim_agree_on() {
+    let one = claims(r#"{"tid":"one"}"#);
+    for issuer in [entra(&["one", "two"]), entra(&[])] {
+        assert!(issuer.is("https://id.example/one/v2.0", &one));
+        for other in [
+            "https://id.example/two/v2.0",
+            "https://id.example//v2.0",
+            "https://id.example/v2.0",
+            "https://id.example/one/v2.0/",
+            "https://id.example/one/v1.0",
+            "https://id.example/one",
+            "https://id.example/%6fne/v2.0",
+            "https://id.example/ONE/v2.0",
+            "https://id.example/{tid}/v2.0",
+            "http://id.example/one/v2.0",
+            "",
+        ] {
+            assert!(!issuer.is(other, &one), "{other}");
+        }
+    }
+    assert!(!entra(&["two"]).is("https://id.example/one/v2.0", &one));
+}
+
+#[test]
+fn no_claim_of_another_shape_is_a_tenant() {
+    for (tid, issuer) in [
+        ("{}", "https://id.example/one/v2.0"),
+        (r#"{"tid":1}"#, "https://id.example/1/v2.0"),
+        (r#"{"tid":["one"]}"#, "https://id.example/one/v2.0"),
+        (r#"{"tid":null}"#, "https://id.example/null/v2.0"),
+        (r#"{"tid":""}"#, "https://id.example//v2.0"),
+        (r#"{"tid":"."}"#, "https://id.example/./v2.0"),
+        (r#"{"tid":".."}"#, "https://id.example/../v2.0"),
+        (r#"{"tid":"a/b"}"#, "https://id.example/a/b/v2.0"),
+        (r#"{"tid":"a%2fb"}"#, "https://id.example/a%2fb/v2.0"),
+        (r#"{"tid":"a?b"}"#, "https://id.example/a?b/v2.0"),
+        (r#"{"tid":"é"}"#, "https://id.example/é/v2.0"),
+        (r#"{"TID":"one"}"#, "https://id.example/one/v2.0"),
+    ] {
+        assert!(!entra(&[]).is(issuer, &claims(tid)), "{tid}");
+    }
+}
+
+#[test]
+fn a_key_of_one_tenant_signs_for_no_other() {
+    let (one, two) = ("https://id.example/one/v2.0", "https://id.example/two/v2.0");
+    let issuer = entra(&[]);
+    assert!(issuer.lends(None, one));
+    assert!(issuer.lends(Some(one), one));
+    assert!(issuer.lends(Some("https://id.example/{tenantid}/v2.0"), one));
+    for other in [
+        two,
+        "",
+        "https://id.example/{tenantid}/v1.0",
+        "https://evil.example/{tenantid}/v2.0",
+        "https://id.example/{tenantid/v2.0",
+    ] {
+        assert!(!issuer.lends(Some(other), one), "{other}");
+    }
+    // One issuer, whose keys are its own.
+    assert!(Issuer::Exact(one.into()).lends(Some(two), one));
+}
+
+#[test]
+fn two_providers_that_could_have_one_token_meet() {
+    let exact = |issuer: &str| Issuer::Exact(issuer.into());
+    let one = exact("https://id.example/one/v2.0");
+    let moved = template("https://id.example/one/", "ver", "", &[]);
+    for (a, b, meet) in [
+        (&one, &one, true),
+        (&one, &exact("https://id.example/one/v2.0/"), false),
+        (&one, &entra(&[]), true),
+        (&one, &entra(&["two", "one"]), true),
+        (&one, &entra(&["two"]), false),
+        (&exact("https://id.example/a b/v2.0"), &entra(&[]), false),
+        (&entra(&["one"]), &entra(&["two"]), false),
+        (&entra(&["one", "two"]), &entra(&["two"]), true),
+        (&entra(&["one"]), &entra(&[]), true),
+        (&entra(&[]), &moved, true),
+        (&entra(&["two"]), &moved, false),
+        (
+            &entra(&[]),
+            &template("https://id.example/", "t", "", &[]),
+            false,
+        ),
+    ] {
+        assert_eq!(a.meets(b), meet, "{a} {b}");
+        assert_eq!(b.meets(a), meet, "{b} {a}");
+    }
+}
+
+#[test]
+fn only_named_tenants_can_be_listed() {
+    let listed = entra(&["one", "two"]).listed();
+    assert_eq!(
+        listed,
+        ["https://id.example/one/v2.0", "https://id.example/two/v2.0"]
+    );
+    assert_eq!(entra(&[]).listed(), Vec::<String>::new());
+}
+
+proptest! {
+    #[test]
+    fn what_is_taken_begins_and_ends_as_written_around_the_claim(
+        issuer in "https://id\\.example/[a-c./%{}]{0,6}(/v2\\.0)?", tid in "[a-c./%]{0,4}",
+    ) {
+        let claims = Json::Object([("tid".into(), Json::String((*tid).into()))].into());
+        let expected = issuer == format!("https://id.example/{tid}/v2.0")
+            && !tid.contains(['/', '%'])
+            && tid.contains(|c: char| c != '.');
+        prop_assert_eq!(entra(&[]).is(&issuer, &claims), expected);
+    }
+
+    #[test]
+    fn a_token_of_two_issuers_makes_them_meet(
+        at in 0_usize..3, other in 0_usize..3, tid in "[ab]", ver in "[ab]",
+    ) {
+        let place = |at: usize| {
+            let mut parts = ["a", "a", "a"];
+            if let Some(part) = parts.get_mut(at) {
+                *part = "{tid}";
+            }
+            let text = parts.join("/");
+            let (before, after) = text.split_once("{tid}").unwrap_or_default();
+            template(&format!("https://x/{before}"), "tid", after, &[])
+        };
+        let claims = Json::Object([("tid".into(), Json::String((*tid).into()))].into());
+        for issuer in [format!("https://x/{tid}/a/{ver}"), format!("https://x/a/{tid}/{ver}")] {
+            let (one, two) = (place(at), place(other));
+            if one.is(&issuer, &claims) && two.is(&issuer, &claims) {
+                prop_assert!(one.meets(&two));
+            }
+        }
+    }
+}
