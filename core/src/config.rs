@@ -87,8 +87,8 @@ pub struct Config {
     limits: Limits,
     /// Whether rules that do not say so themselves are enforced.
     mode: Mode,
-    /// The document about this resource.
-    resource_metadata: Option<ResourceMetadata>,
+    /// The documents about this resource, or about parts of it.
+    resource_metadata: Vec<ResourceMetadata>,
     /// What is allowed but is hardly what was meant, each with its place.
     warnings: Vec<InvalidConfig>,
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
@@ -164,10 +164,10 @@ impl Config {
         self.mode
     }
 
-    /// The document about this resource.
+    /// The documents about this resource, or about parts of it.
     #[must_use]
-    pub const fn resource_metadata(&self) -> Option<&ResourceMetadata> {
-        self.resource_metadata.as_ref()
+    pub fn resource_metadata(&self) -> &[ResourceMetadata] {
+        &self.resource_metadata
     }
 
     /// What is allowed but is hardly what was meant, each with its place.

@@ -1,23 +1,39 @@
 //! The document that tells clients which issuers this resource trusts and how tokens are sent (RFC 9728 section 2). It is
 //! made of the configuration alone, once, and is the same for everybody.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::{
-    policy::{Action, Rule},
+    policy::{Action, Matcher, PathMatch, Rule},
     provider::Provider,
     reason::{PROOF_ALGORITHMS, Scheme},
     request::{Origin, Request, Target, TokenSource},
 };
 
-/// Where the metadata of this resource are (RFC 9728).
+/// Where the metadata of this resource are (RFC 9728), or of the part of it below one path.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadata {
+    /// The path that they are about, with all below it, in the form that requests are brought to;
+    /// does not end in `/`. Empty: every request.
+    pub prefix: String,
     /// Named in challenges; on one of the origins, without query and fragment.
     pub uri: String,
-    /// The path, in the form that requests are brought to, at which the gate itself serves them on every origin, and
-    /// the path of the resource that they are about. `None`: somebody else serves them.
+    /// The path, in the form that requests are brought to, at which the gate itself serves them on
+    /// every origin, and the path of the resource that they are about. `None`: somebody else serves
+    /// them.
     pub served: Option<(String, String)>,
+    /// The scopes that they list. `None`: those of the rules.
+    pub scopes: Option<Vec<String>>,
+}
+
+impl ResourceMetadata {
+    /// Whether they are about this path.
+    fn are_about(&self, path: Option<&str>) -> bool {
+        let rest = path.and_then(|path| path.strip_prefix(&*self.prefix));
+        self.prefix.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }
 
 /// The document, as an answer.
@@ -46,80 +62,94 @@ impl Document {
     }
 }
 
-/// The documents of a configuration, one for each origin. What they share is kept once and the rest
-/// made when it is asked for, because origins, scopes and the length of the path may be many each.
+/// What the documents of a configuration say, in the order of its metadata: all members but
+/// `resource`. What those of all origins share is kept once and the rest made when it is asked for,
+/// because origins, scopes and the length of the path may be many each.
 #[derive(Debug)]
-pub(crate) struct Documents {
-    /// At which path they are.
-    path: String,
-    /// The path of the resource.
-    resource: String,
-    /// All members but `resource`.
-    shared: Map<String, Value>,
-}
+pub(crate) struct Documents(Vec<Map<String, Value>>);
 
 impl Documents {
-    /// `None`: the gate serves none.
     pub(crate) fn of(
-        metadata: Option<&ResourceMetadata>,
+        metadata: &[ResourceMetadata],
         providers: &[Provider],
         rules: &[Rule],
-    ) -> Option<Self> {
-        let (path, resource) = metadata?.served.as_ref()?;
-        Some(Self {
-            path: path.clone(),
-            resource: resource.clone(),
-            shared: describe(providers, rules),
-        })
+    ) -> Self {
+        let describe = |metadata| describe(metadata, providers, rules);
+        Self(metadata.iter().map(describe).collect())
     }
 
     /// The document, if that is what is asked for.
     pub(crate) fn asked_for(
         &self,
+        metadata: &[ResourceMetadata],
         request: Request<'_>,
         target: &Target<'_>,
         origins: &[Origin],
     ) -> Option<Document> {
-        if target.path.as_deref() != Some(&self.path) {
-            return None;
+        let path = target.path.as_deref()?;
+        for (metadata, shared) in metadata.iter().zip(&self.0) {
+            let Some((at, resource)) = &metadata.served else {
+                continue;
+            };
+            if at != path {
+                continue;
+            }
+            let origin = target.origin(origins)?;
+            return match target.method {
+                "GET" | "HEAD" => Some(Document {
+                    status: 200,
+                    body: body(shared, &[&*origin.text, resource].concat()),
+                }),
+                _ if request.is_preflight(target) => Some(Document {
+                    status: 204,
+                    body: String::new(),
+                }),
+                _ => None,
+            };
         }
-        let origin = target.origin(origins)?;
-        match target.method {
-            "GET" | "HEAD" => Some(Document {
-                status: 200,
-                body: self.body(origin),
-            }),
-            _ if request.is_preflight(target) => Some(Document {
-                status: 204,
-                body: String::new(),
-            }),
-            _ => None,
-        }
-    }
-
-    /// Where the document of this origin is. A client holds `resource` against the address that it asked (section 3.3),
-    /// so each origin has its own.
-    pub(crate) fn uri(&self, origin: &Origin) -> String {
-        [&*origin.text, &self.path].concat()
-    }
-
-    fn body(&self, origin: &Origin) -> String {
-        let resource = [&*origin.text, &self.resource].concat();
-        let mut document = self.shared.clone();
-        document.insert("resource".to_owned(), resource.into());
-        format!("{}\n", Value::Object(document))
+        None
     }
 }
 
-fn describe(providers: &[Provider], rules: &[Rule]) -> Map<String, Value> {
-    let issuers = providers
-        .iter()
-        .flat_map(|provider| provider.issuer.listed());
+/// Where the document about this path is: of those that are about it the one with the longest
+/// prefix. A client holds `resource` against the address that it asked (section 3.3), so each origin
+/// has its own.
+pub(crate) fn uri<'m>(
+    all: &'m [ResourceMetadata],
+    path: Option<&str>,
+    origin: Option<&Origin>,
+) -> Option<Cow<'m, str>> {
+    let fitting = all.iter().filter(|metadata| metadata.are_about(path));
+    let metadata = fitting.max_by_key(|metadata| metadata.prefix.len())?;
+    Some(match (&metadata.served, origin) {
+        (Some((at, _)), Some(origin)) => [&*origin.text, at].concat().into(),
+        _ => Cow::Borrowed(&*metadata.uri),
+    })
+}
+
+fn body(shared: &Map<String, Value>, resource: &str) -> String {
+    let mut document = shared.clone();
+    document.insert("resource".to_owned(), resource.into());
+    format!("{}\n", Value::Object(document))
+}
+
+fn describe(
+    metadata: &ResourceMetadata,
+    providers: &[Provider],
+    rules: &[Rule],
+) -> Map<String, Value> {
+    let mut issuers = Vec::new();
+    for provider in providers {
+        provider.issuer.list(&mut issuers);
+    }
     let mut document = Map::new();
     let mut insert = |name: &str, value| document.insert(name.to_owned(), value);
-    insert("authorization_servers", issuers.collect());
+    insert("authorization_servers", issuers.into());
     insert("bearer_methods_supported", bearer_methods(providers).into());
-    let scopes = scopes(rules);
+    let scopes = match &metadata.scopes {
+        Some(scopes) => scopes.iter().map(String::as_str).collect(),
+        None => scopes(&metadata.prefix, rules),
+    };
     if !scopes.is_empty() {
         insert("scopes_supported", scopes.into());
     }
@@ -159,18 +189,32 @@ fn bearer_methods(providers: &[Provider]) -> Vec<&'static str> {
     methods
 }
 
-/// Every scope that some rule asks for, once, in the order of the rules.
-fn scopes(rules: &[Rule]) -> Vec<&str> {
+/// Every scope that some rule asks for which decides about requests below this prefix, once, in the
+/// order of the rules.
+fn scopes<'r>(prefix: &str, rules: &'r [Rule]) -> Vec<&'r str> {
+    let below = Matcher {
+        path: match prefix {
+            "" => PathMatch::Any,
+            _ => PathMatch::Segments(prefix.to_owned()),
+        },
+        ignore_case: false,
+        hosts: Vec::new(),
+        methods: Vec::new(),
+    };
     let mut scopes = Vec::new();
     for rule in rules {
-        let Action::Requires(requirement) = &rule.action else {
-            continue;
-        };
-        let alternatives = requirement.alternatives.iter();
-        for scope in alternatives.flat_map(|alternative| &alternative.scopes) {
-            if !scopes.contains(&scope.as_str()) {
-                scopes.push(scope);
+        if let Action::Requires(requirement) = &rule.action
+            && rule.matcher.meets(&below)
+        {
+            let alternatives = requirement.alternatives.iter();
+            for scope in alternatives.flat_map(|alternative| &alternative.scopes) {
+                if !scopes.contains(&scope.as_str()) {
+                    scopes.push(scope);
+                }
             }
+        }
+        if rule.matcher.covers(&below) {
+            break;
         }
     }
     scopes

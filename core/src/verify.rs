@@ -22,7 +22,7 @@ use crate::{
     reason::{DPOP, Internal, NONCE, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
     request::{Request, Target},
-    resource_metadata::Document,
+    resource_metadata::{self, Document},
     supply::{Need, Supply},
     time::UnixTime,
     verdict::{AnswerHeader, Permit, Verdict},
@@ -251,10 +251,13 @@ impl Verifier {
         let origins = self.prepared.config.origins();
         let origin = target.and_then(|target| target.origin(origins));
         let realm = origin.map_or("passgate", |origin| origin.text.as_str());
+        let path = target.and_then(|target| target.path.as_deref());
+        let metadata =
+            resource_metadata::uri(self.prepared.config.resource_metadata(), path, origin);
         let mut rejection = reason
             .rejection_in(realm, aside.schemes)
             .with_nonce(aside.nonce)
-            .naming(self.prepared.metadata_uri(origin).as_deref())
+            .naming(metadata.as_deref())
             .readable_by(request.page_of(origins))
             .for_grpc(request.is_grpc());
         if let Some(detour) = aside.detour {

@@ -97,3 +97,54 @@ fn other_hosts_methods_and_paths_are_judged_by_the_rules() {
     );
     gate.finish();
 }
+
+/// Two MCP servers behind one host: a client that asks one of them is told of that one alone.
+#[test]
+fn each_of_two_servers_below_one_host_has_its_own_document() {
+    let policy = with(policy(), "origins", json!(["https://mcp.example.com"]));
+    let rule = |path: &str, scope: &str| {
+        json!({
+            "match": { "path_separated_prefix": path },
+            "requires": { "provider_name": "acme", "scopes": [scope] },
+        })
+    };
+    let rules = json!([rule("/mcp/one", "one"), rule("/mcp/two", "two")]);
+    let at = |path: &str| format!("https://mcp.example.com{PATH}{path}");
+    let documents = json!([
+        { "uri": at("/mcp/one"), "serve": true },
+        { "path_separated_prefix": "/mcp/two", "uri": at("/mcp/two"), "serve": true,
+            "scopes": ["two", "two:write"] },
+    ]);
+    let gate = Gate::start(with(ruled(policy, rules), "resource_metadata", documents));
+    for protocol in BOTH {
+        for (path, scopes) in [
+            ("/mcp/one", json!(["one"])),
+            ("/mcp/two", json!(["two", "two:write"])),
+        ] {
+            let ask =
+                |path: &str| gate.send(protocol, &Request::get(path).authority("mcp.example.com"));
+            let answer = ask(&format!("{path}/messages"));
+            gate.denied(&answer, "missing.token");
+            let challenge = answer.headers.text("www-authenticate").unwrap();
+            let named = format!("resource_metadata=\"{}\"", at(path));
+            assert!(challenge.ends_with(&named), "{challenge}");
+            let answer = ask(&format!("{PATH}{path}"));
+            assert_eq!(answer.status, 200);
+            let document: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(
+                document["resource"],
+                json!(format!("https://mcp.example.com{path}"))
+            );
+            assert_eq!(document["scopes_supported"], scopes);
+        }
+        for path in ["/elsewhere", PATH] {
+            let request = Request::get(path).authority("mcp.example.com");
+            let answer = gate.send(protocol, &request);
+            gate.denied(&answer, "forbidden.no_rule");
+            let challenge = answer.headers.text("www-authenticate").unwrap_or_default();
+            assert!(!challenge.contains("resource_metadata"), "{challenge}");
+        }
+    }
+    assert_eq!(gate.upstream.hits(), 0);
+    gate.finish();
+}

@@ -106,9 +106,9 @@ fn read(
         .given()
         .and_then(|RawSecrets { nonce }| nonce.given())
         .map(|nonce| nonce_secrets(nonce, environment, root.member("secrets"), problems));
-    let resource_metadata = resource_metadata.given().and_then(|raw| {
+    let resource_metadata = resource_metadata.given().map(|raw| {
         let at = root.member("resource_metadata");
-        resource_metadata::resource_metadata(raw, &origins, at, problems)
+        resource_metadata::resource_metadata(raw, &origins, path, at, problems)
     });
     let mode = mode.given().unwrap_or_default();
     let audit = audit
@@ -137,7 +137,7 @@ fn read(
         audit,
         limits,
         mode,
-        resource_metadata,
+        resource_metadata: resource_metadata.unwrap_or_default(),
         nonce_secrets: nonce_secrets.unwrap_or_default(),
         // A good document has few members, whatever a bad one has.
         hash: if problems.is_empty() {

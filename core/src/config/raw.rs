@@ -21,8 +21,8 @@ pub(super) use self::{
 };
 use super::{
     Lines, Mode, Origin,
+    resource_metadata::RawDocuments,
     subject::{Environment, RawSubject},
-    uri::PageUri,
     words::{OverrideHeader, Spelling},
 };
 use crate::decode::{List, Map, OrNone, record};
@@ -56,8 +56,8 @@ record! {
         limits: RawLimits,
         /// `enforce` (default), or `shadow` until a day: decide, count and record, but change nothing and let pass.
         mode: Mode,
-        /// The document that tells clients which issuers this resource trusts (RFC 9728).
-        resource_metadata: RawResourceMetadata,
+        /// The document that tells clients which issuers this resource trusts (RFC 9728); or a list of them, for paths of their own.
+        resource_metadata: RawDocuments,
         // Words of Envoy's `jwt_authn` that nothing stands in for.
         "strip_failure_response": "remove it; a refusal never tells the client why in detail",
         "stat_prefix": "remove it; counters are named wasmcustom.passgate.verdicts.…",
@@ -69,16 +69,6 @@ record! {
     pub(in crate::config) RawSecrets "secrets" {
         /// Makes the nonces of proofs: at least 16 bytes that nobody can guess, the same in all replicas. Two values, separated by a comma, while it is exchanged: the first makes nonces, both are believed. Default: the workers of one proxy share one of their own.
         nonce: Environment,
-    }
-}
-
-record! {
-    /// Metadata of the protected resource (RFC 9728).
-    pub(in crate::config) RawResourceMetadata "resource_metadata" {
-        /// Where they are, on one of `origins`; named in every challenge.
-        uri: PageUri = "https://api.example.com/.well-known/oauth-protected-resource",
-        /// Whether the gate itself serves them there, on every host of `origins`. Default: false.
-        serve: bool,
     }
 }
 

@@ -75,16 +75,15 @@ impl Issuer {
         of_key == issuer || of_all().is_some()
     }
 
-    /// All values of `iss`; none where nobody can list them.
-    pub(crate) fn listed(&self) -> Vec<String> {
+    /// Adds all values of `iss`; none where nobody can list them.
+    pub(crate) fn list(&self, all: &mut Vec<String>) {
         match self {
-            Self::Exact(exact) => vec![String::from(&**exact)],
-            Self::Template(_, Tenants::Any) => Vec::new(),
+            Self::Exact(exact) => all.push(String::from(&**exact)),
+            Self::Template(_, Tenants::Any) => {}
             Self::Template(template, Tenants::Named(tenants)) => {
-                let issuers = tenants.iter();
-                issuers
-                    .map(|tenant| [&*template.before, tenant, &template.after].concat())
-                    .collect()
+                for tenant in tenants {
+                    all.push([&*template.before, tenant, &template.after].concat());
+                }
             }
         }
     }

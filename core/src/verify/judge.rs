@@ -110,10 +110,12 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let (prepared, target) = (self.prepared, self.target);
         let rule = prepared.first_match(target);
         self.trail.rule = number(&rule);
-        let documents = prepared.documents.as_ref();
-        if let Some(document) = documents.and_then(|documents| {
-            documents.asked_for(self.request, target, prepared.config.origins())
-        }) {
+        let (metadata, origins) = (
+            prepared.config.resource_metadata(),
+            prepared.config.origins(),
+        );
+        let documents = &prepared.documents;
+        if let Some(document) = documents.asked_for(metadata, self.request, target, origins) {
             return Ok(Grant::Serve(document));
         }
         if target.readings.is_empty() {

@@ -1,7 +1,6 @@
 //! A configuration, made ready for requests.
 
 use core::time::Duration;
-use std::borrow::Cow;
 
 use crate::{
     config::Config,
@@ -11,7 +10,7 @@ use crate::{
     provider::Provider,
     provider_id::ProviderId,
     reason::Ambiguous,
-    request::{Origin, Request, Target, TokenSource},
+    request::{Request, Target, TokenSource},
     resource_metadata::Documents,
     time::UnixTime,
 };
@@ -22,7 +21,7 @@ pub(super) struct Prepared {
     pub(super) config: Config,
     index: Index,
     pub(super) owned_names: OwnedNames,
-    pub(super) documents: Option<Documents>,
+    pub(super) documents: Documents,
     /// What is required where no rules are configured: a token of any provider.
     pub(super) any_provider: Requirement,
     /// Whether some rule is about some hosts only.
@@ -79,17 +78,6 @@ impl Prepared {
             #[cfg(feature = "explain")]
             signatures_assumed: false,
         }
-    }
-
-    /// Where a client that came to this origin finds the document about this resource.
-    pub(super) fn metadata_uri(&self, origin: Option<&Origin>) -> Option<Cow<'_, str>> {
-        let metadata = self.config.resource_metadata()?;
-        let own = self.documents.as_ref().zip(origin);
-        Some(
-            own.map_or(Cow::Borrowed(&*metadata.uri), |(documents, origin)| {
-                documents.uri(origin).into()
-            }),
-        )
     }
 
     /// What the request is about, if we and Envoy's routes read it alike.

@@ -183,3 +183,97 @@ fn a_provider_whose_tokens_come_in_cookies_alone_has_no_bearer_method() {
     assert_eq!(document["bearer_methods_supported"], json!([]));
     assert_eq!(document.get("scopes_supported"), None);
 }
+
+/// Two servers below one host, and the host itself.
+fn two_servers() -> Gate {
+    let mut gate = gate(PATH, true);
+    let document = |below: &str| format!("https://api.example.com{PATH}{below}");
+    gate.config["resource_metadata"] = json!([
+        { "uri": document("/mcp/one"), "serve": true, "scopes": ["one:read"] },
+        { "path_separated_prefix": "/mcp/two", "uri": document("/mcp/two"), "serve": true },
+        { "path_separated_prefix": "/mcp/two/deep", "uri": document("/mcp/two/deep") },
+        { "path_separated_prefix": "/a%20b", "uri": document("/a%20b"), "serve": true },
+    ]);
+    let rule = |prefix: &str, scopes: Value| {
+        json!({
+            "match": { "path_separated_prefix": prefix },
+            "requires": { "scopes": scopes },
+        })
+    };
+    gate.config["rules"] = json!([
+        rule("/mcp/two/admin", json!(["two:admin"])),
+        rule("/mcp/two", json!(["two:read"])),
+        rule("/mcp", json!(["mcp"])),
+        { "match": { "prefix": "/" }, "requires": { "scopes": ["all"] } },
+    ]);
+    gate
+}
+
+#[test]
+fn a_challenge_names_the_document_with_the_longest_prefix_of_its_path() {
+    let mut gate = two_servers();
+    for with_host in [false, true] {
+        for (path, below) in [
+            ("/mcp/one", Some("/mcp/one")),
+            ("/mcp/one/tools?x", Some("/mcp/one")),
+            ("/mcp/oneself", None),
+            ("/mcp/One", None),
+            ("/mcp", None),
+            ("/mcp/two/deep", Some("/mcp/two/deep")),
+            ("/mcp/two/deep/er", Some("/mcp/two/deep")),
+            ("/mcp/two/deeper", Some("/mcp/two")),
+            ("/a%20b/c", Some("/a%20b")),
+            // Nobody knows its path.
+            ("/mcp/one//x", None),
+            ("/mcp/one/%2e%2e/two", None),
+        ] {
+            let rejection = gate.refused(&request("GET", path, &[]));
+            let headers = rejection.headers();
+            let challenge = header(&headers, "www-authenticate").unwrap();
+            let named = challenge.split("resource_metadata=").nth(1);
+            let expected = below.or(with_host.then_some(""));
+            let expected =
+                expected.map(|below| format!("\"https://api.example.com{PATH}{below}\""));
+            assert_eq!(named, expected.as_deref(), "{path}");
+        }
+        let all = gate.config["resource_metadata"].as_array_mut().unwrap();
+        all.insert(
+            0,
+            json!({ "uri": format!("https://api.example.com{PATH}") }),
+        );
+    }
+}
+
+#[test]
+fn each_path_has_a_document_with_a_resource_and_scopes_of_its_own() {
+    let gate = two_servers();
+    for (below, scopes) in [
+        ("/mcp/one", json!(["one:read"])),
+        ("/mcp/two", json!(["two:admin", "two:read"])),
+        ("/a%20b", json!(["all"])),
+    ] {
+        let path = format!("{PATH}{below}");
+        for (authority, origin) in [
+            ("api.example.com", "https://api.example.com"),
+            ("two.example.com:8443", "https://two.example.com:8443"),
+        ] {
+            let (status, _, body) = served(&gate, "GET", &path, authority).unwrap();
+            let document: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(status, 200);
+            assert_eq!(document["resource"], json!(format!("{origin}{below}")));
+            assert_eq!(document["scopes_supported"], scopes);
+            let rejection = gate.refused(&request("GET", below, &[(":authority", authority)]));
+            let headers = rejection.headers();
+            let challenge = header(&headers, "www-authenticate").unwrap();
+            let named = format!("resource_metadata=\"{origin}{path}\"");
+            assert!(challenge.ends_with(&named), "{challenge}");
+        }
+    }
+    for below in ["", "/mcp", "/mcp/two/deep", "/mcp/one/x"] {
+        let path = format!("{PATH}{below}");
+        assert!(
+            served(&gate, "GET", &path, "api.example.com").is_none(),
+            "{below}"
+        );
+    }
+}
