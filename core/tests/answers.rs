@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "answers/forwarded.rs"]
+mod forwarded;
 #[path = "answers/gate.rs"]
 mod gate;
 #[path = "answers/login.rs"]

@@ -44,6 +44,12 @@ impl HeaderName {
                 "write another name",
             ));
         }
+        if name == "x-forwarded-access-token" {
+            return Some((
+                "is where applications look for a token, and neither a claim nor a payload is one",
+                "name it under from_headers and write forward: true, so that the token stays there",
+            ));
+        }
         if IDENTITY_OF_PROXIES.contains(&&*name) {
             return None;
         }
