@@ -139,8 +139,8 @@ fn bare_claims_are_explained_and_said_to_be_unsigned() {
     );
     // It ends with the words of docs/reference/reasons.md.
     let end = "it means: the sign-in is older than max_age, or has no date\nlikely cause: signed in long ago and \
-        refreshed since; the provider sends no auth_time\nwhat to do: sign in again; have the provider put auth_time \
-        into access tokens\n";
+        refreshed since; the provider sends no auth_time; a delegated token (expected says no act)\nwhat to do: sign in \
+        again; have the provider put auth_time into access tokens; delegated: allow\n";
     assert!(output.ends_with(end), "{output}");
 }
 

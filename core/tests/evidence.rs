@@ -264,13 +264,36 @@ fn of_several_alternatives_the_one_that_got_furthest_is_reported() {
 
 #[test]
 fn a_sign_in_does_not_mend_that_another_acts() {
-    let act = json!({ "sub": "bot" });
-    let config = ruled(json!({ "facts": ["phishing_resistant"] }));
-    let (code, challenge) = refusal(&config, Some(token().claim("act", act)));
-    assert_eq!(
-        (code, &*challenge),
-        ("insufficient.authentication", NO_VALUE)
-    );
+    let delegated = || token().claim("act", json!({ "sub": "bot" }));
+    for (requires, reason) in [
+        (
+            json!({ "facts": ["phishing_resistant"] }),
+            "insufficient.authentication",
+        ),
+        (
+            json!({ "facts": ["phishing_resistant"], "max_age": "10m" }),
+            "insufficient.authentication",
+        ),
+        (json!({ "max_age": "10m" }), "insufficient.max_age"),
+    ] {
+        let refused = refusal(&ruled(requires), Some(delegated()));
+        assert_eq!(refused, (reason, NO_VALUE.to_owned()));
+    }
+    let (_, record) = judge(&ruled(json!({ "max_age": "10m" })), Some(delegated()));
+    let expected = record.expected.as_deref();
+    assert_eq!(expected, Some("max_age 600s, and no act"));
+    // Where it may carry the age of the person's sign-in, a new one mends it.
+    let old = || delegated().claim("auth_time", NOW - 601);
+    let allowed = ruled(json!({ "max_age": "10m", "delegated": "allow" }));
+    let (_, challenge) = refusal(&allowed, Some(old()));
+    assert!(challenge.ends_with(r#", max_age="600""#), "{challenge}");
+    // Of two alternatives the one that a sign-in mends is reported.
+    let either = ruled(json!({ "requires_any": { "requirements": [
+        { "max_age": "5m" },
+        { "max_age": "10m", "delegated": "allow" },
+    ] } }));
+    let (_, challenge) = refusal(&either, Some(old()));
+    assert!(challenge.ends_with(r#", max_age="600""#), "{challenge}");
 }
 
 #[test]

@@ -70,10 +70,15 @@ impl<'c> SignIn<'c> {
         }
     }
 
+    /// Whether the sign-in is not that of who shows the token, and the rule wants it to be.
+    pub(crate) const fn is_of_another(&self, demand: &Demand) -> bool {
+        self.is_delegated && !demand.delegated
+    }
+
     /// What this sign-in proves to a rule, if that is all that the rule wants.
     pub(crate) fn meets(&self, demand: &Demand) -> Result<Proved, Shortfall> {
         let wants_nothing = demand.facts.is_empty() && demand.max_age.is_none();
-        if self.is_delegated && !demand.delegated {
+        if self.is_of_another(demand) {
             return if wants_nothing {
                 Ok(Proved::default())
             } else if demand.facts.is_empty() {

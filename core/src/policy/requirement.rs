@@ -221,11 +221,18 @@ impl Alternative {
         let demand = self.demand();
         sign_in.meets(&demand).or_else(|shortfall| {
             let evidence = &provider.evidence;
+            let limit = self.max_age.unwrap_or_default().as_secs();
+            // No sign-in of the person mends that an actor shows the token.
+            let of_another = sign_in.is_of_another(&demand);
             match shortfall {
                 Shortfall::Facts => {
                     let acr_values = acr_values_left(evidence, &demand, claims);
                     let step = if acr_values.is_empty() { 5 } else { 6 };
-                    let step_up = self.step_up(acr_values, evidence.is_entra);
+                    let step_up = if of_another {
+                        StepUp::default()
+                    } else {
+                        self.step_up(acr_values, evidence.is_entra)
+                    };
                     let wanted = self.facts.words().join(" ");
                     unmet(
                         step,
@@ -233,15 +240,16 @@ impl Alternative {
                         wanted,
                     )
                 }
+                Shortfall::Age if of_another => {
+                    let step_up = StepUp::default();
+                    let wanted = format!("max_age {limit}s, and no act");
+                    unmet(5, Insufficient::MaxAge { step_up }.into(), wanted)
+                }
                 Shortfall::Age => {
                     let acr_values = acr_values(evidence, &demand);
                     let step_up = self.step_up(acr_values, evidence.is_entra);
-                    let wanted = step_up.max_age.unwrap_or_default();
-                    unmet(
-                        7,
-                        Insufficient::MaxAge { step_up }.into(),
-                        format!("max_age {wanted}s"),
-                    )
+                    let wanted = format!("max_age {limit}s");
+                    unmet(7, Insufficient::MaxAge { step_up }.into(), wanted)
                 }
             }
         })

@@ -102,8 +102,11 @@ impl Challenge {
         self.step_up(step_up, SHORT)
     }
 
-    /// A sign-in that is too old.
+    /// A sign-in that is too old; or, where nothing can be asked for, that of another person.
     pub(super) fn too_old(self, step_up: &StepUp) -> Self {
+        if step_up.is_empty() {
+            return self.unproved(step_up);
+        }
         self.step_up(step_up, SHORT)
     }
 
