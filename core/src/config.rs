@@ -241,7 +241,7 @@ impl<'c> From<&'c Config> for Suppliers<'c> {
             let ending = EndingOf {
                 provider: ProviderId(index),
                 name: &provider.name,
-                issuer: &provider.issuer,
+                issuer: provider.issuer.text(),
                 clock_skew: provider.clock_skew,
                 revocations: revocations.map(|revocations| &revocations.source),
                 status_lists: provider.status_lists.as_ref(),

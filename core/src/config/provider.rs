@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{
-    ClaimHeader, Provider, TokenSource, claim,
+    ClaimHeader, Issuer, Provider, TokenSource, claim,
     claim_name::claim_path,
     duration, ending, evidence, issuer, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
@@ -108,6 +108,14 @@ pub(super) fn provider(
     let status_lists = status_lists
         .given()
         .map(|raw| ending::status_lists(raw, at.member("status_lists"), problems));
+    if let (Some(_), Some(Issuer::Template(..))) = (&status_lists, &issuer) {
+        let wanted = "write a provider with issuer for each tenant: a list names one issuer";
+        problems.add(
+            at.member("status_lists"),
+            &["issuer_template has no one issuer"],
+            &[wanted],
+        );
+    }
     Some(Provider {
         name: name.into(),
         issuer: issuer?,

@@ -118,7 +118,8 @@ impl Issuer {
         }
     }
 
-    fn text(&self) -> &str {
+    /// As it is written in the configuration.
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Exact(exact) => exact,
             Self::Template(template, _) => &template.text,

@@ -95,7 +95,7 @@ impl Judged {
     pub(crate) fn record(&self) -> Value {
         let config = Config::parse(self.policy.to_string().as_bytes()).unwrap();
         let mut auditor = Auditor::new(config.audit(), "gate");
-        let written = auditor.write(self.record.clone(), config.providers(), None);
+        let written = auditor.write(self.record.clone(), None);
         serde_json::from_str(&written.record).unwrap()
     }
 }

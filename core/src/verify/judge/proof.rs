@@ -1,7 +1,5 @@
 //! The keys that a token is bound to: how it must come, and whether its sender holds them.
 
-use std::rc::Rc;
-
 use sha2::{Digest as _, Sha256};
 
 use super::{Case, Stop};
@@ -137,7 +135,7 @@ impl<'r> Case<'_, 'r, '_> {
             None => None,
             Some(nonce) => self
                 .proofs
-                .time_of(&provider.issuer, nonce)
+                .time_of(provider.issuer.text(), nonce)
                 .map_err(broken)?,
         };
         // What no alternative would take is not worth its signature.
@@ -197,7 +195,7 @@ impl<'r> Case<'_, 'r, '_> {
         self.spend(Spend {
             kind: SpendKind::Proof,
             id: possession.verified.id,
-            principal: principal(provider, identity),
+            principal: principal(identity),
             made,
             dated: made,
         });
@@ -205,12 +203,7 @@ impl<'r> Case<'_, 'r, '_> {
     }
 
     /// Takes a token that counts once (RFC 7519 section 4.1.7): it is to be spent, if all else is well.
-    pub(super) fn take_token(
-        &mut self,
-        claims: &Json,
-        provider: &Provider,
-        identity: &Identity,
-    ) -> Result<(), Stop> {
+    pub(super) fn take_token(&mut self, claims: &Json, identity: &Identity) -> Result<(), Stop> {
         let date = |name: &str| claims.get(name).and_then(numeric_date);
         let jti = claims.get("jti").and_then(Json::as_str);
         let (Some(jti), Some(made), Some(expires)) =
@@ -221,13 +214,13 @@ impl<'r> Case<'_, 'r, '_> {
         };
         let mut id = Sha256::new();
         id.update(b"passgate token 1");
-        id.update(Sha256::digest(&provider.issuer));
+        id.update(Sha256::digest(identity.issuer.as_bytes()));
         id.update(jti);
         let skew = core::time::Duration::from_secs(limits::CLOCK_SKEW_SECS);
         self.spend(Spend {
             kind: SpendKind::Token,
             id: id.finalize().into(),
-            principal: principal(provider, identity),
+            principal: principal(identity),
             made,
             dated: expires.saturating_add(skew),
         });
@@ -251,7 +244,7 @@ impl<'r> Case<'_, 'r, '_> {
     }
 
     fn give_nonce(&mut self, provider: &Provider) -> Result<(), Stop> {
-        let nonce = self.proofs.nonce(&provider.issuer, self.now);
+        let nonce = self.proofs.nonce(provider.issuer.text(), self.now);
         self.aside.nonce = Some(nonce.map_err(broken)?);
         Ok(())
     }
@@ -279,10 +272,7 @@ fn broken(_: NotShared) -> Stop {
     Unavailable::ReplayMemory.into()
 }
 
-fn principal(provider: &Provider, identity: &Identity) -> [String; 2] {
-    let subject: Option<Rc<str>> = identity.subject.clone();
-    [
-        provider.issuer.clone(),
-        String::from(&*subject.unwrap_or_default()),
-    ]
+fn principal(identity: &Identity) -> [String; 2] {
+    let subject = identity.subject.as_deref().unwrap_or_default();
+    [&*identity.issuer, subject].map(str::to_owned)
 }

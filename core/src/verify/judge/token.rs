@@ -113,7 +113,7 @@ impl Case<'_, '_, '_> {
             );
         }
         if alternative.single_use {
-            self.take_token(&jwt.claims, provider, &identity)?;
+            self.take_token(&jwt.claims, &identity)?;
         }
         edits.extend(headers::sign_in(&proved));
         Ok(self.permit(provider, credential, identity, edits, forwards))
