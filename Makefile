@@ -103,7 +103,7 @@ test-files: wasm envoy ## every file in envoy/ is one that Envoy accepts
 	tools/check-envoy-files '$(ENVOY)'
 
 test-reproducible: release-here ## the release is the same from another folder, without a path of this machine
-	tools/check-reproducible
+	tools/check-reproducible x86_64-unknown-linux-musl
 
 fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `make test` replays the corpus
 	tools/fuzz 60
