@@ -66,6 +66,7 @@ fn a_sidecar_resource_without_the_provider_leaves_no_way_to_the_keys() {
     mesh.apply(&plugin.to_string());
     let request = mesh.to_ledger().bearer(&mesh.good());
     mesh.web.until(503, &request);
+    mesh.settled();
     mesh.eventually("the record says that the keys cannot be had", || {
         mesh.ledger
             .log()
