@@ -79,14 +79,55 @@ fn every_preset_has_a_page_that_says_its_lines_and_limits_and_no_page_has_no_pre
         let known = Preset::ALL.iter().any(|preset| preset.name() == name);
         assert!(known, "{} is about no preset", path.display());
     }
-    let facts = fs::read_to_string(folder.join("../facts.md")).expect("docs/facts.md");
-    for preset in Preset::ALL {
-        let link = format!("(providers/{}.md)", preset.name());
-        assert!(
-            facts.contains(&link),
-            "docs/facts.md does not lead to {link}"
-        );
+}
+
+/// The facts, as docs/facts.md names them.
+const FACTS: [&str; 6] = [
+    "user_present",
+    "user_verified",
+    "multi_factor",
+    "phishing_resistant",
+    "device_bound",
+    "hardware_bound",
+];
+
+/// How these lines prove a fact: all with the date of the sign-in, some, none; or not at all.
+fn proof(lines: &str, fact: &str) -> &'static str {
+    let of_line = |line: &str| {
+        let (_, proves) = line.split_once("proves: [").expect("what it proves");
+        let (facts, dated_by) = proves.split_once(']').expect("the end of a list");
+        let proves = facts.split(", ").any(|proved| proved == fact);
+        proves.then(|| !dated_by.contains("dated_by: none"))
+    };
+    let proofs: Vec<bool> = lines
+        .split("- when: ")
+        .skip(1)
+        .filter_map(of_line)
+        .collect();
+    match proofs.as_slice() {
+        [] => "",
+        dated if !dated.contains(&false) => "yes",
+        dated if dated.contains(&true) => "yes, age at times",
+        _ => "yes, no age",
     }
+}
+
+#[test]
+fn the_page_on_facts_has_a_table_of_what_each_preset_proves() {
+    let mut table = format!("| Preset | `{}` |\n", FACTS.join("` | `"));
+    table.push_str(&format!("|{}\n", "---|".repeat(FACTS.len() + 1)));
+    for preset in Preset::ALL {
+        let name = preset.name();
+        let (lines, _) = printed(preset);
+        let cells = FACTS.map(|fact| proof(&lines, fact)).join(" | ");
+        table.push_str(&format!("| [{name}](providers/{name}.md) | {cells} |\n"));
+    }
+    let facts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/facts.md");
+    let facts = fs::read_to_string(facts).expect("docs/facts.md");
+    assert!(
+        facts.contains(&table),
+        "docs/facts.md wants this table:\n{table}"
+    );
 }
 
 #[test]
