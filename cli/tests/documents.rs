@@ -398,6 +398,21 @@ fn every_member_of_configuration_and_record_is_on_a_page() {
 }
 
 #[test]
+fn every_alert_has_a_row() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect(name);
+    let (alerts, page) = (
+        read("observability/alerts.yaml"),
+        read("docs/observability.md"),
+    );
+    let names = |line: &str| line.trim().strip_prefix("- alert: ").map(str::to_owned);
+    let alerts: Vec<String> = alerts.lines().filter_map(names).collect();
+    assert!(alerts.len() > 10, "{alerts:?}");
+    for alert in alerts {
+        assert!(page.contains(&format!("| `{alert}` |")), "{alert}");
+    }
+}
+
+#[test]
 fn the_readme_is_short() {
     let text = fs::read_to_string(root().join("README.md")).expect("the README");
     let (lines, words) = (text.lines().count(), text.split_whitespace().count());
