@@ -37,10 +37,12 @@ impl Binding {
                     let digest = base64url(value.as_str()?)?;
                     binding.certificate = Some(digest.try_into().ok()?);
                 }
+                // Keycloak says with what the key of `jkt` is proved. It names no key.
+                "kc-jkt-type" if value.as_str() == Some("DPoP") => {}
                 _ => return None,
             }
         }
-        Some(binding)
+        (binding != Self::default()).then_some(binding)
     }
 
     /// One key a token (RFC 7800 section 3.1).
@@ -72,6 +74,14 @@ mod tests {
         for (cnf, takes_jwk, wanted) in [
             (
                 bound_to(&key),
+                false,
+                Binding {
+                    dpop,
+                    certificate: None,
+                },
+            ),
+            (
+                json!({ "jkt": thumbprint(&key), "kc-jkt-type": "DPoP" }),
                 false,
                 Binding {
                     dpop,
@@ -119,6 +129,8 @@ mod tests {
             json!({ "kid": "k" }),
             json!({ "jku": "https://id.example.com" }),
             json!({ "jkt": thumbprint(&key), "kid": "k" }),
+            json!({ "jkt": thumbprint(&key), "kc-jkt-type": "another" }),
+            json!({ "kc-jkt-type": "DPoP" }),
             json!({ "jkt": thumbprint(&key), "jwk": public_members(&key) }),
             json!({ "x5t#S256": "AQ" }),
             json!({ "x5t#S256": null }),
