@@ -1,6 +1,6 @@
-// Tokens that are bound to a key: a real Keycloak, set up by following docs/guides/bind-tokens.md, a
-// page in a real browser with a key that no script can read out, and a program. Proofs are made by
-// libraries that are not ours.
+// Tokens that are bound to a key: a real Keycloak, set up by following docs/guides/bind-tokens.md,
+// and oidc-provider; a page in a real browser with a key that no script can read out, and a program.
+// Proofs are made by libraries that are not ours.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, until } from '../browser/browser.mjs';
+import { Program } from '../browser/program.mjs';
 import { KeyedPage, KeyedProgram } from './bound.mjs';
 import { decoded } from './client.mjs';
-import { ENVOY, ROOT } from './gate.mjs';
+import { ENVOY, Gate, ROOT, Service } from './gate.mjs';
 import { Guide, shows } from './guide.mjs';
 import { ADMINISTRATOR, SECRETS, alice } from './keycloak/keycloak.mjs';
 import { freePorts, moved } from './ports.mjs';
@@ -104,6 +105,61 @@ test('where Keycloak requires it, a client gets no other token', async () => {
   });
   const { error_description } = await answer.json();
   assert.deepEqual([answer.status, error_description], [400, 'DPoP proof is missing']);
+});
+
+test('the same with oidc-provider, for the page and the program', async (t) => {
+  const own = await freePorts('provider', 'gate', 'service', 'page');
+  const [issuer, origin] = [own.provider, own.page].map((port) => `http://localhost:${port}`);
+  const service = await Service.start(own.service);
+  t.after(() => service.stop());
+  const script = (name) => join(ROOT, 'tests/providers', name);
+  const provider = await Program.start(
+    process.execPath,
+    [script('oidc-provider/provider.mjs'), own.provider],
+    {
+      ready: /is ready/,
+      env: {
+        GATE: `http://localhost:${own.gate}`,
+        APPLICATION: origin,
+        ROBOT_SECRET: SECRETS.GATE_SECRET,
+      },
+    },
+  );
+  t.after(() => provider.stop());
+  const gate = await Gate.start(FILE, {
+    port: own.gate,
+    ports: { 8180: own.provider, 8080: own.gate, 9001: own.service, 3000: own.page },
+    edit: (text) => text.replaceAll('/realms/demo', ''),
+  });
+  t.after(() => gate.stop());
+  const uri = `http://localhost:${own.gate}/orders`;
+  const page = await Program.start(
+    process.execPath,
+    [script('page/serve.mjs'), own.page, issuer, 'application', uri],
+    { ready: /is ready/ },
+  );
+  t.after(() => page.stop());
+
+  const person = await browser.visitor();
+  t.after(() => person.close());
+  const keyed = new KeyedPage(person, origin);
+  await keyed.signIn(async ({ page }, arrived) => {
+    await page.waitForURL((url) => url.origin === issuer);
+    await page.waitForSelector('body[data-ready]');
+    await page.getByRole('button', { name: 'Register a passkey' }).click();
+    await until('the end of the sign-in', () => arrived(page.url()));
+  });
+  assert.match(await keyed.press('Call'), /^200\n.*"x-passgate-principal":"[^"]*\/alice"/);
+  assert.match(await keyed.press('Send the token without the key'), /^401\n/);
+  assert.equal(await keyed.exported(), 'InvalidAccessError');
+
+  const program = await KeyedProgram.of(issuer, 'robot', SECRETS.GATE_SECRET);
+  assert.deepEqual(Object.keys(decoded(program.token).claims.cnf), ['jkt']);
+  await program.passes(uri);
+  await program.isOfNoUseToOthers(uri);
+  await gate.says(/missing\.proof/);
+  await gate.says(/untrusted\.proof_key/);
+  await gate.says(/untrusted\.key_bound/);
 });
 
 test('the guide ends where it began', async () => {

@@ -81,9 +81,11 @@ function provider(keys) {
     acrValues: ['phr', 'pwd'],
     claims: { openid: ['sub'], acr: null, amr: null, auth_time: null, sid: null, iss: null },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    clientBasedCORS: (_, origin) => origin === application,
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true }, // a client that sends a proof gets a bound token (RFC 9449)
       resourceIndicators: {
         enabled: true,
         defaultResource: () => gate,
