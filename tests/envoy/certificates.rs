@@ -1,6 +1,6 @@
 //! Tokens that are bound to a client certificate (RFC 8705), on connections that show it, or another, or none.
 
-use passgate_harness::{Authority, Gate, Request, Setup, TlsClient, policy, ruled};
+use passgate_harness::{Authority, Gate, Request, Setup, TlsClient, exchange_all, policy, ruled};
 use passgate_kit::base64url;
 use serde_json::json;
 
@@ -21,6 +21,7 @@ fn gate(authority: &Authority) -> Gate {
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
                     "common_tls_context": {
+                        "alpn_protocols": ["h2", "http/1.1"],
                         "tls_certificates": [{
                             "certificate_chain": { "inline_string": certificate },
                             "private_key": { "inline_string": key },
@@ -68,6 +69,8 @@ fn a_token_passes_on_connections_of_its_certificate_alone() {
         "untrusted.proof_token",
     );
     gate.passed(&send(&gate, &client, "/other", &unbound));
+    // Those that passed with a proof, of which there were two.
+    assert_eq!(gate.stat("wasmcustom.passgate.proofs.certificate"), 2);
     gate.finish();
 }
 
@@ -90,5 +93,33 @@ fn a_resumed_session_has_the_certificate_that_began_it() {
         resumed |= again;
     }
     assert!(resumed, "no session was resumed");
+    gate.finish();
+}
+
+#[test]
+fn each_stream_of_an_http2_connection_has_the_certificate_of_its_connection() {
+    let authority = Authority::generate();
+    let gate = gate(&authority);
+    let (client, digest) = authority.client();
+    let (thief, _) = authority.client();
+    let cnf = json!({ "x5t#S256": base64url(digest) });
+    let token = gate.token().claim("cnf", cnf).build();
+    let requests: Vec<Request> = ["/bound", "/other", "/bound"]
+        .map(|path| Request::get(path).authority(NAME).bearer(&token))
+        .into();
+    let answers = |client: &TlsClient| {
+        let answers = exchange_all(client.tunnel(gate.address, NAME), &requests).unwrap();
+        assert_eq!(answers.len(), requests.len());
+        answers
+    };
+    for answer in answers(&client) {
+        gate.passed(&answer);
+    }
+    for answer in answers(&thief) {
+        gate.denied(&answer, "untrusted.proof_key");
+    }
+    for answer in answers(&authority.stranger()) {
+        gate.denied(&answer, "missing.proof");
+    }
     gate.finish();
 }

@@ -83,6 +83,8 @@ fn a_bound_token_passes_with_its_proof_and_is_worth_nothing_without() {
     let gate = Gate::start(proving());
     let client = Client::of_running(&gate);
     let thief = SigningKey::es256("thief");
+    let counted = || gate.stat("wasmcustom.passgate.proofs.dpop");
+    let before = counted();
     for protocol in BOTH {
         for path in ["/fresh", "/plain"] {
             let received = gate.passed(&gate.send(protocol, &client.request(path)));
@@ -135,6 +137,7 @@ fn a_bound_token_passes_with_its_proof_and_is_worth_nothing_without() {
             }
         }
     }
+    assert_eq!(counted() - before, 4, "those that passed");
     gate.finish();
 }
 
@@ -380,6 +383,34 @@ fn replicas_with_one_secret_believe_each_others_nonces_and_without_it_say_which_
     let proof = client.proof("/nonce").claim("nonce", nonce(&answer));
     alone.passed(&alone.send(Protocol::Http1, &client.with("/nonce", proof)));
     for gate in [one, two, alone] {
+        gate.finish();
+    }
+}
+
+/// A client that stays at one of them pays a round trip each time that it is sent to the other. One that meets
+/// another replica with each request is never let in.
+#[test]
+fn replicas_without_a_shared_secret_send_an_alternating_client_in_circles() {
+    let [one, two] = [(); 2].map(|()| Gate::start(proving()));
+    let client = Client::of(&one);
+    two.issuer.publish(&[&one.issuer.key]);
+    let send = |gate: &Gate, nonce: &str| {
+        let proof = client.proof("/nonce").claim("nonce", nonce);
+        gate.send(Protocol::Http1, &client.with("/nonce", proof))
+    };
+    let mut given = nonce(&one.send(Protocol::Http1, &client.request("/nonce")));
+    for (gate, other) in [(&one, &two), (&two, &one)] {
+        gate.passed(&send(gate, &given));
+        let refusal = send(other, &given);
+        other.denied(&refusal, "untrusted.proof_nonce");
+        given = nonce(&refusal);
+    }
+    for gate in [&two, &one, &two, &one, &two] {
+        let refusal = send(gate, &given);
+        gate.denied(&refusal, "untrusted.proof_nonce");
+        given = nonce(&refusal);
+    }
+    for gate in [one, two] {
         gate.finish();
     }
 }

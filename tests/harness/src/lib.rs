@@ -22,6 +22,7 @@ pub use bootstrap::{Bootstrap, workspace};
 pub use clock::WallClock;
 pub use gate::{Gate, Setup};
 pub use http1::{Http1, Message, Unsized, Wire};
+pub use http2::exchange_all;
 pub use issuer::Issuer;
 pub use load::Load;
 pub use message::{Headers, Request, Response};

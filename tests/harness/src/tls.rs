@@ -9,9 +9,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, StreamOwned,
 };
-use std::net::{SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// Signs the certificates of a story's servers.
 pub struct Authority {
@@ -124,5 +127,40 @@ impl TlsClient {
         };
         let handshake = wire.stream().conn.handshake_kind();
         (response, handshake == Some(HandshakeKind::Resumed))
+    }
+
+    /// Where one connection may come without TLS, whose bytes go to a gate of this name over TLS that speaks HTTP/2.
+    pub fn tunnel(&self, address: SocketAddr, name: &str) -> SocketAddr {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let entry = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut plain, _) = listener.accept().expect("a connection");
+            let stream = TcpStream::connect(address).expect("the gate listens");
+            let mut tls = StreamOwned::new(connection, stream);
+            tls.conn.complete_io(&mut tls.sock).expect("a handshake");
+            assert_eq!(tls.conn.alpn_protocol(), Some(&b"h2"[..]));
+            for stream in [&plain, &tls.sock] {
+                stream.set_read_timeout(Some(TICK)).unwrap();
+            }
+            while forward(&mut plain, &mut tls) && forward(&mut tls, &mut plain) {}
+        });
+        entry
+    }
+}
+
+/// How long a tunnel waits for bytes from one side before it looks at the other.
+const TICK: Duration = Duration::from_millis(2);
+
+/// Carries what has come; `false`: one side has ended.
+fn forward(from: &mut impl Read, to: &mut impl Write) -> bool {
+    let mut bytes = [0; 16_384];
+    match from.read(&mut bytes) {
+        Ok(0) => false,
+        Ok(count) => to.write_all(&bytes[..count]).is_ok() && to.flush().is_ok(),
+        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
     }
 }
