@@ -22,13 +22,17 @@ const OF_THE_PASSKEY = ['device-bound', 'hardware-bound'];
  */
 export function demandsOf(rule, record) {
   if (rule?.requires === undefined) return [];
-  const { facts = [], max_age: limit, scopes = [] } = rule.requires;
+  const { facts = [], max_age: limit, scopes = [], proof } = rule.requires;
   const believed = record.subject !== undefined;
   const age = record.authentication_age;
   // The gate looks at the age last: where a fact is missing, it did not get that far.
   const judged = ['permitted.token', 'insufficient.max_age'].includes(record.reason);
+  const isUnproved = /\.(key_bound|proof)/.test(record.reason);
   return [
     { text: 'a token that is signed by the provider', met: believed },
+    ...(proof
+      ? [{ text: 'a proof by the key of the token', met: isUnproved ? false : believed || null }]
+      : []),
     ...scopes.map((scope) => ({
       text: `the right ${scope}`,
       met: believed ? record.reason !== 'insufficient.scope' : null,
@@ -63,12 +67,26 @@ export function challengeOf(
   if (challenge === null) return null;
   const { error, acr_values: acr, max_age: limit } = challenge;
   const wish = { acr_values: acr ?? null, max_age: limit === undefined ? null : Number(limit) };
+  if (error === undefined && signedIn) {
+    return {
+      words:
+        'This route wants a token that is bound to a key of this page. The page was loaded anew, and its key is gone.',
+      button: 'Sign in, then try again',
+      wish,
+    };
+  }
   if (error === undefined) {
     const first = registered === null ? ' No passkey yet? Register one first, in step 1.' : '';
     return {
       words: `Nobody is signed in, and this route wants to know who you are.${first}`,
       button: 'Sign in, then try again',
       wish,
+    };
+  }
+  if (error === 'invalid_dpop_proof') {
+    return {
+      words:
+        'The token is good, and worth nothing to a thief: it is bound to a key of this page, and only this page can prove that it holds the key.',
     };
   }
   if (error === 'insufficient_scope')

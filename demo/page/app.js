@@ -1,6 +1,6 @@
 // The page: registers, signs in, calls routes, and shows what the gate decided.
 
-import { call, counters, records, rules, session } from '/page/gate.js';
+import { call, callBound, counters, records, rules, session } from '/page/gate.js';
 import { CeremonyError, register, rotate, signIn, signOut } from '/page/passkeys.js';
 import { challengeOf } from '/page/advice.js';
 import * as view from '/page/view.js';
@@ -10,6 +10,7 @@ const { byId } = view;
 let signedIn = null; // the session, as the gate sees it
 let registered = null; // the name of the last passkey that was made here
 let answered = false; // whether a route let this session in
+let bound = null; // the token that is bound to a key of this page, with the key
 let pending = null; // what a step-up would ask for, and the route that wants it
 let policy = []; // the gate's rules
 
@@ -96,32 +97,41 @@ async function doSignIn(place, wish, asking) {
   const done = await withAuthenticator(place, asking, (signal) => signIn(wish, signal));
   if (done === null) return false;
   forgetOutcome();
+  bound = done.bound;
   await refreshSession();
   view.notice('2', `Signed in as ${done.name}.`, 'good');
   return true;
 }
 
+/** The route that wants the token of the page's key. */
+const BOUND = '/wallet';
+
 /**
  * Calls a route and shows everything about it. `again` says that a step-up has just been made for
- * it.
+ * it, `stolen` that a thief sends the token, without the key.
  */
-async function doCall(path, again = false) {
+async function doCall(path, { again = false, stolen = false } = {}) {
   const forged = byId('forge').checked;
   view.notice('', `Calling ${path} …`); // the last answer does not belong to this call
-  const outcome = await call(path, forged ? { 'x-user': 'admin' } : {});
+  const headers = forged ? { 'x-user': 'admin' } : {};
+  const isBound = path === BOUND;
+  let outcome;
+  if (!isBound) outcome = await call(path, headers);
+  else if (bound) outcome = await callBound(path, bound, { headers, proves: !stolen });
+  else outcome = await call(path, headers, 'omit');
   if (outcome === null) {
     view.notice('', 'The gate does not answer. Is the demo still running?', 'bad');
     return;
   }
   const { received, status, challenge } = outcome;
-  const withToken = signedIn !== null;
+  const withToken = isBound ? bound !== null : signedIn !== null;
   if (signedIn && challenge && !challenge.error) await refreshSession(); // it has run out
   forgetOutcome();
   if (received && signedIn) answered = true;
   showProgress();
-  view.showFlow(outcome, { withToken, forged });
+  view.showFlow(outcome, { withToken, forged, stolen });
   view.notice('', `${status}: ${path} ${verdict(received, forged)}`, received ? 'good' : 'bad');
-  view.showReceived(received, { withToken, forged });
+  view.showReceived(received, { withToken, forged, isBound });
   if (window.matchMedia('(max-width: 60rem)').matches)
     byId('outcome').scrollIntoView({ block: 'start' });
   const found = await records(outcome.id);
@@ -176,7 +186,7 @@ byId('step-up').addEventListener(
     const { path, wish } = pending;
     if (!(await doSignIn('', wish, `${path} wants a fresh proof from your authenticator.`))) return;
     byId('outcome').focus(); // the button is gone with the challenge that it answered
-    await doCall(path, true);
+    await doCall(path, { again: true });
   }),
 );
 
@@ -184,6 +194,7 @@ byId('sign-out').addEventListener(
   'click',
   idle('2', async () => {
     await signOut();
+    bound = null;
     forgetOutcome();
     await refreshSession();
     view.notice('2', 'Signed out. The cookie is gone.', 'good');
@@ -197,6 +208,14 @@ for (const button of document.querySelectorAll('[data-path]')) {
     idle('', () => doCall(button.dataset.path)),
   );
 }
+
+byId('steal').addEventListener(
+  'click',
+  idle('', async () => {
+    if (bound) await doCall(BOUND, { stolen: true });
+    else view.notice('', 'There is no token to steal yet. Sign in first, in step 2.');
+  }),
+);
 
 byId('rotate').addEventListener(
   'click',

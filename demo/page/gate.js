@@ -1,5 +1,7 @@
 // Requests through the gate, and what it says about them.
 
+import { proofOf } from '/page/proof.js';
+
 /**
  * The facts that a sign-in may prove, as the gate names them in headers: `x-passgate-<fact>: true`.
  */
@@ -15,12 +17,12 @@ export const FACTS = [
 /**
  * Calls a route. Returns `{ path, status, challenge, text, id, received }`: the parsed
  * `www-authenticate` and its text, the request's id, and, where the service was reached, the
- * headers that it got. Null when nothing answers.
+ * headers that it got. Null when nothing answers. Where the gate gave a nonce it is there, too.
  */
-export async function call(path, headers = {}) {
+export async function call(path, headers = {}, credentials = 'same-origin') {
   let answer, body;
   try {
-    answer = await fetch(path, { headers, cache: 'no-store' });
+    answer = await fetch(path, { headers, credentials, cache: 'no-store' });
     body = await answer.json();
   } catch {
     return null;
@@ -34,7 +36,25 @@ export async function call(path, headers = {}) {
     challenge: text === null ? null : parseChallenge(text),
     id: received?.['x-request-id'] ?? body.request_id,
     received,
+    nonce: answer.headers.get('dpop-nonce'),
   };
+}
+
+/**
+ * Calls a route with the token that is bound to the page's key, and without the cookie. A thief has
+ * the token alone: `proves` is false.
+ */
+export async function callBound(path, bound, { headers = {}, proves = true } = {}) {
+  const send = async () => {
+    const proof = proves && { dpop: await proofOf(bound, new URL(path, location).href) };
+    const own = { ...headers, authorization: `DPoP ${bound.token}`, ...proof };
+    const outcome = await call(path, own, 'omit');
+    bound.nonce = outcome?.nonce ?? bound.nonce;
+    return outcome;
+  };
+  const outcome = await send();
+  // The first proof has no nonce of the gate yet (RFC 9449 section 8).
+  return outcome?.challenge?.error === 'use_dpop_nonce' ? send() : outcome;
 }
 
 /**

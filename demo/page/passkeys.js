@@ -1,6 +1,8 @@
 // The two ceremonies, between the provider and the browser's own WebAuthn. Nothing is decoded by
 // hand.
 
+import { newKey } from '/page/proof.js';
+
 /** What went wrong, in words for the person at the page. `cancelled` when it was only not done. */
 export class CeremonyError extends Error {
   constructor(message, cancelled = false) {
@@ -23,14 +25,18 @@ export async function register(name, signal) {
 
 /**
  * Signs in; `wish` is `{ touch_only: true }`, or `acr_values` and `max_age` of a challenge. The
- * gate gets a cookie.
+ * gate gets a cookie. Returns `{ name, bound }`: `bound` is `{ token, key }`, another token that is
+ * bound to a new key of this page.
  */
 export async function signIn(wish, signal) {
   supported();
   const options = await ask('sign-in/options', wish);
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
   const credential = await ceremony(() => navigator.credentials.get({ publicKey, signal }), true);
-  return ask('sign-in', { credential: credential.toJSON() });
+  const key = await newKey();
+  const signedIn = { credential: credential.toJSON(), jkt: key.thumbprint };
+  const { name, bound_token: token } = await ask('sign-in', signedIn);
+  return { name, bound: { token, key } };
 }
 
 /** Takes the cookie away. */

@@ -133,12 +133,12 @@ export function clearOutcome() {
 /**
  * The way of a request: what the browser sent, what the gate did, whether the service was reached.
  */
-export function showFlow({ path, status, received }, { withToken, forged }) {
+export function showFlow({ path, status, received }, { withToken, forged, stolen }) {
   const passed = received !== null;
   byId('flow').dataset.kind = passed ? 'good' : 'bad';
   byId('flow-browser').replaceChildren(
     ...whole(
-      `GET ${path}, ${withToken ? 'with the token' : 'no token'}${forged ? `, and ${FORGED}` : ''}`,
+      `GET ${path}, ${stolen ? 'with the token and without its key' : withToken ? 'with the token' : 'no token'}${forged ? `, and ${FORGED}` : ''}`,
     ),
   );
   byId('flow-gate').textContent = passed ? 'passed it on' : `refused with ${status}`;
@@ -181,7 +181,7 @@ export function showChallenge(outcome, advice) {
 /**
  * The headers that the service got: what the gate wrote, what it took away, what it let through.
  */
-export function showReceived(headers, { withToken, forged }) {
+export function showReceived(headers, { withToken, forged, isBound }) {
   byId('received').hidden = headers === null;
   if (headers === null) return;
   const isOurs = ([name]) =>
@@ -195,7 +195,11 @@ export function showReceived(headers, { withToken, forged }) {
     .filter((header) => !isOurs(header))
     .sort(byName);
   const gone = [];
-  if (withToken && !headers.cookie) gone.push(['cookie', 'with the token']);
+  const carriers = isBound
+    ? { authorization: 'with the token', dpop: 'with the proof' }
+    : { cookie: 'with the token' };
+  for (const [name, what] of Object.entries(carriers))
+    if (withToken && !headers[name]) gone.push([name, what]);
   if (forged && headers['x-user'] !== 'admin') gone.push([FORGED, 'only the gate writes it']);
   byId('headers').replaceChildren(
     ...group('gone', 'Removed by the gate', gone),

@@ -85,7 +85,9 @@ impl Provider {
     /// - `sign-in/options` `{acr_values?, max_age?, touch_only?}`: options for
     ///   `navigator.credentials.get`. Who asks in the words of a challenge (RFC 9470) gets a
     ///   ceremony that verifies the user.
-    /// - `sign-in` `{credential}`: what that made; sets the cookie
+    /// - `sign-in` `{credential, jkt}`: what that made; sets the cookie, and returns a token that is
+    ///   bound to the key with this thumbprint (RFC 9449 section 10). Bound to another's key, the
+    ///   token is of no use to the page.
     /// - `sign-out`: takes the cookie away
     /// - `rotate`: signs with another key from now on
     pub(crate) fn answer_page(&self, request: &Received) -> Answer {
@@ -135,9 +137,13 @@ impl Provider {
             }
             "/provider/sign-in" => {
                 let sign_in = passkeys.finish_sign_in(credential()?)?;
-                let token = self.token_of(&sign_in);
+                let token = self.token_of(&sign_in, None);
                 let seconds = TOKEN_LIFETIME.as_secs();
-                let answer = http::json(&json!({ "name": sign_in.name, "expires_in": seconds }));
+                let answer = http::json(&json!({
+                    "name": sign_in.name,
+                    "expires_in": seconds,
+                    "bound_token": self.token_of(&sign_in, Some(text("jkt"))),
+                }));
                 with_cookie(answer, &token, seconds)
             }
             "/provider/sign-out" => with_cookie(http::json(&json!({})), "", 0),
@@ -204,12 +210,15 @@ fn claims_of(sign_in: &SignIn) -> [(&'static str, Value); 5] {
 }
 
 impl Provider {
-    fn token_of(&self, sign_in: &SignIn) -> String {
+    /// A token about this sign-in, bound to the key with this thumbprint.
+    fn token_of(&self, sign_in: &SignIn, jkt: Option<&str>) -> String {
         let key = self.0.keys.signing();
         let lifetime = i64::try_from(TOKEN_LIFETIME.as_secs()).unwrap_or(i64::MAX);
         let token = Token::of(&key, &self.0.issuer, &self.0.origin).expires_in(lifetime);
+        let cnf = jkt.map(|jkt| ("cnf", json!({ "jkt": jkt })));
         claims_of(sign_in)
             .into_iter()
+            .chain(cnf)
             .fold(token, |token, (name, value)| token.claim(name, value))
             .build()
     }

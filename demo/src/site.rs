@@ -137,6 +137,11 @@ fn file(path: &str) -> Answer {
             include_str!("../page/passkeys.js"),
         ),
         (
+            "/page/proof.js",
+            "text/javascript; charset=utf-8",
+            include_str!("../page/proof.js"),
+        ),
+        (
             "/page/view.js",
             "text/javascript; charset=utf-8",
             include_str!("../page/view.js"),

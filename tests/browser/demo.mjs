@@ -73,6 +73,12 @@ export class Guest {
     return this.#outcome(path);
   }
 
+  /** Sends the page's token without its key; returns the status that the page tells. */
+  async steal() {
+    await this.button('Steal this token').click();
+    return this.#outcome('/wallet');
+  }
+
   /** Answers the challenge on the page; returns the status of the route that was tried again. */
   async stepUp(path) {
     await this.page.locator('#step-up').click();

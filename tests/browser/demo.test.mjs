@@ -58,6 +58,49 @@ test('a visitor registers, signs in, and sees each route answered and why', asyn
   await guest.leave();
 });
 
+test('a stolen token is worth nothing without the key of the page', async () => {
+  const guest = await Guest.at(demo, browser);
+  const steal = guest.button('Steal this token');
+  await steal.click();
+  await guest.told(/no token to steal/);
+  await guest.register('kim');
+  await guest.signIn();
+  for (const round of [1, 2]) {
+    assert.equal(await guest.call('/wallet'), 200, `${round}`);
+    const { 'x-user': user } = await guest.received('ours');
+    assert.equal(user, 'kim');
+    assert.deepEqual(await guest.received('gone'), {
+      authorization: 'with the token',
+      dpop: 'with the proof',
+    });
+    assert.equal((await guest.record()).proof.kind, 'dpop');
+
+    assert.equal(await guest.steal(), 401);
+    const { words, header } = await guest.challenge();
+    assert.match(words, /worth nothing to a thief/);
+    assert.match(header, /^www-authenticate: DPoP .*error="invalid_dpop_proof"/);
+    assert.equal((await guest.record()).reason, 'missing.proof');
+    const [met, unmet] = (await guest.rule()).demands;
+    assert.equal(met, 'a token that is signed by the provider: met');
+    assert.equal(unmet, 'a proof by the key of the token: not met');
+  }
+  const readOut = await guest.page.evaluate(async () => {
+    const { newKey } = await import('/page/proof.js');
+    const { privateKey } = await newKey();
+    return crypto.subtle.exportKey('jwk', privateKey).catch((error) => error.name);
+  });
+  assert.equal(readOut, 'InvalidAccessError');
+
+  // The key goes with the page; the session stays.
+  await guest.page.reload();
+  await guest.page.waitForSelector('body[data-ready]');
+  assert.equal(await guest.call('/account'), 200);
+  assert.equal(await guest.call('/wallet'), 401);
+  assert.match((await guest.challenge()).words, /its key is gone/);
+  assert.equal(await guest.stepUp('/wallet'), 200);
+  await guest.leave();
+});
+
 test('a sign-in that has grown too old is stepped up, and the route answers', async () => {
   const guest = await Guest.at(demo, browser);
   await guest.register('bert');

@@ -460,6 +460,10 @@ test('each state is legible in light and dark, and fits from narrow to wide', as
   await look('5-passed');
   await guest.call('/vault');
   await look('6-no-help');
+  await guest.button('Steal this token').click();
+  await guest.told(/^401: \/wallet/);
+  await guest.page.locator('#recorded:visible').waitFor();
+  await look('10-stolen');
   await guest.button('Sign out').click();
   await guest.told(/Signed out/);
   await look('7-signed-out-again');
