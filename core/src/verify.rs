@@ -165,7 +165,7 @@ impl Verifier {
         // What is only observed spends nothing, so that the rule behind it, or another gate, can.
         let judged = match judged {
             Ok(grant) if !spends.is_empty() && !self.is_observed(&trail, false, Some(now)) => self
-                .spend(&spends, &mut aside, &mut record, now)
+                .spend(&spends, &trail, &mut aside, &mut record, now)
                 .map(|()| grant)
                 .map_err(Stop::Deny),
             judged => judged,
@@ -319,6 +319,7 @@ impl Verifier {
     fn spend(
         &mut self,
         spends: &[Spend],
+        trail: &Trail,
         aside: &mut Aside,
         record: &mut AuditRecord,
         now: UnixTime,
@@ -336,7 +337,9 @@ impl Verifier {
                 NotSpent::TooOld(begin) if spend.kind == SpendKind::Proof => {
                     record.expected =
                         Some("proof: one of a time of which it is known what was spent".to_owned());
-                    let [issuer, _] = &spend.principal;
+                    let providers = self.prepared.config.providers();
+                    let provider = trail.provider.and_then(|id| providers.get(id.0));
+                    let issuer = provider.map_or("", |provider| provider.issuer.text());
                     let at = now.max(begin.saturating_add(Duration::from_millis(1)));
                     let nonce = self.proofs.nonce(issuer, at);
                     (aside.schemes, aside.nonce) = (DPOP, nonce.ok());

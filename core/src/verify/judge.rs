@@ -47,7 +47,7 @@ pub(super) struct Trail {
     /// All rules that a path with several readings belongs to, `None` for no rule.
     pub(super) rules: Vec<Option<usize>>,
     /// Whose token it brought.
-    provider: Option<ProviderId>,
+    pub(super) provider: Option<ProviderId>,
 }
 
 impl Trail {

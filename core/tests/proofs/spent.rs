@@ -1,6 +1,6 @@
 //! What is spent, when, and for whom.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{World, policy};
 
@@ -98,6 +98,34 @@ fn a_proof_from_before_the_memory_began_is_answered_with_a_nonce() {
     let judged = world.send("/nonce-less", |proof| {
         proof.claim("iat", 1).claim("nonce", nonce)
     });
+    assert_eq!(judged.code, "permitted.token");
+}
+
+/// The nonce is one for the provider's tokens, whichever tenant has issued this one.
+#[test]
+fn the_nonce_of_that_answer_is_good_for_a_tenant_too() {
+    let mut tenants = policy();
+    let template = "https://id.example.com/{tid}";
+    tenants["providers"]["acme"] = json!({ "issuer_template": template, "tenants": ["one"], "audiences": ["https://api.example.com"] });
+    let mut world = World::new(&tenants);
+    let token = world.token_with(|token| {
+        let token = token.claim("iss", "https://id.example.com/one");
+        token.claim("tid", "one")
+    });
+    let mut send = |claims: Value| {
+        let proof = world.proof("/nonce-less", &token);
+        let claims = claims.as_object().unwrap().clone().into_iter();
+        let proof = claims.fold(proof, |proof, (name, value)| proof.claim(&name, value));
+        let headers = [
+            ("authorization", format!("DPoP {token}")),
+            ("dpop", proof.build()),
+        ];
+        world.judge("/nonce-less", &headers)
+    };
+    let judged = send(json!({ "iat": 1_699_999_999 }));
+    assert_eq!(judged.code, "untrusted.proof_nonce");
+    let nonce = judged.nonce().unwrap();
+    let judged = send(json!({ "iat": 1, "nonce": nonce }));
     assert_eq!(judged.code, "permitted.token");
 }
 
