@@ -79,6 +79,9 @@ pub const PROOF_BYTES: usize = 8 << 10;
 /// Longest RSA modulus of a proof's key, in bits, whatever [`Limits::rsa_bits`] says: the client
 /// chooses this key, and not the issuer.
 pub const PROOF_RSA_BITS: usize = 4_096;
+/// Longest RSA exponent of a proof's key, in bits: 65,537, which all libraries take, has as many. With
+/// one of 33 bits a wrong signature costs three times what the budget counts.
+pub const PROOF_RSA_EXPONENT_BITS: u32 = 17;
 /// How far from now a proof may be made where a rule does not say it, in seconds: what RFC 9449
 /// section 11.1 calls "on the order of seconds or minutes".
 pub const PROOF_WINDOW_SECS: u64 = 60;

@@ -51,6 +51,16 @@ impl VerifyingKey {
     }
 }
 
+impl VerifyingKey {
+    /// The length of an RSA key's exponent: a check takes longer with a longer one. Of others zero.
+    pub(crate) fn exponent_bits(&self) -> u32 {
+        match &self.material {
+            Material::Rsa(key) => key.e().bits(),
+            Material::P256(_) | Material::P384(_) | Material::P521(_) | Material::Ed25519(_) => 0,
+        }
+    }
+}
+
 /// Whether a modulus bears the fingerprint of Infineon's faulty key generator (ROCA,
 /// CVE-2017-15361; Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 3.1):
 /// modulo every small prime it is a power of 65537. These are the primes of which not every residue

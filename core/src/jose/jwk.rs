@@ -33,14 +33,16 @@ impl Jwk {
         names.flatten().any(|own| **own == *name)
     }
 
-    /// A key that stands alone, with an RSA modulus of at most `rsa_bits`. `None`: it is not one that
-    /// we verify with, or has a member that only a private key has, even an empty one.
+    /// A key that stands alone, with an RSA modulus of at most `rsa_bits` and a usual exponent. `None`:
+    /// it is not one that we verify with, or has a member that only a private key has, even an empty
+    /// one.
     pub(crate) fn public(jwk: &Json, rsa_bits: usize) -> Option<Self> {
         let has = |name: &&str| jwk.get(name).is_some();
         if PRIVATE_MEMBERS.iter().any(has) {
             return None;
         }
-        read_key(jwk, rsa_bits).ok()
+        let jwk = read_key(jwk, rsa_bits).ok();
+        jwk.filter(|jwk| jwk.key.exponent_bits() <= limits::PROOF_RSA_EXPONENT_BITS)
     }
 
     /// Whether type, curve and `alg` allow this algorithm.

@@ -225,6 +225,16 @@ fn item_6_the_key_is_public_whole_and_of_a_good_size() {
         let judged = judge(&rsa, &good(&rsa).header("jwk", jwk).build());
         assert_eq!(judged.unwrap_err(), Fault::Key(not_one), "{bytes}");
     }
+    for (exponent, is_usual) in [(&[3][..], true), (&[1, 0, 1], true), (&[2, 0, 1], false)] {
+        let mut jwk = public_members(&rsa);
+        jwk["e"] = json!(kit_base64url(exponent));
+        let text = good(&rsa).header("jwk", jwk).build();
+        assert_eq!(
+            UnverifiedProof::parse(&text).is_ok(),
+            is_usual,
+            "{exponent:?}"
+        );
+    }
     let small = json!({ "kty": "OKP", "crv": "Ed25519", "x": kit_base64url([0; 32]) });
     let okp = SigningKey::of("EdDSA", "k");
     let judged = judge(&okp, &good(&okp).header("jwk", small).build());
