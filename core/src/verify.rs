@@ -133,7 +133,7 @@ impl Verifier {
     pub fn verify(&mut self, request: Request<'_>, supply: &mut Supply, now: UnixTime) -> Step {
         let target = self.prepared.target(request);
         let mut record = AuditRecord::new(request, self.prepared.config.hash());
-        let (judged, trail, mut aside, spends) = match &target {
+        let (judged, trail, mut aside, spends, unpaid) = match &target {
             Ok(target) => {
                 let mut case = Case {
                     prepared: &self.prepared,
@@ -143,6 +143,7 @@ impl Verifier {
                     crypto: &mut self.crypto,
                     budget: &mut self.budget,
                     proof_budget: &mut self.proof_budget,
+                    unpaid: None,
                     proofs: &mut self.proofs,
                     remembered: &mut self.remembered,
                     now,
@@ -153,12 +154,12 @@ impl Verifier {
                 };
                 let judged = case.judge();
                 #[rustfmt::skip]
-                let Case { trail, aside, spends, .. } = case;
-                (judged, trail, aside, spends)
+                let Case { trail, aside, spends, unpaid, .. } = case;
+                (judged, trail, aside, spends, unpaid)
             }
             Err(ambiguous) => {
                 let judged = Err(ambiguous.clone().into());
-                (judged, Trail::default(), Aside::default(), Vec::new())
+                (judged, Trail::default(), Aside::default(), Vec::new(), None)
             }
         };
 
@@ -170,6 +171,10 @@ impl Verifier {
                 .map_err(Stop::Deny),
             judged => judged,
         };
+        // A good proof can be sent again and again, to be refused each time.
+        if let (Err(Stop::Deny(_)), Some((admission, cost))) = (&judged, unpaid) {
+            self.proof_budget.was_wrong(admission, cost);
+        }
         record.rule = trail.rule;
         let (settlement, hides_rule) = match judged {
             Ok(grant) => {

@@ -297,6 +297,29 @@ fn forged_proofs_of_one_key_come_under_a_budget_of_their_own() {
     assert!(served >= 6, "{served}");
 }
 
+/// A thief has no key, but may have a proof that was used, and whoever has a key needs to sign once only.
+#[test]
+fn a_good_proof_that_is_refused_comes_under_the_budget_too() {
+    let mut policy = policy();
+    policy["limits"] = json!({ "forged_tokens_cpu_percent": 1 });
+    for (path, code) in [
+        ("/plain", "untrusted.proof_replayed"),
+        ("/scope", "insufficient.scope"),
+    ] {
+        let mut world = World::new(&policy);
+        let headers = world.request(path, |proof| proof);
+        let codes: Vec<_> = (0..400).map(|_| world.judge(path, &headers).code).collect();
+        let count = |code: &str| codes.iter().filter(|other| **other == code).count();
+        let (known, over) = (count(code), count("unavailable.budget"));
+        assert!(known > 10 && over > 100, "{path}: {known}, {over}");
+    }
+    // What passes costs nothing of it.
+    let mut world = World::new(&policy);
+    for _ in 0..400 {
+        assert_eq!(world.send("/plain", |proof| proof).code, "permitted.token");
+    }
+}
+
 #[test]
 fn records_tell_kind_key_and_age_of_a_proof_and_never_the_proof() {
     let mut world = World::new(&policy());

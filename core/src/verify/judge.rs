@@ -5,13 +5,15 @@ mod ending;
 mod proof;
 mod token;
 
+use core::time::Duration;
+
 use super::{
     Grant,
     prepared::{Prepared, number},
 };
 use crate::{
     audit::AuditRecord,
-    budget::Budget,
+    budget::{Admission, Budget},
     crypto::Backend,
     headers::{self, Edit},
     login::Visit,
@@ -70,8 +72,10 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) supply: &'k mut Supply,
     pub(super) crypto: &'k mut Backend,
     pub(super) budget: &'k mut Budget,
-    /// For wrong signatures of proofs, by their keys.
+    /// For proofs that were checked and do not count, by their keys.
     pub(super) proof_budget: &'k mut Budget,
+    /// What it has cost to check a proof whose signature is right: it is paid for unless the request passes.
+    pub(super) unpaid: Option<(Admission, Duration)>,
     pub(super) proofs: &'k mut Proofs,
     pub(super) remembered: &'k mut RememberedTokens,
     pub(super) now: UnixTime,

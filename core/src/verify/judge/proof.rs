@@ -1,5 +1,7 @@
 //! The keys that a token is bound to: how it must come, and whether its sender holds them.
 
+use core::time::Duration;
+
 use sha2::{Digest as _, Sha256};
 
 use super::{Case, Stop};
@@ -156,11 +158,15 @@ impl<'r> Case<'_, 'r, '_> {
         let admission = admission.ok_or(Unavailable::Budget)?;
         let cost = proof.cost(self.crypto);
         match proof.verify(self.crypto) {
-            Ok(verified) => Ok(Possession {
-                proof,
-                verified,
-                nonce,
-            }),
+            Ok(verified) => {
+                let before = self.unpaid.map_or(Duration::ZERO, |(_, before)| before);
+                self.unpaid = Some((admission, before.saturating_add(cost)));
+                Ok(Possession {
+                    proof,
+                    verified,
+                    nonce,
+                })
+            }
             Err(fault) => {
                 self.proof_budget.was_wrong(admission, cost);
                 Err(self.at_fault(fault))
@@ -216,7 +222,7 @@ impl<'r> Case<'_, 'r, '_> {
         id.update(b"passgate token 1");
         id.update(Sha256::digest(identity.issuer.as_bytes()));
         id.update(jti);
-        let skew = core::time::Duration::from_secs(limits::CLOCK_SKEW_SECS);
+        let skew = Duration::from_secs(limits::CLOCK_SKEW_SECS);
         self.spend(Spend {
             kind: SpendKind::Token,
             id: id.finalize().into(),
