@@ -239,6 +239,19 @@ fn a_name_is_found_in_every_spelling_that_a_token_may_have() {
             json!({ "sub": "email:a@example.com" }),
             REVOKED,
         ),
+        // A number, as some providers write it.
+        (
+            by_mail.clone(),
+            json!({ "email": "a@example.com", "sub": 4711 }),
+            json!({ "sub": "4711" }),
+            REVOKED,
+        ),
+        (
+            by_mail.clone(),
+            json!({ "email": "a@example.com", "sub": ["alice"] }),
+            json!({ "sub": "alice" }),
+            "malformed.claims",
+        ),
         (
             by_mail,
             json!({ "email": "b@example.com" }),

@@ -28,7 +28,7 @@ pub struct NameClaims {
 pub(crate) struct NotAName(pub(crate) String);
 
 impl NameClaims {
-    /// The names that these claims have, beside the subject and the key.
+    /// The names that these claims have, beside the key and what stands in for `sub`.
     pub(crate) fn of<'c>(&self, claims: &'c Json) -> Result<Vec<(Kind, Cow<'c, str>)>, NotAName> {
         let mut names = Vec::new();
         let mut note = |kind, claim: &str, value: Option<&'c Json>| {
@@ -40,6 +40,8 @@ impl NameClaims {
             }
             Ok(())
         };
+        // A list need not know that another claim stands in for it.
+        note(Kind::Subject, "sub", claims.get("sub"))?;
         note(Kind::Session, &self.session, claims.get(&self.session))?;
         note(Kind::Token, "jti", claims.get("jti"))?;
         note(Kind::Client, &self.client, claims.get(&self.client))?;

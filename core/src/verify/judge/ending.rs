@@ -8,7 +8,6 @@ use crate::{
     fetch::Asked,
     identity::Identity,
     jose,
-    json::Json,
     jwks::Lookup,
     proof::Binding,
     provider::Provider,
@@ -55,16 +54,13 @@ impl Case<'_, '_, '_> {
             Malformed::Claims
         })?;
         let subject = identity.subject.as_deref();
-        // A list need not know that another claim stands in for it.
-        let sub = jwt.claims.get("sub").and_then(Json::as_str);
-        let subjects = [subject, sub.filter(|sub| Some(*sub) != subject)];
-        let subjects = subjects.into_iter().flatten();
-        let subjects = subjects.map(|subject| (Kind::Subject, subject));
+        let subject = subject.map(|subject| (Kind::Subject, subject));
         let names = names.iter().map(|(kind, name)| (*kind, &**name));
+        let names = names.filter(|name| Some(*name) != subject);
         let key = binding.dpop.map(|key| jose::to_base64url(&key));
         let key = key.as_deref().map(|key| (Kind::Key, key));
         let issued = jwt.claims.get("iat").and_then(jose::numeric_date);
-        let names = subjects.chain(names).chain(key);
+        let names = subject.into_iter().chain(names).chain(key);
         match self.supply.standing(id, names, issued, self.now) {
             Standing::Clear | Standing::Unchecked => Ok(()),
             Standing::Revoked { kind, before } => {
