@@ -180,6 +180,12 @@ impl<'a> UnverifiedProof<'a> {
         }
     }
 
+    /// The latest time by which it could count now: `iat`, which is asked when its nonce is ours no
+    /// longer, because a policy has another secret.
+    pub(crate) fn latest(&self, terms: Terms, now: UnixTime) -> UnixTime {
+        self.claims.iat.min(now.saturating_add(terms.window))
+    }
+
     /// What checking the signature costs.
     pub(crate) fn cost(&self, crypto: &Backend) -> Duration {
         crypto.cost_once(&self.key, self.algorithm)

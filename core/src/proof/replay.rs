@@ -25,7 +25,8 @@ pub(crate) struct Spend {
     pub(crate) principal: [String; 2],
     /// When it was made.
     pub(crate) made: UnixTime,
-    /// For a proof the same; for a token the last moment at which any policy would accept it.
+    /// For a proof the latest time by which it could count; for a token the last moment at which any policy would
+    /// accept it.
     pub(crate) dated: UnixTime,
 }
 

@@ -39,6 +39,29 @@ fn two_gates_in_one_chain_spend_for_themselves() {
     );
 }
 
+/// A nonce of this gate may be one no longer, by another secret: then `iat` says when the proof was made. It is
+/// remembered as long as either of them could let it pass.
+#[test]
+fn a_proof_that_passed_by_its_nonce_is_spent_when_the_secret_is_another() {
+    let mut policy = policy();
+    let rules = policy["rules"].as_array_mut().unwrap();
+    rules.retain(|rule| rule["match"]["path_separated_prefix"] != "/wide");
+    let mut world = World::new(&policy);
+    world.wait(10);
+    let nonce = world.nonce("/dpop");
+    world.wait(55);
+    let headers = world.request("/nonce-less", |proof| proof.claim("nonce", nonce));
+    assert_eq!(world.judge("/nonce-less", &headers).code, "permitted.token");
+    let mut secret = policy;
+    secret["secrets"] = json!({ "nonce": { "env": "NONCE" } });
+    let mut other = world.other_worker(2, &secret, "gate");
+    for _ in 0..130 {
+        other.wait(1);
+        let judged = other.judge("/nonce-less", &headers);
+        assert!(!judged.passed(), "again at {}", other.now());
+    }
+}
+
 /// Only a permit spends: a client that is refused can mend what is wrong and send the same proof.
 #[test]
 fn what_is_refused_spends_nothing() {

@@ -203,7 +203,7 @@ impl<'r> Case<'_, 'r, '_> {
             id: possession.verified.id,
             principal: principal(identity),
             made,
-            dated: made,
+            dated: made.max(possession.proof.latest(terms, self.now)),
         });
         Ok(possession.verified.id)
     }
