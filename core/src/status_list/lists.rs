@@ -47,6 +47,10 @@ pub(crate) struct Lists {
     issuer: Box<str>,
     skew: Duration,
     keyed: Keyed<Box<str>, Held>,
+    /// As many fetches as lists are remembered may start at once, and one each [`PACE`]. Until then the pace has used up
+    /// its time.
+    burst: Duration,
+    paced_until: Moment,
     /// When the newest list of an address was made, of as many addresses as are remembered.
     newest: Vec<(Box<str>, UnixTime)>,
     is_failing: bool,
@@ -126,6 +130,11 @@ impl From<ListError> for Unusable {
 }
 
 const ACCEPT: &str = "application/statuslist+jwt";
+/// A fetch each tenth of a second: to check and inflate the longest list takes some milliseconds. Where tokens name more
+/// lists than are remembered, each request could cause one.
+const PACE: Duration = Duration::from_millis(100);
+/// What all lists that are awaited wait for their turn.
+const LONGEST_PACE: Duration = Duration::from_secs(2);
 /// Most outcomes and events that are kept for a shell that does not ask for them; and most addresses of which it is
 /// known when their newest list was made.
 const MOST: usize = 64;
@@ -154,6 +163,8 @@ impl Lists {
             issuer: issuer.into(),
             skew,
             keyed: Keyed::new(bounds, seed),
+            burst: PACE.saturating_mul(u32::try_from(bounds.remembered).unwrap_or(u32::MAX)),
+            paced_until: Moment::default(),
             newest: Vec::new(),
             is_failing: false,
             events: Vec::new(),
@@ -175,12 +186,20 @@ impl Lists {
         source.uri_prefix.endpoint(uri, &source.cluster).ok()
     }
 
+    /// When the next fetch may start, if one is wanted.
+    fn next_start(&self) -> Moment {
+        self.paced_until.plus(PACE).minus(self.burst)
+    }
+
     pub(crate) fn poll(&mut self, id: FetchId, now: Moment) -> Option<Call> {
         while let Some(lost) = self.keyed.take_lost(now) {
             self.failed(&lost.key, &Fault::Lost.into());
         }
+        if self.next_start() > now {
+            return None;
+        }
         let Self { keyed, source, .. } = self;
-        keyed.poll(id, now, |uri| {
+        let call = keyed.poll(id, now, |uri| {
             let endpoint = source.uri_prefix.endpoint(uri, &source.cluster);
             let nowhere = || Endpoint {
                 scheme: "https".to_owned(),
@@ -191,7 +210,9 @@ impl Lists {
             let endpoint = endpoint.unwrap_or_else(|_| nowhere());
             let most = limits::STATUS_LIST_TOKEN_BYTES;
             Call::get(endpoint, ACCEPT, None, most, source.timeout)
-        })
+        })?;
+        self.paced_until = self.paced_until.max(now).plus(PACE);
+        Some(call)
     }
 
     /// Takes the answer to a fetch in flight. False: it is not one of ours.
@@ -280,15 +301,16 @@ impl Lists {
         self.keyed.is_any_awaited()
     }
 
-    /// Longest that a request waits: fetches before its own, and its own.
+    /// Longest that a request waits: fetches before its own, at their pace, and its own.
     pub(crate) const fn longest_wait(&self) -> Duration {
         let fetch = self.source.timeout.saturating_add(SLACK);
-        fetch.saturating_mul(2)
+        fetch.saturating_mul(2).saturating_add(LONGEST_PACE)
     }
 
     /// When time alone changes something next.
     pub(crate) fn next_change(&self) -> Option<Moment> {
-        self.keyed.next_change()
+        let next = self.keyed.next_change();
+        next.map(|next| next.max(self.next_start()))
     }
 
     /// Changes of state since the last call, for the log.

@@ -12,7 +12,7 @@ use crate::{
     fetch::{Answer, Asked, FetchId, clock::Moment},
     jose::JwkSet,
     jwks::UriPrefix,
-    limits::Limits,
+    limits::{self, Limits},
     status_list::{Bits, Held, ListError, Lists, StatusListSource, UnverifiedList},
     time::UnixTime,
 };
@@ -160,6 +160,33 @@ fn many_tokens_of_one_list_cause_one_fetch() {
     }
     assert_eq!(world.ask(&uri(1), 4), Said::Status(None));
     assert_eq!(world.fetches(), []);
+}
+
+/// Whoever has tokens of more lists than are remembered has each list drive out another one.
+#[test]
+fn lists_that_drive_each_other_out_are_fetched_at_a_pace() {
+    let mut world = World::new();
+    let count = limits::STATUS_LISTS + 1;
+    let uris: Vec<String> = (0..).take(count).map(uri).collect();
+    let texts = uris.iter().map(|uri| world.signed(&claims(uri, 1, &[0])));
+    let texts: Vec<String> = texts.collect();
+    let (mut calls, mut served) = (0, 0);
+    for (millis, uri) in (0..2_000).zip(uris.iter().cycle()) {
+        world.millis = millis;
+        served += usize::from(world.ask(uri, 0) == Said::Status(Some(0)));
+        for (id, address) in world.fetches() {
+            calls += 1;
+            let list = uris.iter().position(|uri| *uri == address).unwrap();
+            world.arrives(id, &texts[list]);
+        }
+        if world.lists.holds_waiters() {
+            let next = world.lists.next_change().unwrap();
+            assert!(next > at(millis), "polled, and still to be polled now");
+        }
+    }
+    // All that are remembered at once, then ten in a second.
+    assert!((count..=count + 20).contains(&calls), "{calls}");
+    assert!(served > 1_000, "{served}");
 }
 
 #[test]
