@@ -8,7 +8,7 @@
 //! with its birth, and refuses what was made before: so does one that the host has lost.
 //!
 //! Ids and slots are chosen by a hash whose key is the memory's own. A slot gives nobody more than is
-//! left free in it: one client can take half of it, two a third each, and there is room for others.
+//! left free in it: one client can take half of it, the next half of the rest; seven together fill it.
 
 use core::time::Duration;
 
