@@ -108,6 +108,19 @@ impl OwnedNames {
     pub(crate) fn strip<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
         removals(names.filter(|name| self.covers(name)))
     }
+
+    /// `Connection` without our names: what it names is dropped by the next intermediary (RFC 9110 section 7.6.1), and
+    /// Envoy passes it on with an upgrade.
+    pub(crate) fn strip_connection(&self, request: Request<'_>) -> Option<Edit> {
+        let options = || {
+            let values = request.values("connection");
+            let all = values.flat_map(|value| value.split(|&byte| byte == b','));
+            all.map(<[u8]>::trim_ascii)
+        };
+        options().find(|option| self.covers(option))?;
+        let kept: Vec<&[u8]> = options().filter(|option| !self.covers(option)).collect();
+        Some(Edit::Set("connection".into(), kept.join(&b", "[..]).into()))
+    }
 }
 
 /// Each name once.

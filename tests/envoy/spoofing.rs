@@ -1,7 +1,7 @@
 //! Identity headers that a client sends itself.
 
 use passgate_harness::{
-    BOTH, Gate, Headers, Issuer, Request, Setup, policy, policy_with, public, ruled,
+    BOTH, Gate, Headers, Issuer, Protocol, Request, Setup, policy, policy_with, public, ruled,
     second_provider, the_rest,
 };
 use serde_json::{Value, json};
@@ -74,6 +74,23 @@ fn a_claim_that_is_absent_null_or_empty_leaves_no_spoofed_header() {
             free_of_spoofs(&received.headers);
             assert_eq!(received.headers.text("x-user"), written);
         }
+    }
+    gate.finish();
+}
+
+#[test]
+fn an_upgrade_lets_no_intermediary_drop_an_identity_header() {
+    let gate = Gate::start(ruled(policy(), json!([public("/public/"), the_rest()])));
+    let named = "X-User, upgrade, x_passgate_kind,keep-alive, x-passgate-principal";
+    for path in ["/socket", "/public/socket"] {
+        let request = Request::get(path)
+            .header("connection", named)
+            .header("upgrade", "websocket")
+            .bearer(&gate.good());
+        let received = gate.passed(&gate.send(Protocol::Http1, &request));
+        let options = received.headers.text("connection");
+        assert_eq!(options, Some("upgrade, keep-alive"), "{path}");
+        assert_eq!(received.headers.text("upgrade"), Some("websocket"));
     }
     gate.finish();
 }

@@ -45,6 +45,29 @@ fn a_name_is_ours_in_every_spelling() {
     );
 }
 
+#[test]
+fn connection_names_no_header_of_ours() {
+    let names = OwnedNames {
+        ours: vec!["x-user".to_owned()],
+        sources: Vec::new(),
+    };
+    let stripped = |values: &[&str]| {
+        let headers: Vec<(&[u8], &[u8])> = values
+            .iter()
+            .map(|value| (&b"connection"[..], value.as_bytes()))
+            .collect();
+        names.strip_connection(Request::new(&headers))
+    };
+    let set = |value: &'static [u8]| Some(Edit::Set("connection".into(), value.into()));
+    assert_eq!(stripped(&[]), None);
+    assert_eq!(stripped(&["Upgrade, keep-alive"]), None);
+    assert_eq!(
+        stripped(&["upgrade,X_User , X-Passgate-Kind,keep-alive"]),
+        set(b"upgrade, keep-alive")
+    );
+    assert_eq!(stripped(&["Upgrade", "x-user"]), set(b"Upgrade"));
+}
+
 /// The edits that remove credentials from these places.
 fn removed(sources: &[TokenSource], headers: &[(&str, &str)]) -> Vec<Edit> {
     let headers: Vec<(&[u8], &[u8])> = headers

@@ -219,6 +219,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             .map(|(source, _)| source);
         let names = self.request.headers().iter().map(|(name, _)| *name);
         let mut edits = self.prepared.owned_names.strip(names);
+        edits.extend(self.prepared.owned_names.strip_connection(self.request));
         edits.extend(headers::remove_credentials(self.request, sources));
         edits
     }
