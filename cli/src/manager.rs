@@ -13,6 +13,8 @@ pub(crate) struct Manager {
     ignores_port: bool,
     strips_dot: bool,
     holds_gate: bool,
+    /// The domains of each virtual host; `None` where the routes stand elsewhere.
+    domains: Option<Vec<Vec<String>>>,
     /// The clusters of its own routes.
     clusters: Vec<String>,
     /// Managers without a gate, each with a cluster that this one leads to as well.
@@ -54,6 +56,7 @@ impl Manager {
         Self {
             holds_gate: filters.is_some_and(mentions_passgate),
             clusters,
+            domains: routes.map(domains),
             beside: Vec::new(),
             normalizes_path: is_on(json, ["normalize_path", "normalizePath"]),
             ignores_port: by_routes || is_on(json, ["strip_any_host_port", "stripAnyHostPort"]),
@@ -92,8 +95,53 @@ impl Manager {
         let beside = self.beside.iter().map(|(place, cluster)| {
             format!("{place}: leads to the cluster {cluster:?} without this filter; put the filter there too, unless nobody else can reach it")
         });
-        missing.chain(beside).collect()
+        missing.chain(beside).chain(self.escapes(config)).collect()
     }
+
+    /// Hosts that ask for less, and that the routes do not tell from all others.
+    fn escapes(&self, config: &Config) -> Vec<String> {
+        let Some(domains) = &self.domains else {
+            return Vec::new();
+        };
+        let escapes = config.hosts_that_ask_less().into_iter();
+        let shared = escapes.filter(|(host, ..)| {
+            !domains.iter().any(|domains| {
+                let takes_all = domains.iter().any(|domain| domain == "*");
+                !takes_all && domains.iter().any(|domain| names(domain, host))
+            })
+        });
+        let place = &self.place;
+        shared
+            .map(|(host, weaker, stricter)| {
+                format!("{place}: the routes lead {host:?} where they lead every host, so whoever writes it into Host gets past rules[{stricter}] by rules[{weaker}]; give it a virtual host of its own, or leave hosts out")
+            })
+            .collect()
+    }
+}
+
+/// The domains of each virtual host.
+fn domains(routes: &Json) -> Vec<Vec<String>> {
+    let domains = |host: &Json| {
+        let texts = elements(host.get("domains"))
+            .iter()
+            .filter_map(Json::as_str);
+        texts.map(str::to_ascii_lowercase).collect()
+    };
+    let hosts = member(routes, ["virtual_hosts", "virtualHosts"]);
+    elements(hosts).iter().map(domains).collect()
+}
+
+fn elements(json: Option<&Json>) -> &[Json] {
+    match json {
+        Some(Json::Array(elements)) => elements,
+        _ => &[],
+    }
+}
+
+/// Whether a domain is this host, or `*.example.com` and what ends so.
+fn names(domain: &str, host: &str) -> bool {
+    let suffix = domain.strip_prefix('*');
+    domain == host || suffix.is_some_and(|suffix| host.ends_with(suffix))
 }
 
 /// The clusters that routes name.

@@ -287,6 +287,49 @@ fn what_lets_envoys_routes_read_a_request_in_another_way_is_said() {
 }
 
 #[test]
+fn a_host_that_asks_for_less_and_has_no_virtual_host_is_said() {
+    let text = include_str!("../../envoy/smallest.yaml");
+    let (before, after) = text.split_once("value: |").expect("the policy");
+    let public = r#""public": { "reason": "files", "owner": "web", "until": "never" }"#;
+    let with = |hosts: &str, rules: &str| {
+        let rules = format!("{{ \"rules\": [{rules}],");
+        let file = format!("{before}value: |{}", after.replacen('{', &rules, 1));
+        let all = r#"domains: ["*"]"#;
+        assert!(file.contains(all));
+        check_input(&file.replacen(all, hosts, 1))
+    };
+    let named = |host: &str| format!(r#"{{ "match": {{ "hosts": ["{host}"] }}, {public} }}"#);
+    let strict = r#"{ "match": { "prefix": "/" }, "requires": {} }"#;
+    let rules = |host: &str| format!("{}, {strict}", named(host));
+    let all = r#"domains: ["*"]"#;
+    let warning = "the routes lead \"static.test\" where they lead every host, so whoever writes it into Host gets past rules[1] by rules[0]; give it a virtual host of its own, or leave hosts out\n";
+    for domains in [
+        all,
+        r#"domains: ["*", "static.test"]"#,
+        "domains: [other.test]",
+    ] {
+        let (status, output) = with(domains, &rules("static.test"));
+        assert_eq!(status, Some(0), "{output}");
+        assert!(output.ends_with(warning), "{domains}: {output}");
+    }
+    for domains in ["domains: [Static.test]", r#"domains: ["*.test"]"#] {
+        let (_, output) = with(domains, &rules("static.test"));
+        assert!(!output.contains("warning"), "{domains}: {output}");
+    }
+    assert!(
+        with(all, &rules("*.static.test"))
+            .1
+            .contains("\"*.static.test\"")
+    );
+    // A strict rule for this host, or no rule for all of them: nothing is got past.
+    let asks = r#"{ "match": { "hosts": ["static.test"] }, "requires": {} }"#;
+    for rules in [format!("{asks}, {strict}"), asks.to_owned()] {
+        let (_, output) = with(all, &rules);
+        assert!(!output.contains("warning"), "{output}");
+    }
+}
+
+#[test]
 fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
     let text = include_str!("../../envoy/smallest.yaml");
     let chain = |cluster: &str| {

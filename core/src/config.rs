@@ -196,6 +196,13 @@ impl Config {
         })
     }
 
+    /// Hosts by which a client gets past a rule for all hosts, unless Envoy leads them elsewhere: as they are written, with
+    /// the index of the rule that names them and of the one that asks for more.
+    #[must_use]
+    pub fn hosts_that_ask_less(&self) -> Vec<(String, usize, usize)> {
+        escape::by_its_host(self.rules().unwrap_or_default())
+    }
+
     /// A provider by its index.
     #[must_use]
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
