@@ -19,6 +19,9 @@ use wasmparser::{
 /// Bytes of a function that costs less than a call through the table.
 const SMALL: usize = 60;
 
+/// Bytes of the largest function that V8 inlines: its flag `wasm_inlining_max_size`.
+const INLINED: usize = 500;
+
 /// The same module, rewritten. Both are valid by the rules of the specification (section 3).
 ///
 /// # Errors
@@ -88,9 +91,10 @@ impl Functions {
         }
         for (function_type, size) in types.into_iter().zip(sizes) {
             let is_arithmetic = arithmetic.get(usize::try_from(function_type)?);
+            let is_tempting = (SMALL..=INLINED).contains(&size);
             functions.own.push(Own {
                 function_type,
-                stays_direct: size < SMALL || is_arithmetic == Some(&true),
+                stays_direct: !is_tempting || is_arithmetic == Some(&true),
             });
         }
         functions.places = places.filter(|_| is_filled);
