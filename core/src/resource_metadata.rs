@@ -3,9 +3,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
 use crate::{
+    json::Json,
     policy::{Action, Matcher, PathMatch, Rule},
     provider::Provider,
     reason::{PROOF_ALGORITHMS, Scheme},
@@ -66,7 +65,10 @@ impl Document {
 /// `resource`. What those of all origins share is kept once and the rest made when it is asked for,
 /// because origins, scopes and the length of the path may be many each.
 #[derive(Debug)]
-pub(crate) struct Documents(Vec<Map<String, Value>>);
+pub(crate) struct Documents(Vec<Members>);
+
+/// Of a JSON object.
+type Members = Vec<(Box<str>, Json)>;
 
 impl Documents {
     pub(crate) fn of(
@@ -127,37 +129,37 @@ pub(crate) fn uri<'m>(
     })
 }
 
-fn body(shared: &Map<String, Value>, resource: &str) -> String {
-    let mut document = shared.clone();
-    document.insert("resource".to_owned(), resource.into());
-    format!("{}\n", Value::Object(document))
+fn body(shared: &Members, resource: &str) -> String {
+    let mut members = vec![("resource".into(), Json::String(resource.into()))];
+    members.extend_from_slice(shared);
+    format!("{}\n", Json::Object(members))
 }
 
-fn describe(
-    metadata: &ResourceMetadata,
-    providers: &[Provider],
-    rules: &[Rule],
-) -> Map<String, Value> {
+fn describe(metadata: &ResourceMetadata, providers: &[Provider], rules: &[Rule]) -> Members {
     let mut issuers = Vec::new();
     for provider in providers {
         provider.issuer.list(&mut issuers);
     }
-    let mut document = Map::new();
-    let mut insert = |name: &str, value| document.insert(name.to_owned(), value);
-    insert("authorization_servers", issuers.into());
-    insert("bearer_methods_supported", bearer_methods(providers).into());
+    let issuers: Vec<&str> = issuers.iter().map(String::as_str).collect();
+    let mut members = Vec::new();
+    let mut add = |name: &str, list: &[&str]| {
+        let strings = list.iter().map(|text| Json::String((*text).into()));
+        members.push((name.into(), Json::Array(strings.collect())));
+    };
+    add("authorization_servers", &issuers);
+    add("bearer_methods_supported", &bearer_methods(providers));
     let scopes = match &metadata.scopes {
         Some(scopes) => scopes.iter().map(String::as_str).collect(),
         None => scopes(&metadata.prefix, rules),
     };
     if !scopes.is_empty() {
-        insert("scopes_supported", scopes.into());
+        add("scopes_supported", &scopes);
     }
     if rules.iter().any(wants_proofs) {
         let algorithms: Vec<&str> = PROOF_ALGORITHMS.split(' ').collect();
-        insert("dpop_signing_alg_values_supported", algorithms.into());
+        add("dpop_signing_alg_values_supported", &algorithms);
     }
-    document
+    members
 }
 
 /// Whether some token needs a DPoP proof by this rule.

@@ -27,7 +27,7 @@ impl StepUp {
     /// The claims challenge of Entra, for the first value: a JSON object in base64.
     fn claims(&self) -> Option<String> {
         let context = self.acr_values.first().filter(|_| self.is_entra)?;
-        let value = serde_json::Value::from(context.as_str());
+        let value = serde_json::to_string(context).ok()?;
         let claims =
             format!("{{\"access_token\":{{\"acrs\":{{\"essential\":true,\"value\":{value}}}}}}}");
         Some(STANDARD.encode(claims))
