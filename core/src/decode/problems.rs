@@ -2,7 +2,7 @@
 
 use core::cmp::Ordering;
 
-use super::{at::At, shown};
+use super::{at::At, fault::Fault, shown};
 use crate::{json::Json, limits};
 
 /// One thing that is wrong with a document, or doubtful.
@@ -46,8 +46,15 @@ impl Problems {
         });
     }
 
+    /// Adds what is wrong with a text, which is shown so.
+    #[inline(never)]
+    pub(super) fn add_fault(&mut self, at: At<'_>, shown: &str, fault: &Fault) {
+        self.add(at, &[shown, " ", &fault.seen], &[&fault.wanted]);
+    }
+
     /// Adds that another kind of value stands there: `60 is a number; write …`. Lists and objects
     /// are not shown: they are long, and may hold what is secret.
+    #[inline(never)]
     pub fn mismatch(&mut self, at: At<'_>, seen: &Json, wanted: &str) {
         let value = match seen {
             Json::Null => {

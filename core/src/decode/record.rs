@@ -45,17 +45,33 @@ pub fn field<T: Decode>(
     at: At<'_>,
     problems: &mut Problems,
 ) -> Field<T> {
-    let at = at.member(name);
-    match members.iter().find(|(member, _)| **member == *name) {
-        Some((_, json)) => T::decode(json, at, problems).map_or(Field::Refused, Field::Given),
-        None => match example {
-            None => Field::Absent,
-            Some(example) => {
-                problems.add(at, &["missing"], &["write ", name, ": ", example]);
-                Field::Refused
-            }
-        },
+    match member(members, name, example, at, problems) {
+        Field::Given(json) => {
+            T::decode(json, at.member(name), problems).map_or(Field::Refused, Field::Given)
+        }
+        Field::Absent => Field::Absent,
+        Field::Refused => Field::Refused,
     }
+}
+
+/// The JSON of a field. Apart from [`field`], because that is compiled once for each type.
+#[inline(never)]
+fn member<'j>(
+    members: &'j [(Box<str>, Json)],
+    name: &str,
+    example: Option<&str>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Field<&'j Json> {
+    if let Some((_, json)) = members.iter().find(|(member, _)| **member == *name) {
+        return Field::Given(json);
+    }
+    let Some(example) = example else {
+        return Field::Absent;
+    };
+    let wanted = ["write ", name, ": ", example];
+    problems.add(at.member(name), &["missing"], &wanted);
+    Field::Refused
 }
 
 /// Declares a record: the struct, its decoder and its JSON Schema.

@@ -49,7 +49,7 @@ impl<T: FromText> Decode for T {
         match T::from_text(text) {
             Ok(value) => Some(value),
             Err(fault) => {
-                problems.add(at, &[&T::shown(text), " ", &fault.seen], &[&fault.wanted]);
+                problems.add_fault(at, &T::shown(text), &fault);
                 None
             }
         }
