@@ -135,6 +135,7 @@ impl Lists {
         for number in 0..2 * limits::STATUS_LISTS {
             let need = self.ask(&format!("{ISSUER}/status/{number}"));
             assert!(matches!(need, Some(Need::StatusLists(_))), "{need:?}");
+            self.pass(Duration::from_millis(100)); // the pace of fetches
             let fetch = self.supply.poll_call(self.now).unwrap();
             let body = status_list(ISSUER, number);
             let answer = Answer::Http {
