@@ -41,13 +41,15 @@ pub fn compare(name: &str, case: &Case, guard: Guard, old: &'static Path) {
 /// The calls for a request, in both directions, by name.
 fn calls(case: &Case, guard: Guard, keys: &Keys) -> BTreeMap<String, f64> {
     let gate = gate(guard, keys, 1, None);
-    let status = match case.tokens {
-        Tokens::New | Tokens::Repeated => 200,
+    let status = match case.tokens_for(guard) {
+        Tokens::New | Tokens::Repeated | Tokens::Proved => 200,
         Tokens::Expired | Tokens::None => 401,
     };
-    let requests = requests(case, keys, 1);
+    let requests = requests(case, case.tokens_for(guard), keys, 1);
+    // A proof counts once.
+    let (probe, requests) = requests.split_first().expect("a request");
     let (first, rest) = requests.split_at(COUNTED);
-    let mut client = Client::connect(gate.address, &first[0], status);
+    let mut client = Client::connect(gate.address, probe, status);
     client.send(first);
     let trace = gate.traced(|| client.send(&rest[..COUNTED]));
     let mut calls = BTreeMap::new();

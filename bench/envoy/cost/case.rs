@@ -27,6 +27,14 @@ impl Case {
         }
         guards
     }
+
+    /// What requests of this gate have.
+    pub const fn tokens_for(&self, guard: Guard) -> Tokens {
+        match (self.tokens, guard.filter) {
+            (Tokens::Proved, Filter::Passgate(Passgate { proof: false, .. })) => Tokens::New,
+            (tokens, _) => tokens,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +43,8 @@ pub enum Tokens {
     New,
     /// Twenty tokens, again and again.
     Repeated,
+    /// Twenty tokens, again and again, each request with a proof of its own (DPoP, RFC 9449).
+    Proved,
     /// Each request has a token of its own, which has expired.
     Expired,
     /// The requests have none.
@@ -74,6 +84,16 @@ const VERIFICATIONS: Guard = Guard::small(Filter::Passgate(Passgate {
 const EMPTY: Guard = Guard::small(Filter::Bare(Bare::Empty));
 const CALLS: Guard = Guard::small(Filter::Bare(Bare::Calls));
 const REFUSAL: Guard = Guard::small(Filter::Bare(Bare::Refusal));
+/// Takes bound tokens alone, with fresh proofs.
+const PROVING: Guard = Guard::small(Filter::Passgate(Passgate {
+    proof: true,
+    ..Passgate::COMES
+}));
+const PROVING_PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
+    proof: true,
+    host_crypto: false,
+    ..Passgate::COMES
+}));
 const JWT_AUTHN: Guard = Guard::small(Filter::JwtAuthn { cache: false });
 const JWT_AUTHN_WITH_CACHE: Guard = Guard::small(Filter::JwtAuthn { cache: true });
 /// As many providers and rules as a large gateway has.
@@ -193,6 +213,28 @@ pub const COMPARED: &[Case] = &[
                 "ES256, repeated, beside the least that does the same",
                 COMES,
                 CALLS,
+                Wanted::Nothing,
+            ),
+        ],
+    },
+    // The gates that want no proofs get bearer tokens that they have never seen.
+    Case {
+        algorithm: "ES256",
+        tokens: Tokens::Proved,
+        starts: 1,
+        turns: 50,
+        turn: 32,
+        lines: &[
+            line(
+                "a new ES256 proof (DPoP), repeated token, beside a new token",
+                PROVING,
+                COMES,
+                Wanted::AtMost(1.5),
+            ),
+            line(
+                "a new ES256 proof (DPoP), repeated token, beside a new token",
+                PROVING_PORTABLE,
+                PORTABLE,
                 Wanted::Nothing,
             ),
         ],

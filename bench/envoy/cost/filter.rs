@@ -82,6 +82,8 @@ pub struct Passgate {
     pub counters: bool,
     /// Which verdicts make a log line.
     pub log: &'static str,
+    /// The rule wants DPoP proofs.
+    pub proof: bool,
 }
 
 impl Passgate {
@@ -91,6 +93,7 @@ impl Passgate {
         access_log: true,
         counters: true,
         log: "denials",
+        proof: false,
     };
 }
 
@@ -105,14 +108,20 @@ pub struct Size {
     pub rules: usize,
 }
 
-/// The keys of all providers.
-pub struct Keys(Vec<Vec<SigningKey>>);
+/// The keys of all providers, and the one of a client that makes proofs.
+pub struct Keys(Vec<Vec<SigningKey>>, SigningKey);
 
 impl Keys {
     pub fn new(size: Size, algorithm: &str) -> Self {
         let key = |index| SigningKey::of(algorithm, &format!("k{index}"));
         let set = |_| (0..size.keys).map(key).collect();
-        Self((0..size.providers).map(set).collect())
+        let of_client = SigningKey::of(algorithm, "client");
+        Self((0..size.providers).map(set).collect(), of_client)
+    }
+
+    /// The key of proofs.
+    pub fn of_client(&self) -> &SigningKey {
+        &self.1
     }
 
     /// The issuer and the key of the tokens.
@@ -125,6 +134,9 @@ impl Keys {
         jwks(&self.0[provider].iter().collect::<Vec<_>>())
     }
 }
+
+/// What clients call the gate.
+pub const ORIGIN: &str = "https://api.example.com";
 
 fn issuer(index: usize) -> String {
     format!("{ISSUER}/{index}")
@@ -204,9 +216,16 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
             "claim_to_headers": claims(index),
         })
     };
+    let mut rules = rules(size);
+    if settings.proof {
+        for rule in &mut rules {
+            rule["requires"]["proof"] = json!({ "dpop": { "nonce": "none" } });
+        }
+    }
     json!({
+        "origins": if settings.proof { vec![ORIGIN] } else { Vec::new() },
         "providers": providers(size, provider),
-        "rules": rules(size),
+        "rules": rules,
         "host_crypto": settings.host_crypto,
         "audit": { "access_log": settings.access_log, "counters": settings.counters, "log": settings.log },
     })

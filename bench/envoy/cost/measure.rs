@@ -1,12 +1,12 @@
 //! Measures a case: the CPU time of each gate for one request of it.
 
 use super::case::{Case, Tokens};
-use super::filter::{Filter, Guard, Keys, Size, gate};
+use super::filter::{Filter, Guard, Keys, ORIGIN, Size, gate};
 use super::load::Client;
 use super::process::cpu_micros;
 use super::sample::Sample;
 use passgate_harness::{AUDIENCE, Gate};
-use passgate_kit::{Token, TokenBuilder};
+use passgate_kit::{ProofBuilder, Token, TokenBuilder, bound_to, now};
 
 /// Microseconds that a request costs each gate more than one without a filter.
 pub struct Costs(Vec<(Guard, Sample)>);
@@ -46,6 +46,18 @@ pub fn measure(case: &Case, guards: &[Guard], rounds: usize) -> Costs {
         .collect();
     let index = |size: Size| sizes.iter().position(|known| *known == size);
     let index = |guard: Guard| index(guard.size).unwrap_or(0);
+    // What the gates are sent: the same requests, where they take the same.
+    let mut kinds: Vec<(usize, Tokens)> = Vec::new();
+    for guard in guards {
+        let kind = (index(*guard), case.tokens_for(*guard));
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let kind = |guard: Guard| {
+        let kind = (index(guard), case.tokens_for(guard));
+        kinds.iter().position(|known| *known == kind).unwrap_or(0)
+    };
     let mut costs = vec![Sample::default(); guards.len()];
     let rounds = rounds.div_ceil(case.starts);
     for start in 0..case.starts {
@@ -56,9 +68,11 @@ pub fn measure(case: &Case, guards: &[Guard], rounds: usize) -> Costs {
         // The first round only warms up: the host compiles what is hot, and keys get their tables.
         for round in 0..=rounds {
             let number = start * (rounds + 1) + round;
-            let requests = keys.iter().map(|keys| requests(case, keys, number));
+            let requests = kinds
+                .iter()
+                .map(|(size, tokens)| requests(case, *tokens, &keys[*size], number));
             let requests: Vec<Vec<String>> = requests.collect();
-            let turns = play(case, &mut contenders, |guard| &requests[index(guard)]);
+            let turns = play(case, &mut contenders, |guard| &requests[kind(guard)]);
             if round > 0 {
                 let nothing = turns[0].median();
                 for (costs, turns) in costs.iter_mut().zip(turns) {
@@ -91,13 +105,14 @@ fn play<'r>(
 
 impl Contender {
     fn new(guard: Guard, case: &Case, keys: &Keys) -> Self {
-        let status = match (guard.filter, case.tokens) {
-            (Filter::Nothing, _) | (_, Tokens::New | Tokens::Repeated) => 200,
+        let tokens = case.tokens_for(guard);
+        let status = match (guard.filter, tokens) {
+            (Filter::Nothing, _) | (_, Tokens::New | Tokens::Repeated | Tokens::Proved) => 200,
             (_, Tokens::Expired | Tokens::None) => 401,
         };
         let gate = gate(guard, keys, 1, core());
         Self {
-            client: Client::connect(gate.address, &request(case, keys, 0, 0), status),
+            client: Client::connect(gate.address, &request(tokens, keys, 0, 0), status),
             guard,
             gate,
         }
@@ -113,33 +128,55 @@ impl Contender {
 }
 
 /// The requests of a round.
-pub fn requests(case: &Case, keys: &Keys, round: usize) -> Vec<String> {
+pub fn requests(case: &Case, tokens: Tokens, keys: &Keys, round: usize) -> Vec<String> {
     // The first round's first request is the one that the length of an answer was seen by.
-    let request = |number: usize| request(case, keys, round, number + 1);
+    let request = |number: usize| request(tokens, keys, round, number + 1);
     let count = case.turns * case.turn;
-    match case.tokens {
+    match tokens {
         Tokens::New | Tokens::Expired => (0..count).map(request).collect(),
         Tokens::None => vec![request(0); count],
         Tokens::Repeated => {
             let some: Vec<String> = (0..20).map(request).collect();
             some.into_iter().cycle().take(count).collect()
         }
+        Tokens::Proved => {
+            let some: Vec<String> = (0..20).map(|number| bound(keys, number)).collect();
+            let tokens = some.iter().cycle().take(count);
+            tokens.map(|token| proved(keys, token)).collect()
+        }
     }
 }
 
 /// A request as it goes over the wire.
-fn request(case: &Case, keys: &Keys, round: usize, number: usize) -> String {
-    let round = match case.tokens {
-        Tokens::Repeated => 0,
+fn request(tokens: Tokens, keys: &Keys, round: usize, number: usize) -> String {
+    let round = match tokens {
+        Tokens::Repeated | Tokens::Proved => 0,
         Tokens::New | Tokens::Expired | Tokens::None => round,
     };
     let (issuer, key) = keys.last();
     let token = || token(&issuer, key).claim("jti", format!("{round}-{number:06}"));
-    match case.tokens {
+    match tokens {
+        Tokens::Proved => proved(keys, &bound(keys, number)),
         Tokens::New | Tokens::Repeated => wire(Some(&token().build())),
         Tokens::Expired => wire(Some(&token().expires_in(-3_600).build())),
         Tokens::None => wire(None),
     }
+}
+
+/// A token that is bound to the client's key.
+fn bound(keys: &Keys, number: usize) -> String {
+    let (issuer, key) = keys.last();
+    let token = token(&issuer, key).claim("jti", format!("bound-{number:06}"));
+    token.claim("cnf", bound_to(keys.of_client())).build()
+}
+
+/// A request with this token and a new proof.
+fn proved(keys: &Keys, token: &str) -> String {
+    let uri = format!("{ORIGIN}/orders/17");
+    // A little ahead: proofs from before the start of the gate do not count.
+    let proof = ProofBuilder::of(keys.of_client(), "GET", &uri).claim("iat", now() + 5);
+    let proof = proof.token(token).build();
+    with(&format!("authorization: DPoP {token}\r\ndpop: {proof}\r\n"))
 }
 
 /// A token of the size that access tokens of programs have.
@@ -155,7 +192,11 @@ pub fn wire(token: Option<&str>) -> String {
     let token = token.map_or_else(String::new, |token| {
         format!("authorization: Bearer {token}\r\n")
     });
+    with(&token)
+}
+
+fn with(headers: &str) -> String {
     format!(
-        "GET /orders/17 HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench\r\naccept: */*\r\n{token}\r\n"
+        "GET /orders/17 HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench\r\naccept: */*\r\n{headers}\r\n"
     )
 }

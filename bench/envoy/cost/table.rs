@@ -96,6 +96,9 @@ pub fn settings(guard: Guard) -> String {
     if settings.host_crypto != comes.host_crypto {
         words.push("host_crypto: false".to_owned());
     }
+    if settings.proof != comes.proof {
+        words.push("proof: dpop".to_owned());
+    }
     if settings.log != comes.log {
         words.push(format!("log: {}", settings.log));
     }
