@@ -1,4 +1,5 @@
-//! A module in which calls of all but small functions go through the table.
+//! A module in which calls of the functions that V8 would inline go through the table, but for
+//! those that cost less than such a call.
 //!
 //! The compiler has inlined what is worth it. V8 compiles a module before its first request, and
 //! does not know yet which calls are frequent. It inlines again, until functions have a multiple of
@@ -218,9 +219,11 @@ mod tests {
     use super::{Payload, rewrite};
     use wasmparser::{Operator, Parser};
 
-    /// `$large` has more than sixty bytes, `$wide` the type of a multiplication to 128 bits.
+    /// `$large` has more than sixty bytes, `$huge` more than V8 inlines, `$wide` the type of a
+    /// multiplication to 128 bits.
     fn module() -> Vec<u8> {
         let filling = "(i32.store (i32.const 1024) (i32.const 123456))".repeat(8);
+        let more = filling.repeat(8);
         wat::parse_str(format!(
             r#"(module
                 (import "env" "host" (func $host (param i32)))
@@ -230,11 +233,13 @@ mod tests {
                 (func $small (param i32))
                 (func $large (param i32) (result i32) {filling} (local.get 0))
                 (func $wide (param i32 i64 i64 i64 i64) {filling})
+                (func $huge {more})
                 (func $caller (export "caller")
                     (call $host (i32.const 1))
                     (call $small (i32.const 2))
                     (drop (call $large (i32.const 3)))
-                    (call $wide (i32.const 4) (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0))))"#
+                    (call $wide (i32.const 4) (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0))
+                    (call $huge)))"#
         ))
         .unwrap()
     }
@@ -259,11 +264,17 @@ mod tests {
     }
 
     #[test]
-    fn only_calls_of_large_functions_go_through_the_table() {
+    fn only_calls_that_would_be_inlined_go_through_the_table() {
         let module = module();
-        assert_eq!(calls(&module), ["call 0", "call 1", "call 2", "call 3"]);
+        assert_eq!(
+            calls(&module),
+            ["call 0", "call 1", "call 2", "call 3", "call 4"]
+        );
         let rewritten = rewrite(&module).unwrap();
-        assert_eq!(calls(&rewritten), ["call 0", "call 1", "place 2", "call 3"]);
+        assert_eq!(
+            calls(&rewritten),
+            ["call 0", "call 1", "place 2", "call 3", "call 4"]
+        );
     }
 
     #[test]
