@@ -9,8 +9,8 @@ const base64url = (buffer) =>
 const sha256 = async (text) => base64url(await crypto.subtle.digest('SHA-256', bytes(text)));
 
 /**
- * A new key: `{ privateKey, jwk, thumbprint }`. Scripts may sign with the private key. None can read
- * it out, not even one that got into the page.
+ * A new key: `{ privateKey, jwk, thumbprint }`. Scripts may sign with the private key. None can
+ * read it out, not even one that got into the page.
  */
 export async function newKey() {
   const curve = { name: 'ECDSA', namedCurve: 'P-256' };

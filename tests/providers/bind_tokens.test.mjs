@@ -1,6 +1,6 @@
 // Tokens that are bound to a key: a real Keycloak, set up by following docs/guides/bind-tokens.md,
-// and oidc-provider; a page in a real browser with a key that no script can read out, and a program.
-// Proofs are made by libraries that are not ours.
+// and oidc-provider; a page in a real browser with a key that no script can read out, and a
+// program. Proofs are made by libraries that are not ours.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

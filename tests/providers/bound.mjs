@@ -1,5 +1,5 @@
-// Clients that prove with each request that they hold the key of their token (RFC 9449): a page in a
-// browser, and a program. oauth4webapi makes keys and proofs.
+// Clients that prove with each request that they hold the key of their token (RFC 9449): a page in
+// a browser, and a program. oauth4webapi makes keys and proofs.
 
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
@@ -31,7 +31,7 @@ export class KeyedPage {
     return until(`an answer to ${button}`, () => shown.textContent());
   }
 
-  /** What a script that got into the page gets when it asks for the private key: an error's name. */
+  /** What a script in the page gets when it asks for the private key: the name of an error. */
   exported() {
     return this.page.evaluate(() =>
       crypto.subtle.exportKey('jwk', globalThis.keys.privateKey).then(

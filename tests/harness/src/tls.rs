@@ -129,7 +129,8 @@ impl TlsClient {
         (response, handshake == Some(HandshakeKind::Resumed))
     }
 
-    /// Where one connection may come without TLS, whose bytes go to a gate of this name over TLS that speaks HTTP/2.
+    /// Where one connection may come without TLS. Its bytes go to a gate of this name over TLS that
+    /// speaks HTTP/2.
     pub fn tunnel(&self, address: SocketAddr, name: &str) -> SocketAddr {
         let mut config = (*self.config).clone();
         config.alpn_protocols = vec![b"h2".to_vec()];
