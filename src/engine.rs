@@ -1,6 +1,7 @@
 //! What a root and its streams share: the verifier, what comes from elsewhere, and the requests that wait for it.
 
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     rc::Rc,
@@ -8,8 +9,8 @@ use std::{
 };
 
 use passgate_core::{
-    Alarm, Answer, Config, Fetch, FetchId, Internal, Measure, Need, Place, Request, Settlement,
-    Step, Supply, UnixTime, Verifier, WaitingRoom,
+    Alarm, Answer, Config, Cut, Fetch, FetchId, Internal, Lease, Leases, Measure, Need, Place,
+    Rejection, Request, Settlement, Step, Supply, UnixTime, Verifier, WaitingRoom,
 };
 use proxy_wasm::types::LogLevel;
 
@@ -24,6 +25,8 @@ pub(crate) struct Engine {
     verifier: Verifier,
     supply: Supply,
     waiting: WaitingRoom<Kept>,
+    /// The open streams that end with their authority, shared with other configurations of this gate.
+    streams: Rc<RefCell<Leases>>,
     /// Streams that are to be judged again, a few in each callback; the oldest first.
     due: BTreeSet<u32>,
     alarm: Alarm,
@@ -63,6 +66,7 @@ impl Engine {
             waiting: WaitingRoom::new(&config),
             ledger: Ledger::new(&config),
             verifier: Verifier::new(config, seed()),
+            streams: Rc::default(),
             due: BTreeSet::new(),
             alarm: Alarm::default(),
             wish: None,
@@ -103,6 +107,62 @@ impl Engine {
         }
     }
 
+    /// Looks after these open streams, with the other configurations of this gate.
+    pub(crate) fn join(&mut self, streams: Rc<RefCell<Leases>>) {
+        self.verifier.join(&mut streams.borrow_mut());
+        self.streams = streams;
+    }
+
+    /// The stream of the effective context goes on that has this lease.
+    pub(crate) fn hold(&mut self, stream: u32, lease: Box<Lease>, now: Option<UnixTime>) {
+        let mut streams = self.streams.borrow_mut();
+        self.verifier
+            .hold(&mut streams, stream, &host::door(), lease);
+        let next = now.and_then(|now| self.verifier.next_look(&streams, now));
+        drop(streams);
+        self.wish_for(next);
+    }
+
+    /// Streams that are to be ended now, a few at once: each is told, and the host ends those that have
+    /// an answer.
+    pub(crate) fn cut_streams(&mut self, most: usize, now: UnixTime) -> Vec<(u32, Rejection)> {
+        let mut streams = self.streams.borrow_mut();
+        if streams.is_empty() {
+            return Vec::new();
+        }
+        let supply = &mut self.supply;
+        let cuts = self.verifier.look_after(&mut streams, most, supply, now);
+        drop(streams);
+        let mut over = Vec::new();
+        for cut in cuts {
+            let Cut {
+                stream,
+                record,
+                rejection,
+            } = cut;
+            // An error: the client has left.
+            if host::set_effective_context(stream).is_ok() {
+                self.ledger
+                    .enter(*record, self.verifier.config(), Some(now));
+                over.extend(rejection.map(|rejection| (stream, rejection)));
+            }
+        }
+        over
+    }
+
+    /// A request comes: what that means for the streams that are open.
+    fn enter(&mut self, now: UnixTime) {
+        let mut streams = self.streams.borrow_mut();
+        self.verifier.note_room(&streams);
+        // Another configuration may have let some of them pass.
+        if !streams.is_empty() && Rc::strong_count(&self.streams) > 1 {
+            self.verifier.enter(&mut streams, &host::door());
+            let next = self.verifier.next_look(&streams, now);
+            drop(streams);
+            self.wish_for(next);
+        }
+    }
+
     /// Judges a request.
     pub(crate) fn judge(
         &mut self,
@@ -117,6 +177,7 @@ impl Engine {
         let Some(now) = now else {
             return Judged::Now(self.verifier.failed(request, Internal::Clock, now));
         };
+        self.enter(now);
         match self.verifier.verify(request, &mut self.supply, now) {
             Step::Await(need) => {
                 let longest = self.supply.longest_wait(need);
@@ -169,9 +230,12 @@ impl Engine {
         }
     }
 
-    /// The client of a request that waits has left.
-    pub(crate) fn left(&mut self, stream: u32) {
-        self.waiting.leave(stream);
+    /// The stream of a request has ended, or its client has left while it waits.
+    pub(crate) fn left(&mut self, stream: u32, waits: bool) {
+        if waits {
+            self.waiting.leave(stream);
+        }
+        self.streams.borrow_mut().let_go(stream);
     }
 
     /// Takes a request off the waiting list: it is judged again.
@@ -248,7 +312,7 @@ impl Engine {
         if has_to_fetch {
             self.wish_for(self.supply.next_wakeup());
         }
-        has_to_fetch || has_to_tell
+        has_to_fetch || has_to_tell || self.wish.is_some()
     }
 
     /// Notes that there is something to do then.
@@ -299,6 +363,7 @@ impl Engine {
             self.supply.next_wakeup(),
             self.waiting.next_deadline(),
             self.ledger.next_wakeup(),
+            self.verifier.next_look(&self.streams.borrow(), now),
         ];
         let due = self.has_due().then_some(now);
         let next = wakeups.into_iter().chain([due]).flatten().min();
@@ -341,6 +406,7 @@ impl Engine {
     /// The configuration is gone: what this worker has added to gauges goes with it.
     pub(crate) fn retire(&mut self) {
         self.ledger.stats.retire();
+        self.verifier.leave(&mut self.streams.borrow_mut());
     }
 }
 

@@ -186,6 +186,19 @@ impl Connection for ThisConnection {
     }
 }
 
+/// The door that the request of the effective context came through: port and filter chain.
+pub(crate) fn door() -> Vec<u8> {
+    let names = ["destination\0port", "xds\0filter_chain_name"];
+    names
+        .map(|name| abi::get_property(name).unwrap_or_default())
+        .concat()
+}
+
+/// Ends the stream of the effective context on both sides.
+pub(crate) fn end_stream() -> Result<(), HostError> {
+    abi::close_request()
+}
+
 /// Bytes that nobody can foretell.
 pub(crate) fn random() -> Result<[u8; 32], HostError> {
     abi::random()

@@ -3,9 +3,15 @@
 //! Calls are sent from here, on a tick, because the SDK gives an answer to the context that asked and drops
 //! it when that context is gone: a call of a stream would die with the first impatient client.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    rc::{Rc, Weak},
+};
 
-use passgate_core::{Answer, Call, Config, FetchId, InvalidConfig, UnixTime, VERSION, limits};
+use passgate_core::{
+    Answer, Call, Config, FetchId, InvalidConfig, Leases, Rejection, UnixTime, VERSION, limits,
+};
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
     types::{ContextType, LogLevel, MapType},
@@ -14,6 +20,7 @@ use proxy_wasm::{
 use crate::{
     engine::Engine,
     host::{self, HeaderMap},
+    settle,
     stream::{Stream, judge_again},
 };
 
@@ -24,6 +31,29 @@ pub(crate) struct Root {
     engine: Option<Rc<RefCell<Engine>>>,
     /// The host's numbers of the fetches in flight.
     calls: HashMap<u32, Sent>,
+}
+
+thread_local! {
+    /// The open streams of each gate of this machine, by its name: a new configuration of a gate looks
+    /// after them.
+    static STREAMS: RefCell<Vec<Named>> = const { RefCell::new(Vec::new()) };
+}
+
+type Named = (String, Weak<RefCell<Leases>>);
+
+/// The open streams of this gate, shared with its other configurations.
+fn streams() -> Rc<RefCell<Leases>> {
+    let name = host::gate();
+    STREAMS.with_borrow_mut(|gates| {
+        gates.retain(|(_, streams)| streams.strong_count() > 0);
+        let own = gates.iter().find(|(other, _)| *other == name);
+        own.and_then(|(_, streams)| streams.upgrade())
+            .unwrap_or_else(|| {
+                let streams = Rc::default();
+                gates.push((name, Rc::downgrade(&streams)));
+                streams
+            })
+    })
 }
 
 /// A fetch in flight.
@@ -82,6 +112,13 @@ fn settle_due(engine: &mut Engine) {
             // An error leaves the request paused until the host's own time-out, which is closed.
             let _ = host::resume_request();
         }
+    }
+}
+
+/// Ends an open stream on both sides.
+fn end(stream: u32, rejection: &Rejection) {
+    if host::set_effective_context(stream).is_ok() && host::end_stream().is_err() {
+        settle::reply(rejection, None);
     }
 }
 
@@ -170,6 +207,7 @@ impl RootContext for Root {
                 let mut engine = Engine::new(config);
                 engine.use_host();
                 engine.share(host::now().ok());
+                engine.join(streams());
                 // No metrics yet: Envoy also configures a machine that it only tries, and never tells that it is gone.
                 engine.schedule(host::now().unwrap_or(UnixTime::from_millis(0)));
                 self.engine = Some(Rc::new(RefCell::new(engine)));
@@ -197,7 +235,17 @@ impl RootContext for Root {
             engine.call_in_idle(now);
         }
         settle_due(&mut engine);
+        let over = if engine.has_due() {
+            Vec::new()
+        } else {
+            engine.cut_streams(AT_ONCE, now)
+        };
         engine.tick(now);
+        // Their contexts may go within this very call.
+        drop(engine);
+        for (stream, rejection) in over {
+            end(stream, &rejection);
+        }
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

@@ -1,8 +1,8 @@
 //! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
 
 use passgate_core::{
-    AnswerHeader, Internal, Permit, Rejection, Request, SERVED, Settlement, UnixTime, Verdict,
-    Verifier,
+    AnswerHeader, Internal, Lease, Permit, Rejection, Request, SERVED, Settlement, UnixTime,
+    Verdict, Verifier,
 };
 use proxy_wasm::types::{LogLevel, MapType};
 
@@ -13,24 +13,26 @@ use crate::{
 };
 
 /// Applies what was settled at this time, to the trailers too where they came while the request waited. Where the host
-/// refuses the edits the request is refused instead. Beside what was decided, what the service's answer gets.
+/// refuses the edits the request is refused instead. Beside what was decided, what the service's answer gets, and what a
+/// stream rests on that is to end with its authority.
 pub(crate) fn settle(
     Settlement { verdict, record }: Settlement,
     verifier: &Verifier,
     ledger: &mut Ledger,
     now: Option<UnixTime>,
     holds_trailers: bool,
-) -> (Settled, Vec<AnswerHeader>) {
+) -> (Settled, Vec<AnswerHeader>, Option<Box<Lease>>) {
     let config = verifier.config();
     match verdict {
-        Verdict::Allow(permit) if edit(&permit, verifier, holds_trailers).is_ok() => {
+        Verdict::Allow(mut permit) if edit(&permit, verifier, holds_trailers).is_ok() => {
             ledger.enter(*record, config, now);
             let settled = if permit.is_observed() {
                 Settled::PassesUnchanged
             } else {
                 Settled::Passes
             };
-            (settled, permit.into_answer())
+            let lease = permit.take_lease();
+            (settled, permit.into_answer(), lease)
         }
         Verdict::Allow(_) => {
             let mut failed = verifier.failed(Request::new(&[]), Internal::Host, None);
@@ -41,12 +43,12 @@ pub(crate) fn settle(
             let request_id = record.request_id.clone();
             ledger.enter(*record, config, now);
             reply(&rejection, request_id.as_deref());
-            (Settled::Answered, Vec::new())
+            (Settled::Answered, Vec::new(), None)
         }
         Verdict::Serve(document) => {
             ledger.enter(*record, config, now);
             answer(document.status, SERVED, &document.headers(), &document.body);
-            (Settled::Answered, Vec::new())
+            (Settled::Answered, Vec::new(), None)
         }
     }
 }

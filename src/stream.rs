@@ -79,7 +79,7 @@ fn judge_now(
     };
     match judged {
         Judged::Now(settlement) => {
-            let (settled, answer) = apply(settlement, engine, now, false);
+            let (settled, answer) = apply(stream, settlement, engine, now, false);
             State::Settled(settled, answer)
         }
         Judged::Later(wait) => State::Waits(wait),
@@ -93,21 +93,25 @@ pub(crate) fn judge_again(stream: u32, place: Place<Kept>, engine: &mut Engine) 
     let Some(settlement) = engine.judge_again(stream, place, now) else {
         return false;
     };
-    let (settled, answer) = apply(settlement, engine, now, wait.holds_trailers());
+    let (settled, answer) = apply(stream, settlement, engine, now, wait.holds_trailers());
     wait.settle(settled, answer);
     settled.goes_on()
 }
 
 fn apply(
+    stream: u32,
     settlement: Settlement,
     engine: &mut Engine,
     now: Option<UnixTime>,
     holds_trailers: bool,
 ) -> (Settled, Vec<AnswerHeader>) {
     let (verifier, ledger) = engine.verifier_and_ledger();
-    let settled = settle(settlement, verifier, ledger, now, holds_trailers);
+    let (settled, answer, lease) = settle(settlement, verifier, ledger, now, holds_trailers);
+    if let Some(lease) = lease {
+        engine.hold(stream, lease, now);
+    }
     engine.count_remembered();
-    settled
+    (settled, answer)
 }
 
 impl Context for Stream {}
@@ -116,11 +120,10 @@ impl Drop for Stream {
     /// The host deletes the context of a request that has ended. (It would also tell before that it is done with it; being told
     /// once is enough.)
     fn drop(&mut self) {
-        if let State::Waits(_) = &self.state
-            && let Some(engine) = &self.engine
+        if let Some(engine) = &self.engine
             && let Ok(mut engine) = engine.try_borrow_mut()
         {
-            engine.left(self.id);
+            engine.left(self.id, matches!(&self.state, State::Waits(_)));
         }
     }
 }

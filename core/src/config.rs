@@ -87,6 +87,8 @@ pub struct Config {
     limits: Limits,
     /// Whether rules that do not say so themselves are enforced.
     mode: Mode,
+    /// Whether streams end with their authority where a rule does not say so itself.
+    ends_streams: bool,
     /// The documents about this resource, or about parts of it.
     resource_metadata: Vec<ResourceMetadata>,
     /// What is allowed but is hardly what was meant, each with its place.
@@ -162,6 +164,12 @@ impl Config {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Whether streams end with their authority where a rule does not say so itself.
+    #[must_use]
+    pub const fn ends_streams(&self) -> bool {
+        self.ends_streams
     }
 
     /// The documents about this resource, or about parts of it.

@@ -81,6 +81,7 @@ mod identity;
 mod jose;
 mod json;
 mod jwks;
+mod lease;
 pub mod limits;
 mod login;
 mod policy;
@@ -124,6 +125,7 @@ pub use crate::{
         Discovery, Event, JwksCache, KeySource, Location, Lookup, Purpose, RemoteJwks, Report,
         SourceOf, Sources, UriPrefix,
     },
+    lease::{Lease, Leases},
     login::{Login, LoginParam, Placeholder},
     policy::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
@@ -145,7 +147,7 @@ pub use crate::{
     supply::{EndingEvent, EndingOf, EndingReport, Fetch, Need, Suppliers, Supply},
     time::UnixTime,
     verdict::{AnswerHeader, Permit, SERVED, Verdict},
-    verify::{Settlement, Step, Verifier},
+    verify::{Cut, Settlement, Step, Verifier},
     version::VERSION,
     waiting::{Place, WaitingRoom},
 };

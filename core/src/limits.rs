@@ -58,6 +58,12 @@ pub const STATUS_LISTS: usize = 16;
 pub const STATUS_LIST_BYTES: usize = 512 << 10;
 /// Largest signed status list, in bytes: one that does not compress, twice in base64.
 pub const STATUS_LIST_TOKEN_BYTES: usize = 1 << 20;
+/// Most open streams of one worker that end with their authority; each takes at most a half kilobyte.
+pub const STREAMS: usize = 20_000;
+/// Bytes for each of these streams that their leases may take together: 5 MiB for ten thousand.
+pub const STREAM_BYTES: usize = 512;
+/// Longest method, authority and path of a stream that are kept, in bytes: it is judged anew by them.
+pub const STREAM_REQUEST_BYTES: usize = 1_024;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;
 /// Most names of keys that no set holds and that one worker remembers for a provider: 256 KiB, far
@@ -170,6 +176,8 @@ pub struct Limits {
     pub remembered_tokens: usize,
     /// Most bytes that these take; zero: none.
     pub remembered_bytes: usize,
+    /// Most open streams of one worker that end with their authority.
+    pub streams: usize,
     /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. It may be raised,
     /// because the issuer chooses the size of its keys and a token of a longer one cannot be verified otherwise.
     pub rsa_bits: usize,
@@ -186,6 +194,7 @@ impl Default for Limits {
             forged_tokens_cpu_percent: FORGED_TOKENS_CPU_PERCENT,
             remembered_tokens: REMEMBERED_TOKENS,
             remembered_bytes: REMEMBERED_BYTES,
+            streams: STREAMS,
             rsa_bits: RSA_BITS,
         }
     }

@@ -228,6 +228,9 @@ facts! {
         Budget => "unavailable.budget",
         /// The memory of proofs is full for this client, absent, or holds what is not ours.
         ReplayMemory => "unavailable.replay_memory",
+        /// Too many streams are open that end with their authority; or what such a stream rests on is
+        /// not remembered any more, and a new policy is in force.
+        Streams => "unavailable.streams",
         /// The provider's list of revocations cannot be had, or is too old.
         Revocations {
             /// When to try again.
@@ -364,7 +367,8 @@ impl Reason {
                 Unavailable::WaitingLimit
                 | Unavailable::WaitingTime
                 | Unavailable::Budget
-                | Unavailable::ReplayMemory,
+                | Unavailable::ReplayMemory
+                | Unavailable::Streams,
             ) => (503, Some(1)),
             Self::Internal(_) => (500, None),
         };

@@ -139,6 +139,21 @@ impl<'a> Request<'a> {
         rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'+'))
     }
 
+    /// Whether it begins a stream that lasts: an upgrade (RFC 9110 section 7.8; the host makes one of
+    /// the extended CONNECT of RFC 8441), CONNECT, gRPC, or an event stream.
+    pub(crate) fn lasts(&self) -> bool {
+        let is_grpc = |value: &[u8]| has_prefix(value, b"application/grpc");
+        let events = b"text/event-stream";
+        let takes_events = |value: &[u8]| {
+            let mut texts = value.windows(events.len());
+            texts.any(|text| text.eq_ignore_ascii_case(events))
+        };
+        self.has("upgrade")
+            || self.one(":method") == Some(b"CONNECT")
+            || self.values("content-type").any(is_grpc)
+            || self.values("accept").any(takes_events)
+    }
+
     /// A CORS preflight (Fetch standard, section 4.8), not any OPTIONS.
     pub(crate) fn is_preflight(&self, target: &Target<'_>) -> bool {
         target.method == "OPTIONS"
@@ -173,6 +188,11 @@ pub(crate) fn is_named(header: &[u8], name: &[u8]) -> bool {
 /// Hosts write names in lower case, so that most comparisons are plain ones.
 fn are_equal_names(one: &[u8], other: &[u8]) -> bool {
     one == other || one.eq_ignore_ascii_case(other)
+}
+
+fn has_prefix(value: &[u8], prefix: &[u8]) -> bool {
+    let start = value.get(..prefix.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// A character of a header's name as the laxest of servers reads it.

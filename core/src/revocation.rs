@@ -21,6 +21,7 @@ mod tests;
 
 pub(crate) use entry::{Before, Kind};
 
+pub(crate) use entries::Digest as NameDigest;
 pub(crate) use event::Change;
 pub(crate) use feed::{Feed, Standing};
 pub use names::NameClaims;

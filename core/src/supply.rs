@@ -27,7 +27,7 @@ use crate::{
     fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
     provider_id::ProviderId,
-    revocation::{Feed, Kind, Standing},
+    revocation::{Feed, Kind, NameDigest, Standing},
     status_list::{Bits, Held, ListError, Lists, UnverifiedList},
     time::UnixTime,
 };
@@ -170,6 +170,31 @@ impl Supply {
             // A provider of another configuration, or keys alone.
             None => Standing::Unavailable(Duration::from_secs(1)),
         }
+    }
+
+    /// The same for names that were kept as [`Self::digests`].
+    pub(crate) fn standing_later(
+        &mut self,
+        provider: ProviderId,
+        names: &[NameDigest],
+        issued: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Standing {
+        let now = self.clock.advance(now);
+        match self.endings.revocations_mut(provider) {
+            Some(feed) => feed.judge_digests(names, issued, now),
+            None => Standing::Clear,
+        }
+    }
+
+    /// Names as the provider's list knows them.
+    pub(crate) fn digests<'n>(
+        &mut self,
+        provider: ProviderId,
+        names: impl IntoIterator<Item = (Kind, &'n str)>,
+    ) -> Box<[NameDigest]> {
+        let feed = self.endings.revocations_mut(provider);
+        feed.map(|feed| feed.digests(names)).unwrap_or_default()
     }
 
     /// The provider's status list at this address, which a verified token names. `None`: no list may

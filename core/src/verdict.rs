@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::{headers::Edit, identity::Identity, reason::Rejection, resource_metadata::Document};
+use crate::{
+    headers::Edit, identity::Identity, lease::Lease, reason::Rejection, resource_metadata::Document,
+};
 
 /// The decision.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ pub struct Permit {
     pub(crate) identity: Option<Rc<Identity>>,
     pub(crate) answer: Vec<AnswerHeader>,
     pub(crate) is_observed: bool,
+    pub(crate) lease: Option<Box<Lease>>,
 }
 
 impl Permit {
@@ -64,6 +67,12 @@ impl Permit {
     pub fn edits(&self) -> impl Iterator<Item = &Edit> + Clone {
         let identity = self.identity.iter().flat_map(|identity| &identity.edits);
         self.edits.iter().chain(identity)
+    }
+
+    /// What its stream rests on, where that is to end with its authority: for
+    /// [`Verifier::hold`](crate::Verifier::hold).
+    pub const fn take_lease(&mut self) -> Option<Box<Lease>> {
+        self.lease.take()
     }
 
     /// Headers that the service's answer gets.

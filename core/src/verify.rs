@@ -4,11 +4,13 @@
 pub mod explain;
 mod judge;
 mod prepared;
+mod stream;
 
 use core::time::Duration;
 
+pub use self::stream::Cut;
 use self::{
-    judge::{Aside, Case, Stop, Trail},
+    judge::{Again, Aside, Case, Stands, Stop, Trail},
     prepared::Prepared,
 };
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
     headers::Edit,
+    lease::Round,
     limits,
     proof::{NotSpent, Proofs, SharedData, Spend, SpendKind},
     reason::{DPOP, Internal, NONCE, Reason, Unavailable, Untrusted},
@@ -62,6 +65,11 @@ pub struct Verifier {
     proof_budget: Budget,
     proofs: Proofs,
     remembered: RememberedTokens,
+    /// Whether no more streams may begin that end with their authority.
+    is_full: bool,
+    /// This verifier's number among those that share open streams.
+    judge: u32,
+    round: Round,
 }
 
 impl Verifier {
@@ -70,6 +78,9 @@ impl Verifier {
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
+            is_full: false,
+            judge: 0,
+            round: Round::default(),
             crypto: Backend::default(),
             budget: Budget::new(config.providers().len(), config.limits(), seed),
             proof_budget: Budget::new(limits::PROOF_KEY_SHARES, config.limits(), seed),
@@ -131,8 +142,22 @@ impl Verifier {
     /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in that a proof, or a
     /// token that counts once, passes once. It is spent as the last act before a permit.
     pub fn verify(&mut self, request: Request<'_>, supply: &mut Supply, now: UnixTime) -> Step {
+        self.judge(request, None, supply, now)
+    }
+
+    #[inline(never)]
+    fn judge(
+        &mut self,
+        request: Request<'_>,
+        again: Option<Again>,
+        supply: &mut Supply,
+        now: UnixTime,
+    ) -> Step {
         let target = self.prepared.target(request);
         let mut record = AuditRecord::new(request, self.prepared.config.hash());
+        let is_again = again.is_some();
+        let lasts = is_again || (self.prepared.ends_streams && request.lasts());
+        let mut stands = Stands::default();
         let (judged, trail, mut aside, spends, unpaid) = match &target {
             Ok(target) => {
                 let mut case = Case {
@@ -151,16 +176,27 @@ impl Verifier {
                     trail: Trail::default(),
                     aside: Aside::default(),
                     spends: Vec::new(),
+                    again,
+                    lasts,
+                    stands: Stands::default(),
                 };
                 let judged = case.judge();
                 #[rustfmt::skip]
-                let Case { trail, aside, spends, unpaid, .. } = case;
+                let Case { trail, aside, spends, unpaid, stands: on, .. } = case;
+                stands = on;
                 (judged, trail, aside, spends, unpaid)
             }
             Err(ambiguous) => {
                 let judged = Err(ambiguous.clone().into());
                 (judged, Trail::default(), Aside::default(), Vec::new(), None)
             }
+        };
+        let lasts = lasts && self.prepared.ends_streams_of(trail.rule, &trail.rules);
+        let judged = match judged {
+            Ok(_) if lasts && !is_again && self.has_no_room(&trail, now) => {
+                Err(Unavailable::Streams.into())
+            }
+            judged => judged,
         };
 
         // What is only observed spends nothing, so that the rule behind it, or another gate, can.
@@ -199,7 +235,12 @@ impl Verifier {
                 (denied, reason.hides_rule())
             }
         };
-        Step::Settle(self.in_mode(settlement, &trail, hides_rule, Some(now)))
+        let mut settlement = self.in_mode(settlement, &trail, hides_rule, Some(now));
+        if lasts && let Verdict::Allow(permit) = &mut settlement.verdict {
+            let is_told = settlement.record.is_refused();
+            permit.lease = self.lease(request, trail.rule, stands, is_told);
+        }
+        Step::Settle(settlement)
     }
 
     /// The answer for a request that would have to wait although too many do already.
@@ -242,6 +283,7 @@ impl Verifier {
     }
 
     /// `target`: what the request is about, if that is known.
+    #[inline(never)]
     fn deny(
         &self,
         request: Request<'_>,
@@ -299,6 +341,7 @@ impl Verifier {
             identity: None,
             answer: Vec::new(),
             is_observed: true,
+            lease: None,
         };
         Settlement {
             verdict: Verdict::Allow(permit),

@@ -25,6 +25,7 @@ const FLOORS: &[&[&str]] = &[
     &["config"],
     &["audit"],
     &["verdict"],
+    &["lease"],
     &["resource_metadata"],
     &["policy"],
     &["extract"],

@@ -23,8 +23,8 @@ use std::{fs, path::Path};
 use counted::{live, peak};
 use lists::Lists;
 use passgate_core::{
-    Algorithm, Answer, AuditRecord, Config, Counters, Json, JwkSet, Need, ProviderId, Request,
-    Settlement, Step, Supply, UnixTime, Verdict, Verifier, WaitingRoom,
+    Algorithm, Answer, AuditRecord, Config, Counters, Json, JwkSet, Leases, Need, ProviderId,
+    Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, WaitingRoom,
     limits::{self, Limits},
 };
 use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
@@ -252,6 +252,10 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
             );
         }
     });
+    let mut streams = Leases::default();
+    world.grow(&["open streams"], |_| {
+        open_streams(&signers[0], &mut streams)
+    });
     world.grow(&["counters of verdicts"], |world| {
         let config = parse();
         for provider in 0..PROVIDERS {
@@ -277,6 +281,50 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     assert_eq!(world.grown.len(), sum::PARTS.len());
     eprintln!("all: {all} of {bounds}");
     drop(lists);
+}
+
+/// Opens streams until there is no room.
+fn open_streams(signer: &SigningKey, leases: &mut Leases) {
+    let config = json!({
+        "providers": { "acme": {
+            "issuer": issuer(0),
+            "audiences": [AUDIENCE],
+            "local_jwks": { "inline_string": jwks(&[signer]) },
+        } },
+        "streams": { "end_with_authority": true },
+        "limits": { "remembered_tokens": 1 },
+    });
+    let config = Config::parse(config.to_string().as_bytes()).unwrap();
+    let mut supply = Supply::new(&config, 1);
+    let mut verifier = Verifier::new(config, 1);
+    verifier.join(leases);
+    let token = token(signer, &issuer(0))
+        .claim("sub", "s".repeat(64))
+        .build();
+    let authorization = format!("Bearer {token}");
+    let path = format!("/{}", "p".repeat(200));
+    let headers: [(&[u8], &[u8]); 6] = [
+        (b":method", b"GET"),
+        (b":path", path.as_bytes()),
+        (b":authority", b"api.example.com"),
+        (b"authorization", authorization.as_bytes()),
+        (b"x-request-id", b"0d9f9d4c-2ac1-4f51-8a3b-0d6b6f3c2a11"),
+        (b"accept", b"text/event-stream"),
+    ];
+    for stream in 0.. {
+        verifier.note_room(leases);
+        let step = verifier.verify(Request::new(&headers), &mut supply, NOW);
+        let Step::Settle(Settlement { verdict, record }) = step else {
+            panic!("it waits");
+        };
+        let Verdict::Allow(mut permit) = verdict else {
+            assert_eq!(record.reason, "unavailable.streams");
+            break;
+        };
+        verifier.hold(leases, stream, b"443", permit.take_lease().unwrap());
+    }
+    assert!(leases.len() > 10_000, "{}", leases.len());
+    eprintln!("{} streams", leases.len());
 }
 
 /// What comes and goes.

@@ -96,6 +96,7 @@ fn reasons() -> Vec<Reason> {
         Unavailable::WaitingTime.into(),
         Unavailable::Budget.into(),
         Unavailable::ReplayMemory.into(),
+        Unavailable::Streams.into(),
         Unavailable::Revocations {
             retry_after: Duration::from_secs(1),
         }

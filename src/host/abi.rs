@@ -30,6 +30,7 @@ unsafe extern "C" {
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_set_effective_context(context_id: u32) -> u32;
     fn proxy_continue_stream(stream_type: u32) -> u32;
+    fn proxy_close_stream(stream_type: u32) -> u32;
     fn proxy_get_buffer_bytes(
         buffer: u32,
         start: usize,
@@ -172,6 +173,11 @@ pub(crate) fn set_effective_context(context_id: u32) -> Result<(), HostError> {
 pub(crate) fn continue_request() -> Result<(), HostError> {
     // SAFETY: takes no memory.
     check(unsafe { proxy_continue_stream(HTTP_REQUEST) })
+}
+
+pub(crate) fn close_request() -> Result<(), HostError> {
+    // SAFETY: takes no memory.
+    check(unsafe { proxy_close_stream(HTTP_REQUEST) })
 }
 
 pub(crate) fn get_buffer_bytes(buffer: BufferType, max_size: usize) -> Result<Vec<u8>, HostError> {

@@ -50,6 +50,7 @@ mod shadow;
 mod shipped;
 mod spoofing;
 mod step_up;
+mod streams;
 mod switched_off;
 mod tenants;
 mod tls;

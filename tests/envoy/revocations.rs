@@ -165,7 +165,9 @@ fn without_a_young_list_the_policy_decides() {
             .feed
             .publish_text(&list(3, &json!([{ "sub": "alice" }])));
         story.feed.recover();
-        eventually("a young list again", || (story.status(&bob) == 200).then_some(()));
+        eventually("a young list again", || {
+            (story.status(&bob) == 200).then_some(())
+        });
         story.gate.finish();
     }
 }

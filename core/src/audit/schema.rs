@@ -39,7 +39,7 @@ pub(super) fn document() -> Value {
                 "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
                 "description": "When it was decided (RFC 3339, UTC). Absent where the host has no clock.",
             },
-            "decision": { "enum": ["allow", "deny", "shadow"], "description": "shadow: passed unchanged; what would have been decided stands in the member of that name." },
+            "decision": { "enum": ["allow", "deny", "cut", "shadow"], "description": "cut: an open stream was ended; the request_id is that of its permit. shadow: passed unchanged; what would have been decided stands in the member of that name." },
             "reason": { "enum": reasons, "description": "The code; docs/reference/reasons.md says what each means." },
             "rule": { "type": "integer", "minimum": 0, "description": "Index of the rule that was about the request." },
             "provider": {
@@ -88,7 +88,7 @@ pub(super) fn document() -> Value {
                 "type": "object",
                 "description": "What would have been done if the rule were enforced.",
                 "properties": {
-                    "decision": { "enum": ["allow", "deny"] },
+                    "decision": { "enum": ["allow", "deny", "cut"] },
                     "status": { "type": "integer", "description": "Of the answer that the client would have got." },
                     "removed": headers("Headers that would have been removed."),
                     "written": headers("Headers that would have been written."),

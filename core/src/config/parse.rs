@@ -62,6 +62,7 @@ fn read(
         secrets,
         limits,
         mode,
+        streams,
         resource_metadata,
     } = RawConfig::decode(&document, root, problems)?;
     let limits = limits
@@ -137,6 +138,7 @@ fn read(
         audit,
         limits,
         mode,
+        ends_streams: rule::ends_streams(streams).unwrap_or(false),
         resource_metadata: resource_metadata.unwrap_or_default(),
         nonce_secrets: nonce_secrets.unwrap_or_default(),
         // A good document has few members, whatever a bad one has.
@@ -273,6 +275,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         forged_tokens_cpu_percent,
         remembered_tokens,
         remembered_bytes,
+        streams,
         rsa_bits,
     } = raw;
     let built_in = Limits::default();
@@ -335,6 +338,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         forged_tokens_cpu_percent,
         remembered_tokens,
         remembered_bytes,
+        streams: tighten(streams, built_in.streams, "streams"),
         rsa_bits,
     }
 }

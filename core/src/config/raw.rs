@@ -16,7 +16,7 @@ pub(super) use self::{
     },
     rule::{
         Demands, RawAlternative, RawClaim, RawMatch, RawPublic, RawRequires, RawRequiresAny,
-        RawRule,
+        RawRule, RawStreams,
     },
 };
 use super::{
@@ -56,6 +56,8 @@ record! {
         limits: RawLimits,
         /// `enforce` (default), or `shadow` until a day: decide, count and record, but change nothing and let pass.
         mode: Mode,
+        /// What becomes of streams that outlive what let them pass; a rule may say otherwise.
+        streams: RawStreams,
         /// The document that tells clients which issuers this resource trusts (RFC 9728); or a list of them, for paths of their own.
         resource_metadata: RawDocuments,
         // Words of Envoy's `jwt_authn` that nothing stands in for.
@@ -122,6 +124,8 @@ record! {
         remembered_tokens: OrNone,
         /// Most bytes that these take. Default: 16777216.
         remembered_bytes: OrNone,
+        /// Most open streams of one worker that end with their authority. Default: 20000.
+        streams: usize,
         /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. A signature costs the fourfold for each doubling.
         rsa_bits: usize,
     }

@@ -2,12 +2,12 @@
 
 use super::{
     Action, Matcher, PathMatch, PathPolicy, Public, Rule,
-    pattern::{self, Field, Refused},
-    raw::{RawMatch, RawPublic, RawRule},
+    pattern::{self, Refused},
+    raw::{RawMatch, RawPublic, RawRule, RawStreams},
     requirement::{self, Providers},
 };
 use crate::{
-    decode::{At, Fault, List, Problems, shown},
+    decode::{At, Fault, Field, List, Problems, shown},
     limits,
 };
 
@@ -37,6 +37,7 @@ pub(super) fn rules(
             public,
             requires,
             mode,
+            streams,
         } = raw;
         let matcher = matches
             .given()
@@ -84,10 +85,12 @@ pub(super) fn rules(
             .map(Action::Public)
             .or(requires.map(Action::Requires));
         let mode = mode.given();
+        let ends_streams = ends_streams(streams);
         rules.extend(action.map(|action| Rule {
             matcher,
             action,
             mode,
+            ends_streams,
         }));
     }
     for (index, lost) in lost {
@@ -108,6 +111,11 @@ pub(super) fn rules(
         problems.add(at.member(lost.field), &seen, &[&lost.fault.wanted]);
     }
     rules
+}
+
+/// Whether streams end with their authority, where that is said.
+pub(super) fn ends_streams(raw: Field<RawStreams>) -> Option<bool> {
+    raw.given()?.end_with_authority.given()
 }
 
 /// A path that is not taken, and what the rule would be about if it were written as it was meant.
@@ -133,9 +141,9 @@ fn matcher(
         ignore_case,
     } = raw;
     let fields = [
-        (Field::Path, path),
-        (Field::Prefix, prefix),
-        (Field::PathSeparatedPrefix, path_separated_prefix),
+        (pattern::Field::Path, path),
+        (pattern::Field::Prefix, prefix),
+        (pattern::Field::PathSeparatedPrefix, path_separated_prefix),
     ];
     let mut given = fields.into_iter().filter(|(_, field)| !field.is_absent());
     let only = given.next();

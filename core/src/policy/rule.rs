@@ -12,6 +12,8 @@ pub struct Rule {
     pub action: Action,
     /// Whether it is enforced; `None`: as the whole configuration.
     pub mode: Option<Mode>,
+    /// Whether streams end with their authority; `None`: as the whole configuration.
+    pub ends_streams: Option<bool>,
 }
 
 /// What a rule says.

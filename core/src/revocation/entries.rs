@@ -21,7 +21,8 @@ pub(super) struct Entries {
 
 /// The kind, then the hashes; and before when.
 type Entry = (Digest, Before);
-type Digest = [u8; 16];
+/// A name, as a list knows it; the kind first.
+pub(crate) type Digest = [u8; 16];
 
 /// Names on their way from one set to another.
 #[derive(Debug)]
@@ -93,10 +94,14 @@ impl Entries {
         if self.count(kind) == 0 {
             return None;
         }
-        let digest = self.digest(kind, name);
-        let [_, shard, ..] = digest;
+        self.find_digest(&self.digest(kind, name))
+    }
+
+    /// The same for a name of this list or of one [`Self::like`] it, as its digest.
+    pub(super) fn find_digest(&self, digest: &Digest) -> Option<Before> {
+        let [_, shard, ..] = *digest;
         let shard = self.shards.get(usize::from(shard))?;
-        let at = shard.binary_search_by(|(other, _)| other.cmp(&digest));
+        let at = shard.binary_search_by(|(other, _)| other.cmp(digest));
         shard.get(at.ok()?).map(|(_, before)| *before)
     }
 
@@ -116,7 +121,8 @@ impl Entries {
         Names(self.shards.into_iter().flatten())
     }
 
-    fn digest(&self, kind: Kind, name: &str) -> Digest {
+    /// A name as this list knows it.
+    pub(super) fn digest(&self, kind: Kind, name: &str) -> Digest {
         let name = kind.spelling(name);
         let [one, other] = &self.hashers;
         let hashes = [one, other].map(|hasher| hasher.hash_one(&*name).to_le_bytes());
@@ -128,6 +134,12 @@ impl Entries {
         *first = u8::try_from(index(kind)).unwrap_or(u8::MAX);
         digest
     }
+}
+
+/// The kind of a name.
+pub(super) fn kind_of(digest: &Digest) -> Option<Kind> {
+    let [kind, ..] = *digest;
+    Kind::ALL.get(usize::from(kind)).copied()
 }
 
 fn index(kind: Kind) -> usize {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{
     edition::Edition,
-    entries::{Entries, Names},
+    entries::{Digest, Entries, Names, kind_of},
     entry::{Before, Kind},
     event::{Change, Failure},
     reader::{Draft, Reader, Unreadable},
@@ -123,17 +123,45 @@ impl Feed {
         issued: Option<UnixTime>,
         now: Moment,
     ) -> Standing {
-        let revokes = |before: &Before| match (before.seconds(), issued) {
-            (Some(seconds), Some(issued)) => issued <= UnixTime::from_secs(seconds),
-            (None, _) | (_, None) => true,
-        };
         let mut found = names.into_iter().filter_map(|(kind, name)| {
-            let before = self.entries.find(kind, name).filter(revokes)?;
+            let before = self.entries.find(kind, name);
+            let before = before.filter(|before| revokes(*before, issued))?;
             Some(Standing::Revoked { kind, before })
         });
-        if let Some(revoked) = found.next() {
-            return revoked;
-        }
+        let found = found.next();
+        found.unwrap_or_else(|| self.standing_of_others(now))
+    }
+
+    /// The same for names that are kept as [`Self::digests`].
+    pub(crate) fn judge_digests(
+        &mut self,
+        names: &[Digest],
+        issued: Option<UnixTime>,
+        now: Moment,
+    ) -> Standing {
+        let mut found = names.iter().filter_map(|digest| {
+            let before = self.entries.find_digest(digest);
+            let before = before.filter(|before| revokes(*before, issued))?;
+            let kind = kind_of(digest)?;
+            Some(Standing::Revoked { kind, before })
+        });
+        let found = found.next();
+        found.unwrap_or_else(|| self.standing_of_others(now))
+    }
+
+    /// Names as all editions of this list know them.
+    pub(crate) fn digests<'n>(
+        &self,
+        names: impl IntoIterator<Item = (Kind, &'n str)>,
+    ) -> Box<[Digest]> {
+        let names = names.into_iter();
+        names
+            .map(|(kind, name)| self.entries.digest(kind, name))
+            .collect()
+    }
+
+    /// What it says of those whom it does not name.
+    fn standing_of_others(&mut self, now: Moment) -> Standing {
         if self.is_young(now) {
             return Standing::Clear;
         }
@@ -441,3 +469,11 @@ impl Feed {
 
 /// What the longest document takes to be read, a slice at a tick, on a busy worker.
 const READING: Duration = Duration::from_secs(10);
+
+/// Whether an entry revokes a token that was issued then.
+fn revokes(before: Before, issued: Option<UnixTime>) -> bool {
+    match (before.seconds(), issued) {
+        (Some(seconds), Some(issued)) => issued <= UnixTime::from_secs(seconds),
+        (None, _) | (_, None) => true,
+    }
+}

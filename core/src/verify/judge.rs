@@ -2,10 +2,15 @@
 //! to ask again, and nothing of the first attempt is kept.
 
 mod ending;
+mod lease;
 mod proof;
+mod status;
 mod token;
 
+pub(super) use self::{ending::unrevoked, status::Status};
+
 use core::time::Duration;
+use std::rc::Rc;
 
 use super::{
     Grant,
@@ -16,13 +21,15 @@ use crate::{
     budget::{Admission, Budget},
     crypto::Backend,
     headers::{self, Edit},
+    lease::LeasedToken,
     login::Visit,
     policy::{self, Action, Alternative, Public, Requirement, Rule},
     proof::{Proofs, Spend},
     provider_id::ProviderId,
     reason::{Ambiguous, BEARER, Detour, Forbidden, Missing, Reason, Scheme},
-    remembered::RememberedTokens,
+    remembered::{Known, RememberedTokens},
     request::{Request, Target, TokenSource},
+    revocation::NameDigest,
     supply::{Need, Supply},
     time::UnixTime,
     verdict::Permit,
@@ -86,6 +93,29 @@ pub(super) struct Case<'p, 'r, 'k> {
     /// What is spent if the request passes, the proof first: a token that counts once is not lost to a proof that does not
     /// count.
     pub(super) spends: Vec<Spend>,
+    /// An open stream is judged anew, by the token that it showed when it began.
+    pub(super) again: Option<Again>,
+    /// It may begin a stream that ends with its authority.
+    pub(super) lasts: bool,
+    pub(super) stands: Stands,
+}
+
+/// What a request that lasts rests on.
+#[derive(Debug, Default)]
+pub(super) struct Stands {
+    /// When time ends it.
+    pub(super) ends: Option<UnixTime>,
+    pub(super) token: Option<LeasedToken>,
+    /// By which names a list may revoke that token.
+    names: Box<[NameDigest]>,
+}
+
+/// What an open stream showed when it began.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) token: Option<Rc<Known>>,
+    /// By this very verifier.
+    pub(super) is_ours: bool,
 }
 
 /// What a client is told beside the reason.
@@ -181,6 +211,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if public.until.is_some_and(|until| self.now > until) {
             return Err(Forbidden::ExemptionEnded.into());
         }
+        self.ends_after(public.until);
         let Some(provider) = public.identity_from else {
             return Ok(self.pass_unjudged("permitted.public"));
         };
@@ -199,6 +230,12 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         }
     }
 
+    /// Notes that this moment is the last at which the request may pass.
+    fn ends_after(&mut self, last: Option<UnixTime>) {
+        let ends = last.map(|last| last.saturating_add(Duration::from_millis(1)));
+        self.stands.ends = self.stands.ends.into_iter().chain(ends).min();
+    }
+
     /// Lets pass without looking at a token.
     fn pass_unjudged(&self, code: &'static str) -> Permit {
         Permit {
@@ -207,6 +244,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             identity: None,
             answer: Vec::new(),
             is_observed: false,
+            lease: None,
         }
     }
 

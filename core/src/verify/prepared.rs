@@ -30,6 +30,8 @@ pub(super) struct Prepared {
     pub(super) places: Vec<(TokenSource, bool)>,
     /// Names of the parameters in which a token may be.
     pub(super) token_params: Vec<String>,
+    /// Whether some streams end with their authority.
+    pub(super) ends_streams: bool,
     /// For people at a command line only.
     #[cfg(feature = "explain")]
     pub(super) signatures_assumed: bool,
@@ -71,6 +73,8 @@ impl Prepared {
                     .map(|rule| &rule.matcher),
             ),
             names_hosts,
+            ends_streams: config.ends_streams()
+                || rules(&config).any(|rule| rule.ends_streams == Some(true)),
             token_params,
             config,
             owned_names,
@@ -135,6 +139,18 @@ impl Prepared {
         let rule = rule.and_then(|index| rules?.get(index));
         let mode = rule.and_then(|rule| rule.mode);
         mode.unwrap_or(self.config.mode()).observes(now)
+    }
+
+    /// Whether a stream of these rules ends with its authority: where readings of a path differ, if it
+    /// does by one of them.
+    pub(super) fn ends_streams_of(&self, rule: Option<usize>, others: &[Option<usize>]) -> bool {
+        let rules = self.config.rules();
+        let ends = |index: Option<usize>| {
+            let rule = index.and_then(|index| rules?.get(index));
+            let own = rule.and_then(|rule| rule.ends_streams);
+            own.unwrap_or(self.config.ends_streams())
+        };
+        ends(rule) || others.iter().any(|rule| ends(*rule))
     }
 
     /// Whether everything is only observed: what may belong to any rule must not get past one that is enforced.

@@ -3,8 +3,8 @@
 use passgate_core::limits::{
     self, CONFIG_BYTES, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES, KID_BYTES, PROVIDERS,
     REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, REVOCATION_BYTES,
-    REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS, TOKEN_BYTES, UNKNOWN_KEYS,
-    VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
+    REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS, STREAM_BYTES, STREAMS,
+    TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
 };
 
 /// A table of multiples: 29 windows of 256 points of 64 bytes.
@@ -24,7 +24,7 @@ pub(crate) struct Part {
 }
 
 /// All that one configuration keeps on one worker.
-pub(crate) const PARTS: [Part; 10] = [
+pub(crate) const PARTS: [Part; 11] = [
     Part {
         name: "configuration",
         made_of: "8 × `CONFIG_BYTES`",
@@ -72,6 +72,11 @@ pub(crate) const PARTS: [Part; 10] = [
         name: "waiting requests",
         made_of: "`waiting_bytes` + `waiting_requests` × 256",
         bound: |_, _| WAITING_BYTES + WAITING_REQUESTS * EACH,
+    },
+    Part {
+        name: "open streams",
+        made_of: "`streams` × `STREAM_BYTES`",
+        bound: |_, _| STREAMS * STREAM_BYTES,
     },
     Part {
         name: "counters of verdicts",

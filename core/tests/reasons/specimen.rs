@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::host::Proxy;
 use passgate_core::{
-    Ambiguous, Answer, AuditRecord, Config, Forbidden, Insufficient, Internal, Malformed, Missing,
-    Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime, Untrusted,
-    Verdict, Verifier,
+    Ambiguous, Answer, AuditRecord, Config, Forbidden, Insufficient, Internal, Leases, Malformed,
+    Missing, Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime,
+    Untrusted, Verdict, Verifier,
 };
 use passgate_kit::{ProofBuilder, SigningKey, TokenBuilder, bound_to, jwks, public_members};
 use serde_json::{Value, json};
@@ -41,6 +41,8 @@ pub(crate) struct Specimen {
 /// Which of the verifier's questions is asked.
 pub(crate) enum Ask {
     Verify,
+    /// For a stream that lasts, while another is open.
+    Stream,
     Overloaded,
     WaitedTooLong,
     Failed(Internal),
@@ -191,7 +193,11 @@ impl Specimen {
                 .iter()
                 .map(|value| (&b"origin"[..], value.as_bytes())),
         );
+        if let Ask::Stream = self.ask {
+            headers.push((b"accept", b"text/event-stream"));
+        }
         let request = Request::new(&headers);
+        let mut leases = Leases::default();
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
         let mut earlier = self.earlier;
@@ -204,14 +210,23 @@ impl Specimen {
         }
         for _ in 0..8 + self.earlier {
             let step = match &self.ask {
-                Ask::Verify => verifier.verify(request, &mut keys, moment),
+                Ask::Verify | Ask::Stream => verifier.verify(request, &mut keys, moment),
                 Ask::Overloaded => Step::Settle(verifier.overloaded(request, moment)),
                 Ask::WaitedTooLong => Step::Settle(verifier.waited_too_long(request, moment)),
                 Ask::Failed(failure) => {
                     Step::Settle(verifier.failed(request, failure.clone(), Some(moment)))
                 }
             };
-            if let Step::Settle(Settlement { verdict, record }) = step {
+            if let Step::Settle(Settlement {
+                mut verdict,
+                record,
+            }) = step
+            {
+                if let (Ask::Stream, Verdict::Allow(permit)) = (&self.ask, &mut verdict) {
+                    verifier.hold(&mut leases, 1, b"", permit.take_lease().unwrap());
+                    verifier.note_room(&leases);
+                    continue;
+                }
                 if earlier == 0 {
                     return (verdict, record);
                 }
@@ -398,6 +413,15 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             proxy: None,
             ..bound(|proof| proof)
         },
+        Reason::Unavailable(Unavailable::Streams) => {
+            let mut specimen = Specimen {
+                ask: Ask::Stream,
+                ..good()
+            };
+            specimen.config["streams"] = json!({ "end_with_authority": true });
+            specimen.config["limits"] = json!({ "streams": 1 });
+            specimen
+        }
         Reason::Unavailable(Unavailable::Revocations { .. }) => with_revocations(),
         Reason::Unavailable(Unavailable::StatusList { .. }) => {
             let uri = "https://id.example.com/status/1";

@@ -26,7 +26,17 @@ record! {
         requires: RawRequires => "requires",
         /// `enforce`, or `shadow` until a day, for these requests. Default: that of the whole configuration.
         mode: Mode,
+        /// What becomes of these requests' streams. Default: that of the whole configuration.
+        streams: RawStreams,
         "requirement_name": "write the requirement itself, under requires",
+    }
+}
+
+record! {
+    /// What becomes of streams that outlive what let them pass.
+    pub(in crate::config) RawStreams "streams" {
+        /// Whether WebSockets and other upgrades, gRPC, and requests that accept `text/event-stream` end when `exp`, `max_age` or the rule's `until` is reached, a list revokes them, or a new policy refuses them. Default: false.
+        end_with_authority: bool,
     }
 }
 

@@ -1,22 +1,16 @@
 //! Whether the authority of a verified token has ended before its time: at each request, for
 //! remembered tokens too.
 
-use std::rc::Rc;
-
-use super::{Case, Stop};
+use super::{Case, Status, Stop};
 use crate::{
-    fetch::Asked,
     identity::Identity,
     jose,
-    jwks::Lookup,
     proof::Binding,
     provider::Provider,
     provider_id::ProviderId,
     reason::{Malformed, Unavailable, Untrusted},
     revocation::{Before, Kind, NotAName, Revocations, Standing},
-    status_list::{
-        Bits, Held, ListError, NotAReference, Reference, StatusListSource, UnverifiedList,
-    },
+    status_list::{NotAReference, Reference, StatusListSource},
     supply::Need,
     time::UnixTime,
     token::VerifiedJwt,
@@ -61,6 +55,9 @@ impl Case<'_, '_, '_> {
         let key = key.as_deref().map(|key| (Kind::Key, key));
         let issued = jwt.claims.get("iat").and_then(jose::numeric_date);
         let names = subject.into_iter().chain(names).chain(key);
+        if self.lasts {
+            self.stands.names = self.supply.digests(id, names.clone());
+        }
         match self.supply.standing(id, names, issued, self.now) {
             Standing::Clear | Standing::Unchecked => Ok(()),
             Standing::Revoked { kind, before } => {
@@ -91,76 +88,22 @@ impl Case<'_, '_, '_> {
                 return Err(self.no_status(wanted));
             }
         };
-        let held = match self.supply.status_list(id, reference.uri, self.now) {
-            None => {
-                let wanted = "status.status_list.uri: below uri_prefix, without dots and query";
-                return Err(self.no_status(wanted));
-            }
-            Some(Asked::Pending) => return Err(Stop::Await(Need::StatusLists(id))),
-            Some(Asked::Unavailable(retry_after)) => {
-                return Err(Unavailable::StatusList { retry_after }.into());
-            }
-            Some(Asked::Said(held)) => held.clone(),
-        };
-        let bits = match held {
-            Held::Open(_, Some(expires)) if expires <= self.now => Err(ListError::Expired),
-            Held::Open(bits, _) => Ok(bits),
-            Held::Unverified(list) => self.open(&list, (id, provider), reference.uri)?,
-        };
-        let bits = bits.map_err(|error| self.spoilt(id, reference.uri, error))?;
-        let status = bits.get(reference.index);
-        if status == Some(Bits::VALID) {
-            return Ok(());
-        }
-        self.record.expected = Some(match status {
-            Some(status) => format!("status: 0 in the status list; it is {status}"),
-            None => format!("status: an idx below {}", bits.len()),
-        });
-        Err(Untrusted::Revoked.into())
+        let mut status = Status::of(self);
+        let checked = status.check((id, provider), reference);
+        checked.map_err(|(stop, wanted)| {
+            self.record.expected = wanted;
+            stop
+        })
     }
 
     fn no_status(&mut self, wanted: &str) -> Stop {
         self.record.expected = Some(wanted.to_owned());
         Malformed::Claims.into()
     }
-
-    /// Checks the signature of a list that came, by the provider's keys, once. The inner error: it does
-    /// not count.
-    fn open(
-        &mut self,
-        list: &UnverifiedList,
-        (id, provider): (ProviderId, &Provider),
-        uri: &str,
-    ) -> Result<Result<Rc<Bits>, ListError>, Stop> {
-        let ends = list.check_end(self.now);
-        if ends.is_err() || !provider.algorithms.contains(&list.algorithm) {
-            return Ok(ends.and(Err(ListError::Key)));
-        }
-        let kid = list.kid.as_deref();
-        let opened = match self.supply.lookup(id, kid, list.algorithm, self.now) {
-            Lookup::Found(jwk) => list.open(&jwk.key, self.crypto),
-            Lookup::Pending => return Err(Stop::Await(Need::Keys(id))),
-            Lookup::Unavailable { retry_after, .. } => {
-                return Err(Unavailable::StatusList { retry_after }.into());
-            }
-            Lookup::Unknown | Lookup::Misfit | Lookup::Ambiguous => Err(ListError::Key),
-        };
-        Ok(opened.map(|bits| {
-            let bits = Rc::new(bits);
-            let opened = (list, Rc::clone(&bits));
-            self.supply.opened_status_list(id, uri, opened);
-            bits
-        }))
-    }
-
-    fn spoilt(&mut self, id: ProviderId, uri: &str, error: ListError) -> Stop {
-        let retry_after = self.supply.spoil_status_list(id, uri, error, self.now);
-        Unavailable::StatusList { retry_after }.into()
-    }
 }
 
 /// What a token would have had to be.
-fn unrevoked(kind: Kind, before: Before) -> String {
+pub(in crate::verify) fn unrevoked(kind: Kind, before: Before) -> String {
     let name = kind.name();
     match before.seconds().map(UnixTime::from_secs) {
         Some(time) => format!("{name}: issued after {time}, until when it is revoked"),

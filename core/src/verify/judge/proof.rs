@@ -52,6 +52,7 @@ impl<'r> Case<'_, 'r, '_> {
             return Err(Untrusted::KeyBound.into());
         };
         match (binding.dpop.is_some(), is_dpop) {
+            _ if self.again.is_some() => {}
             (true, false) => {
                 self.expect("a token that names a key of proofs comes as Authorization: DPoP");
                 self.aside.schemes = DPOP;
@@ -80,6 +81,10 @@ impl<'r> Case<'_, 'r, '_> {
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Result<Option<Possession<'r>>, Stop> {
+        if self.again.is_some() {
+            // It was proved when the stream began.
+            return Ok(None);
+        }
         if let Some(digest) = &binding.certificate {
             self.record.proof = Some(ShownProof::of("certificate"));
             let Some(own) = self.request.certificate() else {

@@ -37,18 +37,28 @@ impl Case<'_, '_, '_> {
                 .filter(|(id, _)| requirement.open_to(*id).next().is_some())
         };
         let sources = places(accepted().map(|(_, provider)| provider)).into_iter();
-        let find = |bytes: &[u8]| self.remembered.find(bytes);
-        let credential = extract(self.request, self.target, sources, find)?;
+        let credential = match &self.again {
+            Some(again) => again.token.clone().map(|known| Credential {
+                token: Token::Known(known),
+                found_in: Vec::new(),
+            }),
+            None => {
+                let find = |bytes: &[u8]| self.remembered.find(bytes);
+                extract(self.request, self.target, sources, find)?
+            }
+        };
         let credential = credential.ok_or_else(|| Missing::Token {
             step_up: requirement.hint(config.providers()),
         })?;
-        if credential.only_in_cookies()
+        if self.again.is_none()
+            && credential.only_in_cookies()
             && !self.request.cookie_may_speak(self.target, config.origins())
         {
             return Err(Forbidden::CrossSite.into());
         }
         let (jwt, known) = self.take_apart(&credential.token)?;
-        let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential) else {
+        let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential, self.again.is_some())
+        else {
             let issuers: Vec<String> = accepted()
                 .map(|(_, provider)| provider.issuer.to_string())
                 .collect();
@@ -102,6 +112,14 @@ impl Case<'_, '_, '_> {
                 unmet.reason
             })?;
         self.record.proved(&proved);
+        if self.lasts {
+            let left = alternative
+                .max_age
+                .zip(proved.age)
+                .map(|(most, age)| most.saturating_sub(age));
+            self.ends_after(left.map(|left| self.now.saturating_add(left)));
+            self.lease_token(credential, &jwt, &identity, (id, provider));
+        }
         let mut edits = Vec::new();
         let mut forwards = false;
         if let Some(possession) = &possession {
@@ -112,7 +130,7 @@ impl Case<'_, '_, '_> {
                 Some(ProofDemand::Dpop { forward: true, .. })
             );
         }
-        if alternative.single_use {
+        if alternative.single_use && self.again.is_none() {
             self.take_token(&jwt.claims, &identity)?;
         }
         edits.extend(headers::sign_in(&proved));
@@ -127,7 +145,9 @@ impl Case<'_, '_, '_> {
         if let Token::Known(known) = token
             && let Some(jwt) = UnverifiedJwt::recall(&known.jwt)
         {
-            return Ok((jwt, Some(Rc::clone(&known.identity))));
+            // Sets of keys have names of their own for each verifier.
+            let is_ours = self.again.as_ref().is_none_or(|again| again.is_ours);
+            return Ok((jwt, is_ours.then(|| Rc::clone(&known.identity))));
         }
         let most = self.prepared.config.limits().token_bytes;
         let find_header = |header: &str| self.remembered.find_header(header);
@@ -305,6 +325,7 @@ impl Case<'_, '_, '_> {
             identity: Some(identity),
             answer: Vec::new(),
             is_observed: false,
+            lease: None,
         }
     }
 }
@@ -315,6 +336,7 @@ fn issuer_of<'c>(
     jwt: &UnverifiedJwt<'_>,
     mut accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,
     credential: &Credential<'_, '_>,
+    was_found: bool,
 ) -> Option<(ProviderId, &'c Provider)> {
     let claims = jwt.unverified_claims();
     let issuer = claims.get("iss").and_then(Json::as_str)?;
@@ -326,7 +348,7 @@ fn issuer_of<'c>(
     };
     accepted
         .find(|(_, provider)| provider.issuer.is(issuer, claims))
-        .filter(|(_, provider)| is_looked_for(provider))
+        .filter(|(_, provider)| was_found || is_looked_for(provider))
 }
 
 /// The types of tokens that pass where a provider lists none.

@@ -1,0 +1,352 @@
+//! Open streams, through the face of the library: when each ends, why, and what is told.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::time::Duration;
+
+use passgate_core::{
+    Config, Cut, Leases, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
+};
+use passgate_kit::{SigningKey, TokenBuilder, jwks};
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://id.example.com";
+const START: u64 = 1_795_900_000;
+const DOOR: &[u8] = b"443";
+
+/// One policy of a gate.
+struct Judge {
+    supply: Supply,
+    verifier: Verifier,
+}
+
+/// A gate, its streams, and the server of its list.
+struct World {
+    key: SigningKey,
+    leases: Leases,
+    now: UnixTime,
+    list: Value,
+    sequence: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            key: SigningKey::es256("key-1"),
+            leases: Leases::default(),
+            now: UnixTime::from_secs(START),
+            list: json!([]),
+            sequence: 1,
+        }
+    }
+
+    fn judge(&mut self, more: Value) -> Judge {
+        let mut config = json!({
+            "providers": { "acme": {
+                "issuer": ISSUER,
+                "audiences": ["api"],
+                "clock_skew": "0s",
+                "local_jwks": { "inline_string": jwks(&[&self.key]) },
+            } },
+            "streams": { "end_with_authority": true },
+        });
+        for (name, value) in more.as_object().unwrap() {
+            match name.as_str() {
+                "acme" => {
+                    let acme = config["providers"]["acme"].as_object_mut().unwrap();
+                    acme.extend(value.as_object().unwrap().clone());
+                }
+                _ => config[name] = value.clone(),
+            }
+        }
+        let config = Config::parse(config.to_string().as_bytes()).unwrap();
+        let supply = Supply::new(&config, 1);
+        let mut verifier = Verifier::new(config, 1);
+        verifier.join(&mut self.leases);
+        Judge { supply, verifier }
+    }
+
+    fn token(&self, lifetime: u64) -> TokenBuilder<'_> {
+        TokenBuilder::of(&self.key, ISSUER, "api")
+            .claim("iat", START)
+            .claim("exp", START + lifetime)
+            .claim("auth_time", START)
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now = self.now.saturating_add(Duration::from_millis(millis));
+    }
+
+    /// Fetches what is due, and looks at all streams once.
+    fn tick(&mut self, judge: &mut Judge) -> Vec<Cut> {
+        judge.supply.read_on(self.now);
+        while let Some(fetch) = judge.supply.poll_call(self.now) {
+            let list = json!({
+                "version": 1, "epoch": 1, "sequence": self.sequence,
+                "generated_at": self.now.as_secs(), "entries": self.list,
+            });
+            let body = list.to_string().into_bytes();
+            let headers: &[(&[u8], &[u8])] = &[(b":status", b"200")];
+            judge
+                .supply
+                .on_host_answer(fetch.id, headers, body, self.now);
+            judge.supply.read_on(self.now);
+        }
+        let Judge { supply, verifier } = judge;
+        let mut cuts = Vec::new();
+        for _ in 0..1_000 {
+            cuts.extend(verifier.look_after(&mut self.leases, 32, supply, self.now));
+            if verifier.next_look(&self.leases, self.now) != Some(self.now) {
+                break;
+            }
+        }
+        cuts
+    }
+
+    /// A stream begins, at most after a wait; the decision about it.
+    fn open(&mut self, judge: &mut Judge, stream: u32, headers: &[(&str, &str)]) -> &'static str {
+        let mut all = vec![(":method", "GET"), (":authority", "api.example.com")];
+        all.extend([("x-request-id", "id-1"), ("accept", "text/event-stream")]);
+        all.extend(headers);
+        let all: Vec<(&[u8], &[u8])> = all
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .collect();
+        for _ in 0..20 {
+            judge.verifier.note_room(&self.leases);
+            let request = Request::new(&all);
+            let step = judge.verifier.verify(request, &mut judge.supply, self.now);
+            if let Step::Settle(Settlement { verdict, record }) = step {
+                if let Verdict::Allow(mut permit) = verdict
+                    && let Some(lease) = permit.take_lease()
+                {
+                    judge.verifier.hold(&mut self.leases, stream, DOOR, lease);
+                }
+                return record.reason;
+            }
+            self.pass(1_000);
+            self.tick(judge);
+        }
+        panic!("the request waits for ever");
+    }
+
+    fn with(&mut self, judge: &mut Judge, stream: u32, token: &str) {
+        let bearer = format!("Bearer {token}");
+        let headers = [(":path", "/chat?room=1"), ("authorization", &*bearer)];
+        let reason = self.open(judge, stream, &headers);
+        assert_eq!(reason, "permitted.token");
+    }
+}
+
+fn told(cuts: &[Cut]) -> Vec<(u32, &'static str, &'static str)> {
+    let told = |cut: &Cut| (cut.stream, cut.record.decision, cut.record.reason);
+    cuts.iter().map(told).collect()
+}
+
+#[test]
+fn time_ends_a_stream_and_no_other() {
+    let mut world = World::new();
+    let rules = json!([{ "match": { "prefix": "/" }, "requires": { "requires_any": { "requirements": [
+        { "max_age": "5s", "scopes": ["read"] }, { "scopes": ["write"] },
+    ] } } }]);
+    let judge = &mut world.judge(json!({ "rules": rules }));
+    let read = world.token(60).claim("scope", "read").build();
+    let both = world.token(60).claim("scope", "read write").build();
+    let short = world.token(3).claim("scope", "write").build();
+    for (stream, token) in [(1, &read), (2, &both), (3, &short)] {
+        world.with(judge, stream, token);
+    }
+    assert!(world.tick(judge).is_empty());
+    world.pass(2_999);
+    assert!(world.tick(judge).is_empty());
+    world.pass(501);
+    let cuts = world.tick(judge);
+    assert_eq!(told(&cuts), [(3, "cut", "untrusted.expired")]);
+    let record: Value = serde_json::from_str(&cuts[0].record.to_json()).unwrap();
+    assert_eq!(record["request_id"], "id-1");
+    assert_eq!(cuts[0].record.subject.as_deref(), Some("alice"));
+    assert_eq!(
+        cuts[0].rejection.as_ref().map(|told| told.status),
+        Some(401)
+    );
+    world.pass(2_000);
+    // The other way to meet the rule has no age.
+    assert_eq!(
+        told(&world.tick(judge)),
+        [(1, "cut", "insufficient.max_age")]
+    );
+    world.pass(60_000);
+    assert_eq!(told(&world.tick(judge)), [(2, "cut", "untrusted.expired")]);
+    assert!(world.leases.is_empty());
+}
+
+#[test]
+fn a_list_ends_whom_it_names() {
+    let mut world = World::new();
+    let feed = json!({ "http_uri": { "uri": "https://feed.example.com/acme", "cluster": "feed" } });
+    // What is not remembered is revoked all the same.
+    for remembered in [json!(0), json!(100)] {
+        world.list = json!([]);
+        let judge = &mut world.judge(json!({
+            "acme": { "revocations": feed }, "limits": { "remembered_tokens": remembered },
+        }));
+        let alice = world.token(600).claim("sid", "s-1").build();
+        let bob = world.token(600).claim("sub", "bob").build();
+        world.with(judge, 1, &alice);
+        world.with(judge, 2, &bob);
+        world.list = json!([{ "sid": "s-1" }]);
+        world.sequence += 1;
+        let mut cuts = Vec::new();
+        for _ in 0..40 {
+            world.pass(600);
+            cuts.extend(world.tick(judge));
+        }
+        assert_eq!(told(&cuts), [(1, "cut", "untrusted.revoked")]);
+        let expected = cuts[0].record.expected.as_deref();
+        assert_eq!(expected, Some("sid: one that is not revoked"));
+        world.leases.let_go(2);
+    }
+}
+
+#[test]
+fn an_exemption_ends_its_streams() {
+    let mut world = World::new();
+    let public = json!({ "reason": "r", "owner": "o", "until": "2026-11-29" });
+    let judge = &mut world.judge(
+        json!({ "rules": [{ "match": { "path": "/never" }, "requires": {} },
+        { "match": { "prefix": "/" }, "public": public }] }),
+    );
+    let reason = world.open(judge, 1, &[(":path", "/news")]);
+    assert_eq!(reason, "permitted.public");
+    world.pass(600);
+    assert!(world.tick(judge).is_empty());
+    world.pass(48 * 3_600_000);
+    assert_eq!(
+        told(&world.tick(judge)),
+        [(1, "cut", "forbidden.exemption_ended")]
+    );
+}
+
+#[test]
+fn the_newest_policy_of_a_door_judges_its_streams() {
+    let mut world = World::new();
+    let first = &mut world.judge(json!({}));
+    let read = world.token(600).claim("scope", "read").build();
+    let none = world.token(600).build();
+    world.with(first, 1, &read);
+    world.with(first, 2, &none);
+    let rules = json!([{ "match": { "prefix": "/" }, "requires": { "scopes": ["read"] } }]);
+    let second = &mut world.judge(json!({ "rules": rules }));
+    world.pass(600);
+    // Nobody knows yet that it took the place of the first.
+    assert!(world.tick(second).is_empty());
+    second.verifier.enter(&mut world.leases, b"another door");
+    world.pass(600);
+    assert!(world.tick(second).is_empty());
+    second.verifier.enter(&mut world.leases, DOOR);
+    world.pass(600);
+    assert!(world.tick(first).is_empty());
+    assert_eq!(
+        told(&world.tick(second)),
+        [(2, "cut", "insufficient.scope")]
+    );
+    assert_eq!(world.leases.len(), 1);
+    // It was the second one's word: when that goes, its streams have gone.
+    second.verifier.leave(&mut world.leases);
+    world.leases.let_go(1);
+    world.with(first, 3, &none);
+    world.pass(600_000);
+    assert_eq!(told(&world.tick(first)), [(3, "cut", "untrusted.expired")]);
+}
+
+#[test]
+fn a_token_that_nobody_remembers_does_not_outlive_its_policy() {
+    let mut world = World::new();
+    let first = &mut world.judge(json!({ "limits": { "remembered_tokens": 0 } }));
+    let token = world.token(600).build();
+    world.with(first, 1, &token);
+    let second = &mut world.judge(json!({}));
+    second.verifier.enter(&mut world.leases, DOOR);
+    world.pass(600);
+    assert_eq!(
+        told(&world.tick(second)),
+        [(1, "cut", "unavailable.streams")]
+    );
+}
+
+#[test]
+fn shadow_cuts_nothing_and_tells_it_once() {
+    let mut world = World::new();
+    let mode = json!({ "shadow": { "until": "2026-11-29" } });
+    let judge = &mut world.judge(json!({ "mode": mode }));
+    let token = world.token(3).build();
+    world.with(judge, 1, &token);
+    world.open(judge, 2, &[(":path", "/")]);
+    assert_eq!(world.leases.len(), 2, "nobody is refused");
+    world.pass(4_000);
+    let cuts = world.tick(judge);
+    assert_eq!(told(&cuts), [(1, "shadow", "untrusted.expired")]);
+    assert!(cuts[0].rejection.is_none());
+    let shadow = cuts[0].record.shadow.as_ref().unwrap();
+    assert_eq!(shadow.decision, "cut");
+    world.pass(4_000);
+    assert!(world.tick(judge).is_empty());
+    // Then it is enforced.
+    world.pass(48 * 3_600_000);
+    let mut reasons = told(&world.tick(judge));
+    reasons.sort_unstable();
+    assert_eq!(
+        reasons,
+        [(1, "cut", "untrusted.expired"), (2, "cut", "missing.token")]
+    );
+}
+
+#[test]
+fn only_streams_that_last_are_looked_after_and_only_where_the_policy_says_so() {
+    let kinds: [&[(&str, &str)]; 5] = [
+        &[("upgrade", "websocket"), ("accept", "*/*")],
+        &[("content-type", "application/grpc+proto")],
+        &[("content-type", "application/grpc-web")],
+        &[("accept", "text/html, Text/Event-Stream;q=0.5")],
+        &[("accept", "*/*")],
+    ];
+    let mut world = World::new();
+    let judge = &mut world.judge(json!({}));
+    let rules = json!([
+        { "match": { "prefix": "/off/" }, "requires": {}, "streams": { "end_with_authority": false } },
+        { "match": { "prefix": "/" }, "requires": {} },
+    ]);
+    let ruled = &mut world.judge(json!({ "rules": rules }));
+    let token = format!("Bearer {}", world.token(600).build());
+    let lasts = |judge: &mut Judge, path: &str, headers: &[(&str, &str)], now| {
+        let mut all = vec![(":method", "GET"), (":authority", "a"), (":path", path)];
+        all.push(("authorization", &token));
+        all.extend(headers);
+        let pairs = all
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let pairs: Vec<(&[u8], &[u8])> = pairs.collect();
+        let request = Request::new(&pairs);
+        match judge.verifier.verify(request, &mut judge.supply, now) {
+            Step::Settle(Settlement {
+                verdict: Verdict::Allow(mut permit),
+                ..
+            }) => permit.take_lease().is_some(),
+            step => panic!("{step:?}"),
+        }
+    };
+    for (index, headers) in kinds.into_iter().enumerate() {
+        assert_eq!(
+            lasts(judge, "/", headers, world.now),
+            index < 4,
+            "{headers:?}"
+        );
+        assert_eq!(lasts(ruled, "/", headers, world.now), index < 4);
+        assert!(!lasts(ruled, "/off/", headers, world.now));
+    }
+}

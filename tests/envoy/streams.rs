@@ -1,0 +1,302 @@
+//! Streams that end with their authority, and what each client and the service see of it.
+
+use passgate_harness::{
+    AUDIENCE, Gate, Http1, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy_with, with,
+};
+use passgate_kit::{SigningKey, Token, jwks, now};
+use serde_json::{Value, json};
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// A service whose answers never end.
+struct Service {
+    address: SocketAddr,
+    open: Arc<AtomicUsize>,
+}
+
+impl Service {
+    fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let open = Arc::new(AtomicUsize::new(0));
+        let shared = Arc::clone(&open);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let open = Arc::clone(&shared);
+                let small = thread::Builder::new().stack_size(64 * 1024);
+                small.spawn(move || serve(stream, &open)).unwrap();
+            }
+        });
+        Self { address, open }
+    }
+
+    fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+}
+
+/// Answers once and then goes on until the other side ends it.
+fn serve(mut stream: TcpStream, open: &AtomicUsize) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let start = if head.contains("upgrade: websocket") {
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    } else if head.contains("application/grpc") {
+        "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\n\r\n"
+    } else {
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    };
+    open.fetch_add(1, Ordering::SeqCst);
+    let mut go_on = stream.write_all(start.as_bytes()).is_ok();
+    while go_on {
+        thread::sleep(Duration::from_millis(100));
+        go_on = stream.write_all(b"5\r\ntick\n\r\n").is_ok();
+    }
+    open.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// A gate before it, whose keys are part of its configuration.
+struct Story {
+    gate: Gate,
+    service: Service,
+    feed: Issuer,
+    key: SigningKey,
+}
+
+/// What each kind of stream looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    WebSocket,
+    Events,
+    Download,
+}
+
+impl Story {
+    fn start(words: Value) -> Self {
+        Self::with_feed(Issuer::start(), words)
+    }
+
+    fn with_feed(feed: Issuer, words: Value) -> Self {
+        let key = SigningKey::es256("k1");
+        let service = Service::start();
+        let setup = Setup::new(Self::policy(&key, words));
+        let setup = setup.cluster("feed", feed.address());
+        let setup = setup.cluster("service", service.address);
+        let setup = setup.edit(|bootstrap| {
+            bootstrap.route()["cluster"] = json!("service");
+            bootstrap.cluster("service")["circuit_breakers"] = json!({ "thresholds": [
+                { "max_connections": 5_000, "max_requests": 5_000, "max_pending_requests": 5_000 },
+            ] });
+        });
+        let gate = setup.watched().start();
+        Self {
+            gate,
+            service,
+            feed,
+            key,
+        }
+    }
+
+    fn policy(key: &SigningKey, words: Value) -> Value {
+        let mut members = json!({
+            "remote_jwks": null,
+            "local_jwks": { "inline_string": jwks(&[key]) },
+            "clock_skew": "0s",
+        });
+        let words = words.as_object().unwrap().clone();
+        members.as_object_mut().unwrap().extend(words);
+        with(
+            policy_with(members),
+            "streams",
+            json!({ "end_with_authority": true }),
+        )
+    }
+
+    fn token(&self, subject: &str, lifetime: i64) -> String {
+        let token = Token::of(&self.key, ISSUER, AUDIENCE).claim("sub", subject);
+        token.claim("exp", now() + lifetime).build()
+    }
+
+    fn request(kind: Kind, token: &str) -> Request {
+        let request = Request::get("/stream").bearer(token);
+        match kind {
+            Kind::WebSocket => request
+                .header("connection", "upgrade")
+                .header("upgrade", "websocket")
+                .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+                .header("sec-websocket-version", "13"),
+            Kind::Events => request.header("accept", "text/event-stream"),
+            Kind::Download => request,
+        }
+    }
+
+    /// Opens a stream that the service answers.
+    fn open(&self, kind: Kind, token: &str) -> Http1 {
+        let before = self.service.open();
+        let mut client = self.gate.client();
+        client.send(Self::request(kind, token).to_http1());
+        eventually("an open stream", || {
+            (self.service.open() > before).then_some(())
+        });
+        client
+    }
+
+    /// So many streams were cut for this reason.
+    fn cut(&self, reason: &str) -> Vec<Value> {
+        let records = self.gate.records();
+        let cut = |record: &Value| record["decision"] == "cut" && record["reason"] == reason;
+        records.into_iter().filter(cut).collect()
+    }
+
+    fn left(&self, count: usize) {
+        eventually("the service sees the end", || {
+            (self.service.open() == count).then_some(())
+        });
+    }
+}
+
+/// The stream is over: what came before it was.
+fn over(mut client: Http1) -> Result<u16, std::io::ErrorKind> {
+    client
+        .try_read()
+        .map(|answer| answer.status)
+        .map_err(|error| error.kind())
+}
+
+fn goes_on(client: &mut Http1) -> bool {
+    !client.is_silent(Duration::from_millis(500)) && client.try_send(b"x").is_ok()
+}
+
+#[test]
+fn streams_end_on_both_sides_when_the_token_expires() {
+    let story = Story::start(json!({}));
+    let short = story.token("alice", 3);
+    let long = story.token("alice", 300);
+    let socket = story.open(Kind::WebSocket, &short);
+    let events = story.open(Kind::Events, &short);
+    let download = story.open(Kind::Download, &short);
+    let mut other = story.open(Kind::WebSocket, &long);
+    let grpc = Request::post("/stream", b"\0\0\0\0\0").bearer(&short);
+    let grpc = grpc.header("content-type", "application/grpc");
+    let told = story.gate.try_send(Protocol::Http2, &grpc);
+    let told = told.expect_err("a stream that is reset");
+    assert!(told.contains("stream error received"), "{told}");
+    // The code says nothing of a WebSocket's close: there is no close frame.
+    let socket = over(socket);
+    assert!(
+        matches!(socket, Ok(101) | Err(std::io::ErrorKind::ConnectionReset)),
+        "{socket:?}"
+    );
+    let events = over(events);
+    assert!(events.is_err(), "{events:?}");
+    story.left(2);
+    assert!(goes_on(&mut other), "another token");
+    drop((download, other));
+    let cuts = eventually("three records", || {
+        Some(story.cut("untrusted.expired")).filter(|cuts| cuts.len() == 3)
+    });
+    for cut in cuts {
+        assert_eq!(
+            (&cut["subject"], &cut["provider"]),
+            (&json!("alice"), &json!("acme"))
+        );
+        assert!(cut["request_id"].is_string(), "{cut:#}");
+    }
+    let counter = "wasmcustom.passgate.verdicts.cut.provider.acme.untrusted.expired";
+    eventually("the counter", || {
+        (story.gate.stat(counter) == 3).then_some(())
+    });
+    story.gate.finish();
+}
+
+#[test]
+fn a_revocation_ends_the_streams_of_whom_it_names_and_a_client_may_leave_before() {
+    let list = |entries: Value, sequence: u64| {
+        json!({ "version": 1, "epoch": 1, "sequence": sequence, "generated_at": now(), "entries": entries })
+            .to_string()
+    };
+    let words = json!({ "revocations": {
+        "http_uri": { "uri": "https://feed.example.com/acme", "cluster": "feed" },
+        "cache_duration": "1s",
+    } });
+    let feed = Issuer::start();
+    feed.publish_text(&list(json!([]), 1));
+    let story = Story::with_feed(feed, words);
+    let (alice, bob) = (story.token("alice", 300), story.token("bob", 300));
+    let revoked = story.open(Kind::WebSocket, &alice);
+    let mut other = story.open(Kind::WebSocket, &bob);
+    story.open(Kind::Events, &alice).leave();
+    story.left(2);
+    story
+        .feed
+        .publish_text(&list(json!([{ "sub": "alice" }]), 2));
+    assert!(over(revoked).is_ok_and(|status| status == 101));
+    story.left(1);
+    assert!(goes_on(&mut other), "another person");
+    drop(other);
+    eventually("one record, and none of the client that left", || {
+        (story.cut("untrusted.revoked").len() == 1).then_some(())
+    });
+    story.gate.finish();
+}
+
+#[test]
+fn a_new_policy_ends_the_streams_that_it_would_refuse() {
+    let mut story = Story::start(json!({}));
+    let read = Token::of(&story.key, ISSUER, AUDIENCE).claim("scope", "read");
+    let (read, none) = (read.build(), story.token("alice", 300));
+    let refused = story.open(Kind::Events, &none);
+    let mut other = story.open(Kind::Events, &read);
+    let rules = json!([{ "match": { "prefix": "/" }, "requires": { "scopes": ["read"] } }]);
+    let next = with(Story::policy(&story.key, json!({})), "rules", rules);
+    story.gate.reconfigure(&next);
+    // The first request by the new policy is what tells it that streams are open there.
+    let third = story.open(Kind::Events, &read);
+    assert!(over(refused).is_err());
+    story.left(2);
+    assert!(goes_on(&mut other), "the new policy lets it pass");
+    drop((other, third));
+    eventually("its record", || {
+        (story.cut("insufficient.scope").len() == 1).then_some(())
+    });
+    story.gate.finish();
+}
+
+#[test]
+fn hundreds_of_streams_end_at_once() {
+    let story = Story::start(json!({}));
+    let token = story.token("alice", 8);
+    let mut clients: Vec<Http1> = Vec::new();
+    for _ in 0..400 {
+        let mut client = story.gate.client();
+        client.send(Story::request(Kind::Events, &token).to_http1());
+        clients.push(client);
+    }
+    eventually("all of them", || {
+        (story.service.open() == 400).then_some(())
+    });
+    story.left(0);
+    for client in clients {
+        assert!(over(client).is_err());
+    }
+    let counter = "wasmcustom.passgate.verdicts.cut.provider.acme.untrusted.expired";
+    eventually("the counter", || {
+        (story.gate.stat(counter) == 400).then_some(())
+    });
+    story.gate.finish();
+}
