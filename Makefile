@@ -53,6 +53,7 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --package passgate --target wasm32-wasip1 -- --deny warnings
 	tools/check-core-is-pure
+	tools/check-width
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --package passgate-core --no-deps
 	RUSTDOCFLAGS='--deny warnings --allow rustdoc::private_intra_doc_links' \
 		cargo doc --locked --workspace --no-deps --document-private-items

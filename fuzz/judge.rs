@@ -65,8 +65,8 @@ fn verdict_on(token: &[u8]) -> Verdict {
     ])
 }
 
-/// A status list is taken apart and inflated within its bounds, whatever its bytes are: the first says how many bits a
-/// status has.
+/// A status list is taken apart and inflated within its bounds, whatever its bytes are: the first
+/// says how many bits a status has.
 pub(crate) fn status_list(data: &[u8]) {
     if let Some((bits, rest)) = data.split_first() {
         passgate_core::inspect_status_list(rest, *bits, usize::from(*bits));
@@ -78,8 +78,9 @@ pub(crate) fn token(data: &[u8]) {
     assert!(matches!(verdict_on(data), Verdict::Deny(_)));
 }
 
-/// A proof whose header is the first line and whose claims are the rest, `KEY` and `ATH` in them put in,
-/// under a good signature. This gate has no memory, so what would pass is what it cannot spend.
+/// A proof whose header is the first line and whose claims are the rest, `KEY` and `ATH` in them
+/// put in, under a good signature. This gate has no memory, so what would pass is what it cannot
+/// spend.
 pub(crate) fn proof(data: &[u8]) {
     let claims = json!({ "iss": "i", "aud": "a", "sub": "s", "exp": NOW.as_secs() + 60, "cnf": bound_to(&WORLD.key) });
     let text = format!(

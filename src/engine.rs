@@ -1,4 +1,5 @@
-//! What a root and its streams share: the verifier, what comes from elsewhere, and the requests that wait for it.
+//! What a root and its streams share: the verifier, what comes from elsewhere, and the requests
+//! that wait for it.
 
 use std::{
     cell::RefCell,
@@ -25,7 +26,8 @@ pub(crate) struct Engine {
     verifier: Verifier,
     supply: Supply,
     waiting: WaitingRoom<Kept>,
-    /// The open streams that end with their authority, shared with other configurations of this gate.
+    /// The open streams that end with their authority, shared with other configurations of this
+    /// gate.
     streams: Rc<RefCell<Leases>>,
     /// Streams that are to be judged again, a few in each callback; the oldest first.
     due: BTreeSet<u32>,
@@ -58,8 +60,9 @@ pub(crate) enum Judged {
 
 impl Engine {
     pub(crate) fn new(config: Config) -> Self {
-        // The standard library seeds its hashers from the host's random source; jitter and chance need no better one. Key
-        // servers see the jitter, and must not learn from it what chance will decide.
+        // The standard library seeds its hashers from the host's random source; jitter and chance
+        // need no better one. Key servers see the jitter, and must not learn from it what chance
+        // will decide.
         let seed = || RandomState::new().build_hasher().finish();
         Self {
             supply: Supply::new(&config, seed()),
@@ -93,7 +96,8 @@ impl Engine {
         host::log(LogLevel::Info, text);
     }
 
-    /// Shares with the other workers what was spent. Without a random source or a clock nothing is shared, and no proof passes.
+    /// Shares with the other workers what was spent. Without a random source or a clock nothing is
+    /// shared, and no proof passes.
     pub(crate) fn share(&mut self, now: Option<UnixTime>) {
         match (host::random(), now) {
             (Ok(entropy), Some(now)) => {
@@ -123,8 +127,8 @@ impl Engine {
         self.wish_for(next);
     }
 
-    /// Streams that are to be ended now, a few at once: each is told, and the host ends those that have
-    /// an answer.
+    /// Streams that are to be ended now, a few at once: each is told, and the host ends those that
+    /// have an answer.
     pub(crate) fn cut_streams(&mut self, most: usize, now: UnixTime) -> Vec<(u32, Rejection)> {
         let mut streams = self.streams.borrow_mut();
         if streams.is_empty() {
@@ -249,7 +253,8 @@ impl Engine {
             .extend(self.waiting.ready(|other| other == need, now));
     }
 
-    /// Notes who is to be judged again: whoever waits for no fetch in flight, and whoever has waited too long.
+    /// Notes who is to be judged again: whoever waits for no fetch in flight, and whoever has
+    /// waited too long.
     pub(crate) fn call_in_idle(&mut self, now: UnixTime) {
         let supply = &self.supply;
         let idle = |need| !supply.holds(need);
@@ -320,8 +325,8 @@ impl Engine {
         self.wish = self.wish.into_iter().chain(at).min();
     }
 
-    /// Sees to it that the next tick comes in time for what has happened since it was asked for. The same work however
-    /// many providers there are and however many requests wait.
+    /// Sees to it that the next tick comes in time for what has happened since it was asked for.
+    /// The same work however many providers there are and however many requests wait.
     pub(crate) fn wake(&mut self, now: UnixTime) {
         self.wish_for(self.ledger.next_wakeup());
         if let Some(wish) = self.wish.take()

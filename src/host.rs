@@ -1,7 +1,8 @@
 //! The host's functions as the shell wants them: bytes, not text, and results instead of panics.
 //!
-//! The SDK's helpers panic on any unexpected status and on header names that are not UTF-8, and send local
-//! replies without details; a panic kills every stream of the worker. So nearly all calls go through [`abi`].
+//! The SDK's helpers panic on any unexpected status and on header names that are not UTF-8, and
+//! send local replies without details; a panic kills every stream of the worker. So nearly all
+//! calls go through [`abi`].
 
 mod abi;
 
@@ -37,8 +38,8 @@ impl HeaderMap {
         self.bytes.len()
     }
 
-    /// Names and values. The layout is the count, the lengths of all names and values, then each name and value
-    /// followed by a zero byte; all numbers are 32 bits, little-endian.
+    /// Names and values. The layout is the count, the lengths of all names and values, then each
+    /// name and value followed by a zero byte; all numbers are 32 bits, little-endian.
     pub(crate) fn pairs(&self) -> Result<Vec<Pair<'_>>, HostError> {
         if self.bytes.is_empty() {
             return Ok(Vec::new());
@@ -103,7 +104,8 @@ pub(crate) fn resume_request() -> Result<(), HostError> {
     abi::continue_request()
 }
 
-/// Answers the request of the effective context. `details` is what the host shows as response code details.
+/// Answers the request of the effective context. `details` is what the host shows as response code
+/// details.
 pub(crate) fn reply(
     status: u16,
     details: &str,
@@ -153,8 +155,8 @@ impl SharedData for Shared {
     }
 
     fn set(&self, key: &str, value: &[u8], version: Option<u32>) -> Result<Stored, NotShared> {
-        // Envoy compares the number only where there is a value, and zero with nothing. So a number that no value has
-        // writes only where there is none.
+        // Envoy compares the number only where there is a value, and zero with nothing. So a number
+        // that no value has writes only where there is none.
         let written = abi::set_shared_data(key, value, version.unwrap_or(u32::MAX));
         match written {
             Ok(true) => Ok(Stored::Yes),
@@ -204,7 +206,8 @@ pub(crate) fn random() -> Result<[u8; 32], HostError> {
     abi::random()
 }
 
-/// The host's names for this gate: the instance of the filter, and its root, which an instance may share with others.
+/// The host's names for this gate: the instance of the filter, and its root, which an instance may
+/// share with others.
 pub(crate) fn gate() -> String {
     let root = abi::get_property("plugin_root_id").unwrap_or_default();
     format!("{}/{}", plugin_name(), String::from_utf8_lossy(&root))
@@ -220,8 +223,8 @@ pub(crate) fn configuration(max_bytes: usize) -> Result<Vec<u8>, HostError> {
     abi::get_buffer_bytes(BufferType::PluginConfiguration, max_bytes)
 }
 
-/// Starts an HTTP call through a cluster of the host; the root gets the answer under the returned number.
-/// The SDK's helper is used here because the SDK routes the answer.
+/// Starts an HTTP call through a cluster of the host; the root gets the answer under the returned
+/// number. The SDK's helper is used here because the SDK routes the answer.
 pub(crate) fn dispatch_http_call(
     cluster: &str,
     headers: Vec<(&str, &str)>,
@@ -254,7 +257,8 @@ pub(crate) fn plugin_name() -> String {
     String::from_utf8_lossy(&name).into_owned()
 }
 
-/// Hands a text to the access log under this name; Envoy keeps it as filter state. It is never read back.
+/// Hands a text to the access log under this name; Envoy keeps it as filter state. It is never read
+/// back.
 pub(crate) fn set_property(name: &str, value: &str) -> Result<(), HostError> {
     abi::set_property(name, value)
 }

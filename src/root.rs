@@ -1,7 +1,9 @@
-//! One configuration on one worker: reads it, sends the calls that are due, settles the requests that waited.
+//! One configuration on one worker: reads it, sends the calls that are due, settles the requests
+//! that waited.
 //!
-//! Calls are sent from here, on a tick, because the SDK gives an answer to the context that asked and drops
-//! it when that context is gone: a call of a stream would die with the first impatient client.
+//! Calls are sent from here, on a tick, because the SDK gives an answer to the context that asked
+//! and drops it when that context is gone: a call of a stream would die with the first impatient
+//! client.
 
 use std::{
     cell::RefCell,
@@ -34,8 +36,8 @@ pub(crate) struct Root {
 }
 
 thread_local! {
-    /// The open streams of each gate of this machine, by its name: a new configuration of a gate looks
-    /// after them.
+    /// The open streams of each gate of this machine, by its name: a new configuration of a gate
+    /// looks after them.
     static STREAMS: RefCell<Vec<Named>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -94,8 +96,8 @@ fn dispatch(call: &Call) -> Option<u32> {
     .ok()
 }
 
-/// Most requests that are settled in one callback. The host answers them after the callback, each answer inside the
-/// one before it, and some three hundred overflow its stack.
+/// Most requests that are settled in one callback. The host answers them after the callback, each
+/// answer inside the one before it, and some three hundred overflow its stack.
 const AT_ONCE: usize = 32;
 
 /// Judges requests that waited again, from the start: a few now, the others on the next tick.
@@ -208,7 +210,8 @@ impl RootContext for Root {
                 engine.use_host();
                 engine.share(host::now().ok());
                 engine.join(streams());
-                // No metrics yet: Envoy also configures a machine that it only tries, and never tells that it is gone.
+                // No metrics yet: Envoy also configures a machine that it only tries, and never
+                // tells that it is gone.
                 engine.schedule(host::now().unwrap_or(UnixTime::from_millis(0)));
                 self.engine = Some(Rc::new(RefCell::new(engine)));
                 true
@@ -231,7 +234,8 @@ impl RootContext for Root {
         if !engine.has_due() {
             engine.read_on(now);
             self.fetch_due(&mut engine, now);
-            // Fetches that could not be sent or are overdue have settled the question for those who waited.
+            // Fetches that could not be sent or are overdue have settled the question for those who
+            // waited.
             engine.call_in_idle(now);
         }
         settle_due(&mut engine);

@@ -1,4 +1,5 @@
-//! A verdict applied to the request of the effective context: log line, counter, header edits or reply.
+//! A verdict applied to the request of the effective context: log line, counter, header edits or
+//! reply.
 
 use passgate_core::{
     AnswerHeader, Internal, Lease, Permit, Rejection, Request, SERVED, Settlement, UnixTime,
@@ -12,9 +13,10 @@ use crate::{
     state::Settled,
 };
 
-/// Applies what was settled at this time, to the trailers too where they came while the request waited. Where the host
-/// refuses the edits the request is refused instead. Beside what was decided, what the service's answer gets, and what a
-/// stream rests on that is to end with its authority.
+/// Applies what was settled at this time, to the trailers too where they came while the request
+/// waited. Where the host refuses the edits the request is refused instead. Beside what was
+/// decided, what the service's answer gets, and what a stream rests on that is to end with its
+/// authority.
 pub(crate) fn settle(
     Settlement { verdict, record }: Settlement,
     verifier: &Verifier,
@@ -68,7 +70,8 @@ pub(crate) fn strip_trailers(verifier: &Verifier) -> Result<(), HostError> {
     host::apply(MapType::HttpRequestTrailers, &edits)
 }
 
-/// Answers in the upstream's place. A host that refuses even this keeps the request paused, which is closed too.
+/// Answers in the upstream's place. A host that refuses even this keeps the request paused, which
+/// is closed too.
 pub(crate) fn reply(rejection: &Rejection, request_id: Option<&str>) {
     answer(
         rejection.status,

@@ -4,7 +4,8 @@ use std::{cell::Cell, rc::Rc};
 
 use passgate_core::AnswerHeader;
 
-/// Where a request stands. Its headers, body and trailers are held unless it was settled as one that goes on.
+/// Where a request stands. Its headers, body and trailers are held unless it was settled as one
+/// that goes on.
 #[derive(Default)]
 pub(crate) enum State {
     /// Nobody has judged it.
@@ -72,8 +73,8 @@ impl Wait {
         self.answer.set(answer);
     }
 
-    /// Notes that the trailers came and are held: whoever settles the request edits them too, for the host does not
-    /// show them again.
+    /// Notes that the trailers came and are held: whoever settles the request edits them too, for
+    /// the host does not show them again.
     pub(crate) fn hold_trailers(&self) {
         self.holds_trailers.set(true);
     }

@@ -1,4 +1,5 @@
-//! One request: ask, then wait or settle; and hold all of it until it is settled as one that goes on.
+//! One request: ask, then wait or settle; and hold all of it until it is settled as one that goes
+//! on.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -117,8 +118,8 @@ fn apply(
 impl Context for Stream {}
 
 impl Drop for Stream {
-    /// The host deletes the context of a request that has ended. (It would also tell before that it is done with it; being told
-    /// once is enough.)
+    /// The host deletes the context of a request that has ended. (It would also tell before that it
+    /// is done with it; being told once is enough.)
     fn drop(&mut self) {
         if let Some(engine) = &self.engine
             && let Ok(mut engine) = engine.try_borrow_mut()
@@ -139,13 +140,14 @@ impl HttpContext for Stream {
         self.action()
     }
 
-    /// A host may hand over the body of a request whose headers it holds, and takes `Continue` for both then
-    /// (`allow_on_headers_stop_iteration` of Envoy).
+    /// A host may hand over the body of a request whose headers it holds, and takes `Continue` for
+    /// both then (`allow_on_headers_stop_iteration` of Envoy).
     fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
         self.action()
     }
 
-    /// A client whose nonce ages gets a new one with the service's answer. It is lost if the host does not take it.
+    /// A client whose nonce ages gets a new one with the service's answer. It is lost if the host
+    /// does not take it.
     fn on_http_response_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
         for header in self.state.take_answer() {
             let _ = host::answer_with(&header);

@@ -1,4 +1,5 @@
-//! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a file of Envoy.
+//! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a
+//! file of Envoy.
 
 use passgate_core::{Json, KeySource, Location, Provider};
 
@@ -126,8 +127,8 @@ const OUTBOUND: &str = "match names mode CLIENT alone: in a sidecar only what th
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
 
-/// The callbacks of the module: those by which it sees, and holds, what goes on; and those without which it has no keys, or
-/// never forgets a request.
+/// The callbacks of the module: those by which it sees, and holds, what goes on; and those without
+/// which it has no keys, or never forgets a request.
 const CALLBACKS: [&str; 10] = [
     "proxy_on_request_headers",
     "proxy_on_request_body",
@@ -141,7 +142,8 @@ const CALLBACKS: [&str; 10] = [
     "proxy_on_delete",
 ];
 
-/// The callbacks that the settings of a plugin keep from the filter; a list that is empty restricts nothing.
+/// The callbacks that the settings of a plugin keep from the filter; a list that is empty restricts
+/// nothing.
 fn blinded(plugin: &Json) -> Vec<&'static str> {
     let restriction = member(plugin, CAPABILITIES);
     let allowed = restriction.and_then(|it| member(it, ALLOWED_CAPABILITIES));
@@ -201,8 +203,8 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
     found
 }
 
-/// Members by which a file of Envoy is known: a bootstrap, a set of resources, a listener, a chain of filters, a filter,
-/// routes.
+/// Members by which a file of Envoy is known: a bootstrap, a set of resources, a listener, a chain
+/// of filters, a filter, routes.
 const ENVOY: [&str; 18] = [
     "static_resources",
     "staticResources",
@@ -343,7 +345,8 @@ fn without_nulls(json: &Json) -> Json {
     }
 }
 
-/// Every Wasm filter of passgate below a value; `named` says that a filter around it bears the name.
+/// Every Wasm filter of passgate below a value; `named` says that a filter around it bears the
+/// name.
 fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
     match json {
         Json::Array(elements) => {
@@ -380,7 +383,8 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                 } else {
                     "."
                 };
-                // A name belongs to the filter that bears it: it does not reach the filters below it.
+                // A name belongs to the filter that bears it: it does not reach the filters below
+                // it.
                 let named =
                     named && matches!(&**name, "typed_config" | "typedConfig" | "config" | "value");
                 filters(value, &format!("{place}{dot}{name}"), named, found);
@@ -407,5 +411,6 @@ fn received(configuration: Option<&Json>) -> Vec<u8> {
     }
 }
 
-/// Any message but a `StringValue` arrives as its own bytes: here a `google.protobuf.Struct` with one member.
+/// Any message but a `StringValue` arrives as its own bytes: here a `google.protobuf.Struct` with
+/// one member.
 const A_STRUCT: &[u8] = b"\x0a\x05\x0a\x01a\x12\x00";

@@ -40,7 +40,8 @@ fn main() -> ExitCode {
 const REFUSED: u8 = 1;
 const UNREADABLE: u8 = 2;
 
-/// A configuration as the filter would read it. Secrets stay where the filter runs: each stands for itself here.
+/// A configuration as the filter would read it. Secrets stay where the filter runs: each stands for
+/// itself here.
 fn parse(bytes: &[u8]) -> Result<Config, Vec<InvalidConfig>> {
     Config::parse_with(bytes, &|name| {
         Some(format!("the value of the variable {name}"))

@@ -1,5 +1,6 @@
-//! What surrounds the filter in a file of Envoy: the HTTP connection manager, which decides what the filter and the routes see
-//! of a path and of a host; and others beside it, by which requests may get to the same clusters without the filter.
+//! What surrounds the filter in a file of Envoy: the HTTP connection manager, which decides what
+//! the filter and the routes see of a path and of a host; and others beside it, by which requests
+//! may get to the same clusters without the filter.
 
 use passgate_core::{Config, Json};
 
@@ -160,7 +161,8 @@ fn led_to(routes: &Json, clusters: &mut Vec<String>) {
     }
 }
 
-/// All HTTP connection managers and proxies of connections below a value; places are written as `find` writes them.
+/// All HTTP connection managers and proxies of connections below a value; places are written as
+/// `find` writes them.
 fn collect(json: &Json, place: String, managers: &mut Vec<Manager>) {
     match json {
         Json::Array(elements) => {

@@ -109,8 +109,8 @@ fn is_gateway(target: &Json) -> bool {
     kind == Some("Gateway") && target.get("sectionName").is_none()
 }
 
-/// Whether this is a policy without the filter for a part of a Gateway. Of two policies Envoy Gateway takes the more
-/// specific one alone, unless that says how they are merged.
+/// Whether this is a policy without the filter for a part of a Gateway. Of two policies Envoy
+/// Gateway takes the more specific one alone, unless that says how they are merged.
 fn overrides(object: &Json) -> bool {
     extension_policy(object).is_some_and(|spec| {
         !has_filter(object, spec)
@@ -119,7 +119,8 @@ fn overrides(object: &Json) -> bool {
     })
 }
 
-/// The name by which others speak of the filter, if this is it: an HTTP filter's own, or the one that Istio makes.
+/// The name by which others speak of the filter, if this is it: an HTTP filter's own, or the one
+/// that Istio makes.
 fn name_of_ours(object: &Json) -> Option<String> {
     let text = |json: &Json, name| json.get(name).and_then(Json::as_str).map(str::to_owned);
     if is_ours(object) {
@@ -156,7 +157,8 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
             add("spec.type", NETWORK);
         }
     }
-    // Envoy's `composite` filter: one that is chosen request by request, by itself or by the name of its chain.
+    // Envoy's `composite` filter: one that is chosen request by request, by itself or by the name
+    // of its chain.
     if is_of_type(object, &[".ExecuteFilterAction"]) && mentions_passgate(object) {
         add("@type", CHOOSES);
     }
@@ -256,7 +258,8 @@ fn mentions(json: &Json, names: &[String]) -> bool {
     }
 }
 
-/// Whether an HTTP filter is passgate, by its own name or by its module; or one that decides when passgate is asked.
+/// Whether an HTTP filter is passgate, by its own name or by its module; or one that decides when
+/// passgate is asked.
 fn is_ours(filter: &Json) -> bool {
     let discovery = member(filter, ["config_discovery", "configDiscovery"]);
     let config = member(filter, ["typed_config", "typedConfig"])
@@ -284,8 +287,8 @@ fn types(message: &Json) -> impl Iterator<Item = &str> {
     names.filter_map(|name| message.get(name)?.as_str())
 }
 
-/// Whether this is a Wasm extension of Envoy with passgate in it, and not an HTTP filter: one of connections, of access logs,
-/// of statistics, or a service.
+/// Whether this is a Wasm extension of Envoy with passgate in it, and not an HTTP filter: one of
+/// connections, of access logs, of statistics, or a service.
 fn is_other_extension(extension: &Json) -> bool {
     let message = extension.get("value").unwrap_or(extension);
     let is_wasm = |name: &str| name.contains("wasm") && !name.contains(".http.wasm.");

@@ -18,7 +18,8 @@ pub(crate) fn is_true(json: Option<&Json>) -> bool {
     }
 }
 
-/// The member by which a plugin of Envoy, of Istio or of Envoy Gateway lets requests pass when the module fails.
+/// The member by which a plugin of Envoy, of Istio or of Envoy Gateway lets requests pass when the
+/// module fails.
 pub(crate) fn fails_open(plugin: &Json) -> Option<&'static str> {
     // `fail_open` was written before there was a `failure_policy`.
     for name in ["fail_open", "failOpen"] {

@@ -476,7 +476,8 @@ fn check_says_what_settings_of_the_plugin_change() {
     }
 }
 
-/// Real Envoy then answers for the upstream without having asked the filter, or the filter is not told what it has to know.
+/// Real Envoy then answers for the upstream without having asked the filter, or the filter is not
+/// told what it has to know.
 #[test]
 fn a_plugin_that_is_not_asked_is_switched_off() {
     let exports = include_str!("../../tests/module.expected").lines();

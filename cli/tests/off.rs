@@ -180,7 +180,8 @@ fn a_gate_that_opens_when_its_module_fails_is_off_wherever_that_is_written() {
     assert_eq!(rest.matches("\naccepted: ").count(), 6, "{rest}");
 }
 
-/// Envoy Gateway takes the more specific policy alone ("being overridden by other envoyExtensionPolicies").
+/// Envoy Gateway takes the more specific policy alone ("being overridden by other
+/// envoyExtensionPolicies").
 #[test]
 fn a_policy_for_a_part_of_a_gateway_takes_the_place_of_the_one_with_the_filter() {
     let overrides = "puts this policy in the place of the one with the filter, which is the Gateway's, so that requests of this target pass unjudged; put the filter into this policy too";

@@ -48,7 +48,8 @@ pub struct AuditRecord {
     pub version: u8,
     /// When it was decided, in the form of RFC 3339, UTC.
     pub time: Option<String>,
-    /// `allow` or `deny`; `cut` for an open stream that is ended; `shadow` where nothing is done about it.
+    /// `allow` or `deny`; `cut` for an open stream that is ended; `shadow` where nothing is done
+    /// about it.
     pub decision: &'static str,
     /// The reason's code, or why it was permitted.
     pub reason: &'static str,

@@ -1,7 +1,8 @@
-//! The configuration, valid by construction: there is no other way to a [`Config`] than [`Config::parse`].
+//! The configuration, valid by construction: there is no other way to a [`Config`] than
+//! [`Config::parse`].
 //!
-//! The decoder lives below this module. What it makes is defined where it is used; only the verifier and the face of
-//! the library import from here.
+//! The decoder lives below this module. What it makes is defined where it is used; only the
+//! verifier and the face of the library import from here.
 
 mod across;
 mod audit;
@@ -71,7 +72,8 @@ pub struct Config {
     origins: Vec<Origin>,
     /// The issuers that are trusted, in order of their names.
     providers: Vec<Provider>,
-    /// First match decides. `None`: every request needs a token of one of the providers. Empty: nothing passes.
+    /// First match decides. `None`: every request needs a token of one of the providers. Empty:
+    /// nothing passes.
     rules: Option<Vec<Rule>>,
     /// Whether CORS preflights pass.
     bypass_cors_preflight: bool,
@@ -79,7 +81,8 @@ pub struct Config {
     host_crypto: bool,
     /// Which ambiguous spellings of a path are let through.
     path: PathPolicy,
-    /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
+    /// Names of headers that change method or path behind us and are kept all the same, lower case
+    /// with `-`.
     kept_override_headers: Vec<String>,
     /// What is written about each verdict.
     audit: Audit,
@@ -118,7 +121,8 @@ impl Config {
         self.providers
     }
 
-    /// First match decides. `None`: every request needs a token of one of the providers. Empty: nothing passes.
+    /// First match decides. `None`: every request needs a token of one of the providers. Empty:
+    /// nothing passes.
     #[must_use]
     pub fn rules(&self) -> Option<&[Rule]> {
         self.rules.as_deref()
@@ -142,7 +146,8 @@ impl Config {
         self.path
     }
 
-    /// Names of headers that change method or path behind us and are kept all the same, lower case with `-`.
+    /// Names of headers that change method or path behind us and are kept all the same, lower case
+    /// with `-`.
     #[must_use]
     pub fn kept_override_headers(&self) -> &[String] {
         &self.kept_override_headers
@@ -204,8 +209,9 @@ impl Config {
         })
     }
 
-    /// Hosts by which a client gets past a rule for all hosts, unless Envoy leads them elsewhere: as they are written, with
-    /// the index of the rule that names them and of the one that asks for more.
+    /// Hosts by which a client gets past a rule for all hosts, unless Envoy leads them elsewhere:
+    /// as they are written, with the index of the rule that names them and of the one that asks for
+    /// more.
     #[must_use]
     pub fn hosts_that_ask_less(&self) -> Vec<(String, usize, usize)> {
         escape::by_its_host(self.rules().unwrap_or_default())

@@ -47,7 +47,8 @@ pub enum Algorithm {
     Ps384,
     /// RSASSA-PSS with SHA-512.
     Ps512,
-    /// Ed25519 under its first name, which leaves the curve to the key (RFC 8037 section 3.1). Ed448 is not verified.
+    /// Ed25519 under its first name, which leaves the curve to the key (RFC 8037 section 3.1).
+    /// Ed448 is not verified.
     EdDsa,
     /// Ed25519 under the name that says so (RFC 9864 section 2.2).
     Ed25519,
@@ -273,7 +274,8 @@ impl Backend {
         self.verifies_once(key, algorithm, signing_input, signature)
     }
 
-    /// The same for a key that may never come again: no table is made for it, and none is looked for.
+    /// The same for a key that may never come again: no table is made for it, and none is looked
+    /// for.
     pub(crate) fn verifies_once(
         &mut self,
         key: &VerifyingKey,

@@ -8,11 +8,15 @@
 //! | Item | What |
 //! |---|---|
 //! | [`Decode`] | a value from [`Json`], or at least one problem |
-//! | [`record!`] | an object with known fields: struct, decoder and JSON Schema from one declaration |
-//! | [`words!`], [`Words`] | a string of which a few words are taken: parser, list in messages and pattern of the schema |
+//! | [`record!`] | an object with known fields: struct, decoder and JSON Schema from one
+//! declaration |
+//! | [`words!`], [`Words`] | a string of which a few words are taken: parser, list in messages and
+//! pattern of the schema |
 //! | [`FromText`] | a string with a grammar of its own; a [`Fault`] says what is wrong with it |
-//! | [`Field`], [`List`], [`Filled`], [`Map`] | what a member of a record holds; parts that were refused keep their place |
-//! | [`At`], [`Problem`], [`Problems`] | places, what is wrong there, and all of it in the order of the places |
+//! | [`Field`], [`List`], [`Filled`], [`Map`] | what a member of a record holds; parts that were
+//! refused keep their place |
+//! | [`At`], [`Problem`], [`Problems`] | places, what is wrong there, and all of it in the order of
+//! the places |
 //!
 //! # A document and its mistakes
 //!
@@ -57,7 +61,8 @@
 //! assert_eq!(door.opens.given(), Some(Opens::Inwards));
 //! assert!(door.locked.is_absent());
 //!
-//! let (_, problems) = decode(r#"{ "title": "x", "lokced": true, "locked": 1, "opens": "inward" }"#);
+//! let (_, problems) = decode(r#"{ "title": "x", "lokced": true, "locked": 1, "opens": "inward"
+//! }"#);
 //! let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
 //! assert_eq!(
 //!     told,
@@ -137,7 +142,8 @@
 //! }
 //!
 //! let mut problems = Problems::default();
-//! let json = Json::parse(br#"{ "window": { "width": "80cm", "height": "2m", "breadth": 1 }, "opens": true }"#, 100);
+//! let json = Json::parse(br#"{ "window": { "width": "80cm", "height": "2m", "breadth": 1 },
+//! "opens": true }"#, 100);
 //! let room = Room::decode(&json.unwrap(), At::Root, &mut problems).unwrap();
 //! let window = room.window.given().unwrap();
 //! assert_eq!(window.size.width.given(), Some(Centimetres(80)));

@@ -1,13 +1,14 @@
 //! What comes from elsewhere: how it is asked for, how long an answer counts, and what happens when
 //! none comes.
 //!
-//! Nothing here knows what comes: a key set, the document that says where one is, or something else.
+//! Nothing here knows what comes: a key set, the document that says where one is, or something
+//! else.
 //!
 //! **Clock.** Only forward steps of the clock count, and they add up. A jump back therefore changes
-//! nothing but that the time since the call before it is lost, and what is kept does not live longer
-//! by the width of the jump. A jump forward is believed: what is kept grows old, a fetch in flight
-//! counts as lost, and one new fetch starts. It costs no more than that, because what is overdue for
-//! long is due once.
+//! nothing but that the time since the call before it is lost, and what is kept does not live
+//! longer by the width of the jump. A jump forward is believed: what is kept grows old, a fetch in
+//! flight counts as lost, and one new fetch starts. It costs no more than that, because what is
+//! overdue for long is due once.
 
 pub(crate) mod answer;
 pub(crate) mod backoff;

@@ -1,5 +1,5 @@
-//! What is changed in a request that passes: our headers are removed, credentials are removed, and identity
-//! headers are written — from a verified token and nothing else.
+//! What is changed in a request that passes: our headers are removed, credentials are removed, and
+//! identity headers are written — from a verified token and nothing else.
 
 use std::borrow::Cow;
 
@@ -82,7 +82,8 @@ impl OwnedNames {
         is_prefixed || is_ours() || self.is_other_spelling(name)
     }
 
-    /// Beside the token that was judged, a service that reads `x_token` as `x-token` would see another one.
+    /// Beside the token that was judged, a service that reads `x_token` as `x-token` would see
+    /// another one.
     fn is_other_spelling(&self, name: &[u8]) -> bool {
         let is_exact = |source: &String| is_named(name, source.as_bytes());
         !self.sources.iter().any(is_exact) && self.looks_like_source(name)
@@ -95,7 +96,8 @@ impl OwnedNames {
         self.sources.iter().any(is)
     }
 
-    /// Removals for the trailers among these that are ours or could hold a token, which no trailer should.
+    /// Removals for the trailers among these that are ours or could hold a token, which no trailer
+    /// should.
     pub(crate) fn strip_trailers<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
         let is_credential = |name: &[u8]| {
             let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
@@ -109,8 +111,8 @@ impl OwnedNames {
         removals(names.filter(|name| self.covers(name)))
     }
 
-    /// `Connection` without our names: what it names is dropped by the next intermediary (RFC 9110 section 7.6.1), and
-    /// Envoy passes it on with an upgrade.
+    /// `Connection` without our names: what it names is dropped by the next intermediary (RFC 9110
+    /// section 7.6.1), and Envoy passes it on with an upgrade.
     pub(crate) fn strip_connection(&self, request: Request<'_>) -> Option<Edit> {
         let options = || {
             let values = request.values("connection");

@@ -13,7 +13,8 @@ use crate::{
     token::VerifiedJwt,
 };
 
-/// Who a verified token is about, in the words of headers and records: the same for every request with it.
+/// Who a verified token is about, in the words of headers and records: the same for every request
+/// with it.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// The token's own, since a provider may have one for each tenant.
@@ -80,7 +81,8 @@ fn actor(own: &str, claims: &Json) -> Option<String> {
     (is_plain && !subject.is_empty()).then(|| principal(issuer, subject))
 }
 
-/// `issuer/subject`. The last slash separates: in the subject it is escaped, so no two pairs look alike.
+/// `issuer/subject`. The last slash separates: in the subject it is escaped, so no two pairs look
+/// alike.
 pub(crate) fn principal(issuer: &str, subject: &str) -> String {
     let mut principal = [issuer, "/"].concat();
     escape_into(&mut principal, subject, b"/");
@@ -100,7 +102,8 @@ fn from_claim(rule: &ClaimHeader, claims: &Json) -> Option<Edit> {
     (!value.is_empty()).then(|| set(rule.header.clone(), value))
 }
 
-/// A string as it is, unless a header cannot carry it: control characters, or blanks that the next hop would trim.
+/// A string as it is, unless a header cannot carry it: control characters, or blanks that the next
+/// hop would trim.
 fn plain(text: &str) -> Option<String> {
     let carried =
         !text.chars().any(char::is_control) && !text.starts_with(' ') && !text.ends_with(' ');

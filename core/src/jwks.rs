@@ -1,4 +1,5 @@
-//! The keys of all providers, and when to fetch them next: a state machine without input or output of its own.
+//! The keys of all providers, and when to fetch them next: a state machine without input or output
+//! of its own.
 //!
 //! Time and answers go in; keys and the wish for a fetch come out. Per remote provider:
 //!
@@ -8,22 +9,29 @@
 //!                                +--------+----------+   a fetch that succeeds
 //! ```
 //!
-//! - Keys are fetched before the first request, and again a little before they stop being fresh. Stale keys serve
-//!   until `max_stale` is over; then there are none, and the answer is "unavailable", never "unknown".
-//! - A fetch that fails leaves the keys in hand as they are. The next one comes after a backoff, whoever asks.
-//! - An answer with an `ETag` is asked for by that name the next time; 304 then means "the same again". It is
-//!   asked so only while the set in force outlives the fetch, so that there always is something to confirm.
-//! - An empty set counts only when a second fetch brings one too. A set of which no key can be used is a failure.
-//! - A key that the set does not hold causes a fetch, at the pace of `refetch_cooldown` with a burst of two. It is
-//!   [`Lookup::Unknown`] only when a fetch that *started* after the key was first asked for has succeeded without
-//!   it; until then [`Lookup::Pending`], or [`Lookup::Unavailable`] when the pace is spent or the fetch failed.
-//! - "Unknown" holds for a second: long enough for those who have waited. Then the key may have been published, and is
-//!   asked for again once no fetch has started for a cooldown. For a key that was in a set before, or is in it and
-//!   cannot be used, it holds for a cooldown.
-//! - Where the issuer's own document says where its keys are, the document comes first, and its address is followed
-//!   while it is fresh, and until `max_stale` is over while fetches of it fail. It has a backoff of its own. Keys in
-//!   hand do not depend on it, and keys that are due come before a refresh of it.
-//! - **Rate**: at most one fetch of a provider is in flight, and two for the same thing start at least 200 ms apart.
+//! - Keys are fetched before the first request, and again a little before they stop being fresh.
+//!   Stale keys serve until `max_stale` is over; then there are none, and the answer is
+//!   "unavailable", never "unknown".
+//! - A fetch that fails leaves the keys in hand as they are. The next one comes after a backoff,
+//!   whoever asks.
+//! - An answer with an `ETag` is asked for by that name the next time; 304 then means "the same
+//!   again". It is asked so only while the set in force outlives the fetch, so that there always is
+//!   something to confirm.
+//! - An empty set counts only when a second fetch brings one too. A set of which no key can be used
+//!   is a failure.
+//! - A key that the set does not hold causes a fetch, at the pace of `refetch_cooldown` with a
+//!   burst of two. It is [`Lookup::Unknown`] only when a fetch that *started* after the key was
+//!   first asked for has succeeded without it; until then [`Lookup::Pending`], or
+//!   [`Lookup::Unavailable`] when the pace is spent or the fetch failed.
+//! - "Unknown" holds for a second: long enough for those who have waited. Then the key may have
+//!   been published, and is asked for again once no fetch has started for a cooldown. For a key
+//!   that was in a set before, or is in it and cannot be used, it holds for a cooldown.
+//! - Where the issuer's own document says where its keys are, the document comes first, and its
+//!   address is followed while it is fresh, and until `max_stale` is over while fetches of it fail.
+//!   It has a backoff of its own. Keys in hand do not depend on it, and keys that are due come
+//!   before a refresh of it.
+//! - **Rate**: at most one fetch of a provider is in flight, and two for the same thing start at
+//!   least 200 ms apart.
 
 mod document;
 mod event;
@@ -109,7 +117,8 @@ pub enum Lookup<'a> {
     Found(&'a Jwk),
     /// Wait for the fetch that is in flight or about to start, then ask again.
     Pending,
-    /// There is no such key: the set is local, or a fetch since the key was first asked for says so.
+    /// There is no such key: the set is local, or a fetch since the key was first asked for says
+    /// so.
     Unknown,
     /// The key exists, but not for this algorithm.
     Misfit,
@@ -159,7 +168,8 @@ impl JwksCache {
         Self { hurried, providers }
     }
 
-    /// Whether keys of this provider say the thumbprint of their certificate, so that one in a token names a key.
+    /// Whether keys of this provider say the thumbprint of their certificate, so that one in a
+    /// token names a key.
     pub(crate) fn has_thumbprints(&self, provider: ProviderId) -> bool {
         match self.providers.get(provider.0).map(|keys| &keys.source) {
             Some(Source::Local(set)) => set.has_thumbprints(),
@@ -193,7 +203,8 @@ impl JwksCache {
         (lookup, set)
     }
 
-    /// The next fetch to start now; call it until it says `None`. It also ends fetches whose answer is lost.
+    /// The next fetch to start now; call it until it says `None`. It also ends fetches whose answer
+    /// is lost.
     pub(crate) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(ProviderId, Purpose, Call)> {
         remotes(&mut self.providers).find_map(|(index, remote)| {
             let (purpose, call) = remote.poll(id, now)?;
@@ -201,8 +212,8 @@ impl JwksCache {
         })
     }
 
-    /// Takes the answer to a fetch, and says whose keys it is about. `None`: the fetch is not in flight any more, and
-    /// its answer was ignored.
+    /// Takes the answer to a fetch, and says whose keys it is about. `None`: the fetch is not in
+    /// flight any more, and its answer was ignored.
     pub(crate) fn on_answer(
         &mut self,
         id: FetchId,
@@ -233,7 +244,8 @@ impl JwksCache {
         self.remote(provider).map(Remote::next_change)
     }
 
-    /// True once after lookups that may have brought [`Self::next_change`] nearer, whatever they said.
+    /// True once after lookups that may have brought [`Self::next_change`] nearer, whatever they
+    /// said.
     pub(crate) fn take_hurried(&self) -> bool {
         self.hurried.take()
     }
@@ -255,8 +267,8 @@ impl JwksCache {
         remote.map_or(Duration::ZERO, Remote::longest_wait)
     }
 
-    /// A number that changes whenever the set in force changes or ends: what is remembered about a token belongs
-    /// to one of them. True as of the last call that took the time.
+    /// A number that changes whenever the set in force changes or ends: what is remembered about a
+    /// token belongs to one of them. True as of the last call that took the time.
     #[must_use]
     pub fn generation(&self, provider: ProviderId) -> u64 {
         self.remote(provider).map_or(0, Remote::generation)

@@ -89,8 +89,8 @@ const DOORS: usize = 64;
 /// pass.
 ///
 /// Each policy has a judge. The host does not say which policy another takes the place of, and two
-/// doors of a proxy may have a filter of the same name. So of the judges whose requests came through
-/// one door the newest looks after the streams of that door.
+/// doors of a proxy may have a filter of the same name. So of the judges whose requests came
+/// through one door the newest looks after the streams of that door.
 #[derive(Debug, Default)]
 pub struct Leases {
     /// In order of the numbers of streams.

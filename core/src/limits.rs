@@ -4,7 +4,8 @@
 pub const CONFIG_BYTES: usize = 1 << 20;
 /// Largest token where nothing is configured, in bytes; RFC 8725 leaves the number open.
 pub const TOKEN_BYTES: usize = 16 << 10;
-/// Largest token that may be configured, in bytes: Envoy's default for all request headers together is 60 KiB.
+/// Largest token that may be configured, in bytes: Envoy's default for all request headers together
+/// is 60 KiB.
 pub const TOKEN_BYTES_CEILING: usize = 64 << 10;
 /// Largest JWK set, in bytes: a hundred RSA keys with their certificates fit.
 pub const JWKS_BYTES: usize = 256 << 10;
@@ -14,10 +15,12 @@ pub const JWKS_KEYS: usize = 100;
 pub const THUMBPRINT_BYTES: usize = 64;
 /// Deepest nesting of any JSON that is read; identity providers stay below six.
 pub const JSON_DEPTH: usize = 16;
-/// Most members and elements of one JSON document that comes from a token of at most [`TOKEN_BYTES`].
+/// Most members and elements of one JSON document that comes from a token of at most
+/// [`TOKEN_BYTES`].
 pub const TOKEN_JSON_NODES: usize = 2_000;
 
-/// Most members and elements of the claims of a token of at most this size: larger tokens have more groups.
+/// Most members and elements of the claims of a token of at most this size: larger tokens have more
+/// groups.
 #[must_use]
 pub const fn token_json_nodes(token_bytes: usize) -> usize {
     let share = token_bytes / 8;
@@ -36,21 +39,22 @@ pub const DISCOVERY_BYTES: usize = 64 << 10;
 /// Longest `jwks_uri` of a discovery document, in bytes: RFC 9110 section 4.1 recommends to take
 /// 8,000; nobody uses so many.
 pub const JWKS_URI_BYTES: usize = 2_048;
-/// Longest address that a browser is told to come back to, in bytes; percent-encoded it may grow threefold, and many
-/// servers take 8 KiB.
+/// Longest address that a browser is told to come back to, in bytes; percent-encoded it may grow
+/// threefold, and many servers take 8 KiB.
 pub const RETURN_TO_BYTES: usize = 2_048;
 /// Most names of headers in a record of what would have been done.
 pub const SHOWN_HEADERS: usize = 32;
 /// Most entries of all lists of revocations that one worker holds: some 3 MiB.
 pub const REVOCATION_ENTRIES: usize = 100_000;
-/// Most bytes of all documents of revocations that one worker reads at a time: ninety for each entry.
-/// With the lists in hand and the lists that are read, each worker takes at most 16 MiB for them.
+/// Most bytes of all documents of revocations that one worker reads at a time: ninety for each
+/// entry. With the lists in hand and the lists that are read, each worker takes at most 16 MiB for
+/// them.
 pub const REVOCATION_BYTES: usize = 9 << 20;
-/// Longest name in a list of revocations, in bytes: of OpenID Connect Core 1.0 section 2, where `sub`
-/// has at most 255.
+/// Longest name in a list of revocations, in bytes: of OpenID Connect Core 1.0 section 2, where
+/// `sub` has at most 255.
 pub const REVOCATION_NAME_BYTES: usize = 512;
-/// Longest member or entry of a document of revocations, in bytes: escaped, a name may be six times as
-/// long.
+/// Longest member or entry of a document of revocations, in bytes: escaped, a name may be six times
+/// as long.
 pub const REVOCATION_MEMBER_BYTES: usize = 4 << 10;
 /// Most status lists that one worker remembers; each provider that has some gets at least one.
 pub const STATUS_LISTS: usize = 16;
@@ -58,11 +62,13 @@ pub const STATUS_LISTS: usize = 16;
 pub const STATUS_LIST_BYTES: usize = 512 << 10;
 /// Largest signed status list, in bytes: one that does not compress, twice in base64.
 pub const STATUS_LIST_TOKEN_BYTES: usize = 1 << 20;
-/// Most open streams of one worker that end with their authority; each takes at most a half kilobyte.
+/// Most open streams of one worker that end with their authority; each takes at most a half
+/// kilobyte.
 pub const STREAMS: usize = 20_000;
 /// Bytes for each of these streams that their leases may take together: 5 MiB for ten thousand.
 pub const STREAM_BYTES: usize = 512;
-/// Longest method, authority and path of a stream that are kept, in bytes: it is judged anew by them.
+/// Longest method, authority and path of a stream that are kept, in bytes: it is judged anew by
+/// them.
 pub const STREAM_REQUEST_BYTES: usize = 1_024;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;
@@ -75,8 +81,8 @@ pub const WITHDRAWN_KEYS: usize = 256;
 /// Most keys of one worker that have a table of multiples, 464 KiB each; the generator has one
 /// more.
 pub const KEY_TABLES: usize = 16;
-/// Most requests of one worker that wait for keys, of all providers (`waiting.rs` shares them out). Beside its headers each
-/// takes some 300 bytes of ours, so 1.2 MiB together.
+/// Most requests of one worker that wait for keys, of all providers (`waiting.rs` shares them out).
+/// Beside its headers each takes some 300 bytes of ours, so 1.2 MiB together.
 pub const WAITING_REQUESTS: usize = 4_096;
 /// Most bytes of headers that waiting requests of one worker hold.
 pub const WAITING_BYTES: usize = 32 << 20;
@@ -85,8 +91,8 @@ pub const PROOF_BYTES: usize = 8 << 10;
 /// Longest RSA modulus of a proof's key, in bits, whatever [`Limits::rsa_bits`] says: the client
 /// chooses this key, and not the issuer.
 pub const PROOF_RSA_BITS: usize = 4_096;
-/// Longest RSA exponent of a proof's key, in bits: 65,537, which all libraries take, has as many. With
-/// one of 33 bits a wrong signature costs three times what the budget counts.
+/// Longest RSA exponent of a proof's key, in bits: 65,537, which all libraries take, has as many.
+/// With one of 33 bits a wrong signature costs three times what the budget counts.
 pub const PROOF_RSA_EXPONENT_BITS: u32 = 17;
 /// How far from now a proof may be made where a rule does not say it, in seconds: what RFC 9449
 /// section 11.1 calls "on the order of seconds or minutes".
@@ -97,7 +103,8 @@ pub const PROOF_WINDOW_MIN_SECS: u64 = 5;
 pub const PROOF_WINDOW_MAX_SECS: u64 = 300;
 /// Buckets in which wrong signatures of proofs are paid for, by proof key.
 pub const PROOF_KEY_SHARES: usize = 64;
-/// Slots of the memory of proofs; each is one value of the host's shared data, which cannot be removed.
+/// Slots of the memory of proofs; each is one value of the host's shared data, which cannot be
+/// removed.
 pub const REPLAY_SLOTS: u16 = 4_096;
 /// Most proofs in one slot, 32 bytes each. Full, the whole memory takes 8.5 MiB of a proxy, and
 /// before that remembers some 150,000 proofs: with a window of one minute, 2,500 in a second.
@@ -109,30 +116,35 @@ pub const SALT_BYTES: usize = 16;
 /// Most log lines about refusals, per second and worker, of half a kilobyte each. Further ones are
 /// counted.
 pub const REFUSAL_LINES: u32 = 50;
-/// Most counters of verdicts that one worker names with rule and provider; Envoy keeps a few hundred bytes for each.
+/// Most counters of verdicts that one worker names with rule and provider; Envoy keeps a few
+/// hundred bytes for each.
 pub const VERDICT_COUNTERS: usize = 10_000;
 /// Smallest RSA modulus, in bits (RFC 7518 section 3.3).
 pub const RSA_MIN_BITS: usize = 2_048;
 /// Longest RSA modulus where nothing is configured, in bits: a verification costs about four times
 /// as much for each doubling.
 pub const RSA_BITS: usize = 4_096;
-/// Longest RSA modulus that may be configured, in bits: longer keys cost an attacker nothing and us milliseconds.
+/// Longest RSA modulus that may be configured, in bits: longer keys cost an attacker nothing and us
+/// milliseconds.
 pub const RSA_BITS_CEILING: usize = 8_192;
 /// Largest skew between clocks that may be configured, in seconds: more would undo `exp`.
 pub const CLOCK_SKEW_SECS: u64 = 600;
 /// Longest duration that a configuration may name, in seconds: ten years, beyond any use.
 pub const DURATION_SECS: u64 = 315_360_000;
-/// Shortest time that one fetch of keys may be given, in milliseconds: a TLS handshake on one continent.
+/// Shortest time that one fetch of keys may be given, in milliseconds: a TLS handshake on one
+/// continent.
 pub const FETCH_TIMEOUT_MIN_MILLIS: u64 = 100;
 /// Longest time that one fetch of keys may be given, in milliseconds: requests wait for it.
 pub const FETCH_TIMEOUT_MAX_MILLIS: u64 = 60_000;
-/// Longest time that keys may be fresh, and that they may be stale, in seconds: a week. A withdrawn key lives on so long.
+/// Longest time that keys may be fresh, and that they may be stale, in seconds: a week. A withdrawn
+/// key lives on so long.
 pub const KEY_AGE_SECS: u64 = 604_800;
 /// Slowest pace of fetches that unknown keys may cause, in seconds: one hour. More, and a new key
 /// would never be found.
 pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
-/// The part of a processor that each worker spends on finding out that signatures are wrong, in percent, where nothing is
-/// configured: three times what a thousand of ES256 in a second take (SECURITY.md), and most of the worker is left.
+/// The part of a processor that each worker spends on finding out that signatures are wrong, in
+/// percent, where nothing is configured: three times what a thousand of ES256 in a second take
+/// (SECURITY.md), and most of the worker is left.
 pub const FORGED_TOKENS_CPU_PERCENT: usize = 25;
 /// The most of it that may be configured, in percent: the rest is for known tokens.
 pub const FORGED_TOKENS_CPU_PERCENT_CEILING: usize = 90;
@@ -142,15 +154,19 @@ pub const REMEMBERED_TOKENS: usize = 8_192;
 pub const REMEMBERED_BYTES: usize = 16 << 20;
 /// Headers of tokens that one worker has read once and for all: those of as many keys in use.
 pub const REMEMBERED_HEADERS: usize = 64;
-/// Longest header that is remembered, in bytes of base64url. One without certificates has a hundred.
+/// Longest header that is remembered, in bytes of base64url. One without certificates has a
+/// hundred.
 pub const REMEMBERED_HEADER_BYTES: usize = 1_024;
 /// Most providers of a configuration.
 pub const PROVIDERS: usize = 100;
-/// Most rules of a configuration: a thousand cost no more than ten (`policy/index.rs`), and nobody reads more.
+/// Most rules of a configuration: a thousand cost no more than ten (`policy/index.rs`), and nobody
+/// reads more.
 pub const RULES: usize = 1_000;
-/// Most ways to read one path, beside the path as it came: a path with two spellings of `path.allow` has a dozen.
+/// Most ways to read one path, beside the path as it came: a path with two spellings of
+/// `path.allow` has a dozen.
 pub const PATH_READINGS: usize = 32;
-/// Most bytes of all ways to read one path together: several times the longest path that most servers take (8 KiB).
+/// Most bytes of all ways to read one path together: several times the longest path that most
+/// servers take (8 KiB).
 pub const PATH_READING_BYTES: usize = 64 << 10;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
@@ -170,7 +186,8 @@ pub struct Limits {
     /// Most bytes of headers that waiting requests of one worker hold.
     pub waiting_bytes: usize,
     /// The part of a processor that each worker spends on wrong signatures, in percent, from 1 to
-    /// [`FORGED_TOKENS_CPU_PERCENT_CEILING`]. It may be raised, because what it buys is that new tokens pass.
+    /// [`FORGED_TOKENS_CPU_PERCENT_CEILING`]. It may be raised, because what it buys is that new
+    /// tokens pass.
     pub forged_tokens_cpu_percent: usize,
     /// Most tokens of one worker whose signature is not checked again; zero: none.
     pub remembered_tokens: usize,
@@ -178,8 +195,9 @@ pub struct Limits {
     pub remembered_bytes: usize,
     /// Most open streams of one worker that end with their authority.
     pub streams: usize,
-    /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. It may be raised,
-    /// because the issuer chooses the size of its keys and a token of a longer one cannot be verified otherwise.
+    /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. It may be
+    /// raised, because the issuer chooses the size of its keys and a token of a longer one cannot
+    /// be verified otherwise.
     pub rsa_bits: usize,
 }
 

@@ -1,4 +1,5 @@
-//! Where a person's browser is sent instead of being told 401: to a page where people sign in, and back again.
+//! Where a person's browser is sent instead of being told 401: to a page where people sign in, and
+//! back again.
 //!
 //! Nothing of the address is the client's to choose. The page is configured. The way back begins
 //! with one of our `origins`, which the request's authority selects and which is never copied from
@@ -90,8 +91,8 @@ impl Visit<'_> {
         })
     }
 
-    /// What is the same when a browser is sent to the same place for the same reason, whatever is in the query: the page may
-    /// add to it with each turn.
+    /// What is the same when a browser is sent to the same place for the same reason, whatever is
+    /// in the query: the page may add to it with each turn.
     fn place(&self, login: &Login, origin: &Origin) -> String {
         let path = self.target.path.as_deref().unwrap_or_default();
         let max_age = self.step_up.max_age.map(|seconds| seconds.to_string());
@@ -144,8 +145,9 @@ impl Visit<'_> {
     }
 }
 
-/// Whether a person's browser asks for a page to show it (Fetch Metadata Request Headers, sections 2.1 and 2.2), and not a
-/// script, a style sheet, a frame, or a browser that guesses what the person will want next.
+/// Whether a person's browser asks for a page to show it (Fetch Metadata Request Headers, sections
+/// 2.1 and 2.2), and not a script, a style sheet, a frame, or a browser that guesses what the
+/// person will want next.
 fn is_navigation(request: Request<'_>, target: &Target<'_>) -> bool {
     let only = |name: &str, wanted: &[u8]| {
         let mut values = request.values(name);
@@ -162,15 +164,16 @@ fn is_navigation(request: Request<'_>, target: &Target<'_>) -> bool {
         return only("sec-fetch-mode", b"navigate")
             && (!has_dest || only("sec-fetch-dest", b"document"));
     }
-    // A browser that tells nothing: an old one, or one that reached us without TLS. Scripts of such browsers ask for
-    // anything, or name themselves; across origins they name their page.
+    // A browser that tells nothing: an old one, or one that reached us without TLS. Scripts of such
+    // browsers ask for anything, or name themselves; across origins they name their page.
     target.method == "GET"
         && !request.has("origin")
         && !only("x-requested-with", b"XMLHttpRequest")
         && request.values("accept").any(accepts_html)
 }
 
-/// Whether `text/html` itself is in a list of media ranges (RFC 9110 section 12.5.1), and not as the one thing unwanted.
+/// Whether `text/html` itself is in a list of media ranges (RFC 9110 section 12.5.1), and not as
+/// the one thing unwanted.
 fn accepts_html(accept: &[u8]) -> bool {
     accept.split(|&byte| byte == b',').any(|range| {
         let mut parts = range.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
@@ -189,8 +192,8 @@ struct LoopCookie {
 }
 
 impl LoopCookie {
-    /// Over TLS with the prefix that lets nobody but this very origin write it (RFC 6265bis section 4.1.3.2). Lax: it has
-    /// to come along when another site sends the browser back.
+    /// Over TLS with the prefix that lets nobody but this very origin write it (RFC 6265bis section
+    /// 4.1.3.2). Lax: it has to come along when another site sends the browser back.
     fn of(origin: &Origin) -> Self {
         if origin.text.starts_with("https:") {
             Self {
@@ -233,15 +236,17 @@ impl LoopCookie {
     }
 }
 
-/// How long a browser that comes back is taken to be in a loop: nobody signs in by hand and comes back much faster, and
-/// a loop turns in a few seconds.
+/// How long a browser that comes back is taken to be in a loop: nobody signs in by hand and comes
+/// back much faster, and a loop turns in a few seconds.
 const SECONDS: u8 = 30;
-/// Most ways back to one place that a browser may be on: tabs with other queries, or a page that adds to the query with each
-/// turn of a loop.
+/// Most ways back to one place that a browser may be on: tabs with other queries, or a page that
+/// adds to the query with each turn of a loop.
 const TURNS: usize = 3;
-/// Most marks that are remembered: of eight places with all their ways back, so that none makes room for another's loop.
+/// Most marks that are remembered: of eight places with all their ways back, so that none makes
+/// room for another's loop.
 const MARKS: usize = 8 * TURNS;
-/// A mark is a place and a way back to it, 48 and 24 bits: for comparisons that nobody gains by cheating.
+/// A mark is a place and a way back to it, 48 and 24 bits: for comparisons that nobody gains by
+/// cheating.
 const PLACE_BYTES: usize = 8;
 const BACK_BYTES: usize = 4;
 

@@ -1,5 +1,5 @@
-//! What a sender proves with a request, beside its token: that it holds the key to which the token is
-//! bound, here and now, and once.
+//! What a sender proves with a request, beside its token: that it holds the key to which the token
+//! is bound, here and now, and once.
 
 mod binding;
 mod dpop;
@@ -36,7 +36,8 @@ pub(crate) struct Proofs {
 }
 
 impl Proofs {
-    /// With these secrets for nonces, the newest first. `retention`: how long any rule accepts a proof.
+    /// With these secrets for nonces, the newest first. `retention`: how long any rule accepts a
+    /// proof.
     pub(crate) fn new(secrets: &[Vec<u8>], retention: Duration) -> Self {
         Self {
             shared: Shared::default(),
@@ -46,8 +47,8 @@ impl Proofs {
         }
     }
 
-    /// From now on it is shared with the other workers of this gate. Its memory begins now, unless it has: what was made
-    /// before is not believed, so it must not begin with the first proof.
+    /// From now on it is shared with the other workers of this gate. Its memory begins now, unless
+    /// it has: what was made before is not believed, so it must not begin with the first proof.
     pub(crate) fn share(
         &mut self,
         data: Box<dyn SharedData>,

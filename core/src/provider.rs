@@ -55,7 +55,8 @@ pub struct Provider {
     pub kinds: Kinds,
     /// What its claims prove about a sign-in.
     pub evidence: Evidence,
-    /// Whether `cnf.jwk` of its tokens is the key of their DPoP proofs; else such tokens are refused.
+    /// Whether `cnf.jwk` of its tokens is the key of their DPoP proofs; else such tokens are
+    /// refused.
     pub cnf_jwk_is_dpop: bool,
     /// Where it says what is revoked.
     pub revocations: Option<Revocations>,

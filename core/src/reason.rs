@@ -1,7 +1,7 @@
 //! Why a request was refused: one table from reason to code, status and challenge.
 //!
-//! The outer variant is the blame and decides what the client is told; the inner one is for the operator. The
-//! code is used unchanged in response details, counters, log lines and test names.
+//! The outer variant is the blame and decides what the client is told; the inner one is for the
+//! operator. The code is used unchanged in response details, counters, log lines and test names.
 
 mod challenge;
 mod rejection;
@@ -97,7 +97,8 @@ facts! {
         Header => "malformed.header",
         /// The claims are not a strict JSON object with members of the right types.
         Claims => "malformed.claims",
-        /// `crit` names what we do not implement, which is everything; or `b64` (RFC 7797) is used in a JWT.
+        /// `crit` names what we do not implement, which is everything; or `b64` (RFC 7797) is used
+        /// in a JWT.
         Crit => "malformed.crit",
         /// Encrypted, compressed or nested (RFC 7519 section 5.2).
         Nested => "malformed.nested",
@@ -115,7 +116,8 @@ facts! {
         Path => "ambiguous.path",
         /// A method that is not upper case letters and `-`.
         Method => "ambiguous.method",
-        /// An authority that is absent, doubled, has user information, or names a host of the rules as Envoy's routes would not.
+        /// An authority that is absent, doubled, has user information, or names a host of the rules
+        /// as Envoy's routes would not.
         Authority => "ambiguous.authority",
     }
 }
@@ -143,12 +145,13 @@ facts! {
         Audience => "untrusted.audience",
         /// `exp - iat` is longer than `max_token_lifetime`.
         Lifetime => "untrusted.lifetime",
-        /// Bound to a key (`cnf`) but sent as a bearer token (RFC 9449 section 7.2), or bound in a way that
-        /// nobody here can check.
+        /// Bound to a key (`cnf`) but sent as a bearer token (RFC 9449 section 7.2), or bound in a
+        /// way that nobody here can check.
         KeyBound => "untrusted.key_bound",
         /// A proof's signature is not its key's.
         ProofSignature => "untrusted.proof_signature",
-        /// A proof's key, or the certificate of the connection, is not the one that `cnf` of the token names.
+        /// A proof's key, or the certificate of the connection, is not the one that `cnf` of the
+        /// token names.
         ProofKey => "untrusted.proof_key",
         /// A proof was made for another method or URI.
         ProofRequest => "untrusted.proof_request",
@@ -228,8 +231,8 @@ facts! {
         Budget => "unavailable.budget",
         /// The memory of proofs is full for this client, absent, or holds what is not ours.
         ReplayMemory => "unavailable.replay_memory",
-        /// Too many streams are open that end with their authority; or what such a stream rests on is
-        /// not remembered any more, and a new policy is in force.
+        /// Too many streams are open that end with their authority; or what such a stream rests on
+        /// is not remembered any more, and a new policy is in force.
         Streams => "unavailable.streams",
         /// The provider's list of revocations cannot be had, or is too old.
         Revocations {
@@ -343,7 +346,8 @@ impl Reason {
         }
     }
 
-    /// What a client of bearer tokens is told. `realm` is the origin that it reached, in quotable characters.
+    /// What a client of bearer tokens is told. `realm` is the origin that it reached, in quotable
+    /// characters.
     #[must_use]
     pub fn rejection(&self, realm: &str) -> Rejection {
         self.rejection_in(realm, BEARER)

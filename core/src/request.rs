@@ -139,8 +139,8 @@ impl<'a> Request<'a> {
         rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'+'))
     }
 
-    /// Whether it begins a stream that lasts: an upgrade (RFC 9110 section 7.8; the host makes one of
-    /// the extended CONNECT of RFC 8441), CONNECT, gRPC, or an event stream.
+    /// Whether it begins a stream that lasts: an upgrade (RFC 9110 section 7.8; the host makes one
+    /// of the extended CONNECT of RFC 8441), CONNECT, gRPC, or an event stream.
     pub(crate) fn lasts(&self) -> bool {
         let is_grpc = |value: &[u8]| has_prefix(value, b"application/grpc");
         let events = b"text/event-stream";

@@ -1,5 +1,5 @@
-//! The document that tells clients which issuers this resource trusts and how tokens are sent (RFC 9728 section 2). It is
-//! made of the configuration alone, once, and is the same for everybody.
+//! The document that tells clients which issuers this resource trusts and how tokens are sent (RFC
+//! 9728 section 2). It is made of the configuration alone, once, and is the same for everybody.
 
 use std::borrow::Cow;
 
@@ -114,8 +114,8 @@ impl Documents {
 }
 
 /// Where the document about this path is: of those that are about it the one with the longest
-/// prefix. A client holds `resource` against the address that it asked (section 3.3), so each origin
-/// has its own.
+/// prefix. A client holds `resource` against the address that it asked (section 3.3), so each
+/// origin has its own.
 pub(crate) fn uri<'m>(
     all: &'m [ResourceMetadata],
     path: Option<&str>,

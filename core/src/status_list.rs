@@ -2,8 +2,8 @@
 //! list says it for many tokens at once.
 //!
 //! A list counts in this order: its answer is fetched once for all tokens that name it ([`lists`]),
-//! it is taken apart ([`token`]), its signature is checked by a key of the provider, and only then is
-//! it inflated ([`bits`]).
+//! it is taken apart ([`token`]), its signature is checked by a key of the provider, and only then
+//! is it inflated ([`bits`]).
 
 mod bits;
 mod lists;

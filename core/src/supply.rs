@@ -197,8 +197,8 @@ impl Supply {
         feed.map(|feed| feed.digests(names)).unwrap_or_default()
     }
 
-    /// The provider's status list at this address, which a verified token names. `None`: no list may
-    /// be there.
+    /// The provider's status list at this address, which a verified token names. `None`: no list
+    /// may be there.
     pub(crate) fn status_list(
         &mut self,
         provider: ProviderId,
@@ -290,8 +290,9 @@ impl Supply {
         })
     }
 
-    /// Goes on with what came and takes long to be read: a slice of it. To be called once in a tick,
-    /// before [`Self::poll_call`]; who waits for it and is not held any more is to be judged again.
+    /// Goes on with what came and takes long to be read: a slice of it. To be called once in a
+    /// tick, before [`Self::poll_call`]; who waits for it and is not held any more is to be judged
+    /// again.
     pub fn read_on(&mut self, now: UnixTime) {
         let moment = self.clock.advance(now);
         self.endings.read_on(moment, now);

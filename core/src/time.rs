@@ -29,7 +29,8 @@ impl UnixTime {
         Self(secs.saturating_mul(1_000))
     }
 
-    /// The beginning of a day in UTC, in the Gregorian calendar. `None`: it has no such day from 1970 to 9999.
+    /// The beginning of a day in UTC, in the Gregorian calendar. `None`: it has no such day from
+    /// 1970 to 9999.
     #[must_use]
     pub fn from_date(year: u64, month: u64, day: u64) -> Option<Self> {
         let millis = civil::days(year, month, day)?.checked_mul(DAY_MILLIS)?;

@@ -17,7 +17,8 @@ use crate::{
 pub(crate) type Header = jose::Header<Option<TokenType>>;
 
 impl Header {
-    /// About how many bytes of memory it takes. Tokens of one key share it, as a rule; the type may be as long as a token.
+    /// About how many bytes of memory it takes. Tokens of one key share it, as a rule; the type may
+    /// be as long as a token.
     pub(crate) fn weight(&self) -> usize {
         let name = |typ: &TokenType| typ.name.as_str().len();
         let names = [&self.kid, &self.thumbprint].into_iter().flatten();

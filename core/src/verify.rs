@@ -73,8 +73,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier for this configuration. Whoever knows `seed` can foretell which tokens are verified when forged ones
-    /// have spent their budget: it should come from a good random source.
+    /// A verifier for this configuration. Whoever knows `seed` can foretell which tokens are
+    /// verified when forged ones have spent their budget: it should come from a good random source.
     #[must_use]
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
@@ -96,8 +96,8 @@ impl Verifier {
         &self.prepared.config
     }
 
-    /// Lets the host check signatures, where the configuration allows it and the host passes a test. It stays so until
-    /// [`Self::take_lost_host`].
+    /// Lets the host check signatures, where the configuration allows it and the host passes a
+    /// test. It stays so until [`Self::take_lost_host`].
     ///
     /// # Errors
     /// Why it does not: this crate checks all signatures then.
@@ -109,10 +109,10 @@ impl Verifier {
         }
     }
 
-    /// Lets the host keep what the workers of this gate share: what was spent, and a secret for nonces. Without it no
-    /// proof passes. `entropy` must come from a good random source. `gate` names this gate among those of its host; a
-    /// new configuration of the same gate has the same name. What was made before `now` is not believed, unless the gate
-    /// has shared before.
+    /// Lets the host keep what the workers of this gate share: what was spent, and a secret for
+    /// nonces. Without it no proof passes. `entropy` must come from a good random source. `gate`
+    /// names this gate among those of its host; a new configuration of the same gate has the same
+    /// name. What was made before `now` is not believed, unless the gate has shared before.
     pub fn share(
         &mut self,
         data: Box<dyn SharedData>,
@@ -128,7 +128,8 @@ impl Verifier {
         self.crypto.take_lost_host()
     }
 
-    /// The same as [`Self::take_tally`] when enough has come together: so a repeated token costs no counter.
+    /// The same as [`Self::take_tally`] when enough has come together: so a repeated token costs no
+    /// counter.
     pub const fn due_tally(&mut self) -> Option<Tally> {
         self.remembered.due_tally()
     }
@@ -138,9 +139,10 @@ impl Verifier {
         self.remembered.take_tally()
     }
 
-    /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the budget of wrong
-    /// signatures: a verdict depends on earlier requests in that it may be `unavailable.budget`, and in that a proof, or a
-    /// token that counts once, passes once. It is spent as the last act before a permit.
+    /// Judges one request. `&mut` for tables and remembered tokens, which save work, and for the
+    /// budget of wrong signatures: a verdict depends on earlier requests in that it may be
+    /// `unavailable.budget`, and in that a proof, or a token that counts once, passes once. It is
+    /// spent as the last act before a permit.
     pub fn verify(&mut self, request: Request<'_>, supply: &mut Supply, now: UnixTime) -> Step {
         self.judge(request, None, supply, now)
     }
@@ -255,8 +257,8 @@ impl Verifier {
         self.refuse(request, &Unavailable::WaitingTime.into(), Some(now))
     }
 
-    /// The answer for a request about which the host did not tell us enough. Without a clock nobody knows whether the end
-    /// of shadow has come, so it has.
+    /// The answer for a request about which the host did not tell us enough. Without a clock nobody
+    /// knows whether the end of shadow has come, so it has.
     #[must_use]
     pub fn failed(
         &self,
@@ -317,7 +319,8 @@ impl Verifier {
         }
     }
 
-    /// What was decided, or, where that is only observed, a permit that changes nothing and a record of it.
+    /// What was decided, or, where that is only observed, a permit that changes nothing and a
+    /// record of it.
     fn in_mode(
         &self,
         settlement: Settlement,
@@ -406,7 +409,8 @@ impl Verifier {
     }
 }
 
-/// What the service's answer gets: a nonce for the next proof, and leave for a page of ours to read it.
+/// What the service's answer gets: a nonce for the next proof, and leave for a page of ours to read
+/// it.
 fn answer(nonce: Option<String>, is_page_of_ours: bool) -> Vec<AnswerHeader> {
     let Some(nonce) = nonce else {
         return Vec::new();

@@ -1,11 +1,12 @@
-//! The requests that wait for something from elsewhere: bounded in number, in bytes and in time, and by provider.
+//! The requests that wait for something from elsewhere: bounded in number, in bytes and in time,
+//! and by provider.
 //!
-//! Half of the room is shared out evenly among the providers. Of the other half a provider may take no more than it
-//! leaves free: so a slow provider, and even a dozen of them, leave room for those who wait for another. Where
-//! there is one provider all of the room is its own.
+//! Half of the room is shared out evenly among the providers. Of the other half a provider may take
+//! no more than it leaves free: so a slow provider, and even a dozen of them, leave room for those
+//! who wait for another. Where there is one provider all of the room is its own.
 //!
-//! [`Supply`](crate::supply::Supply) ends every wait by itself; the bound in time here is for the day on which it, or the host,
-//! does not. It counts like the supply's clock: forward steps only.
+//! [`Supply`](crate::supply::Supply) ends every wait by itself; the bound in time here is for the
+//! day on which it, or the host, does not. It counts like the supply's clock: forward steps only.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,8 +153,8 @@ impl<T> WaitingRoom<T> {
         Some(place)
     }
 
-    /// The streams that wait for such things, or have waited too long. Asks once for each thing for which somebody
-    /// waits, and looks at nobody else's requests.
+    /// The streams that wait for such things, or have waited too long. Asks once for each thing for
+    /// which somebody waits, and looks at nobody else's requests.
     pub fn ready(&mut self, wanted: impl Fn(Need) -> bool, now: UnixTime) -> Vec<u32> {
         let now = self.clock.advance(now);
         let mut ready = BTreeSet::new();

@@ -26,7 +26,8 @@ fn challenge(reason: impl Into<Reason>) -> (u16, Vec<(String, String)>) {
     };
     assert_eq!(challenge.scheme, "Bearer");
     let params = challenge.params.iter().map(|(name, text)| {
-        // RFC 6750 section 3: some clients understand quoted strings only, and none needs an escape here.
+        // RFC 6750 section 3: some clients understand quoted strings only, and none needs an escape
+        // here.
         assert!(value.contains(&format!("{name}=\"{}\"", text.as_escaped())));
         assert_eq!(text.to_unescaped(), text.as_escaped());
         ((*name).to_owned(), text.to_unescaped())

@@ -1,5 +1,5 @@
-//! Tokens that end before their time, through the face of the library: lists of revocations and status
-//! lists, for tokens that are new and for those that are remembered.
+//! Tokens that end before their time, through the face of the library: lists of revocations and
+//! status lists, for tokens that are new and for those that are remembered.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -293,8 +293,8 @@ fn hash_of(bytes: &[u8]) -> String {
     base64url(Sha256::digest(bytes))
 }
 
-/// The token has passed and is remembered. It passes until the list that names it has come, and not a
-/// request longer.
+/// The token has passed and is remembered. It passes until the list that names it has come, and not
+/// a request longer.
 #[test]
 fn a_remembered_token_is_judged_at_each_request() {
     let mut world = World::new(revocations(json!({})));

@@ -107,7 +107,8 @@ fn refusal(config: &Value, token: Option<TokenBuilder<'_>>) -> (&'static str, St
     (rejection.code, rest.to_owned())
 }
 
-/// The headers that begin with `x-passgate-` and say something of the sign-in; and the record agrees.
+/// The headers that begin with `x-passgate-` and say something of the sign-in; and the record
+/// agrees.
 fn told(config: &Value, token: TokenBuilder<'_>) -> Vec<String> {
     let (verdict, record) = judge(config, Some(token));
     let Verdict::Allow(permit) = verdict else {

@@ -297,7 +297,8 @@ fn forged_proofs_of_one_key_come_under_a_budget_of_their_own() {
     assert!(served >= 6, "{served}");
 }
 
-/// A thief has no key, but may have a proof that was used, and whoever has a key needs to sign once only.
+/// A thief has no key, but may have a proof that was used, and whoever has a key needs to sign once
+/// only.
 #[test]
 fn a_good_proof_that_is_refused_comes_under_the_budget_too() {
     let mut policy = policy();

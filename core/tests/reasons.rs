@@ -451,7 +451,8 @@ fn token_types_are_compared_as_media_types_and_an_absent_one_is_none_of_them() {
     assert_eq!(absent().judge().1.reason, "permitted.token");
 }
 
-/// RFC 8725 section 3.11: a JWT with a type of its own is something else, whatever comes after the types that we know.
+/// RFC 8725 section 3.11: a JWT with a type of its own is something else, whatever comes after the
+/// types that we know.
 #[test]
 fn a_jwt_of_a_kind_of_its_own_passes_only_where_the_provider_lists_it() {
     let typ = |typ: &str| specimen(|token| token.header("typ", typ).build());

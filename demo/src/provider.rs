@@ -85,9 +85,9 @@ impl Provider {
     /// - `sign-in/options` `{acr_values?, max_age?, touch_only?}`: options for
     ///   `navigator.credentials.get`. Who asks in the words of a challenge (RFC 9470) gets a
     ///   ceremony that verifies the user.
-    /// - `sign-in` `{credential, jkt}`: what that made; sets the cookie, and returns a token that is
-    ///   bound to the key with this thumbprint (RFC 9449 section 10). Bound to another's key, the
-    ///   token is of no use to the page.
+    /// - `sign-in` `{credential, jkt}`: what that made; sets the cookie, and returns a token that
+    ///   is bound to the key with this thumbprint (RFC 9449 section 10). Bound to another's key,
+    ///   the token is of no use to the page.
     /// - `sign-out`: takes the cookie away
     /// - `rotate`: signs with another key from now on
     pub(crate) fn answer_page(&self, request: &Received) -> Answer {

@@ -134,12 +134,14 @@ const fn map_number(map: MapType) -> u32 {
 /// Takes over a buffer that the host allocated through the module's allocation callback.
 ///
 /// # Safety
-/// `data` must be null, or come from the SDK's `proxy_on_memory_allocate` with exactly `size` bytes, and be used once.
+/// `data` must be null, or come from the SDK's `proxy_on_memory_allocate` with exactly `size`
+/// bytes, and be used once.
 unsafe fn take(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() {
         return Vec::new();
     }
-    // SAFETY: the SDK allocates a `Vec<u8>` of this capacity and gives it away; the host has filled it.
+    // SAFETY: the SDK allocates a `Vec<u8>` of this capacity and gives it away; the host has filled
+    // it.
     unsafe { Vec::from_raw_parts(data, size, size) }
 }
 
@@ -149,7 +151,8 @@ pub(crate) fn log(level: LogLevel, message: &str) {
         reason = "the enumeration is declared with repr(u32)"
     )]
     let level = level as u32;
-    // SAFETY: the host reads `message` during the call only. There is nobody to tell when logging fails.
+    // SAFETY: the host reads `message` during the call only. There is nobody to tell when logging
+    // fails.
     let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
 }
 
@@ -282,7 +285,8 @@ pub(crate) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<b
 /// From the host's random source.
 pub(crate) fn random() -> Result<[u8; 32], HostError> {
     let mut bytes = [0; 32];
-    // SAFETY: the host writes as many bytes as there are, during the call. Zero is success here, too.
+    // SAFETY: the host writes as many bytes as there are, during the call. Zero is success here,
+    // too.
     check(unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) })?;
     Ok(bytes)
 }
@@ -293,7 +297,8 @@ pub(crate) fn send_local_response(
     headers: &[(&str, String)],
     body: &str,
 ) -> Result<(), HostError> {
-    /// No gRPC status of our own: the host makes one from the HTTP status where the client speaks gRPC.
+    /// No gRPC status of our own: the host makes one from the HTTP status where the client speaks
+    /// gRPC.
     const NO_GRPC_STATUS: i32 = -1;
     let headers = serialise(headers)?;
     // SAFETY: the host reads all four during the call only.

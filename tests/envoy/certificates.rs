@@ -1,4 +1,5 @@
-//! Tokens that are bound to a client certificate (RFC 8705), on connections that show it, or another, or none.
+//! Tokens that are bound to a client certificate (RFC 8705), on connections that show it, or
+//! another, or none.
 
 use passgate_harness::{Authority, Gate, Request, Setup, TlsClient, exchange_all, policy, ruled};
 use passgate_kit::base64url;

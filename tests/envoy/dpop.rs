@@ -12,7 +12,8 @@ use std::thread;
 /// The origin of the stories' gate, whatever port it has.
 const ORIGIN: &str = "https://api.example.com";
 
-/// A rule that wants a nonce, one that does not, one that wants no proof, and one whose proof goes on.
+/// A rule that wants a nonce, one that does not, one that wants no proof, and one whose proof goes
+/// on.
 fn proving() -> Value {
     let rule = |path: &str, requires: Value| json!({ "match": { "path_separated_prefix": path }, "requires": requires });
     let rules = json!([
@@ -43,8 +44,8 @@ impl Client {
         Self { key, token }
     }
 
-    /// The same, when the gate's memory is a second old: `iat` says no more than the second, and what may have been
-    /// made before the memory began is answered with a nonce.
+    /// The same, when the gate's memory is a second old: `iat` says no more than the second, and
+    /// what may have been made before the memory began is answered with a nonce.
     fn of_running(gate: &Gate) -> Self {
         let client = Self::of(gate);
         eventually("the first second of the memory", || {
@@ -387,8 +388,8 @@ fn replicas_with_one_secret_believe_each_others_nonces_and_without_it_say_which_
     }
 }
 
-/// A client that stays at one of them pays a round trip each time that it is sent to the other. One that meets
-/// another replica with each request is never let in.
+/// A client that stays at one of them pays a round trip each time that it is sent to the other. One
+/// that meets another replica with each request is never let in.
 #[test]
 fn replicas_without_a_shared_secret_send_an_alternating_client_in_circles() {
     let [one, two] = [(); 2].map(|()| Gate::start(proving()));

@@ -1,5 +1,5 @@
-//! Lists that end tokens before their time: what is revoked, at every worker, and what an outage, an old list and a long
-//! one do.
+//! Lists that end tokens before their time: what is revoked, at every worker, and what an outage,
+//! an old list and a long one do.
 
 use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy_with,

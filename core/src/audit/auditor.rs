@@ -36,7 +36,8 @@ pub struct Auditor {
 const NAMELESS: &str = "passgate";
 
 impl Auditor {
-    /// `plugin` is the host's name for this instance; characters that a format of an access log cannot name become `_`.
+    /// `plugin` is the host's name for this instance; characters that a format of an access log
+    /// cannot name become `_`.
     #[must_use]
     pub fn new(audit: &Audit, plugin: &str) -> Self {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);

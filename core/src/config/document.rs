@@ -59,7 +59,8 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Option<Json> {
     }
 }
 
-/// Whether these bytes look like YAML: text that does not begin like a JSON object, and names a member.
+/// Whether these bytes look like YAML: text that does not begin like a JSON object, and names a
+/// member.
 fn is_yaml(bytes: &[u8]) -> bool {
     let mut visible = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
     let is_json = visible.next() == Some(&b'{') && matches!(visible.next(), Some(b'"' | b'}'));
@@ -69,8 +70,8 @@ fn is_yaml(bytes: &[u8]) -> bool {
     !is_json && names_member && core::str::from_utf8(bytes).is_ok()
 }
 
-/// Whether these bytes look like a `google.protobuf.Struct`: a map entry (field 1) whose key (field 1) is followed
-/// by a value (field 2).
+/// Whether these bytes look like a `google.protobuf.Struct`: a map entry (field 1) whose key (field
+/// 1) is followed by a value (field 2).
 fn is_struct(bytes: &[u8]) -> bool {
     fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
         let mut value = 0_usize;
@@ -90,8 +91,8 @@ fn is_struct(bytes: &[u8]) -> bool {
     key.and_then(|(key, rest)| rest.get(key)) == Some(&0x12)
 }
 
-/// The first twelve hexadecimal digits of the SHA-256 of the document, compact and with its members sorted: two
-/// spellings of one document have one hash, whoever passed it on.
+/// The first twelve hexadecimal digits of the SHA-256 of the document, compact and with its members
+/// sorted: two spellings of one document have one hash, whoever passed it on.
 pub(super) fn hash(document: &Json) -> String {
     let digest = Sha256::digest(sorted(document).to_string());
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();

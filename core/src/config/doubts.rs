@@ -1,5 +1,6 @@
-//! What is allowed but is hardly what was meant: rules that no sign-in could ever meet, a login page that nobody can reach
-//! without having signed in. A warning and no refusal: the rule is closed, not open, and a preset may gain a line.
+//! What is allowed but is hardly what was meant: rules that no sign-in could ever meet, a login
+//! page that nobody can reach without having signed in. A warning and no refusal: the rule is
+//! closed, not open, and a preset may gain a line.
 
 use super::{
     Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,

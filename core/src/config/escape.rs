@@ -1,6 +1,7 @@
-//! A strict rule for some hosts, and a weaker one behind it for all: whoever names another host gets past the strict one.
-//! What a client writes into `Host` is its own to choose, and the service may well answer all the same. So it is with a
-//! weak rule for some hosts before a strict one for all, where Envoy leads all hosts to one service.
+//! A strict rule for some hosts, and a weaker one behind it for all: whoever names another host
+//! gets past the strict one. What a client writes into `Host` is its own to choose, and the service
+//! may well answer all the same. So it is with a weak rule for some hosts before a strict one for
+//! all, where Envoy leads all hosts to one service.
 
 use super::{Action, HostMatch, Matcher, Rule};
 
@@ -28,7 +29,8 @@ pub(super) fn by_another_host<'c>(
     })
 }
 
-/// Each host of a rule that asks for less than a later one for all hosts: as it is written, and the indices of both.
+/// Each host of a rule that asks for less than a later one for all hosts: as it is written, and the
+/// indices of both.
 pub(super) fn by_its_host(rules: &[Rule]) -> Vec<(String, usize, usize)> {
     let mut escapes = Vec::new();
     for (index, rule) in rules.iter().enumerate() {

@@ -130,8 +130,8 @@ const WRITTEN_BY_OTHERS: [&str; 30] = [
     "via",
 ];
 
-/// What applications behind a proxy that authenticates read about people. A client's copies are removed, in every
-/// spelling, as soon as a provider writes them.
+/// What applications behind a proxy that authenticates read about people. A client's copies are
+/// removed, in every spelling, as soon as a provider writes them.
 const IDENTITY_OF_PROXIES: [&str; 4] = [
     "x-forwarded-user",
     "x-forwarded-email",
@@ -148,7 +148,8 @@ const PREFIXES_OF_OTHERS: [&str; 6] = [
     "content-",
 ];
 
-/// What `from_headers.value_prefix` may be: nothing, or a scheme and one blank (RFC 9110 section 11.1).
+/// What `from_headers.value_prefix` may be: nothing, or a scheme and one blank (RFC 9110 section
+/// 11.1).
 #[derive(Debug)]
 pub(super) struct ValuePrefix(
     /// Without the blank.

@@ -1,5 +1,5 @@
-//! Values that are compared to the letter and look as if they were meant as patterns, and names of claims whose dots may
-//! be the claim's own. A warning: such a value can be what a provider writes.
+//! Values that are compared to the letter and look as if they were meant as patterns, and names of
+//! claims whose dots may be the claim's own. A warning: such a value can be what a provider writes.
 
 use super::{Alternative, ClaimCondition, ClaimTest, Provider};
 use crate::{
@@ -60,8 +60,8 @@ fn of_values<'v>(
     }
 }
 
-/// A member of the name of a top-level domain inside another: `kubernetes.io.namespace` in place of `kubernetes.io` and
-/// `namespace`.
+/// A member of the name of a top-level domain inside another: `kubernetes.io.namespace` in place of
+/// `kubernetes.io` and `namespace`.
 fn of_path(path: &[String], at: At<'_>, doubts: &mut Problems) {
     const DOMAINS: [&str; 8] = ["io", "com", "org", "net", "dev", "app", "cloud", "eu"];
     let Some(place) = path

@@ -11,7 +11,8 @@ const WANTED: &str = "enforce, or { shadow: { until: \"2026-12-31\" } }";
 record! {
     /// What is done instead of enforcing.
     pub(super) RawMode "mode" {
-        /// Decide, count and record, but change nothing in requests and let them pass: the one thing that lets a bad token pass.
+        /// Decide, count and record, but change nothing in requests and let them pass: the one
+        /// thing that lets a bad token pass.
         shadow: RawShadow = "{ until: \"2026-12-31\" }",
     }
 }

@@ -1,4 +1,5 @@
-//! Paths beside a rule's own, which many services take for the same, and which another rule decides that asks for less.
+//! Paths beside a rule's own, which many services take for the same, and which another rule decides
+//! that asks for less.
 
 use super::{Action, Matcher, PathMatch, Rule};
 use crate::decode::{At, Problems};
@@ -20,7 +21,8 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
         else {
             continue;
         };
-        // As one may write it: a colon or a bracket at the beginning of a segment would be taken for a pattern.
+        // As one may write it: a colon or a bracket at the beginning of a segment would be taken
+        // for a pattern.
         let plain = |text: String| text.replace("/:", "/%3A").replace("/(", "/%28");
         let [neighbour, instead] = [neighbour, instead].map(plain);
         let seen = [

@@ -1,4 +1,5 @@
-//! The way to a [`Config`]: bytes, strict JSON, raw records, meaning; and every problem on the way at once.
+//! The way to a [`Config`]: bytes, strict JSON, raw records, meaning; and every problem on the way
+//! at once.
 
 use std::rc::Rc;
 
@@ -264,7 +265,8 @@ fn kept_headers(raw: RawOverrideHeaders) -> Vec<String> {
         .collect()
 }
 
-/// Bounds may be tightened, never lifted, but for the size of tokens and RSA keys and what forged tokens may cost.
+/// Bounds may be tightened, never lifted, but for the size of tokens and RSA keys and what forged
+/// tokens may cost.
 fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
     let RawLimits {
         token_bytes,

@@ -1,5 +1,6 @@
-//! The path of a rule: what its field makes of it, `*` for one whole segment, a final `**` for the rest; and what looks like a
-//! pattern of another language, which would be compared letter for letter, fit nothing, and leave its requests to a later rule.
+//! The path of a rule: what its field makes of it, `*` for one whole segment, a final `**` for the
+//! rest; and what looks like a pattern of another language, which would be compared letter for
+//! letter, fit nothing, and leave its requests to a later rule.
 
 use super::{PathMatch, PathPolicy, path};
 use crate::{
@@ -83,7 +84,8 @@ fn open_prefix(text: &str) -> Fault {
     )
 }
 
-/// The normal form, with the patterns put back: in it a `*` that was written has become `%2A`, and segments stay segments.
+/// The normal form, with the patterns put back: in it a `*` that was written has become `%2A`, and
+/// segments stay segments.
 fn with_stars(text: &str, normal: &str) -> String {
     let segments = text.split('/').zip(normal.split('/'));
     let segments: Vec<&str> = segments
@@ -144,11 +146,12 @@ fn patterns(field: Field, text: &str, policy: PathPolicy) -> Result<(), Refused>
     })
 }
 
-/// Characters that no URI holds (RFC 3986 appendix A), which patterns are made of: `{id}`, `<id>`, `[^/]+`, `(a|b)`.
+/// Characters that no URI holds (RFC 3986 appendix A), which patterns are made of: `{id}`, `<id>`,
+/// `[^/]+`, `(a|b)`.
 const NEVER_IN_A_URI: [char; 10] = ['"', '<', '>', '[', ']', '^', '`', '{', '|', '}'];
 
-/// Whether a segment is a pattern of Express, OpenAPI, gRPC, a shell or a regular expression. Others of their characters are
-/// letters: `things:cancel`, `Products(5)`, `$metadata`, `a+b`.
+/// Whether a segment is a pattern of Express, OpenAPI, gRPC, a shell or a regular expression.
+/// Others of their characters are letters: `things:cancel`, `Products(5)`, `$metadata`, `a+b`.
 fn is_odd(segment: &str) -> bool {
     (segment.contains('*') && segment != "*")
         || segment.starts_with([':', '('])

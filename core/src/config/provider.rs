@@ -76,7 +76,8 @@ pub(super) fn provider(
     if sources.is_empty() {
         sources.push(TokenSource::authorization("Bearer"));
     }
-    // RFC 9449 section 7.1: a bound token comes under a scheme of its own, where others come as bearer tokens.
+    // RFC 9449 section 7.1: a bound token comes under a scheme of its own, where others come as
+    // bearer tokens.
     let is_bearer = |source: &TokenSource| source.is_authorization("Bearer");
     if sources.iter().any(is_bearer) && !sources.iter().any(TokenSource::is_dpop) {
         sources.push(TokenSource::authorization("DPoP"));

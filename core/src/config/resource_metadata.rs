@@ -19,7 +19,9 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 record! {
     /// Metadata of the protected resource (RFC 9728).
     pub(super) RawResourceMetadata "resource_metadata" {
-        /// The path that they are about, with all below it. Of those that fit a request the longest is named in its challenge. Default: every path; in a list, the path of the resource in `uri`.
+        /// The path that they are about, with all below it. Of those that fit a request the longest
+        /// is named in its challenge. Default: every path; in a list, the path of the resource in
+        /// `uri`.
         path_separated_prefix: Text,
         /// Where they are, on one of `origins`; named in challenges.
         uri: PageUri = "https://api.example.com/.well-known/oauth-protected-resource",

@@ -49,7 +49,8 @@ record! {
 record! {
     /// A keyed hash of issuer and subject.
     pub(super) RawHashed "hashed" {
-        /// The key of the hash: at least 16 bytes that nobody can guess. Who knows it can try out subjects.
+        /// The key of the hash: at least 16 bytes that nobody can guess. Who knows it can try out
+        /// subjects.
         salt: Environment = "{ env: PASSGATE_SALT }",
     }
 }
@@ -171,7 +172,8 @@ impl Decode for RawSubject {
 #[cfg(feature = "schema")]
 impl crate::decode::schema::Schema for RawSubject {
     fn schema() -> serde_json::Value {
-        // Of an object and a string each keyword speaks about one alone, so they stand side by side.
+        // Of an object and a string each keyword speaks about one alone, so they stand side by
+        // side.
         let mut schema = <RawHashedSubject as crate::decode::schema::Schema>::schema();
         if let Some(members) = schema.as_object_mut() {
             members.insert("type".into(), serde_json::json!(["string", "object"]));

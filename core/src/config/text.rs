@@ -1,4 +1,5 @@
-//! Strings with a meaning: what a field's string is parsed into, once, when the configuration is read.
+//! Strings with a meaning: what a field's string is parsed into, once, when the configuration is
+//! read.
 
 use crate::{
     decode::{Fault, FromText},
@@ -145,7 +146,8 @@ pub(super) fn is_token_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
 }
 
-/// A value of `acr` that can stand in a challenge: one word of printable ASCII, and nothing that ends a quoted string.
+/// A value of `acr` that can stand in a challenge: one word of printable ASCII, and nothing that
+/// ends a quoted string.
 #[derive(Debug)]
 pub(super) struct RequestAcr(pub(super) String);
 

@@ -1,4 +1,5 @@
-//! URIs and their parts: where keys are fetched, where clients reach the gate, and hosts in rules (RFC 3986).
+//! URIs and their parts: where keys are fetched, where clients reach the gate, and hosts in rules
+//! (RFC 3986).
 
 use super::{Endpoint, HostMatch, Origin, UriPrefix};
 use crate::{
@@ -58,7 +59,8 @@ impl HttpUri {
     }
 }
 
-/// Where an issuer's document is (OpenID Connect Discovery 1.0 section 4): below the issuer, which has no query.
+/// Where an issuer's document is (OpenID Connect Discovery 1.0 section 4): below the issuer, which
+/// has no query.
 pub(super) fn openid_document(issuer: &str) -> Option<HttpUri> {
     let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
     if issuer.contains('?') {
@@ -67,7 +69,8 @@ pub(super) fn openid_document(issuer: &str) -> Option<HttpUri> {
     HttpUri::from_text(&[issuer, "/.well-known/openid-configuration"].concat()).ok()
 }
 
-/// Where its metadata as an authorization server are (RFC 8414 section 3.1): between host and path of the issuer.
+/// Where its metadata as an authorization server are (RFC 8414 section 3.1): between host and path
+/// of the issuer.
 pub(super) fn oauth_document(issuer: &str) -> Option<HttpUri> {
     let (scheme, authority, path) = split(issuer).ok()?;
     if path.contains('?') {

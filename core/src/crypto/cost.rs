@@ -91,7 +91,8 @@ mod tests {
         set.keys()[0].key.clone()
     }
 
-    /// Rows of the table, with the algorithm, the size of an RSA key, and whether its tokens were good before.
+    /// Rows of the table, with the algorithm, the size of an RSA key, and whether its tokens were
+    /// good before.
     const ROWS: [(&str, Algorithm, usize, bool); 11] = [
         ("ES256, the key's first tokens", Algorithm::Es256, 0, false),
         ("ES256, a key in use", Algorithm::Es256, 0, true),

@@ -1,4 +1,5 @@
-//! Signatures that the host checks, with machine code and a library of its own, where it can and we saw it do so.
+//! Signatures that the host checks, with machine code and a library of its own, where it can and we
+//! saw it do so.
 //!
 //! Envoy offers `verify_signature` to modules: RSASSA-PKCS1-v1_5 and ECDSA, by BoringSSL. It is
 //! asked where that is faster than what this crate can do in a virtual machine: RSA, P-384 and
@@ -103,7 +104,8 @@ const KNOWN: [Question<'static>; 6] = [
 ];
 
 impl HostCrypto {
-    /// Takes a host into service that answers rightly: yes to what is right, no to another text, no to garbage.
+    /// Takes a host into service that answers rightly: yes to what is right, no to another text, no
+    /// to garbage.
     pub(super) fn tested(host: Box<dyn ForeignFunctions>) -> Result<Self, Distrust> {
         let tested = Self(host);
         for (index, known) in KNOWN.iter().enumerate() {
@@ -129,7 +131,8 @@ impl HostCrypto {
         Ok(tested)
     }
 
-    /// Whether this is the key's signature over the text, if that is a question for the host. An error: it failed.
+    /// Whether this is the key's signature over the text, if that is a question for the host. An
+    /// error: it failed.
     pub(super) fn verifies(
         &self,
         key: &VerifyingKey,

@@ -24,7 +24,8 @@ pub enum Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// What a Proxy-Wasm host hands over: `:status` among the headers, and no headers at all when there was no answer.
+    /// What a Proxy-Wasm host hands over: `:status` among the headers, and no headers at all when
+    /// there was no answer.
     #[must_use]
     pub fn from_host(headers: &'a [(&'a [u8], &'a [u8])], body: &'a [u8]) -> Self {
         let status = headers.iter().find(|(name, _)| *name == b":status");
@@ -44,8 +45,8 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not followed:
-    /// the configuration alone says where something comes from.
+    /// What it brings. 304 says something only to a fetch that asked for it. Redirects are not
+    /// followed: the configuration alone says where something comes from.
     pub(crate) fn content(&self, conditional: bool) -> Result<Content<'a>, Fault> {
         match *self {
             Self::Http {
@@ -88,7 +89,8 @@ pub(crate) enum Content<'a> {
     Same { headers: Headers<'a> },
 }
 
-/// The content coding of an answer (RFC 9110 section 8.4), if it has one: all of them are asked not to be.
+/// The content coding of an answer (RFC 9110 section 8.4), if it has one: all of them are asked not
+/// to be.
 fn coding(headers: Headers<'_>) -> Option<String> {
     let coding = text(headers, "content-encoding");
     let is_one =

@@ -1,4 +1,5 @@
-//! How often the other side may be asked: ahead of need, not too often, and less often in an outage.
+//! How often the other side may be asked: ahead of need, not too often, and less often in an
+//! outage.
 
 use core::{fmt::Display, time::Duration};
 
@@ -6,7 +7,8 @@ use super::{clock::Moment, freshness::SHORTEST, jitter::Jitter};
 
 /// Workers that start together do not ask at the same instant.
 pub(crate) const FIRST_STAGGER: Duration = Duration::from_millis(50);
-/// Two fetches of one thing start at least so far apart, whatever their causes: five per second at most.
+/// Two fetches of one thing start at least so far apart, whatever their causes: five per second at
+/// most.
 pub(crate) const LEAST_APART: Duration = Duration::from_millis(200);
 /// Longest time before the end of freshness that a refresh starts, without and with its jitter.
 const LONGEST_LEAD: Duration = Duration::from_secs(30);
@@ -16,10 +18,11 @@ pub(crate) fn apart(wish: Moment, last_start: Option<Moment>) -> Moment {
     last_start.map_or(wish, |last| wish.max(last.plus(LEAST_APART)))
 }
 
-/// Until when an answer is fresh, and when to ask again: a little before, and not all workers at once.
+/// Until when an answer is fresh, and when to ask again: a little before, and not all workers at
+/// once.
 ///
-/// Freshness counts from the start of the fetch: the answer may be as old as that. At least a second of it is
-/// left all the same, or what a slow provider says would never serve.
+/// Freshness counts from the start of the fetch: the answer may be as old as that. At least a
+/// second of it is left all the same, or what a slow provider says would never serve.
 pub(crate) fn refresh_at(
     started: Moment,
     fresh: Duration,
@@ -35,17 +38,20 @@ pub(crate) fn refresh_at(
 
 /// First wait after a fetch that failed; each further one is twice as long.
 pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait while an outage is shorter than [`SHORT_OUTAGE`]: a provider that comes back is asked within 5 s.
+/// Longest wait while an outage is shorter than [`SHORT_OUTAGE`]: a provider that comes back is
+/// asked within 5 s.
 const WAIT_IN_SHORT_OUTAGE: Duration = Duration::from_secs(4);
-/// Outages up to this length are expected to end any moment: a minute, and the fetches at its edges.
+/// Outages up to this length are expected to end any moment: a minute, and the fetches at its
+/// edges.
 const SHORT_OUTAGE: Duration = Duration::from_secs(70);
 /// Longest wait of all.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Shortest wait after a fetch that took longer than was to be waited: longer than a host needs to answer all who
-/// waited for it, so that none of them is made to wait again.
+/// Shortest wait after a fetch that took longer than was to be waited: longer than a host needs to
+/// answer all who waited for it, so that none of them is made to wait again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
-/// Most time for a fetch in a short outage, whatever `timeout` says: one that hangs must not outlast the promise.
-/// With the slack of a lost answer and [`SHORTEST_WAIT`] two fetches start less than 5 s apart.
+/// Most time for a fetch in a short outage, whatever `timeout` says: one that hangs must not
+/// outlast the promise. With the slack of a lost answer and [`SHORTEST_WAIT`] two fetches start
+/// less than 5 s apart.
 const LONGEST_TRY: Duration = Duration::from_millis(3_500);
 /// The same where the document and the keys both fail, and their fetches take turns.
 const LONGEST_TRY_IN_TURN: Duration = Duration::from_millis(1_500);
@@ -63,8 +69,9 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// Takes note of a failure, and says how long to wait before the next fetch. The time that the failed fetch
-    /// itself took counts, but for the shortest wait: a request that waited for it is never made to wait again.
+    /// Takes note of a failure, and says how long to wait before the next fetch. The time that the
+    /// failed fetch itself took counts, but for the shortest wait: a request that waited for it is
+    /// never made to wait again.
     pub(crate) fn failed(
         outage: &mut Option<Self>,
         started: Moment,
@@ -93,8 +100,9 @@ impl Outage {
         now.since(self.since) < SHORT_OUTAGE
     }
 
-    /// What the log is told of this cause: the first in this outage, another one, or nothing. At most a few are told, so
-    /// that causes which take turns, or that the other side makes up, fill no log.
+    /// What the log is told of this cause: the first in this outage, another one, or nothing. At
+    /// most a few are told, so that causes which take turns, or that the other side makes up, fill
+    /// no log.
     pub(crate) fn tells<F: Display, C>(
         &mut self,
         cause: F,
@@ -110,8 +118,9 @@ impl Outage {
     }
 }
 
-/// The time that a fetch gets now: never less than twice what the last good answer `took`, or a provider that is always
-/// slow would not come back. `other`: the outage of what takes turns with it.
+/// The time that a fetch gets now: never less than twice what the last good answer `took`, or a
+/// provider that is always slow would not come back. `other`: the outage of what takes turns with
+/// it.
 pub(crate) fn longest_try(
     timeout: Duration,
     took: Duration,

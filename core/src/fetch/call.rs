@@ -17,8 +17,8 @@ pub struct Call {
     pub headers: Vec<(&'static str, String)>,
     /// What is sent; empty for `GET`.
     pub body: Vec<u8>,
-    /// Most bytes that the body of the answer may have. A host hands over one more if there is one, so that the
-    /// reader sees that the answer is too large.
+    /// Most bytes that the body of the answer may have. A host hands over one more if there is one,
+    /// so that the reader sees that the answer is too large.
     pub max_bytes: usize,
     /// Most that it may take.
     pub timeout: Duration,
@@ -71,7 +71,8 @@ impl Call {
         Some(value)
     }
 
-    /// All that is sent before the body: pseudo-headers (RFC 9113 section 8.3.1), what each call says, its own.
+    /// All that is sent before the body: pseudo-headers (RFC 9113 section 8.3.1), what each call
+    /// says, its own.
     #[must_use]
     pub fn head(&self) -> Vec<(&str, &str)> {
         let endpoint = &self.endpoint;

@@ -7,7 +7,8 @@ use crate::time::UnixTime;
 /// Longest step that counts. No key lives that long, and no sum of such steps overflows.
 const LONGEST_STEP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// A point on the cache's own time line, which only moves forward: milliseconds since its first call.
+/// A point on the cache's own time line, which only moves forward: milliseconds since its first
+/// call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
@@ -57,7 +58,8 @@ impl Clock {
         self.moment
     }
 
-    /// When the host's clock will show this moment, if it does not jump. A moment that is over is now.
+    /// When the host's clock will show this moment, if it does not jump. A moment that is over is
+    /// now.
     pub(crate) fn to_wall(&self, moment: Moment) -> UnixTime {
         self.wall.map_or(UnixTime::from_millis(0), |wall| {
             wall.saturating_add(moment.since(self.moment))

@@ -1,4 +1,5 @@
-//! One thing that every request may need: fetched before the first one, refreshed ahead of need, stale within bounds.
+//! One thing that every request may need: fetched before the first one, refreshed ahead of need,
+//! stale within bounds.
 //!
 //! ```text
 //! nothing -> fresh -> stale -> nothing again
@@ -6,12 +7,13 @@
 //!              +--------+---------+   a fetch that succeeds
 //! ```
 //!
-//! - A fetch is due before the first request, and again a little before the thing stops being fresh.
+//! - A fetch is due before the first request, and again a little before the thing stops being
+//!   fresh.
 //! - A thing that is stale serves until its time is over; then there is none.
 //! - A fetch that fails leaves the thing in hand as it is. The next one comes after a backoff.
 //! - An answer with an `ETag` is asked for by that name the next time. 304 then means "the same
-//!   again". It is asked so only while the thing in hand outlives the fetch, so that there always is
-//!   something to confirm.
+//!   again". It is asked so only while the thing in hand outlives the fetch, so that there always
+//!   is something to confirm.
 //! - Two fetches of one thing start at least 200 ms apart.
 //!
 //! Which of several documents is fetched first, and that only one fetch of a provider is in flight,
@@ -196,7 +198,8 @@ impl<T> Document<T> {
         backoff::longest_try(timeout, self.took, self.outage(), other, now)
     }
 
-    /// A fetch starts now: by which tag it asks. Only what lives as long as the answer may take can be confirmed by it.
+    /// A fetch starts now: by which tag it asks. Only what lives as long as the answer may take can
+    /// be confirmed by it.
     pub(crate) fn start(&mut self, timeout: Duration, now: Moment) -> Option<Validator> {
         self.last_start = Some(now);
         let held = self.held.as_ref();
@@ -268,8 +271,8 @@ impl<T> Document<T> {
         });
     }
 
-    /// A fetch failed; the thing in hand stays. What the log is told, if anything: that fetches fail, or that they
-    /// still fail.
+    /// A fetch failed; the thing in hand stays. What the log is told, if anything: that fetches
+    /// fail, or that they still fail.
     pub(crate) fn failed<F: Display, C>(
         &mut self,
         cause: F,

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::{call::Call, clock::Moment};
 
-/// How much later than the host's own timeout a fetch counts as lost; also how long a request may have waited for
-/// a fetch that could not settle it and still wait for the next one.
+/// How much later than the host's own timeout a fetch counts as lost; also how long a request may
+/// have waited for a fetch that could not settle it and still wait for the next one.
 pub(crate) const SLACK: Duration = Duration::from_secs(1);
 
 /// When a fetch that starts now counts as lost.

@@ -1,5 +1,6 @@
-//! How long an answer is fresh: `Cache-Control` and `Age` (RFC 9111) within the configured bounds; and its `ETag`,
-//! by which the next fetch asks whether anything has changed (RFC 9110 section 13.1.2).
+//! How long an answer is fresh: `Cache-Control` and `Age` (RFC 9111) within the configured bounds;
+//! and its `ETag`, by which the next fetch asks whether anything has changed (RFC 9110 section
+//! 13.1.2).
 
 use core::time::Duration;
 
@@ -10,8 +11,9 @@ pub(crate) type Headers<'a> = &'a [(&'a [u8], &'a [u8])];
 
 /// Shortest freshness that an answer can ask for.
 pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
-/// Freshness of an answer that is not to be reused at all. Keys that serve every request cannot be fetched for
-/// each one, and some providers (Keycloak) say `no-cache` always: short, but without hammering them.
+/// Freshness of an answer that is not to be reused at all. Keys that serve every request cannot be
+/// fetched for each one, and some providers (Keycloak) say `no-cache` always: short, but without
+/// hammering them.
 const NOT_TO_BE_REUSED: Duration = Duration::from_secs(10);
 
 /// How long an answer with these headers is fresh, counted from the start of its fetch.
@@ -44,7 +46,8 @@ pub(crate) fn is_said(headers: &[(&[u8], &[u8])]) -> bool {
 pub(crate) struct Validator(String);
 
 impl Validator {
-    /// The `ETag` of an answer. One that is doubled, too long, or that is not visible ASCII in quotes is none.
+    /// The `ETag` of an answer. One that is doubled, too long, or that is not visible ASCII in
+    /// quotes is none.
     pub(crate) fn of(headers: &[(&[u8], &[u8])]) -> Option<Self> {
         let mut tags = values(headers, "etag");
         let (Some(tag), None) = (tags.next(), tags.next()) else {
@@ -71,8 +74,8 @@ struct CacheControl {
     not_to_be_reused: bool,
 }
 
-/// The directives that we know (RFC 9111 section 5.2.2). Of two that disagree the stricter counts; a `max-age`
-/// that is no number counts as zero (section 4.2.1).
+/// The directives that we know (RFC 9111 section 5.2.2). Of two that disagree the stricter counts;
+/// a `max-age` that is no number counts as zero (section 4.2.1).
 fn cache_control(headers: &[(&[u8], &[u8])]) -> CacheControl {
     let mut said = CacheControl::default();
     let directives =
@@ -107,7 +110,8 @@ pub(crate) fn values<'a>(
         .map(|(_, value)| *value)
 }
 
-/// A number of seconds (RFC 9111 section 1.2.2), also as a quoted string; one that is too large is the largest.
+/// A number of seconds (RFC 9111 section 1.2.2), also as a quoted string; one that is too large is
+/// the largest.
 fn delta_seconds(text: &[u8]) -> Option<Duration> {
     let text = text.trim_ascii();
     let text = text

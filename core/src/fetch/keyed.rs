@@ -1,16 +1,16 @@
 //! One answer per key, fetched when somebody asks for it and at no other time.
 //!
 //! - **Once.** Whoever asks while a key is being fetched waits for that fetch.
-//! - **Bounded** ([`Bounds`]). The answer that would end first makes room for one that comes, and for
-//!   nothing else: keys that are merely asked for drive out no answer. Where too many keys are awaited,
-//!   a new one is told to come back.
-//! - **Never older than it says.** The time of an answer counts from the start of its fetch. A second
-//!   after it came is left all the same, for those who have waited for it.
+//! - **Bounded** ([`Bounds`]). The answer that would end first makes room for one that comes, and
+//!   for nothing else: keys that are merely asked for drive out no answer. Where too many keys are
+//!   awaited, a new one is told to come back.
+//! - **Never older than it says.** The time of an answer counts from the start of its fetch. A
+//!   second after it came is left all the same, for those who have waited for it.
 //! - **Faults of a key** (an odd status, junk, too large) put off that key alone, for a second. A
 //!   client can cause them.
 //! - **Faults of the other side** (no answer, not sent, lost, and the statuses that say "not now")
-//!   are an outage: one fetch at a time tries again, after a backoff. An answer of any kind ends it.
-//!   What is remembered serves on.
+//!   are an outage: one fetch at a time tries again, after a backoff. An answer of any kind ends
+//!   it. What is remembered serves on.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -112,7 +112,8 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
             Some(Known::Said(_, until)) if now < *until => {}
             Some(Known::Odd(_) | Known::Said(..)) | None => return self.want(key, now),
         }
-        // Looked up a second time, because an answer that is borrowed above would lock the state for the other cases.
+        // Looked up a second time, because an answer that is borrowed above would lock the state
+        // for the other cases.
         match self.known(key) {
             Some(Known::Said(value, _)) => Asked::Said(value),
             Some(Known::Awaited | Known::Odd(_)) | None => Asked::Pending,
@@ -164,7 +165,8 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         }
     }
 
-    /// What was said of this key is worth nothing after all: it is put off as if it could not be read.
+    /// What was said of this key is worth nothing after all: it is put off as if it could not be
+    /// read.
     pub(crate) fn spoil(&mut self, key: &K, now: Moment) {
         self.put_off(key, now);
     }
@@ -251,8 +253,9 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         })
     }
 
-    /// Takes the answer to a fetch in flight; any other is too late and ignored. `read` makes the value of what came,
-    /// and says how long it counts; it bounds the size. A status may be an answer, too.
+    /// Takes the answer to a fetch in flight; any other is too late and ignored. `read` makes the
+    /// value of what came, and says how long it counts; it bounds the size. A status may be an
+    /// answer, too.
     pub(crate) fn on_answer<E: From<Fault>>(
         &mut self,
         id: FetchId,
@@ -301,7 +304,8 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         self.remember(key, Known::Odd(now.plus(FIRST_WAIT)));
     }
 
-    /// The other side does not answer: those who wait for a fetch that has not started are sent away with the others.
+    /// The other side does not answer: those who wait for a fetch that has not started are sent
+    /// away with the others.
     fn other_side_failed(&mut self, flight: &Flight<K>, now: Moment) {
         // Fetches that were in flight together are one failure.
         if self.outage.is_none() || self.due <= flight.started {
@@ -314,9 +318,9 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
     }
 }
 
-/// Whether the other side, and not this key, is what fails: nothing came, or "too many requests" (RFC 6585 section 4),
-/// or "service unavailable" (RFC 9110 section 15.6.4). A client that could cause such a fault by an odd key could put
-/// off everybody's.
+/// Whether the other side, and not this key, is what fails: nothing came, or "too many requests"
+/// (RFC 6585 section 4), or "service unavailable" (RFC 9110 section 15.6.4). A client that could
+/// cause such a fault by an odd key could put off everybody's.
 const fn is_not_now(fault: &Fault) -> bool {
     matches!(
         fault,

@@ -1,4 +1,5 @@
-//! JSON Web Keys and sets of them (RFC 7517). One odd key never spoils the others: it is skipped and named.
+//! JSON Web Keys and sets of them (RFC 7517). One odd key never spoils the others: it is skipped
+//! and named.
 
 use core::fmt;
 use std::rc::Rc;
@@ -33,9 +34,9 @@ impl Jwk {
         names.flatten().any(|own| **own == *name)
     }
 
-    /// A key that stands alone, with an RSA modulus of at most `rsa_bits` and a usual exponent. `None`:
-    /// it is not one that we verify with, or has a member that only a private key has, even an empty
-    /// one.
+    /// A key that stands alone, with an RSA modulus of at most `rsa_bits` and a usual exponent.
+    /// `None`: it is not one that we verify with, or has a member that only a private key has, even
+    /// an empty one.
     pub(crate) fn public(jwk: &Json, rsa_bits: usize) -> Option<Self> {
         let has = |name: &&str| jwk.get(name).is_some();
         if PRIVATE_MEMBERS.iter().any(has) {
@@ -192,8 +193,8 @@ impl JwkSet {
         self.skipped.iter().any(|key| key.name == kid)
     }
 
-    /// An RSA key of which the set does not say the algorithm has this one. (One key, one algorithm: RFC 8725
-    /// section 3.1. Type and curve say it for all others.)
+    /// An RSA key of which the set does not say the algorithm has this one. (One key, one
+    /// algorithm: RFC 8725 section 3.1. Type and curve say it for all others.)
     #[must_use]
     pub fn with_rsa(mut self, algorithm: Option<Algorithm>) -> Self {
         for jwk in &mut self.keys {
@@ -203,7 +204,8 @@ impl JwkSet {
         self
     }
 
-    /// The one key for a token with this algorithm and `kid`, or thumbprint of a certificate in its place.
+    /// The one key for a token with this algorithm and `kid`, or thumbprint of a certificate in its
+    /// place.
     ///
     /// # Errors
     /// When there is none, or more than one: keys are never tried in turn.
@@ -224,7 +226,8 @@ impl JwkSet {
         }
     }
 
-    /// The only key of the set, where it has no name: then a token that names one can mean no other.
+    /// The only key of the set, where it has no name: then a token that names one can mean no
+    /// other.
     fn nameless(&self, algorithm: Algorithm) -> Option<&Jwk> {
         let [only] = &*self.keys else {
             return None;
@@ -304,7 +307,8 @@ impl Skip {
 /// Members that only a private key has (RFC 7518 sections 6.2.2, 6.3.2; RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A member that says something. What is null or empty says nothing: serialisers write it for what is not there.
+/// A member that says something. What is null or empty says nothing: serialisers write it for what
+/// is not there.
 fn member<'j>(jwk: &'j Json, name: &str) -> Option<&'j Json> {
     let value = jwk.get(name)?;
     let is_absent = match value {

@@ -1,7 +1,8 @@
-//! The document in which an issuer says where its keys are (OpenID Connect Discovery 1.0 sections 3 and 4).
+//! The document in which an issuer says where its keys are (OpenID Connect Discovery 1.0 sections 3
+//! and 4).
 //!
-//! Two of its members are read. Algorithms, audiences, other issuers: what the configuration does not say,
-//! the document cannot say either.
+//! Two of its members are read. Algorithms, audiences, other issuers: what the configuration does
+//! not say, the document cannot say either.
 
 use core::fmt;
 

@@ -1,4 +1,5 @@
-//! What an operator should read about keys: changes of state, one line each, and nothing for every failure.
+//! What an operator should read about keys: changes of state, one line each, and nothing for every
+//! failure.
 
 use core::fmt;
 

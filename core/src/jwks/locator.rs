@@ -1,4 +1,5 @@
-//! Where the keys are, for an issuer that says so itself: found, refreshed, and given up when it is too old.
+//! Where the keys are, for an issuer that says so itself: found, refreshed, and given up when it is
+//! too old.
 
 use core::time::Duration;
 
@@ -56,7 +57,8 @@ impl Locator {
         Call::get(document, ACCEPT, tag, limits::DISCOVERY_BYTES, timeout)
     }
 
-    /// Takes the answer, and says how the fetch ended and whether the keys are at another address now.
+    /// Takes the answer, and says how the fetch ended and whether the keys are at another address
+    /// now.
     pub(super) fn on_answer(
         &mut self,
         answer: &Answer<'_>,

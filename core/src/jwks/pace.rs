@@ -4,13 +4,15 @@ use core::time::Duration;
 
 use crate::fetch::clock::Moment;
 
-/// Fetches for unknown keys that may come at once, so that one spent in vain does not delay a real rotation.
+/// Fetches for unknown keys that may come at once, so that one spent in vain does not delay a real
+/// rotation.
 const BURST: u32 = 2;
 /// Bounds of the wait before an empty set is asked for again; half of `cache_duration` in between.
 pub(super) const CONFIRM_AFTER: (Duration, Duration) =
     (Duration::from_millis(500), Duration::from_secs(5));
 
-/// A token bucket of [`BURST`] fetches that fills by one per cooldown, kept as the time at which it is full.
+/// A token bucket of [`BURST`] fetches that fills by one per cooldown, kept as the time at which it
+/// is full.
 #[derive(Debug)]
 pub(super) struct Pace {
     cooldown: Duration,

@@ -11,8 +11,8 @@ pub(super) struct Reading {
     pub(super) rsa: Option<Algorithm>,
 }
 
-/// Only an empty set says that there are no keys. One of which no key can be used is a mistake, of the provider or
-/// here, and harms the keys in hand as little as any other.
+/// Only an empty set says that there are no keys. One of which no key can be used is a mistake, of
+/// the provider or here, and harms the keys in hand as little as any other.
 pub(super) fn read(body: &[u8], Reading { limits, rsa }: &Reading) -> Result<JwkSet, Failure> {
     let set = JwkSet::parse(body, limits).map_err(Failure::Unreadable)?;
     if set.keys().is_empty() && !set.skipped().is_empty() {

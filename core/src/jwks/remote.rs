@@ -1,5 +1,6 @@
-//! The life of one provider's key set: never fetched, fresh, stale, unavailable; and when to fetch next. Where an
-//! issuer says itself where its keys are, its document comes first and has a life of its own ([`Locator`]).
+//! The life of one provider's key set: never fetched, fresh, stale, unavailable; and when to fetch
+//! next. Where an issuer says itself where its keys are, its document comes first and has a life of
+//! its own ([`Locator`]).
 
 mod told;
 
@@ -136,7 +137,8 @@ impl Remote {
             Some(Err(SelectError::Unknown)) => return self.unknown_key(kid, algorithm, now),
             Some(Ok(()) | Err(SelectError::Misfit | SelectError::Ambiguous)) => {}
         }
-        // Selected a second time, because a key that is borrowed above would lock the state for the other cases.
+        // Selected a second time, because a key that is borrowed above would lock the state for the
+        // other cases.
         let set = self.keys.value();
         set.map_or(Lookup::Unknown, |set| Lookup::from_set(set, kid, algorithm))
     }
@@ -145,7 +147,8 @@ impl Remote {
         self.keys.value().is_some_and(JwkSet::has_thumbprints)
     }
 
-    /// No keys may serve: wait for a fetch that runs or is about to, but never for one behind a backoff.
+    /// No keys may serve: wait for a fetch that runs or is about to, but never for one behind a
+    /// backoff.
     fn no_set(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Moment) -> Lookup<'static> {
         let asked_at = self.asked_at(now);
         self.unknown.seen(kid, algorithm, |_| false, asked_at);
@@ -198,7 +201,8 @@ impl Remote {
         matches!(&self.flight, Some(flight) if flight.target == Purpose::Keys)
     }
 
-    /// Whether a fetch of keys that is wished for then is in flight or about to start: it is worth waiting for.
+    /// Whether a fetch of keys that is wished for then is in flight or about to start: it is worth
+    /// waiting for.
     fn is_coming(&self, wish: Moment, now: Moment) -> bool {
         match &self.locator {
             _ if self.fetches_keys() => true,
@@ -210,14 +214,15 @@ impl Remote {
         }
     }
 
-    /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that says where they are, behind
-    /// which a fetch of keys starts at once unless one had just failed.
+    /// Whether those who wait do so for the fetch in flight: one of keys, or of the document that
+    /// says where they are, behind which a fetch of keys starts at once unless one had just failed.
     pub(super) fn holds_waiters(&self) -> bool {
         let comes_first = |flight: &Flight<Purpose>| self.wish_for(self.wanted) <= flight.started;
         self.fetches_keys() || self.flight.as_ref().is_some_and(comes_first)
     }
 
-    /// How long a request may have waited for fetches that could not settle it, and still wait for the next one.
+    /// How long a request may have waited for fetches that could not settle it, and still wait for
+    /// the next one.
     fn patience(&self) -> Duration {
         match self.locator {
             None => SLACK,
@@ -237,7 +242,8 @@ impl Remote {
             .saturating_add(fetch.saturating_mul(fetches))
     }
 
-    /// The time of a request, but later than the start of the fetch in flight even in the same millisecond.
+    /// The time of a request, but later than the start of the fetch in flight even in the same
+    /// millisecond.
     fn asked_at(&self, now: Moment) -> Moment {
         let flight = self.flight.as_ref().filter(|_| self.fetches_keys());
         let after = |flight: &Flight<Purpose>| flight.started.plus(Duration::from_millis(1));
@@ -260,8 +266,9 @@ impl Remote {
         let due = self.keys.due();
         match wanted.filter(|_| self.keys.outage().is_none()) {
             Some(Want::New) => due.min(self.pace.ready_at()),
-            // What was asked for in vain before takes none of the pace, which is for keys that nobody has heard of yet.
-            // It gets what comes anyway, or one fetch after a cooldown in which none came.
+            // What was asked for in vain before takes none of the pace, which is for keys that
+            // nobody has heard of yet. It gets what comes anyway, or one fetch after a cooldown in
+            // which none came.
             Some(Want::Again) => {
                 let last_start = self.keys.last_start().unwrap_or_default();
                 due.min(last_start.plus(self.source.refetch_cooldown))
@@ -300,7 +307,8 @@ impl Remote {
         }
         let timeout = self.source.timeout;
         let (target, call) = match self.endpoint() {
-            // Keys first: somebody may wait for them, and where they are is less likely to have changed.
+            // Keys first: somebody may wait for them, and where they are is less likely to have
+            // changed.
             Some(endpoint) if self.next_keys() <= now => {
                 let locator = self.locator.as_ref();
                 let other = locator.and_then(|locator| locator.address.outage());
@@ -402,8 +410,8 @@ impl Remote {
         self.put_in_force(received, started, now);
     }
 
-    /// Whether an empty set is the second such answer, or the set in force has none already. If not,
-    /// another fetch is planned and the keys in hand stay.
+    /// Whether an empty set is the second such answer, or the set in force has none already. If
+    /// not, another fetch is planned and the keys in hand stay.
     fn is_withdrawal(&mut self, started: Moment, now: Moment) -> bool {
         if self.keys.value().is_some_and(|set| set.keys().is_empty()) {
             return true;

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::uri_prefix::UriPrefix;
 use crate::{crypto::Algorithm, fetch::Endpoint, jose::JwkSet, limits::Limits};
 
-/// The providers whose keys are held, in the order of their indices, and what bounds what they send.
+/// The providers whose keys are held, in the order of their indices, and what bounds what they
+/// send.
 #[derive(Clone, Debug)]
 pub struct Sources<'c> {
     /// Bounds.

@@ -1,4 +1,5 @@
-//! Each transition of the state machine by name. Histories that nobody thought of are in `tests/sim.rs`.
+//! Each transition of the state machine by name. Histories that nobody thought of are in
+//! `tests/sim.rs`.
 
 mod clock;
 mod discovery;

@@ -1,5 +1,5 @@
-//! Keys that tokens name and no set holds: since when they are asked for, and whether a fetch has confirmed that
-//! they do not exist.
+//! Keys that tokens name and no set holds: since when they are asked for, and whether a fetch has
+//! confirmed that they do not exist.
 
 use core::time::Duration;
 use std::{
@@ -17,7 +17,8 @@ use crate::{
 /// What is known about a key that the set in force does not hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It does not exist: the set was fetched after the key was first asked for, or no set can hold it.
+    /// It does not exist: the set was fetched after the key was first asked for, or no set can hold
+    /// it.
     Confirmed,
     /// Asked for since then, and not fetched since.
     Since(Moment),
@@ -76,8 +77,9 @@ impl UnknownKeys {
         }
     }
 
-    /// How long a confirmation holds; then the key is asked for anew. What no set has held may be published at any
-    /// moment, so only those count on it who have waited for the answer and are judged again. It may be a second old then.
+    /// How long a confirmation holds; then the key is asked for anew. What no set has held may be
+    /// published at any moment, so only those count on it who have waited for the answer and are
+    /// judged again. It may be a second old then.
     fn memory(&self, kid: Option<&str>, odd: impl Fn(&str) -> bool) -> Duration {
         let is_known = |kid: &str| odd(kid) || self.gone.iter().any(|gone| **gone == *kid);
         if kid.is_some_and(is_known) {
@@ -87,7 +89,8 @@ impl UnknownKeys {
         }
     }
 
-    /// A token asks for a key that the set in force does not hold. `odd`: whether it does, but cannot use it.
+    /// A token asks for a key that the set in force does not hold. `odd`: whether it does, but
+    /// cannot use it.
     pub(super) fn seen(
         &mut self,
         kid: Option<&str>,
@@ -120,7 +123,8 @@ impl UnknownKeys {
 
     fn remember(&mut self, name: Name, now: Moment) -> Standing {
         if self.sightings.len() >= limits::UNKNOWN_KEYS {
-            // What is confirmed costs a paced fetch at most when it is asked for again; what waits must stay.
+            // What is confirmed costs a paced fetch at most when it is asked for again; what waits
+            // must stay.
             self.forget_confirmed();
         }
         if self.sightings.len() >= limits::UNKNOWN_KEYS {
@@ -160,9 +164,9 @@ impl UnknownKeys {
             .retain(|_, sighting| sighting.confirmed.is_none());
     }
 
-    /// A fetch that started then has brought a set: another than before, or the same once more. What an older set
-    /// confirmed dies with it; a key first asked for while the fetch was under way may have been published too late for
-    /// this answer.
+    /// A fetch that started then has brought a set: another than before, or the same once more.
+    /// What an older set confirmed dies with it; a key first asked for while the fetch was under
+    /// way may have been published too late for this answer.
     pub(super) fn fetched(&mut self, is_new: bool, started: Moment, now: Moment) {
         if is_new {
             self.forget_confirmed();

@@ -1,7 +1,8 @@
-//! What the `jwks_uri` of a discovery document must lie below: scheme, host, port, and whole segments of the path.
+//! What the `jwks_uri` of a discovery document must lie below: scheme, host, port, and whole
+//! segments of the path.
 //!
-//! The document is written by somebody else, and some hosts serve many tenants: it may choose an address inside
-//! these bounds and none outside, however that is spelled.
+//! The document is written by somebody else, and some hosts serve many tenants: it may choose an
+//! address inside these bounds and none outside, however that is spelled.
 
 use std::borrow::Cow;
 
@@ -16,7 +17,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UriPrefix {
     origin: (String, String, u16),
-    /// In the normal form of requests' paths. Ending in `/`: only what is below; else also the path itself.
+    /// In the normal form of requests' paths. Ending in `/`: only what is below; else also the path
+    /// itself.
     path: String,
 }
 

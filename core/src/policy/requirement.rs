@@ -42,7 +42,8 @@ pub struct Alternative {
     pub max_age: Option<Duration>,
     /// Who must act.
     pub kind: Option<Kind>,
-    /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in.
+    /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's
+    /// sign-in.
     pub delegated: bool,
     /// What must be proved beside the token.
     pub proof: Option<ProofDemand>,
@@ -84,7 +85,8 @@ impl Requirement {
         })
     }
 
-    /// What a sign-in will have to prove, for a client that has no token: what the first alternative wants.
+    /// What a sign-in will have to prove, for a client that has no token: what the first
+    /// alternative wants.
     pub(crate) fn hint(&self, providers: &[Provider]) -> StepUp {
         let Some(first) = self.alternatives.first() else {
             return StepUp::default();
@@ -94,8 +96,9 @@ impl Requirement {
         first.hint(open.map(|(_, provider)| provider))
     }
 
-    /// The first alternative that claims and binding of a token meet, and what is proved then; else the fault of the one
-    /// that got furthest. `tells_values`: of a claim that is at fault the value, and not its type alone.
+    /// The first alternative that claims and binding of a token meet, and what is proved then; else
+    /// the fault of the one that got furthest. `tells_values`: of a claim that is at fault the
+    /// value, and not its type alone.
     pub(crate) fn met_by(
         &self,
         (id, provider): (ProviderId, &Provider),
@@ -162,7 +165,8 @@ impl Alternative {
         }
     }
 
-    /// Audiences of a rule stand in the place of the provider's, so that a list is neither more nor less than none.
+    /// Audiences of a rule stand in the place of the provider's, so that a list is neither more nor
+    /// less than none.
     fn asks_at_least(&self, other: &Self) -> bool {
         let youngest = |limit| self.max_age.is_some_and(|own| own <= limit);
         (other.provider.is_none() || other.provider == self.provider)
@@ -183,7 +187,8 @@ impl Alternative {
             && (self.single_use || !other.single_use)
     }
 
-    /// The steps in the order in which they are reported: what no better token of this client could mend comes first.
+    /// The steps in the order in which they are reported: what no better token of this client could
+    /// mend comes first.
     fn met_by(
         &self,
         provider: &Provider,

@@ -10,15 +10,16 @@ use crate::{
 /// What `cnf` of a token names. Each key that it names must be proved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Binding {
-    /// The key of DPoP proofs: `jkt` (RFC 9449 section 6.1), or `jwk` where the provider means that.
+    /// The key of DPoP proofs: `jkt` (RFC 9449 section 6.1), or `jwk` where the provider means
+    /// that.
     pub(crate) dpop: Option<Thumbprint>,
     /// SHA-256 of the client's certificate: `x5t#S256` (RFC 8705 section 3.1).
     pub(crate) certificate: Option<[u8; 32]>,
 }
 
 impl Binding {
-    /// The binding of a token with these claims. `takes_jwk`: `cnf.jwk` is a key of DPoP proofs. `None`:
-    /// it is bound in a way that nobody here can check, so it is of no use.
+    /// The binding of a token with these claims. `takes_jwk`: `cnf.jwk` is a key of DPoP proofs.
+    /// `None`: it is bound in a way that nobody here can check, so it is of no use.
     pub(crate) fn of(claims: &Json, takes_jwk: bool) -> Option<Self> {
         let mut binding = Self::default();
         let members = match claims.get("cnf") {

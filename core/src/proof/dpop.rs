@@ -119,8 +119,8 @@ impl<'a> UnverifiedProof<'a> {
         })
     }
 
-    /// Whether the key is the one that a token is bound to (item 12). Compared before the signature is
-    /// checked: that costs a thousand times as much.
+    /// Whether the key is the one that a token is bound to (item 12). Compared before the signature
+    /// is checked: that costs a thousand times as much.
     pub(crate) fn is_by(&self, bound_to: &Thumbprint) -> Result<(), Fault> {
         if self.thumbprint == *bound_to {
             Ok(())
@@ -228,7 +228,8 @@ impl Default for Terms {
 }
 
 impl Claims {
-    /// The claims that each proof has (items 3 and 10), and those that some have. Others are ignored.
+    /// The claims that each proof has (items 3 and 10), and those that some have. Others are
+    /// ignored.
     fn read(claims: &Json) -> Result<Self, Fault> {
         let text = |name: &str| match claims.get(name) {
             None => Ok(None),

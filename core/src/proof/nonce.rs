@@ -85,8 +85,8 @@ impl Nonces {
         Ok(to_base64url(&nonce))
     }
 
-    /// The time of a nonce that was made here, or by a replica with the same secret, for this use and
-    /// provider. `None`: it was not.
+    /// The time of a nonce that was made here, or by a replica with the same secret, for this use
+    /// and provider. `None`: it was not.
     pub(crate) fn time_of(
         &mut self,
         shared: &Shared,

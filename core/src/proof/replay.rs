@@ -1,14 +1,15 @@
-//! The memory of what was spent: shared by the workers of a proxy, so that of all of them one lets a
-//! proof pass, and that once.
+//! The memory of what was spent: shared by the workers of a proxy, so that of all of them one lets
+//! a proof pass, and that once.
 //!
 //! It is a table of [`SLOTS`] values in the host's shared data. An id falls into one slot, whose
 //! content is exchanged by compare-and-swap. What is spent stays there until it could no longer be
-//! accepted by its own time; the slot keeps the latest such time that it has let go, and refuses what
-//! is no later: so a clock that jumps ahead and comes back makes nothing pass twice. A memory begins
-//! with its birth, and refuses what was made before: so does one that the host has lost.
+//! accepted by its own time; the slot keeps the latest such time that it has let go, and refuses
+//! what is no later: so a clock that jumps ahead and comes back makes nothing pass twice. A memory
+//! begins with its birth, and refuses what was made before: so does one that the host has lost.
 //!
-//! Ids and slots are chosen by a hash whose key is the memory's own. A slot gives nobody more than is
-//! left free in it: one client can take half of it, the next half of the rest; seven together fill it.
+//! Ids and slots are chosen by a hash whose key is the memory's own. A slot gives nobody more than
+//! is left free in it: one client can take half of it, the next half of the rest; seven together
+//! fill it.
 
 use core::time::Duration;
 
@@ -25,8 +26,8 @@ pub(crate) struct Spend {
     pub(crate) principal: [String; 2],
     /// When it was made.
     pub(crate) made: UnixTime,
-    /// For a proof the latest time by which it could count; for a token the last moment at which any policy would
-    /// accept it.
+    /// For a proof the latest time by which it could count; for a token the last moment at which
+    /// any policy would accept it.
     pub(crate) dated: UnixTime,
 }
 

@@ -35,8 +35,8 @@ pub enum Stored {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotShared;
 
-/// The shared data of the host, where it has any, and bytes that nobody can foretell, of which secrets
-/// are made.
+/// The shared data of the host, where it has any, and bytes that nobody can foretell, of which
+/// secrets are made.
 #[derive(Default)]
 pub(crate) struct Shared {
     data: Option<Box<dyn SharedData>>,
@@ -80,9 +80,9 @@ impl Shared {
         keyed_hash(&self.entropy, &[b"hidden", text])
     }
 
-    /// A secret that all workers share, behind the public bytes `front`: read, or created by the first
-    /// of them. A plain write would let two of them go on with different ones. So it is written only
-    /// where there is none, and read again.
+    /// A secret that all workers share, behind the public bytes `front`: read, or created by the
+    /// first of them. A plain write would let two of them go on with different ones. So it is
+    /// written only where there is none, and read again.
     pub(super) fn secret(&self, key: &str, front: &[u8]) -> Result<Vec<u8>, NotShared> {
         if let Some((value, _)) = self.get(key)? {
             return Ok(value);

@@ -1,5 +1,5 @@
-//! The value of `WWW-Authenticate` (RFC 9110 section 11.6.1), one challenge of the scheme Bearer (RFC 6750
-//! section 3) or DPoP (RFC 9449 section 7.1).
+//! The value of `WWW-Authenticate` (RFC 9110 section 11.6.1), one challenge of the scheme Bearer
+//! (RFC 6750 section 3) or DPoP (RFC 9449 section 7.1).
 
 use core::fmt::Write as _;
 
@@ -12,8 +12,8 @@ pub struct StepUp {
     pub acr_values: Vec<String>,
     /// The oldest sign-in that will do, in seconds.
     pub max_age: Option<u64>,
-    /// The first of `acr_values` is an authentication context of Microsoft Entra: its clients understand a claims
-    /// challenge and nothing else.
+    /// The first of `acr_values` is an authentication context of Microsoft Entra: its clients
+    /// understand a claims challenge and nothing else.
     pub is_entra: bool,
 }
 
@@ -52,7 +52,8 @@ pub(crate) const BEARER: &[Scheme] = &[Scheme::Bearer];
 /// One scheme alone.
 pub(crate) const DPOP: &[Scheme] = &[Scheme::Dpop];
 
-/// The algorithms of proofs, as a challenge names them (RFC 9449 section 7.1): all that are verified.
+/// The algorithms of proofs, as a challenge names them (RFC 9449 section 7.1): all that are
+/// verified.
 pub(crate) const PROOF_ALGORITHMS: &str =
     "ES256 ES384 ES512 RS256 RS384 RS512 PS256 PS384 PS512 EdDSA Ed25519";
 
@@ -78,7 +79,8 @@ impl Challenge {
             .with("error_description", description)
     }
 
-    /// One more parameter, always as a quoted string. Its value holds neither quotes nor backslashes.
+    /// One more parameter, always as a quoted string. Its value holds neither quotes nor
+    /// backslashes.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         // Writing into a string cannot fail.
         let _ = write!(self.text, ", {name}=\"{value}\"");
@@ -93,8 +95,8 @@ impl Challenge {
         self.with_step_up(step_up)
     }
 
-    /// A sign-in that does not prove enough. Where no value can be named, the description says so: what is left of the
-    /// challenge looks like one that the next sign-in answers.
+    /// A sign-in that does not prove enough. Where no value can be named, the description says so:
+    /// what is left of the challenge looks like one that the next sign-in answers.
     pub(super) fn unproved(self, step_up: &StepUp) -> Self {
         if step_up.acr_values.is_empty() {
             return self.step_up(step_up, NO_VALUE);

@@ -12,7 +12,8 @@ pub struct Rejection {
     pub status: u16,
     /// The reason's code, for the host's response details and counters; not sent to the client.
     pub code: &'static str,
-    /// Values of `WWW-Authenticate` (RFC 6750 section 3, RFC 9449 section 7.1), the preferred one first.
+    /// Values of `WWW-Authenticate` (RFC 6750 section 3, RFC 9449 section 7.1), the preferred one
+    /// first.
     pub(super) challenges: Vec<String>,
     /// Value of `Retry-After`, in seconds (RFC 9110 section 10.2.3).
     pub(super) retry_after: Option<u64>,
@@ -54,16 +55,16 @@ impl Detour {
 }
 
 impl Rejection {
-    /// The same, readable by a page of this origin (Fetch standard, section 3.3): without these headers a
-    /// script would see a network error instead of the challenge.
+    /// The same, readable by a page of this origin (Fetch standard, section 3.3): without these
+    /// headers a script would see a network error instead of the challenge.
     #[must_use]
     pub fn readable_by(mut self, origin: Option<&str>) -> Self {
         self.reader = origin.map(str::to_owned);
         self
     }
 
-    /// The same, whose challenge names the document about this resource (RFC 9728 section 5.1). The address holds
-    /// quotable characters only.
+    /// The same, whose challenge names the document about this resource (RFC 9728 section 5.1). The
+    /// address holds quotable characters only.
     #[must_use]
     pub fn naming(mut self, metadata: Option<&str>) -> Self {
         for challenge in &mut self.challenges {
@@ -151,8 +152,8 @@ impl Rejection {
         headers
     }
 
-    /// The body of the answer. For programs a problem document (RFC 9457): the same for all reasons of one status, but
-    /// for the request id. For gRPC the same as the text of a message.
+    /// The body of the answer. For programs a problem document (RFC 9457): the same for all reasons
+    /// of one status, but for the request id. For gRPC the same as the text of a message.
     #[must_use]
     pub fn body(&self, request_id: Option<&str>) -> String {
         match self.detour {

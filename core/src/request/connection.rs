@@ -5,6 +5,7 @@ use core::fmt::Debug;
 /// The connection on which a request came. It is asked only where a decision depends on it.
 pub trait Connection: Debug {
     /// SHA-256 of the certificate, DER, that the client has shown in the TLS handshake of this
-    /// connection, or of the session that it resumes. `None`: it has shown none, or the host cannot tell.
+    /// connection, or of the session that it resumes. `None`: it has shown none, or the host cannot
+    /// tell.
     fn client_certificate(&self) -> Option<[u8; 32]>;
 }

@@ -1,4 +1,5 @@
-//! What the places of a request that may hold a token look like: headers, cookies, parameters of the query.
+//! What the places of a request that may hold a token look like: headers, cookies, parameters of
+//! the query.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,8 @@ use crate::{
     text::percent,
 };
 
-/// What the headers of this name hold behind this scheme; an error where that is more than one thing.
+/// What the headers of this name hold behind this scheme; an error where that is more than one
+/// thing.
 pub(crate) fn header_candidates<'a, 'n>(
     request: Request<'a>,
     name: &'n str,
@@ -24,7 +26,8 @@ pub(crate) fn header_candidates<'a, 'n>(
             return Some(Err(Ambiguous::Credentials.into()));
         }
         let token = after_scheme(value, scheme);
-        // Envoy joins repeated headers with a comma: a second credential behind one of another scheme.
+        // Envoy joins repeated headers with a comma: a second credential behind one of another
+        // scheme.
         let hides_one = || {
             let mut parts = value.split(|&byte| byte == b',');
             parts.any(|part| after_scheme(part.trim_ascii(), scheme).is_some())
@@ -41,7 +44,8 @@ pub(crate) fn holds_token(request: Request<'_>, name: &str, scheme: &str) -> boo
     header_candidates(request, name, scheme).next().is_some()
 }
 
-/// What follows the scheme, which is compared without case and ends in blanks (RFC 9110 section 11.4).
+/// What follows the scheme, which is compared without case and ends in blanks (RFC 9110 section
+/// 11.4).
 fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     if scheme.is_empty() {
         return Some(value);
@@ -96,8 +100,9 @@ pub(crate) fn subprotocols<'a>(
     })
 }
 
-/// The decoded value of one `name=value` of a query, if it has this name: two spellings of a name are one name. What cannot
-/// have it costs nothing: a query may have as many parameters as it has bytes.
+/// The decoded value of one `name=value` of a query, if it has this name: two spellings of a name
+/// are one name. What cannot have it costs nothing: a query may have as many parameters as it has
+/// bytes.
 pub(crate) fn param<'a>(pair: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
     let first = pair.first()?;
     let may_be = name.as_bytes().first() == Some(first) || *first == b'%';
@@ -110,7 +115,8 @@ pub(crate) fn param<'a>(pair: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
     is_named.then(|| percent::decode(parts.next().unwrap_or_default()))
 }
 
-/// The path with its query but without these parameters, the others byte for byte; `None`: it has none of them.
+/// The path with its query but without these parameters, the others byte for byte; `None`: it has
+/// none of them.
 pub(crate) fn without_params(raw: &[u8], names: &[&str]) -> Option<Vec<u8>> {
     if names.is_empty() {
         return None;

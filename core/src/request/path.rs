@@ -1,13 +1,14 @@
 //! The path of a request in the one form that rules compare, or why it has none.
 //!
-//! Servers disagree on what `%2f`, `..`, `//`, `;` and `\` mean. A rule that was judged on one reading while
-//! the upstream follows another is a bypass, so such paths are refused. What is let through all the same is read
-//! in every way ([`readings`]). All else has one form, whether it came encoded or not: characters that a segment may
-//! hold (`pchar`, RFC 3986 section 3.3) stand for themselves, and `*`, which is a pattern in a rule, and characters
-//! that no URI holds are encoded, with digits in upper case (section 6.2.2.1). Percent-encoded unreserved characters
-//! are refused: Envoy's `normalize_path` decodes them (section 6.2.2.2), so where one arrives, Envoy's routes saw
-//! another path than its services will. Paths of rules are brought to the same form: what a request cannot have, a
-//! rule cannot name.
+//! Servers disagree on what `%2f`, `..`, `//`, `;` and `\` mean. A rule that was judged on one
+//! reading while the upstream follows another is a bypass, so such paths are refused. What is let
+//! through all the same is read in every way ([`readings`]). All else has one form, whether it came
+//! encoded or not: characters that a segment may hold (`pchar`, RFC 3986 section 3.3) stand for
+//! themselves, and `*`, which is a pattern in a rule, and characters that no URI holds are encoded,
+//! with digits in upper case (section 6.2.2.1). Percent-encoded unreserved characters are refused:
+//! Envoy's `normalize_path` decodes them (section 6.2.2.2), so where one arrives, Envoy's routes
+//! saw another path than its services will. Paths of rules are brought to the same form: what a
+//! request cannot have, a rule cannot name.
 
 mod characters;
 mod double;
@@ -93,8 +94,9 @@ pub(crate) fn read(raw: &[u8], policy: PathPolicy) -> Result<(Cow<'_, str>, Vec<
     Ok((normal, others))
 }
 
-/// The normal form of a path that has no other spelling for unreserved characters. A path of a request or of a rule that
-/// has one is refused; it is decoded in addresses that are not compared with requests.
+/// The normal form of a path that has no other spelling for unreserved characters. A path of a
+/// request or of a rule that has one is refused; it is decoded in addresses that are not compared
+/// with requests.
 pub(crate) fn one_spelling(raw: &[u8], policy: PathPolicy) -> Result<Cow<'_, str>, OddPath> {
     let normal = normalise(raw, policy)?;
     if matches!(normal, Cow::Owned(_)) && encoded_bytes(raw).any(percent::is_unreserved) {
@@ -198,8 +200,8 @@ fn push_plain(normal: &mut String, byte: u8, policy: PathPolicy) -> Result<(), O
     Ok(())
 }
 
-/// Graphic characters that are percent-encoded in the normal form: `*`, and those that no URI holds (RFC 3986
-/// appendix A), which clients send all the same.
+/// Graphic characters that are percent-encoded in the normal form: `*`, and those that no URI holds
+/// (RFC 3986 appendix A), which clients send all the same.
 const fn is_kept_encoded(byte: u8) -> bool {
     matches!(
         byte,
@@ -207,7 +209,8 @@ const fn is_kept_encoded(byte: u8) -> bool {
     )
 }
 
-/// Characters that stand for themselves in a segment (`pchar`, RFC 3986 section 3.3) and in the normal form.
+/// Characters that stand for themselves in a segment (`pchar`, RFC 3986 section 3.3) and in the
+/// normal form.
 const fn is_kept_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'_' | b'~')
@@ -243,7 +246,8 @@ fn encoded_bytes(path: &[u8]) -> impl Iterator<Item = u8> {
     parts.filter_map(|part| part.get(..2).and_then(percent::byte))
 }
 
-/// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see them.
+/// `.` and `..`, also where a reader that decodes `%2F` or `\`, or drops `;parameters`, would see
+/// them.
 fn has_dot_segment(normal: &str) -> bool {
     let slashes = normal
         .replace("%2F", "/")

@@ -3,7 +3,8 @@
 /// A place in a request that may hold a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenSource {
-    /// A header; `scheme` is the text before the token, without trailing blank (`Bearer`), or empty.
+    /// A header; `scheme` is the text before the token, without trailing blank (`Bearer`), or
+    /// empty.
     Header {
         /// Lower case.
         name: String,

@@ -53,8 +53,8 @@ impl Kind {
         }
     }
 
-    /// Whether this can be such a name: a hash is 32 bytes in base64url, an AAGUID is written like a
-    /// UUID.
+    /// Whether this can be such a name: a hash is 32 bytes in base64url, an AAGUID is written like
+    /// a UUID.
     pub(super) fn takes(self, name: &str) -> bool {
         match self {
             Self::Subject | Self::Session | Self::Token | Self::Client => {

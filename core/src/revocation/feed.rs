@@ -115,8 +115,8 @@ impl Feed {
         }
     }
 
-    /// What the list says of a token that was issued then and has these names. A list that is too old
-    /// still revokes what it names.
+    /// What the list says of a token that was issued then and has these names. A list that is too
+    /// old still revokes what it names.
     pub(crate) fn judge<'n>(
         &mut self,
         names: impl IntoIterator<Item = (Kind, &'n str)>,
@@ -231,8 +231,8 @@ impl Feed {
         self.flight.as_ref().is_some_and(|flight| flight.id == id)
     }
 
-    /// Takes the answer to the fetch in flight; any other is too late and ignored. Its body, whatever
-    /// `answer` has, is taken and not copied: it may be long.
+    /// Takes the answer to the fetch in flight; any other is too late and ignored. Its body,
+    /// whatever `answer` has, is taken and not copied: it may be long.
     pub(crate) fn on_answer(
         &mut self,
         id: FetchId,

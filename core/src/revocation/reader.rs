@@ -1,10 +1,10 @@
 //! Reads a document a slice at a time: a hundred thousand entries in one go would hold up every
 //! request of the worker.
 //!
-//! The grammar of values is `serde_json`'s. Only the commas and brackets between entries, and between
-//! the members of the document, are read here. Each entry is read strictly and for itself: one that
-//! breaks a rule is counted and spoils no other. It is left out, but for one that says whom it means
-//! and not since when: that revokes everything.
+//! The grammar of values is `serde_json`'s. Only the commas and brackets between entries, and
+//! between the members of the document, are read here. Each entry is read strictly and for itself:
+//! one that breaks a rule is counted and spoils no other. It is left out, but for one that says
+//! whom it means and not since when: that revokes everything.
 
 use serde::Deserialize as _;
 use serde_json::value::RawValue;
@@ -66,8 +66,8 @@ pub(crate) enum Unreadable {
     Member(&'static str),
 }
 
-/// What one slice takes of a document, at most: a third of a millisecond natively (`make bench-core`),
-/// and so less than two in a host's virtual machine.
+/// What one slice takes of a document, at most: a third of a millisecond natively
+/// (`make bench-core`), and so less than two in a host's virtual machine.
 const SLICE_BYTES: usize = 128 << 10;
 /// Entries may be short.
 const SLICE_STEPS: usize = 3_200;
@@ -201,8 +201,8 @@ impl Reader {
         Ok(Place::AfterEntry)
     }
 
-    /// The next value, if it is strict JSON. An error: it has no end, so that nothing after it can be
-    /// read either.
+    /// The next value, if it is strict JSON. An error: it has no end, so that nothing after it can
+    /// be read either.
     fn value(&mut self) -> Result<Result<Json, ()>, Unreadable> {
         self.skip_space();
         let windows = [MOST_ENTRIES_FIT, limits::REVOCATION_MEMBER_BYTES];

@@ -47,8 +47,8 @@ pub(crate) struct Lists {
     issuer: Box<str>,
     skew: Duration,
     keyed: Keyed<Box<str>, Held>,
-    /// As many fetches as lists are remembered may start at once, and one each [`PACE`]. Until then the pace has used up
-    /// its time.
+    /// As many fetches as lists are remembered may start at once, and one each [`PACE`]. Until then
+    /// the pace has used up its time.
     burst: Duration,
     paced_until: Moment,
     /// When the newest list of an address was made, of as many addresses as are remembered.
@@ -130,13 +130,13 @@ impl From<ListError> for Unusable {
 }
 
 const ACCEPT: &str = "application/statuslist+jwt";
-/// A fetch each tenth of a second: to check and inflate the longest list takes some milliseconds. Where tokens name more
-/// lists than are remembered, each request could cause one.
+/// A fetch each tenth of a second: to check and inflate the longest list takes some milliseconds.
+/// Where tokens name more lists than are remembered, each request could cause one.
 const PACE: Duration = Duration::from_millis(100);
 /// What all lists that are awaited wait for their turn.
 const LONGEST_PACE: Duration = Duration::from_secs(2);
-/// Most outcomes and events that are kept for a shell that does not ask for them; and most addresses of which it is
-/// known when their newest list was made.
+/// Most outcomes and events that are kept for a shell that does not ask for them; and most
+/// addresses of which it is known when their newest list was made.
 const MOST: usize = 64;
 
 impl Lists {

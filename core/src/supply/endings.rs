@@ -1,5 +1,5 @@
-//! What ends the authority of tokens before their time, by provider: lists of revocations and status
-//! lists. A provider without either is not among them, and costs nothing.
+//! What ends the authority of tokens before their time, by provider: lists of revocations and
+//! status lists. A provider without either is not among them, and costs nothing.
 
 use core::time::Duration;
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! The Gregorian calendar, both ways. Years are counted from March, so that the leap day is the last.
+//! The Gregorian calendar, both ways. Years are counted from March, so that the leap day is the
+//! last.
 
 /// Days of 400 years.
 const ERA: u64 = 146_097;
@@ -34,7 +35,8 @@ pub(super) const fn date(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
-/// The number of days from the epoch to a date. `None`: the calendar has no such day, or it is before the epoch.
+/// The number of days from the epoch to a date. `None`: the calendar has no such day, or it is
+/// before the epoch.
 pub(super) fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let march_year = if month <= 2 {
         year.checked_sub(1)?

@@ -1,5 +1,5 @@
-//! For people at a command line: judging as if a signature were good, and which lines of evidence hold. The filter is
-//! built without this file.
+//! For people at a command line: judging as if a signature were good, and which lines of evidence
+//! hold. The filter is built without this file.
 
 use super::Verifier;
 use crate::{
@@ -28,7 +28,8 @@ pub fn unverified_claims(token: &str) -> Option<Json> {
     .ok()
 }
 
-/// A token with these claims and no signature worth the name, of the first type and algorithm of its provider.
+/// A token with these claims and no signature worth the name, of the first type and algorithm of
+/// its provider.
 #[must_use]
 pub fn unsigned_token(claims: &str, provider: Option<&Provider>) -> String {
     let algorithm = provider.and_then(|provider| provider.algorithms.first());

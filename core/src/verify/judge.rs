@@ -1,5 +1,5 @@
-//! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is to wait and
-//! to ask again, and nothing of the first attempt is kept.
+//! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is
+//! to wait and to ask again, and nothing of the first attempt is kept.
 
 mod ending;
 mod lease;
@@ -81,7 +81,8 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) budget: &'k mut Budget,
     /// For proofs that were checked and do not count, by their keys.
     pub(super) proof_budget: &'k mut Budget,
-    /// What it has cost to check a proof whose signature is right: it is paid for unless the request passes.
+    /// What it has cost to check a proof whose signature is right: it is paid for unless the
+    /// request passes.
     pub(super) unpaid: Option<(Admission, Duration)>,
     pub(super) proofs: &'k mut Proofs,
     pub(super) remembered: &'k mut RememberedTokens,
@@ -90,8 +91,8 @@ pub(super) struct Case<'p, 'r, 'k> {
     pub(super) record: &'k mut AuditRecord,
     pub(super) trail: Trail,
     pub(super) aside: Aside,
-    /// What is spent if the request passes, the proof first: a token that counts once is not lost to a proof that does not
-    /// count.
+    /// What is spent if the request passes, the proof first: a token that counts once is not lost
+    /// to a proof that does not count.
     pub(super) spends: Vec<Spend>,
     /// An open stream is judged anew, by the token that it showed when it began.
     pub(super) again: Option<Again>,
@@ -159,8 +160,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         self.judge_readings().map(Grant::Pass)
     }
 
-    /// A path that readers differ about: each reading must be permitted by its own rule. The record names the rule that
-    /// refuses; or whose permit it is: the last one with an identity, or else the first one.
+    /// A path that readers differ about: each reading must be permitted by its own rule. The record
+    /// names the rule that refuses; or whose permit it is: the last one with an identity, or else
+    /// the first one.
     fn judge_readings(&mut self) -> Result<Permit, Stop> {
         let matches = self.prepared.all_matches(self.target);
         self.trail.rules = matches.iter().map(number).collect();
@@ -248,8 +250,8 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         }
     }
 
-    /// Removals of what must not go on: our headers, the credential that was judged, and every other credential
-    /// in a place whose providers do not forward.
+    /// Removals of what must not go on: our headers, the credential that was judged, and every
+    /// other credential in a place whose providers do not forward.
     fn clean(&self, judged: &[&TokenSource]) -> Vec<Edit> {
         let places = self.prepared.places.iter();
         let sources = places
@@ -262,7 +264,8 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         edits
     }
 
-    /// A rule that wants a token. Where it is refused for want of a sign-in, a person's browser is shown the way to one.
+    /// A rule that wants a token. Where it is refused for want of a sign-in, a person's browser is
+    /// shown the way to one.
     fn require(&mut self, requirement: &Requirement) -> Result<Permit, Stop> {
         self.aside.schemes = requirement.schemes();
         let judged = self.judge_token(requirement);
@@ -274,8 +277,8 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         judged
     }
 
-    /// The way to the login page of the provider whose token it was, or else of the first that the rule accepts and that
-    /// has one, in the order of its alternatives.
+    /// The way to the login page of the provider whose token it was, or else of the first that the
+    /// rule accepts and that has one, in the order of its alternatives.
     fn detour(&self, reason: &Reason, requirement: &Requirement) -> Option<Detour> {
         let config = &self.prepared.config;
         let alternatives = requirement.alternatives.iter();

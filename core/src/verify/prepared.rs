@@ -93,8 +93,9 @@ impl Prepared {
         Ok(target)
     }
 
-    /// Rules compare hosts without port and trailing dot, Envoy's virtual hosts with both. So where rules name hosts there is no
-    /// dot, and no port on a host that a rule names unless an origin has it.
+    /// Rules compare hosts without port and trailing dot, Envoy's virtual hosts with both. So where
+    /// rules name hosts there is no dot, and no port on a host that a rule names unless an origin
+    /// has it.
     fn is_host_alone(&self, target: &Target<'_>) -> bool {
         let authority = &target.authority;
         let is_named = || rules(&self.config).any(|rule| rule.matcher.names(&authority.host));
@@ -141,8 +142,8 @@ impl Prepared {
         mode.unwrap_or(self.config.mode()).observes(now)
     }
 
-    /// Whether a stream of these rules ends with its authority: where readings of a path differ, if it
-    /// does by one of them.
+    /// Whether a stream of these rules ends with its authority: where readings of a path differ, if
+    /// it does by one of them.
     pub(super) fn ends_streams_of(&self, rule: Option<usize>, others: &[Option<usize>]) -> bool {
         let rules = self.config.rules();
         let ends = |index: Option<usize>| {
@@ -153,7 +154,8 @@ impl Prepared {
         ends(rule) || others.iter().any(|rule| ends(*rule))
     }
 
-    /// Whether everything is only observed: what may belong to any rule must not get past one that is enforced.
+    /// Whether everything is only observed: what may belong to any rule must not get past one that
+    /// is enforced.
     pub(super) fn observes_all(&self, now: UnixTime) -> bool {
         let rules = self.config.rules().unwrap_or_default();
         self.observes(None, now) && (0..rules.len()).all(|rule| self.observes(Some(rule), now))

@@ -26,8 +26,8 @@ pub struct Cut {
     pub stream: u32,
     /// What is told: one more record of its request.
     pub record: Box<AuditRecord>,
-    /// What the client is told, if the service has not answered yet. `None`: it is only observed, and
-    /// goes on.
+    /// What the client is told, if the service has not answered yet. `None`: it is only observed,
+    /// and goes on.
     pub rejection: Option<Rejection>,
 }
 
@@ -48,8 +48,8 @@ impl Verifier {
         leases.leave_judge(self.judge);
     }
 
-    /// A request came through this door of the host: this verifier looks after the streams that other
-    /// policies let pass there.
+    /// A request came through this door of the host: this verifier looks after the streams that
+    /// other policies let pass there.
     pub fn enter(&self, leases: &mut Leases, door: &[u8]) {
         leases.enter(door, self.judge);
     }
@@ -200,7 +200,8 @@ impl Verifier {
                 if !next.is_told {
                     return (Some(next), None);
                 }
-                // It passes only because it is observed. When that ends it is judged by the same token.
+                // It passes only because it is observed. When that ends it is judged by the same
+                // token.
                 next.token = lease.token;
                 record.shadow = Some(shadow());
                 let cut = Cut {

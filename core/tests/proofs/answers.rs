@@ -42,7 +42,8 @@ fn a_rule_names_the_schemes_that_it_takes_in_its_own_order() {
     }
 }
 
-/// Section 7.1: in the scheme that the client speaks, and a client that should speak another is told that.
+/// Section 7.1: in the scheme that the client speaks, and a client that should speak another is
+/// told that.
 #[test]
 fn a_client_is_answered_in_the_scheme_that_is_for_its_token() {
     let mut world = World::new(&policy());

@@ -39,8 +39,8 @@ fn two_gates_in_one_chain_spend_for_themselves() {
     );
 }
 
-/// A nonce of this gate may be one no longer, by another secret: then `iat` says when the proof was made. It is
-/// remembered as long as either of them could let it pass.
+/// A nonce of this gate may be one no longer, by another secret: then `iat` says when the proof was
+/// made. It is remembered as long as either of them could let it pass.
 #[test]
 fn a_proof_that_passed_by_its_nonce_is_spent_when_the_secret_is_another() {
     let mut policy = policy();
@@ -232,8 +232,8 @@ fn a_token_for_a_single_use_has_an_id_and_a_date() {
     assert_eq!(judged.code, "untrusted.proof_replayed");
 }
 
-/// A proof has one date, by whatever rule it is judged. With two the memory would let it go by the one, and it would
-/// count again by the other.
+/// A proof has one date, by whatever rule it is judged. With two the memory would let it go by the
+/// one, and it would count again by the other.
 #[test]
 fn a_proof_that_passed_by_its_nonce_does_not_pass_again_by_its_iat() {
     let mut world = World::new(&policy());

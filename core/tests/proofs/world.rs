@@ -138,7 +138,8 @@ impl World {
         }
     }
 
-    /// Another worker of the same proxy, for the same clients, by this policy, of the gate of this name.
+    /// Another worker of the same proxy, for the same clients, by this policy, of the gate of this
+    /// name.
     pub(crate) fn other_worker(&self, number: u8, policy: &Value, gate_name: &str) -> Self {
         let mut policy = policy.clone();
         policy["providers"]["acme"]["local_jwks"] =

@@ -109,7 +109,8 @@ pub(crate) fn good() -> Specimen {
     specimen(|token| token.build())
 }
 
-/// A specimen whose token is bound to a key, with a proof by it; `make` makes it of a builder of a good one.
+/// A specimen whose token is bound to a key, with a proof by it; `make` makes it of a builder of a
+/// good one.
 pub(crate) fn bound(make: impl FnOnce(ProofBuilder<'_>) -> ProofBuilder<'_>) -> Specimen {
     let key = SigningKey::es256("proof");
     let mut token = String::new();

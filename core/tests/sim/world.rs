@@ -1,4 +1,5 @@
-//! One history: a worker's shell reduced to what matters for keys, its origins, its clients and its clock.
+//! One history: a worker's shell reduced to what matters for keys, its origins, its clients and its
+//! clock.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,8 +16,9 @@ use crate::{
 
 /// More steps than any honest history takes: one that reaches it goes round in a circle.
 const MOST_STEPS: u64 = 20_000;
-/// After the last disturbance every published key must be found within this time: the longest backoff, a fetch,
-/// the cooldown, and the memory of a guess; and before them the longest refresh of an address.
+/// After the last disturbance every published key must be found within this time: the longest
+/// backoff, a fetch, the cooldown, and the memory of a guess; and before them the longest refresh
+/// of an address.
 const HEALED_AFTER: u64 = 160_000;
 
 pub(crate) struct Site {
@@ -307,7 +309,8 @@ impl World {
         self.shown = None;
     }
 
-    /// What can be seen of the cache's state, but for its log lines, which count as a change of their own.
+    /// What can be seen of the cache's state, but for its log lines, which count as a change of
+    /// their own.
     fn state(&mut self) -> (Vec<(bool, u64)>, usize) {
         let flags = self
             .sites
@@ -436,7 +439,8 @@ impl World {
         }
     }
 
-    /// Publishes another set: a new key; now and then an old one goes, or the point behind a name changes.
+    /// Publishes another set: a new key; now and then an old one goes, or the point behind a name
+    /// changes.
     fn publish(&mut self, site: usize) {
         let now = self.now();
         let Site {

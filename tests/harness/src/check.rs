@@ -13,8 +13,8 @@ struct Expected {
 
 impl Expected {
     fn of(code: &str) -> Self {
-        // A proof is at fault: the challenge is one for proofs (RFC 9449 section 7.1), or for the token that a
-        // certificate did not prove.
+        // A proof is at fault: the challenge is one for proofs (RFC 9449 section 7.1), or for the
+        // token that a certificate did not prove.
         let error = match code {
             "untrusted.proof_nonce" => Some("use_dpop_nonce"),
             _ if code.contains(".proof") => Some("invalid_"),

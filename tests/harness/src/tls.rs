@@ -39,7 +39,8 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A client that trusts whatever it meets, with a certificate of its own; and the certificate's SHA-256.
+    /// A client that trusts whatever it meets, with a certificate of its own; and the certificate's
+    /// SHA-256.
     pub fn client(&self) -> (TlsClient, [u8; 32]) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["client.example.com".to_owned()]).unwrap();
@@ -109,8 +110,8 @@ impl TlsClient {
         Self { config }
     }
 
-    /// One request over HTTP/1.1 on a connection of its own, to a gate of this name; and whether an earlier session
-    /// was resumed.
+    /// One request over HTTP/1.1 on a connection of its own, to a gate of this name; and whether an
+    /// earlier session was resumed.
     pub fn send(&self, address: SocketAddr, name: &str, request: &Request) -> (Response, bool) {
         let stream = TcpStream::connect(address).expect("the gate listens");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

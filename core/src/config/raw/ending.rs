@@ -14,11 +14,14 @@ record! {
     pub(in crate::config) RawRevocations "revocations" {
         /// Where it is and how to get there.
         http_uri: RawHttpUri = "{ uri: https://feed.example.com/acme/revocations, cluster: feed }" => "http_uri",
-        /// How long a list is fresh, whatever its answer says: an entry takes effect within this time and one answer. Default: 5s.
+        /// How long a list is fresh, whatever its answer says: an entry takes effect within this
+        /// time and one answer. Default: 5s.
         cache_duration: Duration,
-        /// How much older than `cache_duration` a list may be, counted from its `generated_at`. Default: 60s.
+        /// How much older than `cache_duration` a list may be, counted from its `generated_at`.
+        /// Default: 60s.
         max_stale: Duration,
-        /// What becomes of requests while no list is young enough: `deny` (default) answers 503, `allow` lets pass whom the last list does not name.
+        /// What becomes of requests while no list is young enough: `deny` (default) answers 503,
+        /// `allow` lets pass whom the last list does not name.
         when_unavailable: WhenUnavailable,
         /// The claim that names the session. Default: sid.
         session_claim: Text,

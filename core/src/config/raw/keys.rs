@@ -45,7 +45,8 @@ record! {
         cache_duration: Duration,
         /// Most that `Cache-Control` may lengthen freshness to. Default: `cache_duration`.
         max_cache_duration: Duration,
-        /// How long what was fetched may serve while fetches fail, once it is no longer fresh. Default: 1h.
+        /// How long what was fetched may serve while fetches fail, once it is no longer fresh.
+        /// Default: 1h.
         max_stale: Duration,
         "retry_policy": "remove it; failed fetches are repeated at growing intervals, and max_stale bridges an outage",
         /// Pace of the fetches that unknown keys may cause. Default: 30s.

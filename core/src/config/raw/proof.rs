@@ -18,7 +18,8 @@ record! {
 record! {
     /// How a DPoP proof is judged.
     pub(in crate::config) RawDpop "dpop" {
-        /// How far from now a proof may be made: 5s to 5m. With a nonce that is the age of the nonce. Default: 60s.
+        /// How far from now a proof may be made: 5s to 5m. With a nonce that is the age of the
+        /// nonce. Default: 60s.
         iat_window: Duration,
         /// Whether the proof must carry a nonce of the gate: `required` (default) or `none`.
         nonce: NonceWish,

@@ -25,22 +25,30 @@ use crate::{
 record! {
     /// An issuer that is trusted, and what to do with its tokens.
     pub(in crate::config) RawProvider "provider" {
-        /// Exact value of `iss`; unique among the providers. Exactly one of `issuer` and `issuer_template`.
+        /// Exact value of `iss`; unique among the providers. Exactly one of `issuer` and
+        /// `issuer_template`.
         issuer: Text,
         /// The issuer of each tenant, where one segment of its path is a claim of the token: `https://login.microsoftonline.com/{tid}/v2.0`.
         issuer_template: Text,
-        /// The values of that claim whose tokens are taken, or `any`. Mandatory with `issuer_template`.
+        /// The values of that claim whose tokens are taken, or `any`. Mandatory with
+        /// `issuer_template`.
         tenants: RawTenants,
         /// The token's audience must hold one of these.
         audiences: Filled<Text> = "[https://api.example.com]",
         "audience": "write audiences: [ … ]",
-        /// The claim that holds the audience: `aud` (default); or `client_id` or `azp`, for providers whose access tokens have no `aud`.
+        /// The claim that holds the audience: `aud` (default); or `client_id` or `azp`, for
+        /// providers whose access tokens have no `aud`.
         audience_claim: AudienceClaim,
-        /// Claims that name the subject: the first that is a string and not empty. Default: `[sub]`. In place of `sub` the subject is `CLAIM:VALUE`, so that a client never passes for a person.
+        /// Claims that name the subject: the first that is a string and not empty. Default:
+        /// `[sub]`. In place of `sub` the subject is `CLAIM:VALUE`, so that a client never passes
+        /// for a person.
         subject_claims: Filled<Text>,
-        /// Algorithms that tokens may use. Default: every one that we verify. An RSA key without `alg` is for the first RSA algorithm here, by default RS256.
+        /// Algorithms that tokens may use. Default: every one that we verify. An RSA key without
+        /// `alg` is for the first RSA algorithm here, by default RS256.
         algorithms: Filled<Algorithm>,
-        /// Values of `typ` that tokens may have; a token must have one of them. `application/` may be left out. Default: none, or any that is not a kind of JWT of its own, such as `logout+jwt`; `at+jwt` is an access token's.
+        /// Values of `typ` that tokens may have; a token must have one of them. `application/` may
+        /// be left out. Default: none, or any that is not a kind of JWT of its own, such as
+        /// `logout+jwt`; `at+jwt` is an access token's.
         token_types: Filled<MediaType>,
         /// Keys that are fetched. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
         remote_jwks: RawRemoteJwks,
@@ -48,18 +56,22 @@ record! {
         "http_uri": "write it inside remote_jwks",
         "timeout": "write it inside remote_jwks.http_uri",
         "cache_duration": "write it inside remote_jwks",
-        /// Keys that are fetched from where the issuer's own document says. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
+        /// Keys that are fetched from where the issuer's own document says. Exactly one of
+        /// `remote_jwks`, `discovery` and `local_jwks`.
         discovery: RawDiscovery,
-        /// Keys that stand in the configuration. Exactly one of `remote_jwks`, `discovery` and `local_jwks`.
+        /// Keys that stand in the configuration. Exactly one of `remote_jwks`, `discovery` and
+        /// `local_jwks`.
         local_jwks: RawLocalJwks,
         "jwks": "write local_jwks: { inline_string: '{\"keys\":[…]}' }",
-        /// Headers that may hold the token. Naming any place switches the default, `Authorization: Bearer`, off.
+        /// Headers that may hold the token. Naming any place switches the default,
+        /// `Authorization: Bearer`, off.
         from_headers: List<RawFromHeader>,
         /// Cookies that may hold the token.
         from_cookies: List<CookieName>,
         /// Query parameters that may hold the token.
         from_params: List<ParamName>,
-        /// The subprotocol behind which `Sec-WebSocket-Protocol` may hold the token, such as `bearer`.
+        /// The subprotocol behind which `Sec-WebSocket-Protocol` may hold the token, such as
+        /// `bearer`.
         from_websocket_protocol: Subprotocol,
         /// Whether the token stays in the request. Default: false.
         forward: bool,
@@ -84,16 +96,19 @@ record! {
         /// What claims of this issuer prove about a sign-in.
         evidence: RawEvidence,
         "preset": "write evidence: { preset: keycloak }",
-        /// What `cnf.jwk` of a token is: `dpop`, the key of its proofs. Without it such tokens are refused.
+        /// What `cnf.jwk` of a token is: `dpop`, the key of its proofs. Without it such tokens are
+        /// refused.
         cnf_jwk: CnfJwk,
-        /// The list of people, sessions, tokens, clients, credentials, AAGUIDs and keys whose tokens are not accepted any more.
+        /// The list of people, sessions, tokens, clients, credentials, AAGUIDs and keys whose
+        /// tokens are not accepted any more.
         revocations: RawRevocations,
         /// Lists that say the status of each token (draft-ietf-oauth-status-list).
         status_lists: RawStatusLists,
         "status_list": "write status_lists",
         /// Where browsers are sent to sign in, instead of a 401.
         login: RawLogin,
-        /// Says that one value means one subject at every provider that feeds the same header. Each of them must say so.
+        /// Says that one value means one subject at every provider that feeds the same header. Each
+        /// of them must say so.
         shared_subjects: bool,
         // What rules say.
         "subjects": "write it in a rule: requires: { claims: [{ claim_name: sub, any_of: [alice] }] }",
@@ -113,7 +128,8 @@ record! {
 record! {
     /// Where browsers are sent to sign in.
     pub(in crate::config) RawLogin "login" {
-        /// The page, with `{return_to}`, `{acr_values}` and `{max_age}` as values of parameters; those without a value are left out.
+        /// The page, with `{return_to}`, `{acr_values}` and `{max_age}` as values of parameters;
+        /// those without a value are left out.
         uri: Login = "\"https://app.example.com/login?return_to={return_to}\"",
     }
 }
@@ -123,7 +139,8 @@ record! {
     pub(in crate::config) RawFromHeader "from_headers" {
         /// Its name.
         name: HeaderName = "authorization",
-        /// What stands before the token: a scheme and a blank. Without it the whole value is the token.
+        /// What stands before the token: a scheme and a blank. Without it the whole value is the
+        /// token.
         value_prefix: ValuePrefix,
         "prefix": "write value_prefix: \"Bearer \"",
     }
@@ -137,7 +154,8 @@ record! {
         "claim": "write claim_name",
         /// The claim, as a path of member names.
         claim_path: Filled<Text>,
-        /// Whether the header holds the names of the claim's members, where the claim is an object. Default: false.
+        /// Whether the header holds the names of the claim's members, where the claim is an object.
+        /// Default: false.
         members: bool,
         /// The header.
         header_name: HeaderName = "x-user",
@@ -198,7 +216,8 @@ record! {
 }
 
 record! {
-    /// Something that a token may show, and what it proves. Facts of lines that read different claims do not add up.
+    /// Something that a token may show, and what it proves. Facts of lines that read different
+    /// claims do not add up.
     pub(in crate::config) RawLine "a line of evidence" {
         /// What the token must show; all that is given must hold.
         when: RawWhen = "{ acr_any_of: [phr] }",
@@ -206,7 +225,8 @@ record! {
         proves: Filled<Fact> = "[phishing_resistant]",
         /// The claim that says when it happened, or `none`. Default: `auth_time`.
         dated_by: RawDatedBy,
-        /// The value of `acr` that a client asks for to get such a token. Default: those of `acr_any_of`.
+        /// The value of `acr` that a client asks for to get such a token. Default: those of
+        /// `acr_any_of`.
         request_acr: RequestAcr,
     }
 }

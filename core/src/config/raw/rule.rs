@@ -24,7 +24,8 @@ record! {
         public: RawPublic,
         /// What a token must show.
         requires: RawRequires => "requires",
-        /// `enforce`, or `shadow` until a day, for these requests. Default: that of the whole configuration.
+        /// `enforce`, or `shadow` until a day, for these requests. Default: that of the whole
+        /// configuration.
         mode: Mode,
         /// What becomes of these requests' streams. Default: that of the whole configuration.
         streams: RawStreams,
@@ -35,15 +36,19 @@ record! {
 record! {
     /// What becomes of streams that outlive what let them pass.
     pub(in crate::config) RawStreams "streams" {
-        /// Whether WebSockets and other upgrades, gRPC, and requests that accept `text/event-stream` end when `exp`, `max_age` or the rule's `until` is reached, a list revokes them, or a new policy refuses them. Default: false.
+        /// Whether WebSockets and other upgrades, gRPC, and requests that accept
+        /// `text/event-stream` end when `exp`, `max_age` or the rule's `until` is reached, a list
+        /// revokes them, or a new policy refuses them. Default: false.
         end_with_authority: bool,
     }
 }
 
 record! {
-    /// Which requests a rule is about; all members must fit, and absent ones mean all. At most one of `path`, `prefix`, `path_separated_prefix`.
+    /// Which requests a rule is about; all members must fit, and absent ones mean all. At most one
+    /// of `path`, `prefix`, `path_separated_prefix`.
     pub(in crate::config) RawMatch "match" {
-        /// Exactly this path. A segment `*` is any one segment that is not empty, a final `**` the rest, or nothing.
+        /// Exactly this path. A segment `*` is any one segment that is not empty, a final `**` the
+        /// rest, or nothing.
         path: Text,
         "safe_regex": "write path with * for one segment and ** at the end for the rest; there are no regular expressions",
         "path_match_policy": "write path with * for one segment and ** at the end for the rest",
@@ -81,7 +86,8 @@ record! {
         /// The last day (UTC), or `never`, said on purpose.
         until: Until = "2027-06-30, or never",
         "expires": "write until: 2027-06-30",
-        /// A token of this provider, when there is one, must be valid, and its identity headers are written.
+        /// A token of this provider, when there is one, must be valid, and its identity headers are
+        /// written.
         identity_from: Text,
     }
 }
@@ -104,14 +110,16 @@ record! {
         max_age: Duration,
         /// Who must act: `human`, `workload` or `agent`, as the provider's `kinds` say.
         kind: Kind,
-        /// Whether a token that names an actor (`act`) carries the facts and the age of somebody else's sign-in: `deny` (default) or `allow`.
+        /// Whether a token that names an actor (`act`) carries the facts and the age of somebody
+        /// else's sign-in: `deny` (default) or `allow`.
         delegated: Delegated,
         "provider_and_audiences": "write provider_name and audiences side by side",
         "requires_all": "write one requirement; with two tokens in one request, whose request is it?",
         "allow_missing": "write public: { reason: …, owner: …, until: …, identity_from: <provider> } instead of requires",
         "allow_missing_or_failed": "a failed token never passes; for a missing one write public with identity_from instead of requires",
         "extract_only_without_validation": "remove it; nothing is taken from a token that was not verified",
-        /// What must be proved beside the token: that its sender holds the key that it is bound to. Tokens that are not bound so are refused.
+        /// What must be proved beside the token: that its sender holds the key that it is bound to.
+        /// Tokens that are not bound so are refused.
         proof: RawProof,
         /// Whether a token counts for one request only, by its `jti`. Default: false.
         single_use: bool,
@@ -119,7 +127,8 @@ record! {
 }
 
 record! {
-    /// What one token must show; all that is given must hold. With neither `provider_name` nor `requires_any`, a token of any provider will do.
+    /// What one token must show; all that is given must hold. With neither `provider_name` nor
+    /// `requires_any`, a token of any provider will do.
     pub(in crate::config) RawRequires "requires" {
         /// Only tokens of this provider.
         provider_name: Text,
@@ -149,7 +158,8 @@ record! {
 }
 
 record! {
-    /// A condition on a claim. Exactly one of `claim_name` and `claim_path`, and exactly one of `any_of`, `all_of`, `equals`, `starts_with` and `has_member`.
+    /// A condition on a claim. Exactly one of `claim_name` and `claim_path`, and exactly one of
+    /// `any_of`, `all_of`, `equals`, `starts_with` and `has_member`.
     pub(in crate::config) RawClaim "claims" {
         /// The claim; dots nest.
         claim_name: ClaimName,
@@ -172,7 +182,8 @@ record! {
         "prefix": "write starts_with: [ … ]",
         "matches": "write starts_with: [ … ]; there are no regular expressions",
         "regex": "write starts_with: [ … ]; there are no regular expressions",
-        /// The claim is an object with a member of one of these names that is neither null nor false.
+        /// The claim is an object with a member of one of these names that is neither null nor
+        /// false.
         has_member: Filled<Text>,
         /// `space`: split a string at blanks before comparing.
         split: Split,

@@ -289,7 +289,8 @@ fn memory_and_calls_are_bounded() {
     assert_eq!(names.bodies().len(), 5);
     names.ask(5);
     names.live(50, good);
-    // Keys that are merely asked for drive out nothing; an answer drives out the one that ends first.
+    // Keys that are merely asked for drive out nothing; an answer drives out the one that ends
+    // first.
     assert_eq!(
         [6, 0].map(|key| names.ask(key)),
         [Said::Pending, here("n0")]
@@ -300,7 +301,8 @@ fn memory_and_calls_are_bounded() {
     assert_eq!(names.ask(0), Said::Pending);
 }
 
-/// Histories that nobody thought of: what is said is right and young enough, and nobody waits for ever.
+/// Histories that nobody thought of: what is said is right and young enough, and nobody waits for
+/// ever.
 #[test]
 fn no_history_breaks_a_promise() {
     const KEYS: usize = 12;
@@ -318,7 +320,8 @@ fn no_history_breaks_a_promise() {
                 }
                 let said = names.ask(key);
                 if said == Said::Pending {
-                    // Behind two calls at a time, and once more if an outage has put an end to that.
+                    // Behind two calls at a time, and once more if an outage has put an end to
+                    // that.
                     let waited = names.millis - *since.get_or_insert(names.millis);
                     assert!(waited <= 4 * 3_000 + 1_000, "seed {seed}: {waited} ms");
                     tally[0] += 1;

@@ -18,7 +18,8 @@ impl Remote {
         core::mem::take(&mut self.changes)
     }
 
-    /// How the keys are, as of the last call that took the time, and what has happened since the last report.
+    /// How the keys are, as of the last call that took the time, and what has happened since the
+    /// last report.
     pub(in crate::jwks) fn report<'p>(&mut self, provider: &'p str, now: Moment) -> Report<'p> {
         // When the fetch started that brought or confirmed the keys in hand.
         let confirmed = self.keys.confirmed();

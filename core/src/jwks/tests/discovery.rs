@@ -30,7 +30,8 @@ fn world_of(source: RemoteJwks) -> World {
     world
 }
 
-/// Lets time pass until the document is asked for, and all fetches of keys before it find the same keys.
+/// Lets time pass until the document is asked for, and all fetches of keys before it find the same
+/// keys.
 fn next_document(world: &mut World) -> Fetch {
     for _ in 0..100 {
         let fetch = world.next_fetch();
@@ -335,7 +336,8 @@ fn keys_that_are_due_come_before_the_document() {
     assert_eq!(world.poll().unwrap().purpose, Some(Purpose::Keys));
 }
 
-/// Each fetch of keys is lost, and meanwhile where they are has become too old; the document says the same each time.
+/// Each fetch of keys is lost, and meanwhile where they are has become too old; the document says
+/// the same each time.
 #[test]
 fn an_address_that_is_found_again_shortens_no_backoff_and_nobody_waits_for_it_meanwhile() {
     let mut world = World::new(RemoteJwks {

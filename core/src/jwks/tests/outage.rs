@@ -39,7 +39,8 @@ impl Down {
     }
 }
 
-/// From when the provider is back to the keys, if it was down for so long after the first fetch had failed.
+/// From when the provider is back to the keys, if it was down for so long after the first fetch had
+/// failed.
 fn served_after(mut world: World, down: Down, down_for: Duration) -> Duration {
     let first = world.next_fetch();
     down.end(&mut world, first);
@@ -123,7 +124,8 @@ fn a_slow_provider_gets_its_whole_timeout_but_for_the_first_minute_of_an_outage(
     }
 }
 
-/// It takes longer than an attempt of an outage has, with and without a document that says where its keys are.
+/// It takes longer than an attempt of an outage has, with and without a document that says where
+/// its keys are.
 #[test]
 fn a_provider_that_is_always_slow_comes_back_from_a_short_outage_too() {
     let took = millis(4_500);

@@ -30,8 +30,8 @@ fn a_made_up_key_is_unknown_after_a_fetch_that_succeeded_and_costs_no_second_one
     }
 }
 
-/// A key that no set has held may be published at any moment: what an answer says about it counts for those who have
-/// waited for the answer, and is over a second later.
+/// A key that no set has held may be published at any moment: what an answer says about it counts
+/// for those who have waited for the answer, and is over a second later.
 #[test]
 fn a_key_that_was_used_before_it_was_published_is_put_off_and_not_refused() {
     let mut world = World::with_keys(source(), &["a"]);
@@ -104,7 +104,8 @@ fn a_key_that_was_used_before_it_was_published_is_found_within_a_cooldown() {
     assert_eq!(world.ask("b"), Said::Found);
 }
 
-/// What a set has held once, or holds and cannot be used, is known: for a cooldown nobody asks again.
+/// What a set has held once, or holds and cannot be used, is known: for a cooldown nobody asks
+/// again.
 #[test]
 fn tokens_of_keys_that_are_gone_or_odd_are_refused_for_a_cooldown() {
     let odd = r#"{"kty":"OKP","kid":"odd"},{"kty""#;
@@ -261,8 +262,9 @@ fn ten_thousand_made_up_keys_cause_the_paced_fetches_and_evict_nothing() {
     assert_eq!(world.ask("b"), Said::Found);
 }
 
-/// Nothing tells the new key of a rotation from names that are made up, so what may be asked for them bounds how long it is
-/// missed, and nothing else does: one cooldown and the fetch, whenever the rotation comes and however many are made up.
+/// Nothing tells the new key of a rotation from names that are made up, so what may be asked for
+/// them bounds how long it is missed, and nothing else does: one cooldown and the fetch, whenever
+/// the rotation comes and however many are made up.
 #[test]
 fn a_new_key_is_missed_for_one_cooldown_at_most_whatever_is_made_up_beside_it() {
     let (tick, answer) = (millis(20), millis(60));
@@ -431,7 +433,8 @@ fn tokens_of_withdrawn_keys_never_spend_the_fetch_that_a_real_rotation_needs() {
         world.pass(secs(1));
     }
     assert!(fetches <= 22, "{fetches}");
-    // They have just been asked for: what is left of the pace is for a key that nobody has heard of.
+    // They have just been asked for: what is left of the pace is for a key that nobody has heard
+    // of.
     world.pass(secs(5));
     assert_eq!(world.ask("b"), Said::Pending);
     let fetch = world.poll().unwrap();

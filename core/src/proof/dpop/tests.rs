@@ -367,7 +367,8 @@ fn item_10_a_nonce_of_ours_where_one_is_wanted() {
     // One that was made by a clock of ours that has gone back since.
     let ahead = NOW.saturating_add(Duration::from_secs(600));
     assert_eq!(proof.made_at(Some(ahead), wants, NOW), Ok(ahead));
-    // Where none is wanted one of ours counts all the same, a recent one and an old one; a foreign one does not.
+    // Where none is wanted one of ours counts all the same, a recent one and an old one; a foreign
+    // one does not.
     assert_eq!(proof.made_at(ago(60), TERMS, NOW), Ok(ago(60).unwrap()));
     assert!(matches!(
         proof.made_at(ago(61), TERMS, NOW),

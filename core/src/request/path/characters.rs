@@ -3,8 +3,9 @@
 use super::OddPath;
 use crate::text::percent;
 
-/// First and last of the characters outside ASCII whose compatibility form (NFKC or NFKD, Unicode Standard Annex 15)
-/// has `.`, `/` or `\`: `U+FF0F`, `U+2024`, `U+2100` and so on. A test derives them anew from the Unicode data.
+/// First and last of the characters outside ASCII whose compatibility form (NFKC or NFKD, Unicode
+/// Standard Annex 15) has `.`, `/` or `\`: `U+FF0F`, `U+2024`, `U+2100` and so on. A test derives
+/// them anew from the Unicode data.
 const COMPATIBILITY: [(char, char); 14] = [
     ('\u{2024}', '\u{2026}'),
     ('\u{2100}', '\u{2101}'),
@@ -22,7 +23,8 @@ const COMPATIBILITY: [(char, char); 14] = [
     ('\u{1f100}', '\u{1f100}'),
 ];
 
-/// Refuses bytes that are not UTF-8, which readers replace, drop or take for something else, and the characters above.
+/// Refuses bytes that are not UTF-8, which readers replace, drop or take for something else, and
+/// the characters above.
 pub(super) fn check(path: &str) -> Result<(), OddPath> {
     let Some(decoded) = decoded(path.as_bytes()) else {
         return Ok(());

@@ -51,7 +51,8 @@ pub(super) fn of(normal: &str, as_sent: String) -> Result<Vec<String>, OddPath> 
     Ok(all.split_off(1))
 }
 
-/// Decodes characters that stand for themselves in a segment (`pchar`, RFC 3986 section 3.3), and `\`.
+/// Decodes characters that stand for themselves in a segment (`pchar`, RFC 3986 section 3.3), and
+/// `\`.
 fn decode(path: &str) -> Option<String> {
     let stands = |byte: u8| percent::is_unreserved(byte) || b"!$&'()+,=:@;\\".contains(&byte);
     let decoded = replace_encoded(path, |byte| stands(byte).then(|| char::from(byte)))?;

@@ -3,8 +3,8 @@
 //!
 //! - **A revoked token never passes later than the bound**: where a list must be young, not longer
 //!   than it may be old; where all is well, not longer than `cache_duration` and one answer.
-//! - **Whom no list ever named is never refused for it**, unless the policy says `deny` and no list is
-//!   young.
+//! - **Whom no list ever named is never refused for it**, unless the policy says `deny` and no list
+//!   is young.
 
 use core::time::Duration;
 use std::collections::BTreeMap;

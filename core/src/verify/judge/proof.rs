@@ -33,8 +33,8 @@ pub(super) struct Possession<'r> {
 }
 
 impl<'r> Case<'_, 'r, '_> {
-    /// What a token with these claims is bound to, where it came in the way that goes with that and some alternative
-    /// takes it. It can only refuse, so the claims need not be believed yet.
+    /// What a token with these claims is bound to, where it came in the way that goes with that and
+    /// some alternative takes it. It can only refuse, so the claims need not be believed yet.
     pub(super) fn binding(
         &mut self,
         claims: &Json,
@@ -73,7 +73,8 @@ impl<'r> Case<'_, 'r, '_> {
         Ok(binding)
     }
 
-    /// Whether the sender holds the keys that the token is bound to. `None`: none of them makes proofs.
+    /// Whether the sender holds the keys that the token is bound to. `None`: none of them makes
+    /// proofs.
     pub(super) fn possession(
         &mut self,
         binding: &Binding,
@@ -179,8 +180,8 @@ impl<'r> Case<'_, 'r, '_> {
         }
     }
 
-    /// Takes the proof by the terms of the alternative that the token meets: it is to be spent, if all else is well.
-    /// Returns its id.
+    /// Takes the proof by the terms of the alternative that the token meets: it is to be spent, if
+    /// all else is well. Returns its id.
     pub(super) fn take(
         &mut self,
         possession: &Possession<'_>,
@@ -213,7 +214,8 @@ impl<'r> Case<'_, 'r, '_> {
         Ok(possession.verified.id)
     }
 
-    /// Takes a token that counts once (RFC 7519 section 4.1.7): it is to be spent, if all else is well.
+    /// Takes a token that counts once (RFC 7519 section 4.1.7): it is to be spent, if all else is
+    /// well.
     pub(super) fn take_token(&mut self, claims: &Json, identity: &Identity) -> Result<(), Stop> {
         let date = |name: &str| claims.get(name).and_then(numeric_date);
         let jti = claims.get("jti").and_then(Json::as_str);

@@ -81,8 +81,8 @@ impl<'s> Status<'s> {
         })
     }
 
-    /// Checks the signature of a list that came, by the provider's keys, once. The inner error: it does
-    /// not count.
+    /// Checks the signature of a list that came, by the provider's keys, once. The inner error: it
+    /// does not count.
     fn open(
         &mut self,
         list: &UnverifiedList,

@@ -137,7 +137,8 @@ impl Case<'_, '_, '_> {
         Ok(self.permit(provider, credential, identity, edits, forwards))
     }
 
-    /// The token in its parts, as they are remembered, with whom it was about then; or from its bytes.
+    /// The token in its parts, as they are remembered, with whom it was about then; or from its
+    /// bytes.
     fn take_apart<'t>(
         &mut self,
         token: &'t Token<'_>,
@@ -175,7 +176,8 @@ impl Case<'_, '_, '_> {
         Ok((parsed?, None))
     }
 
-    /// Everything about a token that is the same for all rules and cheaper than its signature: it can only refuse.
+    /// Everything about a token that is the same for all rules and cheaper than its signature: it
+    /// can only refuse.
     fn check_claims(
         &mut self,
         jwt: &UnverifiedJwt<'_>,
@@ -330,8 +332,8 @@ impl Case<'_, '_, '_> {
     }
 }
 
-/// The provider whose issuer the token names, if it is accepted here and its tokens are looked for in this place.
-/// The unverified `iss` chooses the provider and nothing else.
+/// The provider whose issuer the token names, if it is accepted here and its tokens are looked for
+/// in this place. The unverified `iss` chooses the provider and nothing else.
 fn issuer_of<'c>(
     jwt: &UnverifiedJwt<'_>,
     mut accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,

@@ -96,8 +96,8 @@ impl SharedData for Seen {
     }
 }
 
-/// How often each of these proofs was spent by so many workers, each of which tries all of them in an
-/// order of its own.
+/// How often each of these proofs was spent by so many workers, each of which tries all of them in
+/// an order of its own.
 fn run(workers: u8, proofs: &[Spend], seed: u64, wiped_at: Vec<u64>) -> Vec<usize> {
     let proxy = Proxy::default();
     let turns = Arc::new(Turns {
@@ -141,7 +141,8 @@ fn run(workers: u8, proofs: &[Spend], seed: u64, wiped_at: Vec<u64>) -> Vec<usiz
     proofs.iter().map(times).collect()
 }
 
-/// Proofs of one slot, whatever the key of the memory is: its entries are all in the way of each other.
+/// Proofs of one slot, whatever the key of the memory is: its entries are all in the way of each
+/// other.
 fn proofs(count: u64) -> Vec<Spend> {
     (0..count)
         .map(|number| proof(number, "alice", after(1)))
