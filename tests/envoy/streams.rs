@@ -185,7 +185,7 @@ fn goes_on(client: &mut Http1) -> bool {
 #[test]
 fn streams_end_on_both_sides_when_the_token_expires() {
     let story = Story::start(json!({}));
-    let short = story.token("alice", 3);
+    let short = story.token("alice", 6);
     let long = story.token("alice", 300);
     let socket = story.open(Kind::WebSocket, &short);
     let events = story.open(Kind::Events, &short);
