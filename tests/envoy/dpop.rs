@@ -1,8 +1,8 @@
 //! Tokens that are bound to a key: a thief who has one without the key gets nowhere (RFC 9449).
 
 use passgate_harness::{
-    BOTH, Gate, Http1, Protocol, Request, Response, Setup, WallClock, eventually, module_with_trap,
-    policy, ruled, with,
+    BOTH, Gate, Http1, Issuer, Protocol, Request, Response, Setup, WallClock, eventually,
+    module_with_trap, policy, ruled, with,
 };
 use passgate_kit::{ProofBuilder, SigningKey, bound_to};
 use serde_json::{Value, json};
@@ -287,7 +287,7 @@ fn what_was_spent_stays_so_when_the_machine_of_a_worker_is_killed_and_nonces_sta
 
 #[test]
 fn a_request_that_waits_for_keys_meets_no_trace_of_itself() {
-    let issuer = passgate_harness::Issuer::start();
+    let issuer = Issuer::start();
     issuer.hold();
     let gate = Setup::new(proving()).issuer(issuer).start();
     let client = Client::of(&gate);
@@ -392,9 +392,11 @@ fn replicas_with_one_secret_believe_each_others_nonces_and_without_it_say_which_
 /// that meets another replica with each request is never let in.
 #[test]
 fn replicas_without_a_shared_secret_send_an_alternating_client_in_circles() {
-    let [one, two] = [(); 2].map(|()| Gate::start(proving()));
+    let one = Gate::start(proving());
+    let issuer = Issuer::start();
+    issuer.publish(&[&one.issuer.key]);
+    let two = Setup::new(proving()).issuer(issuer).start();
     let client = Client::of(&one);
-    two.issuer.publish(&[&one.issuer.key]);
     let send = |gate: &Gate, nonce: &str| {
         let proof = client.proof("/nonce").claim("nonce", nonce);
         gate.send(Protocol::Http1, &client.with("/nonce", proof))
