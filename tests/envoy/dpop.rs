@@ -45,8 +45,8 @@ impl Client {
     }
 
     /// The same, when the gate's memory is a second old: `iat` says no more than the second, and
-    /// what may have been made before the memory began is answered with a nonce. Of two gates in one
-    /// chain both are asked.
+    /// what may have been made before the memory began is answered with a nonce. Of two gates in
+    /// one chain both are asked.
     fn of_running(gate: &Gate) -> Self {
         let client = Self::of(gate);
         eventually("the first second of the memory", || {
