@@ -238,9 +238,13 @@ impl Verifier {
             }
         };
         let mut settlement = self.in_mode(settlement, &trail, hides_rule, Some(now));
-        if lasts && let Verdict::Allow(permit) = &mut settlement.verdict {
+        let has_room = is_again || !self.is_full;
+        if lasts
+            && has_room
+            && let Verdict::Allow(permit) = &mut settlement.verdict
+        {
             let is_told = settlement.record.is_refused();
-            permit.lease = self.lease(request, trail.rule, stands, is_told);
+            permit.lease = Some(self.lease(request, trail.rule, stands, is_told));
         }
         Step::Settle(settlement)
     }

@@ -279,6 +279,50 @@ fn a_token_that_nobody_remembers_does_not_outlive_its_policy() {
     );
 }
 
+/// Whoever fills the memory does not free the others.
+#[test]
+fn a_stream_that_is_judged_anew_keeps_its_lease_where_there_is_no_room() {
+    let mut world = World::new();
+    let full = json!({ "limits": { "streams": 1 } });
+    let first = &mut world.judge(full.clone());
+    let token = world.token(600).build();
+    world.with(first, 1, &token);
+    let second = &mut world.judge(full);
+    second.verifier.enter(&mut world.leases, DOOR);
+    let bearer = format!("Bearer {token}");
+    let headers = [(":path", "/"), ("authorization", &*bearer)];
+    let reason = world.open(second, 2, &headers);
+    assert_eq!(reason, "unavailable.streams");
+    world.pass(600);
+    assert!(world.tick(second).is_empty());
+    world.pass(600_000);
+    assert_eq!(told(&world.tick(second)), [(1, "cut", "untrusted.expired")]);
+}
+
+/// Many that have waited are judged in one go.
+#[test]
+fn the_stream_that_takes_the_last_room_is_noted_at_once() {
+    let mut world = World::new();
+    let judge = &mut world.judge(json!({ "limits": { "streams": 1 } }));
+    let token = world.token(600).build();
+    world.with(judge, 1, &token);
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        (":method", "GET"),
+        (":authority", "a"),
+        (":path", "/"),
+        ("accept", "text/event-stream"),
+        ("authorization", &*bearer),
+    ];
+    let headers = headers.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let Judge { supply, verifier } = judge;
+    let step = verifier.verify(Request::new(&headers), supply, world.now);
+    let Step::Settle(settlement) = step else {
+        panic!("the keys are part of the configuration");
+    };
+    assert_eq!(settlement.record.reason, "unavailable.streams");
+}
+
 #[test]
 fn shadow_cuts_nothing_and_tells_it_once() {
     let mut world = World::new();

@@ -60,9 +60,11 @@ impl Verifier {
     }
 
     /// A stream goes on that has this lease, and came through this door.
-    pub fn hold(&self, leases: &mut Leases, stream: u32, door: &[u8], mut lease: Box<Lease>) {
+    pub fn hold(&mut self, leases: &mut Leases, stream: u32, door: &[u8], mut lease: Box<Lease>) {
         lease.door = leases.enter(door, self.judge);
         leases.hold(stream, lease);
+        // The next one may be judged before another request comes: those that waited are.
+        self.note_room(leases);
     }
 
     /// When to call [`Self::look_after`]; `None`: no stream is open.
@@ -287,10 +289,7 @@ impl Verifier {
         rule: Option<usize>,
         stands: Stands,
         is_told: bool,
-    ) -> Option<Box<Lease>> {
-        if self.is_full {
-            return None;
-        }
+    ) -> Box<Lease> {
         let value = |name| {
             let value = request.values(name).next().unwrap_or_default();
             core::str::from_utf8(value).ok()
@@ -301,7 +300,7 @@ impl Verifier {
             let text = [value(":method")?, value(":authority")?, path].join("\0");
             (text.len() <= limits::STREAM_REQUEST_BYTES).then(|| text.into_boxed_str())
         };
-        Some(Box::new(Lease {
+        Box::new(Lease {
             judge: self.judge,
             ends: if is_told {
                 Some(UnixTime::from_millis(0))
@@ -315,7 +314,7 @@ impl Verifier {
             rule,
             token: stands.token,
             is_told,
-        }))
+        })
     }
 }
 
