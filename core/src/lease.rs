@@ -31,6 +31,8 @@ pub struct Lease {
     pub(crate) door: Option<usize>,
     /// The rule that let it pass.
     pub(crate) rule: Option<usize>,
+    /// All rules that a path with several readings belongs to; else none.
+    pub(crate) rules: Box<[Option<usize>]>,
     /// The token that it showed.
     pub(crate) token: Option<LeasedToken>,
     /// It would have been refused or cut, and that was told: it is only observed.
@@ -61,6 +63,7 @@ impl Lease {
         let mut bytes = size_of::<(u32, Box<Self>)>()
             .saturating_add(size_of::<Self>())
             .saturating_add(OVERHEAD)
+            .saturating_add(size_of_val(&*self.rules))
             .saturating_add(text(&self.request))
             .saturating_add(text(&self.request_id));
         if let Some(token) = &self.token {

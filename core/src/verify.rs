@@ -244,7 +244,7 @@ impl Verifier {
             && let Verdict::Allow(permit) = &mut settlement.verdict
         {
             let is_told = settlement.record.is_refused();
-            permit.lease = Some(self.lease(request, trail.rule, stands, is_told));
+            permit.lease = Some(self.lease(request, trail, stands, is_told));
         }
         Step::Settle(settlement)
     }

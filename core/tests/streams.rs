@@ -324,6 +324,76 @@ fn the_stream_that_takes_the_last_room_is_noted_at_once() {
 }
 
 #[test]
+fn a_new_policy_in_shadow_tells_once_of_a_token_that_nobody_remembers() {
+    let mut world = World::new();
+    let first = &mut world.judge(json!({ "limits": { "remembered_tokens": 0 } }));
+    let token = world.token(600).build();
+    world.with(first, 1, &token);
+    let mode = json!({ "shadow": { "until": "2026-11-29" } });
+    let second = &mut world.judge(json!({ "mode": mode }));
+    second.verifier.enter(&mut world.leases, DOOR);
+    world.pass(600);
+    let once = [(1, "shadow", "unavailable.streams")];
+    assert_eq!(told(&world.tick(second)), once);
+    world.pass(600);
+    assert!(world.tick(second).is_empty());
+    // Then it is enforced.
+    world.pass(48 * 3_600_000);
+    assert_eq!(told(&world.tick(second)), [(1, "cut", "missing.token")]);
+    // A rule that is enforced already cuts.
+    let token = world.token(200 * 3_600).build();
+    world.with(first, 2, &token);
+    let rules = json!([
+        { "match": { "path": "/chat" }, "requires": {}, "mode": "enforce" },
+        { "match": { "prefix": "/" }, "requires": {} },
+    ]);
+    let mode = json!({ "shadow": { "until": "2027-01-01" } });
+    let third = &mut world.judge(json!({ "mode": mode, "rules": rules }));
+    third.verifier.enter(&mut world.leases, DOOR);
+    world.pass(600);
+    let cut = [(2, "cut", "unavailable.streams")];
+    assert_eq!(told(&world.tick(third)), cut);
+}
+
+/// A path that belongs to several rules does not get past one that is enforced.
+#[test]
+fn a_stream_is_only_observed_where_each_of_its_rules_is() {
+    let mut world = World::new();
+    let feed = json!({ "http_uri": { "uri": "https://feed.example.com/acme", "cluster": "feed" } });
+    let rules = json!([
+        { "match": { "path_separated_prefix": "/x" }, "requires": {},
+          "mode": { "shadow": { "until": "2027-01-01" } } },
+        { "match": { "prefix": "/" }, "requires": {} },
+    ]);
+    let judge = &mut world.judge(json!({
+        "acme": { "revocations": feed }, "rules": rules, "path": { "allow": ["encoded_slash"] },
+    }));
+    let bearer = format!("Bearer {}", world.token(600).build());
+    for (stream, path) in [(1, "/x%2Fy"), (2, "/x/y"), (3, "/y")] {
+        let headers = [(":path", path), ("authorization", &*bearer)];
+        let reason = world.open(judge, stream, &headers);
+        assert_eq!(reason, "permitted.token", "{path}");
+    }
+    world.list = json!([{ "sub": "alice" }]);
+    world.sequence += 1;
+    let mut cuts = Vec::new();
+    for _ in 0..40 {
+        world.pass(600);
+        cuts.extend(world.tick(judge));
+    }
+    let mut decisions = told(&cuts);
+    decisions.sort_unstable();
+    assert_eq!(
+        decisions,
+        [
+            (1, "cut", "untrusted.revoked"),
+            (2, "shadow", "untrusted.revoked"),
+            (3, "cut", "untrusted.revoked"),
+        ]
+    );
+}
+
+#[test]
 fn shadow_cuts_nothing_and_tells_it_once() {
     let mut world = World::new();
     let mode = json!({ "shadow": { "until": "2026-11-29" } });

@@ -171,16 +171,11 @@ impl Verifier {
             None => Some(None),
             Some(token) => token.known.upgrade().map(Some),
         };
-        let parts = lease.request.as_deref().map(|text| text.splitn(3, '\0'));
-        let (Some(token), Some(mut parts)) = (shown, parts) else {
+        let (Some(token), Some(_)) = (shown, &lease.request) else {
             let reason = forgotten(&lease, now);
             return self.over(stream, lease, (reason, None), now);
         };
-        let mut headers = told(&lease);
-        for name in [":method", ":authority", ":path"] {
-            let value = parts.next().filter(|value| !value.is_empty());
-            headers.extend(value.map(|value| (name.as_bytes(), value.as_bytes())));
-        }
+        let headers = told(&lease);
         let is_ours = lease.judge == self.judge;
         let again = Again { token, is_ours };
         let step = self.judge(Request::new(&headers), Some(again), supply, now);
@@ -242,7 +237,14 @@ impl Verifier {
         let mut record = AuditRecord::new(request, self.prepared.config.hash());
         record.expected = expected;
         let is_ours = lease.judge == self.judge;
-        record.rule = lease.rule.filter(|_| is_ours);
+        let trail = if is_ours {
+            trail(&lease)
+        } else {
+            let target = self.prepared.target(request).ok();
+            let rules = target.map(|target| self.prepared.rules_of(&target));
+            Trail::of(rules.unwrap_or_default())
+        };
+        record.rule = trail.rule;
         if let Some(token) = &lease.token {
             if is_ours {
                 let provider = self.prepared.config.provider(token.provider);
@@ -255,7 +257,7 @@ impl Verifier {
             verdict,
             mut record,
         } = self.deny(request, None, &reason, Aside::default(), record);
-        let is_observed = self.prepared.observes(record.rule, now);
+        let is_observed = self.is_observed(&trail, !is_ours, Some(now));
         record.decision = if is_observed { "shadow" } else { "cut" };
         record.shadow = is_observed.then(shadow);
         let rejection = match verdict {
@@ -264,6 +266,12 @@ impl Verifier {
         };
         drop(headers);
         lease.is_told = true;
+        if !is_ours {
+            // From now on it is, by what is left: its token is known to the other alone.
+            lease.judge = self.judge;
+            (lease.rule, lease.rules) = (trail.rule, trail.rules.into());
+            (lease.token, lease.ends) = (None, Some(UnixTime::from_millis(0)));
+        }
         let cut = Cut {
             stream,
             record,
@@ -274,7 +282,9 @@ impl Verifier {
 
     /// Whether it was told already what would be done, and nothing is done yet.
     fn is_only_observed(&self, lease: &Lease, now: UnixTime) -> bool {
-        lease.is_told && lease.judge == self.judge && self.prepared.observes(lease.rule, now)
+        lease.is_told
+            && lease.judge == self.judge
+            && self.is_observed(&trail(lease), false, Some(now))
     }
 
     /// Whether a request of these rules finds no room for its stream.
@@ -286,7 +296,7 @@ impl Verifier {
     pub(super) fn lease(
         &self,
         request: Request<'_>,
-        rule: Option<usize>,
+        trail: Trail,
         stands: Stands,
         is_told: bool,
     ) -> Box<Lease> {
@@ -311,7 +321,8 @@ impl Verifier {
             request_id: request.id().map(Into::into),
             is_grpc: request.is_grpc(),
             door: None,
-            rule,
+            rule: trail.rule,
+            rules: trail.rules.into(),
             token: stands.token,
             is_told,
         })
@@ -327,13 +338,29 @@ impl LeasedToken {
     }
 }
 
-/// What is left of the headers that a record and an answer tell of.
+/// The rules by which its own judge let it pass.
+fn trail(lease: &Lease) -> Trail {
+    Trail {
+        rule: lease.rule,
+        ..Trail::of(lease.rules.to_vec())
+    }
+}
+
+/// What is left of the headers of its request.
 fn told(lease: &Lease) -> Vec<(&[u8], &[u8])> {
     let id = lease.request_id.as_deref();
     let id = id.map(|id| (&b"x-request-id"[..], id.as_bytes()));
     let grpc = (&b"content-type"[..], &b"application/grpc"[..]);
+    let mut parts = lease.request.as_deref().map(|text| text.splitn(3, '\0'));
+    let mut part = |name: &'static str| {
+        let value = parts.as_mut()?.next().filter(|value| !value.is_empty());
+        value.map(|value| (name.as_bytes(), value.as_bytes()))
+    };
+    let target = [":method", ":authority", ":path"].map(&mut part);
+    let target = target.into_iter().flatten();
     id.into_iter()
         .chain(lease.is_grpc.then_some(grpc))
+        .chain(target)
         .collect()
 }
 
