@@ -5,7 +5,7 @@ use passgate_core::Json;
 
 use crate::{
     sign::{
-        fails_open, is_true, member, mentions_passgate, module_is_passgate, names_passgate,
+        fails_open, may_be_true, member, mentions_passgate, module_is_passgate, names_passgate,
         plugin_of_istio,
     },
     yaml,
@@ -141,10 +141,10 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
         });
     };
     if is_ours(object) {
-        if is_true(object.get("disabled")) {
+        if may_be_true(object.get("disabled")) {
             add("disabled", EVERY);
         }
-        if is_true(member(object, ["is_optional", "isOptional"])) {
+        if may_be_true(member(object, ["is_optional", "isOptional"])) {
             add("is_optional", OPTIONAL);
         }
     }
@@ -230,7 +230,7 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
         if removes {
             add("patch.operation", REMOVES);
         }
-        if value.is_some_and(|value| !is_ours(value) && is_true(value.get("disabled"))) {
+        if value.is_some_and(|value| !is_ours(value) && may_be_true(value.get("disabled"))) {
             add("patch.value.disabled", EVERY);
         }
         // A whole plugin in a patch is found as one.
@@ -297,7 +297,7 @@ fn is_other_extension(extension: &Json) -> bool {
 
 /// Whether `FilterConfig` says so, bare or in a wrapper of any type.
 fn disables(config: &Json) -> bool {
-    is_true(config.get("disabled"))
+    may_be_true(config.get("disabled"))
         || ["value", "config"]
             .into_iter()
             .filter_map(|name| config.get(name))

@@ -18,21 +18,38 @@ pub(crate) fn is_true(json: Option<&Json>) -> bool {
     }
 }
 
+/// Whether Envoy could read this as true: all but what is certainly false. Its JSON takes strings,
+/// too (`"t"`, `"1"`), so a switch that opens the gate is not looked for by a list of words.
+pub(crate) fn may_be_true(json: Option<&Json>) -> bool {
+    match json {
+        None | Some(Json::Null | Json::Bool(false)) => false,
+        Some(Json::String(text)) => !["false", "f", "no", "n", "off", "0"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(text)),
+        Some(_) => true,
+    }
+}
+
 /// The member by which a plugin of Envoy, of Istio or of Envoy Gateway lets requests pass when the
 /// module fails.
 pub(crate) fn fails_open(plugin: &Json) -> Option<&'static str> {
     // `fail_open` was written before there was a `failure_policy`.
     for name in ["fail_open", "failOpen"] {
-        if is_true(plugin.get(name)) {
+        if may_be_true(plugin.get(name)) {
             return Some(name);
         }
     }
     let mut policies = ["failure_policy", "failurePolicy", "failStrategy"].into_iter();
     policies.find(|name| match plugin.get(name) {
-        // An enum of Envoy may be written as its number.
-        Some(Json::Number(number)) => &**number == "3",
-        policy => policy.and_then(Json::as_str) == Some("FAIL_OPEN"),
+        Some(Json::Number(number)) => is_three(number),
+        Some(Json::String(policy)) => policy.eq_ignore_ascii_case("FAIL_OPEN") || is_three(policy),
+        _ => false,
     })
+}
+
+/// An enum of Envoy may be written as its number, also as a string.
+fn is_three(text: &str) -> bool {
+    text.parse::<f64>() == Ok(3.0)
 }
 
 /// What a resource says, if it is one by which Istio loads a module.

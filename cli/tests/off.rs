@@ -1,7 +1,10 @@
 //! A gate that a file switches off does not guard anything, however good its configuration is.
 #![allow(clippy::expect_used, reason = "tests")]
 
-use std::process::Command;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 /// Status and output of a check of a file beside these tests.
 fn check(name: &str) -> (Option<i32>, String) {
@@ -178,6 +181,49 @@ fn a_gate_that_opens_when_its_module_fails_is_off_wherever_that_is_written() {
     let (off, rest) = text.split_at(text.len().min(expected.len()));
     assert_eq!((status, off), (Some(1), &*expected));
     assert_eq!(rest.matches("\naccepted: ").count(), 6, "{rest}");
+}
+
+/// Envoy's JSON takes a boolean and the number of an enum as text, too, and names in any case.
+#[test]
+fn no_spelling_that_envoy_reads_hides_that_the_gate_is_open() {
+    let file = format!("{}/tests/files/fail_open.yaml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(file).expect("a file of these tests");
+    for (usual, spellings) in [
+        (
+            "failure_policy: FAIL_OPEN",
+            ["failure_policy: fail_open", "failure_policy: \"3\""],
+        ),
+        (
+            "failurePolicy: 3",
+            ["failurePolicy: \"03\"", "failurePolicy: 03"],
+        ),
+        ("fail_open: true", ["fail_open: t", "fail_open: \"1\""]),
+    ] {
+        for spelling in spellings {
+            let spelt = text.replace(usual, spelling);
+            assert_ne!(spelt, text);
+            let output = checked(&spelt);
+            assert!(
+                output.starts_with("SWITCHED OFF in 6 places\n"),
+                "{spelling}: {output}"
+            );
+        }
+    }
+}
+
+/// What the command says of a text.
+fn checked(text: &str) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_passgate"))
+        .args(["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut input = program.stdin.take().expect("a pipe");
+    input.write_all(text.as_bytes()).expect("it reads");
+    drop(input);
+    let output = program.wait_with_output().expect("it ends");
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// Envoy Gateway takes the more specific policy alone ("being overridden by other
