@@ -244,7 +244,10 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
 }
 
 fn is_name_of_ours(name: &str, names: &[String]) -> bool {
-    name.contains("passgate") || names.iter().any(|ours| ours == name)
+    // Istio puts the kind of the resource before it, and how it was made behind.
+    let (_, bare) = name.rsplit_once('/').unwrap_or(("", name));
+    let (bare, _) = bare.split_once('~').unwrap_or((bare, ""));
+    name.contains("passgate") || names.iter().any(|ours| ours == bare)
 }
 
 /// Whether something in it is the name of the filter.

@@ -96,6 +96,22 @@ accepted: 1 provider, no rules: every request needs a token, policy 8803b30c2198
 }
 
 #[test]
+fn a_plugin_is_known_by_each_name_that_istio_gives_it() {
+    let text = text_of("plugin_and_patch.yaml");
+    for name in [
+        "extensions.istio.io/wasmplugin/edge.gate",
+        "extensions.istio.io/trafficextension/edge.gate",
+        "extensions.istio.io/trafficextension/edge.gate~istio-translated-wasmplugin",
+    ] {
+        let output = checked(&text.replace("edge.gate", name));
+        assert!(
+            output.starts_with("SWITCHED OFF in 2 places\n"),
+            "{name}: {output}"
+        );
+    }
+}
+
+#[test]
 fn a_gate_that_stands_beside_the_filters_is_no_gate() {
     let filters = "static_resources.listeners[0].filter_chains[0].filters";
     let manager = format!("{filters}[1].typed_config");
@@ -186,8 +202,7 @@ fn a_gate_that_opens_when_its_module_fails_is_off_wherever_that_is_written() {
 /// Envoy's JSON takes a boolean and the number of an enum as text, too, and names in any case.
 #[test]
 fn no_spelling_that_envoy_reads_hides_that_the_gate_is_open() {
-    let file = format!("{}/tests/files/fail_open.yaml", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(file).expect("a file of these tests");
+    let text = text_of("fail_open.yaml");
     for (usual, spellings) in [
         (
             "failure_policy: FAIL_OPEN",
@@ -209,6 +224,12 @@ fn no_spelling_that_envoy_reads_hides_that_the_gate_is_open() {
             );
         }
     }
+}
+
+/// A file beside these tests.
+fn text_of(name: &str) -> String {
+    let file = format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(file).expect("a file of these tests")
 }
 
 /// What the command says of a text.
