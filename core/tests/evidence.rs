@@ -1,5 +1,4 @@
-//! What rules ask of a sign-in, through the whole verifier: the order of shortfalls, what the
-//! service and the record are told.
+//! What rules ask of a sign-in, through the whole verifier; what service and record are told.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -24,7 +23,6 @@ const NO_VALUE: &str = ", and no acr value asks for one that does\"";
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::es256("key-1"));
 
-/// A provider with this evidence and kinds.
 fn provider(issuer: &str, evidence: Value) -> Value {
     json!({
         "issuer": issuer,
@@ -46,7 +44,6 @@ fn lines() -> Value {
     ] })
 }
 
-/// One rule for everything.
 fn ruled(requires: Value) -> Value {
     json!({
         "providers": { "acme": provider(ISSUER, lines()) },
@@ -107,8 +104,7 @@ fn refusal(config: &Value, token: Option<TokenBuilder<'_>>) -> (&'static str, St
     (rejection.code, rest.to_owned())
 }
 
-/// The headers that begin with `x-passgate-` and say something of the sign-in; and the record
-/// agrees.
+/// The headers `x-passgate-…` that say something of the sign-in; and the record agrees.
 fn told(config: &Value, token: TokenBuilder<'_>) -> Vec<String> {
     let (verdict, record) = judge(config, Some(token));
     let Verdict::Allow(permit) = verdict else {
@@ -329,7 +325,6 @@ fn what_stands_beside_the_alternatives_holds_in_each() {
     };
     assert_eq!(refusal(&config, Some(mfa(601))).0, "insufficient.max_age");
     assert_eq!(told(&config, mfa(600)).len(), 2);
-    // A refusal in either place is one.
     let delegated = mfa(1).claim("act", json!({ "sub": "bot" }));
     assert_eq!(
         refusal(&config, Some(delegated)).0,

@@ -75,15 +75,13 @@ pub(crate) struct Model {
     last_start_sound: u64,
     /// When the first of the fetches failed that have failed in a row.
     failing_since: u64,
-    /// Before this the schedule has no fetch: one that starts all the same was caused by an unknown
-    /// key.
+    /// Before this the schedule has no fetch: what starts all the same is for an unknown key.
     scheduled_from: u64,
     /// Fetches that failed in a row.
     failures: u32,
     /// How long the last good answer took.
     took: u64,
-    /// A published key that is asked for and that the set in force does not hold; since when, in
-    /// time without jumps.
+    /// A published key that is asked for and not in force; since when, in time without jumps.
     missed: Option<(String, u64)>,
     /// When the bucket of fetches for unknown keys is full again.
     pace_full_at: u64,
@@ -310,8 +308,7 @@ impl Model {
         }
     }
 
-    /// An answer was offered, and taken or ignored. `published` is what the origin publishes on
-    /// arrival.
+    /// An answer was offered, and taken or ignored. `published`: by the origin, on arrival.
     pub(crate) fn answered(
         &mut self,
         id: FetchId,
@@ -475,8 +472,7 @@ impl Model {
         if honest {
             // Only a key asked for before its publication may be taken for unknown, and not long.
             let published = self.published[kid];
-            // What was withdrawn is known to be gone; what no set has held may be published at any
-            // moment.
+            // What was withdrawn is known to be gone; what no set held may come at any moment.
             let is_known = self.served.contains(kid);
             let memory = SLACK.max(self.times.cooldown * u64::from(is_known));
             let recovers = published + self.times.timeout + SLACK + memory;
