@@ -1,4 +1,5 @@
-//! What is written in DER (X.690): keys and signatures for the host, RSA keys.
+//! What is written in DER (X.690): keys and signatures for the host, RSA keys; and the signatures of
+//! WebAuthn, which are read.
 
 /// A positive INTEGER (X.690 section 8.3) from big-endian bytes.
 pub(super) fn integer(bytes: &[u8]) -> Vec<u8> {
@@ -27,4 +28,39 @@ pub(super) fn der(tag: u8, content: &[&[u8]]) -> Vec<u8> {
         value.extend_from_slice(part);
     }
     value
+}
+
+/// `r` and `s`, each of `length` bytes, from ECDSA-Sig-Value (RFC 3279 section 2.2.3) in strict DER:
+/// shortest lengths, shortest integers that are not negative, nothing behind.
+pub(super) fn ecdsa_fixed(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
+    let (numbers, []) = element(0x30, bytes)? else {
+        return None;
+    };
+    let (r, rest) = element(0x02, numbers)?;
+    let (s, []) = element(0x02, rest)? else {
+        return None;
+    };
+    let mut fixed = Vec::with_capacity(length.saturating_mul(2));
+    for number in [r, s] {
+        let digits = match number {
+            [0, rest @ ..] if rest.first().is_some_and(|first| *first >= 0x80) => rest,
+            [1..0x80, ..] => number,
+            _ => return None,
+        };
+        let zeros = length.checked_sub(digits.len())?;
+        fixed.extend(core::iter::repeat_n(0, zeros));
+        fixed.extend(digits);
+    }
+    Some(fixed)
+}
+
+/// The content of the first element, which has this tag, and what follows it. One
+/// with a length of two bytes is longer than any signature.
+fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = match bytes {
+        [own, length @ 0..=0x7f, rest @ ..] if *own == tag => (length, rest),
+        [own, 0x81, length @ 0x80..=0xff, rest @ ..] if *own == tag => (length, rest),
+        _ => return None,
+    };
+    rest.split_at_checked(usize::from(*length))
 }

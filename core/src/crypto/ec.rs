@@ -8,19 +8,21 @@ use std::borrow::Cow;
 use jwt_compact::{Algorithm as Jwa, AlgorithmSignature};
 use p256::{ecdsa::signature::Verifier as _, elliptic_curve::point::AffineCoordinates as _};
 
-use super::{Algorithm, KeyError, Material, PublicMembers, VerifyingKey};
+use super::{Algorithm, KeyError, Material, PublicMembers, VerifyingKey, der::ecdsa_fixed};
 
 impl VerifyingKey {
-    /// Whether `signature`, in DER, is this P-256 key's signature over exactly these bytes with
-    /// SHA-256: the form of WebAuthn assertions (WebAuthn Level 3 section 6.5.5). Strict: one
-    /// signature has one encoding but for the sign of `s`.
+    /// A signature of this key as JWS writes it, from the form of WebAuthn assertions (WebAuthn
+    /// Level 3 section 6.5.5), which for elliptic curves is DER. Strict: one signature has one
+    /// encoding but for the sign of `s`. `None`: it is not of that form.
     #[must_use]
-    pub fn verifies_es256_der(&self, text: &[u8], signature: &[u8]) -> bool {
-        let Material::P256(key) = &self.material else {
-            return false;
-        };
-        p256::ecdsa::Signature::from_der(signature)
-            .is_ok_and(|signature| key.verify(text, &signature).is_ok())
+    pub fn signature_of_assertion<'s>(&self, signature: &'s [u8]) -> Option<Cow<'s, [u8]>> {
+        match &self.material {
+            Material::P256(_) | Material::P384(_) | Material::P521(_) => {
+                let length = self.signature_length.div_euclid(2);
+                ecdsa_fixed(signature, length).map(Cow::Owned)
+            }
+            Material::Rsa(_) | Material::Ed25519(_) => Some(Cow::Borrowed(signature)),
+        }
     }
 }
 

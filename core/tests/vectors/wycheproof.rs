@@ -80,7 +80,10 @@ fn verifies(
     let curve = group["publicKey"]["curve"].as_str().unwrap_or_default();
     let algorithm = match (kind, curve) {
         (["EcdsaVerify", "SHA-256"], "secp256r1") => {
-            return key.verifies_es256_der(text, signature);
+            let Some(signature) = key.signature_of_assertion(signature) else {
+                return false;
+            };
+            return way.verifies(key, Algorithm::Es256, text, &signature);
         }
         (["EcdsaP1363Verify", "SHA-256"], "secp256r1") => Algorithm::Es256,
         (["EcdsaP1363Verify", "SHA-384"], "secp384r1") => Algorithm::Es384,
