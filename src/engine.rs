@@ -40,6 +40,8 @@ pub(crate) struct Engine {
 /// What is kept of a request that waits.
 pub(crate) struct Kept {
     headers: HeaderMap,
+    /// Whether the request ended with its headers.
+    ends: bool,
     wait: Rc<Wait>,
 }
 
@@ -171,13 +173,14 @@ impl Engine {
     pub(crate) fn judge(
         &mut self,
         stream: u32,
-        headers: &HeaderMap,
+        (headers, ends): (&HeaderMap, bool),
         now: Option<UnixTime>,
     ) -> Judged {
         let Ok(pairs) = headers.pairs() else {
             return Judged::Now(self.failed(now));
         };
         let request = Request::new(&pairs).on(&host::ThisConnection);
+        let request = request.ending_here(ends);
         let Some(now) = now else {
             return Judged::Now(self.verifier.failed(request, Internal::Clock, now));
         };
@@ -188,6 +191,7 @@ impl Engine {
                 let wait = Rc::new(Wait::default());
                 let kept = Kept {
                     headers: headers.clone(),
+                    ends,
                     wait: Rc::clone(&wait),
                 };
                 let sized = (kept, headers.len());
@@ -220,6 +224,7 @@ impl Engine {
             return Some(self.failed(now));
         };
         let request = Request::new(&pairs).on(&host::ThisConnection);
+        let request = request.ending_here(kept.ends);
         let Some(now) = now else {
             return Some(self.verifier.failed(request, Internal::Clock, now));
         };

@@ -31,7 +31,7 @@ impl Stream {
     }
 
     /// Judges the request in hand. An error: there is nothing to judge with, or by.
-    fn judge(&self) -> Result<State, HostError> {
+    fn judge(&self, ends: bool) -> Result<State, HostError> {
         let engine = self.engine.as_ref().ok_or(HostError)?;
         let mut engine = engine.try_borrow_mut().map_err(|_| HostError)?;
         let headers = HeaderMap::get(MapType::HttpRequestHeaders);
@@ -40,7 +40,8 @@ impl Stream {
             crate::trap::spring(headers);
         }
         let now = host::now().ok();
-        let state = judge_now(self.id, headers.as_ref(), &mut engine, now);
+        let headers = headers.as_ref().map(|headers| (headers, ends));
+        let state = judge_now(self.id, headers, &mut engine, now);
         // Without a clock nobody waits.
         if let Some(now) = now
             && (state.settled().is_none() || engine.wants_timer())
@@ -67,10 +68,11 @@ impl Stream {
     }
 }
 
-/// Judges the request of the effective context by these headers of it.
+/// Judges the request of the effective context by these headers of it, and whether it ends with
+/// them.
 fn judge_now(
     stream: u32,
-    headers: Result<&HeaderMap, &HostError>,
+    headers: Result<(&HeaderMap, bool), &HostError>,
     engine: &mut Engine,
     now: Option<UnixTime>,
 ) -> State {
@@ -130,8 +132,8 @@ impl Drop for Stream {
 }
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
-        self.state = self.judge().unwrap_or_else(|HostError| {
+    fn on_http_request_headers(&mut self, _num_headers: usize, end_of_stream: bool) -> Action {
+        self.state = self.judge(end_of_stream).unwrap_or_else(|HostError| {
             let text = "passgate: no configuration is in force, or the host failed; refused";
             host::log(LogLevel::Error, text);
             settle::reply(&Reason::from(Internal::Host).rejection("passgate"), None);

@@ -49,7 +49,7 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
     }
     let headers = request.headers();
     let Step::Settle(Settlement { verdict, record }) =
-        verifier.verify(Request::new(&headers), &mut keys, now)
+        verifier.verify(Request::new(&headers).ending_here(true), &mut keys, now)
     else {
         return Err(
             "passgate: the keys of this provider are fetched; give them with --jwks FILE\n"

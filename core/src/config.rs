@@ -30,6 +30,7 @@ mod pattern;
 mod proof;
 mod provider;
 mod raw;
+mod relying_party;
 mod requirement;
 mod resource_metadata;
 mod rule;
@@ -55,6 +56,7 @@ use crate::{
     provider_id::ProviderId,
     request::{Origin, TokenSource, path::PathPolicy},
     resource_metadata::ResourceMetadata,
+    webauthn::RelyingParty,
 };
 
 use crate::{
@@ -96,6 +98,8 @@ pub struct Config {
     resource_metadata: Vec<ResourceMetadata>,
     /// What is allowed but is hardly what was meant, each with its place.
     warnings: Vec<InvalidConfig>,
+    /// Whose passkeys approve requests.
+    relying_party: Option<RelyingParty>,
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
     nonce_secrets: Vec<Secret>,
     /// Stable hash of the document, for logs.
@@ -187,6 +191,12 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> &[InvalidConfig] {
         &self.warnings
+    }
+
+    /// Whose passkeys approve requests; always there where a rule wants that.
+    #[must_use]
+    pub const fn relying_party(&self) -> Option<&RelyingParty> {
+        self.relying_party.as_ref()
     }
 
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.

@@ -1,5 +1,6 @@
 //! What the claims of one issuer say about who acts, and what they prove about a sign-in.
 
+mod assertion;
 mod fact;
 mod kind;
 mod line;
@@ -8,16 +9,17 @@ mod sign_in;
 mod step_up;
 mod when;
 
+pub(crate) use self::{
+    assertion::gesture_proves,
+    sign_in::{Demand, Proved, Shortfall, SignIn},
+    step_up::{acr_values, acr_values_left, acr_values_of_all, can_meet, is_quotable},
+};
 pub use self::{
     fact::{Fact, Facts},
     kind::{Kind, Kinds},
     line::{DatedBy, Evidence, Line},
     preset::Preset,
     when::{ClaimEquals, ClaimValue, When},
-};
-pub(crate) use self::{
-    sign_in::{Demand, Proved, Shortfall, SignIn},
-    step_up::{acr_values, acr_values_left, acr_values_of_all, can_meet, is_quotable},
 };
 
 #[cfg(test)]

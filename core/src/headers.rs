@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::{
     evidence::Proved,
+    proof::APPROVAL,
     provider::Provider,
     request::{
         Request, TokenSource,
@@ -26,12 +27,12 @@ pub enum Edit {
 /// Every header that we write and that is not configured begins so.
 const PREFIX: &str = "x-passgate-";
 
-/// The header of a DPoP proof (RFC 9449 section 4.1).
-const PROOF: &str = "dpop";
+/// The headers of proofs (RFC 9449 section 4.1; [`APPROVAL`]).
+pub(crate) const PROOF: &str = "dpop";
 
-/// Whether a change is that a DPoP proof goes.
-pub(crate) fn removes_proof(edit: &Edit) -> bool {
-    matches!(edit, Edit::Remove(name) if is_named(name, PROOF.as_bytes()))
+/// Whether a change is that the header of this name goes.
+pub(crate) fn removes(edit: &Edit, name: &str) -> bool {
+    matches!(edit, Edit::Remove(removed) if is_named(removed, name.as_bytes()))
 }
 
 /// The names that a client must not send, compared as the laxest of servers compare them: without
@@ -50,7 +51,7 @@ impl OwnedNames {
     pub(crate) fn of(kept: &[String], providers: &[Provider]) -> Self {
         let overrides = OVERRIDE_HEADERS.iter().map(|&name| name.to_owned());
         let mut ours: Vec<String> = overrides.filter(|name| !kept.contains(name)).collect();
-        ours.push(PROOF.to_owned());
+        ours.extend([PROOF, APPROVAL].map(str::to_owned));
         let mut sources = Vec::new();
         for provider in providers {
             let claims = provider.claim_to_headers.iter().map(|claim| &claim.header);

@@ -69,6 +69,7 @@ compile_error!("the filter must not be able to take a signature for good");
 mod alarm;
 mod audit;
 mod budget;
+mod cbor;
 mod claims;
 mod config;
 mod crypto;
@@ -103,6 +104,7 @@ mod verdict;
 mod verify;
 mod version;
 mod waiting;
+mod webauthn;
 
 #[cfg(feature = "explain")]
 pub use crate::verify::explain;
@@ -131,12 +133,12 @@ pub use crate::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
         ProofDemand, Public, Requirement, Rule,
     },
-    proof::{NotShared, SharedData, Stored, Terms},
+    proof::{ApprovalTerms, CnfJwk, NotShared, SharedData, Stored, Terms},
     provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},
     provider_id::ProviderId,
     reason::{
-        Ambiguous, Detour, Forbidden, Insufficient, Internal, Malformed, Missing, Reason,
-        Rejection, Scheme, StepUp, Unavailable, Untrusted,
+        Ambiguous, Detour, Forbidden, Insufficient, Internal, Malformed, Missing, Nonce,
+        PasskeyWanted, Reason, Rejection, Scheme, StepUp, Unavailable, Untrusted,
     },
     remembered::Tally,
     request::path::PathPolicy,
@@ -150,6 +152,7 @@ pub use crate::{
     verify::{Cut, Settlement, Step, Verifier},
     version::VERSION,
     waiting::{Place, WaitingRoom},
+    webauthn::RelyingParty,
 };
 #[cfg(feature = "schema")]
 pub use crate::{audit::schema as record_schema, config::schema as config_schema};

@@ -88,6 +88,11 @@ pub const WAITING_REQUESTS: usize = 4_096;
 pub const WAITING_BYTES: usize = 32 << 20;
 /// Largest proof, in bytes: one with an RSA key of 4,096 bits takes 3 KiB.
 pub const PROOF_BYTES: usize = 8 << 10;
+/// Largest proof by a passkey, in bytes: client data and authenticator data of 4 KiB each, and a
+/// statement with a long URI, in base64url, the assertion twice.
+pub const APPROVAL_BYTES: usize = 16 << 10;
+/// Longest credential id, in bytes (WebAuthn Level 3 section 4, "Credential ID").
+pub const CREDENTIAL_ID_BYTES: usize = 1_023;
 /// Longest RSA modulus of a proof's key, in bits, whatever [`Limits::rsa_bits`] says: the client
 /// chooses this key, and not the issuer.
 pub const PROOF_RSA_BITS: usize = 4_096;

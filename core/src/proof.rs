@@ -2,6 +2,7 @@
 //! is bound, here and now, and once.
 
 mod binding;
+mod bound;
 mod dpop;
 mod nonce;
 mod replay;
@@ -12,18 +13,18 @@ use core::time::Duration;
 
 pub(crate) use self::{
     binding::Binding,
+    bound::{APPROVAL, Approved, Passkey, Sought, UnverifiedApproval},
     dpop::{Asked, Fault, Thumbprint, UnverifiedProof, VerifiedProof, find},
+    nonce::NonceUse,
     replay::{NotSpent, Spend, SpendKind},
 };
 pub use self::{
+    binding::CnfJwk,
+    bound::ApprovalTerms,
     dpop::Terms,
     shared::{NotShared, SharedData, Stored},
 };
-use self::{
-    nonce::{NonceUse, Nonces},
-    replay::ReplayMemory,
-    shared::Shared,
-};
+use self::{nonce::Nonces, replay::ReplayMemory, shared::Shared};
 use crate::{limits, provider_id::ProviderId, time::UnixTime};
 
 /// What a gate keeps for proofs: nonces, and what was spent.
@@ -61,19 +62,22 @@ impl Proofs {
         self.memory.begin(&self.shared, now);
     }
 
-    /// A nonce for DPoP proofs with tokens of this issuer.
-    pub(crate) fn nonce(&mut self, issuer: &str, at: UnixTime) -> Result<String, NotShared> {
-        self.nonces.make(&self.shared, (NonceUse::Dpop, issuer), at)
+    /// A nonce for this use with tokens of this issuer.
+    pub(crate) fn nonce(
+        &mut self,
+        usage: (NonceUse, &str),
+        at: UnixTime,
+    ) -> Result<String, NotShared> {
+        self.nonces.make(&self.shared, usage, at)
     }
 
     /// The time of such a nonce; `None`: it is not one.
     pub(crate) fn time_of(
         &mut self,
-        issuer: &str,
+        usage: (NonceUse, &str),
         nonce: &str,
     ) -> Result<Option<UnixTime>, NotShared> {
-        self.nonces
-            .time_of(&self.shared, (NonceUse::Dpop, issuer), nonce)
+        self.nonces.time_of(&self.shared, usage, nonce)
     }
 
     /// Which bucket of the budget pays for wrong signatures of this key. Nobody can aim at one.

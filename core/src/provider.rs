@@ -11,6 +11,7 @@ use crate::{
     jose::MediaType,
     jwks::KeySource,
     login::Login,
+    proof::CnfJwk,
     request::TokenSource,
     revocation::Revocations,
     status_list::StatusListSource,
@@ -55,9 +56,8 @@ pub struct Provider {
     pub kinds: Kinds,
     /// What its claims prove about a sign-in.
     pub evidence: Evidence,
-    /// Whether `cnf.jwk` of its tokens is the key of their DPoP proofs; else such tokens are
-    /// refused.
-    pub cnf_jwk_is_dpop: bool,
+    /// What `cnf.jwk` of its tokens is; `None`: such tokens are refused.
+    pub cnf_jwk: Option<CnfJwk>,
     /// Where it says what is revoked.
     pub revocations: Option<Revocations>,
     /// Where it says the status of each token.

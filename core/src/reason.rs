@@ -9,13 +9,10 @@ mod rejection;
 use core::time::Duration;
 
 use self::challenge::Challenge;
-pub(crate) use self::{
-    challenge::{BEARER, DPOP, PROOF_ALGORITHMS},
-    rejection::NONCE,
-};
+pub(crate) use self::challenge::{BEARER, DPOP, PROOF_ALGORITHMS};
 pub use self::{
-    challenge::{Scheme, StepUp},
-    rejection::{Detour, Rejection},
+    challenge::{PasskeyWanted, Scheme, StepUp},
+    rejection::{Detour, Nonce, Rejection},
 };
 
 /// Why a request was refused.
@@ -163,6 +160,12 @@ facts! {
         ProofReplayed => "untrusted.proof_replayed",
         /// A proof was made for another token, or the token is not bound as the rule wants it.
         ProofToken => "untrusted.proof_token",
+        /// Another relying party or page asked for the assertion.
+        ProofOrigin => "untrusted.proof_origin",
+        /// The authenticator does not say enough of the person or the key.
+        ProofFlags => "untrusted.proof_flags",
+        /// The request has a body, which the proof does not cover.
+        ProofBody => "untrusted.proof_body",
         /// A list of the provider says that it, or what it names, has ended before its time.
         Revoked => "untrusted.revoked",
     }
@@ -341,6 +344,9 @@ impl Reason {
                     | Untrusted::ProofNonce
                     | Untrusted::ProofReplayed
                     | Untrusted::ProofToken
+                    | Untrusted::ProofOrigin
+                    | Untrusted::ProofFlags
+                    | Untrusted::ProofBody
             ),
             _ => false,
         }
@@ -350,12 +356,18 @@ impl Reason {
     /// characters.
     #[must_use]
     pub fn rejection(&self, realm: &str) -> Rejection {
-        self.rejection_in(realm, BEARER)
+        self.rejection_in(realm, BEARER, None)
     }
 
-    /// What the client is told, in a challenge for each of these schemes, in this order.
+    /// What the client is told, in a challenge for each of these schemes, in this order. `passkey`:
+    /// what an approval would have to be, where one is wanted.
     #[must_use]
-    pub fn rejection_in(&self, realm: &str, schemes: &[Scheme]) -> Rejection {
+    pub fn rejection_in(
+        &self,
+        realm: &str,
+        schemes: &[Scheme],
+        passkey: Option<&PasskeyWanted>,
+    ) -> Rejection {
         let (status, retry_after) = match self {
             Self::Missing(_) | Self::Malformed(_) | Self::Untrusted(_) => (401, None),
             Self::Ambiguous(_) => (400, None),
@@ -378,7 +390,7 @@ impl Reason {
         };
         let challenges = schemes
             .iter()
-            .filter_map(|scheme| self.challenge(*scheme, realm));
+            .filter_map(|scheme| self.challenge(*scheme, realm, passkey));
         Rejection {
             status,
             code: self.code(),
@@ -392,11 +404,20 @@ impl Reason {
     }
 
     /// What would do, in the words of this scheme.
-    fn challenge(&self, scheme: Scheme, realm: &str) -> Option<String> {
+    fn challenge(
+        &self,
+        scheme: Scheme,
+        realm: &str,
+        passkey: Option<&PasskeyWanted>,
+    ) -> Option<String> {
         let plain = Challenge::new(scheme, realm);
         let challenge = match self {
             // RFC 6750 section 3.1: a request without credentials is told no error code.
             Self::Missing(Missing::Token { step_up }) => plain.hint(step_up),
+            // RFC 9470 section 3, with parameters of our own.
+            _ if let Some(wanted) = passkey.filter(|_| self.is_of_proof()) => {
+                plain.approval(wanted)
+            }
             // RFC 9449 section 9.
             Self::Untrusted(Untrusted::ProofNonce) if scheme == Scheme::Dpop => plain.error(
                 "use_dpop_nonce",

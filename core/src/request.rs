@@ -24,15 +24,17 @@ use crate::{limits, reason::Ambiguous};
 pub struct Request<'a> {
     headers: &'a [(&'a [u8], &'a [u8])],
     connection: Option<&'a dyn Connection>,
+    may_have_body: bool,
 }
 
 impl<'a> Request<'a> {
-    /// A view of header names and values as the host gave them.
+    /// A view of header names and values as the host gave them. A body may follow.
     #[must_use]
     pub const fn new(headers: &'a [(&'a [u8], &'a [u8])]) -> Self {
         Self {
             headers,
             connection: None,
+            may_have_body: true,
         }
     }
 
@@ -43,6 +45,20 @@ impl<'a> Request<'a> {
             connection: Some(connection),
             ..self
         }
+    }
+
+    /// The same, where the request ends with its headers, or does not.
+    #[must_use]
+    pub const fn ending_here(self, ends: bool) -> Self {
+        Self {
+            may_have_body: !ends,
+            ..self
+        }
+    }
+
+    /// Whether a body may follow.
+    pub(crate) const fn may_have_body(&self) -> bool {
+        self.may_have_body
     }
 
     /// SHA-256 of the client's certificate.
@@ -166,6 +182,13 @@ impl<'a> Request<'a> {
         let origin = self.one("origin")?;
         let mut texts = origins.iter().map(|ours| ours.text.as_str());
         texts.find(|ours| ours.as_bytes() == origin)
+    }
+
+    /// The same of pages that ask for passkeys.
+    pub(crate) fn page_among<'c>(&self, origins: &'c [String]) -> Option<&'c str> {
+        let origin = self.one("origin")?;
+        let ours = origins.iter().find(|ours| ours.as_bytes() == origin)?;
+        Some(ours)
     }
 
     /// Whether a cookie may speak for this request: a browser attaches cookies to what other sites

@@ -21,8 +21,8 @@ use crate::{
     headers::Edit,
     lease::Round,
     limits,
-    proof::{NotSpent, Proofs, SharedData, Spend, SpendKind},
-    reason::{DPOP, Internal, NONCE, Reason, Unavailable, Untrusted},
+    proof::{NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
+    reason::{DPOP, Internal, Nonce, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
     request::{Request, Target},
     resource_metadata::{self, Document},
@@ -220,7 +220,7 @@ impl Verifier {
                 record.seen = None;
                 let verdict = match grant {
                     Grant::Pass(mut permit) => {
-                        let page = request.page_of(self.prepared.config.origins());
+                        let page = self.page(request);
                         permit.answer = answer(aside.nonce, page.is_some());
                         Verdict::Allow(permit)
                     }
@@ -308,10 +308,10 @@ impl Verifier {
         let metadata =
             resource_metadata::uri(self.prepared.config.resource_metadata(), path, origin);
         let mut rejection = reason
-            .rejection_in(realm, aside.schemes)
+            .rejection_in(realm, aside.schemes, aside.passkey.as_ref())
             .with_nonce(aside.nonce)
             .naming(metadata.as_deref())
-            .readable_by(request.page_of(origins))
+            .readable_by(self.page(request))
             .for_grpc(request.is_grpc());
         if let Some(detour) = aside.detour {
             record.login = Some(detour.word());
@@ -321,6 +321,13 @@ impl Verifier {
             verdict: Verdict::Deny(rejection),
             record: Box::new(record),
         }
+    }
+
+    /// The page of ours that made this request: one of `origins`, or one that asks for passkeys.
+    fn page(&self, request: Request<'_>) -> Option<&str> {
+        let config = &self.prepared.config;
+        let asking = || request.page_among(&config.relying_party()?.origins);
+        request.page_of(config.origins()).or_else(asking)
     }
 
     /// What was decided, or, where that is only observed, a permit that changes nothing and a
@@ -389,15 +396,20 @@ impl Verifier {
             };
             let reason = match fault {
                 NotSpent::Replayed => Untrusted::ProofReplayed.into(),
-                NotSpent::TooOld(begin) if spend.kind == SpendKind::Proof => {
+                NotSpent::TooOld(begin) if spend.kind != SpendKind::Token => {
                     record.expected =
                         Some("proof: one of a time of which it is known what was spent".to_owned());
                     let providers = self.prepared.config.providers();
                     let provider = trail.provider.and_then(|id| providers.get(id.0));
                     let issuer = provider.map_or("", |provider| provider.issuer.text());
                     let at = now.max(begin.saturating_add(Duration::from_millis(1)));
-                    let nonce = self.proofs.nonce(issuer, at);
-                    (aside.schemes, aside.nonce) = (DPOP, nonce.ok());
+                    if let Some(usage) = spend.kind.nonce() {
+                        let nonce = self.proofs.nonce((usage, issuer), at);
+                        aside.nonce = nonce.ok().map(|nonce| usage.header(nonce));
+                        if usage == NonceUse::Dpop {
+                            aside.schemes = DPOP;
+                        }
+                    }
                     Untrusted::ProofNonce.into()
                 }
                 NotSpent::TooOld(_) => {
@@ -415,7 +427,7 @@ impl Verifier {
 
 /// What the service's answer gets: a nonce for the next proof, and leave for a page of ours to read
 /// it.
-fn answer(nonce: Option<String>, is_page_of_ours: bool) -> Vec<AnswerHeader> {
+fn answer(nonce: Option<Nonce>, is_page_of_ours: bool) -> Vec<AnswerHeader> {
     let Some(nonce) = nonce else {
         return Vec::new();
     };
@@ -424,11 +436,11 @@ fn answer(nonce: Option<String>, is_page_of_ours: bool) -> Vec<AnswerHeader> {
         value,
         replaces,
     };
-    let mut answer = vec![header(NONCE, nonce, true)];
+    let mut answer = vec![header(nonce.name, nonce.value, true)];
     if is_page_of_ours {
         answer.push(header(
             "access-control-expose-headers",
-            "DPoP-Nonce".to_owned(),
+            nonce.shown.to_owned(),
             false,
         ));
     }

@@ -35,8 +35,11 @@ const FLOORS: &[&[&str]] = &[
     &["provider", "supply"],
     &["status_list"],
     &["evidence", "jwks", "login", "proof", "revocation"],
+    &["webauthn"],
     &["decode", "jose"],
-    &["budget", "crypto", "fetch", "json", "request", "uri"],
+    &[
+        "budget", "cbor", "crypto", "fetch", "json", "request", "uri",
+    ],
     &["alarm", "provider_id", "reason", "text"],
     &["limits", "time", "version"],
 ];

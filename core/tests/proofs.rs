@@ -9,6 +9,8 @@
 
 #[path = "proofs/answers.rs"]
 mod answers;
+#[path = "proofs/approvals.rs"]
+mod approvals;
 #[path = "proofs/certificate.rs"]
 mod certificate;
 #[path = "proofs/host.rs"]

@@ -64,6 +64,9 @@ fn reasons() -> Vec<Reason> {
         Untrusted::ProofNonce.into(),
         Untrusted::ProofReplayed.into(),
         Untrusted::ProofToken.into(),
+        Untrusted::ProofOrigin.into(),
+        Untrusted::ProofFlags.into(),
+        Untrusted::ProofBody.into(),
         Untrusted::Revoked.into(),
         Insufficient::Scope {
             required: vec!["write".to_owned()],
@@ -126,6 +129,13 @@ fn is_of_proof(reason: &Reason) -> bool {
     reason.code().contains("proof")
 }
 
+/// Which a passkey's approval alone can have.
+fn is_of_passkey(reason: &Reason) -> bool {
+    ["_origin", "_flags", "_body"]
+        .map(|fault| ["untrusted.proof", fault].concat())
+        .contains(&reason.code().to_owned())
+}
+
 #[test]
 fn every_reason_is_listed() {
     let listed: Vec<&str> = reasons().iter().map(Reason::code).collect();
@@ -156,6 +166,10 @@ fn the_blame_decides_status_and_challenge() {
                 .map(|(_, value)| value.as_str())
         };
         let (status, challenge) = match &reason {
+            reason if is_of_passkey(reason) => (
+                401,
+                Some(", error=\"insufficient_user_authentication\", error_description=\""),
+            ),
             Reason::Untrusted(Untrusted::ProofNonce) => (401, Some(", error=\"use_dpop_nonce\", ")),
             reason if is_of_proof(reason) => (401, Some(", error=\"invalid_dpop_proof\", ")),
             Reason::Missing(_) => (401, Some(", acr_values=\"phr\", max_age=\"900\"")),
@@ -182,7 +196,9 @@ fn the_blame_decides_status_and_challenge() {
         match challenge {
             None => assert_eq!(header("www-authenticate"), None, "{}", reason.code()),
             Some(error) => {
-                let scheme = if is_of_proof(&reason) {
+                let scheme = if is_of_passkey(&reason) {
+                    "Bearer realm=\"https://api.example.com\""
+                } else if is_of_proof(&reason) {
                     "DPoP realm=\"https://api.example.com\""
                 } else {
                     "Bearer realm=\"passgate\""

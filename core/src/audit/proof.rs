@@ -6,7 +6,7 @@ use crate::{jose::to_base64url, proof::Thumbprint};
 /// A proof of possession.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShownProof {
-    /// `dpop` or `certificate`.
+    /// `dpop`, `certificate` or `webauthn`.
     pub kind: &'static str,
     /// The beginning of the thumbprint of a key that was proved, where subjects are shown.
     pub key: Option<String>,

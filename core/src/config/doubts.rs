@@ -2,13 +2,16 @@
 //! page that nobody can reach without having signed in. A warning and no refusal: the rule is
 //! closed, not open, and a preset may gain a line.
 
+use core::time::Duration;
+
 use super::{
     Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,
     PathPolicy, Provider, ProviderId, Rule, escape, literal, neighbours, path,
 };
 use crate::{
     decode::{At, Problems, shown},
-    evidence::{Facts, Kind, can_meet},
+    evidence::{Facts, Kind, can_meet, gesture_proves},
+    webauthn::Gesture,
 };
 
 /// Rules that no token of their providers could meet.
@@ -120,7 +123,14 @@ fn of_alternative(
     let names: Vec<&str> = open().map(|provider| &*provider.name).collect();
     let names = names.join(", ");
     let demand = alternative.demand();
-    if !open().any(|provider| can_meet(&provider.evidence, &demand)) {
+    let by_approval = alternative.approval().is_some_and(|terms| {
+        let gesture = Gesture {
+            is_verified: terms.is_verified,
+            is_device_bound: terms.is_device_bound,
+        };
+        gesture_proves(gesture, Duration::ZERO).meets(&demand)
+    });
+    if !by_approval && !open().any(|provider| can_meet(&provider.evidence, &demand)) {
         let lines = open().flat_map(|provider| &provider.evidence.lines);
         let proved = lines.fold(Facts::NONE, |facts, line| facts.and(line.proves));
         let missing = alternative.facts.without(proved).words().join(", ");

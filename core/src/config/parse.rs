@@ -54,6 +54,7 @@ fn read(
     let RawConfig {
         origins,
         providers,
+        relying_party,
         rules,
         bypass_cors_preflight,
         host_crypto,
@@ -104,6 +105,15 @@ fn read(
     across::logins(&providers, &origins, at, problems);
     let ready = rules.as_deref().unwrap_or_default();
     proof::can_be_met(ready, &providers, &origins, root.member("rules"), problems);
+    // One that is there and wrong has been told of.
+    let is_absent = relying_party.is_absent();
+    let party = relying_party
+        .given()
+        .and_then(|raw| proof::relying_party(raw, root.member("relying_party"), problems));
+    if is_absent || party.is_some() {
+        let named = (&*origins, party.as_ref());
+        proof::can_be_approved(ready, &providers, named, root.member("rules"), problems);
+    }
     let nonce_secrets = secrets
         .given()
         .and_then(|RawSecrets { nonce }| nonce.given())
@@ -141,6 +151,7 @@ fn read(
         mode,
         ends_streams: rule::ends_streams(streams).unwrap_or(false),
         resource_metadata: resource_metadata.unwrap_or_default(),
+        relying_party: party,
         nonce_secrets: nonce_secrets.unwrap_or_default(),
         // A good document has few members, whatever a bad one has.
         hash: if problems.is_empty() {

@@ -3,31 +3,47 @@
 use core::time::Duration;
 
 use super::{
-    Action, Origin, ProofDemand, Provider, Rule, duration,
-    raw::{RawDpop, RawProof},
-    words::NonceWish,
+    Action, Origin, ProofDemand, Provider, ProviderId, RelyingParty, Rule, duration,
+    raw::{RawDpop, RawProof, RawRelyingParty, RawWebauthn},
+    relying_party::PageOrigin,
+    words::{ApprovalMode, NonceWish, VerificationWish},
 };
 use crate::{
-    decode::{At, Problems},
+    decode::{At, Field, List, Problems, texts},
     limits,
-    proof::Terms,
+    proof::{ApprovalTerms, CnfJwk, Terms},
 };
 
 /// What is wanted.
 pub(super) fn demand(raw: RawProof, at: At<'_>, problems: &mut Problems) -> Option<ProofDemand> {
-    let RawProof { dpop, certificate } = raw;
-    if dpop.is_absent() == certificate.is_absent() {
-        let seen = if dpop.is_absent() {
-            "says nothing"
+    let RawProof {
+        dpop,
+        certificate,
+        webauthn,
+    } = raw;
+    let named = [
+        ("dpop", dpop.is_absent()),
+        ("certificate", certificate.is_absent()),
+        ("webauthn", webauthn.is_absent()),
+    ];
+    let given = named.iter().filter(|(_, is_absent)| !is_absent);
+    let given: Vec<&str> = given.map(|(name, _)| *name).collect();
+    if given.len() != 1 {
+        let given = given.join(" and ");
+        let seen = if given.is_empty() {
+            ["says nothing", ""]
         } else {
-            "dpop and certificate are both given"
+            [&given, " are given"]
         };
-        let wanted = "write one of dpop: {} and certificate: {}";
-        problems.add(at, &[seen], &[wanted]);
+        let wanted = "write one of dpop: {}, certificate: {} and webauthn: { mode: transaction }";
+        problems.add(at, &seen, &[wanted]);
         return None;
     }
     if certificate.given().is_some() {
         return Some(ProofDemand::Certificate);
+    }
+    if let Some(raw) = webauthn.given() {
+        return approval(raw, at.member("webauthn"), problems);
     }
     let RawDpop {
         iat_window,
@@ -38,17 +54,114 @@ pub(super) fn demand(raw: RawProof, at: At<'_>, problems: &mut Problems) -> Opti
         wants_nonce: nonce.given().unwrap_or(NonceWish::Required) == NonceWish::Required,
         ..Terms::default()
     };
-    if let Some(window) = iat_window.given() {
-        let at = at.member("dpop");
-        let [least, most] =
-            [limits::PROOF_WINDOW_MIN_SECS, limits::PROOF_WINDOW_MAX_SECS].map(Duration::from_secs);
-        duration::bound(window, least, most, at.member("iat_window"), problems);
-        terms.window = window;
-    }
+    let at = at.member("dpop");
+    terms.window = window(iat_window, at.member("iat_window"), problems);
     Some(ProofDemand::Dpop {
         terms,
         forward: forward.given().unwrap_or(false),
     })
+}
+
+fn approval(raw: RawWebauthn, at: At<'_>, problems: &mut Problems) -> Option<ProofDemand> {
+    let RawWebauthn {
+        mode,
+        window: written,
+        user_verification,
+        device_bound,
+        forward,
+    } = raw;
+    let wish = user_verification.given();
+    let ApprovalMode::Transaction = mode.given()?;
+    Some(ProofDemand::Approval {
+        terms: ApprovalTerms {
+            window: window(written, at.member("window"), problems),
+            is_verified: wish != Some(VerificationWish::Optional),
+            is_device_bound: device_bound.given().unwrap_or(false),
+        },
+        forward: forward.given().unwrap_or(false),
+    })
+}
+
+/// `None`: it is not whole, and that was said.
+pub(super) fn relying_party(
+    raw: RawRelyingParty,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<RelyingParty> {
+    let RawRelyingParty {
+        id,
+        origins,
+        top_origins,
+        app_ids,
+    } = raw;
+    let pages = |list: List<PageOrigin>| list.into_values().map(|page| page.0).collect();
+    let origins = origins.given()?;
+    if origins.is_empty() {
+        let wanted = "write the page that asks: [https://app.example.com]";
+        problems.add(at.member("origins"), &["is empty"], &[wanted]);
+    }
+    Some(RelyingParty {
+        id: id.given()?.0,
+        origins: pages(origins),
+        top_origins: top_origins.given().map(pages).unwrap_or_default(),
+        app_ids: app_ids.given().map(texts).unwrap_or_default(),
+    })
+}
+
+/// How long a proof may count.
+fn window(written: Field<Duration>, at: At<'_>, problems: &mut Problems) -> Duration {
+    let Some(window) = written.given() else {
+        return Terms::default().window;
+    };
+    let [least, most] =
+        [limits::PROOF_WINDOW_MIN_SECS, limits::PROOF_WINDOW_MAX_SECS].map(Duration::from_secs);
+    duration::bound(window, least, most, at, problems);
+    window
+}
+
+/// An approval names the whole URI and the relying party, and its key must come from somewhere.
+pub(super) fn can_be_approved(
+    rules: &[Rule],
+    providers: &[Provider],
+    (origins, party): (&[Origin], Option<&RelyingParty>),
+    at: At<'_>,
+    problems: &mut Problems,
+) {
+    let mut has_told = false;
+    for (index, rule) in rules.iter().enumerate() {
+        let Action::Requires(requirement) = &rule.action else {
+            continue;
+        };
+        let at = at.element(index);
+        let at = at.member("requires");
+        let wanting = requirement.alternatives.iter();
+        let wanting: Vec<_> = wanting.filter(|way| way.approval().is_some()).collect();
+        if wanting.is_empty() {
+            continue;
+        }
+        if (origins.is_empty() || party.is_none()) && !core::mem::replace(&mut has_told, true) {
+            let wanted = if party.is_none() {
+                "write relying_party: { id: example.com, origins: [https://app.example.com] } at the top"
+            } else {
+                "write origins: [https://api.example.com] at the top"
+            };
+            let seen = "wants a passkey's approval, which names the URI and the relying party";
+            problems.add(at, &[seen], &[wanted]);
+        }
+        let has_key = |provider: &Provider| provider.cnf_jwk == Some(CnfJwk::Passkey);
+        for (number, provider) in providers.iter().enumerate() {
+            let mut open = wanting.iter();
+            if open.any(|way| way.accepts(ProviderId(number))) && !has_key(provider) {
+                let seen = [
+                    "wants a passkey's approval, and tokens of ",
+                    &provider.name,
+                    " name no passkey",
+                ];
+                let wanted = "write cnf_jwk: passkey in the provider, if its cnf.jwk is one";
+                problems.add(at, &seen, &[wanted]);
+            }
+        }
+    }
 }
 
 /// A proof names the whole URI, whose origin is never read off the request; and its token comes as

@@ -141,7 +141,7 @@ pub(super) fn provider(
         clock_skew,
         max_token_lifetime,
         kinds: kinds.unwrap_or_default(),
-        cnf_jwk_is_dpop: cnf_jwk.given().is_some(),
+        cnf_jwk: cnf_jwk.given(),
         // What was written and is wrong is no policy without it.
         revocations: revocations.map_or(Some(None), |found| found.map(Some))?,
         status_lists: status_lists.map_or(Some(None), |found| found.map(Some))?,

@@ -9,7 +9,7 @@ mod rule;
 pub(super) use self::{
     ending::{RawRevocations, RawStatusLists},
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
-    proof::{RawDpop, RawProof},
+    proof::{RawDpop, RawProof, RawRelyingParty, RawWebauthn},
     provider::{
         RawClaimEquals, RawClaimToHeader, RawEvidence, RawFromHeader, RawKinds, RawLine,
         RawProvider, RawWhen,
@@ -35,6 +35,8 @@ record! {
         /// The issuers that are trusted, by a name of your choice.
         providers: Map<RawProvider> => "providers.<name>",
         "jwt_rules": "write providers, by a name of your choice",
+        /// Whose passkeys approve requests, where a rule wants that.
+        relying_party: RawRelyingParty => "relying_party",
         /// The first rule that matches decides; a request that none matches is denied. Without
         /// `rules`, every request needs a valid token of one of the providers.
         rules: List<RawRule> => "rules",

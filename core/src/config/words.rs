@@ -6,6 +6,7 @@ use crate::{
     decode::{Fault, FromText, Words, shown, words},
     evidence::{Fact, Kind, Preset},
     jose::{MediaType, is_plain},
+    proof::CnfJwk,
     request::path::OVERRIDE_HEADERS,
     token::is_foreign,
 };
@@ -133,9 +134,24 @@ words! {
 }
 
 words! {
-    /// What `cnf.jwk` of a token is.
-    pub(super) enum CnfJwk {
+    /// What a passkey approves.
+    pub(super) enum ApprovalMode {
+        "transaction" => Transaction,
+    }
+}
+
+words! {
+    /// Whether the authenticator must have verified the person.
+    pub(super) enum VerificationWish {
+        "required" => Required,
+        "optional" => Optional,
+    }
+}
+
+words! {
+    impl CnfJwk {
         "dpop" => Dpop,
+        "passkey" => Passkey,
     }
 }
 

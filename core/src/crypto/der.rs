@@ -1,5 +1,5 @@
-//! What is written in DER (X.690): keys and signatures for the host, RSA keys; and the signatures of
-//! WebAuthn, which are read.
+//! What is written in DER (X.690): keys and signatures for the host, RSA keys; and the signatures
+//! of WebAuthn, which are read.
 
 /// A positive INTEGER (X.690 section 8.3) from big-endian bytes.
 pub(super) fn integer(bytes: &[u8]) -> Vec<u8> {
@@ -30,8 +30,8 @@ pub(super) fn der(tag: u8, content: &[&[u8]]) -> Vec<u8> {
     value
 }
 
-/// `r` and `s`, each of `length` bytes, from ECDSA-Sig-Value (RFC 3279 section 2.2.3) in strict DER:
-/// shortest lengths, shortest integers that are not negative, nothing behind.
+/// `r` and `s`, each of `length` bytes, from ECDSA-Sig-Value (RFC 3279 section 2.2.3) in strict
+/// DER: shortest lengths, shortest integers that are not negative, nothing behind.
 pub(super) fn ecdsa_fixed(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
     let (numbers, []) = element(0x30, bytes)? else {
         return None;

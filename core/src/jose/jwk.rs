@@ -46,6 +46,14 @@ impl Jwk {
         jwk.filter(|jwk| jwk.key.exponent_bits() <= limits::PROOF_RSA_EXPONENT_BITS)
     }
 
+    /// The algorithm that it says, or else the first that its type and curve allow. `None`: an RSA
+    /// key that does not say it, which could be for several.
+    pub(crate) fn algorithm(&self) -> Option<Algorithm> {
+        let of_type = |algorithm: &Algorithm| self.key.fits(*algorithm) && !algorithm.is_rsa();
+        self.alg
+            .or_else(|| Algorithm::ALL.into_iter().find(of_type))
+    }
+
     /// Whether type, curve and `alg` allow this algorithm.
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {

@@ -1,6 +1,8 @@
 //! What a rule wants proved beside the token.
 
-use crate::proof::{Binding, Terms};
+use core::time::Duration;
+
+use crate::proof::{ApprovalTerms, Binding, Terms};
 
 /// What a rule wants proved beside the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +16,25 @@ pub enum ProofDemand {
     },
     /// The client certificate that the token is bound to (RFC 8705).
     Certificate,
+    /// A passkey's approval of this request: a WebAuthn assertion.
+    Approval {
+        /// How it is judged.
+        terms: ApprovalTerms,
+        /// Whether it stays in the request.
+        forward: bool,
+    },
 }
 
 impl ProofDemand {
-    /// Whether a token that is bound so can meet it.
-    pub(crate) const fn takes(self, binding: &Binding) -> bool {
-        match self {
-            Self::Dpop { .. } => binding.dpop.is_some(),
-            Self::Certificate => binding.certificate.is_some(),
+    /// Whether a token that is bound so can meet it. A passkey makes assertions and nothing else,
+    /// so its token passes only where a rule wants one.
+    pub(crate) const fn takes(demand: Option<Self>, binding: &Binding) -> bool {
+        match demand {
+            Some(Self::Approval { .. }) => binding.passkey.is_some(),
+            Some(_) | None if binding.passkey.is_some() => false,
+            Some(Self::Dpop { .. }) => binding.dpop.is_some(),
+            Some(Self::Certificate) => binding.certificate.is_some(),
+            None => true,
         }
     }
 
@@ -32,9 +45,21 @@ impl ProofDemand {
             (Self::Dpop { terms, .. }, Self::Dpop { terms: other, .. }) => {
                 terms.window <= other.window && (terms.wants_nonce || !other.wants_nonce)
             }
-            (Self::Certificate, Self::Dpop { .. }) | (Self::Dpop { .. }, Self::Certificate) => {
-                false
+            (Self::Approval { terms, .. }, Self::Approval { terms: other, .. }) => {
+                terms.window <= other.window
+                    && (terms.is_verified || !other.is_verified)
+                    && (terms.is_device_bound || !other.is_device_bound)
             }
+            (Self::Certificate | Self::Dpop { .. } | Self::Approval { .. }, _) => false,
+        }
+    }
+
+    /// How long a proof may count.
+    pub(crate) const fn window(self) -> Option<Duration> {
+        match self {
+            Self::Dpop { terms, .. } => Some(terms.window),
+            Self::Approval { terms, .. } => Some(terms.window),
+            Self::Certificate => None,
         }
     }
 
@@ -43,6 +68,7 @@ impl ProofDemand {
         match self {
             Self::Dpop { .. } => "dpop",
             Self::Certificate => "certificate",
+            Self::Approval { .. } => "webauthn",
         }
     }
 }

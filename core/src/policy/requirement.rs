@@ -7,10 +7,10 @@ use crate::{
     claims,
     evidence::{
         Demand, Facts, Kind, Proved, Shortfall, SignIn, acr_values, acr_values_left,
-        acr_values_of_all,
+        acr_values_of_all, gesture_proves,
     },
     json::Json,
-    proof::{Binding, Terms},
+    proof::{ApprovalTerms, Approved, Binding, Terms},
     provider::Provider,
     provider_id::ProviderId,
     reason::{BEARER, DPOP, Forbidden, Insufficient, Reason, Scheme, StepUp, Untrusted},
@@ -102,7 +102,7 @@ impl Requirement {
     pub(crate) fn met_by(
         &self,
         (id, provider): (ProviderId, &Provider),
-        (claims, binding): (&Json, &Binding),
+        (claims, binding, approved): (&Json, &Binding, Option<Approved>),
         now: UnixTime,
         tells_values: bool,
     ) -> Result<(Proved, &Alternative), Unmet> {
@@ -114,9 +114,16 @@ impl Requirement {
             proved: Proved::default(),
         };
         let mut condition = None;
-        let bound_so = |alternative: &&Alternative| alternative.takes(binding);
+        let approval =
+            approved.map(|Approved { gesture, made }| gesture_proves(gesture, now.since(made)));
+        let bound_so = |alternative: &&Alternative| {
+            let suits = |terms: ApprovalTerms| {
+                approved.is_some_and(|approved| terms.check(approved, now).is_ok())
+            };
+            alternative.takes(binding) && alternative.approval().is_none_or(suits)
+        };
         for alternative in self.open_to(id).filter(bound_so) {
-            match alternative.met_by(provider, claims, &sign_in) {
+            match alternative.met_by(provider, claims, (&sign_in, approval.as_ref())) {
                 Ok(proved) => return Ok((proved, alternative)),
                 Err(unmet) if unmet.step > furthest.step => {
                     condition = alternative.first_unmet(claims);
@@ -154,14 +161,24 @@ impl Alternative {
 
     /// Whether a token that is bound so can meet it.
     pub(crate) fn takes(&self, binding: &Binding) -> bool {
-        self.proof.is_none_or(|proof| proof.takes(binding))
+        ProofDemand::takes(self.proof, binding)
     }
 
     /// How a DPoP proof is judged for it.
     pub(crate) fn terms(&self) -> Terms {
         match self.proof {
             Some(ProofDemand::Dpop { terms, .. }) => terms,
-            Some(ProofDemand::Certificate) | None => Terms::default(),
+            Some(ProofDemand::Certificate | ProofDemand::Approval { .. }) | None => {
+                Terms::default()
+            }
+        }
+    }
+
+    /// How a passkey's approval is judged for it, where it wants one.
+    pub(crate) const fn approval(&self) -> Option<ApprovalTerms> {
+        match self.proof {
+            Some(ProofDemand::Approval { terms, .. }) => Some(terms),
+            Some(ProofDemand::Certificate | ProofDemand::Dpop { .. }) | None => None,
         }
     }
 
@@ -193,7 +210,7 @@ impl Alternative {
         &self,
         provider: &Provider,
         claims: &Json,
-        sign_in: &SignIn<'_>,
+        (sign_in, approval): (&SignIn<'_>, Option<&Proved>),
     ) -> Result<Proved, Unmet> {
         let unmet = |step, reason, expected| {
             Err(Unmet {
@@ -224,6 +241,13 @@ impl Alternative {
             );
         }
         let demand = self.demand();
+        // What the person did just now is evidence of its own. It does not add up with the token's.
+        if let Some(approval) = approval
+            && approval.meets(&demand)
+            && !sign_in.is_of_another(&demand)
+        {
+            return Ok(approval.clone());
+        }
         sign_in.meets(&demand).or_else(|shortfall| {
             let evidence = &provider.evidence;
             let limit = self.max_age.unwrap_or_default().as_secs();

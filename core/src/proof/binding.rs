@@ -1,6 +1,9 @@
 //! The keys that a token is bound to (RFC 7800).
 
-use super::dpop::{Thumbprint, thumbprint_of};
+use super::{
+    bound::Passkey,
+    dpop::{Thumbprint, thumbprint_of},
+};
 use crate::{
     jose::{self, base64url},
     json::Json,
@@ -15,12 +18,23 @@ pub(crate) struct Binding {
     pub(crate) dpop: Option<Thumbprint>,
     /// SHA-256 of the client's certificate: `x5t#S256` (RFC 8705 section 3.1).
     pub(crate) certificate: Option<[u8; 32]>,
+    /// The key of a person's authenticator: `jwk`, where the provider means that.
+    pub(crate) passkey: Option<Passkey>,
+}
+
+/// What `cnf.jwk` of a provider's tokens is (RFC 7800 section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CnfJwk {
+    /// The key of DPoP proofs. Anybody can have one bound, so it proves nothing of a person.
+    Dpop,
+    /// A key that was registered by WebAuthn, and by nothing else.
+    Passkey,
 }
 
 impl Binding {
-    /// The binding of a token with these claims. `takes_jwk`: `cnf.jwk` is a key of DPoP proofs.
-    /// `None`: it is bound in a way that nobody here can check, so it is of no use.
-    pub(crate) fn of(claims: &Json, takes_jwk: bool) -> Option<Self> {
+    /// The binding of a token with these claims; `cnf_jwk` says what `cnf.jwk` is. `None`: it is
+    /// bound in a way that nobody here can check, so it is of no use.
+    pub(crate) fn of(claims: &Json, cnf_jwk: Option<CnfJwk>) -> Option<Self> {
         let mut binding = Self::default();
         let members = match claims.get("cnf") {
             None => return Some(binding),
@@ -30,10 +44,13 @@ impl Binding {
         for (name, value) in members {
             match &**name {
                 "jkt" => binding.prove(thumbprint_of(value.as_str()?)?)?,
-                "jwk" if takes_jwk => {
-                    let jwk = jose::Jwk::public(value, limits::PROOF_RSA_BITS)?;
-                    binding.prove(jose::thumbprint(&jwk.key))?;
-                }
+                "jwk" => match cnf_jwk? {
+                    CnfJwk::Dpop => {
+                        let jwk = jose::Jwk::public(value, limits::PROOF_RSA_BITS)?;
+                        binding.prove(jose::thumbprint(&jwk.key))?;
+                    }
+                    CnfJwk::Passkey => binding.passkey = Some(Passkey::of_jwk(value)?),
+                },
                 "x5t#S256" => {
                     let digest = base64url(value.as_str()?)?;
                     binding.certificate = Some(digest.try_into().ok()?);
@@ -43,7 +60,9 @@ impl Binding {
                 _ => return None,
             }
         }
-        (binding != Self::default()).then_some(binding)
+        // Some key, and one a token (RFC 7800 section 3.1).
+        let is_one = binding.dpop.is_none() || binding.passkey.is_none();
+        (is_one && binding != Self::default()).then_some(binding)
     }
 
     /// One key a token (RFC 7800 section 3.1).
@@ -59,9 +78,9 @@ mod tests {
 
     use super::*;
 
-    fn binding(cnf: &Value, takes_jwk: bool) -> Option<Binding> {
+    fn binding(cnf: &Value, cnf_jwk: Option<CnfJwk>) -> Option<Binding> {
         let claims = json!({ "cnf": cnf }).to_string();
-        Binding::of(&Json::parse(claims.as_bytes(), 100).unwrap(), takes_jwk)
+        Binding::of(&Json::parse(claims.as_bytes(), 100).unwrap(), cnf_jwk)
     }
 
     #[test]
@@ -70,48 +89,66 @@ mod tests {
         let dpop = thumbprint_of(&thumbprint(&key));
         let digest = passgate_kit::base64url([7; 32]);
         let certificate = Some([7; 32]);
+        let jwk = public_members(&key).to_string();
+        let jwk = Json::parse(jwk.as_bytes(), 100).unwrap();
+        assert!(Passkey::of_jwk(&jwk).is_some());
         let unbound = Json::parse(b"{}", 100).unwrap();
-        assert_eq!(Binding::of(&unbound, true), Some(Binding::default()));
-        for (cnf, takes_jwk, wanted) in [
+        assert_eq!(
+            Binding::of(&unbound, Some(CnfJwk::Dpop)),
+            Some(Binding::default())
+        );
+        for (cnf, cnf_jwk, wanted) in [
             (
                 bound_to(&key),
-                false,
+                None,
                 Binding {
                     dpop,
-                    certificate: None,
+                    ..Binding::default()
                 },
             ),
             (
                 json!({ "jkt": thumbprint(&key), "kc-jkt-type": "DPoP" }),
-                false,
+                None,
                 Binding {
                     dpop,
-                    certificate: None,
+                    ..Binding::default()
                 },
             ),
             (
                 json!({ "x5t#S256": digest }),
-                false,
+                None,
                 Binding {
-                    dpop: None,
                     certificate,
+                    ..Binding::default()
                 },
             ),
             (
                 json!({ "x5t#S256": digest, "jkt": thumbprint(&key) }),
-                false,
-                Binding { dpop, certificate },
+                None,
+                Binding {
+                    dpop,
+                    certificate,
+                    passkey: None,
+                },
             ),
             (
                 json!({ "jwk": public_members(&key) }),
-                true,
+                Some(CnfJwk::Dpop),
                 Binding {
                     dpop,
-                    certificate: None,
+                    ..Binding::default()
+                },
+            ),
+            (
+                json!({ "jwk": public_members(&key) }),
+                Some(CnfJwk::Passkey),
+                Binding {
+                    passkey: Passkey::of_jwk(&jwk),
+                    ..Binding::default()
                 },
             ),
         ] {
-            assert_eq!(binding(&cnf, takes_jwk), Some(wanted), "{cnf}");
+            assert_eq!(binding(&cnf, cnf_jwk), Some(wanted), "{cnf}");
         }
     }
 
@@ -139,11 +176,14 @@ mod tests {
             json!({ "jwk": private }),
             json!({ "jwk": { "kty": "oct", "k": "AQ" } }),
         ] {
-            assert_eq!(binding(&cnf, true), None, "{cnf}");
+            assert_eq!(binding(&cnf, Some(CnfJwk::Dpop)), None, "{cnf}");
+            assert_eq!(binding(&cnf, Some(CnfJwk::Passkey)), None, "{cnf}");
         }
-        assert_eq!(
-            binding(&json!({ "jwk": public_members(&key) }), false),
-            None
-        );
+        assert_eq!(binding(&json!({ "jwk": public_members(&key) }), None), None);
+        // An RSA key could be for several algorithms.
+        let mut rsa = public_members(&SigningKey::rs256("k"));
+        assert_eq!(binding(&json!({ "jwk": rsa }), Some(CnfJwk::Passkey)), None);
+        rsa["alg"] = json!("RS256");
+        assert!(binding(&json!({ "jwk": rsa }), Some(CnfJwk::Passkey)).is_some());
     }
 }

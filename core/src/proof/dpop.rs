@@ -29,6 +29,12 @@ pub(crate) enum Fault {
     Time(&'static str),
     /// It was not made with a nonce of ours that is still good.
     Nonce(&'static str),
+    /// Another relying party, or another page, asked for the assertion.
+    Origin(&'static str),
+    /// The authenticator does not say enough of the person or the key.
+    Flags(&'static str),
+    /// The request has a body, which the proof does not cover.
+    Body(&'static str),
     /// The signature is not the key's.
     Signature,
 }
@@ -77,14 +83,15 @@ pub(crate) struct VerifiedProof {
     pub(crate) id: [u8; 32],
 }
 
-/// The text of the one proof of a request (item 1). `None`: there is none.
-pub(crate) fn find<'r>(request: Request<'r>) -> Result<Option<&'r str>, Fault> {
-    const ONE: &str = "one DPoP header with one JWT";
-    let mut values = request.values("dpop");
+/// The text of the one proof of a request in the header of this name (item 1). `None`: there is
+/// none.
+pub(crate) fn find<'r>(request: Request<'r>, name: &str) -> Result<Option<&'r str>, Fault> {
+    const ONE: &str = "one header with one proof";
+    let mut values = request.values(name);
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    // Hosts join two headers of one name with a comma, which no JWT has.
+    // Hosts join two headers of one name with a comma, which no proof has.
     if values.next().is_some() || value.contains(&b',') {
         return Err(Fault::Malformed(ONE));
     }

@@ -11,6 +11,7 @@ use sha2::Sha256;
 use super::shared::{self, NotShared, Shared};
 use crate::{
     jose::{base64url, to_base64url},
+    reason::Nonce,
     time::UnixTime,
 };
 
@@ -19,13 +20,25 @@ use crate::{
 pub(crate) enum NonceUse {
     /// DPoP proofs (RFC 9449).
     Dpop,
+    /// Approvals by a passkey.
+    Approval,
 }
 
 impl NonceUse {
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Dpop => b"passgate nonce 1 dpop",
+            Self::Approval => b"passgate nonce 1 approval",
         }
+    }
+
+    /// The header that brings this one to the client.
+    pub(crate) const fn header(self, value: String) -> Nonce {
+        let (name, shown) = match self {
+            Self::Dpop => ("dpop-nonce", "DPoP-Nonce"),
+            Self::Approval => ("webauthn-nonce", "WebAuthn-Nonce"),
+        };
+        Nonce { name, shown, value }
     }
 }
 

@@ -13,7 +13,10 @@
 
 use core::time::Duration;
 
-use super::shared::{self, NotShared, Shared, Stored};
+use super::{
+    nonce::NonceUse,
+    shared::{self, NotShared, Shared, Stored},
+};
 use crate::{limits, time::UnixTime};
 
 /// What is to be spent, and for whom.
@@ -38,6 +41,19 @@ pub(crate) enum SpendKind {
     Proof = 0,
     /// The `jti` of a token. It is kept until its date.
     Token = 1,
+    /// A passkey's approval. It is kept as a proof is, among proofs.
+    Approval = 2,
+}
+
+impl SpendKind {
+    /// The nonce of which another one can be made.
+    pub(crate) const fn nonce(self) -> Option<NonceUse> {
+        match self {
+            Self::Proof => Some(NonceUse::Dpop),
+            Self::Approval => Some(NonceUse::Approval),
+            Self::Token => None,
+        }
+    }
 }
 
 /// Why something was not spent.
@@ -167,7 +183,7 @@ const ENTRY: usize = 32;
 impl Entry {
     fn of(spend: &Spend, key: &[u8; 32]) -> Self {
         let kind = match spend.kind {
-            SpendKind::Proof => 0,
+            SpendKind::Proof | SpendKind::Approval => 0,
             SpendKind::Token => 1,
         };
         let [a, b, hash @ ..] = shared::keyed_hash(key, &[b"id", &[kind], &spend.id]);

@@ -34,6 +34,17 @@ impl StepUp {
     }
 }
 
+/// What a client must ask a person's authenticator for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasskeyWanted {
+    /// The relying party, in quotable characters.
+    pub rp_id: String,
+    /// Whether the person must be verified.
+    pub is_verified: bool,
+    /// How old the nonce may be, in seconds.
+    pub max_age: u64,
+}
+
 const SHORT: &str = "The sign-in behind the access token does not suffice";
 const NO_VALUE: &str =
     "The sign-in behind the access token does not suffice, and no acr value asks for one that does";
@@ -110,6 +121,24 @@ impl Challenge {
             return self.unproved(step_up);
         }
         self.step_up(step_up, SHORT)
+    }
+
+    /// A passkey has not approved the request, or not so that it counts.
+    pub(super) fn approval(self, wanted: &PasskeyWanted) -> Self {
+        let verification = if wanted.is_verified {
+            "required"
+        } else {
+            "preferred"
+        };
+        self.error(
+            "insufficient_user_authentication",
+            "A passkey must approve this request",
+        )
+        .with("proof", "webauthn")
+        .with("proof_mode", "transaction")
+        .with("rp_id", &wanted.rp_id)
+        .with("user_verification", verification)
+        .with("max_age", &wanted.max_age.to_string())
     }
 
     fn step_up(self, step_up: &StepUp, description: &str) -> Self {

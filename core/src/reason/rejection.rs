@@ -2,9 +2,6 @@
 
 use core::fmt::Write as _;
 
-/// The header of a nonce (RFC 9449 section 8.1).
-pub(crate) const NONCE: &str = "dpop-nonce";
-
 /// What the client is told; never why in detail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -17,14 +14,25 @@ pub struct Rejection {
     pub(super) challenges: Vec<String>,
     /// Value of `Retry-After`, in seconds (RFC 9110 section 10.2.3).
     pub(super) retry_after: Option<u64>,
-    /// Value of `DPoP-Nonce` (RFC 9449 section 9).
-    pub(super) nonce: Option<String>,
+    /// The header with a nonce.
+    pub(super) nonce: Option<Nonce>,
     /// The origin whose page may read the answer.
     pub(super) reader: Option<String>,
     /// What a browser gets in place of a 401.
     pub(super) detour: Option<Detour>,
     /// The host makes a gRPC status of it, and its message of the body.
     pub(super) is_grpc: bool,
+}
+
+/// A header with a nonce for the next proof: `DPoP-Nonce` (RFC 9449 section 9) or `WebAuthn-Nonce`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonce {
+    /// Its name, lower case.
+    pub name: &'static str,
+    /// The same as documents write it.
+    pub shown: &'static str,
+    /// Its value.
+    pub value: String,
 }
 
 /// What a person's browser gets in place of a 401.
@@ -78,7 +86,7 @@ impl Rejection {
 
     /// The same with a nonce for the next proof.
     #[must_use]
-    pub fn with_nonce(mut self, nonce: Option<String>) -> Self {
+    pub fn with_nonce(mut self, nonce: Option<Nonce>) -> Self {
         self.nonce = nonce;
         self
     }
@@ -130,7 +138,8 @@ impl Rejection {
         headers.push(no_store);
         let challenges = self.challenges.iter().cloned();
         headers.extend(challenges.map(|challenge| ("www-authenticate", challenge)));
-        headers.extend(self.nonce.clone().map(|nonce| (NONCE, nonce)));
+        let nonce = self.nonce.as_ref();
+        headers.extend(nonce.map(|nonce| (nonce.name, nonce.value.clone())));
         headers.extend(
             self.retry_after
                 .map(|seconds| ("retry-after", seconds.to_string())),
@@ -139,15 +148,11 @@ impl Rejection {
             headers.push(("access-control-allow-origin", origin.clone()));
             headers.push(("vary", "Origin".to_owned()));
             headers.push(("access-control-allow-credentials", "true".to_owned()));
-            let nonce = if self.nonce.is_some() {
-                ", DPoP-Nonce"
-            } else {
-                ""
+            let exposed = match &self.nonce {
+                Some(nonce) => ["WWW-Authenticate, Retry-After, ", nonce.shown].concat(),
+                None => "WWW-Authenticate, Retry-After".to_owned(),
             };
-            headers.push((
-                "access-control-expose-headers",
-                ["WWW-Authenticate, Retry-After", nonce].concat(),
-            ));
+            headers.push(("access-control-expose-headers", exposed));
         }
         headers
     }

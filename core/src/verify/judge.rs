@@ -1,6 +1,7 @@
 //! One request, top to bottom. A request is judged in one go: while keys are missing, the answer is
 //! to wait and to ask again, and nothing of the first attempt is kept.
 
+mod approval;
 mod ending;
 mod lease;
 mod proof;
@@ -26,7 +27,7 @@ use crate::{
     policy::{self, Action, Alternative, Public, Requirement, Rule},
     proof::{Proofs, Spend},
     provider_id::ProviderId,
-    reason::{Ambiguous, BEARER, Detour, Forbidden, Missing, Reason, Scheme},
+    reason::{Ambiguous, BEARER, Detour, Forbidden, Missing, Nonce, PasskeyWanted, Reason, Scheme},
     remembered::{Known, RememberedTokens},
     request::{Request, Target, TokenSource},
     revocation::NameDigest,
@@ -127,7 +128,9 @@ pub(super) struct Aside {
     /// The schemes in which it may show its token, the preferred one first.
     pub(super) schemes: &'static [Scheme],
     /// A nonce for its next proof.
-    pub(super) nonce: Option<String>,
+    pub(super) nonce: Option<Nonce>,
+    /// What a passkey's approval would have to be, where the rule wants one.
+    pub(super) passkey: Option<PasskeyWanted>,
 }
 
 impl Default for Aside {
@@ -136,6 +139,7 @@ impl Default for Aside {
             detour: None,
             schemes: BEARER,
             nonce: None,
+            passkey: None,
         }
     }
 }

@@ -174,7 +174,7 @@ pub(super) fn proofs(config: &Config) -> Proofs {
         Action::Public(_) => None,
     });
     let ways = requirements.flat_map(|requirement| &requirement.alternatives);
-    let windows = ways.map(|way| way.terms().window);
+    let windows = ways.filter_map(|way| way.proof?.window());
     let retention = windows.fold(Terms::default().window, Duration::max);
     let secrets: Vec<Vec<u8>> = config.nonce_secrets().map(<[u8]>::to_vec).collect();
     Proofs::new(&secrets, retention)

@@ -53,6 +53,10 @@ pub(crate) struct World {
     pub(crate) clock: UnixTime,
     pub(crate) certificate: Option<[u8; 32]>,
     pub(crate) asked: std::cell::Cell<usize>,
+    /// Of the requests.
+    pub(crate) method: &'static str,
+    /// Whether they end with their headers.
+    pub(crate) ends: bool,
 }
 
 /// What became of a request.
@@ -85,10 +89,11 @@ impl Judged {
         let given = self
             .answer
             .iter()
-            .find(|header| header.name == "dpop-nonce");
+            .find(|header| header.name.ends_with("-nonce"));
         given
             .map(|header| header.value.clone())
             .or_else(|| self.header("dpop-nonce"))
+            .or_else(|| self.header("webauthn-nonce"))
     }
 
     /// The record as it is written.
@@ -135,6 +140,8 @@ impl World {
             clock: START,
             certificate: None,
             asked: std::cell::Cell::new(0),
+            method: "GET",
+            ends: true,
         }
     }
 
@@ -155,6 +162,8 @@ impl World {
             clock: self.clock,
             certificate: None,
             asked: std::cell::Cell::new(0),
+            method: "GET",
+            ends: true,
         }
     }
 
@@ -240,7 +249,7 @@ impl World {
         headers: &[(&str, String)],
     ) -> Judged {
         let mut all: Vec<(&[u8], &[u8])> = vec![
-            (b":method", b"GET"),
+            (b":method", self.method.as_bytes()),
             (b":path", path.as_bytes()),
             (b":authority", authority.as_bytes()),
         ];
@@ -250,7 +259,7 @@ impl World {
             certificate: self.certificate,
             asked: &self.asked,
         };
-        let request = Request::new(&all).on(&shown);
+        let request = Request::new(&all).on(&shown).ending_here(self.ends);
         let step = self.verifier.verify(request, &mut self.supply, self.clock);
         let Step::Settle(settlement) = step else {
             panic!("the keys are part of the configuration");

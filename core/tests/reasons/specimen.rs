@@ -8,7 +8,9 @@ use passgate_core::{
     Missing, Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime,
     Untrusted, Verdict, Verifier,
 };
-use passgate_kit::{ProofBuilder, SigningKey, TokenBuilder, bound_to, jwks, public_members};
+use passgate_kit::{
+    ApprovalBuilder, ProofBuilder, SigningKey, TokenBuilder, bound_to, jwks, public_members,
+};
 use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -25,6 +27,9 @@ pub(crate) struct Specimen {
     pub(crate) cookie: Option<String>,
     pub(crate) origin: Option<&'static str>,
     pub(crate) dpop: Option<String>,
+    pub(crate) approval: Option<String>,
+    /// Whether it ends with its headers.
+    pub(crate) ends: bool,
     /// The data that the workers share; `None`: the host has none.
     pub(crate) proxy: Option<Proxy>,
     /// What the provider serves; `None`: it is down.
@@ -96,6 +101,8 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         cookie: None,
         origin: None,
         dpop: None,
+        approval: None,
+        ends: true,
         proxy: None,
         jwks: Some(jwks(&[&key])),
         revocations: None,
@@ -107,6 +114,33 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
 
 pub(crate) fn good() -> Specimen {
     specimen(|token| token.build())
+}
+
+/// A specimen whose token names a passkey, with its approval, which lacks a nonce of the gate
+/// alone.
+pub(crate) fn approved(make: impl FnOnce(ApprovalBuilder<'_>) -> ApprovalBuilder<'_>) -> Specimen {
+    let key = SigningKey::es256("passkey");
+    let mut token = String::new();
+    let mut specimen = specimen(|builder| {
+        let cnf = json!({ "jwk": public_members(&key) });
+        token = builder.claim("cnf", cnf).build();
+        token.clone()
+    });
+    let page = ("example.com", "https://app.example.com");
+    let request = ("POST", "https://api.example.com/pay/1");
+    let proof = ApprovalBuilder::of(&key, page, request)
+        .token(&token)
+        .claim("iss", ISSUER)
+        .claim("sub", "alice")
+        .claim("iat", NOW);
+    specimen.approval = Some(make(proof).build());
+    specimen.proxy = Some(Proxy::default());
+    specimen.config["origins"] = json!(["https://api.example.com"]);
+    specimen.config["relying_party"] = json!({ "id": page.0, "origins": [page.1] });
+    specimen.config["providers"]["acme"]["cnf_jwk"] = json!("passkey");
+    specimen.config["rules"][1]["requires"]["proof"] =
+        json!({ "webauthn": { "mode": "transaction" } });
+    specimen
 }
 
 /// A specimen whose token is bound to a key, with a proof by it; `make` makes it of a builder of a
@@ -190,6 +224,11 @@ impl Specimen {
                 .map(|value| (&b"dpop"[..], value.as_bytes())),
         );
         headers.extend(
+            self.approval
+                .iter()
+                .map(|value| (&b"webauthn-proof"[..], value.as_bytes())),
+        );
+        headers.extend(
             self.origin
                 .iter()
                 .map(|value| (&b"origin"[..], value.as_bytes())),
@@ -197,7 +236,7 @@ impl Specimen {
         if let Ask::Stream = self.ask {
             headers.push((b"accept", b"text/event-stream"));
         }
-        let request = Request::new(&headers);
+        let request = Request::new(&headers).ending_here(self.ends);
         let mut leases = Leases::default();
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
@@ -342,6 +381,12 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
                 ..bound(|proof| proof)
             },
             Untrusted::ProofToken => bound(|proof| proof.token("another")),
+            Untrusted::ProofOrigin => approved(|proof| proof.rp_id("evil.example")),
+            Untrusted::ProofFlags => approved(|proof| proof.flags(0x04, &[])),
+            Untrusted::ProofBody => Specimen {
+                ends: false,
+                ..approved(|proof| proof)
+            },
             Untrusted::Revoked => {
                 let list = json!({
                     "version": 1, "epoch": 1, "sequence": 1, "generated_at": NOW,

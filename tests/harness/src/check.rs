@@ -12,10 +12,12 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(code: &str) -> Self {
+    /// `is_approval`: a passkey was to approve the request (RFC 9470 section 3).
+    fn of(code: &str, is_approval: bool) -> Self {
         // A proof is at fault: the challenge is one for proofs (RFC 9449 section 7.1), or for the
         // token that a certificate did not prove.
         let error = match code {
+            _ if is_approval => Some("insufficient_user_authentication"),
             "untrusted.proof_nonce" => Some("use_dpop_nonce"),
             _ if code.contains(".proof") => Some("invalid_"),
             _ => None,
@@ -57,7 +59,7 @@ impl Gate {
             status,
             error,
             challenge,
-        } = Expected::of(code);
+        } = Expected::of(code, response.headers.text("webauthn-nonce").is_some());
         let seen = format!("{code}: {response:?}");
         let headers = &response.headers;
         assert_eq!(response.status, status, "{seen}");

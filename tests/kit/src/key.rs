@@ -171,6 +171,37 @@ impl SigningKey {
     }
 }
 
+impl SigningKey {
+    /// The signature in the form of WebAuthn assertions (WebAuthn Level 3 section 6.5.5): DER for
+    /// ECDSA.
+    pub fn sign_as_authenticator(&self, text: &[u8]) -> Vec<u8> {
+        let signature = self.sign(text);
+        if !matches!(self.pair, Pair::Ec(_) | Pair::P521(_)) {
+            return signature;
+        }
+        let (r, s) = signature.split_at(signature.len() / 2);
+        let numbers = [der_integer(r), der_integer(s)].concat();
+        der(0x30, &numbers)
+    }
+}
+
+fn der_integer(bytes: &[u8]) -> Vec<u8> {
+    let start = bytes.iter().position(|byte| *byte != 0).expect("not zero");
+    let sign: &[u8] = if bytes[start] < 0x80 { &[] } else { &[0] };
+    der(0x02, &[sign, &bytes[start..]].concat())
+}
+
+/// Tag, length, content of less than 256 bytes.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).expect("less than 256 bytes");
+    let head: &[u8] = if length < 0x80 {
+        &[tag, length]
+    } else {
+        &[tag, 0x81, length]
+    };
+    [head, content].concat()
+}
+
 /// From an uncompressed point: 0x04, x, y.
 fn ec_jwk(point: &[u8]) -> Value {
     let (x, y) = point[1..].split_at(point.len() / 2);

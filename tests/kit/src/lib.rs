@@ -17,11 +17,13 @@
 
 mod host;
 mod key;
+mod passkey;
 mod proof;
 mod token;
 
 pub use host::verify_signature;
 pub use key::{SigningKey, jwks};
+pub use passkey::ApprovalBuilder;
 pub use proof::{ProofBuilder, bound_to, public_members, sha256, thumbprint};
 pub use token::{Token, TokenBuilder, minted, now, tampered};
 

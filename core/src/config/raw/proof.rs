@@ -2,16 +2,59 @@
 
 use core::time::Duration;
 
-use crate::{config::words::NonceWish, decode::record};
+use crate::{
+    config::{
+        relying_party::{PageOrigin, RpId},
+        words::{ApprovalMode, NonceWish, VerificationWish},
+    },
+    decode::{Filled, List, Text, record},
+};
 
 record! {
-    /// What must be proved beside the token. Exactly one of `dpop` and `certificate`.
+    /// What must be proved beside the token. Exactly one of `dpop`, `certificate` and `webauthn`.
     pub(in crate::config) RawProof "proof" {
         /// A DPoP proof by the key that the token is bound to (RFC 9449).
         dpop: RawDpop,
         /// The client certificate that the token is bound to (RFC 8705), on this connection.
         certificate: RawCertificate,
-        "webauthn": "remove it until a version checks a passkey with the request",
+        /// A passkey's approval of this request: a WebAuthn assertion by the key that the token
+        /// names.
+        webauthn: RawWebauthn,
+    }
+}
+
+record! {
+    /// How a passkey's approval is judged.
+    pub(in crate::config) RawWebauthn "webauthn" {
+        /// What is approved: `transaction`, this request, which has no body.
+        mode: ApprovalMode = "transaction",
+        /// How old the nonce of the approval may be: 5s to 5m. Default: 60s.
+        window: Duration,
+        /// Whether the authenticator must have verified the person, by PIN or biometric: `required`
+        /// (default) or `optional`.
+        user_verification: VerificationWish,
+        /// Whether the passkey must be one that cannot leave its device. Default: false.
+        device_bound: bool,
+        /// Whether the approval stays in the request. Default: false.
+        forward: bool,
+        "body": "remove it; a request with a body is refused until a version covers it",
+        "max_session": "remove it; each request is approved by itself",
+        "aaguids": "remove it; a token does not name the model of an authenticator",
+    }
+}
+
+record! {
+    /// Whose passkeys count, and which pages ask for them.
+    pub(in crate::config) RawRelyingParty "relying_party" {
+        /// RP ID: the domain at which the passkeys were registered.
+        id: RpId = "example.com",
+        /// Origins of pages that ask for assertions, compared exactly. Apps of Android are
+        /// `android:apk-key-hash:…`.
+        origins: List<PageOrigin> = "[https://app.example.com]",
+        /// Origins of pages that may show such a page in a frame. Default: none.
+        top_origins: List<PageOrigin>,
+        /// AppIDs of keys that were registered by the old U2F API. Default: none.
+        app_ids: Filled<Text>,
     }
 }
 

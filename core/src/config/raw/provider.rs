@@ -14,12 +14,13 @@ use crate::{
         header_name::{HeaderName, ValuePrefix},
         issuer::RawTenants,
         text::{CookieName, ParamName, RequestAcr, Subprotocol},
-        words::{AudienceClaim, CnfJwk},
+        words::AudienceClaim,
     },
     crypto::Algorithm,
     decode::{Filled, List, Text, record},
     evidence::{Fact, Preset},
     jose::MediaType,
+    proof::CnfJwk,
 };
 
 record! {
@@ -96,8 +97,8 @@ record! {
         /// What claims of this issuer prove about a sign-in.
         evidence: RawEvidence,
         "preset": "write evidence: { preset: keycloak }",
-        /// What `cnf.jwk` of a token is: `dpop`, the key of its proofs. Without it such tokens are
-        /// refused.
+        /// What `cnf.jwk` of a token is: `dpop`, the key of its proofs; or `passkey`, a key that
+        /// was registered by WebAuthn and by nothing else. Without it such tokens are refused.
         cnf_jwk: CnfJwk,
         /// The list of people, sessions, tokens, clients, credentials, AAGUIDs and keys whose
         /// tokens are not accepted any more.

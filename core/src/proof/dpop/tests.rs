@@ -71,7 +71,7 @@ fn item_1_exactly_one_dpop_header_with_one_jwt() {
     let find = |values: &[&[u8]]| {
         let pairs: Vec<(&[u8], &[u8])> =
             values.iter().map(|value| (&b"DPoP"[..], *value)).collect();
-        find(Request::new(&pairs)).map(|found| found.map(str::to_owned))
+        find(Request::new(&pairs), "dpop").map(|found| found.map(str::to_owned))
     };
     assert_eq!(find(&[]), Ok(None));
     assert_eq!(find(&[b"a.b.c"]), Ok(Some("a.b.c".to_owned())));

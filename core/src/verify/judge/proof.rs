@@ -8,14 +8,15 @@ use super::{Case, Stop};
 use crate::{
     audit::{ShownProof, shown_key},
     extract::Credential,
+    headers,
     identity::Identity,
     jose::numeric_date,
     json::Json,
     limits,
     policy::{Alternative, ProofDemand, Requirement},
     proof::{
-        self, Asked, Binding, Fault, NotShared, Spend, SpendKind, Thumbprint, UnverifiedProof,
-        VerifiedProof,
+        self, Asked, Binding, Fault, NonceUse, NotShared, Spend, SpendKind, Thumbprint,
+        UnverifiedProof, VerifiedProof,
     },
     provider::Provider,
     provider_id::ProviderId,
@@ -47,8 +48,8 @@ impl<'r> Case<'_, 'r, '_> {
             // RFC 9449 section 7.1: the client is answered in the scheme that it speaks.
             self.aside.schemes = DPOP;
         }
-        let Some(binding) = Binding::of(claims, provider.cnf_jwk_is_dpop) else {
-            self.expect("cnf with jkt or x5t#S256, or jwk where the provider has cnf_jwk: dpop");
+        let Some(binding) = Binding::of(claims, provider.cnf_jwk) else {
+            self.expect("cnf with jkt or x5t#S256, or jwk where the provider has cnf_jwk");
             return Err(Untrusted::KeyBound.into());
         };
         match (binding.dpop.is_some(), is_dpop) {
@@ -67,7 +68,11 @@ impl<'r> Case<'_, 'r, '_> {
         if !requirement.open_to(id).any(|way| way.takes(&binding)) {
             let wanted = requirement.open_to(id).filter_map(|way| way.proof);
             let words: Vec<&str> = wanted.map(ProofDemand::word).collect();
-            self.expect(&["a token that is bound for ", &words.join(" or ")].concat());
+            let wanted = match &*words {
+                [] => "a rule with proof.webauthn: the token names a passkey",
+                words => &["a token that is bound for ", &words.join(" or ")].concat(),
+            };
+            self.expect(wanted);
             return Err(Untrusted::ProofToken.into());
         }
         Ok(binding)
@@ -115,7 +120,7 @@ impl<'r> Case<'_, 'r, '_> {
         provider: &Provider,
         ways: &[&Alternative],
     ) -> Result<Possession<'r>, Stop> {
-        let text = match proof::find(self.request) {
+        let text = match proof::find(self.request, headers::PROOF) {
             Ok(Some(text)) => text,
             Ok(None) => {
                 self.offer_nonce(provider, ways)?;
@@ -143,7 +148,7 @@ impl<'r> Case<'_, 'r, '_> {
             None => None,
             Some(nonce) => self
                 .proofs
-                .time_of(provider.issuer.text(), nonce)
+                .time_of((NonceUse::Dpop, provider.issuer.text()), nonce)
                 .map_err(broken)?,
         };
         // What no alternative would take is not worth its signature.
@@ -155,7 +160,7 @@ impl<'r> Case<'_, 'r, '_> {
             && !times.any(|made| made.is_ok())
         {
             if let Fault::Nonce(_) = fault {
-                self.give_nonce(provider)?;
+                self.give_nonce(NonceUse::Dpop, provider)?;
             }
             return Err(self.at_fault(fault));
         }
@@ -196,7 +201,7 @@ impl<'r> Case<'_, 'r, '_> {
             None => terms.wants_nonce,
         };
         if needs_nonce {
-            self.give_nonce(provider)?;
+            self.give_nonce(NonceUse::Dpop, provider)?;
         }
         let made = made.map_err(|fault| self.at_fault(fault))?;
         self.record.proof = Some(ShownProof {
@@ -241,7 +246,8 @@ impl<'r> Case<'_, 'r, '_> {
     }
 
     /// A path with several readings is judged several times, and pays once.
-    fn spend(&mut self, spend: Spend) {
+    #[inline(never)]
+    pub(super) fn spend(&mut self, spend: Spend) {
         let is_it = |other: &Spend| (other.kind, other.id) == (spend.kind, spend.id);
         if !self.spends.iter().any(is_it) {
             self.spends.push(spend);
@@ -251,18 +257,23 @@ impl<'r> Case<'_, 'r, '_> {
     /// A nonce for the next proof, where some alternative wants one.
     fn offer_nonce(&mut self, provider: &Provider, ways: &[&Alternative]) -> Result<(), Stop> {
         if ways.iter().any(|way| way.terms().wants_nonce) {
-            self.give_nonce(provider)?;
+            self.give_nonce(NonceUse::Dpop, provider)?;
         }
         Ok(())
     }
 
-    fn give_nonce(&mut self, provider: &Provider) -> Result<(), Stop> {
-        let nonce = self.proofs.nonce(provider.issuer.text(), self.now);
-        self.aside.nonce = Some(nonce.map_err(broken)?);
+    #[inline(never)]
+    pub(super) fn give_nonce(&mut self, usage: NonceUse, provider: &Provider) -> Result<(), Stop> {
+        let nonce = self
+            .proofs
+            .nonce((usage, provider.issuer.text()), self.now)
+            .map_err(broken)?;
+        self.aside.nonce = Some(usage.header(nonce));
         Ok(())
     }
 
-    fn at_fault(&mut self, fault: Fault) -> Stop {
+    #[inline(never)]
+    pub(super) fn at_fault(&mut self, fault: Fault) -> Stop {
         let (reason, wanted): (Reason, _) = match fault {
             Fault::Malformed(wanted) => (Malformed::Proof.into(), wanted),
             Fault::Key(wanted) => (Untrusted::ProofKey.into(), wanted),
@@ -270,22 +281,29 @@ impl<'r> Case<'_, 'r, '_> {
             Fault::Token(wanted) => (Untrusted::ProofToken.into(), wanted),
             Fault::Time(wanted) => (Untrusted::ProofTime.into(), wanted),
             Fault::Nonce(wanted) => (Untrusted::ProofNonce.into(), wanted),
-            Fault::Signature => (Untrusted::ProofSignature.into(), "the signature of jwk"),
+            Fault::Origin(wanted) => (Untrusted::ProofOrigin.into(), wanted),
+            Fault::Flags(wanted) => (Untrusted::ProofFlags.into(), wanted),
+            Fault::Body(wanted) => (Untrusted::ProofBody.into(), wanted),
+            Fault::Signature => (
+                Untrusted::ProofSignature.into(),
+                "the signature of the key that the token names",
+            ),
         };
         self.expect(&["proof: ", wanted].concat());
         Stop::Deny(reason)
     }
 
-    fn expect(&mut self, wanted: &str) {
+    #[inline(never)]
+    pub(super) fn expect(&mut self, wanted: &str) {
         self.record.expected = Some(wanted.to_owned());
     }
 }
 
-fn broken(_: NotShared) -> Stop {
+pub(super) fn broken(_: NotShared) -> Stop {
     Unavailable::ReplayMemory.into()
 }
 
-fn principal(identity: &Identity) -> [String; 2] {
+pub(super) fn principal(identity: &Identity) -> [String; 2] {
     let subject = identity.subject.as_deref().unwrap_or_default();
     [&*identity.issuer, subject].map(str::to_owned)
 }

@@ -14,7 +14,7 @@ use crate::{
     json::Json,
     jwks::Lookup,
     policy::{ProofDemand, Requirement},
-    proof::Binding,
+    proof::{APPROVAL, Binding},
     provider::Provider,
     provider_id::ProviderId,
     reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
@@ -103,7 +103,14 @@ impl Case<'_, '_, '_> {
         let tells_values = self.prepared.config.audit().subject == SubjectForm::Clear;
         // A thief is told of the proof, and not what the token would be good for.
         let possession = self.possession(&binding, credential, (id, provider), requirement)?;
-        let claims = (&*jwt.claims, &binding);
+        let approval = self.approval(
+            (&jwt.claims, &binding),
+            credential,
+            (id, provider),
+            requirement,
+        )?;
+        let approved = approval.as_ref().map(|approval| approval.approved);
+        let claims = (&*jwt.claims, &binding, approved);
         let (proved, alternative) = requirement
             .met_by((id, provider), claims, self.now, tells_values)
             .map_err(|unmet| {
@@ -121,14 +128,23 @@ impl Case<'_, '_, '_> {
             self.lease_token(credential, &jwt, &identity, (id, provider));
         }
         let mut edits = Vec::new();
-        let mut forwards = false;
+        let mut forwards = None;
         if let Some(possession) = &possession {
             let id = self.take(possession, alternative, provider, &identity)?;
             edits.push(headers::set("x-passgate-proof-id", to_base64url(&id)));
-            forwards = matches!(
-                alternative.proof,
-                Some(ProofDemand::Dpop { forward: true, .. })
-            );
+            if let Some(ProofDemand::Dpop { forward: true, .. }) = alternative.proof {
+                forwards = Some(headers::PROOF);
+            }
+        }
+        if let Some(approval) = &approval {
+            self.take_approval(approval, &identity);
+            edits.push(headers::set(
+                "x-passgate-proof-id",
+                to_base64url(&approval.id),
+            ));
+            if let Some(ProofDemand::Approval { forward: true, .. }) = alternative.proof {
+                forwards = Some(APPROVAL);
+            }
         }
         if alternative.single_use && self.again.is_none() {
             self.take_token(&jwt.claims, &identity)?;
@@ -309,7 +325,7 @@ impl Case<'_, '_, '_> {
         credential: &Credential<'_, '_>,
         identity: Rc<Identity>,
         written: Vec<Edit>,
-        forwards_proof: bool,
+        forwards: Option<&str>,
     ) -> Permit {
         let judged: &[&TokenSource] = if provider.forward {
             &[]
@@ -317,8 +333,8 @@ impl Case<'_, '_, '_> {
             &credential.found_in
         };
         let mut edits = self.clean(judged);
-        if forwards_proof {
-            edits.retain(|edit| !headers::removes_proof(edit));
+        if let Some(proof) = forwards {
+            edits.retain(|edit| !headers::removes(edit, proof));
         }
         edits.extend(written);
         Permit {

@@ -1,0 +1,89 @@
+use super::*;
+
+fn whole(bytes: &[u8]) -> bool {
+    let mut cbor = Cbor::new(bytes);
+    cbor.skip(0).is_some() && cbor.is_at_end()
+}
+
+/// RFC 8949 appendix A, as far as it is canonical.
+#[test]
+fn items_are_read_to_their_last_byte() {
+    for (bytes, item) in [
+        (&[0x00][..], Item::Unsigned(0)),
+        (&[0x17], Item::Unsigned(23)),
+        (&[0x18, 0x18], Item::Unsigned(24)),
+        (&[0x19, 0x03, 0xe8], Item::Unsigned(1_000)),
+        (&[0x1a, 0, 0x0f, 0x42, 0x40], Item::Unsigned(1_000_000)),
+        (
+            &[0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            Item::Unsigned(u64::MAX),
+        ),
+        (&[0x20], Item::Negative(0)),
+        (&[0x39, 0x01, 0x00], Item::Negative(256)),
+        (&[0x40], Item::Bytes(&[])),
+        (&[0x44, 1, 2, 3, 4], Item::Bytes(&[1, 2, 3, 4])),
+        (&[0x62, 0xc3, 0xbc], Item::Text("ü")),
+        (&[0x80], Item::Array(0)),
+        (&[0xa0], Item::Map(0)),
+        (&[0xf4], Item::Simple),
+        (&[0xf6], Item::Simple),
+        (&[0xf9, 0x3c, 0x00], Item::Simple),
+        (
+            &[0xfb, 0x3f, 0xf1, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a],
+            Item::Simple,
+        ),
+    ] {
+        let mut cbor = Cbor::new(bytes);
+        assert_eq!(cbor.item(), Some(item), "{bytes:x?}");
+        assert!(cbor.is_at_end(), "{bytes:x?}");
+        for end in 0..bytes.len() {
+            assert!(!whole(&bytes[..end]), "{:x?}", &bytes[..end]);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_canonical_is_not_read() {
+    for bytes in [
+        &[0x18, 0x17][..],
+        &[0x19, 0x00, 0xff],
+        &[0x1a, 0, 0, 0xff, 0xff],
+        &[0x1b, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff],
+        &[0x58, 0x01, 0x00],
+        // Lengths that are not given; reserved ones.
+        &[0x5f, 0x41, 0x00, 0xff],
+        &[0x9f, 0xff],
+        &[0xbf, 0xff],
+        &[0x1c],
+        &[0xff],
+        // A tag, and simple values that mean nothing.
+        &[0xc0, 0x00],
+        &[0xe0],
+        &[0xf8, 0x20],
+        // Text that is not UTF-8.
+        &[0x61, 0xff],
+        // Keys out of order, twice, and of other kinds.
+        &[0xa2, 0x02, 0x00, 0x01, 0x00],
+        &[0xa2, 0x01, 0x00, 0x01, 0x00],
+        &[0xa2, 0x20, 0x00, 0x01, 0x00],
+        &[0xa2, 0x62, 0x61, 0x61, 0x00, 0x61, 0x62, 0x00],
+        &[0xa1, 0x40, 0x00],
+        &[0xa1, 0x80, 0x00],
+        &[0xa1, 0xf5, 0x00],
+        // More is promised than there is.
+        &[0x82, 0x00],
+        &[0xa1, 0x00],
+        &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ] {
+        assert!(!whole(bytes), "{bytes:x?}");
+    }
+    assert!(whole(&[0xa2, 0x01, 0x00, 0x20, 0x00]));
+    assert!(whole(&[0xa2, 0x61, 0x62, 0x00, 0x62, 0x61, 0x61, 0x00]));
+}
+
+#[test]
+fn containers_nest_four_levels_deep() {
+    assert!(whole(&[0x81, 0x81, 0x81, 0x81, 0x00]));
+    assert!(!whole(&[0x81, 0x81, 0x81, 0x81, 0x80]));
+    assert!(!whole(&[0x81; 100_000]));
+}

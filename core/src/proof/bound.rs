@@ -1,0 +1,237 @@
+//! A passkey's approval of one request: a WebAuthn assertion whose challenge is made of a statement
+//! about the request. There is not a standard for it. Names and checks are those of RFC 9449, and
+//! the assertion is that of Web Authentication Level 3 ([`crate::webauthn`]).
+//!
+//! The header `WebAuthn-Proof` is `base64url(S) "." base64url(assertion)`. `S` is a JSON object,
+//! sent and hashed as exact bytes. The challenge is
+//! `SHA-256("webauthn-proof-v1:transaction" 0x00 S)`.
+
+use core::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Fault, Thumbprint};
+use crate::{
+    crypto::{Algorithm, Backend, VerifyingKey},
+    jose::{self, Jwk, base64url, numeric_date, to_base64url},
+    json::Json,
+    limits,
+    time::UnixTime,
+    webauthn::{self, Assertion, Gesture, RelyingParty},
+};
+
+/// The header of such a proof.
+pub(crate) const APPROVAL: &str = "webauthn-proof";
+
+/// A key that a person's authenticator holds, and the one algorithm that it signs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Passkey {
+    key: VerifyingKey,
+    algorithm: Algorithm,
+    pub(crate) thumbprint: Thumbprint,
+}
+
+impl Passkey {
+    /// A public key as `cnf.jwk` of a token names it. `None`: it is not one that we verify with, or
+    /// an RSA key that does not say its algorithm.
+    pub(crate) fn of_jwk(jwk: &Json) -> Option<Self> {
+        let jwk = Jwk::public(jwk, limits::PROOF_RSA_BITS)?;
+        let algorithm = jwk.algorithm()?;
+        Some(Self {
+            thumbprint: jose::thumbprint(&jwk.key),
+            key: jwk.key,
+            algorithm,
+        })
+    }
+
+    /// What checking one of its signatures costs.
+    pub(crate) fn cost(&self, crypto: &Backend) -> Duration {
+        crypto.cost_once(&self.key, self.algorithm)
+    }
+}
+
+/// What an approval has to be made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sought<'a> {
+    pub(crate) method: &'a str,
+    /// One of the configured ones: never a header of the client's.
+    pub(crate) origin: &'a str,
+    /// Path and query as they came.
+    pub(crate) path: &'a [u8],
+    /// The access token as it came.
+    pub(crate) token: &'a str,
+    /// Whether it came in cookies alone: a page cannot read it then.
+    pub(crate) is_token_hidden: bool,
+    /// `iss` and `sub` of the token.
+    pub(crate) issuer: &'a str,
+    pub(crate) subject: Option<&'a str>,
+}
+
+/// An approval that was taken apart, and of which nothing is true yet.
+#[derive(Debug)]
+pub(crate) struct UnverifiedApproval {
+    statement: Vec<u8>,
+    claims: Json,
+    assertion: Assertion,
+}
+
+/// What an approval proves, once it is verified: the gesture, and when it was made at the earliest,
+/// which is the time of its nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Approved {
+    pub(crate) gesture: Gesture,
+    pub(crate) made: UnixTime,
+}
+
+/// What a rule wants of an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApprovalTerms {
+    /// How old its nonce may be.
+    pub window: Duration,
+    /// Whether the authenticator must have verified the person (UV).
+    pub is_verified: bool,
+    /// Whether the key must be one that cannot leave its device (BE is clear).
+    pub is_device_bound: bool,
+}
+
+impl ApprovalTerms {
+    /// Whether an approval will do.
+    pub(crate) fn check(self, approved: Approved, now: UnixTime) -> Result<(), Fault> {
+        let Approved { gesture, made } = approved;
+        // A nonce may be from a time to come only if our own clock has gone back.
+        if now > made.saturating_add(self.window) {
+            return Err(Fault::Nonce("nonce: a recent one"));
+        }
+        if self.is_verified && !gesture.is_verified {
+            return Err(Fault::Flags("flags: UV, the person was verified"));
+        }
+        if self.is_device_bound && !gesture.is_device_bound {
+            return Err(Fault::Flags("flags: BE clear, a key bound to its device"));
+        }
+        Ok(())
+    }
+}
+
+/// The members of a statement; there are no others.
+const MEMBERS: [&str; 9] = [
+    "mode", "iss", "sub", "jti", "iat", "nonce", "htm", "htu", "ath",
+];
+
+impl UnverifiedApproval {
+    /// Takes it apart.
+    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+        const PARTS: Fault = Fault::Malformed("two parts in strict base64url, between them a dot");
+        if text.len() > limits::APPROVAL_BYTES {
+            return Err(Fault::Malformed("at most 16 KiB"));
+        }
+        let (statement, assertion) = text.split_once('.').ok_or(PARTS)?;
+        let statement = base64url(statement).ok_or(PARTS)?;
+        let assertion = base64url(assertion).ok_or(PARTS)?;
+        let claims = Json::parse(&statement, limits::TOKEN_JSON_NODES);
+        let claims = claims.map_err(|_| Fault::Malformed("a statement that is one JSON object"))?;
+        let Json::Object(members) = &claims else {
+            return Err(Fault::Malformed("a statement that is one JSON object"));
+        };
+        if !members.iter().all(|(name, _)| MEMBERS.contains(&&**name)) {
+            return Err(Fault::Malformed(
+                "a statement with mode, iss, sub, jti, iat, nonce, htm, htu and ath alone",
+            ));
+        }
+        let text = |name: &str| claims.get(name).and_then(Json::as_str);
+        if text("mode") != Some("transaction") {
+            return Err(Fault::Malformed("mode: transaction"));
+        }
+        if text("jti").is_none_or(str::is_empty) {
+            return Err(Fault::Malformed("jti: a string that is not empty"));
+        }
+        if claims.get("iat").and_then(numeric_date).is_none() {
+            return Err(Fault::Malformed("iat: seconds since 1970, a number"));
+        }
+        Ok(Self {
+            assertion: Assertion::parse(&assertion)?,
+            claims,
+            statement,
+        })
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.claims.get(name).and_then(Json::as_str)
+    }
+
+    /// Whether it approves this request with this token.
+    pub(crate) fn is_for(&self, sought: Sought<'_>) -> Result<(), Fault> {
+        if self.text("htm") != Some(sought.method) {
+            return Err(Fault::Request("htm: the method of the request"));
+        }
+        // Byte for byte, the query too: what a person approved may stand there.
+        let is_asked_for = |uri: &str| {
+            let path = uri.strip_prefix(sought.origin);
+            path.is_some_and(|path| path.as_bytes() == sought.path)
+        };
+        if !self.text("htu").is_some_and(is_asked_for) {
+            return Err(Fault::Request(
+                "htu: the URI of the request with its query, its origin one of origins",
+            ));
+        }
+        if self.text("iss") != Some(sought.issuer) {
+            return Err(Fault::Token("iss: that of the access token"));
+        }
+        if sought.subject.is_none() || self.text("sub") != sought.subject {
+            return Err(Fault::Token("sub: that of the access token, which has one"));
+        }
+        match self.claims.get("ath") {
+            None if sought.is_token_hidden => Ok(()),
+            Some(Json::String(ath)) if **ath == *to_base64url(&Sha256::digest(sought.token)) => {
+                Ok(())
+            }
+            _ => Err(Fault::Token("ath: the hash of this access token")),
+        }
+    }
+
+    /// The nonce that it was made with, believed or not: the time of the gesture is the nonce's.
+    pub(crate) fn unverified_nonce(&self) -> Option<&str> {
+        self.text("nonce")
+    }
+
+    /// What the person did, by an assertion with this statement's challenge; not to be believed
+    /// before its signature was checked.
+    pub(crate) fn unverified_gesture(&self, party: &RelyingParty) -> Result<Gesture, Fault> {
+        let mut challenge = Sha256::new();
+        challenge.update(b"webauthn-proof-v1:transaction\0");
+        challenge.update(&self.statement);
+        Ok(self.assertion.check(party, &challenge.finalize())?)
+    }
+
+    /// Checks the signature. Returns what names the approval among all that were ever made.
+    pub(crate) fn verify(
+        &self,
+        passkey: &Passkey,
+        crypto: &mut Backend,
+    ) -> Result<[u8; 32], Fault> {
+        let Passkey { key, algorithm, .. } = passkey;
+        let signature = key.signature_of_assertion(&self.assertion.signature);
+        let signed = self.assertion.signed();
+        let is_right = signature
+            .is_some_and(|signature| crypto.verifies_once(key, *algorithm, &signed, &signature));
+        if !is_right {
+            return Err(Fault::Signature);
+        }
+        // Neither the signature nor the id of the credential: both can be written in another way.
+        let mut id = Sha256::new();
+        id.update(b"passgate proof 1 webauthn");
+        id.update(passkey.thumbprint);
+        id.update(&self.statement);
+        Ok(id.finalize().into())
+    }
+}
+
+impl From<webauthn::Fault> for Fault {
+    fn from(fault: webauthn::Fault) -> Self {
+        match fault {
+            webauthn::Fault::Malformed(wanted) => Self::Malformed(wanted),
+            webauthn::Fault::Challenge(wanted) => Self::Request(wanted),
+            webauthn::Fault::Origin(wanted) => Self::Origin(wanted),
+            webauthn::Fault::Flags(wanted) => Self::Flags(wanted),
+        }
+    }
+}

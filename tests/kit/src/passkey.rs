@@ -1,0 +1,146 @@
+//! A passkey, and what it makes: WebAuthn assertions and approvals of requests, good and bad.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Map, Value, json};
+
+use crate::{SigningKey, base64url, now, sha256};
+
+/// An approval in the making: valid until a method spoils it.
+#[derive(Clone)]
+pub struct ApprovalBuilder<'k> {
+    key: &'k SigningKey,
+    statement: Map<String, Value>,
+    client_data: Map<String, Value>,
+    rp_id: String,
+    flags: u8,
+    counter: u32,
+    after: Vec<u8>,
+    assertion: Value,
+    signature: Option<Vec<u8>>,
+}
+
+/// UP and UV.
+const FLAGS: u8 = 0x05;
+
+impl<'k> ApprovalBuilder<'k> {
+    /// By this key, of this relying party and page, for a request with this token.
+    pub fn of(
+        key: &'k SigningKey,
+        (rp_id, origin): (&str, &str),
+        (method, uri): (&str, &str),
+    ) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let statement = json!({
+            "mode": "transaction",
+            "jti": format!("{}-{}-{number}", std::process::id(), now()),
+            "htm": method,
+            "htu": uri,
+        });
+        let client_data = json!({ "type": "webauthn.get", "origin": origin, "crossOrigin": false });
+        let id = base64url([7; 16]);
+        Self {
+            key,
+            statement: members(statement),
+            client_data: members(client_data),
+            rp_id: rp_id.to_owned(),
+            flags: FLAGS,
+            counter: 0,
+            after: Vec::new(),
+            assertion: json!({ "id": id, "rawId": id, "type": "public-key", "response": {} }),
+            signature: None,
+        }
+    }
+
+    /// Sets a member of the statement.
+    #[must_use]
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.statement.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Removes a member of the statement.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.statement.remove(name);
+        self
+    }
+
+    /// For a request with this access token.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        let hash = base64url(sha256(token.as_bytes()));
+        self.claim("ath", hash)
+    }
+
+    /// Sets a member of the client data.
+    #[must_use]
+    pub fn client_data(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.client_data.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets a member of the assertion beside `response`.
+    #[must_use]
+    pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.assertion[name] = value.into();
+        self
+    }
+
+    /// For another relying party.
+    #[must_use]
+    pub fn rp_id(mut self, rp_id: &str) -> Self {
+        self.rp_id = rp_id.to_owned();
+        self
+    }
+
+    /// With these flags, and this behind the counter.
+    #[must_use]
+    pub fn flags(mut self, flags: u8, after: &[u8]) -> Self {
+        self.flags = flags;
+        self.after = after.to_vec();
+        self
+    }
+
+    /// With this signature.
+    #[must_use]
+    pub fn signature(mut self, signature: &[u8]) -> Self {
+        self.signature = Some(signature.to_vec());
+        self
+    }
+
+    /// The value of `WebAuthn-Proof`.
+    pub fn build(self) -> String {
+        let statement = Value::from(self.statement).to_string();
+        let challenge = [b"webauthn-proof-v1:transaction\0", statement.as_bytes()].concat();
+        let mut client_data = self.client_data;
+        client_data
+            .entry("challenge")
+            .or_insert_with(|| base64url(sha256(&challenge)).into());
+        let client_data = Value::from(client_data).to_string();
+        let mut data = sha256(self.rp_id.as_bytes()).to_vec();
+        data.push(self.flags);
+        data.extend(self.counter.to_be_bytes());
+        data.extend(&self.after);
+        let signed = [&*data, &sha256(client_data.as_bytes())].concat();
+        let signature = self
+            .signature
+            .unwrap_or_else(|| self.key.sign_as_authenticator(&signed));
+        let mut assertion = self.assertion;
+        assertion["response"] = json!({
+            "clientDataJSON": base64url(client_data),
+            "authenticatorData": base64url(data),
+            "signature": base64url(signature),
+            "userHandle": null,
+        });
+        [base64url(statement), base64url(assertion.to_string())].join(".")
+    }
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        other => panic!("{other} is an object"),
+    }
+}
