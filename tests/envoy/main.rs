@@ -6,6 +6,7 @@
 //! `dist/passgate.wasm`.
 
 mod algorithms;
+mod approvals;
 mod authorities;
 mod certificates;
 mod claims;

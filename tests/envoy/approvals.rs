@@ -1,0 +1,135 @@
+//! A passkey approves one request, and the gate verifies that itself.
+
+use passgate_harness::{BOTH, Gate, ISSUER, Request, Response, policy_with, ruled, with};
+use passgate_kit::{ApprovalBuilder, SigningKey, public_members};
+use serde_json::{Value, json};
+
+/// The origin of the story's gate, whatever port it has, and the page that asks.
+const ORIGIN: &str = "https://api.example.com";
+const PAGE: &str = "https://app.example.com";
+
+fn approving() -> Value {
+    let rules = json!([
+        { "match": { "path_separated_prefix": "/pay" }, "requires": {
+            "proof": { "webauthn": { "mode": "transaction" } },
+            "facts": ["phishing_resistant", "user_verified"], "max_age": "60s",
+        } },
+        { "match": { "prefix": "/" }, "requires": {} },
+    ]);
+    let policy = ruled(policy_with(json!({ "cnf_jwk": "passkey" })), rules);
+    let policy = with(policy, "origins", json!([ORIGIN]));
+    let party = json!({ "id": "example.com", "origins": [PAGE] });
+    with(policy, "relying_party", party)
+}
+
+struct Person {
+    key: SigningKey,
+    token: String,
+}
+
+impl Person {
+    fn of(gate: &Gate) -> Self {
+        let key = SigningKey::es256("passkey");
+        let cnf = json!({ "jwk": public_members(&key) });
+        let token = gate.token().claim("sub", "alice").claim("cnf", cnf);
+        let token = token.claim("amr", json!(["pwd"])).build();
+        Self { key, token }
+    }
+
+    fn approval(&self, method: &str, path: &str, nonce: &str) -> ApprovalBuilder<'_> {
+        let uri = format!("{ORIGIN}{path}");
+        ApprovalBuilder::of(&self.key, ("example.com", PAGE), (method, &uri))
+            .token(&self.token)
+            .claim("iss", ISSUER)
+            .claim("sub", "alice")
+            .claim("iat", passgate_kit::now())
+            .claim("nonce", nonce)
+    }
+
+    fn with(&self, request: Request, approval: ApprovalBuilder<'_>) -> Request {
+        self.without(request)
+            .header("webauthn-proof", approval.build())
+    }
+
+    fn without(&self, request: Request) -> Request {
+        request.authority("api.example.com").bearer(&self.token)
+    }
+}
+
+fn nonce(response: &Response) -> String {
+    let nonce = response.headers.text("webauthn-nonce");
+    nonce
+        .unwrap_or_else(|| panic!("a nonce: {response:?}"))
+        .to_owned()
+}
+
+#[test]
+fn a_passkey_approves_one_payment_and_no_other() {
+    let gate = Gate::start(approving());
+    let person = Person::of(&gate);
+    let path = "/pay/7?amount=10&to=bob";
+    for protocol in BOTH {
+        // The sign-in was by password. The passkey's approval is what meets the rule.
+        let asked = gate.send(protocol, &person.without(Request::new("POST", path)));
+        gate.denied(&asked, "missing.proof");
+        let challenge = asked.headers.text("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer "), "{challenge}");
+        assert!(challenge.contains("proof=\"webauthn\""), "{challenge}");
+        let nonce = nonce(&asked);
+        let approval = || person.approval("POST", path, &nonce);
+
+        let other_amount = Request::new("POST", "/pay/7?amount=1000&to=bob");
+        let elsewhere = person.approval("POST", "/pay/8", &nonce);
+        let by_thief = approval().client_data("origin", "https://app.example.net");
+        for (request, code) in [
+            (
+                person.with(other_amount, approval()),
+                "untrusted.proof_request",
+            ),
+            (
+                person.with(Request::new("POST", path), elsewhere),
+                "untrusted.proof_request",
+            ),
+            (
+                person.with(Request::get(path), approval()),
+                "untrusted.proof_request",
+            ),
+            (
+                person.with(Request::new("POST", path), by_thief),
+                "untrusted.proof_origin",
+            ),
+            (
+                person.with(Request::post(path, b"{\"amount\":1000}"), approval()),
+                "untrusted.proof_body",
+            ),
+            (
+                person.with(Request::post(path, b"x").chunked(), approval()),
+                "untrusted.proof_body",
+            ),
+            (
+                person.with(Request::new("POST", path), approval().flags(0x01, &[])),
+                "untrusted.proof_flags",
+            ),
+            // Elsewhere the token is worth nothing.
+            (
+                person.with(Request::get("/orders"), approval()),
+                "untrusted.proof_token",
+            ),
+        ] {
+            gate.denied(&gate.send(protocol, &request), code);
+        }
+
+        let request = person.with(Request::new("POST", path), approval());
+        let received = gate.passed(&gate.send(protocol, &request));
+        let text = |name: &str| received.headers.text(name);
+        assert_eq!(text("x-passgate-user-verified"), Some("true"));
+        assert_eq!(text("x-passgate-phishing-resistant"), Some("true"));
+        assert_eq!(text("x-passgate-proof-id").map(str::len), Some(43));
+        assert_eq!(
+            (text("webauthn-proof"), text("authorization")),
+            (None, None)
+        );
+        gate.denied(&gate.send(protocol, &request), "untrusted.proof_replayed");
+    }
+    gate.finish();
+}
