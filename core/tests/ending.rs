@@ -3,8 +3,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
+
+#[path = "ending/passkeys.rs"]
+mod passkeys;
 
 use std::time::Duration;
 
@@ -47,6 +51,11 @@ fn status_lists(required: bool) -> Value {
 
 impl World {
     fn new(words: Value) -> Self {
+        Self::with(words, json!({}))
+    }
+
+    /// With these words beside the providers.
+    fn with(words: Value, mut config: Value) -> Self {
         let key = SigningKey::es256("key-1");
         let mut provider = json!({
             "issuer": ISSUER,
@@ -55,8 +64,8 @@ impl World {
         });
         let words = words.as_object().unwrap().clone();
         provider.as_object_mut().unwrap().extend(words);
-        let config = json!({ "providers": { "acme": provider } }).to_string();
-        let config = Config::parse(config.as_bytes()).unwrap();
+        config["providers"] = json!({ "acme": provider });
+        let config = Config::parse(config.to_string().as_bytes()).unwrap();
         Self {
             key,
             supply: Supply::new(&config, 1),

@@ -51,7 +51,9 @@ impl Case<'_, '_, '_> {
         let subject = subject.map(|subject| (Kind::Subject, subject));
         let names = names.iter().map(|(kind, name)| (*kind, &**name));
         let names = names.filter(|name| Some(*name) != subject);
-        let key = binding.dpop.map(|key| jose::to_base64url(&key));
+        let passkey = binding.passkey.as_ref().map(|key| key.thumbprint);
+        let key = binding.dpop.or(passkey);
+        let key = key.map(|key| jose::to_base64url(&key));
         let key = key.as_deref().map(|key| (Kind::Key, key));
         let issued = jwt.claims.get("iat").and_then(jose::numeric_date);
         let names = subject.into_iter().chain(names).chain(key);
