@@ -11,7 +11,7 @@ const PAGE: &str = "https://app.example.com";
 const SHOP: &str = "https://shop.example.com";
 
 /// Rules that want an approval, beside those of [`policy`].
-fn approving() -> Value {
+pub(crate) fn approving() -> Value {
     let mut policy = policy();
     policy["relying_party"] = json!({ "id": RP_ID, "origins": [PAGE, SHOP] });
     policy["providers"]["acme"]["cnf_jwk"] = json!("passkey");
@@ -63,7 +63,7 @@ fn approving() -> Value {
 }
 
 /// A gate, and a person with a passkey that the provider names in the token.
-struct Person(World);
+pub(crate) struct Person(pub(crate) World);
 
 impl Person {
     fn new() -> Self {
@@ -74,7 +74,7 @@ impl Person {
         Self(World::with_key(&approving(), key))
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let mut jwk = public_members(&self.0.key);
         jwk["alg"] = json!(self.0.key.alg());
         self.0.token_with(|token| {
@@ -85,13 +85,13 @@ impl Person {
     }
 
     /// A nonce for an approval of a request to this path.
-    fn nonce(&mut self, path: &str) -> String {
+    pub(crate) fn nonce(&mut self, path: &str) -> String {
         let headers = [("authorization", format!("Bearer {}", self.token()))];
         let judged = self.0.judge(path, &headers);
         judged.header("webauthn-nonce").unwrap()
     }
 
-    fn approval(&self, path: &str, token: &str, nonce: &str) -> ApprovalBuilder<'_> {
+    pub(crate) fn approval(&self, path: &str, token: &str, nonce: &str) -> ApprovalBuilder<'_> {
         let uri = format!("https://api.example.com{path}");
         ApprovalBuilder::of(&self.0.key, (RP_ID, PAGE), (self.0.method, &uri))
             .token(token)
@@ -102,7 +102,7 @@ impl Person {
     }
 
     /// Sends a request with an approval that would be good without the change.
-    fn send(
+    pub(crate) fn send(
         &mut self,
         path: &str,
         change: impl FnOnce(ApprovalBuilder<'_>) -> ApprovalBuilder<'_>,
@@ -113,7 +113,7 @@ impl Person {
     }
 }
 
-fn sent(token: &str, proof: &str) -> [(&'static str, String); 2] {
+pub(crate) fn sent(token: &str, proof: &str) -> [(&'static str, String); 2] {
     [
         ("authorization", format!("Bearer {token}")),
         ("webauthn-proof", proof.to_owned()),

@@ -1,8 +1,12 @@
 //! What is spent, when, and for whom.
 
+use passgate_kit::SigningKey;
 use serde_json::{Value, json};
 
-use crate::world::{World, policy};
+use crate::{
+    approvals::{Person, approving, sent},
+    world::{World, policy},
+};
 
 #[test]
 fn a_proof_counts_once_for_all_workers_and_policies_of_a_gate() {
@@ -257,4 +261,38 @@ fn a_proof_that_passed_by_its_nonce_does_not_pass_again_by_its_iat() {
     let nonce = judged.nonce().unwrap();
     let judged = world.send("/wide", |proof| proof.claim("nonce", nonce));
     assert_eq!(judged.code, "permitted.token");
+}
+
+/// A person approves once, and sends that again and again; or the rule refuses for another reason.
+#[test]
+fn an_approval_that_is_refused_comes_under_the_budget_too() {
+    let mut policy = approving();
+    policy["limits"] = json!({ "forged_tokens_cpu_percent": 1 });
+    for (path, code) in [
+        ("/pay", "untrusted.proof_replayed"),
+        ("/or-scope", "untrusted.proof_replayed"),
+        ("/strong", "insufficient.authentication"),
+    ] {
+        let mut person = Person(World::with_key(&policy, SigningKey::es256("passkey")));
+        let (token, nonce) = (person.token(), person.nonce(path));
+        let proof = person.approval(path, &token, &nonce);
+        let proof = if path == "/strong" {
+            proof.flags(0x01, &[])
+        } else {
+            proof
+        };
+        let headers = sent(&token, &proof.build());
+        let codes: Vec<_> = (0..400)
+            .map(|_| person.0.judge(path, &headers).code)
+            .collect();
+        let count = |code: &str| codes.iter().filter(|other| **other == code).count();
+        let (known, over) = (count(code), count("unavailable.budget"));
+        assert!(known > 10 && over > 100, "{path}: {known}, {over}");
+    }
+    // What passes costs nothing of it.
+    let mut person = Person(World::with_key(&policy, SigningKey::es256("passkey")));
+    for _ in 0..400 {
+        let judged = person.send("/pay", |proof| proof);
+        assert_eq!(judged.code, "permitted.token");
+    }
 }

@@ -121,14 +121,15 @@ impl Case<'_, '_, '_> {
         let share = self.proofs.share_of(&passkey.thumbprint);
         let admission = self.proof_budget.admit(share, false, self.now);
         let admission = admission.ok_or(Halt::Stop(Unavailable::Budget.into()))?;
-        let verified = approval.verify(passkey, self.crypto).inspect_err(|_| {
-            let cost = passkey.cost(self.crypto);
+        let cost = passkey.cost(self.crypto);
+        let id = approval.verify(passkey, self.crypto).inspect_err(|_| {
             self.proof_budget.was_wrong(admission, cost);
-        });
+        })?;
+        self.owe(admission, cost);
         Ok(Approval {
             approved,
             thumbprint: passkey.thumbprint,
-            id: verified?,
+            id,
         })
     }
 

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Case, Stop};
 use crate::{
     audit::{ShownProof, shown_key},
+    budget::Admission,
     extract::Credential,
     headers,
     identity::Identity,
@@ -170,8 +171,7 @@ impl<'r> Case<'_, 'r, '_> {
         let cost = proof.cost(self.crypto);
         match proof.verify(self.crypto) {
             Ok(verified) => {
-                let before = self.unpaid.map_or(Duration::ZERO, |(_, before)| before);
-                self.unpaid = Some((admission, before.saturating_add(cost)));
+                self.owe(admission, cost);
                 Ok(Possession {
                     proof,
                     verified,
@@ -183,6 +183,12 @@ impl<'r> Case<'_, 'r, '_> {
                 Err(self.at_fault(fault))
             }
         }
+    }
+
+    /// A signature was right: what it has cost is paid for unless the request passes.
+    pub(super) fn owe(&mut self, admission: Admission, cost: Duration) {
+        let before = self.unpaid.map_or(Duration::ZERO, |(_, before)| before);
+        self.unpaid = Some((admission, before.saturating_add(cost)));
     }
 
     /// Takes the proof by the terms of the alternative that the token meets: it is to be spent, if
