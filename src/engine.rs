@@ -10,8 +10,8 @@ use std::{
 };
 
 use passgate_core::{
-    Alarm, Answer, Config, Cut, Fetch, FetchId, Internal, Lease, Leases, Measure, Need, Place,
-    Rejection, Request, Settlement, Step, Supply, UnixTime, Verifier, WaitingRoom,
+    Alarm, Answer, Body, Config, Cut, Fetch, FetchId, Internal, Lease, Leases, Measure, Need,
+    Place, Rejection, Request, Settlement, Step, Supply, UnixTime, Verifier, WaitingRoom,
 };
 use proxy_wasm::types::LogLevel;
 
@@ -35,13 +35,14 @@ pub(crate) struct Engine {
     /// What has happened since the timer was looked at wants a tick then.
     wish: Option<UnixTime>,
     ledger: Ledger,
+    /// Whether the host has handed over a body while it held the headers.
+    hands_over: bool,
 }
 
 /// What is kept of a request that waits.
 pub(crate) struct Kept {
     headers: HeaderMap,
-    /// Whether the request ended with its headers.
-    ends: bool,
+    body: Body,
     wait: Rc<Wait>,
 }
 
@@ -75,6 +76,7 @@ impl Engine {
             due: BTreeSet::new(),
             alarm: Alarm::default(),
             wish: None,
+            hands_over: false,
         }
     }
 
@@ -187,17 +189,15 @@ impl Engine {
         self.enter(now);
         match self.verifier.verify(request, &mut self.supply, now) {
             Step::Await(need) => {
-                let longest = self.supply.longest_wait(need);
                 let wait = Rc::new(Wait::default());
                 let kept = Kept {
                     headers: headers.clone(),
-                    ends,
+                    body: if ends { Body::None } else { Body::Unread },
                     wait: Rc::clone(&wait),
                 };
-                let sized = (kept, headers.len());
-                if self.waiting.enter(stream, need, sized, longest, now) {
+                let held = self.verifier.bytes_to_hold(request, need);
+                if self.enter_room(stream, need, (kept, held), now) {
                     self.wish_for(self.supply.next_wakeup_for(need));
-                    self.wish_for(self.waiting.next_deadline());
                     self.wish_for(Some(now.saturating_add(SHOWN_WITHIN)));
                     return Judged::Later(wait);
                 }
@@ -205,6 +205,32 @@ impl Engine {
             }
             Step::Settle(settlement) => Judged::Now(settlement),
         }
+    }
+
+    /// Lets a request wait, if there is room for its headers and these bytes of its body.
+    fn enter_room(
+        &mut self,
+        stream: u32,
+        need: Need,
+        (kept, held): (Kept, usize),
+        now: UnixTime,
+    ) -> bool {
+        let most = (need == Need::Body).then(|| self.most_of_body());
+        kept.wait.want_body(most);
+        let bytes = kept.headers.len().saturating_add(held);
+        let longest = self.supply.longest_wait(need);
+        let enters = self
+            .waiting
+            .enter(stream, need, (kept, bytes), longest, now);
+        if enters {
+            self.wish_for(self.waiting.next_deadline());
+        }
+        enters
+    }
+
+    /// How many bytes may come of a body that is waited for.
+    const fn most_of_body(&self) -> usize {
+        self.verifier.config().limits().proof_body_bytes
     }
 
     /// The answer for a request of which the host tells nothing.
@@ -219,24 +245,60 @@ impl Engine {
         mut place: Place<Kept>,
         now: Option<UnixTime>,
     ) -> Option<Settlement> {
-        let kept = place.content;
-        let Ok(pairs) = kept.headers.pairs() else {
+        let headers = core::mem::take(&mut place.content.headers);
+        let Ok(pairs) = headers.pairs() else {
             return Some(self.failed(now));
         };
-        let request = Request::new(&pairs).on(&host::ThisConnection);
-        let request = request.ending_here(kept.ends);
+        let mut request = Request::new(&pairs).on(&host::ThisConnection);
         let Some(now) = now else {
             return Some(self.verifier.failed(request, Internal::Clock, now));
         };
-        match self.verifier.verify(request, &mut self.supply, now) {
-            Step::Await(need) => {
-                let too_long = self.verifier.waited_too_long(request, now);
-                drop(pairs);
-                (place.need, place.content) = (need, kept);
-                (!self.waiting.stay(stream, place, now)).then_some(too_long)
-            }
-            Step::Settle(settlement) => Some(settlement),
+        let was_for_body = place.need == Need::Body;
+        if was_for_body {
+            self.read_body(&mut place.content, true);
         }
+        let need = loop {
+            request = request.with_body(place.content.body);
+            match self.verifier.verify(request, &mut self.supply, now) {
+                Step::Settle(settlement) => return Some(settlement),
+                // It may have come while the request waited for something else.
+                Step::Await(Need::Body)
+                    if !was_for_body && self.read_body(&mut place.content, false) => {}
+                Step::Await(need) => break need,
+            }
+        };
+        // What is waited for first does not take from the time for the second.
+        let is_another = (need == Need::Body) != was_for_body;
+        let refusal = if is_another {
+            self.verifier.overloaded(request, now)
+        } else {
+            self.verifier.waited_too_long(request, now)
+        };
+        let held = self.verifier.bytes_to_hold(request, need);
+        drop(pairs);
+        place.content.headers = headers;
+        let stays = if is_another {
+            self.enter_room(stream, need, (place.content, held), now)
+        } else {
+            place.need = need;
+            self.waiting.stay(stream, place, now)
+        };
+        (!stays).then_some(refusal)
+    }
+
+    /// Looks at what the host holds of a body that the core waits for. Whether that says more than
+    /// before. `is_over`: it was waited for, and has come, or will not.
+    fn read_body(&mut self, kept: &mut Kept, is_over: bool) -> bool {
+        if kept.body != Body::Unread {
+            return false;
+        }
+        self.hands_over |= kept.wait.has_begun();
+        kept.body = match kept.wait.body(self.most_of_body()) {
+            // A host that has never handed over any body does not, as far as anybody can tell.
+            Body::Unread if is_over && !self.hands_over => Body::NotHandedOver,
+            body => body,
+        };
+        kept.body != Body::Unread
     }
 
     /// The stream of a request has ended, or its client has left while it waits.

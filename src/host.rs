@@ -218,6 +218,12 @@ pub(crate) fn call_response_body(max_bytes: usize) -> Result<Vec<u8>, HostError>
     abi::get_buffer_bytes(BufferType::HttpCallResponseBody, max_bytes)
 }
 
+/// The first bytes, at most `max_bytes`, of the request's body, which the host holds for the
+/// effective context.
+pub(crate) fn request_body(max_bytes: usize) -> Result<Vec<u8>, HostError> {
+    abi::get_buffer_bytes(BufferType::HttpRequestBody, max_bytes)
+}
+
 /// The plugin's configuration.
 pub(crate) fn configuration(max_bytes: usize) -> Result<Vec<u8>, HostError> {
     abi::get_buffer_bytes(BufferType::PluginConfiguration, max_bytes)

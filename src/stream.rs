@@ -51,6 +51,22 @@ impl Stream {
         Ok(state)
     }
 
+    /// Judges the request again, whose body has come.
+    fn judge_with_body(&self) {
+        // An error leaves the request paused until its wait is over, which is closed.
+        if let Some(engine) = &self.engine
+            && let Ok(mut engine) = engine.try_borrow_mut()
+            && let Some(place) = engine.forget(self.id)
+        {
+            judge_again(self.id, place, &mut engine);
+            if let Ok(now) = host::now()
+                && engine.wants_timer()
+            {
+                engine.wake(now);
+            }
+        }
+    }
+
     /// Removes what is ours from trailers that come after the verdict.
     fn strip_trailers(&self) -> Result<(), HostError> {
         let engine = self.engine.as_ref().ok_or(HostError)?;
@@ -143,8 +159,14 @@ impl HttpContext for Stream {
     }
 
     /// A host may hand over the body of a request whose headers it holds, and takes `Continue` for
-    /// both then (`allow_on_headers_stop_iteration` of Envoy).
-    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
+    /// both then (`allow_on_headers_stop_iteration` of Envoy). It keeps what is paused, and shows
+    /// it again with what comes next.
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if let State::Waits(wait) = &self.state
+            && wait.hold_body(size, end_of_stream)
+        {
+            self.judge_with_body();
+        }
         self.action()
     }
 
@@ -158,8 +180,10 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _num_trailers: usize) -> Action {
-        if let State::Waits(wait) = &self.state {
-            wait.hold_trailers();
+        if let State::Waits(wait) = &self.state
+            && wait.hold_trailers()
+        {
+            self.judge_with_body();
         }
         match self.state.settled() {
             Some(Settled::Passes) if self.strip_trailers().is_err() => Action::Pause,

@@ -104,7 +104,14 @@ fn document(bytes: &[u8]) -> Option<Report> {
     let mut off = off::places(&documents);
     off.extend(found.iter().flat_map(Found::off));
     let reports = found.into_iter().map(|found| {
-        let Report { mut text, accepted } = judge(&found.bytes);
+        let Report {
+            mut text,
+            mut accepted,
+        } = judge(&found.bytes);
+        for error in found.errors() {
+            text.push_str(&format!("error: {error}\n"));
+            accepted = false;
+        }
         for warning in found.warnings() {
             text.push_str(&format!("warning: {warning}\n"));
         }

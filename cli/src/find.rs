@@ -21,14 +21,26 @@ pub(crate) struct Found {
     fails_open: Option<&'static str>,
     /// Whether Istio asks it about outbound traffic alone.
     is_outbound: bool,
-    /// `allow_on_headers_stop_iteration` of Envoy.
-    hands_over_bodies: bool,
+    /// Whether the host hands over a body while the headers are held.
+    bodies: Bodies,
     /// Callbacks of the module that the host may not call.
     blinded: Vec<&'static str>,
     /// The clusters of the file, where it holds all clusters.
     clusters: Option<Vec<String>>,
     /// The HTTP connection manager of the file that it is in.
     manager: Option<Manager>,
+}
+
+/// Whether a host hands over the body of a request whose headers are held
+/// (`allow_on_headers_stop_iteration` of Envoy).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bodies {
+    /// The file does not say what is around the configuration.
+    Unknown,
+    /// It does.
+    HandedOver,
+    /// It does not; what to do about it.
+    Kept(&'static str),
 }
 
 impl Found {
@@ -39,7 +51,7 @@ impl Found {
             bytes,
             fails_open: None,
             is_outbound: false,
-            hands_over_bodies: false,
+            bodies: Bodies::Unknown,
             blinded: Vec::new(),
             clusters: None,
             manager: None,
@@ -48,10 +60,21 @@ impl Found {
 
     /// What is accepted around the configuration but worth knowing.
     pub(crate) fn notes(&self) -> Vec<&'static str> {
-        self.hands_over_bodies
-            .then_some(HANDS_OVER_BODIES)
-            .into_iter()
-            .collect()
+        let idle = self.bodies == Bodies::HandedOver && !self.reads_bodies();
+        idle.then_some(HANDS_OVER_BODIES).into_iter().collect()
+    }
+
+    /// What is accepted by the filter and can never work.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        match self.bodies {
+            Bodies::Kept(remedy) if self.reads_bodies() => vec![[KEEPS_BODIES, remedy].concat()],
+            Bodies::Kept(_) | Bodies::HandedOver | Bodies::Unknown => Vec::new(),
+        }
+    }
+
+    /// Whether some rule wants the body of a request approved.
+    fn reads_bodies(&self) -> bool {
+        crate::parse(&self.bytes).is_ok_and(|config| config.reads_bodies())
     }
 
     /// The settings that keep requests, or its other callbacks, from the filter, or may.
@@ -126,6 +149,14 @@ const OUTBOUND: &str = "match names mode CLIENT alone: in a sidecar only what th
 
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
+
+/// What a rule with `body: required` meets where the host keeps bodies.
+const KEEPS_BODIES: &str = "a rule has proof.webauthn with body: required, and this host keeps the body from the filter while the headers are held, so its requests with a body get 503 (unavailable.body); ";
+const IN_ENVOY: &str =
+    "write allow_on_headers_stop_iteration: true beside the configuration of the plugin";
+const IN_ISTIO: &str = "Istio's resource cannot say otherwise; docs/approvals.md says what can";
+const IN_GATEWAY: &str =
+    "Envoy Gateway's resource cannot say otherwise; docs/approvals.md says what can";
 
 /// The callbacks of the module: those by which it sees, and holds, what goes on; and those without
 /// which it has no keys, or never forgets a request.
@@ -278,6 +309,7 @@ fn extensions(spec: Option<&Json>, named: bool, place: &str, found: &mut Vec<Fou
         };
         found.push(Found {
             fails_open: fails_open(extension),
+            bodies: Bodies::Kept(IN_GATEWAY),
             ..Found::of(Some(format!("{place}spec.wasm[{index}].config")), bytes)
         });
     }
@@ -314,6 +346,7 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
     found.push(Found {
         fails_open: spec.and_then(fails_open),
         is_outbound,
+        bodies: Bodies::Kept(IN_ISTIO),
         ..Found::of(Some(format!("{place}.pluginConfig")), bytes)
     });
 }
@@ -370,7 +403,11 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     bytes: received(json.get("configuration")),
                     fails_open: fails_open(json),
                     is_outbound: false,
-                    hands_over_bodies: is_true(member(json, STOP_ITERATION)),
+                    bodies: if is_true(member(json, STOP_ITERATION)) {
+                        Bodies::HandedOver
+                    } else {
+                        Bodies::Kept(IN_ENVOY)
+                    },
                     blinded: blinded(json),
                     clusters: None,
                     manager: None,

@@ -70,13 +70,20 @@ impl Budget {
 
     /// The signature was wrong, and to see that has cost so much.
     pub(crate) fn was_wrong(&mut self, admission: Admission, cost: Duration) {
+        self.spend(admission, nanos(cost));
+    }
+
+    /// It was paid for as if it had been wrong, and was right.
+    pub(crate) fn give_back(&mut self, admission: Admission, cost: Duration) {
+        self.spend(admission, nanos(cost).saturating_neg());
+    }
+
+    /// From the fuller one of two buckets; what is given back goes into the emptier one.
+    fn spend(&mut self, admission: Admission, nanos: i64) {
         if let Some(own) = self.of_providers.get_mut(admission.provider.0) {
-            let fuller = if own.level() < self.common.level() {
-                &mut self.common
-            } else {
-                own
-            };
-            fuller.spend(cost);
+            let is_own = (own.level() < self.common.level()) == (nanos < 0);
+            let bucket = if is_own { own } else { &mut self.common };
+            bucket.spend(nanos);
         }
     }
 }
@@ -128,10 +135,14 @@ impl Bucket {
     }
 
     /// May take more than there is. The next one then waits until that is paid.
-    fn spend(&mut self, cost: Duration) {
-        let cost = i64::try_from(cost.as_nanos()).unwrap_or(i64::MAX);
-        self.nanos = self.nanos.saturating_sub(cost).max(-LEAST);
+    fn spend(&mut self, nanos: i64) {
+        let left = self.nanos.saturating_sub(nanos);
+        self.nanos = left.clamp(-LEAST, self.most);
     }
+}
+
+fn nanos(cost: Duration) -> i64 {
+    i64::try_from(cost.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Chance: the hash of a secret and a number.

@@ -199,6 +199,19 @@ impl Config {
         self.relying_party.as_ref()
     }
 
+    /// Whether some rule takes approvals that cover a body: the host must hand bodies over then,
+    /// while it holds the headers.
+    #[must_use]
+    pub fn reads_bodies(&self) -> bool {
+        let rules = self.rules.iter().flatten();
+        let ways = rules.flat_map(|rule| match &rule.action {
+            Action::Requires(requirement) => &*requirement.alternatives,
+            Action::Public(_) => &[],
+        });
+        let mut approvals = ways.filter_map(Alternative::approval);
+        approvals.any(|terms| terms.covers_body)
+    }
+
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
     pub(crate) fn nonce_secrets(&self) -> impl Iterator<Item = &[u8]> {
         self.nonce_secrets.iter().map(|Secret(bytes)| &**bytes)
@@ -283,6 +296,7 @@ impl<'c> From<&'c Config> for Suppliers<'c> {
         Self {
             keys: config.into(),
             endings: numbered.filter_map(ending).collect(),
+            reads_bodies: config.reads_bodies(),
         }
     }
 }

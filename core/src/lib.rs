@@ -142,7 +142,7 @@ pub use crate::{
     },
     remembered::Tally,
     request::path::PathPolicy,
-    request::{Connection, Origin, Request, TokenSource},
+    request::{Body, Connection, Origin, Request, TokenSource},
     resource_metadata::{Document, ResourceMetadata},
     revocation::{NameClaims, RevocationSource, Revocations, WhenUnavailable},
     status_list::{StatusListSource, inspect as inspect_status_list},

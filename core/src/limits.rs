@@ -81,16 +81,25 @@ pub const WITHDRAWN_KEYS: usize = 256;
 /// Most keys of one worker that have a table of multiples, 464 KiB each; the generator has one
 /// more.
 pub const KEY_TABLES: usize = 16;
-/// Most requests of one worker that wait for keys, of all providers (`waiting.rs` shares them out).
-/// Beside its headers each takes some 300 bytes of ours, so 1.2 MiB together.
+/// Most requests of one worker that wait for keys, lists or bodies, of all providers (`waiting.rs`
+/// shares them out). Beside its headers each takes some 300 bytes of ours, so 1.2 MiB together.
 pub const WAITING_REQUESTS: usize = 4_096;
-/// Most bytes of headers that waiting requests of one worker hold.
+/// Most bytes that waiting requests of one worker hold: their headers, and the bodies that are
+/// waited for.
 pub const WAITING_BYTES: usize = 32 << 20;
 /// Largest proof, in bytes: one with an RSA key of 4,096 bits takes 3 KiB.
 pub const PROOF_BYTES: usize = 8 << 10;
 /// Largest proof by a passkey, in bytes: client data and authenticator data of 4 KiB each, and a
 /// statement with a long URI, in base64url, the assertion twice.
 pub const APPROVAL_BYTES: usize = 16 << 10;
+/// Largest body that an approval covers where nothing is configured, in bytes: what a person can
+/// approve on a screen is far smaller.
+pub const PROOF_BODY_BYTES: usize = 64 << 10;
+/// Largest such body that may be configured, in bytes: Envoy holds 1 MiB of a request unless its
+/// listener says otherwise (`per_connection_buffer_limit_bytes`).
+pub const PROOF_BODY_BYTES_CEILING: usize = 1 << 20;
+/// Longest that a request with an approval waits for its body, in seconds: 64 KiB at 52 kbit/s.
+pub const PROOF_BODY_SECS: u64 = 10;
 /// Longest credential id, in bytes (WebAuthn Level 3 section 4, "Credential ID").
 pub const CREDENTIAL_ID_BYTES: usize = 1_023;
 /// Longest RSA modulus of a proof's key, in bits, whatever [`Limits::rsa_bits`] says: the client
@@ -176,8 +185,8 @@ pub const PATH_READING_BYTES: usize = 64 << 10;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
 
-/// The bounds that a configuration may lower but not raise; [`Limits::rsa_bits`] and
-/// [`Limits::forged_tokens_cpu_percent`] are the exceptions.
+/// The bounds that a configuration may lower but not raise; [`Limits::rsa_bits`],
+/// [`Limits::proof_body_bytes`] and [`Limits::forged_tokens_cpu_percent`] are the exceptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest token, in bytes.
@@ -186,9 +195,10 @@ pub struct Limits {
     pub jwks_bytes: usize,
     /// Most keys of one JWK set.
     pub jwks_keys: usize,
-    /// Most requests of one worker that wait for keys.
+    /// Most requests of one worker that wait.
     pub waiting_requests: usize,
-    /// Most bytes of headers that waiting requests of one worker hold.
+    /// Most bytes that waiting requests of one worker hold: headers, and bodies that are waited
+    /// for.
     pub waiting_bytes: usize,
     /// The part of a processor that each worker spends on wrong signatures, in percent, from 1 to
     /// [`FORGED_TOKENS_CPU_PERCENT_CEILING`]. It may be raised, because what it buys is that new
@@ -200,6 +210,9 @@ pub struct Limits {
     pub remembered_bytes: usize,
     /// Most open streams of one worker that end with their authority.
     pub streams: usize,
+    /// Largest body that an approval covers, in bytes, from 1 to [`PROOF_BODY_BYTES_CEILING`]. It
+    /// may be raised, because the operator knows the host's buffer.
+    pub proof_body_bytes: usize,
     /// Longest RSA modulus, in bits, from [`RSA_MIN_BITS`] to [`RSA_BITS_CEILING`]. It may be
     /// raised, because the issuer chooses the size of its keys and a token of a longer one cannot
     /// be verified otherwise.
@@ -218,6 +231,7 @@ impl Default for Limits {
             remembered_tokens: REMEMBERED_TOKENS,
             remembered_bytes: REMEMBERED_BYTES,
             streams: STREAMS,
+            proof_body_bytes: PROOF_BODY_BYTES,
             rsa_bits: RSA_BITS,
         }
     }

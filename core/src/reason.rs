@@ -164,7 +164,7 @@ facts! {
         ProofOrigin => "untrusted.proof_origin",
         /// The authenticator does not say enough of the person or the key.
         ProofFlags => "untrusted.proof_flags",
-        /// The request has a body, which the proof does not cover.
+        /// The request has another body than the proof covers, or one where it covers none.
         ProofBody => "untrusted.proof_body",
         /// A list of the provider says that it, or what it names, has ended before its time.
         Revoked => "untrusted.revoked",
@@ -209,6 +209,8 @@ facts! {
         Kind => "forbidden.kind",
         /// A cookie's token on a request that another site may have caused.
         CrossSite => "forbidden.cross_site",
+        /// The body is larger than `limits.proof_body_bytes`, and a proof has to cover it.
+        BodySize => "forbidden.body_size",
     }
 }
 
@@ -247,6 +249,8 @@ facts! {
             /// When to try again.
             retry_after: Duration
         } => "unavailable.status_list",
+        /// A proof covers the body, and the host does not hand it over.
+        Body => "unavailable.body",
     }
 }
 
@@ -371,6 +375,7 @@ impl Reason {
         let (status, retry_after) = match self {
             Self::Missing(_) | Self::Malformed(_) | Self::Untrusted(_) => (401, None),
             Self::Ambiguous(_) => (400, None),
+            Self::Forbidden(Forbidden::BodySize) => (413, None),
             Self::Insufficient(Insufficient::Scope { .. }) | Self::Forbidden(_) => (403, None),
             Self::Insufficient(_) => (401, None),
             Self::Unavailable(
@@ -384,7 +389,8 @@ impl Reason {
                 | Unavailable::WaitingTime
                 | Unavailable::Budget
                 | Unavailable::ReplayMemory
-                | Unavailable::Streams,
+                | Unavailable::Streams
+                | Unavailable::Body,
             ) => (503, Some(1)),
             Self::Internal(_) => (500, None),
         };

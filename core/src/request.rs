@@ -2,6 +2,7 @@
 //! one way only.
 
 mod authority;
+mod body;
 mod connection;
 pub(crate) mod credentials;
 mod origin;
@@ -9,6 +10,7 @@ pub(crate) mod path;
 mod source;
 
 pub(crate) use authority::Authority;
+pub use body::Body;
 pub use connection::Connection;
 pub use origin::Origin;
 pub use source::TokenSource;
@@ -24,7 +26,7 @@ use crate::{limits, reason::Ambiguous};
 pub struct Request<'a> {
     headers: &'a [(&'a [u8], &'a [u8])],
     connection: Option<&'a dyn Connection>,
-    may_have_body: bool,
+    body: Body,
 }
 
 impl<'a> Request<'a> {
@@ -34,7 +36,7 @@ impl<'a> Request<'a> {
         Self {
             headers,
             connection: None,
-            may_have_body: true,
+            body: Body::Unread,
         }
     }
 
@@ -50,15 +52,31 @@ impl<'a> Request<'a> {
     /// The same, where the request ends with its headers, or does not.
     #[must_use]
     pub const fn ending_here(self, ends: bool) -> Self {
-        Self {
-            may_have_body: !ends,
-            ..self
-        }
+        self.with_body(if ends { Body::None } else { Body::Unread })
     }
 
-    /// Whether a body may follow.
-    pub(crate) const fn may_have_body(&self) -> bool {
-        self.may_have_body
+    /// The same with what is known of its body.
+    #[must_use]
+    pub const fn with_body(self, body: Body) -> Self {
+        Self { body, ..self }
+    }
+
+    /// What is known of its body.
+    pub(crate) const fn body(&self) -> Body {
+        self.body
+    }
+
+    /// How many bytes to expect of a body that is still to come, by what the client says of it:
+    /// hosts hold it to `content-length` (RFC 9110 section 8.6). `None`: it does not say.
+    pub(crate) fn body_length(&self) -> Option<usize> {
+        let length = core::str::from_utf8(self.one("content-length")?).ok()?;
+        length.parse().ok()
+    }
+
+    /// Whether what follows the headers has no end of its own: an upgrade (RFC 9110 section 7.8),
+    /// or CONNECT.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.has("upgrade") || self.one(":method") == Some(b"CONNECT")
     }
 
     /// SHA-256 of the client's certificate.
@@ -164,8 +182,7 @@ impl<'a> Request<'a> {
             let mut texts = value.windows(events.len());
             texts.any(|text| text.eq_ignore_ascii_case(events))
         };
-        self.has("upgrade")
-            || self.one(":method") == Some(b"CONNECT")
+        self.is_endless()
             || self.values("content-type").any(is_grpc)
             || self.values("accept").any(takes_events)
     }

@@ -26,6 +26,7 @@ use crate::{
     crypto::Algorithm,
     fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
+    limits,
     provider_id::ProviderId,
     revocation::{Feed, Kind, NameDigest, Standing},
     status_list::{Bits, Held, ListError, Lists, UnverifiedList},
@@ -41,16 +42,20 @@ pub enum Need {
     Revocations(ProviderId),
     /// Its status lists.
     StatusLists(ProviderId),
+    /// The rest of the request itself: the client sends it, and nothing is fetched.
+    Body,
 }
 
 impl Need {
     /// Whose answer it is: what waits for one provider leaves room for what waits for another.
+    /// `None`: no provider's.
     #[must_use]
-    pub const fn provider(self) -> ProviderId {
+    pub const fn provider(self) -> Option<ProviderId> {
         match self {
             Self::Keys(provider) | Self::Revocations(provider) | Self::StatusLists(provider) => {
-                provider
+                Some(provider)
             }
+            Self::Body => None,
         }
     }
 }
@@ -75,13 +80,19 @@ pub struct Suppliers<'c> {
     pub keys: Sources<'c>,
     /// What ends the authority of its tokens before their time, where something does.
     pub endings: Vec<EndingOf<'c>>,
+    /// Whether requests wait for their own bodies.
+    pub reads_bodies: bool,
 }
 
 /// Keys alone: a policy that asks for more is answered that it cannot be had.
 impl<'c> From<Sources<'c>> for Suppliers<'c> {
     fn from(keys: Sources<'c>) -> Self {
         let endings = Vec::new();
-        Self { keys, endings }
+        Self {
+            keys,
+            endings,
+            reads_bodies: false,
+        }
     }
 }
 
@@ -107,7 +118,7 @@ impl Supply {
 
     fn of(suppliers: Suppliers<'_>, seed: u64) -> Self {
         let mut seeds = Jitter::new(seed);
-        let Suppliers { keys, endings } = suppliers;
+        let Suppliers { keys, endings, .. } = suppliers;
         Self {
             clock: Clock::default(),
             // Another worker's or configuration's ids are no ids here.
@@ -365,6 +376,7 @@ impl Supply {
                 let lists = self.endings.lists(provider);
                 lists.and_then(Lists::next_change)
             }
+            Need::Body => None,
         };
         change.map(|moment| self.clock.to_wall(moment))
     }
@@ -390,6 +402,8 @@ impl Supply {
                 let lists = self.endings.lists(provider);
                 lists.is_some_and(Lists::holds_waiters)
             }
+            // Its stream ends this wait, or the deadline does.
+            Need::Body => true,
         }
     }
 
@@ -406,6 +420,7 @@ impl Supply {
                 let lists = self.endings.lists(provider);
                 lists.map_or(Duration::ZERO, Lists::longest_wait)
             }
+            Need::Body => Duration::from_secs(limits::PROOF_BODY_SECS),
         }
     }
 

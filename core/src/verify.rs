@@ -24,7 +24,7 @@ use crate::{
     proof::{NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
     reason::{DPOP, Internal, Nonce, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
-    request::{Request, Target},
+    request::{Body, Request, Target},
     resource_metadata::{self, Document},
     supply::{Need, Supply},
     time::UnixTime,
@@ -36,7 +36,8 @@ use crate::{
 pub enum Step {
     /// It is decided.
     Settle(Settlement),
-    /// This is being fetched: hold the request and ask again when the fetch has ended.
+    /// This is being fetched, or is still to come: hold the request and ask again when it has come,
+    /// or will not.
     Await(Need),
 }
 
@@ -209,9 +210,16 @@ impl Verifier {
                 .map_err(Stop::Deny),
             judged => judged,
         };
-        // A good proof can be sent again and again, to be refused each time.
-        if let (Err(Stop::Deny(_)), Some((admission, cost))) = (&judged, unpaid) {
-            self.proof_budget.was_wrong(admission, cost);
+        // A good proof can be sent again and again, to be refused each time, or without the body
+        // that it covers. Who brings the body and passes is given back what was paid for the wait.
+        match (&judged, unpaid) {
+            (Err(Stop::Deny(_) | Stop::Await(Need::Body)), Some((admission, cost))) => {
+                self.proof_budget.was_wrong(admission, cost);
+            }
+            (Ok(_), Some((admission, cost))) if matches!(request.body(), Body::Read(_)) => {
+                self.proof_budget.give_back(admission, cost);
+            }
+            _ => {}
         }
         record.rule = trail.rule;
         let (settlement, hides_rule) = match judged {
@@ -255,7 +263,7 @@ impl Verifier {
         self.refuse(request, &Unavailable::WaitingLimit.into(), Some(now))
     }
 
-    /// The answer for a request that has waited longer than keys take to come or not to come.
+    /// The answer for a request that has waited longer than what it waits for takes.
     #[must_use]
     pub fn waited_too_long(&self, request: Request<'_>, now: UnixTime) -> Settlement {
         self.refuse(request, &Unavailable::WaitingTime.into(), Some(now))
@@ -276,6 +284,17 @@ impl Verifier {
     /// Removals of headers that a client must not send, for the names of a request's trailers.
     pub fn strip_trailers<'n>(&self, names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
         self.prepared.owned_names.strip_trailers(names)
+    }
+
+    /// How many bytes a request takes while it waits for this, beside its headers: what the host
+    /// holds of a body that is approved, which is not more than `limits.proof_body_bytes`.
+    #[must_use]
+    pub fn bytes_to_hold(&self, request: Request<'_>, need: Need) -> usize {
+        let most = self.prepared.config.limits().proof_body_bytes;
+        if need == Need::Body || matches!(request.body(), Body::Read(_)) {
+            return request.body_length().unwrap_or(most).min(most);
+        }
+        0
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Settlement {

@@ -3,7 +3,9 @@
 //!
 //! Half of the room is shared out evenly among the providers. Of the other half a provider may take
 //! no more than it leaves free: so a slow provider, and even a dozen of them, leave room for those
-//! who wait for another. Where there is one provider all of the room is its own.
+//! who wait for another. Where there is one provider all of the room is its own. Requests that wait
+//! for their own bodies have a share as if they were one more provider: slow clients leave room for
+//! those who wait for keys.
 //!
 //! [`Supply`](crate::supply::Supply) ends every wait by itself; the bound in time here is for the
 //! day on which it, or the host, does not. It counts like the supply's clock: forward steps only.
@@ -34,7 +36,7 @@ pub struct WaitingRoom<T> {
     deadlines: BTreeSet<(Moment, u32)>,
     /// The same by what they wait for; what nobody waits for has no queue.
     queues: BTreeMap<Need, BTreeSet<u32>>,
-    /// What they hold, by the index of the provider.
+    /// What they hold, by the number of their share.
     held: Vec<Held>,
 }
 
@@ -49,7 +51,7 @@ pub struct Place<T> {
     deadline: Moment,
 }
 
-/// What those hold who wait for one provider: places, and the bytes of their headers.
+/// What those hold who wait for one provider, or for bodies: places, and bytes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held {
     requests: usize,
@@ -60,20 +62,25 @@ impl<T> WaitingRoom<T> {
     /// An empty room for requests of the providers from whom something is fetched.
     #[must_use]
     pub fn new<'c>(suppliers: impl Into<Suppliers<'c>>) -> Self {
-        let Suppliers { keys, endings } = suppliers.into();
+        let Suppliers {
+            keys,
+            endings,
+            reads_bodies,
+        } = suppliers.into();
         let Sources { limits, providers } = keys;
         let is_fetched = |(index, source): &(usize, &SourceOf<'_>)| {
             matches!(source.keys, KeySource::Remote(_))
                 || endings.iter().any(|ending| ending.provider.0 == *index)
         };
         let fetched = providers.iter().enumerate().filter(is_fetched);
-        Self::shared_by(fetched.count(), &limits)
+        let shares = fetched.count().saturating_add(usize::from(reads_bodies));
+        Self::shared_by(shares, &limits)
     }
 
-    fn shared_by(providers: usize, limits: &Limits) -> Self {
+    fn shared_by(shares: usize, limits: &Limits) -> Self {
         Self {
-            requests: Share::new(limits.waiting_requests, providers),
-            bytes: Share::new(limits.waiting_bytes, providers),
+            requests: Share::new(limits.waiting_requests, shares),
+            bytes: Share::new(limits.waiting_bytes, shares),
             clock: Clock::default(),
             places: BTreeMap::new(),
             deadlines: BTreeSet::new(),
@@ -92,7 +99,7 @@ impl<T> WaitingRoom<T> {
         now: UnixTime,
     ) -> bool {
         let deadline = self.clock.advance(now).plus(longest).plus(GRACE);
-        let held = self.held(need.provider());
+        let held = self.held(share(need));
         if !self.requests.has_room(held.requests, 1) || !self.bytes.has_room(held.bytes, bytes) {
             return false;
         }
@@ -119,14 +126,14 @@ impl<T> WaitingRoom<T> {
 
     fn put(&mut self, stream: u32, place: Place<T>) {
         self.leave(stream);
-        let before = self.held(place.need.provider());
+        let before = self.held(share(place.need));
         self.requests.take(before.requests, 1);
         self.bytes.take(before.bytes, place.bytes);
         let held = Held {
             requests: before.requests.saturating_add(1),
             bytes: before.bytes.saturating_add(place.bytes),
         };
-        self.set_held(place.need.provider(), held);
+        self.set_held(share(place.need), held);
         self.queues.entry(place.need).or_default().insert(stream);
         self.deadlines.insert((place.deadline, stream));
         self.places.insert(stream, place);
@@ -142,14 +149,14 @@ impl<T> WaitingRoom<T> {
                 self.queues.remove(&place.need);
             }
         }
-        let before = self.held(place.need.provider());
+        let before = self.held(share(place.need));
         let held = Held {
             requests: before.requests.saturating_sub(1),
             bytes: before.bytes.saturating_sub(place.bytes),
         };
         self.requests.give_back(held.requests, 1);
         self.bytes.give_back(held.bytes, place.bytes);
-        self.set_held(place.need.provider(), held);
+        self.set_held(share(place.need), held);
         Some(place)
     }
 
@@ -179,21 +186,33 @@ impl<T> WaitingRoom<T> {
     /// How many wait for this provider.
     #[must_use]
     pub fn count(&self, provider: ProviderId) -> usize {
-        self.held(provider).requests
+        self.held(share_of(provider)).requests
     }
 
-    fn held(&self, provider: ProviderId) -> Held {
-        self.held.get(provider.0).copied().unwrap_or_default()
+    fn held(&self, share: usize) -> Held {
+        self.held.get(share).copied().unwrap_or_default()
     }
 
-    fn set_held(&mut self, ProviderId(index): ProviderId, held: Held) {
-        if self.held.len() <= index {
-            self.held.resize(index.saturating_add(1), Held::default());
+    fn set_held(&mut self, share: usize, held: Held) {
+        if self.held.len() <= share {
+            self.held.resize(share.saturating_add(1), Held::default());
         }
-        if let Some(own) = self.held.get_mut(index) {
+        if let Some(own) = self.held.get_mut(share) {
             *own = held;
         }
     }
+}
+
+/// The number of the share that such a wait takes from: the first is that of bodies.
+const fn share(need: Need) -> usize {
+    match need.provider() {
+        Some(provider) => share_of(provider),
+        None => 0,
+    }
+}
+
+const fn share_of(ProviderId(index): ProviderId) -> usize {
+    index.saturating_add(1)
 }
 
 /// How a quantity is shared out among providers.

@@ -112,6 +112,7 @@ impl World {
                 Need::Revocations(_) => &self.list,
                 Need::StatusLists(_) => &self.status,
                 Need::Keys(_) => panic!("the keys are part of the configuration"),
+                Need::Body => panic!("nobody fetches it"),
             };
             match served {
                 Some(body) => {

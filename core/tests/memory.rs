@@ -132,7 +132,7 @@ impl World {
             let headers: [(&[u8], &[u8]); 2] = [(b":status", b"200"), (b"etag", tag.as_bytes())];
             let answer = Answer::from_host(&headers, body.as_bytes());
             assert!(self.keys.on_answer(fetch.id, answer, NOW).is_some());
-            self.providers.push(fetch.need.provider());
+            self.providers.extend(fetch.need.provider());
         }
         self.providers.sort_unstable();
         assert_eq!(self.providers.len(), PROVIDERS);

@@ -11,6 +11,8 @@
 mod answers;
 #[path = "proofs/approvals.rs"]
 mod approvals;
+#[path = "proofs/bodies.rs"]
+mod bodies;
 #[path = "proofs/certificate.rs"]
 mod certificate;
 #[path = "proofs/host.rs"]

@@ -87,6 +87,7 @@ fn reasons() -> Vec<Reason> {
         Forbidden::Audience.into(),
         Forbidden::Kind.into(),
         Forbidden::CrossSite.into(),
+        Forbidden::BodySize.into(),
         Unavailable::Keys {
             retry_after: Duration::from_secs(1),
         }
@@ -108,6 +109,7 @@ fn reasons() -> Vec<Reason> {
             retry_after: Duration::from_secs(1),
         }
         .into(),
+        Unavailable::Body.into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]
@@ -188,6 +190,7 @@ fn the_blame_decides_status_and_challenge() {
                 401,
                 Some(", error=\"insufficient_user_authentication\", error_description=\""),
             ),
+            Reason::Forbidden(Forbidden::BodySize) => (413, None),
             Reason::Forbidden(_) => (403, None),
             Reason::Unavailable(_) => (503, None),
             Reason::Internal(_) => (500, None),

@@ -1,15 +1,17 @@
 //! A passkey approves one request, and the gate verifies that itself.
 
 use passgate_harness::{BOTH, Gate, ISSUER, Request, Response, policy_with, ruled, with};
-use passgate_kit::{ApprovalBuilder, SigningKey, public_members};
+use passgate_kit::{ApprovalBuilder, SigningKey, TokenBuilder, public_members};
 use serde_json::{Value, json};
 
 /// The origin of the story's gate, whatever port it has, and the page that asks.
-const ORIGIN: &str = "https://api.example.com";
+pub(crate) const ORIGIN: &str = "https://api.example.com";
 const PAGE: &str = "https://app.example.com";
 
-fn approving() -> Value {
+pub(crate) fn approving() -> Value {
+    let covering = json!({ "webauthn": { "mode": "transaction", "body": "required" } });
     let rules = json!([
+        { "match": { "path_separated_prefix": "/order" }, "requires": { "proof": covering } },
         { "match": { "path_separated_prefix": "/pay" }, "requires": {
             "proof": { "webauthn": { "mode": "transaction" } },
             "facts": ["phishing_resistant", "user_verified"], "max_age": "60s",
@@ -22,21 +24,26 @@ fn approving() -> Value {
     with(policy, "relying_party", party)
 }
 
-struct Person {
+pub(crate) struct Person {
     key: SigningKey,
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Person {
-    fn of(gate: &Gate) -> Self {
+    pub(crate) fn of(gate: &Gate) -> Self {
+        Self::with_token(gate.token())
+    }
+
+    /// A person with a token made of this one.
+    pub(crate) fn with_token(token: TokenBuilder<'_>) -> Self {
         let key = SigningKey::es256("passkey");
         let cnf = json!({ "jwk": public_members(&key) });
-        let token = gate.token().claim("sub", "alice").claim("cnf", cnf);
+        let token = token.claim("sub", "alice").claim("cnf", cnf);
         let token = token.claim("amr", json!(["pwd"])).build();
         Self { key, token }
     }
 
-    fn approval(&self, method: &str, path: &str, nonce: &str) -> ApprovalBuilder<'_> {
+    pub(crate) fn approval(&self, method: &str, path: &str, nonce: &str) -> ApprovalBuilder<'_> {
         let uri = format!("{ORIGIN}{path}");
         ApprovalBuilder::of(&self.key, ("example.com", PAGE), (method, &uri))
             .token(&self.token)
@@ -46,17 +53,17 @@ impl Person {
             .claim("nonce", nonce)
     }
 
-    fn with(&self, request: Request, approval: ApprovalBuilder<'_>) -> Request {
+    pub(crate) fn with(&self, request: Request, approval: ApprovalBuilder<'_>) -> Request {
         self.without(request)
             .header("webauthn-proof", approval.build())
     }
 
-    fn without(&self, request: Request) -> Request {
+    pub(crate) fn without(&self, request: Request) -> Request {
         request.authority("api.example.com").bearer(&self.token)
     }
 }
 
-fn nonce(response: &Response) -> String {
+pub(crate) fn nonce(response: &Response) -> String {
     let nonce = response.headers.text("webauthn-nonce");
     nonce
         .unwrap_or_else(|| panic!("a nonce: {response:?}"))

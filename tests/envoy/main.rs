@@ -8,6 +8,8 @@
 mod algorithms;
 mod approvals;
 mod authorities;
+mod bodies;
+mod bodies_held;
 mod certificates;
 mod claims;
 mod configuration;

@@ -1,7 +1,8 @@
 //! The files of `envoy/` do what they say.
 
 use passgate_harness::{Authority, BOTH, Gate, Issuer, Protocol, Request, Setup, workspace};
-use passgate_kit::{Token, TokenBuilder, tampered};
+use passgate_kit::{ApprovalBuilder, SigningKey, Token, TokenBuilder, public_members, tampered};
+use serde_json::json;
 use std::fs;
 use std::process::Command;
 
@@ -82,6 +83,40 @@ fn the_file_with_two_instances() {
     let good = token(&gate, "http://127.0.0.1:9000").build();
     guards(&gate, &good);
     guards_payments(&gate);
+    gate.finish();
+}
+
+#[test]
+fn the_file_with_approvals_of_bodies() {
+    let gate = Setup::shipped("envoy/approvals.yaml").start();
+    let key = SigningKey::es256("passkey");
+    let cnf = json!({ "jwk": public_members(&key) });
+    let bound = token(&gate, "http://127.0.0.1:9000").claim("cnf", cnf);
+    let bound = bound.build();
+    let order = |body: &[u8]| {
+        let order = Request::post("/orders", body).bearer(&bound);
+        order.authority("localhost:8080")
+    };
+    for protocol in BOTH {
+        let asked = gate.send(protocol, &order(b"{}"));
+        gate.denied(&asked, "missing.proof");
+        let nonce = asked.headers.text("webauthn-nonce").unwrap();
+        let page = ("localhost", "http://localhost:8080");
+        let approval = ApprovalBuilder::of(&key, page, ("POST", "http://localhost:8080/orders"))
+            .token(&bound)
+            .claim("iss", "http://127.0.0.1:9000")
+            .claim("sub", "alice")
+            .claim("iat", passgate_kit::now())
+            .claim("nonce", nonce)
+            .body(b"{}")
+            .build();
+        let approved = |body| order(body).header("webauthn-proof", &approval);
+        let altered = gate.send(protocol, &approved(b"[]"));
+        gate.denied(&altered, "untrusted.proof_body");
+        let received = gate.passed(&gate.send(protocol, &approved(b"{}")));
+        assert_eq!(received.body, b"{}");
+    }
+    guards(&gate, &token(&gate, "http://127.0.0.1:9000").build());
     gate.finish();
 }
 

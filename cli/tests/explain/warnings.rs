@@ -84,6 +84,74 @@ fn check_says_what_settings_of_the_plugin_change() {
     }
 }
 
+/// A rule that wants the body approved, on a host that keeps bodies from the filter.
+#[test]
+fn check_refuses_a_host_that_keeps_the_body_that_a_rule_wants_approved() {
+    let policy = |body: &str| {
+        serde_json::json!({
+            "origins": ["https://api.example.com"],
+            "relying_party": { "id": "example.com", "origins": ["https://app.example.com"] },
+            "providers": { "acme": {
+                "issuer": "https://id.example.com", "audiences": ["a"], "cnf_jwk": "passkey",
+                "remote_jwks": { "http_uri": {
+                    "uri": "https://id.example.com/certs", "cluster": "upstream",
+                } },
+            } },
+            "rules": [{ "match": { "prefix": "/" }, "requires": {
+                "proof": { "webauthn": { "mode": "transaction", "body": body } },
+            } }],
+        })
+    };
+    let hands_over = |value: bool| serde_json::json!({ "allow_on_headers_stop_iteration": value });
+    for (body, settings, status, holds) in [
+        ("none", serde_json::json!({}), 0, None),
+        ("none", hands_over(true), 0, Some("note: allow_on_headers_")),
+        ("required", hands_over(true), 0, None),
+        (
+            "required",
+            serde_json::json!({}),
+            1,
+            Some("error: a rule has"),
+        ),
+        (
+            "required",
+            hands_over(false),
+            1,
+            Some("write allow_on_headers_"),
+        ),
+    ] {
+        let (seen, output) = check_plugin(&policy(body).to_string(), settings);
+        assert_eq!(seen, Some(status), "{output}");
+        match holds {
+            Some(holds) => assert!(output.contains(holds), "{output}"),
+            None => assert!(!output.contains("stop_iteration"), "{output}"),
+        }
+    }
+    // Istio's resource, and Envoy Gateway's, have no such setting. A bare policy may be for any.
+    let policy = policy("required");
+    let plugin = |kind: &str, spec: serde_json::Value| {
+        serde_json::json!({
+            "apiVersion": "v1", "kind": kind, "metadata": { "name": "passgate" }, "spec": spec,
+        })
+    };
+    let of_istio = plugin("WasmPlugin", serde_json::json!({ "pluginConfig": policy }));
+    let wasm = serde_json::json!({ "wasm": [{ "name": "passgate", "config": policy }] });
+    let of_gateway = plugin("EnvoyExtensionPolicy", wasm);
+    for (document, status, holds) in [
+        (&of_istio, 1, "Istio's resource cannot say otherwise"),
+        (
+            &of_gateway,
+            1,
+            "Envoy Gateway's resource cannot say otherwise",
+        ),
+        (&policy, 0, "accepted"),
+    ] {
+        let (seen, output, _) = run(&["check", "-"], &document.to_string());
+        assert_eq!(seen, Some(status), "{output}");
+        assert!(output.contains(holds), "{output}");
+    }
+}
+
 /// Real Envoy then answers for the upstream without having asked the filter, or the filter is not
 /// told what it has to know.
 #[test]

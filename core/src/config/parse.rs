@@ -276,8 +276,8 @@ fn kept_headers(raw: RawOverrideHeaders) -> Vec<String> {
         .collect()
 }
 
-/// Bounds may be tightened, never lifted, but for the size of tokens and RSA keys and what forged
-/// tokens may cost.
+/// Bounds may be tightened, never lifted, but for the size of tokens, of bodies and of RSA keys,
+/// and for what forged tokens may cost.
 fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
     let RawLimits {
         token_bytes,
@@ -289,6 +289,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         remembered_tokens,
         remembered_bytes,
         streams,
+        proof_body_bytes,
         rsa_bits,
     } = raw;
     let built_in = Limits::default();
@@ -307,6 +308,13 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         limits::RSA_MIN_BITS,
         limits::RSA_BITS_CEILING,
         "rsa_bits",
+    );
+    let proof_body_bytes = bound(
+        proof_body_bytes.given(),
+        built_in.proof_body_bytes,
+        1,
+        limits::PROOF_BODY_BYTES_CEILING,
+        "proof_body_bytes",
     );
     let token_bytes = bound(
         token_bytes.given(),
@@ -352,6 +360,7 @@ fn bounds(raw: RawLimits, at: At<'_>, problems: &mut Problems) -> Limits {
         remembered_tokens,
         remembered_bytes,
         streams: tighten(streams, built_in.streams, "streams"),
+        proof_body_bytes,
         rsa_bits,
     }
 }

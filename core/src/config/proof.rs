@@ -6,7 +6,7 @@ use super::{
     Action, Origin, ProofDemand, Provider, ProviderId, RelyingParty, Rule, duration,
     raw::{RawDpop, RawProof, RawRelyingParty, RawWebauthn},
     relying_party::PageOrigin,
-    words::{ApprovalMode, NonceWish, VerificationWish},
+    words::{ApprovalMode, BodyWish, NonceWish, VerificationWish},
 };
 use crate::{
     decode::{At, Field, List, Problems, texts},
@@ -65,6 +65,7 @@ pub(super) fn demand(raw: RawProof, at: At<'_>, problems: &mut Problems) -> Opti
 fn approval(raw: RawWebauthn, at: At<'_>, problems: &mut Problems) -> Option<ProofDemand> {
     let RawWebauthn {
         mode,
+        body,
         window: written,
         user_verification,
         device_bound,
@@ -75,6 +76,7 @@ fn approval(raw: RawWebauthn, at: At<'_>, problems: &mut Problems) -> Option<Pro
     Some(ProofDemand::Approval {
         terms: ApprovalTerms {
             window: window(written, at.member("window"), problems),
+            covers_body: body.given() == Some(BodyWish::Required),
             is_verified: wish != Some(VerificationWish::Optional),
             is_device_bound: device_bound.given().unwrap_or(false),
         },

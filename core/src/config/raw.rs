@@ -56,8 +56,8 @@ record! {
         audit: RawAudit,
         /// Secrets, each by the name of the environment variable that holds it.
         secrets: RawSecrets,
-        /// Bounds. All but `token_bytes`, `rsa_bits` and `forged_tokens_cpu_percent` may be
-        /// tightened only.
+        /// Bounds. All but `token_bytes`, `proof_body_bytes`, `rsa_bits` and
+        /// `forged_tokens_cpu_percent` may be tightened only.
         limits: RawLimits,
         /// `enforce` (default), or `shadow` until a day: decide, count and record, but change
         /// nothing and let pass.
@@ -119,8 +119,8 @@ record! {
 }
 
 record! {
-    /// Bounds. All but `token_bytes`, `rsa_bits` and `forged_tokens_cpu_percent` may be tightened
-    /// only.
+    /// Bounds. All but `token_bytes`, `proof_body_bytes`, `rsa_bits` and
+    /// `forged_tokens_cpu_percent` may be tightened only.
     pub(in crate::config) RawLimits "limits" {
         /// Largest token, in bytes: at most 65536. Default: 16384.
         token_bytes: usize,
@@ -128,9 +128,10 @@ record! {
         jwks_bytes: usize,
         /// Most keys of one JWK set.
         jwks_keys: usize,
-        /// Most requests of one worker that wait for keys.
+        /// Most requests of one worker that wait for keys, lists or bodies.
         waiting_requests: usize,
-        /// Most bytes of headers that waiting requests of one worker hold.
+        /// Most bytes that waiting requests of one worker hold: headers, and bodies that are waited
+        /// for.
         waiting_bytes: usize,
         /// The part of a processor that each worker spends on finding out that signatures are
         /// wrong, in percent: 1 to 90. Beyond, chance decides which of the tokens that were not
@@ -144,6 +145,9 @@ record! {
         remembered_bytes: OrNone,
         /// Most open streams of one worker that end with their authority. Default: 20000.
         streams: usize,
+        /// Largest body that an approval covers, in bytes: at most 1048576, and no more than the
+        /// host holds. Default: 65536.
+        proof_body_bytes: usize,
         /// Longest RSA key, in bits: 2048 to 8192. Default: 4096. A signature costs the fourfold
         /// for each doubling.
         rsa_bits: usize,

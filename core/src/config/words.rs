@@ -141,6 +141,14 @@ words! {
 }
 
 words! {
+    /// Whether an approval covers the request's body.
+    pub(super) enum BodyWish {
+        "required" => Required,
+        "none" => None,
+    }
+}
+
+words! {
     /// Whether the authenticator must have verified the person.
     pub(super) enum VerificationWish {
         "required" => Required,

@@ -47,6 +47,7 @@ impl ProofDemand {
             }
             (Self::Approval { terms, .. }, Self::Approval { terms: other, .. }) => {
                 terms.window <= other.window
+                    && terms.covers_body == other.covers_body
                     && (terms.is_verified || !other.is_verified)
                     && (terms.is_device_bound || !other.is_device_bound)
             }

@@ -115,7 +115,7 @@ impl Requirement {
         };
         let mut condition = None;
         let approval =
-            approved.map(|Approved { gesture, made }| gesture_proves(gesture, now.since(made)));
+            approved.map(|Approved { gesture, made, .. }| gesture_proves(gesture, now.since(made)));
         let bound_so = |alternative: &&Alternative| {
             let suits = |terms: ApprovalTerms| {
                 approved.is_some_and(|approved| terms.check(approved, now).is_ok())

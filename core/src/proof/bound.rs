@@ -8,6 +8,7 @@
 
 use core::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
 use super::{Fault, Thumbprint};
@@ -16,6 +17,7 @@ use crate::{
     jose::{self, Jwk, base64url, numeric_date, to_base64url},
     json::Json,
     limits,
+    request::Request,
     time::UnixTime,
     webauthn::{self, Assertion, Gesture, RelyingParty},
 };
@@ -81,6 +83,8 @@ pub(crate) struct UnverifiedApproval {
 pub(crate) struct Approved {
     pub(crate) gesture: Gesture,
     pub(crate) made: UnixTime,
+    /// Whether it covers the body; else there is none.
+    pub(crate) covers_body: bool,
 }
 
 /// What a rule wants of an approval.
@@ -88,6 +92,8 @@ pub(crate) struct Approved {
 pub struct ApprovalTerms {
     /// How old its nonce may be.
     pub window: Duration,
+    /// Whether it covers the request's body; else the request has none.
+    pub covers_body: bool,
     /// Whether the authenticator must have verified the person (UV).
     pub is_verified: bool,
     /// Whether the key must be one that cannot leave its device (BE is clear).
@@ -97,7 +103,22 @@ pub struct ApprovalTerms {
 impl ApprovalTerms {
     /// Whether an approval will do.
     pub(crate) fn check(self, approved: Approved, now: UnixTime) -> Result<(), Fault> {
-        let Approved { gesture, made } = approved;
+        let Approved {
+            gesture,
+            made,
+            covers_body,
+        } = approved;
+        match (self.covers_body, covers_body) {
+            (true, false) => {
+                return Err(Fault::Body(
+                    "content_digest: the rule wants the body approved",
+                ));
+            }
+            (false, true) => {
+                return Err(Fault::Body("no content_digest: the rule has body: none"));
+            }
+            (true, true) | (false, false) => {}
+        }
         // A nonce may be from a time to come only if our own clock has gone back.
         if now > made.saturating_add(self.window) {
             return Err(Fault::Nonce("nonce: a recent one"));
@@ -113,8 +134,36 @@ impl ApprovalTerms {
 }
 
 /// The members of a statement; there are no others.
-const MEMBERS: [&str; 9] = [
-    "mode", "iss", "sub", "jti", "iat", "nonce", "htm", "htu", "ath",
+const MEMBERS: [&str; 12] = [
+    "mode",
+    "iss",
+    "sub",
+    "jti",
+    "iat",
+    "nonce",
+    "htm",
+    "htu",
+    "ath",
+    DIGEST,
+    "content_type",
+    "content_encoding",
+];
+
+/// The member with the digest of the body: one of RFC 9530 section 2, by SHA-256.
+const DIGEST: &str = "content_digest";
+
+/// The members that say how a body is to be read, with their headers. They cannot stand alone.
+const CONTENT: [(&str, &str, &str); 2] = [
+    (
+        "content_type",
+        "content-type",
+        "content_type: that of the request, if it has one",
+    ),
+    (
+        "content_encoding",
+        "content-encoding",
+        "content_encoding: that of the request, if it has one",
+    ),
 ];
 
 impl UnverifiedApproval {
@@ -134,7 +183,8 @@ impl UnverifiedApproval {
         };
         if !members.iter().all(|(name, _)| MEMBERS.contains(&&**name)) {
             return Err(Fault::Malformed(
-                "a statement with mode, iss, sub, jti, iat, nonce, htm, htu and ath alone",
+                "a statement with mode, iss, sub, jti, iat, nonce, htm, htu, ath and, for a body, \
+                 content_digest, content_type and content_encoding alone",
             ));
         }
         let text = |name: &str| claims.get(name).and_then(Json::as_str);
@@ -146,6 +196,22 @@ impl UnverifiedApproval {
         }
         if claims.get("iat").and_then(numeric_date).is_none() {
             return Err(Fault::Malformed("iat: seconds since 1970, a number"));
+        }
+        let has = |name: &str| claims.get(name).is_some();
+        let is_digest = |digest: &str| {
+            let hash = digest.strip_prefix("sha-256=:");
+            let hash = hash.and_then(|hash| hash.strip_suffix(':'));
+            hash.is_some_and(|hash| hash.len() == 44)
+        };
+        if has(DIGEST) && !text(DIGEST).is_some_and(is_digest) {
+            return Err(Fault::Malformed(
+                "content_digest: sha-256=:…:, as in RFC 9530",
+            ));
+        }
+        if !has(DIGEST) && CONTENT.iter().any(|(member, ..)| has(member)) {
+            return Err(Fault::Malformed(
+                "content_type and content_encoding beside content_digest",
+            ));
         }
         Ok(Self {
             assertion: Assertion::parse(&assertion)?,
@@ -186,6 +252,36 @@ impl UnverifiedApproval {
             }
             _ => Err(Fault::Token("ath: the hash of this access token")),
         }
+    }
+
+    /// Whether it covers a body, which may be an empty one.
+    pub(crate) fn covers_body(&self) -> bool {
+        self.claims.get(DIGEST).is_some()
+    }
+
+    /// Whether the body that it covers is to be read as the headers of this request say.
+    pub(crate) fn is_of_content(&self, request: Request<'_>) -> Result<(), Fault> {
+        for (member, header, wanted) in CONTENT {
+            let mut values = request.values(header);
+            let is_approved = match (self.claims.get(member), values.next()) {
+                (None, None) => true,
+                (Some(Json::String(approved)), Some(sent)) => approved.as_bytes() == sent,
+                _ => false,
+            };
+            if !is_approved || values.next().is_some() {
+                return Err(Fault::Body(wanted));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the body with this SHA-256 is the one that it covers.
+    pub(crate) fn is_of_body(&self, sha256: [u8; 32]) -> Result<(), Fault> {
+        let digest = ["sha-256=:", &STANDARD.encode(sha256), ":"].concat();
+        if self.text(DIGEST) == Some(&*digest) {
+            return Ok(());
+        }
+        Err(Fault::Body("content_digest: that of the body as it came"))
     }
 
     /// The nonce that it was made with, believed or not: the time of the gesture is the nonce's.

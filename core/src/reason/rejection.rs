@@ -170,6 +170,7 @@ impl Rejection {
             400 => "Bad Request",
             401 => "Unauthorized",
             403 => "Forbidden",
+            413 => "Content Too Large",
             503 => "Service Unavailable",
             _ => "Internal Server Error",
         };

@@ -125,6 +125,22 @@ fn slow_providers_leave_room_for_the_others() {
     }
 }
 
+/// However many wait for bodies, and however large these are.
+#[test]
+fn bodies_leave_room_for_those_who_wait_for_keys() {
+    for bytes in [1, 1 << 16] {
+        let mut room = shared_by(2, 4_096, 32 << 20);
+        let slow = (0..5_000).filter(|stream| {
+            let sized = ((), bytes);
+            room.enter(*stream, Need::Body, sized, LONGEST, at(0))
+        });
+        assert!(slow.count() >= 256);
+        assert_eq!(room.count(ProviderId(0)), 0);
+        let own = crowd(&mut room, 0, 1_024, &mut 5_000);
+        assert_eq!((own, room.count(ProviderId(0))), (1_024, 1_024));
+    }
+}
+
 #[test]
 fn bytes_are_shared_out_like_places() {
     let mut room = shared_by(4, 4_096, 8_000);
@@ -240,7 +256,7 @@ fn the_room_does_what_a_naive_one_does() {
                     let place = model.0.swap_remove(below(model.0.len()));
                     let left = room.leave(place.0).unwrap();
                     let provider = left.need.provider();
-                    assert_eq!((provider, left.bytes), (ProviderId(place.1), place.2));
+                    assert_eq!((provider, left.bytes), (Some(ProviderId(place.1)), place.2));
                     let stays = below(2) == 0;
                     if stays && room.stay(place.0, left, at(now)) {
                         assert!(now < place.3);
@@ -258,7 +274,7 @@ fn the_room_does_what_a_naive_one_does() {
                     expected.sort_unstable();
                     overdue += model.0.iter().filter(|place| place.3 <= now).count();
                     assert_eq!(
-                        room.ready(|need| need.provider().0 == called, at(now)),
+                        room.ready(|need| need.provider() == Some(ProviderId(called)), at(now)),
                         expected
                     );
                 }

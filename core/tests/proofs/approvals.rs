@@ -1,5 +1,6 @@
 //! A passkey approves one request.
 
+use passgate_core::Body;
 use passgate_kit::{ApprovalBuilder, SigningKey, base64url, public_members};
 use serde_json::{Value, json};
 
@@ -26,6 +27,17 @@ pub(crate) fn approving() -> Value {
     let rules = policy["rules"].as_array_mut().unwrap();
     rules.extend([
         rule("/pay", json!({ "proof": webauthn(json!({})) })),
+        rule(
+            "/order",
+            json!({ "proof": webauthn(json!({ "body": "required" })), "scopes": ["order"] }),
+        ),
+        rule(
+            "/either-body",
+            json!({ "requires_any": { "requirements": [
+                { "proof": webauthn(json!({})) },
+                { "proof": webauthn(json!({ "body": "required" })), "scopes": ["order"] },
+            ] } }),
+        ),
         rule(
             "/touch",
             json!({ "proof": webauthn(json!({ "user_verification": "optional" })) }),
@@ -66,11 +78,11 @@ pub(crate) fn approving() -> Value {
 pub(crate) struct Person(pub(crate) World);
 
 impl Person {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_key(SigningKey::es256("passkey"))
     }
 
-    fn with_key(key: SigningKey) -> Self {
+    pub(crate) fn with_key(key: SigningKey) -> Self {
         Self(World::with_key(&approving(), key))
     }
 
@@ -80,6 +92,7 @@ impl Person {
         self.0.token_with(|token| {
             token
                 .claim("sub", "alice")
+                .claim("scope", "order")
                 .claim("cnf", json!({ "jwk": jwk }))
         })
     }
@@ -324,13 +337,13 @@ fn an_approval_is_as_old_as_its_nonce() {
     assert_eq!(judged.code, "untrusted.proof_nonce");
 }
 
-/// Until a version covers bodies.
+/// Where the rule does not want the body approved.
 #[test]
 fn a_request_with_a_body_is_not_approved() {
     let mut person = Person::new();
     person.0.method = "POST";
     assert_eq!(person.send("/pay", |proof| proof).code, "permitted.token");
-    person.0.ends = false;
+    person.0.body = Body::Unread;
     let judged = person.send("/pay", |proof| proof);
     assert_eq!(
         (judged.code, judged.status),

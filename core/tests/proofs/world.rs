@@ -1,8 +1,8 @@
 //! A gate whose tokens are bound, and a client that holds the key.
 
 use passgate_core::{
-    AnswerHeader, AuditRecord, Auditor, Config, Connection, Edit, Request, Step, Supply, UnixTime,
-    Verdict, Verifier,
+    AnswerHeader, AuditRecord, Auditor, Body, Config, Connection, Edit, Need, Request, Step,
+    Supply, UnixTime, Verdict, Verifier,
 };
 use passgate_kit::{ProofBuilder, SigningKey, TokenBuilder, bound_to, jwks};
 use serde_json::{Value, json};
@@ -55,8 +55,8 @@ pub(crate) struct World {
     pub(crate) asked: std::cell::Cell<usize>,
     /// Of the requests.
     pub(crate) method: &'static str,
-    /// Whether they end with their headers.
-    pub(crate) ends: bool,
+    /// What is known of their bodies.
+    pub(crate) body: Body,
 }
 
 /// What became of a request.
@@ -141,7 +141,7 @@ impl World {
             certificate: None,
             asked: std::cell::Cell::new(0),
             method: "GET",
-            ends: true,
+            body: Body::None,
         }
     }
 
@@ -163,7 +163,7 @@ impl World {
             certificate: None,
             asked: std::cell::Cell::new(0),
             method: "GET",
-            ends: true,
+            body: Body::None,
         }
     }
 
@@ -248,6 +248,17 @@ impl World {
         path: &str,
         headers: &[(&str, String)],
     ) -> Judged {
+        let judged = self.ask(authority, path, headers);
+        judged.unwrap_or_else(|need| panic!("it waits for {need:?}"))
+    }
+
+    /// What becomes of a request now; or what it waits for.
+    pub(crate) fn ask(
+        &mut self,
+        authority: &str,
+        path: &str,
+        headers: &[(&str, String)],
+    ) -> Result<Judged, Need> {
         let mut all: Vec<(&[u8], &[u8])> = vec![
             (b":method", self.method.as_bytes()),
             (b":path", path.as_bytes()),
@@ -259,10 +270,10 @@ impl World {
             certificate: self.certificate,
             asked: &self.asked,
         };
-        let request = Request::new(&all).on(&shown).ending_here(self.ends);
-        let step = self.verifier.verify(request, &mut self.supply, self.clock);
-        let Step::Settle(settlement) = step else {
-            panic!("the keys are part of the configuration");
+        let request = Request::new(&all).on(&shown).with_body(self.body);
+        let settlement = match self.verifier.verify(request, &mut self.supply, self.clock) {
+            Step::Settle(settlement) => settlement,
+            Step::Await(need) => return Err(need),
         };
         let mut judged = Judged {
             code: settlement.record.reason,
@@ -286,7 +297,7 @@ impl World {
             }
             Verdict::Serve(_) => judged.status = Some(200),
         }
-        judged
+        Ok(judged)
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::host::Proxy;
 use passgate_core::{
-    Ambiguous, Answer, AuditRecord, Config, Forbidden, Insufficient, Internal, Leases, Malformed,
-    Missing, Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable, UnixTime,
-    Untrusted, Verdict, Verifier,
+    Ambiguous, Answer, AuditRecord, Body, Config, Forbidden, Insufficient, Internal, Leases,
+    Malformed, Missing, Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable,
+    UnixTime, Untrusted, Verdict, Verifier,
 };
 use passgate_kit::{
     ApprovalBuilder, ProofBuilder, SigningKey, TokenBuilder, bound_to, jwks, public_members,
@@ -28,8 +28,8 @@ pub(crate) struct Specimen {
     pub(crate) origin: Option<&'static str>,
     pub(crate) dpop: Option<String>,
     pub(crate) approval: Option<String>,
-    /// Whether it ends with its headers.
-    pub(crate) ends: bool,
+    /// What is known of its body.
+    pub(crate) body: Body,
     /// The data that the workers share; `None`: the host has none.
     pub(crate) proxy: Option<Proxy>,
     /// What the provider serves; `None`: it is down.
@@ -102,7 +102,7 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         origin: None,
         dpop: None,
         approval: None,
-        ends: true,
+        body: Body::None,
         proxy: None,
         jwks: Some(jwks(&[&key])),
         revocations: None,
@@ -140,6 +140,15 @@ pub(crate) fn approved(make: impl FnOnce(ApprovalBuilder<'_>) -> ApprovalBuilder
     specimen.config["providers"]["acme"]["cnf_jwk"] = json!("passkey");
     specimen.config["rules"][1]["requires"]["proof"] =
         json!({ "webauthn": { "mode": "transaction" } });
+    specimen
+}
+
+/// The same where the rule wants the body approved, of which this is known.
+fn covering(body: Body) -> Specimen {
+    let digest = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+    let mut specimen = approved(|proof| proof.claim("content_digest", digest));
+    specimen.body = body;
+    specimen.config["rules"][1]["requires"]["proof"]["webauthn"]["body"] = json!("required");
     specimen
 }
 
@@ -236,7 +245,7 @@ impl Specimen {
         if let Ask::Stream = self.ask {
             headers.push((b"accept", b"text/event-stream"));
         }
-        let request = Request::new(&headers).ending_here(self.ends);
+        let request = Request::new(&headers).with_body(self.body);
         let mut leases = Leases::default();
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
@@ -278,7 +287,7 @@ impl Specimen {
             let served = match fetch.need {
                 Need::Keys(_) => self.jwks.as_ref().filter(|_| !self.then_down),
                 Need::Revocations(_) => self.revocations.as_ref(),
-                Need::StatusLists(_) => None,
+                Need::StatusLists(_) | Need::Body => None,
             };
             keys.on_answer(fetch.id, serving(served), moment);
         }
@@ -384,7 +393,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             Untrusted::ProofOrigin => approved(|proof| proof.rp_id("evil.example")),
             Untrusted::ProofFlags => approved(|proof| proof.flags(0x04, &[])),
             Untrusted::ProofBody => Specimen {
-                ends: false,
+                body: Body::Unread,
                 ..approved(|proof| proof)
             },
             Untrusted::Revoked => {
@@ -431,6 +440,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
                 specimen.cookie = Some(token.replace("Bearer ", "session="));
                 specimen
             }
+            Forbidden::BodySize => covering(Body::TooLarge),
         },
         Reason::Unavailable(Unavailable::Keys { .. }) => Specimen {
             jwks: None,
@@ -459,6 +469,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             proxy: None,
             ..bound(|proof| proof)
         },
+        Reason::Unavailable(Unavailable::Body) => covering(Body::NotHandedOver),
         Reason::Unavailable(Unavailable::Streams) => {
             let mut specimen = Specimen {
                 ask: Ask::Stream,

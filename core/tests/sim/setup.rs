@@ -119,7 +119,7 @@ pub(crate) fn ids(providers: &Providers) -> Vec<ProviderId> {
     for millis in [0, 50] {
         let now = UnixTime::from_millis(millis);
         for _ in 0..=providers.names.len() {
-            ids.extend(cache.poll_call(now).map(|fetch| fetch.need.provider()));
+            ids.extend(cache.poll_call(now).and_then(|fetch| fetch.need.provider()));
         }
     }
     ids.sort();

@@ -342,7 +342,7 @@ impl World {
             let site = self
                 .sites
                 .iter()
-                .position(|site| site.id == fetch.need.provider())
+                .position(|site| Some(site.id) == fetch.need.provider())
                 .unwrap();
             let Self { sites, random, .. } = self;
             let Site {

@@ -16,8 +16,9 @@ impl Expected {
     fn of(code: &str, is_approval: bool) -> Self {
         // A proof is at fault: the challenge is one for proofs (RFC 9449 section 7.1), or for the
         // token that a certificate did not prove.
+        let wants_proof = !code.starts_with("forbidden") && !code.starts_with("unavailable");
         let error = match code {
-            _ if is_approval => Some("insufficient_user_authentication"),
+            _ if is_approval && wants_proof => Some("insufficient_user_authentication"),
             "untrusted.proof_nonce" => Some("use_dpop_nonce"),
             _ if code.contains(".proof") => Some("invalid_"),
             _ => None,
@@ -37,6 +38,7 @@ impl Expected {
                 (403, Some("insufficient_scope"), true)
             }
             "insufficient" => (401, Some("insufficient_user_authentication"), true),
+            "forbidden" if code == "forbidden.body_size" => (413, None, false),
             "forbidden" => (403, None, false),
             "unavailable" => (503, None, false),
             "internal" => (500, None, false),

@@ -267,6 +267,11 @@ impl Gate {
         http2::abandon(self.address, request, wait)
     }
 
+    /// Sends a request over HTTP/2 with the first half of its body, and resets it after this long.
+    pub fn leave_in_the_middle(&self, request: &Request, wait: Duration) {
+        http2::leave_in_the_middle(self.address, request, wait).expect("half of a request");
+    }
+
     /// Sends a request and holds the second half of its body back until it is told to go on. An
     /// error: the gate ended the connection or the stream instead.
     pub fn send_in_halves(

@@ -76,6 +76,27 @@ pub fn abandon(address: SocketAddr, request: &Request, wait: Duration) -> Result
     })
 }
 
+/// Sends one request with the first half of its body, and resets its stream after this long.
+pub fn leave_in_the_middle(
+    address: SocketAddr,
+    request: &Request,
+    wait: Duration,
+) -> Result<(), String> {
+    in_time(async {
+        let mut requests = connect(address).await?;
+        let (_answer, mut stream) = send_head(&mut requests, request)?;
+        let body = request.body.clone().unwrap_or_default();
+        let (first, _) = body.split_at(body.len() / 2);
+        let first = first.to_vec().into();
+        stream.send_data(first, false).map_err(told)?;
+        tokio::time::sleep(wait).await;
+        stream.send_reset(h2::Reason::CANCEL);
+        // The connection's task sends it.
+        tokio::time::sleep(wait).await;
+        Ok(())
+    })
+}
+
 type Requests = h2::client::SendRequest<bytes::Bytes>;
 
 async fn connect(address: SocketAddr) -> Result<Requests, String> {

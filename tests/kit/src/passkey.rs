@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use crate::{SigningKey, base64url, now, sha256};
@@ -72,6 +73,13 @@ impl<'k> ApprovalBuilder<'k> {
     pub fn token(self, token: &str) -> Self {
         let hash = base64url(sha256(token.as_bytes()));
         self.claim("ath", hash)
+    }
+
+    /// For a request with this body, which may be empty.
+    #[must_use]
+    pub fn body(self, bytes: &[u8]) -> Self {
+        let digest = STANDARD.encode(sha256(bytes));
+        self.claim("content_digest", format!("sha-256=:{digest}:"))
     }
 
     /// Sets a member of the client data.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::{
     config::{
         relying_party::{PageOrigin, RpId},
-        words::{ApprovalMode, NonceWish, VerificationWish},
+        words::{ApprovalMode, BodyWish, NonceWish, VerificationWish},
     },
     decode::{Filled, List, Text, record},
 };
@@ -26,8 +26,12 @@ record! {
 record! {
     /// How a passkey's approval is judged.
     pub(in crate::config) RawWebauthn "webauthn" {
-        /// What is approved: `transaction`, this request, which has no body.
+        /// What is approved: `transaction`, this request.
         mode: ApprovalMode = "transaction",
+        /// Whether the approval covers the body: `none` (default), and a request with a body is
+        /// refused; or `required`, and the host must hand bodies over, which Envoy does with
+        /// `allow_on_headers_stop_iteration: true`.
+        body: BodyWish,
         /// How old the nonce of the approval may be: 5s to 5m. Default: 60s.
         window: Duration,
         /// Whether the authenticator must have verified the person, by PIN or biometric: `required`
@@ -37,7 +41,6 @@ record! {
         device_bound: bool,
         /// Whether the approval stays in the request. Default: false.
         forward: bool,
-        "body": "remove it; a request with a body is refused until a version covers it",
         "max_session": "remove it; each request is approved by itself",
         "aaguids": "remove it; a token does not name the model of an authenticator",
     }

@@ -188,7 +188,7 @@ impl World {
             body,
         };
         let need = self.cache.on_answer(fetch.id, answer, self.now);
-        need.map(Need::provider)
+        need.and_then(Need::provider)
     }
 
     pub(super) fn fail(&mut self, fetch: Fetch) {

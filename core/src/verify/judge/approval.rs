@@ -13,17 +13,26 @@ use crate::{
     },
     provider::Provider,
     provider_id::ProviderId,
-    reason::{Missing, PasskeyWanted, Unavailable, Untrusted},
+    reason::{Forbidden, Missing, PasskeyWanted, Unavailable, Untrusted},
+    request::Body,
     webauthn::RelyingParty,
 };
 
 /// An approval whose signature was checked.
 pub(super) struct Approval {
     pub(super) approved: Approved,
+    /// It covers a body that has not been read.
+    pub(super) awaits_body: bool,
     thumbprint: Thumbprint,
     /// Names it among all approvals.
     pub(super) id: [u8; 32],
 }
+
+/// SHA-256 of nothing (FIPS 180-4).
+const EMPTY: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
 
 /// Why an approval does not count.
 enum Halt {
@@ -85,7 +94,8 @@ impl Case<'_, '_, '_> {
             return Err(Halt::Stop(Missing::Proof.into()));
         };
         let approval = UnverifiedApproval::parse(text)?;
-        if self.request.may_have_body() {
+        let covers_body = approval.covers_body();
+        if !covers_body && self.request.body() != Body::None {
             let wanted = "a request that ends with its headers: no body is approved";
             return Err(Fault::Body(wanted).into());
         }
@@ -104,13 +114,18 @@ impl Case<'_, '_, '_> {
             issuer: text("iss").unwrap_or_default(),
             subject: text("sub"),
         })?;
+        let awaits_body = covers_body && self.awaits_body(&approval)?;
         let gesture = approval.unverified_gesture(party)?;
         let usage = (NonceUse::Approval, provider.issuer.text());
         let nonce = approval.unverified_nonce().unwrap_or_default();
         let made = self.proofs.time_of(usage, nonce);
         let made = made.map_err(|error| Halt::Stop(broken(error)))?;
         let made = made.ok_or(Fault::Nonce("nonce: one of ours"))?;
-        let approved = Approved { gesture, made };
+        let approved = Approved {
+            gesture,
+            made,
+            covers_body,
+        };
         // What no alternative would take is not worth its signature.
         let mut checked = terms.iter().map(|terms| terms.check(approved, self.now));
         if let Some(Err(fault)) = checked.next()
@@ -128,9 +143,37 @@ impl Case<'_, '_, '_> {
         self.owe(admission, cost);
         Ok(Approval {
             approved,
+            awaits_body,
             thumbprint: passkey.thumbprint,
             id,
         })
+    }
+
+    /// Whether the body that an approval covers has not been read; else it is the one. It can only
+    /// refuse, so the signature need not be checked yet.
+    fn awaits_body(&self, approval: &UnverifiedApproval) -> Result<bool, Halt> {
+        let most = self.prepared.config.limits().proof_body_bytes;
+        let request = self.request;
+        let stop = |stop: Stop| Err(Halt::Stop(stop));
+        // Also without a body: the service may look at them.
+        approval.is_of_content(request)?;
+        match request.body() {
+            Body::None => approval.is_of_body(EMPTY)?,
+            Body::Read(sha256) => approval.is_of_body(sha256)?,
+            Body::TooLarge => return stop(Forbidden::BodySize.into()),
+            Body::HasTrailers => {
+                return Err(Fault::Body("no trailers: an approval does not cover them").into());
+            }
+            Body::NotHandedOver => return stop(Unavailable::Body.into()),
+            Body::Unread if request.is_endless() => {
+                return Err(Fault::Body("a body that ends: no upgrade, and no CONNECT").into());
+            }
+            Body::Unread if request.body_length().is_some_and(|length| length > most) => {
+                return stop(Forbidden::BodySize.into());
+            }
+            Body::Unread => return Ok(true),
+        }
+        Ok(false)
     }
 
     /// Takes an approval that the rule took: it is to be spent, if all else is well.

@@ -119,6 +119,13 @@ impl Case<'_, '_, '_> {
                 unmet.reason
             })?;
         self.record.proved(&proved);
+        // All else is well, so it is worth a place among those who wait.
+        if approval
+            .as_ref()
+            .is_some_and(|approval| approval.awaits_body)
+        {
+            return Err(Stop::Await(Need::Body));
+        }
         if self.lasts {
             let left = alternative
                 .max_age
