@@ -4,11 +4,14 @@
 //! RFC 7515 section 4 and RFC 7519 section 4 let a parser keep the last of two members of one name.
 //! Parsers that disagree are an attack, so a second one is an error here.
 
+mod slices;
+
 use core::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+pub(crate) use self::slices::{Sink, Slices, Unreadable};
 use crate::limits;
 
 /// A JSON value whose every level was checked.

@@ -53,9 +53,9 @@ pub const REVOCATION_BYTES: usize = 9 << 20;
 /// Longest name in a list of revocations, in bytes: of OpenID Connect Core 1.0 section 2, where
 /// `sub` has at most 255.
 pub const REVOCATION_NAME_BYTES: usize = 512;
-/// Longest member or entry of a document of revocations, in bytes: escaped, a name may be six times
-/// as long.
-pub const REVOCATION_MEMBER_BYTES: usize = 4 << 10;
+/// Longest member or entry of a long list, in bytes: escaped, a name of [`REVOCATION_NAME_BYTES`]
+/// may be six times as long.
+pub const LIST_MEMBER_BYTES: usize = 4 << 10;
 /// Most status lists that one worker remembers; each provider that has some gets at least one.
 pub const STATUS_LISTS: usize = 16;
 /// Largest inflated status list, in bytes: four million tokens of one bit each.

@@ -2,11 +2,8 @@
 
 use core::fmt;
 
-use super::{
-    edition::{Edition, Refused},
-    reader::Unreadable,
-};
-use crate::fetch::fault::Fault;
+use super::edition::{Edition, Refused};
+use crate::{fetch::fault::Fault, json::Unreadable};
 
 /// What changed about the list of a provider; its `Display` is the log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,17 +114,6 @@ impl fmt::Display for Failure {
             Self::Fetch(fault) => write!(f, "{fault}"),
             Self::Unreadable(unreadable) => write!(f, "{unreadable}"),
             Self::Refused(refused) => write!(f, "{refused}"),
-        }
-    }
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge => f.write_str("larger than allowed"),
-            Self::TooMany(most) => write!(f, "more than {most} entries"),
-            Self::Json(at, what) => write!(f, "not a list: byte {at}: expected {what}"),
-            Self::Member(what) => f.write_str(what),
         }
     }
 }

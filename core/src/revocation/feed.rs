@@ -8,7 +8,7 @@ use super::{
     entries::{Digest, Entries, Names, kind_of},
     entry::{Before, Kind},
     event::{Change, Failure},
-    reader::{Draft, Reader, Unreadable},
+    reader::{Draft, Reader},
     report::{Counts, Outcome, Report, State},
     source::{ListBounds, RevocationSource, WhenUnavailable},
 };
@@ -23,6 +23,7 @@ use crate::{
         flight::{FetchId, Flight, SLACK},
         jitter::Jitter,
     },
+    json::Unreadable,
     time::UnixTime,
 };
 

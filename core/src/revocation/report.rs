@@ -1,8 +1,9 @@
 //! What an operator may want to measure about a list: names of a fixed set, and numbers.
 
-use super::{edition::Refused, entry::Kind, event::Failure, reader::Unreadable};
+use super::{edition::Refused, entry::Kind, event::Failure};
 use crate::{
     fetch::{Measure, Number, fault::Fault},
+    json::Unreadable,
     time::UnixTime,
 };
 

@@ -6,12 +6,13 @@ use proptest::prelude::*;
 
 use super::world::{START, document, document_of};
 use crate::{
+    json::Unreadable,
     revocation::{
         Kind, ListBounds,
         edition::Edition,
         entries::Entries,
         entry::Before,
-        reader::{Draft, Reader, Unreadable},
+        reader::{Draft, Reader},
     },
     time::UnixTime,
 };
