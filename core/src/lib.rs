@@ -72,6 +72,8 @@ mod budget;
 mod cbor;
 mod claims;
 mod config;
+#[cfg_attr(not(test), expect(dead_code, reason = "credentials bring them"))]
+mod cose;
 mod crypto;
 pub mod decode;
 mod evidence;

@@ -36,7 +36,7 @@ const FLOORS: &[&[&str]] = &[
     &["status_list"],
     &["evidence", "jwks", "login", "proof", "revocation"],
     &["webauthn"],
-    &["decode", "jose"],
+    &["cose", "decode", "jose"],
     &[
         "budget", "cbor", "crypto", "fetch", "json", "request", "uri",
     ],

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{SigningKey, base64url, now, sha256};
@@ -18,6 +21,7 @@ pub struct ApprovalBuilder<'k> {
     counter: u32,
     after: Vec<u8>,
     assertion: Value,
+    user_handle: Value,
     signature: Option<Vec<u8>>,
 }
 
@@ -50,6 +54,7 @@ impl<'k> ApprovalBuilder<'k> {
             counter: 0,
             after: Vec::new(),
             assertion: json!({ "id": id, "rawId": id, "type": "public-key", "response": {} }),
+            user_handle: Value::Null,
             signature: None,
         }
     }
@@ -93,6 +98,20 @@ impl<'k> ApprovalBuilder<'k> {
     #[must_use]
     pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.assertion[name] = value.into();
+        self
+    }
+
+    /// By the credential of this id.
+    #[must_use]
+    pub fn id(self, id: &[u8]) -> Self {
+        let id = base64url(id);
+        self.member("id", id.as_str()).member("rawId", id)
+    }
+
+    /// With what the authenticator knows the person by.
+    #[must_use]
+    pub fn user_handle(mut self, handle: &[u8]) -> Self {
+        self.user_handle = base64url(handle).into();
         self
     }
 
@@ -140,9 +159,53 @@ impl<'k> ApprovalBuilder<'k> {
             "clientDataJSON": base64url(client_data),
             "authenticatorData": base64url(data),
             "signature": base64url(signature),
-            "userHandle": null,
+            "userHandle": self.user_handle,
         });
         [base64url(statement), base64url(assertion.to_string())].join(".")
+    }
+}
+
+impl SigningKey {
+    /// The public half as a `COSE_Key`, as an authenticator gives it away (WebAuthn Level 3 section
+    /// 6.5.1.1), for one of ES256, ES384, ES512, EdDSA, RS256 and PS256.
+    pub fn cose_key(&self) -> Vec<u8> {
+        let jwk = self.public_jwk();
+        let part = |name: &str| {
+            let text = jwk[name].as_str().expect("a member of its type");
+            let bytes = URL_SAFE_NO_PAD.decode(text).expect("base64url");
+            [cbor(2, bytes.len()), bytes].concat()
+        };
+        let negative = |number: usize| cbor(1, number - 1);
+        let (alg, kty, crv) = match self.alg() {
+            "ES256" => (7, 2, Some(1)),
+            "ES384" => (35, 2, Some(2)),
+            "ES512" => (36, 2, Some(3)),
+            "EdDSA" => (8, 1, Some(6)),
+            "RS256" => (257, 3, None),
+            "PS256" => (37, 3, None),
+            other => panic!("authenticators do not sign with {other}"),
+        };
+        let own = match (kty, crv) {
+            (2, Some(crv)) => vec![cbor(0, crv), part("x"), part("y")],
+            (1, Some(crv)) => vec![cbor(0, crv), part("x")],
+            _ => vec![part("n"), part("e")],
+        };
+        let mut key = cbor(5, own.len() + 2);
+        key.extend([cbor(0, 1), cbor(0, kty), cbor(0, 3), negative(alg)].concat());
+        for (index, value) in own.into_iter().enumerate() {
+            key.extend([negative(index + 1), value].concat());
+        }
+        key
+    }
+}
+
+/// A major type and its number below 65,536 (RFC 8949 section 3).
+fn cbor(major: u8, number: usize) -> Vec<u8> {
+    let head = major << 5;
+    match u16::try_from(number).expect("a small number").to_be_bytes() {
+        [0, low @ ..24] => vec![head | low],
+        [0, low] => vec![head | 24, low],
+        [high, low] => vec![head | 25, high, low],
     }
 }
 
