@@ -48,7 +48,7 @@ fn every_refusal_says_what_it_means_what_the_client_saw_why_and_what_to_do() {
     .into();
     for row in rows() {
         let blame = code(&row).split('.').next().expect("a blame");
-        let is_of_proof = code(&row).contains(".proof");
+        let is_of_proof = code(&row).contains(".proof") || code(&row) == "untrusted.credential";
         let expected = match blame {
             // What a client of DPoP is told; of a certificate the cell says it, too.
             "missing" | "malformed" | "untrusted" if is_of_proof => Some(&"401, `"),

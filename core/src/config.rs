@@ -8,6 +8,7 @@ mod across;
 mod audit;
 mod claim;
 mod claim_name;
+mod credentials;
 mod date;
 mod dated_by;
 mod demands;
@@ -289,8 +290,11 @@ impl<'c> From<&'c Config> for Suppliers<'c> {
                 clock_skew: provider.clock_skew,
                 revocations: revocations.map(|revocations| &revocations.source),
                 status_lists: provider.status_lists.as_ref(),
+                credentials: provider.credentials.as_ref(),
             };
-            let is_one = ending.revocations.is_some() || ending.status_lists.is_some();
+            let is_one = ending.revocations.is_some()
+                || ending.status_lists.is_some()
+                || ending.credentials.is_some();
             is_one.then_some(ending)
         };
         Self {

@@ -72,8 +72,8 @@ mod budget;
 mod cbor;
 mod claims;
 mod config;
-#[cfg_attr(not(test), expect(dead_code, reason = "credentials bring them"))]
 mod cose;
+mod credentials;
 mod crypto;
 pub mod decode;
 mod evidence;
@@ -117,6 +117,7 @@ pub use crate::{
         SubjectForm, Written,
     },
     config::{Config, InvalidConfig},
+    credentials::{CredentialDocument, CredentialSource},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},
     evidence::{
         ClaimEquals, ClaimValue, DatedBy, Evidence, Fact, Facts, Kind, Kinds, Line, Preset, When,
@@ -154,7 +155,7 @@ pub use crate::{
     verify::{Cut, Settlement, Step, Verifier},
     version::VERSION,
     waiting::{Place, WaitingRoom},
-    webauthn::RelyingParty,
+    webauthn::{Aaguid, Aaguids, RelyingParty},
 };
 #[cfg(feature = "schema")]
 pub use crate::{audit::schema as record_schema, config::schema as config_schema};

@@ -54,8 +54,17 @@ pub const REVOCATION_BYTES: usize = 9 << 20;
 /// `sub` has at most 255.
 pub const REVOCATION_NAME_BYTES: usize = 512;
 /// Longest member or entry of a long list, in bytes: escaped, a name of [`REVOCATION_NAME_BYTES`]
-/// may be six times as long.
+/// may be six times as long, and a passkey with an RSA key and the longest id has three quarters of
+/// that.
 pub const LIST_MEMBER_BYTES: usize = 4 << 10;
+/// Most passkeys of all documents of credentials that one worker holds: some 4 MiB.
+pub const CREDENTIALS: usize = 10_000;
+/// Most bytes of all documents of credentials that one worker reads at a time: five hundred for
+/// each passkey.
+pub const CREDENTIAL_BYTES: usize = 5 << 20;
+/// Longest subject whose passkeys are looked up, in bytes: OpenID Connect Core 1.0 section 2 allows
+/// 255 characters.
+pub const SUBJECT_BYTES: usize = 512;
 /// Most status lists that one worker remembers; each provider that has some gets at least one.
 pub const STATUS_LISTS: usize = 16;
 /// Largest inflated status list, in bytes: four million tokens of one bit each.

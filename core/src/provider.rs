@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use crate::{
+    credentials::CredentialSource,
     crypto::Algorithm,
     evidence::{Evidence, Kinds},
     jose::MediaType,
@@ -58,6 +59,8 @@ pub struct Provider {
     pub evidence: Evidence,
     /// What `cnf.jwk` of its tokens is; `None`: such tokens are refused.
     pub cnf_jwk: Option<CnfJwk>,
+    /// Where it says which passkeys its people have.
+    pub credentials: Option<CredentialSource>,
     /// Where it says what is revoked.
     pub revocations: Option<Revocations>,
     /// Where it says the status of each token.

@@ -166,6 +166,8 @@ facts! {
         ProofFlags => "untrusted.proof_flags",
         /// The request has another body than the proof covers, or one where it covers none.
         ProofBody => "untrusted.proof_body",
+        /// The passkey is not one of this person, or not one that counts here.
+        Credential => "untrusted.credential",
         /// A list of the provider says that it, or what it names, has ended before its time.
         Revoked => "untrusted.revoked",
     }
@@ -251,6 +253,11 @@ facts! {
         } => "unavailable.status_list",
         /// A proof covers the body, and the host does not hand it over.
         Body => "unavailable.body",
+        /// It cannot be had whose passkey it is.
+        Credentials {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.credentials",
     }
 }
 
@@ -351,6 +358,7 @@ impl Reason {
                     | Untrusted::ProofOrigin
                     | Untrusted::ProofFlags
                     | Untrusted::ProofBody
+                    | Untrusted::Credential
             ),
             _ => false,
         }
@@ -382,7 +390,8 @@ impl Reason {
                 Unavailable::Keys { retry_after }
                 | Unavailable::UnknownKey { retry_after }
                 | Unavailable::Revocations { retry_after }
-                | Unavailable::StatusList { retry_after },
+                | Unavailable::StatusList { retry_after }
+                | Unavailable::Credentials { retry_after },
             ) => (503, Some(retry_after.as_secs().max(1))),
             Self::Unavailable(
                 Unavailable::WaitingLimit

@@ -23,6 +23,7 @@ pub use self::endings::{EndingEvent, EndingOf, EndingReport};
 
 use self::endings::Endings;
 use crate::{
+    credentials::{Book, Found},
     crypto::Algorithm,
     fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
@@ -42,6 +43,8 @@ pub enum Need {
     Revocations(ProviderId),
     /// Its status lists.
     StatusLists(ProviderId),
+    /// The passkeys of its people.
+    Credentials(ProviderId),
     /// The rest of the request itself: the client sends it, and nothing is fetched.
     Body,
 }
@@ -52,9 +55,10 @@ impl Need {
     #[must_use]
     pub const fn provider(self) -> Option<ProviderId> {
         match self {
-            Self::Keys(provider) | Self::Revocations(provider) | Self::StatusLists(provider) => {
-                Some(provider)
-            }
+            Self::Keys(provider)
+            | Self::Revocations(provider)
+            | Self::StatusLists(provider)
+            | Self::Credentials(provider) => Some(provider),
             Self::Body => None,
         }
     }
@@ -78,7 +82,7 @@ pub struct Fetch {
 pub struct Suppliers<'c> {
     /// The keys of each provider.
     pub keys: Sources<'c>,
-    /// What ends the authority of its tokens before their time, where something does.
+    /// What they say beside their keys, where they say something.
     pub endings: Vec<EndingOf<'c>>,
     /// Whether requests wait for their own bodies.
     pub reads_bodies: bool,
@@ -195,6 +199,22 @@ impl Supply {
         match self.endings.revocations_mut(provider) {
             Some(feed) => feed.judge_digests(names, issued, now),
             None => Standing::Clear,
+        }
+    }
+
+    /// The credential of this person with this id.
+    pub(crate) fn credential(
+        &mut self,
+        provider: ProviderId,
+        subject: &str,
+        id: &[u8],
+        now: UnixTime,
+    ) -> Found {
+        let now = self.clock.advance(now);
+        match self.endings.credentials_mut(provider) {
+            Some(book) => book.find(subject, id, now),
+            // A provider of another configuration, or keys alone.
+            None => Found::Unavailable(Duration::from_secs(1)),
         }
     }
 
@@ -377,6 +397,10 @@ impl Supply {
                 lists.and_then(Lists::next_change)
             }
             Need::Body => None,
+            Need::Credentials(provider) => {
+                let book = self.endings.credentials(provider);
+                book.map(Book::next_change)
+            }
         };
         change.map(|moment| self.clock.to_wall(moment))
     }
@@ -404,6 +428,10 @@ impl Supply {
             }
             // Its stream ends this wait, or the deadline does.
             Need::Body => true,
+            Need::Credentials(provider) => {
+                let book = self.endings.credentials(provider);
+                book.is_some_and(Book::holds_waiters)
+            }
         }
     }
 
@@ -421,6 +449,10 @@ impl Supply {
                 lists.map_or(Duration::ZERO, Lists::longest_wait)
             }
             Need::Body => Duration::from_secs(limits::PROOF_BODY_SECS),
+            Need::Credentials(provider) => {
+                let book = self.endings.credentials(provider);
+                book.map_or(Duration::ZERO, Book::longest_wait)
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 //! | 1 | strict base64url, `id` is `rawId`, `type` | [`Assertion::parse`] |
 //! `an_assertion_is_read_in_one_way` |
 //! | 2, 3 | whose credential it is | the caller, which has the key |
-//! `core/tests/proofs/approvals.rs` |
+//! `core/tests/proofs/approvals.rs`, `core/tests/proofs/holders.rs` |
 //! | 4, 5 | client data: UTF-8, one JSON object | `client_data` | `client_data_is_strict_json` |
 //! | 6 | `type` is `webauthn.get` | `client_data` | `a_registration_is_not_an_assertion` |
 //! | 7 | the challenge, as text | `client_data` | `the_challenge_is_compared_as_text` |
@@ -18,6 +18,8 @@
 //! | 14 | UP | `authenticator_data` | `a_person_was_there` |
 //! | 15 | UV, where a rule wants it | the rule, by [`Gesture`] | `core/tests/proofs/approvals.rs` |
 //! | 16 | BS never without BE | `authenticator_data` | `a_backup_needs_eligibility` |
+//! | 16 | BE as it was registered, where that is known | the caller |
+//! `core/tests/proofs/holders.rs` |
 //! | 17 | the signature, by the key's own algorithm | [`Assertion::signed`],
 //! [`Assertion::signature`] | `the_vectors_of_the_w3c_verify` |
 //! | 18 | the counter is not judged | `authenticator_data` | `the_counter_says_nothing` |
@@ -25,11 +27,13 @@
 //! | 20 | the challenge is spent | the caller, with what it spends |
 //! `core/tests/proofs/approvals.rs` |
 
+mod aaguid;
 mod authenticator_data;
 mod client_data;
 
 use sha2::{Digest as _, Sha256};
 
+pub use self::aaguid::{Aaguid, Aaguids};
 use self::{authenticator_data::AuthenticatorData, client_data::ClientData};
 use crate::{
     jose::{base64url, to_base64url},
@@ -66,6 +70,10 @@ pub(crate) enum Fault {
 /// An assertion in its parts (section 6.3.3), of which nothing is true yet.
 #[derive(Debug)]
 pub(crate) struct Assertion {
+    /// Which credential it says that it is of.
+    pub(crate) id: Vec<u8>,
+    /// What the authenticator knows the person by, base64url, where it says so.
+    pub(crate) user_handle: Option<Box<str>>,
     client_data: Vec<u8>,
     authenticator_data: Vec<u8>,
     /// In the form of section 6.5.5: DER for elliptic curves.
@@ -83,8 +91,7 @@ pub(crate) struct Gesture {
 
 impl Assertion {
     /// Reads `AuthenticationResponseJSON` (section 5.1): binary members are unpadded base64url.
-    /// Members that are not signed, such as the user handle and the results of client extensions,
-    /// are ignored.
+    /// The results of client extensions and the rest that is not signed are ignored.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
         let json = Json::parse(bytes, limits::TOKEN_JSON_NODES);
         let json = json.map_err(|_| Fault::Malformed("an assertion that is one JSON object"))?;
@@ -104,7 +111,12 @@ impl Assertion {
                 "rawId: the same as id, at most 1023 bytes",
             ));
         }
+        let handle = response.and_then(|response| response.get("userHandle"));
+        let handle = handle.and_then(Json::as_str);
         Ok(Self {
+            id,
+            // Absent in other words: an authenticator that knows none.
+            user_handle: handle.filter(|handle| !handle.is_empty()).map(Into::into),
             client_data: part(
                 "clientDataJSON",
                 "response.clientDataJSON: unpadded base64url",

@@ -111,8 +111,9 @@ impl World {
             let served = match fetch.need {
                 Need::Revocations(_) => &self.list,
                 Need::StatusLists(_) => &self.status,
-                Need::Keys(_) => panic!("the keys are part of the configuration"),
-                Need::Body => panic!("nobody fetches it"),
+                Need::Keys(_) | Need::Credentials(_) | Need::Body => {
+                    panic!("nobody asks for these")
+                }
             };
             match served {
                 Some(body) => {

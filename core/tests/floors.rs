@@ -33,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
     &["identity"],
     &["claims", "headers", "token", "waiting"],
     &["provider", "supply"],
-    &["status_list"],
+    &["credentials", "status_list"],
     &["evidence", "jwks", "login", "proof", "revocation"],
     &["webauthn"],
     &["cose", "decode", "jose"],

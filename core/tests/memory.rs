@@ -12,6 +12,8 @@
 
 #[path = "memory/counted.rs"]
 mod counted;
+#[path = "memory/holders.rs"]
+mod holders;
 #[path = "memory/lists.rs"]
 mod lists;
 #[path = "memory/sum.rs"]
@@ -21,6 +23,7 @@ use core::time::Duration;
 use std::{fs, path::Path};
 
 use counted::{live, peak};
+use holders::Holders;
 use lists::Lists;
 use passgate_core::{
     Algorithm, Answer, AuditRecord, Config, Counters, Json, JwkSet, Leases, Need, ProviderId,
@@ -236,6 +239,8 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     let mut lists = Lists::start();
     world.grow(&["revocations"], |_| lists.read_two_documents());
     world.grow(&["status lists"], |_| lists.fetch_status_lists());
+    let mut holders = Holders::start();
+    world.grow(&["credentials"], |_| holders.read_two_documents());
     let mut room = WaitingRoom::new(&parse());
     world.grow(&["waiting requests"], |world| {
         // All providers take their share: one alone does not get all of the room.
@@ -280,7 +285,7 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     assert!(all <= bounds, "{all} > {bounds}");
     assert_eq!(world.grown.len(), sum::PARTS.len());
     eprintln!("all: {all} of {bounds}");
-    drop(lists);
+    drop((lists, holders));
 }
 
 /// Opens streams until there is no room.

@@ -15,6 +15,8 @@ mod approvals;
 mod bodies;
 #[path = "proofs/certificate.rs"]
 mod certificate;
+#[path = "proofs/holders.rs"]
+mod holders;
 #[path = "proofs/host.rs"]
 mod host;
 #[path = "proofs/nonces.rs"]

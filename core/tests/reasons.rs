@@ -9,6 +9,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "reasons/held.rs"]
+mod held;
 #[path = "proofs/host.rs"]
 mod host;
 #[path = "reasons/specimen.rs"]
@@ -67,6 +69,7 @@ fn reasons() -> Vec<Reason> {
         Untrusted::ProofOrigin.into(),
         Untrusted::ProofFlags.into(),
         Untrusted::ProofBody.into(),
+        Untrusted::Credential.into(),
         Untrusted::Revoked.into(),
         Insufficient::Scope {
             required: vec!["write".to_owned()],
@@ -110,6 +113,10 @@ fn reasons() -> Vec<Reason> {
         }
         .into(),
         Unavailable::Body.into(),
+        Unavailable::Credentials {
+            retry_after: Duration::from_secs(1),
+        }
+        .into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]
@@ -128,13 +135,13 @@ fn the_specimens_pass() {
 }
 
 fn is_of_proof(reason: &Reason) -> bool {
-    reason.code().contains("proof")
+    reason.code().contains("proof") || is_of_passkey(reason)
 }
 
 /// Which a passkey's approval alone can have.
 fn is_of_passkey(reason: &Reason) -> bool {
-    ["_origin", "_flags", "_body"]
-        .map(|fault| ["untrusted.proof", fault].concat())
+    ["proof_origin", "proof_flags", "proof_body", "credential"]
+        .map(|fault| ["untrusted.", fault].concat())
         .contains(&reason.code().to_owned())
 }
 

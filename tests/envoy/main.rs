@@ -21,6 +21,7 @@ mod evidence;
 mod flood;
 mod grpc;
 mod held;
+mod holders;
 mod host_crypto;
 mod identity_headers;
 mod instances;

@@ -60,7 +60,10 @@ impl Demands {
                 let seen = ["is asked for beside the alternatives, too"];
                 problems.add(at, &seen, &["write it in one place"]);
             }
-            alternative.proof = proof::demand(raw, at, problems);
+            if let Some((demand, aaguids)) = proof::demand(raw, at, problems) {
+                alternative.proof = Some(demand);
+                alternative.aaguids = aaguids;
+            }
         }
         alternative.single_use |= self.single_use.given().unwrap_or(false);
         let said = match (beside, self.delegated.given()) {

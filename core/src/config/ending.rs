@@ -113,7 +113,7 @@ pub(super) fn status_lists(
 }
 
 /// A time of at least so many seconds and at most a week.
-fn age(
+pub(super) fn age(
     field: Field<Duration>,
     usual: u64,
     least: u64,

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{
     Action, Origin, ProofDemand, Provider, ProviderId, RelyingParty, Rule, duration,
-    raw::{RawDpop, RawProof, RawRelyingParty, RawWebauthn},
+    raw::{RawAaguids, RawDpop, RawProof, RawRelyingParty, RawWebauthn},
     relying_party::PageOrigin,
     words::{ApprovalMode, BodyWish, NonceWish, VerificationWish},
 };
@@ -12,10 +12,16 @@ use crate::{
     decode::{At, Field, List, Problems, texts},
     limits,
     proof::{ApprovalTerms, CnfJwk, Terms},
+    webauthn::Aaguids,
 };
 
 /// What is wanted.
-pub(super) fn demand(raw: RawProof, at: At<'_>, problems: &mut Problems) -> Option<ProofDemand> {
+pub(super) fn demand(
+    raw: RawProof,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<(ProofDemand, Aaguids)> {
+    let none = Aaguids::default();
     let RawProof {
         dpop,
         certificate,
@@ -40,7 +46,7 @@ pub(super) fn demand(raw: RawProof, at: At<'_>, problems: &mut Problems) -> Opti
         return None;
     }
     if certificate.given().is_some() {
-        return Some(ProofDemand::Certificate);
+        return Some((ProofDemand::Certificate, none));
     }
     if let Some(raw) = webauthn.given() {
         return approval(raw, at.member("webauthn"), problems);
@@ -56,24 +62,28 @@ pub(super) fn demand(raw: RawProof, at: At<'_>, problems: &mut Problems) -> Opti
     };
     let at = at.member("dpop");
     terms.window = window(iat_window, at.member("iat_window"), problems);
-    Some(ProofDemand::Dpop {
-        terms,
-        forward: forward.given().unwrap_or(false),
-    })
+    let forward = forward.given().unwrap_or(false);
+    Some((ProofDemand::Dpop { terms, forward }, none))
 }
 
-fn approval(raw: RawWebauthn, at: At<'_>, problems: &mut Problems) -> Option<ProofDemand> {
+fn approval(
+    raw: RawWebauthn,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<(ProofDemand, Aaguids)> {
     let RawWebauthn {
         mode,
         body,
         window: written,
         user_verification,
         device_bound,
+        aaguids,
         forward,
     } = raw;
     let wish = user_verification.given();
     let ApprovalMode::Transaction = mode.given()?;
-    Some(ProofDemand::Approval {
+    let aaguids = models(aaguids, at.member("aaguids"), problems);
+    let demand = ProofDemand::Approval {
         terms: ApprovalTerms {
             window: window(written, at.member("window"), problems),
             covers_body: body.given() == Some(BodyWish::Required),
@@ -81,7 +91,22 @@ fn approval(raw: RawWebauthn, at: At<'_>, problems: &mut Problems) -> Option<Pro
             is_device_bound: device_bound.given().unwrap_or(false),
         },
         forward: forward.given().unwrap_or(false),
-    })
+    };
+    Some((demand, aaguids))
+}
+
+fn models(written: Field<RawAaguids>, at: At<'_>, problems: &mut Problems) -> Aaguids {
+    let Some(RawAaguids { allow, deny }) = written.given() else {
+        return Aaguids::default();
+    };
+    if allow.is_absent() && deny.is_absent() {
+        let wanted = "write allow or deny: [ee882879-721c-4913-9775-3dfcce97072a]";
+        problems.add(at, &["says nothing"], &[wanted]);
+    }
+    Aaguids {
+        allow: allow.into_values(),
+        deny: deny.into_values(),
+    }
 }
 
 /// `None`: it is not whole, and that was said.
@@ -150,18 +175,27 @@ pub(super) fn can_be_approved(
             let seen = "wants a passkey's approval, which names the URI and the relying party";
             problems.add(at, &[seen], &[wanted]);
         }
-        let has_key = |provider: &Provider| provider.cnf_jwk == Some(CnfJwk::Passkey);
         for (number, provider) in providers.iter().enumerate() {
-            let mut open = wanting.iter();
-            if open.any(|way| way.accepts(ProviderId(number))) && !has_key(provider) {
-                let seen = [
-                    "wants a passkey's approval, and tokens of ",
-                    &provider.name,
-                    " name no passkey",
-                ];
-                let wanted = "write cnf_jwk: passkey in the provider, if its cnf.jwk is one";
-                problems.add(at, &seen, &[wanted]);
-            }
+            let mut open = wanting.iter().filter(|way| way.accepts(ProviderId(number)));
+            let (seen, wanted) = if provider.credentials.is_some() {
+                continue;
+            } else if provider.cnf_jwk != Some(CnfJwk::Passkey) && open.clone().next().is_some() {
+                let wanted = "write credentials: { document: { … } } in the provider; or cnf_jwk: \
+                              passkey, if its cnf.jwk is one";
+                (" name no passkey", wanted)
+            } else if open.any(|way| !way.aaguids.is_empty()) {
+                let wanted =
+                    "write credentials: { document: { … } } in the provider, or no aaguids";
+                (" do not name the model of an authenticator", wanted)
+            } else {
+                continue;
+            };
+            let seen = [
+                "wants a passkey's approval, and tokens of ",
+                &provider.name,
+                seen,
+            ];
+            problems.add(at, &seen, &[wanted]);
         }
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     ClaimHeader, Issuer, Provider, TokenSource, claim,
     claim_name::claim_path,
-    duration, ending, evidence, issuer, keys,
+    credentials, duration, ending, evidence, issuer, keys,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
     text::{CookieName, ParamName},
 };
@@ -47,6 +47,7 @@ pub(super) fn provider(
         kinds,
         evidence,
         cnf_jwk,
+        credentials,
         revocations,
         status_lists,
         login,
@@ -103,6 +104,10 @@ pub(super) fn provider(
     let evidence = evidence
         .given()
         .map(|raw| evidence::evidence(raw, at.member("evidence"), problems));
+    let credentials = credentials.given().map(|raw| {
+        let at = at.member("credentials");
+        credentials::credentials(raw, issuer.as_ref(), at, problems)
+    });
     let revocations = revocations
         .given()
         .map(|raw| ending::revocations(raw, at.member("revocations"), problems));
@@ -143,6 +148,7 @@ pub(super) fn provider(
         kinds: kinds.unwrap_or_default(),
         cnf_jwk: cnf_jwk.given(),
         // What was written and is wrong is no policy without it.
+        credentials: credentials.map_or(Some(None), |found| found.map(Some))?,
         revocations: revocations.map_or(Some(None), |found| found.map(Some))?,
         status_lists: status_lists.map_or(Some(None), |found| found.map(Some))?,
         login: login.given().and_then(|raw| raw.uri.given()),

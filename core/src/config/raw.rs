@@ -1,5 +1,6 @@
 //! What people write: the shape of the document, field by field. Meaning is given one module up.
 
+mod credentials;
 mod ending;
 mod keys;
 mod proof;
@@ -7,9 +8,10 @@ mod provider;
 mod rule;
 
 pub(super) use self::{
+    credentials::{RawCredentialDocument, RawCredentials},
     ending::{RawRevocations, RawStatusLists},
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
-    proof::{RawDpop, RawProof, RawRelyingParty, RawWebauthn},
+    proof::{RawAaguids, RawDpop, RawProof, RawRelyingParty, RawWebauthn},
     provider::{
         RawClaimEquals, RawClaimToHeader, RawEvidence, RawFromHeader, RawKinds, RawLine,
         RawProvider, RawWhen,

@@ -4,6 +4,7 @@ use super::Origin;
 use crate::{
     decode::{Fault, FromText},
     text::host,
+    webauthn::Aaguid,
 };
 
 /// An RP ID (WebAuthn Level 3 section 4): a domain, as browsers write it.
@@ -20,6 +21,16 @@ impl FromText for RpId {
         }
         let wanted = "write one such as example.com: lower case, without scheme and port";
         Err(("is not a domain", wanted).into())
+    }
+}
+
+impl FromText for Aaguid {
+    const WANTED: &'static str = "an AAGUID, such as ee882879-721c-4913-9775-3dfcce97072a";
+    const PATTERN: &'static str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let wanted = "write one such as ee882879-721c-4913-9775-3dfcce97072a";
+        Self::read(text).ok_or_else(|| ("is not an AAGUID", wanted).into())
     }
 }
 

@@ -30,7 +30,7 @@ impl ProofDemand {
     /// so its token passes only where a rule wants one.
     pub(crate) const fn takes(demand: Option<Self>, binding: &Binding) -> bool {
         match demand {
-            Some(Self::Approval { .. }) => binding.passkey.is_some(),
+            Some(Self::Approval { .. }) => binding.passkey.is_some() || binding.is_of_holder,
             Some(_) | None if binding.passkey.is_some() => false,
             Some(Self::Dpop { .. }) => binding.dpop.is_some(),
             Some(Self::Certificate) => binding.certificate.is_some(),

@@ -10,12 +10,13 @@ use crate::{
         acr_values_of_all, gesture_proves,
     },
     json::Json,
-    proof::{ApprovalTerms, Approved, Binding, Terms},
+    proof::{ApprovalTerms, Approved, Binding, Fault, Terms},
     provider::Provider,
     provider_id::ProviderId,
     reason::{BEARER, DPOP, Forbidden, Insufficient, Reason, Scheme, StepUp, Untrusted},
     text::shown,
     time::UnixTime,
+    webauthn::Aaguids,
 };
 
 /// What a matched rule demands: one token that meets one of the alternatives.
@@ -47,6 +48,8 @@ pub struct Alternative {
     pub delegated: bool,
     /// What must be proved beside the token.
     pub proof: Option<ProofDemand>,
+    /// The models of authenticators whose approval it takes.
+    pub aaguids: Aaguids,
     /// Whether the token counts for one request only.
     pub single_use: bool,
 }
@@ -117,10 +120,9 @@ impl Requirement {
         let approval =
             approved.map(|Approved { gesture, made, .. }| gesture_proves(gesture, now.since(made)));
         let bound_so = |alternative: &&Alternative| {
-            let suits = |terms: ApprovalTerms| {
-                approved.is_some_and(|approved| terms.check(approved, now).is_ok())
-            };
-            alternative.takes(binding) && alternative.approval().is_none_or(suits)
+            let suits = |approved| alternative.check_approval(approved, now).is_ok();
+            alternative.takes(binding)
+                && (alternative.approval().is_none() || approved.is_some_and(suits))
         };
         for alternative in self.open_to(id).filter(bound_so) {
             match alternative.met_by(provider, claims, (&sign_in, approval.as_ref())) {
@@ -182,6 +184,18 @@ impl Alternative {
         }
     }
 
+    /// Whether an approval will do, where one is wanted.
+    pub(crate) fn check_approval(&self, approved: Approved, now: UnixTime) -> Result<(), Fault> {
+        if let Some(terms) = self.approval() {
+            terms.check(approved, now)?;
+        }
+        if self.aaguids.take(approved.aaguid) {
+            Ok(())
+        } else {
+            Err(Fault::Credential("aaguid: a model that the rule takes"))
+        }
+    }
+
     /// Audiences of a rule stand in the place of the provider's, so that a list is neither more nor
     /// less than none.
     fn asks_at_least(&self, other: &Self) -> bool {
@@ -201,6 +215,7 @@ impl Alternative {
             && other
                 .proof
                 .is_none_or(|other| self.proof.is_some_and(|own| own.asks_at_least(other)))
+            && (other.aaguids.is_empty() || other.aaguids == self.aaguids)
             && (self.single_use || !other.single_use)
     }
 

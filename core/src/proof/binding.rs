@@ -20,6 +20,8 @@ pub(crate) struct Binding {
     pub(crate) certificate: Option<[u8; 32]>,
     /// The key of a person's authenticator: `jwk`, where the provider means that.
     pub(crate) passkey: Option<Passkey>,
+    /// The provider says which passkeys the person has, and the token does not name one.
+    pub(crate) is_of_holder: bool,
 }
 
 /// What `cnf.jwk` of a provider's tokens is (RFC 7800 section 3.2).
@@ -128,7 +130,7 @@ mod tests {
                 Binding {
                     dpop,
                     certificate,
-                    passkey: None,
+                    ..Binding::default()
                 },
             ),
             (

@@ -19,7 +19,7 @@ use crate::{
     limits,
     request::Request,
     time::UnixTime,
-    webauthn::{self, Assertion, Gesture, RelyingParty},
+    webauthn::{self, Aaguid, Assertion, Gesture, RelyingParty},
 };
 
 /// The header of such a proof.
@@ -39,11 +39,16 @@ impl Passkey {
     pub(crate) fn of_jwk(jwk: &Json) -> Option<Self> {
         let jwk = Jwk::public(jwk, limits::PROOF_RSA_BITS)?;
         let algorithm = jwk.algorithm()?;
-        Some(Self {
-            thumbprint: jose::thumbprint(&jwk.key),
-            key: jwk.key,
+        Some(Self::new(jwk.key, algorithm))
+    }
+
+    /// One that signs with this algorithm.
+    pub(crate) fn new(key: VerifyingKey, algorithm: Algorithm) -> Self {
+        Self {
+            thumbprint: jose::thumbprint(&key),
+            key,
             algorithm,
-        })
+        }
     }
 
     /// What checking one of its signatures costs.
@@ -74,7 +79,7 @@ pub(crate) struct Sought<'a> {
 pub(crate) struct UnverifiedApproval {
     statement: Vec<u8>,
     claims: Json,
-    assertion: Assertion,
+    pub(crate) assertion: Assertion,
 }
 
 /// What an approval proves, once it is verified: the gesture, and when it was made at the earliest,
@@ -85,6 +90,8 @@ pub(crate) struct Approved {
     pub(crate) made: UnixTime,
     /// Whether it covers the body; else there is none.
     pub(crate) covers_body: bool,
+    /// The model of the authenticator, where its registration said so.
+    pub(crate) aaguid: Option<Aaguid>,
 }
 
 /// What a rule wants of an approval.
@@ -107,6 +114,7 @@ impl ApprovalTerms {
             gesture,
             made,
             covers_body,
+            ..
         } = approved;
         match (self.covers_body, covers_body) {
             (true, false) => {

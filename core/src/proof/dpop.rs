@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Flags(&'static str),
     /// The request has a body, which the proof does not cover.
     Body(&'static str),
+    /// The passkey is not one of this person, or not one that counts.
+    Credential(&'static str),
     /// The signature is not the key's.
     Signature,
 }

@@ -6,6 +6,7 @@ use crate::{
     jose::{base64url, numeric_date},
     json::Json,
     limits,
+    webauthn::Aaguid,
 };
 
 /// What an entry names.
@@ -61,13 +62,7 @@ impl Kind {
                 (1..=limits::REVOCATION_NAME_BYTES).contains(&name.len())
             }
             Self::Credential | Self::Key => base64url(name).is_some_and(|hash| hash.len() == 32),
-            Self::Aaguid => {
-                let is_right = |(at, byte): (usize, u8)| match at {
-                    8 | 13 | 18 | 23 => byte == b'-',
-                    _ => byte.is_ascii_hexdigit(),
-                };
-                name.len() == 36 && name.bytes().enumerate().all(is_right)
-            }
+            Self::Aaguid => Aaguid::read(name).is_some(),
         }
     }
 

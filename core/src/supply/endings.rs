@@ -1,11 +1,13 @@
-//! What ends the authority of tokens before their time, by provider: lists of revocations and
-//! status lists. A provider without either is not among them, and costs nothing.
+//! What providers say beside their keys: what ends the authority of tokens before their time, in
+//! lists of revocations and status lists, and which passkeys their people have. A provider without
+//! all of them is not among these, and costs nothing.
 
 use core::time::Duration;
 use std::rc::Rc;
 
 use super::Need;
 use crate::{
+    credentials::{Book, BookBounds, CredentialSource},
     fetch::{Answer, Call, FetchId, Measure, clock::Moment, jitter::Jitter},
     provider_id::ProviderId,
     revocation::{Change, Feed, ListBounds, RevocationSource},
@@ -13,7 +15,7 @@ use crate::{
     time::UnixTime,
 };
 
-/// Where a provider says which of its tokens have ended.
+/// Where a provider says which of its tokens have ended, and which passkeys its people have.
 #[derive(Clone, Copy, Debug)]
 pub struct EndingOf<'c> {
     /// Which provider it is.
@@ -28,6 +30,8 @@ pub struct EndingOf<'c> {
     pub revocations: Option<&'c RevocationSource>,
     /// Its status lists.
     pub status_lists: Option<&'c StatusListSource>,
+    /// Its people's passkeys.
+    pub credentials: Option<&'c CredentialSource>,
 }
 
 /// A change of the state of one provider's lists; its `Display` is the log line.
@@ -54,7 +58,7 @@ impl core::fmt::Display for EndingEvent {
 /// The numbers of one provider's lists, below `name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndingReport<'a> {
-    /// `revocations` or `status_lists`.
+    /// `revocations`, `status_lists` or `credentials`.
     pub name: &'static str,
     /// Name of the provider in the configuration.
     pub provider: &'a str,
@@ -72,6 +76,7 @@ struct Ending {
     name: Rc<str>,
     revocations: Option<Box<Feed>>,
     lists: Option<Box<Lists>>,
+    credentials: Option<Box<Book>>,
 }
 
 impl Endings {
@@ -82,16 +87,24 @@ impl Endings {
             .iter()
             .filter_map(|ending| ending.status_lists)
             .count();
+        let books = endings.iter().filter_map(|ending| ending.credentials);
+        let book_bounds = BookBounds::shared_by(books.count());
         let ending = |ending: &EndingOf<'_>| {
             let feed = |source| Box::new(Feed::new(source, bounds, seeds.next()));
             let revocations = ending.revocations.map(feed);
             let about = (ending.issuer, ending.clock_skew);
             let lists = |source| Box::new(Lists::new(source, about, providers, seeds.next()));
+            let lists = ending.status_lists.map(lists);
+            let book = |CredentialSource::Document(source): &CredentialSource| {
+                let seed = seeds.next();
+                Box::new(Book::new(source, ending.issuer, book_bounds, seed))
+            };
             Ending {
                 provider: ending.provider,
                 name: Rc::clone(ending.name),
                 revocations,
-                lists: ending.status_lists.map(lists),
+                lists,
+                credentials: ending.credentials.map(book),
             }
         };
         Self(endings.iter().map(ending).collect())
@@ -130,6 +143,19 @@ impl Endings {
         self.of_mut(provider)?.lists.as_deref_mut()
     }
 
+    pub(super) fn credentials(&self, provider: ProviderId) -> Option<&Book> {
+        self.of(provider)?.credentials.as_deref()
+    }
+
+    pub(super) fn credentials_mut(&mut self, provider: ProviderId) -> Option<&mut Book> {
+        self.of_mut(provider)?.credentials.as_deref_mut()
+    }
+
+    fn books(&self) -> impl Iterator<Item = &Book> {
+        let books = self.0.iter().map(|ending| &ending.credentials);
+        books.flatten().map(|book| &**book)
+    }
+
     fn feeds(&self) -> impl Iterator<Item = &Feed> {
         let feeds = self.0.iter().map(|ending| &ending.revocations);
         feeds.flatten().map(|feed| &**feed)
@@ -144,6 +170,15 @@ impl Endings {
         let mut reading = feeds.filter(|feed| feed.is_reading());
         if let Some(feed) = reading.next() {
             feed.read_on(now, wall);
+            return;
+        }
+        let books = self
+            .0
+            .iter_mut()
+            .filter_map(|ending| ending.credentials.as_mut());
+        let mut reading = books.filter(|book| book.is_reading());
+        if let Some(book) = reading.next() {
+            book.read_on(now);
         }
     }
 
@@ -155,8 +190,12 @@ impl Endings {
             if let Some(call) = call {
                 return Some((Need::Revocations(ending.provider), call));
             }
-            let call = ending.lists.as_mut()?.poll(id, now)?;
-            Some((Need::StatusLists(ending.provider), call))
+            let lists = ending.lists.as_mut();
+            if let Some(call) = lists.and_then(|lists| lists.poll(id, now)) {
+                return Some((Need::StatusLists(ending.provider), call));
+            }
+            let call = ending.credentials.as_mut()?.poll(id, now)?;
+            Some((Need::Credentials(ending.provider), call))
         })
     }
 
@@ -164,14 +203,17 @@ impl Endings {
     pub(super) fn most_calls(&self) -> usize {
         let most = |ending: &Ending| {
             let lists = ending.lists.as_ref().map_or(0, |_| Lists::MOST_CALLS);
-            lists.saturating_add(usize::from(ending.revocations.is_some()))
+            let feed = usize::from(ending.revocations.is_some());
+            let book = usize::from(ending.credentials.is_some());
+            lists.saturating_add(feed).saturating_add(book)
         };
         self.0.iter().map(most).sum()
     }
 
-    /// Whether a fetch of a list of revocations is what this names: its answer may be long.
+    /// Whether this names a fetch whose answer may be long.
     pub(super) fn awaits_long(&self, id: FetchId) -> bool {
         self.feeds().any(|feed| feed.is_in_flight(id))
+            || self.books().any(|book| book.is_in_flight(id))
     }
 
     pub(super) fn on_long_answer(
@@ -181,14 +223,22 @@ impl Endings {
         now: Moment,
         wall: UnixTime,
     ) -> Option<Need> {
-        let provider = |ending: &&mut Ending| {
-            let feed = ending.revocations.as_ref();
-            feed.is_some_and(|feed| feed.is_in_flight(id))
-        };
-        let ending = self.0.iter_mut().find(provider)?;
-        let feed = ending.revocations.as_mut()?;
-        let taken = feed.on_answer(id, (answer, body), now, wall);
-        taken.then_some(Need::Revocations(ending.provider))
+        for ending in &mut self.0 {
+            let provider = ending.provider;
+            if let Some(feed) = &mut ending.revocations
+                && feed.is_in_flight(id)
+            {
+                feed.on_answer(id, (answer, body), now, wall);
+                return Some(Need::Revocations(provider));
+            }
+            if let Some(book) = &mut ending.credentials
+                && book.is_in_flight(id)
+            {
+                book.on_answer(id, (answer, body), now);
+                return Some(Need::Credentials(provider));
+            }
+        }
+        None
     }
 
     pub(super) fn on_answer(
@@ -207,7 +257,9 @@ impl Endings {
     pub(super) fn next_change(&self) -> Option<Moment> {
         let lists = self.0.iter().filter_map(|ending| ending.lists.as_ref());
         let lists = lists.filter_map(|lists| lists.next_change());
-        self.feeds().map(Feed::next_change).chain(lists).min()
+        let books = self.books().map(Book::next_change);
+        let feeds = self.feeds().map(Feed::next_change);
+        feeds.chain(books).chain(lists).min()
     }
 
     pub(super) fn events(&mut self) -> Vec<EndingEvent> {
@@ -229,6 +281,12 @@ impl Endings {
                         text: format!("status lists of {name}: {event}"),
                     }),
             );
+            let told = ending.credentials.as_mut().map(|book| book.events());
+            let event = |(event, wants_attention): (String, bool)| EndingEvent {
+                wants_attention,
+                text: format!("credentials of {name}: {event}"),
+            };
+            events.extend(told.into_iter().flatten().map(event));
         }
         events
     }
@@ -239,6 +297,7 @@ impl Endings {
                 name,
                 revocations,
                 lists,
+                credentials,
                 ..
             } = ending;
             let provider = &**name;
@@ -252,7 +311,12 @@ impl Endings {
                 provider,
                 measures: lists.report().measures(),
             });
-            [revocations, lists].into_iter().flatten()
+            let credentials = credentials.as_mut().map(|book| EndingReport {
+                name: "credentials",
+                provider,
+                measures: book.measures(),
+            });
+            [revocations, lists, credentials].into_iter().flatten()
         })
     }
 }

@@ -1,10 +1,11 @@
 //! The sum of `docs/memory.md`: what each part may take, by the numbers of `limits.rs`.
 
 use passgate_core::limits::{
-    self, CONFIG_BYTES, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES, KID_BYTES, PROVIDERS,
-    REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, REVOCATION_BYTES,
-    REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS, STREAM_BYTES, STREAMS,
-    TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
+    self, CONFIG_BYTES, CREDENTIAL_BYTES, CREDENTIALS, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES,
+    KEY_TABLES, KID_BYTES, PROVIDERS, REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES,
+    REMEMBERED_HEADERS, REVOCATION_BYTES, REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES,
+    STATUS_LISTS, STREAM_BYTES, STREAMS, TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS,
+    WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
 };
 
 /// A table of multiples: 29 windows of 256 points of 64 bytes.
@@ -24,7 +25,7 @@ pub(crate) struct Part {
 }
 
 /// All that one configuration keeps on one worker.
-pub(crate) const PARTS: [Part; 11] = [
+pub(crate) const PARTS: [Part; 12] = [
     Part {
         name: "configuration",
         made_of: "8 × `CONFIG_BYTES`",
@@ -67,6 +68,11 @@ pub(crate) const PARTS: [Part; 11] = [
         name: "status lists",
         made_of: "(the larger of `STATUS_LISTS` and `PROVIDERS`) × (`STATUS_LIST_TOKEN_BYTES` + 1 KiB)",
         bound: |providers, _| STATUS_LISTS.max(providers) * (STATUS_LIST_TOKEN_BYTES + 1_024),
+    },
+    Part {
+        name: "credentials",
+        made_of: "3 × `CREDENTIAL_BYTES` + 2 × `CREDENTIALS` × 256",
+        bound: |_, _| 3 * CREDENTIAL_BYTES + 2 * CREDENTIALS * EACH,
     },
     Part {
         name: "waiting requests",

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::world::{ISSUER, Judged, World, policy};
 
-const RP_ID: &str = "example.com";
-const PAGE: &str = "https://app.example.com";
+pub(crate) const RP_ID: &str = "example.com";
+pub(crate) const PAGE: &str = "https://app.example.com";
 /// Another page that asks, which is not one of `origins`.
 const SHOP: &str = "https://shop.example.com";
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::host::Proxy;
+use crate::{held::held, host::Proxy};
 use passgate_core::{
     Ambiguous, Answer, AuditRecord, Body, Config, Forbidden, Insufficient, Internal, Leases,
     Malformed, Missing, Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable,
@@ -36,6 +36,8 @@ pub(crate) struct Specimen {
     pub(crate) jwks: Option<String>,
     /// What it serves as its list of revocations; `None`: that is down.
     pub(crate) revocations: Option<String>,
+    /// The same of the passkeys of its people.
+    pub(crate) credentials: Option<String>,
     pub(crate) ask: Ask,
     /// How many verdicts about the same request come before the one that counts.
     pub(crate) earlier: usize,
@@ -106,6 +108,7 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         proxy: None,
         jwks: Some(jwks(&[&key])),
         revocations: None,
+        credentials: None,
         ask: Ask::Verify,
         earlier: 0,
         then_down: false,
@@ -134,12 +137,8 @@ pub(crate) fn approved(make: impl FnOnce(ApprovalBuilder<'_>) -> ApprovalBuilder
         .claim("sub", "alice")
         .claim("iat", NOW);
     specimen.approval = Some(make(proof).build());
-    specimen.proxy = Some(Proxy::default());
-    specimen.config["origins"] = json!(["https://api.example.com"]);
-    specimen.config["relying_party"] = json!({ "id": page.0, "origins": [page.1] });
     specimen.config["providers"]["acme"]["cnf_jwk"] = json!("passkey");
-    specimen.config["rules"][1]["requires"]["proof"] =
-        json!({ "webauthn": { "mode": "transaction" } });
+    specimen.wants_approval();
     specimen
 }
 
@@ -287,6 +286,7 @@ impl Specimen {
             let served = match fetch.need {
                 Need::Keys(_) => self.jwks.as_ref().filter(|_| !self.then_down),
                 Need::Revocations(_) => self.revocations.as_ref(),
+                Need::Credentials(_) => self.credentials.as_ref(),
                 Need::StatusLists(_) | Need::Body => None,
             };
             keys.on_answer(fetch.id, serving(served), moment);
@@ -396,6 +396,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
                 body: Body::Unread,
                 ..approved(|proof| proof)
             },
+            Untrusted::Credential => held(Some("[]")),
             Untrusted::Revoked => {
                 let list = json!({
                     "version": 1, "epoch": 1, "sequence": 1, "generated_at": NOW,
@@ -480,6 +481,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             specimen
         }
         Reason::Unavailable(Unavailable::Revocations { .. }) => with_revocations(),
+        Reason::Unavailable(Unavailable::Credentials { .. }) => held(None),
         Reason::Unavailable(Unavailable::StatusList { .. }) => {
             let uri = "https://id.example.com/status/1";
             let place = json!({ "status_list": { "idx": 0, "uri": uri } });

@@ -8,6 +8,7 @@ use crate::{
         words::{ApprovalMode, BodyWish, NonceWish, VerificationWish},
     },
     decode::{Filled, List, Text, record},
+    webauthn::Aaguid,
 };
 
 record! {
@@ -42,7 +43,19 @@ record! {
         /// Whether the approval stays in the request. Default: false.
         forward: bool,
         "max_session": "remove it; each request is approved by itself",
-        "aaguids": "remove it; a token does not name the model of an authenticator",
+        /// The models of authenticators whose approval is taken, by the provider's `credentials`.
+        /// Default: all.
+        aaguids: RawAaguids,
+    }
+}
+
+record! {
+    /// Models of authenticators. A passkey whose model nobody knows is refused.
+    pub(in crate::config) RawAaguids "aaguids" {
+        /// Only these.
+        allow: Filled<Aaguid>,
+        /// None of these.
+        deny: Filled<Aaguid>,
     }
 }
 

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{
+    credentials::RawCredentials,
     ending::{RawRevocations, RawStatusLists},
     keys::{RawDiscovery, RawLocalJwks, RawRemoteJwks},
 };
@@ -100,6 +101,8 @@ record! {
         /// What `cnf.jwk` of a token is: `dpop`, the key of its proofs; or `passkey`, a key that
         /// was registered by WebAuthn and by nothing else. Without it such tokens are refused.
         cnf_jwk: CnfJwk,
+        /// Which passkeys its people have, for tokens whose `cnf.jwk` does not name one.
+        credentials: RawCredentials,
         /// The list of people, sessions, tokens, clients, credentials, AAGUIDs and keys whose
         /// tokens are not accepted any more.
         revocations: RawRevocations,

@@ -1,20 +1,25 @@
-//! A passkey's approval of a request, where the token names the passkey and the rule wants it.
+//! A passkey's approval of a request, where the rule wants it, and the token names the passkey or
+//! the provider says which ones the person has.
+
+use std::rc::Rc;
 
 use super::{Case, Stop, proof::broken, proof::principal};
 use crate::{
     audit::{ShownProof, shown_key},
+    credentials::{Credential as Registered, Found},
     extract::Credential,
     identity::Identity,
     json::Json,
     policy::{Alternative, Requirement},
     proof::{
-        self, APPROVAL, ApprovalTerms, Approved, Binding, Fault, NonceUse, Passkey, Sought, Spend,
-        SpendKind, Thumbprint, UnverifiedApproval,
+        self, APPROVAL, Approved, Binding, Fault, NonceUse, Sought, Spend, SpendKind, Thumbprint,
+        UnverifiedApproval,
     },
     provider::Provider,
     provider_id::ProviderId,
-    reason::{Forbidden, Missing, PasskeyWanted, Unavailable, Untrusted},
+    reason::{Forbidden, Missing, PasskeyWanted, Reason, Unavailable, Untrusted},
     request::Body,
+    supply::Need,
     webauthn::RelyingParty,
 };
 
@@ -47,9 +52,8 @@ impl From<Fault> for Halt {
 }
 
 impl Case<'_, '_, '_> {
-    /// The approval of a request whose token has these claims, cheap checks first. `None`: the
-    /// token does not name a passkey. One that does comes so far only where each way that takes it
-    /// wants an approval.
+    /// The approval of a request whose token has these claims, cheap checks first. `None`: no way
+    /// that takes the token wants one; or there is none, and some way does not want it.
     pub(super) fn approval(
         &mut self,
         (claims, binding): (&Json, &Binding),
@@ -57,37 +61,76 @@ impl Case<'_, '_, '_> {
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Result<Option<Approval>, Stop> {
-        let Some(passkey) = &binding.passkey else {
+        let ways = requirement.open_to(id).filter(|way| way.takes(binding));
+        let (ways, others): (Vec<&Alternative>, Vec<&Alternative>) =
+            ways.partition(|way| way.approval().is_some());
+        let is_shown = || self.request.values(APPROVAL).next().is_some();
+        if ways.is_empty() || (!others.is_empty() && !is_shown()) {
             return Ok(None);
-        };
+        }
         let Some(party) = self.prepared.config.relying_party() else {
             self.expect("relying_party in the configuration");
             return Err(Untrusted::ProofToken.into());
         };
         self.record.proof = Some(ShownProof::of("webauthn"));
-        let ways = requirement.open_to(id).filter(|way| way.takes(binding));
-        let terms: Vec<ApprovalTerms> = ways.filter_map(Alternative::approval).collect();
-        self.aside.passkey = terms.first().map(|terms| PasskeyWanted {
-            rp_id: party.id.clone(),
-            is_verified: terms.is_verified,
-            max_age: terms.window.as_secs(),
-        });
         // Whatever becomes of it, the next one needs a nonce.
-        self.give_nonce(NonceUse::Approval, provider)?;
-        match self.judge_approval(passkey, party, credential, (claims, provider), &terms) {
+        self.want_approval(&ways, party, provider)?;
+        let of = (claims, binding, (id, provider));
+        match self.judge_approval(of, party, credential, &ways) {
             Ok(approval) => Ok(Some(approval)),
             Err(Halt::Fault(fault)) => Err(self.at_fault(fault)),
             Err(Halt::Stop(stop)) => Err(stop),
         }
     }
 
+    /// A token without an approval meets no way that does without: an approval would do where the
+    /// rule takes one. It is asked for where the rule names it first.
+    pub(super) fn or_approval(
+        &mut self,
+        reason: Reason,
+        binding: &Binding,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> Stop {
+        let takes = |way: &&Alternative| way.takes(binding);
+        let ways = || requirement.open_to(id).filter(takes);
+        let wanting: Vec<&Alternative> = ways().filter(|way| way.approval().is_some()).collect();
+        let party = self.prepared.config.relying_party();
+        let Some(party) = party.filter(|_| !wanting.is_empty()) else {
+            return reason.into();
+        };
+        if self.want_approval(&wanting, party, provider).is_err() {
+            return reason.into();
+        }
+        if ways().next().is_some_and(|way| way.approval().is_none()) {
+            return reason.into();
+        }
+        self.expect("a WebAuthn-Proof header");
+        Missing::Proof.into()
+    }
+
+    /// What a client is told of the approval that these ways want.
+    fn want_approval(
+        &mut self,
+        ways: &[&Alternative],
+        party: &RelyingParty,
+        provider: &Provider,
+    ) -> Result<(), Stop> {
+        let first = ways.iter().find_map(|way| way.approval());
+        self.aside.passkey = first.map(|terms| PasskeyWanted {
+            rp_id: party.id.clone(),
+            is_verified: terms.is_verified,
+            max_age: terms.window.as_secs(),
+        });
+        self.give_nonce(NonceUse::Approval, provider)
+    }
+
     fn judge_approval(
         &mut self,
-        passkey: &Passkey,
+        (claims, binding, (id, provider)): (&Json, &Binding, (ProviderId, &Provider)),
         party: &RelyingParty,
         credential: &Credential<'_, '_>,
-        (claims, provider): (&Json, &Provider),
-        terms: &[ApprovalTerms],
+        ways: &[&Alternative],
     ) -> Result<Approval, Halt> {
         let Some(text) = proof::find(self.request, APPROVAL)? else {
             self.expect("a WebAuthn-Proof header");
@@ -121,31 +164,49 @@ impl Case<'_, '_, '_> {
         let made = self.proofs.time_of(usage, nonce);
         let made = made.map_err(|error| Halt::Stop(broken(error)))?;
         let made = made.ok_or(Fault::Nonce("nonce: one of ours"))?;
-        let approved = Approved {
+        let mut approved = Approved {
             gesture,
             made,
             covers_body,
+            aaguid: None,
         };
-        // What no alternative would take is not worth its signature.
-        let mut checked = terms.iter().map(|terms| terms.check(approved, self.now));
-        if let Some(Err(fault)) = checked.next()
-            && !checked.any(|checked| checked.is_ok())
-        {
-            return Err(fault.into());
-        }
+        // What no alternative would take is not worth a question, nor its signature.
+        let terms = ways.iter().filter_map(|way| way.approval());
+        any_of(terms.map(|terms| terms.check(approved, self.now)))?;
+        let known;
+        let passkey = match &binding.passkey {
+            Some(passkey) => passkey,
+            None => {
+                let registered = self.registered(id, text("sub"), &approval, approved)?;
+                approved.aaguid = registered.aaguid;
+                known = registered.passkey();
+                let unusable = Fault::Credential("id: that of a passkey whose key can be read");
+                known.as_ref().ok_or(unusable)?
+            }
+        };
+        any_of(
+            ways.iter()
+                .map(|way| way.check_approval(approved, self.now)),
+        )?;
         let share = self.proofs.share_of(&passkey.thumbprint);
         let admission = self.proof_budget.admit(share, false, self.now);
         let admission = admission.ok_or(Halt::Stop(Unavailable::Budget.into()))?;
         let cost = passkey.cost(self.crypto);
-        let id = approval.verify(passkey, self.crypto).inspect_err(|_| {
+        let name = approval.verify(passkey, self.crypto).inspect_err(|_| {
             self.proof_budget.was_wrong(admission, cost);
         })?;
         self.owe(admission, cost);
+        let thumbprint = passkey.thumbprint;
+        if binding.passkey.is_none() {
+            let of = (&*approval.assertion.id, &thumbprint, approved);
+            self.check_passkey_not_ended(of, (id, provider))
+                .map_err(Halt::Stop)?;
+        }
         Ok(Approval {
             approved,
             awaits_body,
-            thumbprint: passkey.thumbprint,
-            id,
+            thumbprint,
+            id: name,
         })
     }
 
@@ -176,6 +237,47 @@ impl Case<'_, '_, '_> {
         Ok(false)
     }
 
+    /// The person's credential that an assertion names, if it counts.
+    fn registered(
+        &mut self,
+        provider: ProviderId,
+        subject: Option<&str>,
+        approval: &UnverifiedApproval,
+        approved: Approved,
+    ) -> Result<Rc<Registered>, Halt> {
+        let id = &approval.assertion.id;
+        let subject = subject.unwrap_or_default();
+        let registered = match self.supply.credential(provider, subject, id, self.now) {
+            Found::Known(registered) => registered,
+            Found::Unknown => {
+                return Err(Fault::Credential("id: that of a passkey of this person").into());
+            }
+            Found::Pending => return Err(Halt::Stop(Stop::Await(Need::Credentials(provider)))),
+            Found::Unavailable(retry_after) => {
+                return Err(Halt::Stop(Unavailable::Credentials { retry_after }.into()));
+            }
+        };
+        if registered.is_disabled {
+            return Err(Fault::Credential("id: that of a passkey that is not disabled").into());
+        }
+        // WebAuthn Level 3 section 7.2 step 6: the credential is the person's.
+        let shown = approval.assertion.user_handle.as_ref();
+        if let (Some(shown), Some(known)) = (shown, &registered.user_handle)
+            && shown != known
+        {
+            return Err(Fault::Credential("userHandle: that of the passkey").into());
+        }
+        // Step 19: it never changes.
+        let is_eligible = !approved.gesture.is_device_bound;
+        if registered
+            .is_backup_eligible
+            .is_some_and(|known| known != is_eligible)
+        {
+            return Err(Fault::Flags("flags: BE as the passkey was registered").into());
+        }
+        Ok(registered)
+    }
+
     /// Takes an approval that the rule took: it is to be spent, if all else is well.
     pub(super) fn take_approval(&mut self, approval: &Approval, identity: &Identity) {
         let made = approval.approved.made;
@@ -191,5 +293,13 @@ impl Case<'_, '_, '_> {
             made,
             dated: made,
         });
+    }
+}
+
+/// Whether one of these will do; else the fault of the first.
+fn any_of(mut checked: impl Iterator<Item = Result<(), Fault>>) -> Result<(), Fault> {
+    match checked.next() {
+        Some(Err(fault)) if !checked.any(|other| other.is_ok()) => Err(fault),
+        _ => Ok(()),
     }
 }

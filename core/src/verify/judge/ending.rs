@@ -1,11 +1,13 @@
 //! Whether the authority of a verified token has ended before its time: at each request, for
 //! remembered tokens too.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Case, Status, Stop};
 use crate::{
     identity::Identity,
     jose,
-    proof::Binding,
+    proof::{Approved, Binding, Thumbprint},
     provider::Provider,
     provider_id::ProviderId,
     reason::{Malformed, Unavailable, Untrusted},
@@ -15,6 +17,9 @@ use crate::{
     time::UnixTime,
     token::VerifiedJwt,
 };
+
+/// By which a list may revoke something.
+type Name<'n> = (Kind, &'n str);
 
 impl Case<'_, '_, '_> {
     /// What the provider's own lists say of a token.
@@ -56,9 +61,41 @@ impl Case<'_, '_, '_> {
         let key = key.map(|key| jose::to_base64url(&key));
         let key = key.as_deref().map(|key| (Kind::Key, key));
         let issued = jwt.claims.get("iat").and_then(jose::numeric_date);
-        let names = subject.into_iter().chain(names).chain(key);
+        let names: Vec<Name<'_>> = subject.into_iter().chain(names).chain(key).collect();
+        self.stands.names = Box::default();
+        self.check_names(id, &names, issued)
+    }
+
+    /// What the provider's list says of the passkey that approved a request, by the id of its
+    /// credential and its thumbprint.
+    pub(super) fn check_passkey_not_ended(
+        &mut self,
+        (credential, thumbprint, approved): (&[u8], &Thumbprint, Approved),
+        (id, provider): (ProviderId, &Provider),
+    ) -> Result<(), Stop> {
+        if provider.revocations.is_none() {
+            return Ok(());
+        }
+        let hash = jose::to_base64url(&Sha256::digest(credential));
+        let key = jose::to_base64url(thumbprint);
+        let model = approved.aaguid.as_ref();
+        let model = model.map(|aaguid| (Kind::Aaguid, aaguid.as_str()));
+        let mut names = vec![(Kind::Credential, &*hash), (Kind::Key, &*key)];
+        names.extend(model);
+        self.check_names(id, &names, Some(approved.made))
+    }
+
+    /// What the list says of these names, for what was issued then.
+    fn check_names(
+        &mut self,
+        id: ProviderId,
+        names: &[Name<'_>],
+        issued: Option<UnixTime>,
+    ) -> Result<(), Stop> {
+        let names = names.iter().copied();
         if self.lasts {
-            self.stands.names = self.supply.digests(id, names.clone());
+            let digests = self.supply.digests(id, names.clone());
+            self.stands.names = [&*self.stands.names, &*digests].concat().into();
         }
         match self.supply.standing(id, names, issued, self.now) {
             Standing::Clear | Standing::Unchecked => Ok(()),

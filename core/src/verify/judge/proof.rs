@@ -49,10 +49,11 @@ impl<'r> Case<'_, 'r, '_> {
             // RFC 9449 section 7.1: the client is answered in the scheme that it speaks.
             self.aside.schemes = DPOP;
         }
-        let Some(binding) = Binding::of(claims, provider.cnf_jwk) else {
+        let Some(mut binding) = Binding::of(claims, provider.cnf_jwk) else {
             self.expect("cnf with jkt or x5t#S256, or jwk where the provider has cnf_jwk");
             return Err(Untrusted::KeyBound.into());
         };
+        binding.is_of_holder = provider.credentials.is_some() && binding.passkey.is_none();
         match (binding.dpop.is_some(), is_dpop) {
             _ if self.again.is_some() => {}
             (true, false) => {
@@ -290,9 +291,10 @@ impl<'r> Case<'_, 'r, '_> {
             Fault::Origin(wanted) => (Untrusted::ProofOrigin.into(), wanted),
             Fault::Flags(wanted) => (Untrusted::ProofFlags.into(), wanted),
             Fault::Body(wanted) => (Untrusted::ProofBody.into(), wanted),
+            Fault::Credential(wanted) => (Untrusted::Credential.into(), wanted),
             Fault::Signature => (
                 Untrusted::ProofSignature.into(),
-                "the signature of the key that the token names",
+                "the signature of the key that it is to be made with",
             ),
         };
         self.expect(&["proof: ", wanted].concat());

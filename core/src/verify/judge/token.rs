@@ -111,13 +111,20 @@ impl Case<'_, '_, '_> {
         )?;
         let approved = approval.as_ref().map(|approval| approval.approved);
         let claims = (&*jwt.claims, &binding, approved);
-        let (proved, alternative) = requirement
+        let met = requirement
             .met_by((id, provider), claims, self.now, tells_values)
             .map_err(|unmet| {
                 self.record.expected = Some(unmet.expected);
                 self.record.proved(&unmet.proved);
                 unmet.reason
-            })?;
+            });
+        let (proved, alternative) = match met {
+            Ok(met) => met,
+            Err(reason) if approved.is_some() => return Err(reason.into()),
+            Err(reason) => {
+                return Err(self.or_approval(reason, &binding, (id, provider), requirement));
+            }
+        };
         self.record.proved(&proved);
         // All else is well, so it is worth a place among those who wait.
         if approval

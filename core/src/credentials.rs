@@ -1,0 +1,43 @@
+//! Whose passkey is it: the public keys that a provider's people have registered, for tokens that
+//! do not name one.
+//!
+//! - **What is kept** ([`register`]): keys by the person and the id of the credential. An entry that
+//!   cannot be read ([`entry`]) is skipped and counted.
+//! - **One document** for all people ([`book`]) has the life of every document that is fetched. It
+//!   is read a slice at a time, because parsing a key takes long.
+//!
+//! A key that is not here is never trusted, whatever a request brings.
+
+mod book;
+mod draft;
+mod entry;
+mod register;
+mod source;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use core::time::Duration;
+use std::rc::Rc;
+
+pub use self::source::{CredentialDocument, CredentialSource};
+pub(crate) use self::{
+    book::{Book, BookBounds},
+    register::Credential,
+};
+
+/// What is known of a credential.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// It is this person's.
+    Known(Rc<Credential>),
+    /// This person has none of this id.
+    Unknown,
+    /// Wait for what is fetched or read, then ask again.
+    Pending,
+    /// It cannot be known now; when to try again.
+    Unavailable(Duration),
+}
+
+/// What is asked for.
+const ACCEPT: &str = "application/json";

@@ -1,0 +1,79 @@
+//! An answer that is read: what it says of itself, and the credentials in it.
+
+use super::{entry, register::Register};
+use crate::{
+    json::{Json, Sink, Slices, Unreadable},
+    limits,
+};
+
+/// What is read of an answer.
+#[derive(Debug)]
+pub(super) struct Draft {
+    issuer: Box<str>,
+    register: Register,
+    skipped: usize,
+    most: usize,
+}
+
+/// Most bytes that are read in one go: a key takes longer than the text around it.
+const SLICE_BYTES: usize = 64 << 10;
+const LIST: &str = "credentials";
+
+impl Draft {
+    /// Of this issuer, with at most so many credentials.
+    pub(super) fn new(issuer: &str, most: usize) -> Self {
+        Self {
+            issuer: issuer.into(),
+            register: Register::new(most),
+            skipped: 0,
+            most,
+        }
+    }
+
+    /// Starts to read it.
+    pub(super) const fn slices(body: Vec<u8>) -> Slices {
+        Slices::new(body, LIST, SLICE_BYTES)
+    }
+
+    /// What was read, and how many entries were skipped, when `slices` are at their end.
+    pub(super) fn end(self, slices: &Slices) -> Result<(Register, usize), Unreadable> {
+        if !slices.has_seen("iss") {
+            return Err(Unreadable::Member("its iss is missing"));
+        }
+        if !slices.has_seen(LIST) {
+            return Err(Unreadable::Member("its credentials are missing"));
+        }
+        Ok((self.register, self.skipped))
+    }
+
+    /// `None`: it cannot be read.
+    fn add(&mut self, element: &Json) -> Option<()> {
+        let subject = element.get("sub")?.as_str()?;
+        if !(1..=limits::SUBJECT_BYTES).contains(&subject.len()) {
+            return None;
+        }
+        let (id, credential) = entry::read(element)?;
+        self.register.insert(subject, &id, credential).then_some(())
+    }
+}
+
+impl Sink for Draft {
+    fn member(&mut self, name: &str, value: &Json) -> Result<(), &'static str> {
+        match name {
+            "iss" if value.as_str() != Some(&*self.issuer) => {
+                Err("its iss is not the provider's issuer")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn element(&mut self, element: Option<&Json>) -> Result<(), Unreadable> {
+        if element.and_then(|element| self.add(element)).is_none() {
+            self.skipped = self.skipped.saturating_add(1);
+        }
+        if self.register.len().saturating_add(self.skipped) > self.most {
+            return Err(Unreadable::TooMany(self.most));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! What an operator is told: changes of state for the log, and numbers.
+
+use core::fmt;
+
+use crate::{
+    fetch::{Measure, Number, fault::Fault},
+    json::Unreadable,
+};
+
+/// How a fetch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// What came is in force.
+    Ok,
+    /// 304.
+    NotModified,
+    /// It cannot be had.
+    Failed,
+    /// It cannot be read.
+    Unusable,
+}
+
+/// Why a fetch brought nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Fetch(Fault),
+    Unreadable(Unreadable),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fetch(fault)
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(unreadable)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fetch(fault) => fault.fmt(f),
+            Self::Unreadable(unreadable) => unreadable.fmt(f),
+        }
+    }
+}
+
+impl Failure {
+    pub(super) const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Fetch(_) => Outcome::Failed,
+            Self::Unreadable(_) => Outcome::Unusable,
+        }
+    }
+}
+
+/// A log line, and whether an operator should look into it.
+pub(crate) type Event = (String, bool);
+
+/// What was not told yet.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    events: Vec<Event>,
+    outcomes: Vec<Outcome>,
+}
+
+/// Most that is kept of each for a shell that does not ask.
+const MOST: usize = 64;
+
+impl Told {
+    pub(super) fn note(&mut self, outcome: Outcome) {
+        if self.outcomes.len() < MOST {
+            self.outcomes.push(outcome);
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        if self.events.len() < MOST {
+            self.events.push(event);
+        }
+    }
+
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
+        core::mem::take(&mut self.events)
+    }
+
+    pub(super) fn take_measures(&mut self) -> Vec<Measure> {
+        let outcomes = core::mem::take(&mut self.outcomes).into_iter();
+        let measure = |outcome| {
+            let name = match outcome {
+                Outcome::Ok => "ok",
+                Outcome::NotModified => "not_modified",
+                Outcome::Failed => "failed",
+                Outcome::Unusable => "unusable",
+            };
+            Measure::new(&["fetches", name], Number::Count(1))
+        };
+        outcomes.map(measure).collect()
+    }
+}
