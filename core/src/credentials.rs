@@ -5,12 +5,16 @@
 //!   cannot be read ([`entry`]) is skipped and counted.
 //! - **One document** for all people ([`book`]) has the life of every document that is fetched. It
 //!   is read a slice at a time, because parsing a key takes long.
+//! - **By subject** ([`people`]): one answer for each person, when an approval of theirs comes and
+//!   at no other time.
 //!
 //! A key that is not here is never trusted, whatever a request brings.
 
 mod book;
+mod directory;
 mod draft;
 mod entry;
+mod people;
 mod register;
 mod source;
 #[cfg(test)]
@@ -20,9 +24,10 @@ mod told;
 use core::time::Duration;
 use std::rc::Rc;
 
-pub use self::source::{CredentialDocument, CredentialSource};
+pub use self::source::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece};
 pub(crate) use self::{
-    book::{Book, BookBounds},
+    book::Book,
+    directory::{Directory, Shares},
     register::Credential,
 };
 
@@ -33,8 +38,8 @@ pub(crate) enum Found {
     Known(Rc<Credential>),
     /// This person has none of this id.
     Unknown,
-    /// Wait for what is fetched or read, then ask again.
-    Pending,
+    /// Wait for what is fetched or read, which has this number, then ask again.
+    Pending(u64),
     /// It cannot be known now; when to try again.
     Unavailable(Duration),
 }

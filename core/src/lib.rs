@@ -117,7 +117,7 @@ pub use crate::{
         SubjectForm, Written,
     },
     config::{Config, InvalidConfig},
-    credentials::{CredentialDocument, CredentialSource},
+    credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},
     evidence::{
         ClaimEquals, ClaimValue, DatedBy, Evidence, Fact, Facts, Kind, Kinds, Line, Preset, When,

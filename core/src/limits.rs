@@ -62,6 +62,13 @@ pub const CREDENTIALS: usize = 10_000;
 /// Most bytes of all documents of credentials that one worker reads at a time: five hundred for
 /// each passkey.
 pub const CREDENTIAL_BYTES: usize = 5 << 20;
+/// Most people whose passkeys one worker remembers, where they are asked for one by one; each
+/// provider that is asked so gets at least one.
+pub const CREDENTIAL_SUBJECTS: usize = 500;
+/// Most passkeys of one person in an answer: people register a handful.
+pub const CREDENTIALS_OF_SUBJECT: usize = 32;
+/// Most bytes of an answer about one person: a kilobyte for each passkey.
+pub const CREDENTIAL_ANSWER_BYTES: usize = 32 << 10;
 /// Longest subject whose passkeys are looked up, in bytes: OpenID Connect Core 1.0 section 2 allows
 /// 255 characters.
 pub const SUBJECT_BYTES: usize = 512;

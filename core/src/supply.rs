@@ -23,7 +23,7 @@ pub use self::endings::{EndingEvent, EndingOf, EndingReport};
 
 use self::endings::Endings;
 use crate::{
-    credentials::{Book, Found},
+    credentials::{Directory, Found},
     crypto::Algorithm,
     fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
@@ -43,8 +43,8 @@ pub enum Need {
     Revocations(ProviderId),
     /// Its status lists.
     StatusLists(ProviderId),
-    /// The passkeys of its people.
-    Credentials(ProviderId),
+    /// The passkeys of its people, by the number of what is fetched.
+    Credentials(ProviderId, u64),
     /// The rest of the request itself: the client sends it, and nothing is fetched.
     Body,
 }
@@ -58,7 +58,7 @@ impl Need {
             Self::Keys(provider)
             | Self::Revocations(provider)
             | Self::StatusLists(provider)
-            | Self::Credentials(provider) => Some(provider),
+            | Self::Credentials(provider, _) => Some(provider),
             Self::Body => None,
         }
     }
@@ -202,17 +202,17 @@ impl Supply {
         }
     }
 
-    /// The credential of this person with this id.
+    /// The credential with this id of a person: of this issuer and subject.
     pub(crate) fn credential(
         &mut self,
         provider: ProviderId,
-        subject: &str,
+        person: (&str, &str),
         id: &[u8],
         now: UnixTime,
     ) -> Found {
         let now = self.clock.advance(now);
         match self.endings.credentials_mut(provider) {
-            Some(book) => book.find(subject, id, now),
+            Some(directory) => directory.find(person, id, now),
             // A provider of another configuration, or keys alone.
             None => Found::Unavailable(Duration::from_secs(1)),
         }
@@ -397,9 +397,9 @@ impl Supply {
                 lists.and_then(Lists::next_change)
             }
             Need::Body => None,
-            Need::Credentials(provider) => {
-                let book = self.endings.credentials(provider);
-                book.map(Book::next_change)
+            Need::Credentials(provider, _) => {
+                let directory = self.endings.credentials(provider);
+                directory.and_then(Directory::next_change)
             }
         };
         change.map(|moment| self.clock.to_wall(moment))
@@ -428,9 +428,9 @@ impl Supply {
             }
             // Its stream ends this wait, or the deadline does.
             Need::Body => true,
-            Need::Credentials(provider) => {
-                let book = self.endings.credentials(provider);
-                book.is_some_and(Book::holds_waiters)
+            Need::Credentials(provider, number) => {
+                let directory = self.endings.credentials(provider);
+                directory.is_some_and(|directory| directory.holds(number))
             }
         }
     }
@@ -449,9 +449,9 @@ impl Supply {
                 lists.map_or(Duration::ZERO, Lists::longest_wait)
             }
             Need::Body => Duration::from_secs(limits::PROOF_BODY_SECS),
-            Need::Credentials(provider) => {
-                let book = self.endings.credentials(provider);
-                book.map_or(Duration::ZERO, Book::longest_wait)
+            Need::Credentials(provider, _) => {
+                let directory = self.endings.credentials(provider);
+                directory.map_or(Duration::ZERO, Directory::longest_wait)
             }
         }
     }

@@ -14,6 +14,8 @@
 mod counted;
 #[path = "memory/holders.rs"]
 mod holders;
+#[path = "proofs/host.rs"]
+mod host;
 #[path = "memory/lists.rs"]
 mod lists;
 #[path = "memory/sum.rs"]
@@ -23,7 +25,7 @@ use core::time::Duration;
 use std::{fs, path::Path};
 
 use counted::{live, peak};
-use holders::Holders;
+use holders::{Asker, Holders};
 use lists::Lists;
 use passgate_core::{
     Algorithm, Answer, AuditRecord, Config, Counters, Json, JwkSet, Leases, Need, ProviderId,
@@ -241,6 +243,8 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     world.grow(&["status lists"], |_| lists.fetch_status_lists());
     let mut holders = Holders::start();
     world.grow(&["credentials"], |_| holders.read_two_documents());
+    let mut asker = Asker::start();
+    world.grow(&["credentials by subject"], |_| asker.remember_people());
     let mut room = WaitingRoom::new(&parse());
     world.grow(&["waiting requests"], |world| {
         // All providers take their share: one alone does not get all of the room.
@@ -285,7 +289,7 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     assert!(all <= bounds, "{all} > {bounds}");
     assert_eq!(world.grown.len(), sum::PARTS.len());
     eprintln!("all: {all} of {bounds}");
-    drop((lists, holders));
+    drop((lists, holders, asker));
 }
 
 /// Opens streams until there is no room.

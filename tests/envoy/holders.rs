@@ -47,7 +47,7 @@ fn policy(issuer: &SigningKey, credentials: &Value) -> Value {
 
 fn document() -> Value {
     let uri = "https://id.example.com/credentials";
-    let http_uri = json!({ "uri": uri, "cluster": "people", "timeout": "2s" });
+    let http_uri = json!({ "uri": uri, "cluster": "people", "timeout": "20s" });
     json!({ "document": { "http_uri": http_uri, "cache_duration": "1s", "max_stale": "2s" } })
 }
 
@@ -192,6 +192,64 @@ fn without_a_document_approvals_are_an_outage_and_others_pass() {
     story.server.recover();
     eventually("the next document", || {
         (story.pays("alice").status == 200).then_some(())
+    });
+    story.gate.finish();
+}
+
+#[test]
+fn the_provider_is_asked_about_one_person_at_a_time() {
+    let uri = "https://id.example.com/of/{sub}";
+    let http_uri = json!({ "uri": uri, "cluster": "people", "timeout": "20s" });
+    let each = json!({ "by_subject": { "http_uri": http_uri, "cache_duration": "1s" } });
+    let of = |subject: &str, key: &SigningKey| {
+        let entries = [entry(subject, key)];
+        json!({ "iss": ISSUER, "sub": subject, "credentials": entries }).to_string()
+    };
+    let (alice, path) = ("alice@example.com", "/of/alice%40example.com");
+    let story = Story::start(&each, 1, |server, key| {
+        server.status(404);
+        server.page(path, 200, &of(alice, key));
+        server.page("/of/mallory", 200, &of(alice, key));
+        server.hold();
+    });
+    // Nobody has asked yet. Those who come together wait for one answer.
+    assert_eq!(story.server.fetches(), 0);
+    let mut waiting: Vec<_> = (0..5)
+        .map(|_| {
+            let payment = story.payment(alice, &story.passkey);
+            let mut client = story.gate.client();
+            client.send(payment.to_http1());
+            client
+        })
+        .collect();
+    eventually("the question", || {
+        (story.server.fetches() > 0).then_some(())
+    });
+    assert_eq!(story.gate.upstream.hits(), 0);
+    story.server.release();
+    for client in &mut waiting {
+        story.gate.passed(&client.read());
+    }
+    assert_eq!(story.server.paths(), [path], "asked once");
+    // The server knows nobody of this name; and what it says of another is not an answer.
+    story
+        .gate
+        .denied(&story.pays("bob"), "untrusted.credential");
+    story
+        .gate
+        .denied(&story.pays("mallory"), "unavailable.credentials");
+    story.server.drop_connections();
+    eventually("an outage", || {
+        (story.pays(alice).status == 503).then_some(())
+    });
+    story
+        .gate
+        .denied(&story.pays(alice), "unavailable.credentials");
+    let other = Request::get("/").bearer(&story.token(alice));
+    story.gate.passed(&story.gate.send(BOTH[0], &other));
+    story.server.recover();
+    eventually("an answer", || {
+        (story.pays(alice).status == 200).then_some(())
     });
     story.gate.finish();
 }

@@ -180,12 +180,11 @@ pub(super) fn can_be_approved(
             let (seen, wanted) = if provider.credentials.is_some() {
                 continue;
             } else if provider.cnf_jwk != Some(CnfJwk::Passkey) && open.clone().next().is_some() {
-                let wanted = "write credentials: { document: { … } } in the provider; or cnf_jwk: \
-                              passkey, if its cnf.jwk is one";
+                let wanted = "write credentials in the provider, or cnf_jwk: passkey if its cnf.jwk \
+                              is one";
                 (" name no passkey", wanted)
             } else if open.any(|way| !way.aaguids.is_empty()) {
-                let wanted =
-                    "write credentials: { document: { … } } in the provider, or no aaguids";
+                let wanted = "write credentials in the provider, or no aaguids";
                 (" do not name the model of an authenticator", wanted)
             } else {
                 continue;

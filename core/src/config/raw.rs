@@ -8,7 +8,7 @@ mod provider;
 mod rule;
 
 pub(super) use self::{
-    credentials::{RawCredentialDocument, RawCredentials},
+    credentials::{RawBySubject, RawCredentialDocument, RawCredentials, RawSubjectUri},
     ending::{RawRevocations, RawStatusLists},
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
     proof::{RawAaguids, RawDpop, RawProof, RawRelyingParty, RawWebauthn},

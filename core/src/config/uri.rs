@@ -3,6 +3,7 @@
 
 use super::{Endpoint, HostMatch, Origin, UriPrefix};
 use crate::{
+    credentials::Piece,
     decode::{Fault, FromText, shown},
     uri::{host_and_port, is_loopback, split},
 };
@@ -56,6 +57,50 @@ impl HttpUri {
             path,
             cluster,
         }
+    }
+}
+
+/// An `http` or `https` URI with names in its path or query.
+#[derive(Debug)]
+pub(super) struct SubjectUri {
+    /// Its path is empty.
+    pub(super) uri: HttpUri,
+    pub(super) pieces: Vec<Piece>,
+}
+
+impl FromText for SubjectUri {
+    const WANTED: &'static str = "a URI, such as https://id.example.com/credentials/{sub}";
+    const PATTERN: &'static str = r"^https?://.*\{sub\}";
+
+    fn shown(text: &str) -> String {
+        shown_uri(text)
+    }
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        const SUBJECT: &str = "%7Bsub%7D";
+        const ISSUER: &str = "%7Biss%7D";
+        // No other brace is part of a URI, and a host has no percent sign.
+        let encoded = text.replace("{sub}", SUBJECT).replace("{iss}", ISSUER);
+        let mut uri = HttpUri::from_text(&encoded)?;
+        let path = core::mem::take(&mut uri.path);
+        let (mut pieces, mut rest) = (Vec::new(), path.as_str());
+        let next = |rest: &str| {
+            let names = [(SUBJECT, Piece::Subject), (ISSUER, Piece::Issuer)].into_iter();
+            let places = names.filter_map(|(name, piece)| Some((rest.find(name)?, piece)));
+            places.min_by_key(|(at, _)| *at)
+        };
+        while let Some((at, piece)) = next(rest) {
+            let (before, after) = rest.split_at_checked(at).unwrap_or_default();
+            pieces.extend([Piece::Text(before.to_owned()), piece]);
+            // Both names have this length.
+            rest = after.get(SUBJECT.len()..).unwrap_or_default();
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        if !pieces.contains(&Piece::Subject) {
+            let wanted = "write {sub} in its path, or a document for all people";
+            return Err(("does not say where the subject goes", wanted).into());
+        }
+        Ok(Self { uri, pieces })
     }
 }
 

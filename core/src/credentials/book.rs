@@ -73,6 +73,9 @@ struct Arriving {
 const READING: Duration = Duration::from_secs(10);
 
 impl Book {
+    /// By which those who wait for the document say so.
+    pub(crate) const NUMBER: u64 = 0;
+
     /// Of this issuer.
     pub(crate) fn new(
         source: &CredentialDocument,
@@ -105,7 +108,7 @@ impl Book {
         }
         self.document.hurry(now);
         if self.holds_waiters() || self.document.next_start() <= now {
-            return Found::Pending;
+            return Found::Pending(Self::NUMBER);
         }
         let next = self.document.next_start();
         Found::Unavailable(next.since(now).max(Duration::from_secs(1)))

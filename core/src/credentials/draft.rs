@@ -10,6 +10,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Draft {
     issuer: Box<str>,
+    /// Whose credentials all of them are; `None`: each entry says it.
+    subject: Option<Box<str>>,
     register: Register,
     skipped: usize,
     most: usize,
@@ -24,9 +26,18 @@ impl Draft {
     pub(super) fn new(issuer: &str, most: usize) -> Self {
         Self {
             issuer: issuer.into(),
+            subject: None,
             register: Register::new(most),
             skipped: 0,
             most,
+        }
+    }
+
+    /// Of this person.
+    pub(super) fn of(issuer: &str, subject: &str) -> Self {
+        Self {
+            subject: Some(subject.into()),
+            ..Self::new(issuer, limits::CREDENTIALS_OF_SUBJECT)
         }
     }
 
@@ -40,6 +51,9 @@ impl Draft {
         if !slices.has_seen("iss") {
             return Err(Unreadable::Member("its iss is missing"));
         }
+        if self.subject.is_some() && !slices.has_seen("sub") {
+            return Err(Unreadable::Member("its sub is missing"));
+        }
         if !slices.has_seen(LIST) {
             return Err(Unreadable::Member("its credentials are missing"));
         }
@@ -48,7 +62,10 @@ impl Draft {
 
     /// `None`: it cannot be read.
     fn add(&mut self, element: &Json) -> Option<()> {
-        let subject = element.get("sub")?.as_str()?;
+        let subject = match &self.subject {
+            Some(subject) => subject,
+            None => element.get("sub")?.as_str()?,
+        };
         if !(1..=limits::SUBJECT_BYTES).contains(&subject.len()) {
             return None;
         }
@@ -62,6 +79,9 @@ impl Sink for Draft {
         match name {
             "iss" if value.as_str() != Some(&*self.issuer) => {
                 Err("its iss is not the provider's issuer")
+            }
+            "sub" if self.subject.is_some() && value.as_str() != self.subject.as_deref() => {
+                Err("its sub is another person's")
             }
             _ => Ok(()),
         }

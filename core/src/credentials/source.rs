@@ -9,6 +9,32 @@ use crate::fetch::Endpoint;
 pub enum CredentialSource {
     /// In one document for all people.
     Document(CredentialDocument),
+    /// In an answer about each person who is asked about.
+    BySubject(CredentialsBySubject),
+}
+
+/// An answer about each person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialsBySubject {
+    /// Where it is. Its path is empty: it is made of the pieces.
+    pub endpoint: Endpoint,
+    /// Path and query.
+    pub pieces: Vec<Piece>,
+    /// Most that one fetch may take.
+    pub timeout: Duration,
+    /// How long an answer counts.
+    pub cache_duration: Duration,
+}
+
+/// A piece of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As it is.
+    Text(String),
+    /// The percent-encoded subject.
+    Subject,
+    /// The percent-encoded issuer.
+    Issuer,
 }
 
 /// One document for all people.

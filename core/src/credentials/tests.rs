@@ -1,3 +1,4 @@
 mod life;
+mod people;
 mod reading;
 mod world;

@@ -65,6 +65,8 @@ pub(crate) type Event = (String, bool);
 pub(super) struct Told {
     events: Vec<Event>,
     outcomes: Vec<Outcome>,
+    /// Entries of answers about one person that could not be read.
+    unreadable: u64,
 }
 
 /// Most that is kept of each for a shell that does not ask.
@@ -75,6 +77,11 @@ impl Told {
         if self.outcomes.len() < MOST {
             self.outcomes.push(outcome);
         }
+    }
+
+    pub(super) fn unreadable(&mut self, entries: usize) {
+        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+        self.unreadable = self.unreadable.saturating_add(entries);
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -98,6 +105,12 @@ impl Told {
             };
             Measure::new(&["fetches", name], Number::Count(1))
         };
-        outcomes.map(measure).collect()
+        let mut measures: Vec<Measure> = outcomes.map(measure).collect();
+        let unreadable = core::mem::take(&mut self.unreadable);
+        if unreadable > 0 {
+            let count = Number::Count(unreadable);
+            measures.push(Measure::new(&["unreadable"], count));
+        }
+        measures
     }
 }

@@ -149,6 +149,11 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         !self.wanted.is_empty() || !self.flights.is_empty()
     }
 
+    /// Whether somebody waits for a fetch of such a key.
+    pub(crate) fn awaits(&self, which: impl Fn(&K) -> bool) -> bool {
+        self.wanted.iter().any(&which) || self.flights.iter().any(|flight| which(&flight.target))
+    }
+
     /// The key that this fetch is for.
     pub(crate) fn in_flight(&self, id: FetchId) -> Option<&K> {
         let mut flights = self.flights.iter();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::Need;
 use crate::{
-    credentials::{Book, BookBounds, CredentialSource},
+    credentials::{Book, CredentialSource, Directory, Shares},
     fetch::{Answer, Call, FetchId, Measure, clock::Moment, jitter::Jitter},
     provider_id::ProviderId,
     revocation::{Change, Feed, ListBounds, RevocationSource},
@@ -76,7 +76,7 @@ struct Ending {
     name: Rc<str>,
     revocations: Option<Box<Feed>>,
     lists: Option<Box<Lists>>,
-    credentials: Option<Box<Book>>,
+    credentials: Option<Directory>,
 }
 
 impl Endings {
@@ -87,24 +87,23 @@ impl Endings {
             .iter()
             .filter_map(|ending| ending.status_lists)
             .count();
-        let books = endings.iter().filter_map(|ending| ending.credentials);
-        let book_bounds = BookBounds::shared_by(books.count());
+        let sources = endings.iter().filter_map(|ending| ending.credentials);
+        let shares = Shares::of(sources);
         let ending = |ending: &EndingOf<'_>| {
             let feed = |source| Box::new(Feed::new(source, bounds, seeds.next()));
             let revocations = ending.revocations.map(feed);
             let about = (ending.issuer, ending.clock_skew);
             let lists = |source| Box::new(Lists::new(source, about, providers, seeds.next()));
             let lists = ending.status_lists.map(lists);
-            let book = |CredentialSource::Document(source): &CredentialSource| {
-                let seed = seeds.next();
-                Box::new(Book::new(source, ending.issuer, book_bounds, seed))
+            let directory = |source: &CredentialSource| {
+                Directory::new(source, ending.issuer, shares, seeds.next())
             };
             Ending {
                 provider: ending.provider,
                 name: Rc::clone(ending.name),
                 revocations,
                 lists,
-                credentials: ending.credentials.map(book),
+                credentials: ending.credentials.map(directory),
             }
         };
         Self(endings.iter().map(ending).collect())
@@ -143,17 +142,17 @@ impl Endings {
         self.of_mut(provider)?.lists.as_deref_mut()
     }
 
-    pub(super) fn credentials(&self, provider: ProviderId) -> Option<&Book> {
-        self.of(provider)?.credentials.as_deref()
+    pub(super) fn credentials(&self, provider: ProviderId) -> Option<&Directory> {
+        self.of(provider)?.credentials.as_ref()
     }
 
-    pub(super) fn credentials_mut(&mut self, provider: ProviderId) -> Option<&mut Book> {
-        self.of_mut(provider)?.credentials.as_deref_mut()
+    pub(super) fn credentials_mut(&mut self, provider: ProviderId) -> Option<&mut Directory> {
+        self.of_mut(provider)?.credentials.as_mut()
     }
 
-    fn books(&self) -> impl Iterator<Item = &Book> {
-        let books = self.0.iter().map(|ending| &ending.credentials);
-        books.flatten().map(|book| &**book)
+    fn directories(&self) -> impl Iterator<Item = &Directory> {
+        let directories = self.0.iter().map(|ending| &ending.credentials);
+        directories.flatten()
     }
 
     fn feeds(&self) -> impl Iterator<Item = &Feed> {
@@ -172,10 +171,8 @@ impl Endings {
             feed.read_on(now, wall);
             return;
         }
-        let books = self
-            .0
-            .iter_mut()
-            .filter_map(|ending| ending.credentials.as_mut());
+        let directories = self.0.iter_mut().map(|ending| &mut ending.credentials);
+        let books = directories.flatten().filter_map(Directory::book_mut);
         let mut reading = books.filter(|book| book.is_reading());
         if let Some(book) = reading.next() {
             book.read_on(now);
@@ -194,8 +191,8 @@ impl Endings {
             if let Some(call) = lists.and_then(|lists| lists.poll(id, now)) {
                 return Some((Need::StatusLists(ending.provider), call));
             }
-            let call = ending.credentials.as_mut()?.poll(id, now)?;
-            Some((Need::Credentials(ending.provider), call))
+            let (number, call) = ending.credentials.as_mut()?.poll(id, now)?;
+            Some((Need::Credentials(ending.provider, number), call))
         })
     }
 
@@ -204,8 +201,9 @@ impl Endings {
         let most = |ending: &Ending| {
             let lists = ending.lists.as_ref().map_or(0, |_| Lists::MOST_CALLS);
             let feed = usize::from(ending.revocations.is_some());
-            let book = usize::from(ending.credentials.is_some());
-            lists.saturating_add(feed).saturating_add(book)
+            let credentials = ending.credentials.as_ref();
+            let credentials = credentials.map_or(0, Directory::most_calls);
+            lists.saturating_add(feed).saturating_add(credentials)
         };
         self.0.iter().map(most).sum()
     }
@@ -213,7 +211,10 @@ impl Endings {
     /// Whether this names a fetch whose answer may be long.
     pub(super) fn awaits_long(&self, id: FetchId) -> bool {
         self.feeds().any(|feed| feed.is_in_flight(id))
-            || self.books().any(|book| book.is_in_flight(id))
+            || self
+                .directories()
+                .filter_map(Directory::book)
+                .any(|book| book.is_in_flight(id))
     }
 
     pub(super) fn on_long_answer(
@@ -231,11 +232,12 @@ impl Endings {
                 feed.on_answer(id, (answer, body), now, wall);
                 return Some(Need::Revocations(provider));
             }
-            if let Some(book) = &mut ending.credentials
+            let directory = ending.credentials.as_mut();
+            if let Some(book) = directory.and_then(Directory::book_mut)
                 && book.is_in_flight(id)
             {
                 book.on_answer(id, (answer, body), now);
-                return Some(Need::Credentials(provider));
+                return Some(Need::Credentials(provider, Book::NUMBER));
             }
         }
         None
@@ -249,17 +251,21 @@ impl Endings {
         wall: UnixTime,
     ) -> Option<Need> {
         self.0.iter_mut().find_map(|ending| {
-            let taken = ending.lists.as_mut()?.on_answer(id, answer, now, wall);
-            taken.then_some(Need::StatusLists(ending.provider))
+            let lists = ending.lists.as_mut();
+            if lists.is_some_and(|lists| lists.on_answer(id, answer, now, wall)) {
+                return Some(Need::StatusLists(ending.provider));
+            }
+            let number = ending.credentials.as_mut()?.on_answer(id, answer, now)?;
+            Some(Need::Credentials(ending.provider, number))
         })
     }
 
     pub(super) fn next_change(&self) -> Option<Moment> {
         let lists = self.0.iter().filter_map(|ending| ending.lists.as_ref());
         let lists = lists.filter_map(|lists| lists.next_change());
-        let books = self.books().map(Book::next_change);
+        let credentials = self.directories().filter_map(Directory::next_change);
         let feeds = self.feeds().map(Feed::next_change);
-        feeds.chain(books).chain(lists).min()
+        feeds.chain(credentials).chain(lists).min()
     }
 
     pub(super) fn events(&mut self) -> Vec<EndingEvent> {
@@ -281,7 +287,7 @@ impl Endings {
                         text: format!("status lists of {name}: {event}"),
                     }),
             );
-            let told = ending.credentials.as_mut().map(|book| book.events());
+            let told = ending.credentials.as_mut().map(Directory::events);
             let event = |(event, wants_attention): (String, bool)| EndingEvent {
                 wants_attention,
                 text: format!("credentials of {name}: {event}"),
@@ -311,10 +317,10 @@ impl Endings {
                 provider,
                 measures: lists.report().measures(),
             });
-            let credentials = credentials.as_mut().map(|book| EndingReport {
+            let credentials = credentials.as_mut().map(|directory| EndingReport {
                 name: "credentials",
                 provider,
-                measures: book.measures(),
+                measures: directory.measures(),
             });
             [revocations, lists, credentials].into_iter().flatten()
         })

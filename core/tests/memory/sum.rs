@@ -1,11 +1,12 @@
 //! The sum of `docs/memory.md`: what each part may take, by the numbers of `limits.rs`.
 
 use passgate_core::limits::{
-    self, CONFIG_BYTES, CREDENTIAL_BYTES, CREDENTIALS, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES,
-    KEY_TABLES, KID_BYTES, PROVIDERS, REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES,
-    REMEMBERED_HEADERS, REVOCATION_BYTES, REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES,
-    STATUS_LISTS, STREAM_BYTES, STREAMS, TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS,
-    WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
+    self, CONFIG_BYTES, CREDENTIAL_ANSWER_BYTES, CREDENTIAL_BYTES, CREDENTIAL_SUBJECTS,
+    CREDENTIALS, CREDENTIALS_OF_SUBJECT, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES,
+    KID_BYTES, PROVIDERS, REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS,
+    REVOCATION_BYTES, REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS,
+    STREAM_BYTES, STREAMS, TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES,
+    WAITING_REQUESTS, WITHDRAWN_KEYS,
 };
 
 /// A table of multiples: 29 windows of 256 points of 64 bytes.
@@ -25,7 +26,7 @@ pub(crate) struct Part {
 }
 
 /// All that one configuration keeps on one worker.
-pub(crate) const PARTS: [Part; 12] = [
+pub(crate) const PARTS: [Part; 13] = [
     Part {
         name: "configuration",
         made_of: "8 × `CONFIG_BYTES`",
@@ -73,6 +74,14 @@ pub(crate) const PARTS: [Part; 12] = [
         name: "credentials",
         made_of: "3 × `CREDENTIAL_BYTES` + 2 × `CREDENTIALS` × 256",
         bound: |_, _| 3 * CREDENTIAL_BYTES + 2 * CREDENTIALS * EACH,
+    },
+    Part {
+        name: "credentials by subject",
+        made_of: "(the larger of `CREDENTIAL_SUBJECTS` and `PROVIDERS`) × (`CREDENTIAL_ANSWER_BYTES` + (`CREDENTIALS_OF_SUBJECT` + 2) × 256)",
+        bound: |providers, _| {
+            let person = CREDENTIAL_ANSWER_BYTES + (CREDENTIALS_OF_SUBJECT + 2) * EACH;
+            CREDENTIAL_SUBJECTS.max(providers) * person
+        },
     },
     Part {
         name: "waiting requests",

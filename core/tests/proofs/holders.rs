@@ -57,6 +57,12 @@ fn source() -> Value {
     json!({ "document": { "http_uri": uri } })
 }
 
+/// The same by an answer about each person.
+fn by_subject() -> Value {
+    let uri = json!({ "uri": "https://id.example.com/of/{sub}", "cluster": "id" });
+    json!({ "by_subject": { "http_uri": uri } })
+}
+
 /// What the provider's document says of a passkey of alice.
 fn entry(key: &SigningKey) -> Value {
     json!({
@@ -410,4 +416,40 @@ fn a_passkey_that_was_used_may_have_been_revoked() {
     });
     holder.0.says.revocations = Some(list.to_string());
     assert_eq!(holder.send("/pay", |proof| proof).code, "untrusted.revoked");
+}
+
+#[test]
+fn a_provider_may_be_asked_about_one_person() {
+    let mut policy = holding();
+    policy["providers"]["acme"]["credentials"] = by_subject();
+    let mut holder = Holder::with(&policy);
+    let entries = [entry(&holder.0.key)];
+    let of = |subject: &str| json!({ "iss": ISSUER, "sub": subject, "credentials": entries });
+    holder.0.says.credentials = Some(of("alice").to_string());
+    assert_eq!(
+        holder.send("/strong", |proof| proof).code,
+        "permitted.token"
+    );
+    assert_eq!(
+        holder.send("/allowed", |proof| proof).code,
+        "permitted.token"
+    );
+    let judged = holder.send("/pay", |proof| proof.id(&[1]));
+    assert_eq!(judged.code, "untrusted.credential");
+    assert_eq!(holder.0.says.asked, ["/of/alice"], "once");
+    holder.0.wait(60);
+    for (says, code) in [
+        (Some(of("bob").to_string()), "unavailable.credentials"),
+        (None, "unavailable.credentials"),
+        (Some(of("alice").to_string()), "permitted.token"),
+    ] {
+        holder.0.wait(5);
+        holder.0.says.credentials = says;
+        assert_eq!(holder.send("/pay", |proof| proof).code, code);
+    }
+    // A request that does not bring an approval costs the provider nothing.
+    let before = holder.0.says.asked.len();
+    holder.0.wait(60);
+    holder.nonce("/pay");
+    assert_eq!(holder.0.says.asked.len(), before);
 }

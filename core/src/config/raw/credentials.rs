@@ -3,13 +3,45 @@
 use core::time::Duration;
 
 use super::keys::RawHttpUri;
-use crate::decode::record;
+use crate::{
+    config::uri::SubjectUri,
+    decode::{Text, record},
+};
 
 record! {
     /// Which passkeys the provider's people have, for tokens whose `cnf.jwk` does not name one.
     pub(in crate::config) RawCredentials "credentials" {
-        /// One document for all people.
-        document: RawCredentialDocument = "{ http_uri: { uri: https://id.example.com/credentials, cluster: id.example.com } }" => "document",
+        /// One document for all people. Exactly one of `document` and `by_subject`.
+        document: RawCredentialDocument,
+        /// An answer about each person, asked for when an approval of theirs comes. Exactly one of
+        /// `document` and `by_subject`.
+        by_subject: RawBySubject,
+        "http_uri": "write it inside document, or inside by_subject",
+    }
+}
+
+record! {
+    /// An answer about each person.
+    pub(in crate::config) RawBySubject "by_subject" {
+        /// Where it is and how to get there.
+        http_uri: RawSubjectUri = "{ uri: \"https://id.example.com/credentials/{sub}\", cluster: id.example.com }" => "http_uri",
+        /// How long an answer counts, whatever it says: a new passkey counts, and a disabled one
+        /// does not count any more, within this time. Default: 1m.
+        cache_duration: Duration,
+        "max_stale": "remove it; an answer counts for cache_duration and not longer",
+    }
+}
+
+record! {
+    /// A URI for each person, and the cluster that leads there.
+    pub(in crate::config) RawSubjectUri "http_uri" {
+        /// An `http` or `https` URI with `{sub}`, the token's subject as one percent-encoded
+        /// segment; and `{iss}`, its issuer, if there are many.
+        uri: SubjectUri = "\"https://id.example.com/credentials/{sub}\"",
+        /// Name of the cluster in Envoy, such as `outbound|443||id.example.com` in Istio.
+        cluster: Text = "id.example.com",
+        /// Most that one fetch may take. Default: 4s.
+        timeout: Duration,
     }
 }
 

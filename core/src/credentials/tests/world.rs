@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    credentials::{Book, BookBounds, CredentialDocument, Found},
+    credentials::{Book, CredentialDocument, Found, book::BookBounds},
     fetch::{
         Answer, Call, Endpoint, FetchId,
         clock::{Clock, Moment},
@@ -71,7 +71,7 @@ pub(super) fn word(found: &Found) -> &'static str {
         Found::Known(credential) if credential.is_disabled => "disabled",
         Found::Known(_) => "known",
         Found::Unknown => "unknown",
-        Found::Pending => "pending",
+        Found::Pending(_) => "pending",
         Found::Unavailable(_) => "unavailable",
     }
 }

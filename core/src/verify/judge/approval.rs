@@ -177,7 +177,8 @@ impl Case<'_, '_, '_> {
         let passkey = match &binding.passkey {
             Some(passkey) => passkey,
             None => {
-                let registered = self.registered(id, text("sub"), &approval, approved)?;
+                let person = [text("iss"), text("sub")].map(Option::unwrap_or_default);
+                let registered = self.registered(id, person, &approval, approved)?;
                 approved.aaguid = registered.aaguid;
                 known = registered.passkey();
                 let unusable = Fault::Credential("id: that of a passkey whose key can be read");
@@ -241,18 +242,21 @@ impl Case<'_, '_, '_> {
     fn registered(
         &mut self,
         provider: ProviderId,
-        subject: Option<&str>,
+        [issuer, subject]: [&str; 2],
         approval: &UnverifiedApproval,
         approved: Approved,
     ) -> Result<Rc<Registered>, Halt> {
         let id = &approval.assertion.id;
-        let subject = subject.unwrap_or_default();
-        let registered = match self.supply.credential(provider, subject, id, self.now) {
+        let person = (issuer, subject);
+        let registered = match self.supply.credential(provider, person, id, self.now) {
             Found::Known(registered) => registered,
             Found::Unknown => {
                 return Err(Fault::Credential("id: that of a passkey of this person").into());
             }
-            Found::Pending => return Err(Halt::Stop(Stop::Await(Need::Credentials(provider)))),
+            Found::Pending(number) => {
+                let need = Need::Credentials(provider, number);
+                return Err(Halt::Stop(Stop::Await(need)));
+            }
             Found::Unavailable(retry_after) => {
                 return Err(Halt::Stop(Unavailable::Credentials { retry_after }.into()));
             }
