@@ -196,7 +196,16 @@ export class Authenticator {
    * discoverable passkey without verification.
    */
   async touchesOnly(only = true) {
-    await this.#send('setResponseOverrideBits', { isBadUV: only });
+    await this.override({ isBadUV: only });
+  }
+
+  /**
+   * From now on answers are wrong in these ways and no others: `isBadUV`, `isBadUP`,
+   * `isBogusSignature`.
+   */
+  async override(bits) {
+    const none = { isBadUV: false, isBadUP: false, isBogusSignature: false };
+    await this.#send('setResponseOverrideBits', { ...none, ...bits });
   }
 
   /**
