@@ -1,3 +1,5 @@
+mod vectors;
+
 use passgate_kit::{ApprovalBuilder, SigningKey, sha256};
 use serde_json::{Value, json};
 
