@@ -10,6 +10,25 @@ export const MEANING = {
   'hardware-bound': 'the key lives in hardware',
 };
 
+/** What a rule's `proof` wants. */
+const PROOFS = {
+  dpop: 'a proof by the key of the token',
+  webauthn: 'an approval of this very request, by the passkey that the token names',
+};
+
+/** Why an approval does not count, by the reason of the gate's record. */
+const APPROVALS = {
+  'missing.proof': 'No passkey has approved it.',
+  'untrusted.proof_request': 'The passkey signed another amount.',
+  'untrusted.proof_replayed': 'This approval was used already.',
+  'untrusted.proof_signature': 'It is not signed by the passkey that the token names.',
+  'untrusted.proof_nonce': 'The approval is older than a minute.',
+  'untrusted.proof_flags': 'The authenticator says that nobody was verified.',
+};
+
+/** Why a payment was refused, in words. */
+export const reasonOf = (record) => APPROVALS[record?.reason] ?? 'The record says why.';
+
 /**
  * Facts that belong to a passkey and not to how it is used: no sign-in with the same passkey adds
  * them.
@@ -30,9 +49,10 @@ export function demandsOf(rule, record) {
   const isUnproved = /\.(key_bound|proof)/.test(record.reason);
   return [
     { text: 'a token that is signed by the provider', met: believed },
-    ...(proof
-      ? [{ text: 'a proof by the key of the token', met: isUnproved ? false : believed || null }]
-      : []),
+    ...Object.keys(proof ?? {}).map((kind) => ({
+      text: PROOFS[kind],
+      met: isUnproved ? false : believed || null,
+    })),
     ...scopes.map((scope) => ({
       text: `the right ${scope}`,
       met: believed ? record.reason !== 'insufficient.scope' : null,
@@ -42,7 +62,8 @@ export function demandsOf(rule, record) {
       return {
         fact,
         text: `${fact.replaceAll('-', ' ')} (${MEANING[fact]})`,
-        met: believed ? (record.facts?.includes(name) ?? false) : null,
+        // Facts are looked at once the proof is good.
+        met: believed && !isUnproved ? (record.facts?.includes(name) ?? false) : null,
       };
     }),
     ...(limit
@@ -87,6 +108,11 @@ export function challengeOf(
     return {
       words:
         'The token is good, and worth nothing to a thief: it is bound to a key of this page, and only this page can prove that it holds the key.',
+    };
+  }
+  if (challenge.proof === 'webauthn') {
+    return {
+      words: `${reasonOf(record)} An approval is for one request, by one passkey, and passes once.`,
     };
   }
   if (error === 'insufficient_scope')

@@ -1,8 +1,9 @@
 // The page: registers, signs in, calls routes, and shows what the gate decided.
 
 import { call, callBound, counters, records, rules, session } from '/page/gate.js';
-import { CeremonyError, register, rotate, signIn, signOut } from '/page/passkeys.js';
-import { challengeOf } from '/page/advice.js';
+import { CeremonyError, ceremony, register, rotate, signIn, signOut } from '/page/passkeys.js';
+import { challengeOf, reasonOf } from '/page/advice.js';
+import { TRANSFERS, contentsOf, pay, payWith, payWithAnotherKey } from '/page/approval.js';
 import * as view from '/page/view.js';
 
 const { byId } = view;
@@ -10,7 +11,9 @@ const { byId } = view;
 let signedIn = null; // the session, as the gate sees it
 let registered = null; // the name of the last passkey that was made here
 let answered = false; // whether a route let this session in
-let bound = null; // the token that is bound to a key of this page, with the key
+let bound = null; // the token that is bound to a key of this page, and what sends it
+let approver = null; // the token that names the passkey, and the passkey's id
+let payment = null; // the last one that was approved: `{ amount, approval }`
 let pending = null; // what a step-up would ask for, and the route that wants it
 let policy = []; // the gate's rules
 
@@ -81,7 +84,8 @@ async function refreshCounters() {
 
 /** Which steps are done, and how old the sign-in is. */
 function showProgress() {
-  view.showSteps([registered !== null || signedIn !== null, signedIn !== null, answered]);
+  const isPaid = payment !== null;
+  view.showSteps([registered !== null || signedIn !== null, signedIn !== null, answered, isPaid]);
   const since = signedIn?.claims.auth_time;
   const age = since === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - since);
   view.showAge(age, signedIn?.name, registered);
@@ -97,7 +101,8 @@ async function doSignIn(place, wish, asking) {
   const done = await withAuthenticator(place, asking, (signal) => signIn(wish, signal));
   if (done === null) return false;
   forgetOutcome();
-  bound = done.bound;
+  ({ bound, approver } = done);
+  payment = null;
   await refreshSession();
   view.notice('2', `Signed in as ${done.name}.`, 'good');
   return true;
@@ -116,11 +121,11 @@ async function doCall(path, { again = false, stolen = false } = {}) {
   const headers = forged ? { 'x-user': 'admin' } : {};
   const isBound = path === BOUND;
   let outcome;
-  if (!isBound) outcome = await call(path, headers);
+  if (!isBound) outcome = await call(path, { headers });
   else if (bound) outcome = await callBound(path, bound, { headers, proves: !stolen });
-  else outcome = await call(path, headers, 'omit');
+  else outcome = await call(path, { headers, credentials: 'omit' });
   if (outcome === null) {
-    view.notice('', 'The gate does not answer. Is the demo still running?', 'bad');
+    view.notice('', SILENT, 'bad');
     return;
   }
   const { received, status, challenge } = outcome;
@@ -131,15 +136,51 @@ async function doCall(path, { again = false, stolen = false } = {}) {
   showProgress();
   view.showFlow(outcome, { withToken, forged, stolen });
   view.notice('', `${status}: ${path} ${verdict(received, forged)}`, received ? 'good' : 'bad');
-  view.showReceived(received, { withToken, forged, isBound });
-  if (window.matchMedia('(max-width: 60rem)').matches)
-    byId('outcome').scrollIntoView({ block: 'start' });
+  view.showReceived(received, { withToken, forged, carriers: isBound ? BOUND_CARRIERS : COOKIE });
+  comeIntoSight();
   const found = await records(outcome.id);
   const rule = policy[found.audit?.rule];
   view.showRule(rule, found.audit);
   const advice = challengeOf(outcome, { rule, record: found.audit, signedIn, registered, again });
   pending = advice?.wish ? { path, wish: advice.wish } : null;
   view.showChallenge(outcome, advice);
+  view.showRecords(found);
+  await refreshCounters();
+}
+
+/** What carries a token, as the page names it once the gate has taken it away. */
+const COOKIE = { cookie: 'with the token' };
+const BOUND_CARRIERS = { authorization: 'with the token', dpop: 'with the proof' };
+const APPROVED_CARRIERS = { authorization: 'with the token', 'webauthn-proof': 'with the approval' };
+const SILENT = 'The gate does not answer. Is the demo still running?';
+
+function comeIntoSight() {
+  if (window.matchMedia('(max-width: 60rem)').matches)
+    byId('outcome').scrollIntoView({ block: 'start' });
+}
+
+/** Shows what became of a payment: of `amount`, and who tried. */
+async function showPayment(outcome, amount, what) {
+  if (outcome === null) {
+    view.notice('', SILENT, 'bad');
+    return;
+  }
+  const { received, status, approval } = outcome;
+  forgetOutcome();
+  if (received) payment = { amount, approval };
+  showProgress();
+  view.showFlow(outcome, { withToken: true, what });
+  view.showReceived(received, { withToken: true, carriers: APPROVED_CARRIERS });
+  view.showApproval(approval && contentsOf(approval));
+  const found = await records(outcome.id);
+  const told = received
+    ? `let ${amount} € go to bob, once. ${received['x-user']} approved just that.`
+    : `refused. ${reasonOf(found.audit)}`;
+  view.notice('', `${status}: ${TRANSFERS} ${told}`, received ? 'good' : 'bad');
+  comeIntoSight();
+  view.showRule(policy[found.audit?.rule], found.audit);
+  const advice = challengeOf(outcome, { record: found.audit, signedIn });
+  view.showChallenge(outcome, advice && { words: advice.words });
   view.showRecords(found);
   await refreshCounters();
 }
@@ -194,7 +235,7 @@ byId('sign-out').addEventListener(
   'click',
   idle('2', async () => {
     await signOut();
-    bound = null;
+    bound = approver = payment = null;
     forgetOutcome();
     await refreshSession();
     view.notice('2', 'Signed out. The cookie is gone.', 'good');
@@ -216,6 +257,43 @@ byId('steal').addEventListener(
     else view.notice('', 'There is no token to steal yet. Sign in first, in step 2.');
   }),
 );
+
+/** What a button does that needs the token that names the passkey. */
+const approving = (handler) =>
+  idle('4', async () => {
+    const words = 'Sign in first, in step 2. The page forgets its tokens when it is loaded anew.';
+    if (approver === null) view.notice('4', words);
+    else if (byId('approve').reportValidity()) await handler(byId('amount').valueAsNumber);
+  });
+
+byId('approve').addEventListener(
+  'submit',
+  approving(async (amount) => {
+    const asking = `You are about to pay ${amount} € to bob. Your authenticator asks for your passkey.`;
+    const done = await withAuthenticator('4', asking, (signal) =>
+      ceremony(async () => ({ outcome: await pay(amount, approver, signal) })),
+    );
+    if (done !== null) await showPayment(done.outcome, amount, 'with the approval');
+  }),
+);
+
+/** Those of step 4 that cheat, with an approval that the gate has taken. */
+const cheat = (id, what, send) =>
+  byId(id).addEventListener(
+    'click',
+    approving(async (amount) => {
+      if (payment === null) view.notice('4', 'There is nothing to cheat with. Approve a payment first.');
+      else await showPayment(await send(amount), amount, what);
+    }),
+  );
+
+cheat('change', 'with the approval of another amount', () =>
+  payWith(payment.approval, payment.amount * 100, approver),
+);
+cheat('replay', 'with the approval once more', () =>
+  payWith(payment.approval, payment.amount, approver),
+);
+cheat('another', 'with an approval by another key', (amount) => payWithAnotherKey(amount, approver));
 
 byId('rotate').addEventListener(
   'click',

@@ -1,7 +1,5 @@
 // Requests through the gate, and what it says about them.
 
-import { proofOf } from '/page/proof.js';
-
 /**
  * The facts that a sign-in may prove, as the gate names them in headers: `x-passgate-<fact>: true`.
  */
@@ -15,28 +13,31 @@ export const FACTS = [
 ];
 
 /**
- * Calls a route. Returns `{ path, status, challenge, text, id, received }`: the parsed
- * `www-authenticate` and its text, the request's id, and, where the service was reached, the
- * headers that it got. Null when nothing answers. Where the gate gave a nonce it is there, too.
+ * Calls a route, with `send` in the place of `fetch`. Returns `{ method, path, status, challenge,
+ * text, id, received }`: the parsed `www-authenticate` and its text, the request's id, and, where
+ * the service was reached, the headers that it got. Null when nothing answers. Throws what an
+ * authenticator throws.
  */
-export async function call(path, headers = {}, credentials = 'same-origin') {
+export async function call(path, options = {}) {
+  const { method = 'GET', headers = {}, credentials = 'same-origin', send = fetch } = options;
   let answer, body;
   try {
-    answer = await fetch(path, { headers, credentials, cache: 'no-store' });
+    answer = await send(path, { method, headers, credentials, cache: 'no-store' });
     body = await answer.json();
-  } catch {
+  } catch (error) {
+    if (error instanceof DOMException) throw error;
     return null;
   }
   const text = answer.headers.get('www-authenticate');
   const received = answer.ok ? body.headers : null;
   return {
+    method,
     path,
     status: answer.status,
     text,
     challenge: text === null ? null : parseChallenge(text),
     id: received?.['x-request-id'] ?? body.request_id,
     received,
-    nonce: answer.headers.get('dpop-nonce'),
   };
 }
 
@@ -44,17 +45,10 @@ export async function call(path, headers = {}, credentials = 'same-origin') {
  * Calls a route with the token that is bound to the page's key, and without the cookie. A thief has
  * the token alone: `proves` is false.
  */
-export async function callBound(path, bound, { headers = {}, proves = true } = {}) {
-  const send = async () => {
-    const proof = proves && { dpop: await proofOf(bound, new URL(path, location).href) };
-    const own = { ...headers, authorization: `DPoP ${bound.token}`, ...proof };
-    const outcome = await call(path, own, 'omit');
-    bound.nonce = outcome?.nonce ?? bound.nonce;
-    return outcome;
-  };
-  const outcome = await send();
-  // The first proof has no nonce of the gate yet (RFC 9449 section 8).
-  return outcome?.challenge?.error === 'use_dpop_nonce' ? send() : outcome;
+export function callBound(path, { token, send }, { headers = {}, proves = true } = {}) {
+  if (proves) return call(path, { headers, credentials: 'omit', send });
+  const stolen = { ...headers, authorization: `DPoP ${token}` };
+  return call(path, { headers: stolen, credentials: 'omit' });
 }
 
 /**

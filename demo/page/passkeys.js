@@ -1,7 +1,7 @@
 // The two ceremonies, between the provider and the browser's own WebAuthn. Nothing is decoded by
 // hand.
 
-import { newKey } from '/page/proof.js';
+import { createClient, createKey } from '/page/client.js';
 
 /** What went wrong, in words for the person at the page. `cancelled` when it was only not done. */
 export class CeremonyError extends Error {
@@ -25,18 +25,23 @@ export async function register(name, signal) {
 
 /**
  * Signs in; `wish` is `{ touch_only: true }`, or `acr_values` and `max_age` of a challenge. The
- * gate gets a cookie. Returns `{ name, bound }`: `bound` is `{ token, key }`, another token that is
- * bound to a new key of this page.
+ * gate gets a cookie. Returns `{ name, bound, approver }`. `bound` is `{ token, send }`: another
+ * token, which is bound to a new key of this page, and a `fetch` that proves. `approver` is
+ * `{ token, id }`: a third token, which names the passkey, and the passkey's id.
  */
 export async function signIn(wish, signal) {
   supported();
   const options = await ask('sign-in/options', wish);
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
   const credential = await ceremony(() => navigator.credentials.get({ publicKey, signal }), true);
-  const key = await newKey();
+  const key = await createKey();
   const signedIn = { credential: credential.toJSON(), jkt: key.thumbprint };
-  const { name, bound_token: token } = await ask('sign-in', signedIn);
-  return { name, bound: { token, key } };
+  const { name, bound_token: token, approving_token } = await ask('sign-in', signedIn);
+  return {
+    name,
+    bound: { token, send: createClient({ token, key }) },
+    approver: { token: approving_token, id: credential.rawId },
+  };
 }
 
 /** Takes the cookie away. */
@@ -62,7 +67,8 @@ async function ask(what, body) {
   return value;
 }
 
-async function ceremony(start, isSignIn = false) {
+/** Asks the authenticator; what goes wrong then comes as a `CeremonyError`. */
+export async function ceremony(start, isSignIn = false) {
   try {
     return await start();
   } catch (error) {

@@ -127,19 +127,19 @@ export function clearOutcome() {
   byId('flow-browser').textContent = 'nothing sent yet';
   byId('flow-gate').textContent = 'waiting';
   byId('flow-service').textContent = 'not reached';
-  for (const id of ['challenge', 'rule', 'received', 'recorded']) byId(id).hidden = true;
+  for (const id of ['challenge', 'rule', 'approval', 'received', 'recorded'])
+    byId(id).hidden = true;
 }
 
 /**
  * The way of a request: what the browser sent, what the gate did, whether the service was reached.
  */
-export function showFlow({ path, status, received }, { withToken, forged, stolen }) {
+export function showFlow({ method, path, status, received }, { withToken, forged, stolen, what }) {
   const passed = received !== null;
   byId('flow').dataset.kind = passed ? 'good' : 'bad';
+  const token = stolen ? 'with the token and without its key' : withToken ? 'with the token' : 'no token';
   byId('flow-browser').replaceChildren(
-    ...whole(
-      `GET ${path}, ${stolen ? 'with the token and without its key' : withToken ? 'with the token' : 'no token'}${forged ? `, and ${FORGED}` : ''}`,
-    ),
+    ...whole(`${method} ${path}, ${what ?? token}${forged ? `, and ${FORGED}` : ''}`),
   );
   byId('flow-gate').textContent = passed ? 'passed it on' : `refused with ${status}`;
   const user = received?.['x-user'];
@@ -178,10 +178,21 @@ export function showChallenge(outcome, advice) {
   byId('step-up').textContent = advice.button ?? '';
 }
 
+/** What a passkey signed, as the gate reads it: `contentsOf` an approval. Null hides it. */
+export function showApproval(contents) {
+  byId('approval').hidden = contents === null;
+  if (contents === null) return;
+  const { statement, origin, verified, synced } = contents;
+  byId('statement').replaceChildren(...lines(statement));
+  byId('gesture').textContent =
+    `Asked for by ${origin}. The person was ${verified ? '' : 'not '}verified, and the key ${synced ? 'may be synced' : 'cannot leave its device'}: so says the authenticator.`;
+}
+
 /**
  * The headers that the service got: what the gate wrote, what it took away, what it let through.
+ * `carriers` says which of them carried a token or a proof.
  */
-export function showReceived(headers, { withToken, forged, isBound }) {
+export function showReceived(headers, { withToken, forged, carriers }) {
   byId('received').hidden = headers === null;
   if (headers === null) return;
   const isOurs = ([name]) =>
@@ -195,9 +206,6 @@ export function showReceived(headers, { withToken, forged, isBound }) {
     .filter((header) => !isOurs(header))
     .sort(byName);
   const gone = [];
-  const carriers = isBound
-    ? { authorization: 'with the token', dpop: 'with the proof' }
-    : { cookie: 'with the token' };
   for (const [name, what] of Object.entries(carriers))
     if (withToken && !headers[name]) gone.push([name, what]);
   if (forged && headers['x-user'] !== 'admin') gone.push([FORGED, 'only the gate writes it']);
@@ -210,6 +218,8 @@ export function showReceived(headers, { withToken, forged, isBound }) {
 
 function group(kind, title, headers) {
   if (headers.length === 0) return [];
+  // What is not made of words may break anywhere.
+  const wordless = (value) => (/^[\w-]{40,}$/.test(value) ? { class: 'opaque' } : {});
   const row = ([name, value]) =>
     element(
       'tr',
@@ -217,7 +227,7 @@ function group(kind, title, headers) {
       element('th', { scope: 'row' }, name),
       element(
         'td',
-        {},
+        wordless(value),
         value.length > 80
           ? element(
               'span',

@@ -1,6 +1,7 @@
 //! The demo's identity provider: passkeys in, ES256 tokens out. For a machine of one's own only: it
 //! keeps everything in memory, anybody may register, and `/token` asks for nothing at all.
 
+mod jwk;
 mod keys;
 mod passkeys;
 
@@ -85,9 +86,10 @@ impl Provider {
     /// - `sign-in/options` `{acr_values?, max_age?, touch_only?}`: options for
     ///   `navigator.credentials.get`. Who asks in the words of a challenge (RFC 9470) gets a
     ///   ceremony that verifies the user.
-    /// - `sign-in` `{credential, jkt}`: what that made; sets the cookie, and returns a token that
-    ///   is bound to the key with this thumbprint (RFC 9449 section 10). Bound to another's key,
-    ///   the token is of no use to the page.
+    /// - `sign-in` `{credential, jkt}`: what that made; sets the cookie, and returns two more
+    ///   tokens. One is bound to the key with this thumbprint (RFC 9449 section 10). Bound to
+    ///   another's key, it is of no use to the page. The other names the passkey (`cnf.jwk`, RFC
+    ///   7800), which approves requests.
     /// - `sign-out`: takes the cookie away
     /// - `rotate`: signs with another key from now on
     pub(crate) fn answer_page(&self, request: &Received) -> Answer {
@@ -138,11 +140,14 @@ impl Provider {
             "/provider/sign-in" => {
                 let sign_in = passkeys.finish_sign_in(credential()?)?;
                 let token = self.token_of(&sign_in, None);
+                let key_of_page = json!({ "jkt": text("jkt") });
+                let passkey = json!({ "jwk": sign_in.public_key });
                 let seconds = TOKEN_LIFETIME.as_secs();
                 let answer = http::json(&json!({
                     "name": sign_in.name,
                     "expires_in": seconds,
-                    "bound_token": self.token_of(&sign_in, Some(text("jkt"))),
+                    "bound_token": self.token_of(&sign_in, Some(key_of_page)),
+                    "approving_token": self.token_of(&sign_in, Some(passkey)),
                 }));
                 with_cookie(answer, &token, seconds)
             }
@@ -210,12 +215,12 @@ fn claims_of(sign_in: &SignIn) -> [(&'static str, Value); 5] {
 }
 
 impl Provider {
-    /// A token about this sign-in, bound to the key with this thumbprint.
-    fn token_of(&self, sign_in: &SignIn, jkt: Option<&str>) -> String {
+    /// A token about this sign-in, bound to the key that `cnf` names.
+    fn token_of(&self, sign_in: &SignIn, cnf: Option<Value>) -> String {
         let key = self.0.keys.signing();
         let lifetime = i64::try_from(TOKEN_LIFETIME.as_secs()).unwrap_or(i64::MAX);
         let token = Token::of(&key, &self.0.issuer, &self.0.origin).expires_in(lifetime);
-        let cnf = jkt.map(|jkt| ("cnf", json!({ "jkt": jkt })));
+        let cnf = cnf.map(|cnf| ("cnf", cnf));
         claims_of(sign_in)
             .into_iter()
             .chain(cnf)

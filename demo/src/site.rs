@@ -137,9 +137,14 @@ fn file(path: &str) -> Answer {
             include_str!("../page/passkeys.js"),
         ),
         (
-            "/page/proof.js",
+            "/page/approval.js",
             "text/javascript; charset=utf-8",
-            include_str!("../page/proof.js"),
+            include_str!("../page/approval.js"),
+        ),
+        (
+            "/page/client.js",
+            "text/javascript; charset=utf-8",
+            include_str!("../../client/index.js"),
         ),
         (
             "/page/view.js",

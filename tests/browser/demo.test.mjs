@@ -85,8 +85,8 @@ test('a stolen token is worth nothing without the key of the page', async () => 
     assert.equal(unmet, 'a proof by the key of the token: not met');
   }
   const readOut = await guest.page.evaluate(async () => {
-    const { newKey } = await import('/page/proof.js');
-    const { privateKey } = await newKey();
+    const { createKey } = await import('/page/client.js');
+    const { privateKey } = await createKey();
     return crypto.subtle.exportKey('jwk', privateKey).catch((error) => error.name);
   });
   assert.equal(readOut, 'InvalidAccessError');
@@ -98,6 +98,75 @@ test('a stolen token is worth nothing without the key of the page', async () => 
   assert.equal(await guest.call('/wallet'), 401);
   assert.match((await guest.challenge()).words, /its key is gone/);
   assert.equal(await guest.stepUp('/wallet'), 200);
+  await guest.leave();
+});
+
+test('a passkey approves one payment, and no other', async () => {
+  const guest = await Guest.at(demo, browser);
+  const approve = 'Approve this payment with your passkey';
+  await guest.button(approve).click();
+  await guest.told(/^Sign in first/);
+  await guest.register('lena');
+  await guest.signIn();
+  await guest.button('Replay').click();
+  await guest.told(/^There is nothing to cheat with/);
+
+  await guest.page.getByLabel('Euros to bob').fill('25');
+  assert.equal(await guest.pays(approve), 200);
+  const approved = '/transfers?amount=25&to=bob';
+  const shown = (id) => guest.page.locator(`#${id}`).textContent();
+  assert.equal(await shown('flow-browser'), `POST ${approved}, with the approval`);
+  const { htm, htu, sub } = JSON.parse(await shown('statement'));
+  assert.deepEqual({ htm, htu, sub }, { htm: 'POST', htu: `${demo.url}${approved}`, sub: 'lena' });
+  const ours = await guest.received('ours');
+  assert.equal(ours['x-user'], 'lena');
+  assert.equal(ours['x-passgate-user-verified'], 'true');
+  assert.match(ours['x-passgate-proof-id'], /^[\w-]{43}$/);
+  assert.deepEqual(await guest.received('gone'), {
+    authorization: 'with the token',
+    'webauthn-proof': 'with the approval',
+  });
+  const { proof, reason } = await guest.record();
+  assert.deepEqual([proof.kind, reason], ['webauthn', 'permitted.token']);
+
+  for (const [button, told, recorded] of [
+    ['Change the amount', /The passkey signed another amount\./, 'untrusted.proof_request'],
+    ['Replay', /was used already\./, 'untrusted.proof_replayed'],
+    ["Another person's key", /not signed by the passkey/, 'untrusted.proof_signature'],
+  ]) {
+    assert.equal(await guest.pays(button), 401, button);
+    assert.match(await shown('notice'), told);
+    assert.match((await guest.challenge()).words, told);
+    assert.equal((await guest.record()).reason, recorded);
+    assert.equal(await shown('flow-service'), 'never saw it');
+    const { demands } = await guest.rule();
+    assert.deepEqual(demands, [
+      'a token that is signed by the provider: met',
+      'an approval of this very request, by the passkey that the token names: not met',
+      'phishing resistant (works on this site only): not looked at',
+      'user verified (a PIN, finger or face): not looked at',
+    ]);
+    assert.equal(await guest.page.locator('#step-up').isVisible(), false);
+  }
+
+  // A person who declines pays nothing, and the next approval is as good as the first.
+  await guest.authenticator.declines();
+  await guest.button(approve).click();
+  await guest.button('Cancel').click();
+  await guest.told(/Cancelled/);
+  await guest.authenticator.accepts();
+  assert.equal(await guest.pays(approve), 200);
+  await guest.leave();
+});
+
+test('a touch without verification approves no payment', async () => {
+  const guest = await Guest.at(demo, browser, { authenticator: 'securityKey' });
+  await guest.register('mona');
+  await guest.signIn();
+  await guest.authenticator.touchesOnly();
+  assert.equal(await guest.pays('Approve this payment with your passkey'), 401);
+  assert.equal((await guest.record()).reason, 'untrusted.proof_flags');
+  assert.match((await guest.challenge()).words, /nobody was verified/);
   await guest.leave();
 });
 

@@ -122,11 +122,13 @@ test('a screen reader finds the parts by their names', async () => {
     ['region', 'Register a passkey'],
     ['region', 'Sign in'],
     ['region', 'Call a route'],
+    ['region', 'Approve a payment'],
     ['region', 'What happened'],
     ['region', 'Decisions so far'],
     ['region', /provider's key/],
     ['list', 'The way of the request'],
     ['textbox', 'Your name'],
+    ['spinbutton', 'Euros to bob'],
     ['checkbox', /forged/],
     ['region', /service got/],
   ]) {
@@ -143,7 +145,7 @@ test('a screen reader finds the parts by their names', async () => {
         all.filter((button) => !button.textContent.trim() && button.checkVisibility()).length,
     );
   assert.equal(unnamed, 0);
-  for (const id of ['notice', 'notice-1', 'notice-2', 'notice-key']) {
+  for (const id of ['notice', 'notice-1', 'notice-2', 'notice-4', 'notice-key']) {
     assert.equal(await page.locator(`#${id}`).getAttribute('aria-live'), 'polite', id);
   }
   // Whether a fact was proved, a demand met or a step done is not told by colour alone.
@@ -292,16 +294,19 @@ test('steps that are done are ticked, and one button is the next', async () => {
           )
           .map((button) => button.textContent),
       );
-  assert.deepEqual([await steps(), await filled()], ['123', ['Register']]);
+  assert.deepEqual([await steps(), await filled()], ['1234', ['Register']]);
   await guest.register('rosa');
-  assert.deepEqual([await steps(), await filled()], ['✓23', ['Sign in']]);
+  assert.deepEqual([await steps(), await filled()], ['✓234', ['Sign in']]);
   await guest.signIn();
-  assert.deepEqual([await steps(), await filled()], ['✓✓3', []]);
+  assert.deepEqual([await steps(), await filled()], ['✓✓34', []]);
   assert.equal(await guest.call('/account'), 200);
-  assert.deepEqual([await steps(), await filled()], ['✓✓✓', []]);
+  const approve = 'Approve this payment with your passkey';
+  assert.deepEqual([await steps(), await filled()], ['✓✓✓4', [approve]]);
+  assert.equal(await guest.pays(approve), 200);
+  assert.deepEqual([await steps(), await filled()], ['✓✓✓✓', [approve]]);
   await guest.button('Sign out').click();
   await guest.told(/Signed out/);
-  assert.deepEqual([await steps(), await filled()], ['✓23', ['Sign in']]);
+  assert.deepEqual([await steps(), await filled()], ['✓234', ['Sign in']]);
   await guest.leave();
 });
 
@@ -464,6 +469,10 @@ test('each state is legible in light and dark, and fits from narrow to wide', as
   await guest.told(/^401: \/wallet/);
   await guest.page.locator('#recorded:visible').waitFor();
   await look('10-stolen');
+  assert.equal(await guest.pays('Approve this payment with your passkey'), 200);
+  await look('11-approved');
+  assert.equal(await guest.pays('Change the amount'), 401);
+  await look('12-another-amount');
   await guest.button('Sign out').click();
   await guest.told(/Signed out/);
   await look('7-signed-out-again');

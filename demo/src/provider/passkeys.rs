@@ -1,6 +1,7 @@
 //! The WebAuthn ceremonies, by `webauthn_rp`: this file chooses options, keeps what must be kept,
 //! and judges nothing itself.
 
+use super::jwk;
 use hyper::StatusCode;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -43,6 +44,8 @@ struct Passkey {
     user: UserHandle64,
     /// Key and extensions, in the library's own encoding.
     fixed: Vec<u8>,
+    /// The key, as a JWK.
+    public_key: Value,
     dynamic: DynamicState,
 }
 
@@ -60,6 +63,8 @@ pub(super) enum Effort {
 /// A finished sign-in, with the flags that the authenticator signed (WebAuthn section 6.1).
 pub(super) struct SignIn {
     pub(super) name: String,
+    /// Of the passkey, as a JWK.
+    pub(super) public_key: Value,
     pub(super) user_verified: bool,
     pub(super) backup_eligible: bool,
     pub(super) backed_up: bool,
@@ -161,11 +166,13 @@ impl Passkeys {
             let message = format!("{name} has been registered meanwhile");
             return Err(Refused::new(StatusCode::CONFLICT, message));
         }
+        let public_key = jwk::of(registered.static_state().credential_public_key);
         let fixed = registered.static_state().encode();
         let passkey = Passkey {
             name: name.to_owned(),
             user: *registered.user_id(),
             fixed: fixed.map_err(|error| Refused::bad(format!("{error:?}")))?,
+            public_key,
             dynamic: registered.dynamic_state(),
         };
         state.passkeys.insert(id, passkey);
@@ -229,6 +236,7 @@ impl Passkeys {
         let flags = data.flags();
         Ok(SignIn {
             name: passkey.name.clone(),
+            public_key: passkey.public_key.clone(),
             user_verified: flags.user_verified,
             backup_eligible: flags.backup != Backup::NotEligible,
             backed_up: flags.backup == Backup::Exists,
