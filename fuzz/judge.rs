@@ -1,8 +1,12 @@
 //! What is tried on each input, for the fuzzer and for the replay of its corpus
 //! (core/tests/fuzz_corpus.rs). Each function checks something beside "it does not panic".
 
+#[path = "approvals.rs"]
+mod approvals;
+
 use std::sync::LazyLock;
 
+pub(crate) use approvals::{authenticator_data, cbor, client_data, statement};
 use passgate_core::{
     Algorithm, Config, Edit, JwkSet, Request, Settlement, Step, Supply, UnixTime, Verdict,
     Verifier, limits::Limits, thumbprint,

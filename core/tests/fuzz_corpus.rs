@@ -14,13 +14,19 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: [(&str, Target); 12] = [
+    ("authenticator_data", |data| {
+        _ = judge::authenticator_data(data)
+    }),
+    ("cbor", |data| _ = judge::cbor(data)),
     ("claims", judge::claims),
+    ("client_data", |data| _ = judge::client_data(data)),
     ("configuration", judge::configuration),
     ("header", judge::header),
     ("jwk_set", judge::jwk_set),
     ("proof", judge::proof),
     ("request", judge::request),
+    ("statement", |data| _ = judge::statement(data)),
     ("status_list", judge::status_list),
     ("token", judge::token),
 ];
@@ -38,6 +44,27 @@ fn every_input_of_the_corpus_is_judged_without_a_complaint() {
         }
         assert!(count >= 5, "{name}: {count} inputs");
     }
+}
+
+/// Else what is asked of those that pass would never be asked.
+#[test]
+fn what_is_good_about_an_approval_would_pass() {
+    let read = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+        fs::read(folder.join(name)).unwrap()
+    };
+    assert!(judge::statement(&read("statement/good")));
+    assert!(!judge::statement(&read("statement/another-amount")));
+    assert!(judge::client_data(&read("client_data/good")));
+    assert!(!judge::client_data(&read("client_data/created")));
+    assert!(judge::authenticator_data(&read(
+        "authenticator_data/extended"
+    )));
+    assert!(!judge::authenticator_data(&read(
+        "authenticator_data/nobody"
+    )));
+    assert!(judge::cbor(&read("cbor/deep")));
+    assert!(!judge::cbor(&read("cbor/deeper")));
 }
 
 #[test]
