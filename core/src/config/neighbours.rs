@@ -1,7 +1,7 @@
 //! Paths beside a rule's own, which many services take for the same, and which another rule decides
 //! that asks for less.
 
-use super::{Action, Matcher, PathMatch, Rule};
+use super::{Action, Matcher, PathMatch, Rule, pattern::written};
 use crate::decode::{At, Problems};
 
 /// A doubt for each rule whose path somebody could miss by a slash, or by one segment more.
@@ -21,10 +21,6 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
         else {
             continue;
         };
-        // As one may write it: a colon or a bracket at the beginning of a segment would be taken
-        // for a pattern.
-        let plain = |text: String| text.replace("/:", "/%3A").replace("/(", "/%28");
-        let [neighbour, instead] = [neighbour, instead].map(plain);
         let seen = [
             &*neighbour,
             " goes to rules[",
@@ -40,25 +36,27 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
 fn neighbour(path: &PathMatch) -> Option<(PathMatch, String, String)> {
     let whole = |path: &str| {
         let field = "path_separated_prefix: ";
-        [field, path, " if both are one to the service"].concat()
+        [field, &written(path), " if both are one to the service"].concat()
     };
     match path {
         PathMatch::Exact(text) if text.ends_with("/*") => {
             let below = [text, "/"].concat();
-            let called = ["what is below ", text].concat();
-            let rest = ["path: ", text, "* if it is meant, too"].concat();
+            let text = written(text);
+            let called = ["what is below ", &text].concat();
+            let rest = ["path: ", &text, "* if it is meant, too"].concat();
             Some((PathMatch::Prefix(below), called, rest))
         }
         PathMatch::Exact(text) | PathMatch::Prefix(text) if text.len() > 1 => {
             Some(match text.strip_suffix('/') {
                 Some(bare) => (
                     PathMatch::Exact(bare.to_owned()),
-                    bare.to_owned(),
+                    written(bare),
                     whole(bare),
                 ),
                 None => {
                     let slash = [text, "/"].concat();
-                    (PathMatch::Exact(slash.clone()), slash, whole(text))
+                    let called = written(&slash);
+                    (PathMatch::Exact(slash), called, whole(text))
                 }
             })
         }

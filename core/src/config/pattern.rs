@@ -150,16 +150,49 @@ fn patterns(field: Field, text: &str, policy: PathPolicy) -> Result<(), Refused>
 /// `[^/]+`, `(a|b)`.
 const NEVER_IN_A_URI: [char; 10] = ['"', '<', '>', '[', ']', '^', '`', '{', '|', '}'];
 
-/// Whether a segment is a pattern of Express, OpenAPI, gRPC, a shell or a regular expression.
-/// Others of their characters are letters: `things:cancel`, `Products(5)`, `$metadata`, `a+b`.
+/// Whether a segment is a pattern of Express, OpenAPI, gRPC, Go, a shell or a regular expression.
+/// Others of their characters are letters: `things:cancel`, `Products(5)`, `$metadata`, `a+b`,
+/// `@me`, `v1.0`.
 fn is_odd(segment: &str) -> bool {
     (segment.contains('*') && segment != "*")
         || segment.starts_with([':', '('])
         || segment.contains("(.")
         || segment.contains(NEVER_IN_A_URI)
-        || segment.ends_with(".+")
-        || segment.contains("\\d+")
-        || segment.contains("\\w+")
+        || segment.contains(".+")
+        || segment.ends_with("...")
+        || holds_parameter(segment)
+        || holds_class(segment)
+}
+
+/// `u-:id`, `@:id` of Express: a name behind a colon that follows a sign. Behind a letter it is a
+/// verb, `things:cancel`, and `:::` is one of Amazon's.
+fn holds_parameter(segment: &str) -> bool {
+    segment.as_bytes().windows(3).any(|three| match three {
+        [sign, b':', name] => {
+            b"-._~!$&+,;=@".contains(sign) && (name.is_ascii_alphabetic() || *name == b'_')
+        }
+        _ => false,
+    })
+}
+
+/// `\d`, `\S+` of a regular expression; `\data` is a name.
+fn holds_class(segment: &str) -> bool {
+    let mut behind = segment.split('\\').skip(1).map(str::as_bytes);
+    behind.any(|rest| match rest {
+        [class, rest @ ..] => {
+            b"dDwWsS".contains(class) && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
+        }
+        [] => false,
+    })
+}
+
+/// A normal form as one writes it, so that it is not taken for a pattern.
+pub(super) fn written(normal: &str) -> String {
+    let segments = normal.split('/').map(|segment| {
+        let letters = literal(segment).filter(|_| is_odd(segment));
+        letters.unwrap_or_else(|| segment.to_owned())
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// A path that was meant, perhaps.
@@ -174,6 +207,7 @@ fn guess(field: Field, text: &str) -> Option<Guess> {
     let text = text.trim_end_matches('$');
     let mut path = String::new();
     let mut is_sure = true;
+    let mut begins_so = false;
     let mut segments = text.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
@@ -192,10 +226,15 @@ fn guess(field: Field, text: &str) -> Option<Guess> {
             _ if is_last && is_the_rest(segment) => "**",
             // All that begins so: `/api*`, `/v*`.
             Some(head) if is_last && !head.is_empty() => {
-                is_sure = false;
+                begins_so = true;
                 head
             }
-            _ => "*",
+            // `*` is more than `u-:id`, which would open a public rule.
+            _ => {
+                let is_part = segment.starts_with(|first: char| first.is_ascii_alphanumeric());
+                is_sure &= !is_part && !holds_parameter(segment);
+                "*"
+            }
         };
         if instead == "**" && field != Field::Path {
             break;
@@ -206,21 +245,23 @@ fn guess(field: Field, text: &str) -> Option<Guess> {
     if field == Field::Prefix && !path.ends_with('/') {
         path.push('/');
     }
-    if !is_sure && field == Field::Path {
+    if begins_so && field == Field::Path {
         path.push_str("/**");
     }
+    let is_sure = is_sure && !begins_so;
     Some(Guess { path, is_sure })
 }
 
-/// `.*`, `(.+)`, `{**}`, `{rest=**}`, `{*rest}`, `*rest`
+/// `.*`, `(.+)`, `...`, `{**}`, `{rest=**}`, `{*rest}`, `*rest`
 fn is_the_rest(segment: &str) -> bool {
     segment.contains("**")
-        || matches!(segment, ".*" | ".+" | "(.*)" | "(.+)")
+        || matches!(segment, ".*" | ".+" | "(.*)" | "(.+)" | "...")
         || segment.starts_with("{*")
         || segment.starts_with('*') && segment.len() > 1 && !segment.contains('.')
 }
 
-/// A segment as one writes it to mean its letters; a backslash cannot be said without `path.allow`.
+/// A segment as one writes it to mean its letters, if there is a way: a backslash and its encoded
+/// form are two, and a dot that is encoded is refused in requests.
 fn literal(segment: &str) -> Option<String> {
     if segment.contains('\\') {
         return None;
@@ -232,5 +273,5 @@ fn literal(segment: &str) -> Option<String> {
             _ => literal.push(letter),
         }
     }
-    Some(literal)
+    (literal != segment).then_some(literal)
 }
