@@ -460,7 +460,7 @@ fn rules_that_no_sign_in_can_meet_are_warned_of() {
             format!("no evidence of acme proves user_present{remedy}"),
         ),
         (
-            json!({ "requires_any": { "requirements": [{}, { "facts": ["hardware_bound"] }] } }),
+            json!({ "requires_any": { "requirements": [{ "scopes": ["a"] }, { "facts": ["hardware_bound"] }] } }),
             "requires_any.requirements[1].facts",
             format!("no evidence of acme proves hardware_bound{remedy}"),
         ),

@@ -63,8 +63,22 @@ pub(super) fn doubts(
         }
         let at = at.member("requires_any");
         let at = at.member("requirements");
-        for (index, alternative) in requirement.alternatives.iter().enumerate() {
+        let all = &requirement.alternatives;
+        for (index, alternative) in all.iter().enumerate() {
             of_alternative(alternative, providers, at.element(index), &mut doubts);
+            let mut others = all.iter();
+            let moot = others.position(|other| {
+                other.asks_at_least(alternative) && !alternative.asks_at_least(other)
+            });
+            if let Some(moot) = moot {
+                let seen = [
+                    "whatever meets requirements[",
+                    &moot.to_string(),
+                    "] meets this one, which asks for less",
+                ];
+                let wanted = ["write here what it should ask for, or remove the other one"];
+                doubts.add(at.element(index), &seen, &wanted);
+            }
         }
     }
     doubts.into_list()

@@ -198,7 +198,7 @@ impl Alternative {
 
     /// Audiences of a rule stand in the place of the provider's, so that a list is neither more nor
     /// less than none.
-    fn asks_at_least(&self, other: &Self) -> bool {
+    pub(crate) fn asks_at_least(&self, other: &Self) -> bool {
         let youngest = |limit| self.max_age.is_some_and(|own| own <= limit);
         (other.provider.is_none() || other.provider == self.provider)
             && self.audiences.is_empty() == other.audiences.is_empty()
