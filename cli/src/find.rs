@@ -108,6 +108,13 @@ impl Found {
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
         }
+        let mut told = Vec::new();
+        for (first, second, name) in config.taken_by_any_segment() {
+            if !told.contains(&first) {
+                told.push(first);
+                warnings.push(format!("rules[{first}].match: * stands for {name:?}, too, so requests of rules[{second}] come here, where less is asked for; move rules[{second}] before this rule, or name the segments that are meant"));
+            }
+        }
         let Some(clusters) = &self.clusters else {
             return warnings;
         };

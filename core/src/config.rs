@@ -241,6 +241,12 @@ impl Config {
         escape::by_its_host(self.rules().unwrap_or_default())
     }
 
+    /// Pairs of rules, the first of which takes requests of the second by a `*` in its path where
+    /// the second has a name, and asks for less: the indices of both, and the name.
+    pub fn taken_by_any_segment(&self) -> impl Iterator<Item = (usize, usize, &str)> {
+        neighbours::taken_by_any(self.rules().unwrap_or_default())
+    }
+
     /// A provider by its index.
     #[must_use]
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {

@@ -16,7 +16,10 @@ pub use self::{
     requirement::{Alternative, Requirement},
     rule::{Action, Public, Rule},
 };
-pub(crate) use self::{index::Index, matcher::must_be_named};
+pub(crate) use self::{
+    index::Index,
+    matcher::{ONE, must_be_named},
+};
 
 #[cfg(test)]
 mod tests;

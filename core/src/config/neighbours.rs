@@ -2,7 +2,10 @@
 //! that asks for less.
 
 use super::{Action, Matcher, PathMatch, Rule, pattern::written};
-use crate::decode::{At, Problems};
+use crate::{
+    decode::{At, Problems},
+    policy::ONE,
+};
 
 /// A doubt for each rule whose path somebody could miss by a slash, or by one segment more.
 pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
@@ -30,6 +33,31 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
         let wanted = ["write ", &instead];
         doubts.add(at.element(index).member("match"), &seen, &wanted);
     }
+}
+
+/// Pairs of rules, the first of which takes requests of the second by a `*` where the second has a
+/// name, and asks for less: each pair with that name.
+pub(super) fn taken_by_any(rules: &[Rule]) -> impl Iterator<Item = (usize, usize, &str)> {
+    let numbered = rules.iter().enumerate();
+    let pairs = numbered.flat_map(|(index, rule)| {
+        let later = rules.iter().enumerate().skip(index.saturating_add(1));
+        later.map(move |(later, other)| (index, rule, later, other))
+    });
+    pairs.filter_map(|(index, rule, later, other)| {
+        let mut both = segments(&rule.matcher.path).zip(segments(&other.matcher.path));
+        let (_, name) = both.find(|(any, name)| *any == ONE && !matches!(*name, ONE | ""))?;
+        let is_escape = asks_less(&rule.action, &other.action);
+        let meets = is_escape && rule.matcher.meets(&other.matcher);
+        meets.then_some((index, later, name))
+    })
+}
+
+fn segments(path: &PathMatch) -> impl Iterator<Item = &str> {
+    let text = match path {
+        PathMatch::Any => "",
+        PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::Segments(text) => text,
+    };
+    text.split('/').skip(1)
 }
 
 /// What lies beside a path, how it is called, and what to write so that it is meant, too.
