@@ -6,11 +6,9 @@ use std::{
     io::{self, Read},
 };
 
-use passgate_core::{Json, limits};
-
 use crate::{
     find::{self, Found},
-    foreign, off, yaml,
+    foreign, off, read, sign,
 };
 
 /// What is printed, and whether everything was accepted.
@@ -52,10 +50,8 @@ pub(crate) fn bytes_of(name: &OsStr) -> Result<Vec<u8>, String> {
 pub(crate) fn only_configuration(name: &OsStr) -> Result<Vec<u8>, String> {
     let bytes = bytes_of(name)?;
     let shown = name.to_string_lossy();
-    let documents = match Json::parse(&bytes, limits::DOCUMENT_JSON_NODES) {
-        Ok(json) => vec![json],
-        Err(_) => read_yaml(&bytes).map_err(|error| format!("passgate: {shown}: {error}\n"))?,
-    };
+    let documents =
+        read::documents(&bytes).map_err(|error| format!("passgate: {shown}: {error}\n"))?;
     let mut found = documents.iter().flat_map(find::configurations);
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only.bytes),
@@ -81,21 +77,14 @@ fn read(source: impl Read) -> io::Result<Vec<u8>> {
 
 /// `None`: it does not hold a configuration of passgate.
 fn document(bytes: &[u8]) -> Option<Report> {
-    let documents = match Json::parse(bytes, limits::DOCUMENT_JSON_NODES) {
-        Ok(json) => vec![json],
-        // What begins like JSON was meant to be JSON: the proxy's words are the right ones.
-        Err(_) if bytes.trim_ascii_start().starts_with(b"{\"") => return Some(judge(bytes)),
-        Err(_) => match read_yaml(bytes) {
-            Ok(documents) => documents,
-            Err(error) => {
-                let text =
-                    format!("refused: 1 problem\nthe file is not YAML that is accepted: {error}\n");
-                return Some(Report {
-                    text,
-                    accepted: false,
-                });
-            }
-        },
+    // What begins like JSON was meant to be JSON: the proxy's words are the right ones. But a file
+    // around a configuration may be deeper and larger than that.
+    let is_odd_json = read::is_meant_as_json(bytes) && read::strict(bytes).is_err();
+    let documents = match read::documents(bytes) {
+        Ok(documents) if !is_odd_json => documents,
+        Ok(documents) if read::is_json(bytes) && documents.iter().any(sign::is_around) => documents,
+        Err(error) if !is_odd_json => return Some(refused(&error)),
+        Ok(_) | Err(_) => return Some(judge(bytes)),
     };
     if documents.is_empty() {
         return Some(judge(b""));
@@ -129,12 +118,19 @@ fn document(bytes: &[u8]) -> Option<Report> {
     });
     // Beside a configuration of passgate such a file is not a mistake.
     let foreign: Vec<String> = documents.iter().filter_map(foreign::name).collect();
-    let foreign = foreign.first().map(|what| Report {
-        text: format!("refused: 1 problem\n{what}\n"),
-        accepted: false,
+    let foreign = foreign.first().map(|what| refused(what));
+    let inside = documents
+        .iter()
+        .flat_map(|document| read::inside(document, ""));
+    let unread = inside.filter_map(|file| Some((file.place, file.documents.err()?)));
+    let unread = unread.map(|(place, error)| {
+        let Report { text, accepted } = refused(&error);
+        let text = format!("{place}:\n{text}");
+        Report { text, accepted }
     });
     // A filter that is not asked cannot refuse. So this comes first, and nothing makes up for it.
-    let reports: Vec<Report> = switched_off(&off).into_iter().chain(reports).collect();
+    let reports = switched_off(&off).into_iter().chain(unread).chain(reports);
+    let reports: Vec<Report> = reports.collect();
     let foreign = foreign.filter(|_| reports.is_empty());
     reports
         .into_iter()
@@ -159,9 +155,12 @@ fn switched_off(off: &[off::Off]) -> Option<Report> {
     })
 }
 
-fn read_yaml(bytes: &[u8]) -> Result<Vec<Json>, String> {
-    let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    yaml::documents(text)
+/// One problem, which is not one of a configuration.
+fn refused(what: &str) -> Report {
+    Report {
+        text: format!("refused: 1 problem\n{what}\n"),
+        accepted: false,
+    }
 }
 
 /// What the proxy says when it receives these bytes.

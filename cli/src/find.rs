@@ -6,8 +6,11 @@ use passgate_core::{Json, KeySource, Location, Provider};
 use crate::{
     manager::Manager,
     off::{self, Off},
-    sign::{fails_open, is_true, member, mentions_passgate, module_is_passgate, names_passgate},
-    yaml,
+    read,
+    sign::{
+        fails_open, is_of_envoy, is_resource, is_true, member, mentions_passgate,
+        module_is_passgate, names_passgate,
+    },
 };
 
 /// A configuration in a file.
@@ -224,10 +227,9 @@ fn clusters(document: &Json) -> Option<Vec<String>> {
 /// All configurations of passgate in a document.
 pub(crate) fn configurations(document: &Json) -> Vec<Found> {
     let mut found = Vec::new();
-    let is_resource = document.get("apiVersion").is_some() && document.get("kind").is_some();
-    if is_resource {
+    if is_resource(document) {
         resource(document, "", &mut found);
-    } else if ENVOY.iter().any(|name| document.get(name).is_some()) {
+    } else if is_of_envoy(document) {
         filters(document, "", false, &mut found);
         let clusters = clusters(document);
         for found in &mut found {
@@ -248,22 +250,6 @@ const ENVOY: [&str; 18] = [
     "staticResources",
     "dynamic_resources",
     "dynamicResources",
-    "admin",
-    "resources",
-    "filter_chains",
-    "filterChains",
-    "filters",
-    "http_filters",
-    "httpFilters",
-    "typed_config",
-    "typedConfig",
-    "vm_config",
-    "virtual_hosts",
-    "virtualHosts",
-    "typed_per_filter_config",
-    "typedPerFilterConfig",
-];
-
 /// A Kubernetes resource, or a list of them.
 fn resource(resource: &Json, place: &str, found: &mut Vec<Found>) {
     let kind = resource
@@ -324,15 +310,17 @@ fn extensions(spec: Option<&Json>, named: bool, place: &str, found: &mut Vec<Fou
 
 /// Files in a ConfigMap: those of Envoy, and configurations of passgate.
 fn files(resource: &Json, place: &str, found: &mut Vec<Found>) {
-    for (file, document) in yaml::texts(resource, place) {
-        let is_configuration = document.get("providers").is_some();
-        let inside = configurations(&document).into_iter();
-        for mut inside in inside.filter(|inside| inside.place.is_some() || is_configuration) {
-            inside.place = Some(match inside.place {
-                Some(place) => format!("{file}.{place}"),
-                None => file.clone(),
-            });
-            found.push(inside);
+    for file in read::inside(resource, place) {
+        for document in file.documents.into_iter().flatten() {
+            let is_configuration = document.get("providers").is_some();
+            let inside = configurations(&document).into_iter();
+            for mut inside in inside.filter(|inside| inside.place.is_some() || is_configuration) {
+                inside.place = Some(match inside.place {
+                    Some(place) => format!("{}.{place}", file.place),
+                    None => file.place.clone(),
+                });
+                found.push(inside);
+            }
         }
     }
 }

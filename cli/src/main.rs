@@ -10,6 +10,7 @@ mod off;
 mod presets;
 mod print;
 mod sign;
+mod read;
 mod yaml;
 
 use std::{

@@ -4,11 +4,11 @@
 use passgate_core::Json;
 
 use crate::{
+    read,
     sign::{
         fails_open, may_be_true, member, mentions_passgate, module_is_passgate, names_passgate,
         plugin_of_istio,
     },
-    yaml,
 };
 
 /// A place at which requests are not judged, or may not be.
@@ -44,8 +44,12 @@ pub(crate) fn when_it_fails(member: &str) -> String {
 /// All places in these documents of a file that switch the filter off.
 pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
     let mut inside = Vec::new();
-    for document in documents {
-        inside.extend(yaml::texts(document, ""));
+    for file in documents
+        .iter()
+        .flat_map(|document| read::inside(document, ""))
+    {
+        let documents = file.documents.into_iter().flatten();
+        inside.extend(documents.map(|document| (file.place.clone(), document)));
     }
     let all = || {
         let whole = documents.iter().map(|document| ("", document));

@@ -1,4 +1,4 @@
-//! Signs of passgate, and of a switch, in files of Envoy and Istio.
+//! Signs of Envoy, of passgate, and of a switch, in files of Envoy and Istio.
 
 use passgate_core::Json;
 
@@ -6,6 +6,37 @@ use passgate_core::Json;
 pub(crate) fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
     names.into_iter().find_map(|name| json.get(name))
 }
+
+/// Whether a document is a resource of Kubernetes.
+pub(crate) fn is_resource(document: &Json) -> bool {
+    document.get("apiVersion").is_some() && document.get("kind").is_some()
+}
+
+/// Whether a document is one of Envoy.
+pub(crate) fn is_of_envoy(document: &Json) -> bool {
+    !is_resource(document) && ENVOY.iter().any(|name| document.get(name).is_some())
+}
+
+/// Whether a document holds configurations, and is none itself.
+pub(crate) fn is_around(document: &Json) -> bool {
+    is_resource(document) || is_of_envoy(document)
+}
+
+    "admin",
+    "resources",
+    "filter_chains",
+    "filterChains",
+    "filters",
+    "http_filters",
+    "httpFilters",
+    "typed_config",
+    "typedConfig",
+    "vm_config",
+    "virtual_hosts",
+    "virtualHosts",
+    "typed_per_filter_config",
+    "typedPerFilterConfig",
+];
 
 /// Envoy reads YAML 1.1, in which more words than one are true; here they are strings.
 pub(crate) fn is_true(json: Option<&Json>) -> bool {

@@ -24,26 +24,6 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Json>, String> {
     Ok(documents.into_iter().map(|document| document.0).collect())
 }
 
-/// The documents that stand as texts in a resource, or in a list of them: the files of a ConfigMap.
-pub(crate) fn texts(resource: &Json, place: &str) -> Vec<(String, Json)> {
-    let mut found = Vec::new();
-    if let Some(Json::Array(items)) = resource.get("items") {
-        for (index, item) in items.iter().enumerate() {
-            found.extend(texts(item, &format!("{place}items[{index}].")));
-        }
-    }
-    let kind = resource.get("kind").and_then(Json::as_str);
-    if let (Some("ConfigMap"), Some(Json::Object(files))) = (kind, resource.get("data")) {
-        for (name, file) in files {
-            let documents = file.as_str().map(documents);
-            for document in documents.and_then(Result::ok).unwrap_or_default() {
-                found.push((format!("{place}data[{name:?}]"), document));
-            }
-        }
-    }
-    found
-}
-
 /// What YAML says, as JSON.
 struct Yaml(Json);
 

@@ -367,6 +367,100 @@ fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
     }
 }
 
+/// Envoy does not read the second document of a file, so what is in it does not guard anything.
+#[test]
+fn a_file_of_envoy_with_several_documents_is_refused() {
+    let good = include_str!("../../envoy/smallest.yaml");
+    assert!(good.contains("- name: passgate"));
+    let open = good
+        .replace("dist/passgate.wasm", "other.wasm")
+        .replace("name: passgate", "name: x");
+    let refused = "refused: 1 problem\nthe file has 2 documents, but Envoy reads the first one alone; write each into a file of its own\n";
+    let both = format!("{open}\n---\n{good}");
+    assert_eq!(check_input(&both), (Some(1), refused.to_owned()));
+    let files: String = both.lines().map(|line| format!("    {line}\n")).collect();
+    let map = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  envoy.yaml: |\n{files}");
+    assert_eq!(
+        check_input(&map),
+        (Some(1), format!("data[\"envoy.yaml\"]:\n{refused}"))
+    );
+    // A file with one, which begins as a second one would, is as good as any.
+    for text in [format!("---\n{good}"), format!("{good}\n---\n")] {
+        let (status, output) = check_input(&text);
+        assert_eq!(status, Some(0), "{output}");
+    }
+    let resource = "apiVersion: v1\nkind: ConfigMap\ndata: {}\n";
+    let plugin = format!(
+        "apiVersion: v1\nkind: WasmPlugin\nmetadata: {{ name: passgate }}\nspec: {{ pluginConfig: {GOOD} }}\n"
+    );
+    let expected = format!("spec.pluginConfig:\n{ACCEPTED}");
+    assert_eq!(
+        check_input(&[resource, "---\n", &plugin].concat()),
+        (Some(0), expected)
+    );
+}
+
+#[test]
+fn a_file_in_a_config_map_that_cannot_be_read_is_refused_beside_a_good_one() {
+    let map = |name: &str, text: &str| {
+        let policy = format!("  policy.json: '{GOOD}'\n");
+        check_input(&format!(
+            "apiVersion: v1\nkind: ConfigMap\ndata:\n  {name}: '{text}'\n{policy}"
+        ))
+    };
+    let accepted = format!("data[\"policy.json\"]:\n{ACCEPTED}");
+    for (name, text) in [
+        ("envoy.yaml", "admin: { 1: a }"),
+        ("envoy.json", "{"),
+        ("envoy", "http_filters: [}"),
+        ("gate.tmpl", "{{ providers: }} }}"),
+    ] {
+        let (status, output) = map(name, text);
+        let unread =
+            format!("data[{name:?}]:\nrefused: 1 problem\nthe file is not YAML that is accepted: ");
+        assert_eq!(status, Some(1), "{output}");
+        assert!(
+            output.starts_with(&unread) && output.ends_with(&accepted),
+            "{output}"
+        );
+    }
+    // Files of other kinds are none of ours.
+    for (name, text) in [
+        ("nginx.conf", "server { listen 80; }"),
+        ("x.lua", "a = { [1] = 2 }"),
+        ("start.sh", "passgate: { check"),
+    ] {
+        assert_eq!(map(name, text), (Some(0), accepted.clone()));
+    }
+}
+
+#[test]
+fn json_of_envoy_may_be_deeper_than_a_configuration() {
+    let deep = |levels: usize| "{\"a\":".repeat(levels) + "1" + &"}".repeat(levels);
+    let filter = format!(
+        r#"{{"http_filters":[{{"name":"passgate","typed_config":{{"config":{{"vm_config":{},"configuration":{{"@type":"type.googleapis.com/google.protobuf.StringValue","value":{}}}}}}}}}]}}"#,
+        deep(20),
+        serde_json::Value::from(GOOD)
+    );
+    let place = "http_filters[0].typed_config.config.configuration:\n";
+    assert_eq!(
+        check_input(&filter),
+        (Some(0), format!("{place}{ACCEPTED}"))
+    );
+    // A configuration may not, nor may JSON be anything else.
+    let (status, output) = check_input(&GOOD.replacen("{", &format!("{{\"x\":{},", deep(20)), 1));
+    assert_eq!(status, Some(1), "{output}");
+    assert!(output.contains("nested too deeply"), "{output}");
+    for broken in [
+        filter.replace("]}", "],}"),
+        filter.replace("\"name\"", "\"a\":1,\"a\""),
+    ] {
+        let (status, output) = check_input(&broken);
+        assert_eq!(status, Some(1), "{output}");
+        assert!(output.starts_with("refused: 1 problem\n"), "{output}");
+    }
+}
+
 #[test]
 fn the_configuration_in_a_single_filter_is_found() {
     let expected = format!("typed_config.config.configuration:\n{ACCEPTED}");
