@@ -4,7 +4,7 @@
 use passgate_core::{Json, KeySource, Location, Provider};
 
 use crate::{
-    manager::Manager,
+    manager::{self, Manager},
     off::{self, Off},
     read,
     sign::{
@@ -62,9 +62,16 @@ impl Found {
     }
 
     /// What is accepted around the configuration but worth knowing.
-    pub(crate) fn notes(&self) -> Vec<&'static str> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let idle = self.bodies == Bodies::HandedOver && !self.reads_bodies();
-        idle.then_some(HANDS_OVER_BODIES).into_iter().collect()
+        let bodies = idle.then(|| HANDS_OVER_BODIES.to_owned());
+        let manager = self.manager.iter().flat_map(Manager::notes);
+        let escapes = crate::parse(&self.bytes).map(|config| {
+            let (_, notes) = manager::host_escapes(&config, self.manager.as_ref());
+            notes
+        });
+        let escapes = escapes.into_iter().flatten();
+        bodies.into_iter().chain(manager).chain(escapes).collect()
     }
 
     /// What is accepted by the filter and can never work.
@@ -111,6 +118,8 @@ impl Found {
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
         }
+        let (escapes, _) = manager::host_escapes(&config, self.manager.as_ref());
+        warnings.extend(escapes);
         let mut told = Vec::new();
         for (first, second, name) in config.taken_by_any_segment() {
             if !told.contains(&first) {
@@ -243,13 +252,6 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
     found
 }
 
-/// Members by which a file of Envoy is known: a bootstrap, a set of resources, a listener, a chain
-/// of filters, a filter, routes.
-const ENVOY: [&str; 18] = [
-    "static_resources",
-    "staticResources",
-    "dynamic_resources",
-    "dynamicResources",
 /// A Kubernetes resource, or a list of them.
 fn resource(resource: &Json, place: &str, found: &mut Vec<Found>) {
     let kind = resource

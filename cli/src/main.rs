@@ -9,8 +9,9 @@ mod manager;
 mod off;
 mod presets;
 mod print;
-mod sign;
 mod read;
+mod routes;
+mod sign;
 mod yaml;
 
 use std::{

@@ -2,11 +2,14 @@
 //! the filter and the routes see of a path and of a host; and others beside it, by which requests
 //! may get to the same clusters without the filter.
 
-use passgate_core::{Config, Json};
+use passgate_core::{Config, HostEscape, HostMatch, Json};
 
-use crate::sign::{is_true, member, mentions_passgate};
+use crate::{
+    routes::{self, Clusters, Leads, VirtualHost},
+    sign::{elements, is_gate, is_true, member, types},
+};
 
-/// An HTTP connection manager, or a proxy of connections, which has no filters.
+/// An HTTP connection manager, or another filter of connections, which has no HTTP filters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manager {
     place: String,
@@ -14,12 +17,14 @@ pub(crate) struct Manager {
     ignores_port: bool,
     strips_dot: bool,
     holds_gate: bool,
-    /// The domains of each virtual host; `None` where the routes stand elsewhere.
-    domains: Option<Vec<Vec<String>>>,
-    /// The clusters of its own routes.
-    clusters: Vec<String>,
-    /// Managers without a gate, each with a cluster that this one leads to as well.
-    beside: Vec<(String, String)>,
+    /// Its virtual hosts; `None` where there are others elsewhere.
+    hosts: Option<Vec<VirtualHost>>,
+    leads: Leads,
+    clusters: Clusters,
+    /// What is to be said of managers without a gate.
+    beside: Vec<String>,
+    /// Managers without a gate whose routes, or whose neighbour's, stand elsewhere.
+    unknown: Vec<String>,
 }
 
 impl Manager {
@@ -33,14 +38,21 @@ impl Manager {
             rest.starts_with("http_filters[") || rest.starts_with("httpFilters[")
         });
         let mut found = found?.clone();
-        let open = managers.into_iter().filter(|other| !other.holds_gate);
-        found.beside = open
-            .filter_map(|other| {
-                let mut shared = found.clusters.iter();
-                let shared = shared.find(|name| other.clusters.contains(name))?;
-                Some((other.place, shared.clone()))
-            })
-            .collect();
+        found.clusters = Clusters::of(document);
+        for Self {
+            place,
+            leads,
+            hosts,
+            ..
+        } in managers.into_iter().filter(|it| !it.holds_gate)
+        {
+            let shared = found.leads.shared_with(&leads, &found.clusters);
+            if let Some(shared) = shared {
+                found.beside.push(format!("{place}: leads to {shared} without this filter; put the filter there too, unless nobody else can reach it"));
+            } else if hosts.is_none() || found.hosts.is_none() && !leads.is_nowhere() {
+                found.unknown.push(place);
+            }
+        }
         Some(found)
     }
 
@@ -49,16 +61,14 @@ impl Manager {
         let routes = member(json, ["route_config", "routeConfig"]);
         let names = ["ignore_port_in_host_matching", "ignorePortInHostMatching"];
         let by_routes = routes.is_some_and(|routes| is_on(routes, names));
-        let mut clusters = Vec::new();
-        if let Some(routes) = routes {
-            led_to(routes, &mut clusters);
-        }
-        let filters = member(json, ["http_filters", "httpFilters"]);
+        let filters = elements(member(json, ["http_filters", "httpFilters"]));
         Self {
-            holds_gate: filters.is_some_and(mentions_passgate),
-            clusters,
-            domains: routes.map(domains),
+            holds_gate: filters.iter().any(is_gate),
+            leads: routes.map(Leads::of).unwrap_or_default(),
+            hosts: routes.and_then(routes::virtual_hosts),
+            clusters: Clusters::default(),
             beside: Vec::new(),
+            unknown: Vec::new(),
             normalizes_path: is_on(json, ["normalize_path", "normalizePath"]),
             ignores_port: by_routes || is_on(json, ["strip_any_host_port", "stripAnyHostPort"]),
             strips_dot: is_on(json, ["strip_trailing_host_dot", "stripTrailingHostDot"]),
@@ -68,9 +78,11 @@ impl Manager {
 
     /// A proxy of connections leads past every HTTP filter.
     fn tunnel(json: &Json, place: String) -> Self {
-        let mut tunnel = Self::read(&Json::Null, place);
-        led_to(json, &mut tunnel.clusters);
-        tunnel
+        Self {
+            leads: Leads::of(json),
+            hosts: Some(Vec::new()),
+            ..Self::read(&Json::Null, place)
+        }
     }
 
     /// What lets Envoy's routes read a request in another way than these rules.
@@ -93,76 +105,94 @@ impl Manager {
         ];
         let missing = missing.into_iter().filter(|(is_missing, _)| *is_missing);
         let missing = missing.map(|(_, doubt)| format!("{}: {doubt}", self.place));
-        let beside = self.beside.iter().map(|(place, cluster)| {
-            format!("{place}: leads to the cluster {cluster:?} without this filter; put the filter there too, unless nobody else can reach it")
-        });
-        missing.chain(beside).chain(self.escapes(config)).collect()
+        let beside = self.beside.iter().cloned();
+        missing.chain(beside).collect()
     }
 
-    /// Hosts that ask for less, and that the routes do not tell from all others.
-    fn escapes(&self, config: &Config) -> Vec<String> {
-        let Some(domains) = &self.domains else {
-            return Vec::new();
+    /// What is not looked at.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
+        self.unknown.iter().map(|place| {
+            format!("{place}: has no filter of passgate; its routes, or those of the filter, stand elsewhere, so whether it leads to the same clusters is not looked at")
+        })
+    }
+}
+
+/// Which rules a client gets past by another host: as warnings, and as notes where the routes that
+/// may tell the hosts apart are not known.
+pub(crate) fn host_escapes(
+    config: &Config,
+    manager: Option<&Manager>,
+) -> (Vec<String>, Vec<String>) {
+    let known = manager.and_then(|manager| Some((manager.hosts.as_ref()?, &manager.clusters)));
+    let (mut warnings, mut notes) = (Vec::new(), Vec::new());
+    for HostEscape { host, weaker, past } in config.host_escapes() {
+        let written = match host {
+            HostMatch::Exact(host) => host.clone(),
+            HostMatch::Suffix(end) => format!("*{end}"),
         };
-        let escapes = config.hosts_that_ask_less().into_iter();
-        let shared = escapes.filter(|(host, ..)| {
-            !domains.iter().any(|domains| {
-                let takes_all = domains.iter().any(|domain| domain == "*");
-                !takes_all && domains.iter().any(|domain| names(domain, host))
-            })
-        });
-        let place = &self.place;
-        shared
-            .map(|(host, weaker, stricter)| {
-                format!("{place}: the routes lead {host:?} where they lead every host, so whoever writes it into Host gets past rules[{stricter}] by rules[{weaker}]; give it a virtual host of its own, or leave hosts out")
-            })
-            .collect()
-    }
-}
-
-/// The domains of each virtual host.
-fn domains(routes: &Json) -> Vec<Vec<String>> {
-    let domains = |host: &Json| {
-        let texts = elements(host.get("domains"))
-            .iter()
-            .filter_map(Json::as_str);
-        texts.map(str::to_ascii_lowercase).collect()
-    };
-    let hosts = member(routes, ["virtual_hosts", "virtualHosts"]);
-    elements(hosts).iter().map(domains).collect()
-}
-
-fn elements(json: Option<&Json>) -> &[Json] {
-    match json {
-        Some(Json::Array(elements)) => elements,
-        _ => &[],
-    }
-}
-
-/// Whether a domain is this host, or `*.example.com` and what ends so.
-fn names(domain: &str, host: &str) -> bool {
-    let suffix = domain.strip_prefix('*');
-    domain == host || suffix.is_some_and(|suffix| host.ends_with(suffix))
-}
-
-/// The clusters that routes name.
-fn led_to(routes: &Json, clusters: &mut Vec<String>) {
-    match routes {
-        Json::Array(elements) => elements.iter().for_each(|it| led_to(it, clusters)),
-        Json::Object(members) => {
-            let name = match routes.get("weight") {
-                Some(_) => routes.get("name"),
-                None => routes.get("cluster"),
+        let tell = |stricter: usize| {
+            let instead = if stricter < weaker {
+                format!("leave hosts out of rules[{stricter}]")
+            } else {
+                "let this rule ask for as much".to_owned()
             };
-            clusters.extend(name.and_then(Json::as_str).map(str::to_owned));
-            members.iter().for_each(|(_, it)| led_to(it, clusters));
+            let gets_past = format!(
+                "rules[{weaker}].match.hosts: whoever writes {written:?} into Host gets past rules[{stricter}] by this rule, which asks for less"
+            );
+            (gets_past, instead)
+        };
+        if let Some((all, clusters)) = known {
+            // A host with clusters of its own is seen at one look, whatever the rules are.
+            let own = routes::leads_of(all, core::slice::from_ref(host), &[]);
+            let others = routes::leads_of(all, &[], core::slice::from_ref(host));
+            if others.shared_with(&own, clusters).is_none() {
+                continue;
+            }
+            let shared = past.iter().find_map(|past| {
+                let shared = shared(config, all, clusters, (host, weaker), past.stricter)?;
+                Some((past.stricter, shared))
+            });
+            if let Some((stricter, shared)) = shared {
+                let (gets_past, instead) = tell(stricter);
+                warnings.push(format!("{gets_past}, since the routes lead both to {shared}; lead {written:?} to a cluster of its own, or {instead}"));
+            }
+        } else if let Some(past) = past.iter().find(|past| past.is_about_the_same) {
+            let (gets_past, instead) = tell(past.stricter);
+            warnings.push(format!("{gets_past} and is about its hosts, too; {instead}, or {written:?} out of this rule"));
+        } else if let Some(past) = past.first() {
+            let (gets_past, _) = tell(past.stricter);
+            notes.push(format!("{gets_past}, unless the routes, which are not in this file, lead {written:?} to another service"));
         }
-        _ => {}
     }
+    (warnings, notes)
 }
 
-/// All HTTP connection managers and proxies of connections below a value; places are written as
-/// `find` writes them.
+/// The cluster to which the routes lead this host of one rule, and hosts of another one.
+fn shared(
+    config: &Config,
+    all: &[VirtualHost],
+    clusters: &Clusters,
+    (host, weaker): (&HostMatch, usize),
+    stricter: usize,
+) -> Option<String> {
+    let host = core::slice::from_ref(host);
+    let hosts = |index: usize| {
+        let rule = config.rules()?.get(index)?;
+        Some(rule.matcher.hosts.as_slice())
+    };
+    // The first of two rules decides about the hosts of both.
+    let (of_weaker, of_stricter) = if stricter < weaker {
+        (hosts(stricter)?, &[][..])
+    } else {
+        (&[][..], hosts(weaker)?)
+    };
+    let own = routes::leads_of(all, host, of_weaker);
+    let other = routes::leads_of(all, hosts(stricter)?, of_stricter);
+    other.shared_with(&own, clusters)
+}
+
+/// All HTTP connection managers and other proxies of connections below a value; places are written
+/// as `find` writes them.
 fn collect(json: &Json, place: String, managers: &mut Vec<Manager>) {
     match json {
         Json::Array(elements) => {
@@ -171,17 +201,27 @@ fn collect(json: &Json, place: String, managers: &mut Vec<Manager>) {
             }
         }
         Json::Object(members) => {
-            let type_url = json.get("@type").and_then(Json::as_str).unwrap_or_default();
             for (name, value) in members {
                 let dot = if place.is_empty() { "" } else { "." };
                 collect(value, format!("{place}{dot}{name}"), managers);
             }
-            if type_url.ends_with(".HttpConnectionManager") {
-                managers.push(Manager::read(json, place));
-            } else if type_url.ends_with(".TcpProxy") {
-                managers.push(Manager::tunnel(json, place));
+            // A wrapper of any type holds the message in `value`.
+            let (message, inside) = match json.get("value") {
+                Some(value) => (value, format!("{place}.value")),
+                None => (json, place),
+            };
+            if types(json).any(|name| name.ends_with(".HttpConnectionManager")) {
+                managers.push(Manager::read(message, inside));
+            } else if types(json).any(is_proxy) {
+                managers.push(Manager::tunnel(message, inside));
             }
         }
         _ => {}
     }
+}
+
+/// Whether a filter of this type may lead connections, or datagrams, to a cluster.
+fn is_proxy(type_url: &str) -> bool {
+    let mut kinds = [".filters.network.", ".filters.udp."].iter();
+    kinds.any(|kind| type_url.contains(kind)) && !type_url.contains(".http_connection_manager.")
 }

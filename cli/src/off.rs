@@ -6,8 +6,8 @@ use passgate_core::Json;
 use crate::{
     read,
     sign::{
-        fails_open, may_be_true, member, mentions_passgate, module_is_passgate, names_passgate,
-        plugin_of_istio,
+        fails_open, is_gate, may_be_true, member, mentions_passgate, module_is_passgate,
+        names_passgate, plugin_of_istio, types,
     },
 };
 
@@ -127,7 +127,7 @@ fn overrides(object: &Json) -> bool {
 /// that Istio makes.
 fn name_of_ours(object: &Json) -> Option<String> {
     let text = |json: &Json, name| json.get(name).and_then(Json::as_str).map(str::to_owned);
-    if is_ours(object) {
+    if is_gate(object) {
         return text(object, "name");
     }
     let spec = plugin_of_istio(object)?;
@@ -144,7 +144,7 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
             text: format!("{place}: {what}"),
         });
     };
-    if is_ours(object) {
+    if is_gate(object) {
         if may_be_true(object.get("disabled")) {
             add("disabled", EVERY);
         }
@@ -185,7 +185,7 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
         for (index, upgrade) in upgrades.iter().enumerate() {
             if let Some(Json::Array(own)) = upgrade.get("filters")
                 && !own.is_empty()
-                && !own.iter().any(is_ours)
+                && !own.iter().any(is_gate)
                 && filters.is_some_and(mentions_passgate)
             {
                 add(&format!("{field}[{index}].filters"), UPGRADE);
@@ -194,7 +194,7 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
     }
     // Envoy's filter of a filter: `ExtensionWithMatcher`.
     let extension = member(object, ["extension_config", "extensionConfig"]);
-    if extension.is_some_and(is_ours) {
+    if extension.is_some_and(is_gate) {
         for name in ["matcher", "xds_matcher", "xdsMatcher"] {
             if object.get(name).is_some_and(skips) {
                 add(name, SKIPS);
@@ -228,13 +228,13 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
         let value = patch.get("value");
         let removes = match patch.get("operation").and_then(Json::as_str) {
             Some("REMOVE") => true,
-            Some("REPLACE") => !value.is_some_and(is_ours),
+            Some("REPLACE") => !value.is_some_and(is_gate),
             _ => false,
         };
         if removes {
             add("patch.operation", REMOVES);
         }
-        if value.is_some_and(|value| !is_ours(value) && may_be_true(value.get("disabled"))) {
+        if value.is_some_and(|value| !is_gate(value) && may_be_true(value.get("disabled"))) {
             add("patch.value.disabled", EVERY);
         }
         // A whole plugin in a patch is found as one.
@@ -265,33 +265,9 @@ fn mentions(json: &Json, names: &[String]) -> bool {
     }
 }
 
-/// Whether an HTTP filter is passgate, by its own name or by its module; or one that decides when
-/// passgate is asked.
-fn is_ours(filter: &Json) -> bool {
-    let discovery = member(filter, ["config_discovery", "configDiscovery"]);
-    let config = member(filter, ["typed_config", "typedConfig"])
-        .or_else(|| member(discovery?, ["default_config", "defaultConfig"]));
-    let config = config.map(|config| config.get("value").unwrap_or(config));
-    let plugin = config.and_then(|config| config.get("config"));
-    let is_named = |json: &Json| json.get("name").is_some_and(names_passgate);
-    let vm = plugin.and_then(|plugin| member(plugin, ["vm_config", "vmConfig"]));
-    let inner = config.and_then(|config| member(config, ["extension_config", "extensionConfig"]));
-    is_named(filter)
-        || plugin.is_some_and(is_named)
-        || vm
-            .and_then(|vm| vm.get("code"))
-            .is_some_and(mentions_passgate)
-        || inner.is_some_and(is_ours)
-}
-
 /// Whether this is a message of one of these types, or one in a wrapper of any type.
 fn is_of_type(message: &Json, ends: &[&str]) -> bool {
     types(message).any(|name| ends.iter().any(|end| name.ends_with(end)))
-}
-
-fn types(message: &Json) -> impl Iterator<Item = &str> {
-    let names = ["@type", "type_url", "typeUrl"].into_iter();
-    names.filter_map(|name| message.get(name)?.as_str())
 }
 
 /// Whether this is a Wasm extension of Envoy with passgate in it, and not an HTTP filter: one of

@@ -7,6 +7,14 @@ pub(crate) fn member<'j>(json: &'j Json, names: [&str; 2]) -> Option<&'j Json> {
     names.into_iter().find_map(|name| json.get(name))
 }
 
+/// The elements of a list; what is none has none.
+pub(crate) fn elements(json: Option<&Json>) -> &[Json] {
+    match json {
+        Some(Json::Array(elements)) => elements,
+        _ => &[],
+    }
+}
+
 /// Whether a document is a resource of Kubernetes.
 pub(crate) fn is_resource(document: &Json) -> bool {
     document.get("apiVersion").is_some() && document.get("kind").is_some()
@@ -22,6 +30,13 @@ pub(crate) fn is_around(document: &Json) -> bool {
     is_resource(document) || is_of_envoy(document)
 }
 
+/// Members by which a file of Envoy is known: a bootstrap, a set of resources, a listener, a chain
+/// of filters, a filter, routes.
+const ENVOY: [&str; 18] = [
+    "static_resources",
+    "staticResources",
+    "dynamic_resources",
+    "dynamicResources",
     "admin",
     "resources",
     "filter_chains",
@@ -115,4 +130,36 @@ pub(crate) fn mentions_passgate(json: &Json) -> bool {
         Json::Array(elements) => elements.iter().any(mentions_passgate),
         leaf => names_passgate(leaf),
     }
+}
+
+/// The types that a message says it has: its own, and that of what a wrapper holds.
+pub(crate) fn types(message: &Json) -> impl Iterator<Item = &str> {
+    let names = ["@type", "type_url", "typeUrl"].into_iter();
+    names.filter_map(|name| message.get(name)?.as_str())
+}
+
+/// Whether an HTTP filter is passgate: a Wasm filter that says so by its name or by its module; or
+/// a filter around one, which decides when passgate is asked.
+pub(crate) fn is_gate(filter: &Json) -> bool {
+    is_gate_in(filter, false)
+}
+
+fn is_gate_in(filter: &Json, named: bool) -> bool {
+    let is_named = |json: &Json| json.get("name").is_some_and(names_passgate);
+    let named = named || is_named(filter);
+    let discovery = member(filter, ["config_discovery", "configDiscovery"]);
+    let typed = member(filter, ["typed_config", "typedConfig"])
+        .or_else(|| member(discovery?, ["default_config", "defaultConfig"]));
+    let Some(typed) = typed else { return named };
+    let config = typed.get("value").unwrap_or(typed);
+    if let Some(inner) = member(config, ["extension_config", "extensionConfig"]) {
+        return is_gate_in(inner, named);
+    }
+    let has_type = types(typed).next().is_some();
+    let is_wasm = types(typed).any(|name| name.contains(".http.wasm."));
+    let plugin = config.get("config");
+    let vm = plugin.and_then(|plugin| member(plugin, ["vm_config", "vmConfig"]));
+    let code = vm.and_then(|vm| vm.get("code"));
+    (is_wasm || !has_type)
+        && (named || plugin.is_some_and(is_named) || code.is_some_and(mentions_passgate))
 }

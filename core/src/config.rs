@@ -66,6 +66,7 @@ use crate::{
     time::UnixTime,
 };
 
+pub use self::escape::{HostEscape, Past};
 pub use crate::decode::Problem as InvalidConfig;
 
 /// The whole configuration.
@@ -233,11 +234,10 @@ impl Config {
         })
     }
 
-    /// Hosts by which a client gets past a rule for all hosts, unless Envoy leads them elsewhere:
-    /// as they are written, with the index of the rule that names them and of the one that asks for
-    /// more.
-    #[must_use]
-    pub fn hosts_that_ask_less(&self) -> Vec<(String, usize, usize)> {
+    /// Hosts by which a client gets past rules, unless Envoy leads them elsewhere: those that rules
+    /// name. Beside these, [`warnings`](Self::warnings) has the rules that are escaped by any other
+    /// host.
+    pub fn host_escapes(&self) -> impl Iterator<Item = HostEscape<'_>> {
         escape::by_its_host(self.rules().unwrap_or_default())
     }
 

@@ -116,7 +116,7 @@ pub use crate::{
         Audit, AuditRecord, Auditor, Counter, Counters, LeftOut, Lines, Seen, Shadow, ShownProof,
         SubjectForm, Written,
     },
-    config::{Config, InvalidConfig},
+    config::{Config, HostEscape, InvalidConfig, Past},
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},
     evidence::{

@@ -1,7 +1,7 @@
 //! A strict rule for some hosts, and a weaker one behind it for all: whoever names another host
 //! gets past the strict one. What a client writes into `Host` is its own to choose, and the service
 //! may well answer all the same. So it is with a weak rule for some hosts before a strict one for
-//! all, where Envoy leads all hosts to one service.
+//! all, where Envoy leads all hosts to one service; and with two rules for some hosts each.
 
 use super::{Action, HostMatch, Matcher, Rule};
 
@@ -29,32 +29,70 @@ pub(super) fn by_another_host<'c>(
     })
 }
 
-/// Each host of a rule that asks for less than a later one for all hosts: as it is written, and the
-/// indices of both.
-pub(super) fn by_its_host(rules: &[Rule]) -> Vec<(String, usize, usize)> {
-    let mut escapes = Vec::new();
-    for (index, rule) in rules.iter().enumerate() {
-        let everywhere = Matcher {
-            hosts: Vec::new(),
-            ..rule.matcher.clone()
-        };
-        let later = rules.iter().enumerate().skip(index.saturating_add(1));
-        let mut for_all = later.filter(|(_, other)| other.matcher.hosts.is_empty());
-        let stricter = for_all.find(|(_, other)| {
-            other.matcher.meets(&everywhere) && !asks_for_as_much(&rule.action, &other.action)
+/// A host by which a client gets past rules, unless Envoy leads it to another service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEscape<'c> {
+    /// The host that the client writes, as the weaker rule names it.
+    pub host: &'c HostMatch,
+    /// The index of the rule that names it.
+    pub weaker: usize,
+    /// The rules that ask for more of the same paths.
+    pub past: Vec<Past>,
+}
+
+/// A rule that a client gets past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Its index.
+    pub stricter: usize,
+    /// Whether the weaker rule comes later, for hosts of this one, too: then both are about one
+    /// service.
+    pub is_about_the_same: bool,
+}
+
+/// Each host of a rule with hosts that asks for less than other rules about the same paths, and is
+/// reached by a client that names this host in the place of one of theirs.
+pub(super) fn by_its_host(rules: &[Rule]) -> impl Iterator<Item = HostEscape<'_>> {
+    let on_all_hosts = |rule: &Rule| Matcher {
+        hosts: Vec::new(),
+        ..rule.matcher.clone()
+    };
+    let everywhere: Vec<Matcher> = rules.iter().map(on_all_hosts).collect();
+    let numbered = rules.iter().enumerate();
+    let named = numbered.flat_map(|(index, rule)| {
+        let hosts = rule.matcher.hosts.iter();
+        hosts.map(move |host| (index, rule, host))
+    });
+    named.filter_map(move |(weaker, rule, host)| {
+        let both = || rules.iter().zip(&everywhere);
+        let first = both().take(weaker);
+        let first = first.filter(|(earlier, _)| earlier.matcher.takes_host(host));
+        let first: Vec<&Matcher> = first.map(|(_, earlier)| earlier).collect();
+        let decided = |matcher: &Matcher| first.iter().any(|earlier| earlier.covers(matcher));
+        if everywhere.get(weaker).is_some_and(decided) {
+            return None;
+        }
+        let past = both().enumerate().filter_map(|(stricter, (other, visit))| {
+            let is_escape = !asks_for_as_much(&rule.action, &other.action)
+                && rule.matcher.meets(visit)
+                && !decided(visit);
+            let (own, theirs) = (&rule.matcher.hosts, &other.matcher.hosts);
+            let is_later = stricter < weaker;
+            let mut shared = theirs.iter().map(|host| rule.matcher.takes_host(host));
+            // What an earlier rule allows on all hosts of the stricter one is meant.
+            if !is_escape || !is_later && !theirs.is_empty() && shared.all(|is_shared| is_shared) {
+                return None;
+            }
+            let mut within = own.iter().map(|host| other.matcher.takes_host(host));
+            let is_about_the_same = is_later && (shared.any(|it| it) || within.any(|it| it));
+            Some(Past {
+                stricter,
+                is_about_the_same,
+            })
         });
-        let Some((stricter, _)) = stricter else {
-            continue;
-        };
-        escapes.extend(rule.matcher.hosts.iter().map(|host| {
-            let written = match host {
-                HostMatch::Exact(host) => host.clone(),
-                HostMatch::Suffix(suffix) => ["*", suffix].concat(),
-            };
-            (written, index, stricter)
-        }));
-    }
-    escapes
+        let past: Vec<Past> = past.collect();
+        (!past.is_empty()).then_some(HostEscape { host, weaker, past })
+    })
 }
 
 /// Whether whatever passes by `this` would pass by `that`. False where that is not plain to see.

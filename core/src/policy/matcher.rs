@@ -64,6 +64,11 @@ impl Matcher {
         self.hosts.iter().any(|named| named.fits(host))
     }
 
+    /// Whether it takes every request to this host, or to each of these, as to host.
+    pub(crate) fn takes_host(&self, host: &HostMatch) -> bool {
+        hosts_cover(&self.hosts, core::slice::from_ref(host))
+    }
+
     /// Whether every request that `later` matches is matched by this one. Sound, not complete:
     /// where it is unsure, no.
     pub(crate) fn covers(&self, later: &Self) -> bool {

@@ -1,0 +1,260 @@
+//! Where the routes of Envoy lead: which virtual host serves a host, to which clusters, and which
+//! clusters are one and the same service.
+
+use passgate_core::{HostMatch, Json};
+
+use crate::sign::{elements, member};
+
+/// The clusters that routes, or a proxy of connections, lead to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leads {
+    clusters: Vec<String>,
+    /// Whether something in a request, or a plugin, chooses the cluster: it may be any.
+    is_open: bool,
+}
+
+/// A virtual host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct VirtualHost {
+    /// Lower case, without ports.
+    domains: Vec<String>,
+    leads: Leads,
+}
+
+/// What the clusters of a file are, beside their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clusters(Vec<(String, Vec<String>)>);
+
+/// Members that hold clusters to which no request is led.
+const ASIDE: [&str; 3] = [
+    "typed_per_filter_config",
+    "typedPerFilterConfig",
+    "metadata",
+];
+
+impl Leads {
+    pub(crate) fn of(json: &Json) -> Self {
+        let mut leads = Self::default();
+        leads.add(json);
+        leads
+    }
+
+    fn add(&mut self, json: &Json) {
+        match json {
+            Json::Array(all) => all.iter().for_each(|it| self.add(it)),
+            Json::Object(members) => {
+                let weighted = member(json, ["weighted_clusters", "weightedClusters"]);
+                let weighted = elements(weighted.and_then(|weighted| weighted.get("clusters")));
+                let names = weighted.iter().filter_map(|one| one.get("name"));
+                let names = names.chain(json.get("cluster")).filter_map(Json::as_str);
+                self.clusters.extend(names.map(str::to_owned));
+                let mut choices = CHOICES.into_iter();
+                self.is_open |= choices.any(|names| member(json, names).is_some());
+                let inside = members.iter().filter(|(name, _)| !ASIDE.contains(&&**name));
+                inside.for_each(|(_, it)| self.add(it));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) const fn is_nowhere(&self) -> bool {
+        self.clusters.is_empty() && !self.is_open
+    }
+
+    /// The first cluster of these that those others lead to as well, as one says it.
+    pub(crate) fn shared_with(&self, others: &Self, clusters: &Clusters) -> Option<String> {
+        let both = self.clusters.iter().find_map(|own| {
+            let twin = others
+                .clusters
+                .iter()
+                .find(|other| clusters.are_one(own, other))?;
+            Some(if twin == own {
+                format!("the cluster {own:?}")
+            } else {
+                format!("the cluster {twin:?}, which is {own:?} by another name")
+            })
+        });
+        let any = |open: &Self, other: &Self| {
+            let first = other.clusters.first().filter(|_| open.is_open);
+            first.map(|name| format!("a cluster that is chosen by the request, such as {name:?}"))
+        };
+        let open = self.is_open && others.is_open;
+        let open = open.then(|| "clusters that are chosen by the request".to_owned());
+        both.or(open)
+            .or_else(|| any(self, others))
+            .or_else(|| any(others, self))
+    }
+}
+
+/// Members by which a route does not name its cluster.
+const CHOICES: [[&str; 2]; 3] = [
+    ["cluster_header", "clusterHeader"],
+    ["cluster_specifier_plugin", "clusterSpecifierPlugin"],
+    [
+        "inline_cluster_specifier_plugin",
+        "inlineClusterSpecifierPlugin",
+    ],
+];
+
+impl Clusters {
+    /// Those of a bootstrap.
+    pub(crate) fn of(document: &Json) -> Self {
+        let resources = member(document, ["static_resources", "staticResources"]);
+        let clusters = elements(resources.and_then(|resources| resources.get("clusters")));
+        let named = clusters.iter().filter_map(|cluster| {
+            let mut marks = Vec::new();
+            let load = member(cluster, ["load_assignment", "loadAssignment"]);
+            load.into_iter()
+                .for_each(|load| addresses(load, &mut marks));
+            let discovered = member(cluster, ["eds_cluster_config", "edsClusterConfig"]);
+            let service = discovered.and_then(|it| member(it, ["service_name", "serviceName"]));
+            marks.extend(
+                service
+                    .and_then(Json::as_str)
+                    .map(|name| format!("eds {name}")),
+            );
+            // An aggregate of clusters.
+            let kind = member(cluster, ["cluster_type", "clusterType"]);
+            let kind = kind.and_then(|kind| member(kind, ["typed_config", "typedConfig"]));
+            let parts = elements(kind.and_then(|kind| kind.get("clusters")));
+            marks.extend(parts.iter().filter_map(Json::as_str).map(str::to_owned));
+            let name = cluster.get("name")?.as_str()?.to_owned();
+            marks.push(name.clone());
+            Some((name, marks))
+        });
+        Self(named.collect())
+    }
+
+    /// Whether two names are about one service: they are equal, or the clusters share an address.
+    fn are_one(&self, one: &str, two: &str) -> bool {
+        let marks = |name: &str| {
+            let found = self.0.iter().find(|(known, _)| known == name);
+            found.map(|(_, marks)| marks.as_slice()).unwrap_or_default()
+        };
+        one == two || marks(one).iter().any(|mark| marks(two).contains(mark))
+    }
+}
+
+/// The addresses below a value.
+fn addresses(json: &Json, found: &mut Vec<String>) {
+    match json {
+        Json::Array(all) => all.iter().for_each(|it| addresses(it, found)),
+        Json::Object(members) => {
+            if let Some(socket) = member(json, ["socket_address", "socketAddress"]) {
+                let address = socket.get("address").and_then(Json::as_str);
+                let port = member(socket, ["port_value", "portValue"]);
+                let port = port.map(Json::to_string).unwrap_or_default();
+                found.extend(address.map(|address| match address {
+                    "localhost" | "::1" => format!("127.0.0.1 {port}"),
+                    other => format!("{} {port}", other.to_ascii_lowercase()),
+                }));
+            }
+            let pipe = json.get("pipe").and_then(|pipe| pipe.get("path"));
+            found.extend(
+                pipe.and_then(Json::as_str)
+                    .map(|path| format!("pipe {path}")),
+            );
+            members.iter().for_each(|(_, it)| addresses(it, found));
+        }
+        _ => {}
+    }
+}
+
+/// The virtual hosts of routes; `None`: there are others elsewhere.
+pub(crate) fn virtual_hosts(routes: &Json) -> Option<Vec<VirtualHost>> {
+    let of = |host: &Json| {
+        let domains = elements(host.get("domains"))
+            .iter()
+            .filter_map(Json::as_str);
+        let lower = |domain: &str| without_port(&domain.to_ascii_lowercase()).to_owned();
+        VirtualHost {
+            domains: domains.map(lower).collect(),
+            leads: Leads::of(host),
+        }
+    };
+    let all = elements(member(routes, ["virtual_hosts", "virtualHosts"]));
+    routes
+        .get("vhds")
+        .is_none()
+        .then(|| all.iter().map(of).collect())
+}
+
+/// Where requests to any of these hosts may be led (none: to every host), but for requests whose
+/// host is one of `except`.
+pub(crate) fn leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostMatch]) -> Leads {
+    let best = |host: &HostMatch| {
+        let domains = all.iter().flat_map(|host| &host.domains);
+        let ranks = domains.filter_map(|domain| rank(domain, host));
+        ranks.filter(|rank| rank.takes_all).max()
+    };
+    let hosts: Vec<_> = hosts.iter().map(|host| (host, best(host))).collect();
+    let is_served_by = |(host, best): &(&HostMatch, Option<Rank>), domain: &str| {
+        let best = best.as_ref();
+        rank(domain, host).is_some_and(|rank| best.is_none_or(|best| rank.place >= best.place))
+    };
+    let mut leads = Leads::default();
+    for host in all {
+        let serves = host.domains.iter().any(|domain| {
+            let mut meant = hosts.iter();
+            !is_within(domain, except)
+                && (hosts.is_empty() || meant.any(|host| is_served_by(host, domain)))
+        });
+        if serves {
+            leads.clusters.extend(host.leads.clusters.iter().cloned());
+            leads.is_open |= host.leads.is_open;
+        }
+    }
+    leads
+}
+
+/// How a domain ranks among those that take a host, or some of these hosts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// The host itself comes first, then the longest `*.example.com`, then the longest `www.*`,
+    /// then `*`.
+    place: (u8, usize),
+    takes_all: bool,
+}
+
+fn rank(domain: &str, host: &HostMatch) -> Option<Rank> {
+    let (HostMatch::Exact(text) | HostMatch::Suffix(text)) = host;
+    let is_one = matches!(host, HostMatch::Exact(_));
+    let ends = |long: &str, end: &str| long.len() > end.len() && long.ends_with(end);
+    let (kind, takes_some, takes_all) = if domain == "*" {
+        (0, true, true)
+    } else if let Some(end) = domain.strip_prefix('*') {
+        let takes_all = text.ends_with(end) && !(is_one && text == end);
+        (2, takes_all || !is_one && end.ends_with(&**text), takes_all)
+    } else if let Some(start) = domain.strip_suffix('*') {
+        let takes_all = is_one && text.starts_with(start);
+        (1, takes_all || !is_one, takes_all)
+    } else if is_one {
+        (3, domain == text, domain == text)
+    } else {
+        (3, ends(domain, text), false)
+    };
+    let place = (kind, domain.len());
+    takes_some.then_some(Rank { place, takes_all })
+}
+
+/// Whether every host of a domain is one of these.
+fn is_within(domain: &str, hosts: &[HostMatch]) -> bool {
+    hosts
+        .iter()
+        .any(|host| match (host, domain.strip_prefix('*')) {
+            (HostMatch::Exact(host), None) => host == domain,
+            (HostMatch::Exact(_), Some(_)) => false,
+            (HostMatch::Suffix(end), Some(rest)) => rest.ends_with(&**end),
+            (HostMatch::Suffix(end), None) => {
+                domain.len() > end.len() && domain.ends_with(&**end) && !domain.ends_with('*')
+            }
+        })
+}
+
+/// A client may add a port; what Envoy makes of it is another doubt.
+fn without_port(domain: &str) -> &str {
+    match domain.rsplit_once(':') {
+        Some((host, port)) if port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => domain,
+    }
+}
