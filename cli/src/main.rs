@@ -6,6 +6,7 @@ mod explain;
 mod find;
 mod foreign;
 mod manager;
+mod neighbours;
 mod off;
 mod presets;
 mod print;

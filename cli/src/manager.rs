@@ -5,6 +5,7 @@
 use passgate_core::{Config, HostEscape, HostMatch, Json};
 
 use crate::{
+    neighbours::Neighbours,
     routes::{self, Clusters, Leads, VirtualHost},
     sign::{elements, is_gate, is_true, member, types},
 };
@@ -17,6 +18,8 @@ pub(crate) struct Manager {
     ignores_port: bool,
     strips_dot: bool,
     holds_gate: bool,
+    /// What stands beside the filter in it.
+    neighbours: Option<Neighbours>,
     /// Its virtual hosts; `None` where there are others elsewhere.
     hosts: Option<Vec<VirtualHost>>,
     leads: Leads,
@@ -32,19 +35,24 @@ impl Manager {
     pub(crate) fn around(document: &Json, place: &str) -> Option<Self> {
         let mut managers = Vec::new();
         collect(document, String::new(), &mut managers);
-        let found = managers.iter().find(|manager| {
-            let rest = place.strip_prefix(&manager.place).unwrap_or_default();
-            let rest = rest.trim_start_matches('.');
-            rest.starts_with("http_filters[") || rest.starts_with("httpFilters[")
-        });
-        let mut found = found?.clone();
+        let mut found = managers.iter().find_map(|(json, manager)| {
+            let neighbours = Neighbours::of(json, &manager.place, place);
+            neighbours.as_ref()?;
+            Some(Self {
+                neighbours,
+                ..manager.clone()
+            })
+        })?;
         found.clusters = Clusters::of(document);
         for Self {
             place,
             leads,
             hosts,
             ..
-        } in managers.into_iter().filter(|it| !it.holds_gate)
+        } in managers
+            .into_iter()
+            .map(|(_, it)| it)
+            .filter(|it| !it.holds_gate)
         {
             let shared = found.leads.shared_with(&leads, &found.clusters);
             if let Some(shared) = shared {
@@ -64,6 +72,7 @@ impl Manager {
         let filters = elements(member(json, ["http_filters", "httpFilters"]));
         Self {
             holds_gate: filters.iter().any(is_gate),
+            neighbours: None,
             leads: routes.map(Leads::of).unwrap_or_default(),
             hosts: routes.and_then(routes::virtual_hosts),
             clusters: Clusters::default(),
@@ -105,8 +114,9 @@ impl Manager {
         ];
         let missing = missing.into_iter().filter(|(is_missing, _)| *is_missing);
         let missing = missing.map(|(_, doubt)| format!("{}: {doubt}", self.place));
+        let neighbours = self.neighbours.iter().flat_map(|it| it.doubts(config));
         let beside = self.beside.iter().cloned();
-        missing.chain(beside).collect()
+        missing.chain(neighbours).chain(beside).collect()
     }
 
     /// What is not looked at.
@@ -193,7 +203,7 @@ fn shared(
 
 /// All HTTP connection managers and other proxies of connections below a value; places are written
 /// as `find` writes them.
-fn collect(json: &Json, place: String, managers: &mut Vec<Manager>) {
+fn collect<'j>(json: &'j Json, place: String, managers: &mut Vec<(&'j Json, Manager)>) {
     match json {
         Json::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
@@ -211,9 +221,9 @@ fn collect(json: &Json, place: String, managers: &mut Vec<Manager>) {
                 None => (json, place),
             };
             if types(json).any(|name| name.ends_with(".HttpConnectionManager")) {
-                managers.push(Manager::read(message, inside));
+                managers.push((message, Manager::read(message, inside)));
             } else if types(json).any(is_proxy) {
-                managers.push(Manager::tunnel(message, inside));
+                managers.push((message, Manager::tunnel(message, inside)));
             }
         }
         _ => {}
