@@ -3,7 +3,6 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     rc::Rc,
     time::Duration,
@@ -30,7 +29,7 @@ pub(crate) struct Engine {
     /// gate.
     streams: Rc<RefCell<Leases>>,
     /// Streams that are to be judged again, a few in each callback; the oldest first.
-    due: BTreeSet<u32>,
+    due: Vec<u32>,
     alarm: Alarm,
     /// What has happened since the timer was looked at wants a tick then.
     wish: Option<UnixTime>,
@@ -73,7 +72,7 @@ impl Engine {
             ledger: Ledger::new(&config),
             verifier: Verifier::new(config, seed()),
             streams: Rc::default(),
-            due: BTreeSet::new(),
+            due: Vec::new(),
             alarm: Alarm::default(),
             wish: None,
             hands_over: false,
@@ -316,8 +315,8 @@ impl Engine {
 
     /// Notes who is to be judged again: whoever waits for this, and whoever has waited too long.
     pub(crate) fn call_in(&mut self, need: Need, now: UnixTime) {
-        self.due
-            .extend(self.waiting.ready(|other| other == need, now));
+        let ready = self.waiting.ready(|other| other == need, now);
+        self.note_due(ready);
     }
 
     /// Notes who is to be judged again: whoever waits for no fetch in flight, and whoever has
@@ -325,12 +324,22 @@ impl Engine {
     pub(crate) fn call_in_idle(&mut self, now: UnixTime) {
         let supply = &self.supply;
         let idle = |need| !supply.holds(need);
-        self.due.extend(self.waiting.ready(idle, now));
+        let ready = self.waiting.ready(idle, now);
+        self.note_due(ready);
+    }
+
+    /// Adds streams to those that are due, which are sorted.
+    fn note_due(&mut self, ready: Vec<u32>) {
+        for stream in ready {
+            if let Err(place) = self.due.binary_search(&stream) {
+                self.due.insert(place, stream);
+            }
+        }
     }
 
     /// The next stream that is to be judged again.
     pub(crate) fn next_due(&mut self) -> Option<u32> {
-        self.due.pop_first()
+        (!self.due.is_empty()).then(|| self.due.remove(0))
     }
 
     /// Whether anybody is still to be judged again.

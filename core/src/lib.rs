@@ -96,6 +96,7 @@ mod remembered;
 mod request;
 mod resource_metadata;
 mod revocation;
+mod sorted;
 mod status_list;
 mod supply;
 mod text;

@@ -11,13 +11,13 @@
 //! day on which it, or the host, does not. It counts like the supply's clock: forward steps only.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     fetch::clock::{Clock, Moment},
     jwks::{KeySource, SourceOf, Sources},
     limits::Limits,
     provider_id::ProviderId,
+    sorted::SortedMap,
     supply::{Need, Suppliers},
     time::UnixTime,
 };
@@ -31,11 +31,11 @@ pub struct WaitingRoom<T> {
     requests: Share,
     bytes: Share,
     clock: Clock,
-    places: BTreeMap<u32, Place<T>>,
+    places: SortedMap<u32, Box<Place<T>>>,
     /// The same, in the order in which they will have waited too long.
-    deadlines: BTreeSet<(Moment, u32)>,
-    /// The same by what they wait for; what nobody waits for has no queue.
-    queues: BTreeMap<Need, BTreeSet<u32>>,
+    deadlines: SortedMap<(Moment, u32), ()>,
+    /// The same by what they wait for.
+    queues: SortedMap<(Need, u32), ()>,
     /// What they hold, by the number of their share.
     held: Vec<Held>,
 }
@@ -82,9 +82,9 @@ impl<T> WaitingRoom<T> {
             requests: Share::new(limits.waiting_requests, shares),
             bytes: Share::new(limits.waiting_bytes, shares),
             clock: Clock::default(),
-            places: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
-            queues: BTreeMap::new(),
+            places: SortedMap::default(),
+            deadlines: SortedMap::default(),
+            queues: SortedMap::default(),
             held: Vec::new(),
         }
     }
@@ -134,21 +134,16 @@ impl<T> WaitingRoom<T> {
             bytes: before.bytes.saturating_add(place.bytes),
         };
         self.set_held(share(place.need), held);
-        self.queues.entry(place.need).or_default().insert(stream);
-        self.deadlines.insert((place.deadline, stream));
-        self.places.insert(stream, place);
+        self.queues.insert((place.need, stream), ());
+        self.deadlines.insert((place.deadline, stream), ());
+        self.places.insert(stream, Box::new(place));
     }
 
     /// Takes a request out: it is judged again, or its client has left.
     pub fn leave(&mut self, stream: u32) -> Option<Place<T>> {
         let place = self.places.remove(&stream)?;
         self.deadlines.remove(&(place.deadline, stream));
-        if let Some(queue) = self.queues.get_mut(&place.need) {
-            queue.remove(&stream);
-            if queue.is_empty() {
-                self.queues.remove(&place.need);
-            }
-        }
+        self.queues.remove(&(place.need, stream));
         let before = self.held(share(place.need));
         let held = Held {
             requests: before.requests.saturating_sub(1),
@@ -157,29 +152,34 @@ impl<T> WaitingRoom<T> {
         self.requests.give_back(held.requests, 1);
         self.bytes.give_back(held.bytes, place.bytes);
         self.set_held(share(place.need), held);
-        Some(place)
+        Some(*place)
     }
 
     /// The streams that wait for such things, or have waited too long. Asks once for each thing for
     /// which somebody waits, and looks at nobody else's requests.
     pub fn ready(&mut self, wanted: impl Fn(Need) -> bool, now: UnixTime) -> Vec<u32> {
         let now = self.clock.advance(now);
-        let mut ready = BTreeSet::new();
-        for (need, streams) in &self.queues {
+        let mut ready = SortedMap::default();
+        let mut queues = self.queues.entries();
+        while let Some(((need, _), ())) = queues.first() {
+            let end = queues.partition_point(|((other, _), ())| other <= need);
+            let (queue, others) = queues.split_at(end);
+            let streams = queue.iter().map(|((_, stream), ())| *stream);
             if wanted(*need) {
-                ready.extend(streams);
+                streams.for_each(|stream| ready.insert(stream, ()));
             }
+            queues = others;
         }
-        let deadlines = self.deadlines.iter();
-        let over = deadlines.take_while(|(deadline, _)| *deadline <= now);
-        ready.extend(over.map(|(_, stream)| *stream));
-        ready.into_iter().collect()
+        let deadlines = self.deadlines.entries().iter();
+        let over = deadlines.take_while(|((deadline, _), ())| *deadline <= now);
+        over.for_each(|((_, stream), ())| ready.insert(*stream, ()));
+        ready.entries().iter().map(|(stream, ())| *stream).collect()
     }
 
     /// When the next request will have waited too long.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixTime> {
-        let (deadline, _) = self.deadlines.first()?;
+        let ((deadline, _), ()) = self.deadlines.entries().first()?;
         Some(self.clock.to_wall(*deadline))
     }
 

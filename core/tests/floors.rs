@@ -41,7 +41,7 @@ const FLOORS: &[&[&str]] = &[
         "budget", "cbor", "crypto", "fetch", "json", "request", "uri",
     ],
     &["alarm", "provider_id", "reason", "text"],
-    &["limits", "time", "version"],
+    &["limits", "sorted", "time", "version"],
 ];
 
 /// The modules of one crate, by their paths: `["jose", "jws"]`; the root is the empty path.

@@ -2,10 +2,9 @@
 //! configuration. They cannot hold text of a request or a token, so traffic cannot make a new one.
 
 use core::fmt;
-use std::collections::BTreeMap;
 
 use super::AuditRecord;
-use crate::{limits, provider::Provider, provider_id::ProviderId};
+use crate::{limits, provider::Provider, provider_id::ProviderId, sorted::SortedMap};
 
 /// The labels of one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +58,7 @@ impl Counter {
 /// What the host calls the counters that were used so far.
 #[derive(Debug, Default)]
 pub struct Counters {
-    known: BTreeMap<Counter, u32>,
+    known: SortedMap<Counter, u32>,
 }
 
 impl Counters {

@@ -2,16 +2,14 @@
 //! confirmed that they do not exist.
 
 use core::time::Duration;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    rc::Rc,
-};
+use std::{collections::VecDeque, rc::Rc};
 
 use crate::{
     crypto::Algorithm,
     fetch::{clock::Moment, flight::SLACK},
     jose::JwkSet,
     limits,
+    sorted::SortedMap,
 };
 
 /// What is known about a key that the set in force does not hold.
@@ -61,7 +59,7 @@ type Name = (Option<Box<str>>, Algorithm);
 /// The bounded memory of unknown keys.
 #[derive(Debug)]
 pub(super) struct UnknownKeys {
-    sightings: BTreeMap<Name, Sighting>,
+    sightings: SortedMap<Name, Sighting>,
     /// Keys that a set has held and the next one did not; the last one last.
     gone: VecDeque<Rc<str>>,
     memory: Duration,
@@ -71,7 +69,7 @@ impl UnknownKeys {
     /// `cooldown`: how long the confirmation holds that a key is gone.
     pub(super) fn new(cooldown: Duration) -> Self {
         Self {
-            sightings: BTreeMap::new(),
+            sightings: SortedMap::default(),
             gone: VecDeque::new(),
             memory: cooldown.max(SLACK),
         }
@@ -161,7 +159,7 @@ impl UnknownKeys {
     /// The set that confirmed what does not exist is no longer in force.
     pub(super) fn forget_confirmed(&mut self) {
         self.sightings
-            .retain(|_, sighting| sighting.confirmed.is_none());
+            .retain(|sighting| sighting.confirmed.is_none());
     }
 
     /// A fetch that started then has brought a set: another than before, or the same once more.

@@ -297,7 +297,7 @@ fn the_room_does_what_a_naive_one_does() {
         for (stream, ..) in model.0 {
             room.leave(stream);
         }
-        assert!(room.queues.is_empty() && room.deadlines.is_empty());
+        assert_eq!((room.queues.len(), room.deadlines.len()), (0, 0));
         assert_eq!(
             (room.requests.taken_common, room.bytes.taken_common),
             (0, 0)
