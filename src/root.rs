@@ -7,7 +7,6 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
     rc::{Rc, Weak},
 };
 
@@ -32,7 +31,7 @@ pub(crate) struct Root {
     /// `None` until a configuration was accepted.
     engine: Option<Rc<RefCell<Engine>>>,
     /// The host's numbers of the fetches in flight.
-    calls: HashMap<u32, Sent>,
+    calls: Vec<(u32, Sent)>,
 }
 
 thread_local! {
@@ -75,7 +74,7 @@ impl Root {
             match dispatch(&fetch.call) {
                 Some(number) => {
                     let max_bytes = fetch.call.max_bytes;
-                    self.calls.insert(number, Sent { id, max_bytes });
+                    self.calls.push((number, Sent { id, max_bytes }));
                 }
                 None => {
                     engine.on_answer(id, Answer::NotSent, now);
@@ -159,9 +158,10 @@ impl Context for Root {
         _body_size: usize,
         _num_trailers: usize,
     ) {
-        let Some(sent) = self.calls.remove(&call) else {
+        let Some(place) = self.calls.iter().position(|(number, _)| *number == call) else {
             return;
         };
+        let (_, sent) = self.calls.swap_remove(place);
         let (Some(shared), Ok(now)) = (self.engine.clone(), host::now()) else {
             return;
         };

@@ -4,8 +4,6 @@
 //! Envoy adds all workers up. So a gauge that says how the keys are counts the threads for which
 //! they are so.
 
-use std::collections::HashMap;
-
 use passgate_core::{
     AuditRecord, Config, Counters, LeftOut, Measure, Number, Tally, UnixTime, VERSION,
 };
@@ -16,18 +14,19 @@ use crate::host::{self, Metric};
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     verdicts: Counters,
-    /// Metrics about providers, by their names.
-    known: HashMap<String, Known>,
+    /// Metrics about providers, sorted by their names.
+    known: Vec<Known>,
     exemptions: Vec<u32>,
     remembered: Option<[u32; 2]>,
     build: Option<u32>,
     /// By the kind of proof.
-    proofs: HashMap<&'static str, u32>,
+    proofs: Vec<(&'static str, u32)>,
 }
 
 /// A metric of the host's.
 #[derive(Debug)]
 struct Known {
+    name: String,
     /// The host's number of it.
     number: u32,
     /// What this worker has added to it, if it is a level.
@@ -45,13 +44,14 @@ impl Stats {
 
     /// Counts a proof of possession that counted, under `passgate.proofs.<kind>`.
     pub(crate) fn count_proof(&mut self, kind: &'static str) {
-        if !self.proofs.contains_key(kind) {
+        let of_kind = |(other, _): &&(&str, u32)| *other == kind;
+        if self.proofs.iter().find(of_kind).is_none() {
             let name = format!("passgate.proofs.{kind}");
             let counter = host::define_metric(Metric::Counter, &name);
             self.proofs
                 .extend(counter.ok().map(|counter| (kind, counter)));
         }
-        if let Some(counter) = self.proofs.get(kind) {
+        if let Some((_, counter)) = self.proofs.iter().find(of_kind) {
             host::add(*counter, 1);
         }
     }
@@ -109,7 +109,7 @@ impl Stats {
                         host::record(known.number, number);
                     }
                 }
-                Number::Level(0) if !self.known.contains_key(&name) => {}
+                Number::Level(0) if self.place(&name).is_err() => {}
                 Number::Level(level) => {
                     if let Some(known) = self.known(Metric::Gauge, &name) {
                         known.bring_to(signed(level));
@@ -151,18 +151,31 @@ impl Stats {
         if let Some(gauge) = self.build.take() {
             host::add(gauge, -1);
         }
-        for known in self.known.values_mut() {
+        for known in &mut self.known {
             known.bring_to(0);
         }
     }
 
     fn known(&mut self, metric: Metric, name: &str) -> Option<&mut Known> {
-        if !self.known.contains_key(name) {
-            let number = host::define_metric(metric, name).ok()?;
-            self.known
-                .insert(name.to_owned(), Known { number, added: 0 });
-        }
-        self.known.get_mut(name)
+        let place = match self.place(name) {
+            Ok(place) => place,
+            Err(place) => {
+                let known = Known {
+                    name: name.to_owned(),
+                    number: host::define_metric(metric, name).ok()?,
+                    added: 0,
+                };
+                self.known.insert(place, known);
+                place
+            }
+        };
+        self.known.get_mut(place)
+    }
+
+    /// The place of a metric among those that are known, or where it would stand.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        let of_known = |known: &Known| known.name.as_str().cmp(name);
+        self.known.binary_search_by(of_known)
     }
 }
 
