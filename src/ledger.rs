@@ -40,8 +40,8 @@ impl Ledger {
     pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config, now: Option<UnixTime>) {
         if config.audit().counters {
             self.stats.count(&record, config);
-            if let Some(kind) = record.proved_by() {
-                self.stats.count_proof(kind);
+            if let Some(what) = record.proof_counter() {
+                self.stats.count_proof(what);
             }
         }
         let level = if record.shadow.is_some() && record.is_refused() {

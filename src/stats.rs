@@ -19,7 +19,7 @@ pub(crate) struct Stats {
     exemptions: Vec<u32>,
     remembered: Option<[u32; 2]>,
     build: Option<u32>,
-    /// By the kind of proof.
+    /// About proofs, by what they count.
     proofs: Vec<(&'static str, u32)>,
 }
 
@@ -42,14 +42,14 @@ impl Stats {
         }
     }
 
-    /// Counts a proof of possession that counted, under `passgate.proofs.<kind>`.
-    pub(crate) fn count_proof(&mut self, kind: &'static str) {
-        let of_kind = |(other, _): &&(&str, u32)| *other == kind;
+    /// Counts a proof of possession under `passgate.proofs.<what>`: its kind if it counted.
+    pub(crate) fn count_proof(&mut self, what: &'static str) {
+        let of_kind = |(other, _): &&(&str, u32)| *other == what;
         if self.proofs.iter().find(of_kind).is_none() {
-            let name = format!("passgate.proofs.{kind}");
+            let name = format!("passgate.proofs.{what}");
             let counter = host::define_metric(Metric::Counter, &name);
             self.proofs
-                .extend(counter.ok().map(|counter| (kind, counter)));
+                .extend(counter.ok().map(|counter| (what, counter)));
         }
         if let Some((_, counter)) = self.proofs.iter().find(of_kind) {
             host::add(*counter, 1);

@@ -76,6 +76,8 @@ pub struct AuditRecord {
     pub authentication_age: Option<u64>,
     /// How its sender proved to hold the key that the token is bound to, or failed to.
     pub proof: Option<ShownProof>,
+    /// The proof carries a nonce of now that another replica has made; not written.
+    pub has_foreign_nonce: bool,
     /// What the token says, for refusals.
     pub seen: Option<Seen>,
     /// What the provider or the rule expected instead.
@@ -135,9 +137,13 @@ impl AuditRecord {
         decision != "allow"
     }
 
-    /// The kind of proof that has counted, where one has.
+    /// What is counted about the proof: its kind, where it has counted, or that its nonce is
+    /// another replica's.
     #[must_use]
-    pub fn proved_by(&self) -> Option<&'static str> {
+    pub fn proof_counter(&self) -> Option<&'static str> {
+        if self.has_foreign_nonce {
+            return Some("foreign_nonce");
+        }
         let is_permit = self.decision == "allow";
         self.proof
             .as_ref()

@@ -414,6 +414,9 @@ fn replicas_without_a_shared_secret_send_an_alternating_client_in_circles() {
         gate.denied(&refusal, "untrusted.proof_nonce");
         given = nonce(&refusal);
     }
+    // An alert is about that.
+    let counted = |gate: &Gate| gate.stat("wasmcustom.passgate.proofs.foreign_nonce");
+    assert_eq!([counted(&one), counted(&two)], [3, 4]);
     for gate in [one, two] {
         gate.finish();
     }

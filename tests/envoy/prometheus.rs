@@ -5,7 +5,7 @@ use passgate_harness::{
     AUDIENCE, BOTH, Gate, Http1, Issuer, Request, Setup, eventually, policy, provider, public,
     ruled, the_rest, with,
 };
-use passgate_kit::{Token, now, tampered};
+use passgate_kit::{ProofBuilder, SigningKey, Token, base64url, bound_to, now, tampered};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -64,6 +64,10 @@ fn busy_gate() -> Gate {
         "match": { "prefix": "/new/" }, "requires": { "provider_name": "acme" },
         "mode": { "shadow": { "until": "2999-12-31" } },
     });
+    let bound = json!({
+        "match": { "prefix": "/bound/" },
+        "requires": { "provider_name": "acme", "proof": { "dpop": {} } },
+    });
     let mut policy = policy();
     policy["providers"]["acme"]["revocations"] = json!({
         "http_uri": { "uri": "https://id.example.com/revocations", "cluster": "idp" },
@@ -83,7 +87,12 @@ fn busy_gate() -> Gate {
     }));
     let policy = ruled(
         policy,
-        json!([public("/open/"), dated, partners, shadow, the_rest()]),
+        json!([public("/open/"), dated, partners, shadow, bound, the_rest()]),
+    );
+    let policy = with(
+        policy,
+        "origins",
+        json!([AUDIENCE, "https://app.example.com"]),
     );
     let policy = with(policy, "bypass_cors_preflight", json!(true));
     Setup::new(policy).issuer(issuer).start()
@@ -111,12 +120,33 @@ fn traffic(gate: &Gate) {
     ] {
         gate.send(BOTH[0], &request);
     }
+    proofs(gate);
     // More refusals than the log takes in a second.
     let mut client = gate.client();
     for _ in 0..120 {
         client.send(Request::get("/").to_http1());
         assert_eq!(client.read().status, 401);
     }
+}
+
+/// One with a nonce of another replica, and then one with the nonce that is answered.
+fn proofs(gate: &Gate) {
+    let key = SigningKey::es256("proof");
+    let token = gate.token().claim("cnf", bound_to(&key)).build();
+    let send = |nonce: &str| {
+        let proof = ProofBuilder::of(&key, "GET", &format!("{AUDIENCE}/bound/a"));
+        let proof = proof.token(&token).claim("nonce", nonce).build();
+        let request = Request::get("/bound/a").header("dpop", proof);
+        gate.send(
+            BOTH[0],
+            &request.header("authorization", format!("DPoP {token}")),
+        )
+    };
+    let [_, _, made @ ..] = (now() * 1_000).to_be_bytes();
+    let foreign = base64url([&made[..], &[7; 16]].concat());
+    let answer = send(&foreign);
+    let nonce = answer.headers.text("dpop-nonce").expect("a nonce of ours");
+    assert_eq!((answer.status, send(nonce).status), (401, 200));
 }
 
 /// Labels hold reason codes, indexes of rules and names of providers, and nothing else.
@@ -145,7 +175,7 @@ fn labels_are_bounded(prometheus: &Prometheus) {
     let set = |label: &str| seen[label].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(set("decision"), ["allow", "deny", "shadow"]);
     assert_eq!(set("provider"), ["acme", "partners"]);
-    assert_eq!(set("rule"), ["0", "1", "2", "3", "4"]);
+    assert_eq!(set("rule"), ["0", "1", "2", "3", "4", "5"]);
     for reason in &seen["reason"] {
         assert!(reasons.contains(&json!(reason)), "{reason}");
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::uri;
+use super::{nonce, uri};
 use crate::{
     crypto::{Algorithm, Backend, VerifyingKey},
     jose::{self, Compact, Header, JwsError, MediaType, base64url, numeric_date, to_base64url},
@@ -37,9 +37,15 @@ pub(crate) enum Fault {
     Body(&'static str),
     /// The passkey is not one of this person, or not one that counts.
     Credential(&'static str),
+    /// It was made with a nonce of now that is not ours: one of another replica, or from before a
+    /// restart.
+    ForeignNonce,
     /// The signature is not the key's.
     Signature,
 }
+
+/// A nonce is of now if some rule would take it.
+const A_WHILE: Duration = Duration::from_secs(limits::PROOF_WINDOW_MAX_SECS);
 
 /// A proof that was taken apart, and of which nothing is true yet.
 #[derive(Debug)]
@@ -177,7 +183,7 @@ impl<'a> UnverifiedProof<'a> {
         match nonce {
             Some(made) if now <= made.saturating_add(terms.window) => Ok(made),
             Some(_) => Err(Fault::Nonce("nonce: a recent one")),
-            None if terms.wants_nonce => Err(Fault::Nonce("nonce: one of ours")),
+            None if terms.wants_nonce => Err(self.without_nonce(now)),
             None => {
                 let made = self.claims.iat;
                 let distance = now.since(made).max(made.since(now));
@@ -186,6 +192,15 @@ impl<'a> UnverifiedProof<'a> {
                 }
                 Ok(made)
             }
+        }
+    }
+
+    /// Why a proof without a nonce of ours does not count.
+    fn without_nonce(&self, now: UnixTime) -> Fault {
+        let nonce = self.unverified_nonce();
+        match nonce.and_then(nonce::unverified_time) {
+            Some(made) if now.since(made).max(made.since(now)) <= A_WHILE => Fault::ForeignNonce,
+            _ => Fault::Nonce("nonce: one of ours"),
         }
     }
 

@@ -163,6 +163,11 @@ fn mac_is(
     differences.fold(0, |all, one| all | one) == 0
 }
 
+/// The time of what looks like a nonce of this or another gate.
+pub(crate) fn unverified_time(nonce: &str) -> Option<UnixTime> {
+    parts(nonce).map(|(time, _)| time_of_bytes(time))
+}
+
 fn parts(nonce: &str) -> Option<([u8; TIME], [u8; MAC])> {
     // Before it is decoded: a nonce has one length.
     if nonce.len() != 30 {

@@ -96,6 +96,45 @@ fn workers_of_one_proxy_believe_each_other_and_proxies_with_one_secret_too() {
 }
 
 #[test]
+fn a_nonce_of_another_replica_is_answered_with_a_new_one_and_counted() {
+    let mut other = policy();
+    other["secrets"] = json!({ "nonce": { "env": "NONCE" } });
+    let mut world = World::new(&policy());
+    let foreign = world.other_worker(2, &other, "gate").nonce_for(&world);
+    let judged = world.send("/dpop", |proof| proof.claim("nonce", foreign.clone()));
+    assert_eq!(judged.code, "untrusted.proof_nonce");
+    assert_eq!(judged.counted(), Some("foreign_nonce"));
+    let expected = &judged.record()["expected"];
+    assert_eq!(
+        expected,
+        "proof: nonce: one of ours, and not another replica's"
+    );
+    let nonce = judged.nonce().unwrap();
+    let judged = world.send("/dpop", |proof| proof.claim("nonce", nonce.clone()));
+    assert_eq!(
+        (judged.code, judged.counted()),
+        ("permitted.token", Some("dpop"))
+    );
+
+    // Where no nonce is wanted, nobody is sent back.
+    let judged = world.send("/plain", |proof| proof.claim("nonce", foreign.clone()));
+    assert_eq!(
+        (judged.code, judged.counted()),
+        ("permitted.token", Some("dpop"))
+    );
+    // What clients do without another replica: none yet, one of before, text of their own.
+    assert_eq!(world.send("/dpop", |proof| proof).counted(), None);
+    world.wait(301);
+    for own in [&nonce, &foreign, "made-up"] {
+        let judged = world.send("/dpop", |proof| proof.claim("nonce", own));
+        assert_eq!(
+            (judged.code, judged.counted()),
+            ("untrusted.proof_nonce", None)
+        );
+    }
+}
+
+#[test]
 fn without_shared_data_a_nonce_cannot_be_made() {
     let mut world = World::unshared(&policy());
     let judged = world.send("/dpop", |proof| proof);

@@ -107,6 +107,11 @@ impl Judged {
             .or_else(|| self.header("webauthn-nonce"))
     }
 
+    /// What is counted about the proof.
+    pub(crate) fn counted(&self) -> Option<&'static str> {
+        self.record.proof_counter()
+    }
+
     /// The record as it is written.
     pub(crate) fn record(&self) -> Value {
         let config = Config::parse(self.policy.to_string().as_bytes()).unwrap();
@@ -228,6 +233,12 @@ impl World {
         let headers = [("authorization", format!("DPoP {token}"))];
         let judged = self.judge(path, &headers);
         judged.nonce().unwrap_or_else(|| "unwanted".to_owned())
+    }
+
+    /// The nonce that this gate gives to a client of another one.
+    pub(crate) fn nonce_for(&mut self, client: &Self) -> String {
+        let headers = client.request("/dpop", |proof| proof);
+        self.judge("/dpop", &headers).nonce().unwrap()
     }
 
     /// A request with a bound token and this proof.

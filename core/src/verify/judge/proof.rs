@@ -161,7 +161,7 @@ impl<'r> Case<'_, 'r, '_> {
         if let Some(Err(fault)) = first
             && !times.any(|made| made.is_ok())
         {
-            if let Fault::Nonce(_) = fault {
+            if let Fault::Nonce(_) | Fault::ForeignNonce = fault {
                 self.give_nonce(NonceUse::Dpop, provider)?;
             }
             return Err(self.at_fault(fault));
@@ -292,6 +292,11 @@ impl<'r> Case<'_, 'r, '_> {
             Fault::Flags(wanted) => (Untrusted::ProofFlags.into(), wanted),
             Fault::Body(wanted) => (Untrusted::ProofBody.into(), wanted),
             Fault::Credential(wanted) => (Untrusted::Credential.into(), wanted),
+            Fault::ForeignNonce => {
+                self.record.has_foreign_nonce = true;
+                let wanted = "nonce: one of ours, and not another replica's";
+                (Untrusted::ProofNonce.into(), wanted)
+            }
             Fault::Signature => (
                 Untrusted::ProofSignature.into(),
                 "the signature of the key that it is to be made with",
