@@ -11,6 +11,10 @@ export GATE_PORT
 # make test PROMETHEUS=/usr/bin
 PROMETHEUS ?= .tools/prometheus
 
+# The folders of another redis-server, where there is no apt, and of another rate-limit service.
+REDIS ?= .tools/redis
+RATELIMIT ?= .tools/ratelimit
+
 MODULE := dist/passgate.wasm
 # The profile is quick to build; the demo has little to do.
 DEMO := cargo run --locked --profile demo --package passgate-demo -- \
@@ -23,10 +27,10 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run run-func-e will-take wasm wasm-trap check test test-core \
-	test-native test-envoy test-observability test-run test-func-e \
+	test-native test-envoy test-observability test-replicas test-run test-func-e \
 	test-browser test-providers \
 	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy \
-	func-e prometheus browser providers clean
+	func-e prometheus replicas browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -60,7 +64,7 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-observability test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
+test: check wasm test-module test-native test-files test-envoy test-observability test-replicas test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -78,6 +82,11 @@ test-observability: wasm envoy prometheus ## alerts and dashboard, by a real Pro
 	$(PROMETHEUS)/promtool test rules observability/alerts.test.yaml
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' PROMETHEUS='$(abspath $(PROMETHEUS))' \
 		cargo test --locked --package passgate-envoy-tests --test prometheus
+
+test-replicas: wasm envoy replicas ## two Envoys that share a rate-limit service on Redis: a proof passes once in all
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' REDIS='$(abspath $(REDIS))' \
+		RATELIMIT='$(abspath $(RATELIMIT))' \
+		cargo test --locked --package passgate-envoy-tests --test replicas
 
 test-run: wasm envoy ## what `make run` prints, tried once on ports that are free
 	GATE_PORT=0 $(DEMO) --envoy '$(ENVOY)' --check
@@ -120,7 +129,7 @@ schema: rust ## write the schemas in schema/ anew: of the configuration, and of 
 		> schema/audit-record.schema.json.new
 	mv schema/audit-record.schema.json.new schema/audit-record.schema.json
 
-tools: rust envoy func-e prometheus browser providers ## install everything that the other targets use
+tools: rust envoy func-e prometheus replicas browser providers ## install everything that the other targets use
 
 rust:
 	@tools/install-rust
@@ -133,6 +142,14 @@ endif
 prometheus:
 ifeq ($(PROMETHEUS),.tools/prometheus)
 	@tools/install-prometheus
+endif
+
+replicas:
+ifeq ($(REDIS),.tools/redis)
+	@tools/install-redis
+endif
+ifeq ($(RATELIMIT),.tools/ratelimit)
+	@tools/install-ratelimit
 endif
 
 .PHONY: deny

@@ -131,6 +131,9 @@ pub const PROOF_WINDOW_SECS: u64 = 60;
 pub const PROOF_WINDOW_MIN_SECS: u64 = 5;
 /// Longest `iat_window`, in seconds: each proof is remembered so long.
 pub const PROOF_WINDOW_MAX_SECS: u64 = 300;
+/// How far from its time a proof may count at some replica, in seconds: the longest `iat_window`,
+/// and a minute between the clocks of replicas and of what counts for all of them.
+pub const PROOF_AROUND_SECS: u64 = PROOF_WINDOW_MAX_SECS + 60;
 /// Buckets in which wrong signatures of proofs are paid for, by proof key.
 pub const PROOF_KEY_SHARES: usize = 64;
 /// Slots of the memory of proofs; each is one value of the host's shared data, which cannot be

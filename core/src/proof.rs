@@ -8,6 +8,7 @@ mod nonce;
 mod replay;
 mod shared;
 mod uri;
+mod window;
 
 use core::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) use self::{
     dpop::{Asked, Fault, Thumbprint, UnverifiedProof, VerifiedProof, find},
     nonce::NonceUse,
     replay::{NotSpent, Spend, SpendKind},
+    window::window,
 };
 pub use self::{
     binding::CnfJwk,

@@ -237,6 +237,34 @@ fn the_service_gets_the_id_of_the_proof_and_not_the_proof() {
     assert!(judged.removes("x-passgate-proof-id"));
 }
 
+/// A memory of all replicas forgets at the end of its window, so that must not be while the proof
+/// counts. A replica that judges it a minute later says the same.
+#[test]
+fn the_window_of_a_proof_is_the_same_at_each_time_at_which_it_passes() {
+    let mut world = World::new(&policy());
+    let window = |judged: Judged| {
+        assert_eq!(judged.code, "permitted.token");
+        judged.written("x-passgate-proof-window").unwrap()
+    };
+    let to_the_hour = 3_600 - world.now() % 3_600;
+    assert!(to_the_hour > 400, "a good while before the end of an hour");
+    for (wait, wanted) in [(0, "hour"), (to_the_hour - 30, "day"), (400, "hour")] {
+        world.wait(wait);
+        let nonce = world.nonce("/dpop");
+        let headers = world.request("/dpop", |proof| proof.claim("nonce", nonce));
+        let policy = world.policy.clone();
+        let first = window(world.judge("/dpop", &headers));
+        let mut replica = world.other_worker(2, &policy, "replica");
+        replica.wait(60);
+        assert_eq!(
+            [first, window(replica.judge("/dpop", &headers))],
+            [wanted; 2]
+        );
+    }
+    let judged = world.judge("/public", &[("x-passgate-proof-window", "hour".to_owned())]);
+    assert!(judged.removes("x-passgate-proof-window"));
+}
+
 #[test]
 fn a_proof_stays_where_the_rule_says_so_and_goes_on_every_other() {
     let mut world = World::new(&policy());

@@ -3,11 +3,15 @@
 
 use std::rc::Rc;
 
-use super::{Case, Stop, proof::broken, proof::principal};
+use super::{
+    Case, Stop,
+    proof::{broken, name, principal},
+};
 use crate::{
     audit::{ShownProof, shown_key},
     credentials::{Credential as Registered, Found},
     extract::Credential,
+    headers::Edit,
     identity::Identity,
     json::Json,
     policy::{Alternative, Requirement},
@@ -283,7 +287,8 @@ impl Case<'_, '_, '_> {
     }
 
     /// Takes an approval that the rule took: it is to be spent, if all else is well.
-    pub(super) fn take_approval(&mut self, approval: &Approval, identity: &Identity) {
+    /// The service learns its id, as [`Self::take`] says.
+    pub(super) fn take_approval(&mut self, approval: &Approval, identity: &Identity) -> [Edit; 2] {
         let made = approval.approved.made;
         self.record.proof = Some(ShownProof {
             kind: "webauthn",
@@ -297,6 +302,7 @@ impl Case<'_, '_, '_> {
             made,
             dated: made,
         });
+        name(&approval.id, made)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     extract::{Credential, Token, extract},
     headers::{self, Edit},
     identity::Identity,
-    jose::{self, MediaType, to_base64url},
+    jose::{self, MediaType},
     json::Json,
     jwks::Lookup,
     policy::{ProofDemand, Requirement},
@@ -144,18 +144,13 @@ impl Case<'_, '_, '_> {
         let mut edits = Vec::new();
         let mut forwards = None;
         if let Some(possession) = &possession {
-            let id = self.take(possession, alternative, provider, &identity)?;
-            edits.push(headers::set("x-passgate-proof-id", to_base64url(&id)));
+            edits.extend(self.take(possession, alternative, provider, &identity)?);
             if let Some(ProofDemand::Dpop { forward: true, .. }) = alternative.proof {
                 forwards = Some(headers::PROOF);
             }
         }
         if let Some(approval) = &approval {
-            self.take_approval(approval, &identity);
-            edits.push(headers::set(
-                "x-passgate-proof-id",
-                to_base64url(&approval.id),
-            ));
+            edits.extend(self.take_approval(approval, &identity));
             if let Some(ProofDemand::Approval { forward: true, .. }) = alternative.proof {
                 forwards = Some(APPROVAL);
             }
