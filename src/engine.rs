@@ -52,6 +52,14 @@ impl Kept {
     }
 }
 
+/// A stream that is to be ended.
+pub(crate) struct Over {
+    pub(crate) stream: u32,
+    /// What its client is told, if the service's answer has not begun.
+    pub(crate) rejection: Rejection,
+    pub(crate) request_id: Option<String>,
+}
+
 /// What a request gets when it comes.
 pub(crate) enum Judged {
     /// This.
@@ -130,9 +138,8 @@ impl Engine {
         self.wish_for(next);
     }
 
-    /// Streams that are to be ended now, a few at once: each is told, and the host ends those that
-    /// have an answer.
-    pub(crate) fn cut_streams(&mut self, most: usize, now: UnixTime) -> Vec<(u32, Rejection)> {
+    /// Streams that are to be ended now, a few at once: each is told.
+    pub(crate) fn cut_streams(&mut self, most: usize, now: UnixTime) -> Vec<Over> {
         let mut streams = self.streams.borrow_mut();
         if streams.is_empty() {
             return Vec::new();
@@ -149,9 +156,14 @@ impl Engine {
             } = cut;
             // An error: the client has left.
             if host::set_effective_context(stream).is_ok() {
+                let request_id = record.request_id.clone();
                 self.ledger
                     .enter(*record, self.verifier.config(), Some(now));
-                over.extend(rejection.map(|rejection| (stream, rejection)));
+                over.extend(rejection.map(|rejection| Over {
+                    stream,
+                    rejection,
+                    request_id,
+                }));
             }
         }
         over

@@ -11,7 +11,7 @@ use std::{
 };
 
 use passgate_core::{
-    Answer, Call, Config, FetchId, InvalidConfig, Leases, Rejection, UnixTime, VERSION, limits,
+    Answer, Call, Config, FetchId, InvalidConfig, Leases, UnixTime, VERSION, limits,
 };
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
@@ -19,7 +19,7 @@ use proxy_wasm::{
 };
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, Over},
     host::{self, HeaderMap},
     settle,
     stream::{Stream, judge_again},
@@ -113,13 +113,6 @@ fn settle_due(engine: &mut Engine) {
             // An error leaves the request paused until the host's own time-out, which is closed.
             let _ = host::resume_request();
         }
-    }
-}
-
-/// Ends an open stream on both sides.
-fn end(stream: u32, rejection: &Rejection) {
-    if host::set_effective_context(stream).is_ok() && host::end_stream().is_err() {
-        settle::reply(rejection, None);
     }
 }
 
@@ -247,8 +240,15 @@ impl RootContext for Root {
         engine.tick(now);
         // Their contexts may go within this very call.
         drop(engine);
-        for (stream, rejection) in over {
-            end(stream, &rejection);
+        for Over {
+            stream,
+            rejection,
+            request_id,
+        } in over
+        {
+            if host::set_effective_context(stream).is_ok() {
+                settle::end(&rejection, request_id.as_deref());
+            }
         }
     }
 

@@ -49,7 +49,13 @@ pub(crate) fn settle(
         }
         Verdict::Serve(document) => {
             ledger.enter(*record, config, now);
-            answer(document.status, SERVED, &document.headers(), &document.body);
+            let headers = document.headers();
+            told(host_reply(
+                document.status,
+                SERVED,
+                &headers,
+                &document.body,
+            ));
             (Settled::Answered, Vec::new(), None)
         }
     }
@@ -73,17 +79,38 @@ pub(crate) fn strip_trailers(verifier: &Verifier) -> Result<(), HostError> {
 /// Answers in the upstream's place. A host that refuses even this keeps the request paused, which
 /// is closed too.
 pub(crate) fn reply(rejection: &Rejection, request_id: Option<&str>) {
-    answer(
+    told(try_reply(rejection, request_id));
+}
+
+/// Ends the open stream of the effective context: with this answer, or on both sides if the
+/// service's own has begun. The host knows which it is.
+pub(crate) fn end(rejection: &Rejection, request_id: Option<&str>) {
+    if try_reply(rejection, request_id).is_err() {
+        // An error: it has ended.
+        let _ = host::end_stream();
+    }
+}
+
+fn try_reply(rejection: &Rejection, request_id: Option<&str>) -> Result<(), HostError> {
+    host_reply(
         rejection.status,
         rejection.code,
         &rejection.headers(),
         &rejection.body(request_id),
-    );
+    )
 }
 
-fn answer(status: u16, code: &str, headers: &[(&str, String)], body: &str) {
+fn host_reply(
+    status: u16,
+    code: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> Result<(), HostError> {
     let details = format!("passgate.{code}");
-    let sent = host::reply(status, &details, headers, body);
+    host::reply(status, &details, headers, body)
+}
+
+fn told(sent: Result<(), HostError>) {
     if sent.is_err() {
         host::log(
             LogLevel::Error,

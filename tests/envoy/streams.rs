@@ -62,7 +62,11 @@ fn serve(mut stream: TcpStream, open: &AtomicUsize) {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     };
     open.fetch_add(1, Ordering::SeqCst);
-    let mut go_on = stream.write_all(start.as_bytes()).is_ok();
+    let is_silent = head.contains(" /silent ");
+    let mut go_on = is_silent || stream.write_all(start.as_bytes()).is_ok();
+    while is_silent && go_on {
+        go_on = stream.read(&mut byte).is_ok_and(|read| read > 0);
+    }
     while go_on {
         thread::sleep(Duration::from_millis(100));
         go_on = stream.write_all(b"5\r\ntick\n\r\n").is_ok();
@@ -92,16 +96,16 @@ impl Story {
     }
 
     fn with_feed(feed: Issuer, words: Value) -> Self {
-        let key = SigningKey::es256("k1");
+        Self::of(SigningKey::es256("k1"), feed, words)
+    }
+
+    fn of(key: SigningKey, feed: Issuer, words: Value) -> Self {
         let service = Service::start();
         let setup = Setup::new(Self::policy(&key, words));
         let setup = setup.cluster("feed", feed.address());
         let setup = setup.cluster("service", service.address);
         let setup = setup.edit(|bootstrap| {
             bootstrap.route()["cluster"] = json!("service");
-            bootstrap.cluster("service")["circuit_breakers"] = json!({ "thresholds": [
-                { "max_connections": 5_000, "max_requests": 5_000, "max_pending_requests": 5_000 },
-            ] });
         });
         let gate = setup.watched().start();
         Self {
@@ -278,25 +282,87 @@ fn a_new_policy_ends_the_streams_that_it_would_refuse() {
 }
 
 #[test]
-fn hundreds_of_streams_end_at_once() {
+fn a_client_that_the_service_has_not_answered_yet_is_told_why_its_stream_ends() {
     let story = Story::start(json!({}));
-    let token = story.token("alice", 8);
-    let mut clients: Vec<Http1> = Vec::new();
-    for _ in 0..400 {
+    let short = story.token("alice", 6);
+    let wait = |headers: &[(&str, &str)]| {
+        let request = Request::get("/silent").bearer(&short);
+        let add = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
+        headers.iter().fold(request, add)
+    };
+    let socket = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-version", "13"),
+    ];
+    let mut clients = [wait(&[("accept", "text/event-stream")]), wait(&socket)].map(|request| {
         let mut client = story.gate.client();
-        client.send(Story::request(Kind::Events, &token).to_http1());
-        clients.push(client);
-    }
-    eventually("all of them", || {
-        (story.service.open() == 400).then_some(())
+        client.send(request.to_http1());
+        client
     });
-    story.left(0);
-    for client in clients {
-        assert!(over(client).is_err());
+    let mut download = story.gate.client();
+    download.send(wait(&[]).to_http1());
+    eventually("three at the service", || {
+        (story.service.open() == 3).then_some(())
+    });
+    let mut grpc = Request::post("/silent", b"\0\0\0\0\0").bearer(&short);
+    grpc = grpc.header("content-type", "application/grpc");
+    let told = story.gate.send(Protocol::Http2, &grpc);
+    assert_eq!(told.headers.text("grpc-status"), Some("16"), "{told:?}");
+    for client in &mut clients {
+        let answer = client.read();
+        assert_eq!(answer.status, 401);
+        let challenge = answer.headers.text("www-authenticate").unwrap();
+        assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        let entry = story.gate.entry(body["request_id"].as_str().unwrap());
+        assert_eq!(entry["details"], "passgate.untrusted.expired");
     }
-    let counter = "wasmcustom.passgate.verdicts.cut.provider.acme.untrusted.expired";
-    eventually("the counter", || {
-        (story.gate.stat(counter) == 400).then_some(())
+    story.left(1);
+    assert!(
+        download.is_silent(Duration::from_millis(500)),
+        "a download goes on"
+    );
+    drop(download);
+    eventually("three records", || {
+        (story.cut("untrusted.expired").len() == 3).then_some(())
+    });
+    story.gate.finish();
+}
+
+#[test]
+fn a_status_that_turns_ends_the_streams_of_its_token() {
+    let uri = "https://feed.example.com/status/1";
+    let signed = |key: &SigningKey, lst: &str| {
+        let list = json!({ "bits": 1, "lst": lst });
+        let claims = json!({ "sub": uri, "iat": now(), "ttl": 1, "status_list": list });
+        let token = Token::of(key, ISSUER, "").header("typ", "statuslist+jwt");
+        token.raw_claims(&claims.to_string()).build()
+    };
+    let (feed, key) = (Issuer::start(), SigningKey::es256("k1"));
+    // The example of the draft: 1, 0, 0, 1.
+    feed.publish_text(&signed(&key, "eNrbuRgAAhcBXQ"));
+    let story = Story::of(
+        key,
+        feed,
+        json!({ "status_lists": {
+        "uri_prefix": "https://feed.example.com/status/", "cluster": "feed", "timeout": "2s",
+    } }),
+    );
+    let place = json!({ "status_list": { "idx": 1, "uri": uri } });
+    let listed = Token::of(&story.key, ISSUER, AUDIENCE).claim("status", place);
+    let ended = story.open(Kind::WebSocket, &listed.build());
+    let mut other = story.open(Kind::WebSocket, &story.token("bob", 300));
+    // All of them are revoked.
+    let all = signed(&story.key, "eNr7_x8AAv8B_w");
+    story.feed.publish_text(&all);
+    assert!(over(ended).is_ok_and(|status| status == 101));
+    story.left(1);
+    assert!(goes_on(&mut other), "a token without a status");
+    drop(other);
+    eventually("its record", || {
+        (story.cut("untrusted.revoked").len() == 1).then_some(())
     });
     story.gate.finish();
 }
