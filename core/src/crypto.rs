@@ -14,6 +14,8 @@ mod okp;
 mod rsa;
 mod tables;
 
+use core::time::Duration;
+
 use jwt_compact::{Algorithm as Jwa, AlgorithmSignature as _};
 use sha2::{Sha256, Sha384, Sha512};
 
@@ -242,6 +244,8 @@ pub struct Backend {
     tables: KeyTables,
     host: Option<HostCrypto>,
     lost_host: bool,
+    /// What signatures, and what was signed, have cost since it was asked.
+    spent: Duration,
 }
 
 impl Backend {
@@ -259,6 +263,16 @@ impl Backend {
         core::mem::replace(&mut self.lost_host, false)
     }
 
+    /// About what the signatures have cost that were checked since this was called.
+    pub(crate) const fn take_spent(&mut self) -> Duration {
+        core::mem::replace(&mut self.spent, Duration::ZERO)
+    }
+
+    /// Notes what it costs to read what was signed.
+    pub(crate) const fn spend(&mut self, cost: Duration) {
+        self.spent = self.spent.saturating_add(cost);
+    }
+
     /// The same answer as [`VerifyingKey::verifies`], faster where a table or the host knows how.
     pub fn verifies(
         &mut self,
@@ -267,9 +281,10 @@ impl Backend {
         signing_input: &[u8],
         signature: &[u8],
     ) -> bool {
-        if let (Material::P256(key), Algorithm::Es256) = (&key.material, algorithm) {
+        if let (Material::P256(p256), Algorithm::Es256) = (&key.material, algorithm) {
+            self.spend(self.cost(key, algorithm));
             return Es256Signature::try_from_slice(signature)
-                .is_ok_and(|signature| self.tables.verifies(key, signing_input, &signature.0));
+                .is_ok_and(|signature| self.tables.verifies(p256, signing_input, &signature.0));
         }
         self.verifies_once(key, algorithm, signing_input, signature)
     }
@@ -283,6 +298,7 @@ impl Backend {
         signing_input: &[u8],
         signature: &[u8],
     ) -> bool {
+        self.spend(self.cost_once(key, algorithm));
         let host = self.host.as_ref();
         match host.and_then(|host| host.verifies(key, algorithm, signing_input, signature)) {
             Some(Ok(verdict)) => verdict,

@@ -7,146 +7,18 @@
     reason = "a test that cannot go on fails"
 )]
 
-use std::time::Duration;
+#[path = "streams/histories.rs"]
+mod histories;
+#[path = "streams/many.rs"]
+mod many;
+#[path = "sim/random.rs"]
+mod random;
+#[path = "streams/world.rs"]
+mod world;
 
-use passgate_core::{
-    Config, Cut, Leases, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
-};
-use passgate_kit::{SigningKey, TokenBuilder, jwks};
+use passgate_core::{Request, Settlement, Step, Verdict};
 use serde_json::{Value, json};
-
-const ISSUER: &str = "https://id.example.com";
-const START: u64 = 1_795_900_000;
-const DOOR: &[u8] = b"443";
-
-/// One policy of a gate.
-struct Judge {
-    supply: Supply,
-    verifier: Verifier,
-}
-
-/// A gate, its streams, and the server of its list.
-struct World {
-    key: SigningKey,
-    leases: Leases,
-    now: UnixTime,
-    list: Value,
-    sequence: u64,
-}
-
-impl World {
-    fn new() -> Self {
-        Self {
-            key: SigningKey::es256("key-1"),
-            leases: Leases::default(),
-            now: UnixTime::from_secs(START),
-            list: json!([]),
-            sequence: 1,
-        }
-    }
-
-    fn judge(&mut self, more: Value) -> Judge {
-        let mut config = json!({
-            "providers": { "acme": {
-                "issuer": ISSUER,
-                "audiences": ["api"],
-                "clock_skew": "0s",
-                "local_jwks": { "inline_string": jwks(&[&self.key]) },
-            } },
-            "streams": { "end_with_authority": true },
-        });
-        for (name, value) in more.as_object().unwrap() {
-            match name.as_str() {
-                "acme" => {
-                    let acme = config["providers"]["acme"].as_object_mut().unwrap();
-                    acme.extend(value.as_object().unwrap().clone());
-                }
-                _ => config[name] = value.clone(),
-            }
-        }
-        let config = Config::parse(config.to_string().as_bytes()).unwrap();
-        let supply = Supply::new(&config, 1);
-        let mut verifier = Verifier::new(config, 1);
-        verifier.join(&mut self.leases);
-        Judge { supply, verifier }
-    }
-
-    fn token(&self, lifetime: u64) -> TokenBuilder<'_> {
-        TokenBuilder::of(&self.key, ISSUER, "api")
-            .claim("iat", START)
-            .claim("exp", START + lifetime)
-            .claim("auth_time", START)
-    }
-
-    fn pass(&mut self, millis: u64) {
-        self.now = self.now.saturating_add(Duration::from_millis(millis));
-    }
-
-    /// Fetches what is due, and looks at all streams once.
-    fn tick(&mut self, judge: &mut Judge) -> Vec<Cut> {
-        judge.supply.read_on(self.now);
-        while let Some(fetch) = judge.supply.poll_call(self.now) {
-            let list = json!({
-                "version": 1, "epoch": 1, "sequence": self.sequence,
-                "generated_at": self.now.as_secs(), "entries": self.list,
-            });
-            let body = list.to_string().into_bytes();
-            let headers: &[(&[u8], &[u8])] = &[(b":status", b"200")];
-            judge
-                .supply
-                .on_host_answer(fetch.id, headers, body, self.now);
-            judge.supply.read_on(self.now);
-        }
-        let Judge { supply, verifier } = judge;
-        let mut cuts = Vec::new();
-        for _ in 0..1_000 {
-            cuts.extend(verifier.look_after(&mut self.leases, 32, supply, self.now));
-            if verifier.next_look(&self.leases, self.now) != Some(self.now) {
-                break;
-            }
-        }
-        cuts
-    }
-
-    /// A stream begins, at most after a wait; the decision about it.
-    fn open(&mut self, judge: &mut Judge, stream: u32, headers: &[(&str, &str)]) -> &'static str {
-        let mut all = vec![(":method", "GET"), (":authority", "api.example.com")];
-        all.extend([("x-request-id", "id-1"), ("accept", "text/event-stream")]);
-        all.extend(headers);
-        let all: Vec<(&[u8], &[u8])> = all
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-            .collect();
-        for _ in 0..20 {
-            judge.verifier.note_room(&self.leases);
-            let request = Request::new(&all);
-            let step = judge.verifier.verify(request, &mut judge.supply, self.now);
-            if let Step::Settle(Settlement { verdict, record }) = step {
-                if let Verdict::Allow(mut permit) = verdict
-                    && let Some(lease) = permit.take_lease()
-                {
-                    judge.verifier.hold(&mut self.leases, stream, DOOR, lease);
-                }
-                return record.reason;
-            }
-            self.pass(1_000);
-            self.tick(judge);
-        }
-        panic!("the request waits for ever");
-    }
-
-    fn with(&mut self, judge: &mut Judge, stream: u32, token: &str) {
-        let bearer = format!("Bearer {token}");
-        let headers = [(":path", "/chat?room=1"), ("authorization", &*bearer)];
-        let reason = self.open(judge, stream, &headers);
-        assert_eq!(reason, "permitted.token");
-    }
-}
-
-fn told(cuts: &[Cut]) -> Vec<(u32, &'static str, &'static str)> {
-    let told = |cut: &Cut| (cut.stream, cut.record.decision, cut.record.reason);
-    cuts.iter().map(told).collect()
-}
+use world::{DOOR, Judge, World, told};
 
 #[test]
 fn time_ends_a_stream_and_no_other() {

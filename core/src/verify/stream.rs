@@ -1,5 +1,6 @@
 //! Streams that outlive what let them pass: whether they still may.
 
+use core::time::Duration;
 use std::rc::Rc;
 
 use super::{
@@ -31,8 +32,10 @@ pub struct Cut {
     pub rejection: Option<Rejection>,
 }
 
-/// Streams that are judged anew in one go: each may cost a signature.
-const JUDGEMENTS: usize = 16;
+/// Streams that are judged anew in one go.
+const JUDGEMENTS: usize = 64;
+/// What signatures may cost in one go: of tokens that a new policy judges, and of status lists.
+const SIGNATURES: Duration = Duration::from_millis(1);
 
 /// What comes of a look at a lease.
 type Looked = Result<(), (Reason, Option<String>)>;
@@ -88,8 +91,12 @@ impl Verifier {
         let mut last = None;
         let slice = leases.slice(&self.round);
         let mut judgements: usize = 0;
+        let mut signatures = Duration::ZERO;
+        // That of requests is theirs.
+        self.crypto.take_spent();
         for stream in slice {
-            if cuts.len() >= most || judgements >= JUDGEMENTS {
+            signatures = signatures.saturating_add(self.crypto.take_spent());
+            if cuts.len() >= most || judgements >= JUDGEMENTS || signatures >= SIGNATURES {
                 break;
             }
             last = Some(stream);
