@@ -55,6 +55,7 @@ mod shipped;
 mod spoofing;
 mod step_up;
 mod streams;
+mod streams_at_once;
 mod switched_off;
 mod tenants;
 mod tls;

@@ -107,6 +107,25 @@ impl Bootstrap {
         found.unwrap_or_else(|| panic!("no cluster {name}"))
     }
 
+    /// Leads what lies below this prefix to a cluster that speaks HTTP/2 and takes any number of
+    /// streams.
+    pub fn endless(&mut self, name: &str, prefix: &str) {
+        let routes = member(self.manager(), "/route_config/virtual_hosts/0/routes");
+        let route =
+            json!({ "match": { "prefix": prefix }, "route": { "cluster": name, "timeout": "0s" } });
+        routes.as_array_mut().unwrap().insert(0, route);
+        let cluster = self.cluster(name);
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        });
+        cluster["circuit_breakers"] = json!({ "thresholds": [
+            { "max_requests": 100_000, "max_pending_requests": 100_000 },
+        ] });
+    }
+
     pub fn has_cluster(&mut self, name: &str) -> bool {
         let mut clusters = self.clusters().iter();
         clusters.any(|cluster| cluster["name"] == name)

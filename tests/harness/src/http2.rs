@@ -97,9 +97,9 @@ pub fn leave_in_the_middle(
     })
 }
 
-type Requests = h2::client::SendRequest<bytes::Bytes>;
+pub(super) type Requests = h2::client::SendRequest<bytes::Bytes>;
 
-async fn connect(address: SocketAddr) -> Result<Requests, String> {
+pub(super) async fn connect(address: SocketAddr) -> Result<Requests, String> {
     let stream = TcpStream::connect(address).await.map_err(told)?;
     let (requests, connection) = h2::client::handshake(stream).await.map_err(told)?;
     tokio::spawn(connection);
@@ -126,7 +126,7 @@ async fn receive(answer: ResponseFuture) -> Result<Response, String> {
     })
 }
 
-fn send(requests: &mut Requests, request: &Request) -> Result<ResponseFuture, String> {
+pub(super) fn send(requests: &mut Requests, request: &Request) -> Result<ResponseFuture, String> {
     let (answer, mut stream) = send_head(requests, request)?;
     let has_trailers = !request.trailers.0.is_empty();
     if let Some(bytes) = &request.body {

@@ -15,6 +15,7 @@ mod process;
 mod records;
 mod secrets;
 mod server;
+mod streams;
 mod tls;
 mod upstream;
 
@@ -32,6 +33,7 @@ pub use policy::{
 };
 pub use process::{module, module_with_trap};
 pub use server::Server;
+pub use streams::{Crowd, Endless};
 pub use tls::{Authority, TlsClient};
 pub use upstream::{Received, Upstream};
 

@@ -49,6 +49,8 @@ impl Process {
             // behind.
             .args(["--disable-hot-restart", "--file-flush-interval-msec", "20"])
             .args(["--component-log-level", "main:warning"])
+            // Envoy's own format, with microseconds.
+            .args(["--log-format", "[%Y-%m-%d %T.%f][%t][%l][%n] [%g:%#] %v"])
             .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
             .current_dir(workspace())
             .stdin(Stdio::null())
