@@ -94,9 +94,9 @@ test-run: wasm envoy ## what `make run` prints, tried once on ports that are fre
 test-func-e: wasm envoy func-e ## the same through func-e
 	GATE_PORT=0 $(FUNC_E) --envoy '$(ENVOY)' --check
 
-test-browser: wasm envoy browser ## the demo in a real browser: Chromium with a virtual authenticator
+test-browser: wasm envoy browser ## the demo and streams in a real browser: Chromium with a virtual authenticator
 	cargo build --locked --package passgate-demo
-	ENVOY='$(abspath $(ENVOY))' \
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
 		$(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
 
 test-providers: wasm envoy browser providers ## real identity providers, real passkeys: the guides of docs/guides/, followed
