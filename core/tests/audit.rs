@@ -7,8 +7,6 @@
     reason = "a test that cannot go on fails"
 )]
 
-#[path = "reasons/held.rs"]
-mod held;
 #[path = "proofs/host.rs"]
 mod host;
 #[path = "reasons/specimen.rs"]

@@ -305,7 +305,7 @@ impl World {
                 }
             }
         });
-        let settlement = settlement.expect("nobody waits for ever")?;
+        let settlement = settlement.unwrap()?;
         let mut judged = Judged {
             code: settlement.record.reason,
             edits: Vec::new(),

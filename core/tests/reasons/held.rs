@@ -3,10 +3,8 @@
 use passgate_kit::{ApprovalBuilder, SigningKey};
 use serde_json::json;
 
-use crate::{
-    host::Proxy,
-    specimen::{ISSUER, NOW, Specimen, specimen},
-};
+use super::{ISSUER, NOW, Specimen, specimen};
+use crate::host::Proxy;
 
 impl Specimen {
     /// From now on the rule wants a passkey's approval.

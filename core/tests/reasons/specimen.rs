@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{held::held, host::Proxy};
+#[path = "held.rs"]
+mod held;
+
+use self::held::held;
+use crate::host::Proxy;
 use passgate_core::{
     Ambiguous, Answer, AuditRecord, Body, Config, Forbidden, Insufficient, Internal, Leases,
     Malformed, Missing, Need, Reason, Rejection, Request, Settlement, Step, Supply, Unavailable,
