@@ -87,6 +87,9 @@ fn every_file_of_envoy_that_we_ship_is_accepted() {
     let mut checked = 0;
     for entry in fs::read_dir(folder).expect("the folder") {
         let file = entry.expect("an entry").path();
+        if file.is_dir() {
+            continue; // what goes with a file
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
         let output = command
             .arg("check")
