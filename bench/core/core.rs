@@ -3,6 +3,7 @@
 //! allocate, too: `--features allocations`.
 
 mod gate;
+mod proofs;
 
 use divan::{Bencher, black_box};
 use gate::{Gate, Remember};
@@ -11,6 +12,7 @@ use passgate_core::{
     limits::Limits,
 };
 use passgate_kit::{SigningKey, jwks};
+use proofs::Kind;
 
 #[cfg(feature = "allocations")]
 #[global_allocator]
@@ -85,6 +87,26 @@ fn never_seen(bencher: Bencher<'_, '_>, algorithm: &str) {
     }
     let mut next = tokens.iter().cycle();
     bencher.bench_local(|| gate.judge(next.next().map(String::as_str)));
+}
+
+/// A remembered token with a new DPoP proof, by a key of this algorithm.
+#[divan::bench(args = ["ES256", "EdDSA", "RS256"], sample_count = 40, sample_size = 4)]
+fn dpop_proof(bencher: Bencher<'_, '_>, algorithm: &str) {
+    prove(bencher, Kind::Dpop, algorithm);
+}
+
+/// The same with an approval by a passkey.
+#[divan::bench(args = ["ES256", "EdDSA", "RS256"], sample_count = 40, sample_size = 4)]
+fn approval(bencher: Bencher<'_, '_>, algorithm: &str) {
+    prove(bencher, Kind::Approval, algorithm);
+}
+
+fn prove(bencher: Bencher<'_, '_>, kind: Kind, algorithm: &str) {
+    let (mut gate, client) = proofs::both(kind, algorithm);
+    assert_eq!(gate.judge(&client.request()), "permitted.token");
+    bencher
+        .with_inputs(|| client.request())
+        .bench_local_refs(|request| assert_eq!(gate.judge(request), "permitted.token"));
 }
 
 /// The first and the second token of a key of ES256; the second buys the key's table.

@@ -3,7 +3,7 @@
 use super::case::{Case, Tokens};
 use super::filter::{Guard, Keys, gate};
 use super::load::Client;
-use super::measure::requests;
+use super::measure::{nonce, requests};
 use super::table;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,11 +41,13 @@ pub fn compare(name: &str, case: &Case, guard: Guard, old: &'static Path) {
 /// The calls for a request, in both directions, by name.
 fn calls(case: &Case, guard: Guard, keys: &Keys) -> BTreeMap<String, f64> {
     let gate = gate(guard, keys, 1, None);
-    let status = match case.tokens_for(guard) {
-        Tokens::New | Tokens::Repeated | Tokens::Proved => 200,
+    let tokens = case.tokens_for(guard);
+    let status = match tokens {
+        Tokens::New | Tokens::Repeated | Tokens::Proved | Tokens::Approved => 200,
         Tokens::Expired | Tokens::None => 401,
     };
-    let requests = requests(case, case.tokens_for(guard), keys, 1);
+    let nonce = nonce(tokens, &gate, keys);
+    let requests = requests(case, tokens, keys, 1, &nonce);
     // A proof counts once.
     let (probe, requests) = requests.split_first().expect("a request");
     let (first, rest) = requests.split_at(COUNTED);

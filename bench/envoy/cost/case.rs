@@ -1,6 +1,6 @@
 //! The cases: one kind of requests, sent to several filters in turn, and the lines that they make.
 
-use super::filter::{Bare, Filter, Guard, Passgate, Size};
+use super::filter::{Bare, Filter, Guard, Passgate, Proof, Size};
 
 /// One kind of requests.
 #[derive(Clone, Copy)]
@@ -31,7 +31,12 @@ impl Case {
     /// What requests of this gate have.
     pub const fn tokens_for(&self, guard: Guard) -> Tokens {
         match (self.tokens, guard.filter) {
-            (Tokens::Proved, Filter::Passgate(Passgate { proof: false, .. })) => Tokens::New,
+            (Tokens::Proved | Tokens::Approved, Filter::Passgate(settings)) => match settings.proof
+            {
+                Proof::None => Tokens::New,
+                Proof::Dpop => Tokens::Proved,
+                Proof::Approval => Tokens::Approved,
+            },
             (tokens, _) => tokens,
         }
     }
@@ -45,6 +50,8 @@ pub enum Tokens {
     Repeated,
     /// Twenty tokens, again and again, each request with a proof of its own (DPoP, RFC 9449).
     Proved,
+    /// Twenty tokens, again and again, each request with an approval of its own by a passkey.
+    Approved,
     /// Each request has a token of its own, which has expired.
     Expired,
     /// The requests have none.
@@ -86,11 +93,21 @@ const CALLS: Guard = Guard::small(Filter::Bare(Bare::Calls));
 const REFUSAL: Guard = Guard::small(Filter::Bare(Bare::Refusal));
 /// Takes bound tokens alone, with fresh proofs.
 const PROVING: Guard = Guard::small(Filter::Passgate(Passgate {
-    proof: true,
+    proof: Proof::Dpop,
     ..Passgate::COMES
 }));
 const PROVING_PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
-    proof: true,
+    proof: Proof::Dpop,
+    host_crypto: false,
+    ..Passgate::COMES
+}));
+/// Takes tokens that name a passkey alone, with an approval by it.
+const APPROVING: Guard = Guard::small(Filter::Passgate(Passgate {
+    proof: Proof::Approval,
+    ..Passgate::COMES
+}));
+const APPROVING_PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
+    proof: Proof::Approval,
     host_crypto: false,
     ..Passgate::COMES
 }));
@@ -235,6 +252,27 @@ pub const COMPARED: &[Case] = &[
                 "a new ES256 proof (DPoP), repeated token, beside a new token",
                 PROVING_PORTABLE,
                 PORTABLE,
+                Wanted::Nothing,
+            ),
+        ],
+    },
+    Case {
+        algorithm: "ES256",
+        tokens: Tokens::Approved,
+        starts: 1,
+        turns: 50,
+        turn: 32,
+        lines: &[
+            line(
+                "a new ES256 approval (WebAuthn), repeated token, beside a DPoP proof",
+                APPROVING,
+                PROVING,
+                Wanted::Nothing,
+            ),
+            line(
+                "a new ES256 approval (WebAuthn), repeated token, beside a DPoP proof",
+                APPROVING_PORTABLE,
+                PROVING_PORTABLE,
                 Wanted::Nothing,
             ),
         ],

@@ -82,8 +82,17 @@ pub struct Passgate {
     pub counters: bool,
     /// Which verdicts make a log line.
     pub log: &'static str,
-    /// The rule wants DPoP proofs.
-    pub proof: bool,
+    /// What the rule wants beside the token.
+    pub proof: Proof,
+}
+
+/// What a rule wants beside the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    None,
+    Dpop,
+    /// By a passkey (WebAuthn).
+    Approval,
 }
 
 impl Passgate {
@@ -93,7 +102,7 @@ impl Passgate {
         access_log: true,
         counters: true,
         log: "denials",
-        proof: false,
+        proof: Proof::None,
     };
 }
 
@@ -137,6 +146,8 @@ impl Keys {
 
 /// What clients call the gate.
 pub const ORIGIN: &str = "https://api.example.com";
+/// The relying party of approvals, and its page.
+pub const ASKING: (&str, &str) = ("example.com", "https://app.example.com");
 
 fn issuer(index: usize) -> String {
     format!("{ISSUER}/{index}")
@@ -149,7 +160,9 @@ pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gat
         Filter::Passgate(settings) => settings,
         Filter::Nothing | Filter::Bare(_) | Filter::JwtAuthn { .. } => Passgate::COMES,
     };
-    let mut setup = Setup::new(passgate(size, keys, settings));
+    // One secret for all gates: what one gives as a nonce is one for each.
+    let setup = Setup::new(passgate(size, keys, settings));
+    let mut setup = setup.variable("NONCE", "a secret of thirty-two characters");
     if let Some(module) = guard.module {
         setup = setup.module(module);
     }
@@ -216,19 +229,30 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
             "claim_to_headers": claims(index),
         })
     };
-    let mut rules = rules(size);
-    if settings.proof {
-        for rule in &mut rules {
-            rule["requires"]["proof"] = json!({ "dpop": { "nonce": "none" } });
-        }
-    }
-    json!({
-        "origins": if settings.proof { vec![ORIGIN] } else { Vec::new() },
+    let mut policy = json!({
         "providers": providers(size, provider),
-        "rules": rules,
+        "rules": rules(size),
         "host_crypto": settings.host_crypto,
         "audit": { "access_log": settings.access_log, "counters": settings.counters, "log": settings.log },
-    })
+    });
+    let proof = match settings.proof {
+        Proof::None => return policy,
+        Proof::Dpop => json!({ "dpop": { "nonce": "none" } }),
+        Proof::Approval => {
+            let (id, page) = ASKING;
+            policy["relying_party"] = json!({ "id": id, "origins": [page] });
+            policy["secrets"] = json!({ "nonce": { "env": "NONCE" } });
+            for index in 0..size.providers {
+                policy["providers"][format!("provider-{index}")]["cnf_jwk"] = json!("passkey");
+            }
+            json!({ "webauthn": { "mode": "transaction", "window": "5m" } })
+        }
+    };
+    policy["origins"] = json!([ORIGIN]);
+    for rule in policy["rules"].as_array_mut().into_iter().flatten() {
+        rule["requires"]["proof"] = proof.clone();
+    }
+    policy
 }
 
 fn jwt_authn(size: Size, keys: &Keys, cache: bool) -> Value {

@@ -1,12 +1,15 @@
 //! Measures a case: the CPU time of each gate for one request of it.
 
 use super::case::{Case, Tokens};
-use super::filter::{Filter, Guard, Keys, ORIGIN, Size, gate};
+use super::filter::{ASKING, Filter, Guard, Keys, ORIGIN, Size, gate};
 use super::load::Client;
 use super::process::cpu_micros;
 use super::sample::Sample;
-use passgate_harness::{AUDIENCE, Gate};
-use passgate_kit::{ProofBuilder, Token, TokenBuilder, bound_to, now};
+use passgate_harness::{AUDIENCE, Gate, Http1};
+use passgate_kit::{
+    ApprovalBuilder, ProofBuilder, Token, TokenBuilder, bound_to, now, public_members,
+};
+use serde_json::json;
 
 /// Microseconds that a request costs each gate more than one without a filter.
 pub struct Costs(Vec<(Guard, Sample)>);
@@ -68,9 +71,12 @@ pub fn measure(case: &Case, guards: &[Guard], rounds: usize) -> Costs {
         // The first round only warms up: the host compiles what is hot, and keys get their tables.
         for round in 0..=rounds {
             let number = start * (rounds + 1) + round;
-            let requests = kinds
-                .iter()
-                .map(|(size, tokens)| requests(case, *tokens, &keys[*size], number));
+            let requests = kinds.iter().map(|(size, tokens)| {
+                let keys = &keys[*size];
+                let nonces = contenders.iter().map(|one| nonce(*tokens, &one.gate, keys));
+                let nonce = nonces.max_by_key(String::len).unwrap_or_default();
+                requests(case, *tokens, keys, number, &nonce)
+            });
             let requests: Vec<Vec<String>> = requests.collect();
             let turns = play(case, &mut contenders, |guard| &requests[kind(guard)]);
             if round > 0 {
@@ -107,12 +113,14 @@ impl Contender {
     fn new(guard: Guard, case: &Case, keys: &Keys) -> Self {
         let tokens = case.tokens_for(guard);
         let status = match (guard.filter, tokens) {
-            (Filter::Nothing, _) | (_, Tokens::New | Tokens::Repeated | Tokens::Proved) => 200,
+            (Filter::Nothing, _)
+            | (_, Tokens::New | Tokens::Repeated | Tokens::Proved | Tokens::Approved) => 200,
             (_, Tokens::Expired | Tokens::None) => 401,
         };
         let gate = gate(guard, keys, 1, core());
+        let first = request(tokens, keys, 0, 0, &nonce(tokens, &gate, keys));
         Self {
-            client: Client::connect(gate.address, &request(tokens, keys, 0, 0), status),
+            client: Client::connect(gate.address, &first, status),
             guard,
             gate,
         }
@@ -127,10 +135,28 @@ impl Contender {
     }
 }
 
-/// The requests of a round.
-pub fn requests(case: &Case, tokens: Tokens, keys: &Keys, round: usize) -> Vec<String> {
+/// What a gate that wants approvals gives to a request without one. Empty: no nonce is needed.
+pub fn nonce(tokens: Tokens, gate: &Gate, keys: &Keys) -> String {
+    if tokens != Tokens::Approved {
+        return String::new();
+    }
+    let mut client = Http1::connect(gate.address);
+    client.send(wire(Some(&named(keys, 0))));
+    let answer = client.read();
+    let nonce = answer.headers.text("webauthn-nonce");
+    nonce.map_or_else(String::new, str::to_owned)
+}
+
+/// The requests of a round; approvals have this nonce.
+pub fn requests(
+    case: &Case,
+    tokens: Tokens,
+    keys: &Keys,
+    round: usize,
+    nonce: &str,
+) -> Vec<String> {
     // The first round's first request is the one that the length of an answer was seen by.
-    let request = |number: usize| request(tokens, keys, round, number + 1);
+    let request = |number: usize| request(tokens, keys, round, number + 1, nonce);
     let count = case.turns * case.turn;
     match tokens {
         Tokens::New | Tokens::Expired => (0..count).map(request).collect(),
@@ -144,19 +170,25 @@ pub fn requests(case: &Case, tokens: Tokens, keys: &Keys, round: usize) -> Vec<S
             let tokens = some.iter().cycle().take(count);
             tokens.map(|token| proved(keys, token)).collect()
         }
+        Tokens::Approved => {
+            let some: Vec<String> = (0..20).map(|number| named(keys, number)).collect();
+            let tokens = some.iter().cycle().take(count);
+            tokens.map(|token| approved(keys, token, nonce)).collect()
+        }
     }
 }
 
 /// A request as it goes over the wire.
-fn request(tokens: Tokens, keys: &Keys, round: usize, number: usize) -> String {
+fn request(tokens: Tokens, keys: &Keys, round: usize, number: usize, nonce: &str) -> String {
     let round = match tokens {
-        Tokens::Repeated | Tokens::Proved => 0,
+        Tokens::Repeated | Tokens::Proved | Tokens::Approved => 0,
         Tokens::New | Tokens::Expired | Tokens::None => round,
     };
     let (issuer, key) = keys.last();
     let token = || token(&issuer, key).claim("jti", format!("{round}-{number:06}"));
     match tokens {
         Tokens::Proved => proved(keys, &bound(keys, number)),
+        Tokens::Approved => approved(keys, &named(keys, number), nonce),
         Tokens::New | Tokens::Repeated => wire(Some(&token().build())),
         Tokens::Expired => wire(Some(&token().expires_in(-3_600).build())),
         Tokens::None => wire(None),
@@ -177,6 +209,30 @@ fn proved(keys: &Keys, token: &str) -> String {
     let proof = ProofBuilder::of(keys.of_client(), "GET", &uri).claim("iat", now() + 5);
     let proof = proof.token(token).build();
     with(&format!("authorization: DPoP {token}\r\ndpop: {proof}\r\n"))
+}
+
+/// A token that names the client's key as a passkey.
+fn named(keys: &Keys, number: usize) -> String {
+    let (issuer, key) = keys.last();
+    let token = token(&issuer, key).claim("jti", format!("named-{number:06}"));
+    let mut jwk = public_members(keys.of_client());
+    jwk["alg"] = json!(keys.of_client().alg());
+    token.claim("cnf", json!({ "jwk": jwk })).build()
+}
+
+/// A request with this token and a new approval.
+fn approved(keys: &Keys, token: &str, nonce: &str) -> String {
+    let uri = format!("{ORIGIN}/orders/17");
+    let approval = ApprovalBuilder::of(keys.of_client(), ASKING, ("GET", &uri)).token(token);
+    let approval = approval
+        .claim("iss", keys.last().0)
+        .claim("sub", "alice")
+        .claim("iat", now())
+        .claim("nonce", nonce)
+        .build();
+    with(&format!(
+        "authorization: Bearer {token}\r\nwebauthn-proof: {approval}\r\n"
+    ))
 }
 
 /// A token of the size that access tokens of programs have.

@@ -1,7 +1,7 @@
 //! What is printed.
 
 use super::case::{Case, Line, Wanted};
-use super::filter::{Bare, Filter, Guard, Passgate};
+use super::filter::{Bare, Filter, Guard, Passgate, Proof};
 use super::measure::Costs;
 use super::sample::Sample;
 
@@ -96,8 +96,10 @@ pub fn settings(guard: Guard) -> String {
     if settings.host_crypto != comes.host_crypto {
         words.push("host_crypto: false".to_owned());
     }
-    if settings.proof != comes.proof {
-        words.push("proof: dpop".to_owned());
+    match settings.proof {
+        Proof::None => {}
+        Proof::Dpop => words.push("proof: dpop".to_owned()),
+        Proof::Approval => words.push("proof: webauthn".to_owned()),
     }
     if settings.log != comes.log {
         words.push(format!("log: {}", settings.log));
