@@ -2,8 +2,8 @@
 //! alerts.
 
 use passgate_harness::{
-    AUDIENCE, BOTH, Gate, Http1, Issuer, Request, Setup, eventually, policy, provider, public,
-    ruled, the_rest, with,
+    AUDIENCE, BOTH, Crowd, Endless, Gate, Http1, Issuer, Request, Setup, eventually, policy,
+    provider, public, ruled, the_rest, with,
 };
 use passgate_kit::{ProofBuilder, SigningKey, Token, base64url, bound_to, now, tampered};
 use serde_json::{Value, json};
@@ -15,7 +15,13 @@ use std::process::{Child, Command, Stdio};
 
 #[test]
 fn prometheus_reads_the_gate_and_every_query_of_the_dashboard_has_an_answer() {
-    let gate = busy_gate();
+    let service = Endless::start();
+    let gate = busy_gate(&service);
+    // The tolerance for its `exp` ends in two seconds.
+    let short = gate.token().claim("exp", now() - 58).build();
+    let stream = Request::get("/events").bearer(&short);
+    let stream = stream.header("accept", "text/event-stream");
+    let _streams = Crowd::start(gate.address, 1, move |_| stream.clone());
     let prometheus = Prometheus::start(&gate);
     traffic(&gate);
 
@@ -51,8 +57,8 @@ fn prometheus_reads_the_gate_and_every_query_of_the_dashboard_has_an_answer() {
 }
 
 /// A gate with something for each panel: exemptions with an end, a provider that cannot be reached,
-/// preflights, a rule in shadow.
-fn busy_gate() -> Gate {
+/// preflights, a rule in shadow, a stream that ends with its token.
+fn busy_gate(service: &Endless) -> Gate {
     let dated = json!({
         "match": { "prefix": "/old/" },
         "public": { "reason": "story", "owner": "tests", "until": "2099-12-31" },
@@ -95,7 +101,11 @@ fn busy_gate() -> Gate {
         json!([AUDIENCE, "https://app.example.com"]),
     );
     let policy = with(policy, "bypass_cors_preflight", json!(true));
-    Setup::new(policy).issuer(issuer).start()
+    let policy = with(policy, "streams", json!({ "end_with_authority": true }));
+    let setup = Setup::new(policy).issuer(issuer);
+    let setup = setup.cluster("service", service.address);
+    let setup = setup.edit(|bootstrap| bootstrap.endless("service", "/events"));
+    setup.start()
 }
 
 fn traffic(gate: &Gate) {
@@ -153,7 +163,8 @@ fn proofs(gate: &Gate) {
 fn labels_are_bounded(prometheus: &Prometheus) {
     let verdicts = eventually("verdicts", || {
         let verdicts = prometheus.query("passgate_verdicts");
-        (verdicts.len() >= 8).then_some(verdicts)
+        let is_cut = |sample: &Value| sample["metric"]["decision"] == "cut";
+        (verdicts.len() >= 9 && verdicts.iter().any(is_cut)).then_some(verdicts)
     });
     let schema = fs::read_to_string(workspace().join("schema/audit-record.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
@@ -173,7 +184,7 @@ fn labels_are_bounded(prometheus: &Prometheus) {
         ]
     );
     let set = |label: &str| seen[label].iter().map(String::as_str).collect::<Vec<_>>();
-    assert_eq!(set("decision"), ["allow", "deny", "shadow"]);
+    assert_eq!(set("decision"), ["allow", "cut", "deny", "shadow"]);
     assert_eq!(set("provider"), ["acme", "partners"]);
     assert_eq!(set("rule"), ["0", "1", "2", "3", "4", "5"]);
     for reason in &seen["reason"] {
