@@ -1,8 +1,8 @@
 //! Whose passkey is it: the public keys that a provider's people have registered, for tokens that
 //! do not name one.
 //!
-//! - **What is kept** ([`register`]): keys by the person and the id of the credential. An entry that
-//!   cannot be read ([`entry`]) is skipped and counted.
+//! - **What is kept** ([`register`]): keys by the person and the id of the credential. An entry
+//!   that cannot be read ([`entry`]) is skipped and counted.
 //! - **One document** for all people ([`book`]) has the life of every document that is fetched. It
 //!   is read a slice at a time, because parsing a key takes long.
 //! - **By subject** ([`people`]): one answer for each person, when an approval of theirs comes and

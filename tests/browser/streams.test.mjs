@@ -50,7 +50,8 @@ async function gateOf(t, service, { provider = {}, policy = {}, edit = (text) =>
     ports: { 8080: port, 9001: service },
     edit: (text) => {
       const value = `value: ${JSON.stringify(JSON.stringify(all))}\n`;
-      const ours = text.replace(/value: \|\n[\s\S]*?\n(?= +- name: envoy.filters.http.router)/, value);
+      const shipped = /value: \|\n[\s\S]*?\n(?= +- name: envoy.filters.http.router)/;
+      const ours = text.replace(shipped, value);
       assert.notEqual(ours, text);
       return edit(ours).replaceAll('ORIGIN', `http://localhost:${port}`);
     },

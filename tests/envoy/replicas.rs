@@ -199,8 +199,8 @@ fn while_the_service_or_its_redis_is_away_no_proof_passes() {
     closed(two, &send(two, &fresh()));
     memory.restart_redis();
     returns("the return of Redis");
-    // It was a power cut to Redis, which remembers what it was told before. For a moment the service
-    // has connections of before.
+    // It was a power cut to Redis, which remembers what it was told before. For a moment the
+    // service has connections of before.
     let (mut counted, mut unknown) = (0, 0);
     for request in &spent {
         let answer = send(two, request);

@@ -1,6 +1,6 @@
-//! Reads a document a slice at a time ([`crate::json::Slices`]). Each entry is read strictly and for
-//! itself: one that breaks a rule is counted and spoils no other. It is left out, but for one that
-//! says whom it means and not since when: that revokes everything.
+//! Reads a document a slice at a time ([`crate::json::Slices`]). Each entry is read strictly and
+//! for itself: one that breaks a rule is counted and spoils no other. It is left out, but for one
+//! that says whom it means and not since when: that revokes everything.
 
 use super::{
     edition::{Edition, Members},

@@ -1,5 +1,5 @@
-//! Generated histories of open streams: tokens that expire, lists that name people and are old or do
-//! not come, policies that take each other's place, clients that leave.
+//! Generated histories of open streams: tokens that expire, lists that name people and are old or
+//! do not come, policies that take each other's place, clients that leave.
 //!
 //! - **No stream outlives its authority** by more than a look, or for revocations by more than the
 //!   bound of the list.
