@@ -78,7 +78,7 @@ fn an_outage_is_bridged_for_max_stale_and_not_longer() {
 fn what_is_fetched_again_takes_the_place_of_the_old_one() {
     let mut world = World::new();
     let alice = entry("alice", &[1]);
-    world.comes(&document(&[alice.clone()]));
+    world.comes(&document(core::slice::from_ref(&alice)));
     let mut disabled = alice.clone();
     disabled["disabled"] = true.into();
     for (entries, wanted) in [

@@ -188,7 +188,7 @@ fn nobody_asks_for_a_name_that_leads_elsewhere() {
         assert_eq!(world.find(subject), "unknown");
     }
     assert!(world.fetches().is_empty());
-    assert_eq!(world.find(&long[1..]), "pending");
+    assert_eq!(world.find(&long.replacen('a', "", 1)), "pending");
 }
 
 #[test]
