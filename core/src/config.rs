@@ -25,6 +25,7 @@ mod literal;
 mod login;
 mod mode;
 mod neighbours;
+mod origin;
 mod parse;
 mod path;
 mod pattern;

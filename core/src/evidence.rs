@@ -4,6 +4,7 @@ mod assertion;
 mod fact;
 mod kind;
 mod line;
+mod origin;
 mod preset;
 mod sign_in;
 mod step_up;
@@ -18,6 +19,7 @@ pub use self::{
     fact::{Fact, Facts},
     kind::{Kind, Kinds},
     line::{DatedBy, Evidence, Line},
+    origin::SignInOrigin,
     preset::Preset,
     when::{ClaimEquals, ClaimValue, When},
 };

@@ -121,7 +121,8 @@ pub use crate::{
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},
     evidence::{
-        ClaimEquals, ClaimValue, DatedBy, Evidence, Fact, Facts, Kind, Kinds, Line, Preset, When,
+        ClaimEquals, ClaimValue, DatedBy, Evidence, Fact, Facts, Kind, Kinds, Line, Preset,
+        SignInOrigin, When,
     },
     fetch::{Answer, Call, Endpoint, FetchId, Measure, Number},
     headers::Edit,

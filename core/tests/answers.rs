@@ -15,6 +15,8 @@ mod gate;
 mod login;
 #[path = "answers/login_again.rs"]
 mod login_again;
+#[path = "answers/origin_bound.rs"]
+mod origin_bound;
 #[path = "answers/resource_metadata.rs"]
 mod resource_metadata;
 #[path = "answers/shadow.rs"]

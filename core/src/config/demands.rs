@@ -65,6 +65,7 @@ impl Demands {
                 alternative.aaguids = aaguids;
             }
         }
+        alternative.origin_bound |= self.origin_bound.given().unwrap_or(false);
         alternative.single_use |= self.single_use.given().unwrap_or(false);
         let said = match (beside, self.delegated.given()) {
             (Some(Delegated::Deny), _) | (_, Some(Delegated::Deny)) => Some(Delegated::Deny),

@@ -6,13 +6,25 @@ use super::{
 };
 use crate::{
     decode::{At, Filled, Problems},
-    evidence::{Evidence, Fact, Facts, Line, Preset},
+    evidence::{Evidence, Fact, Facts, Line, Preset, SignInOrigin},
+    webauthn::RelyingParty,
 };
 
 /// Lines of the configuration come first: the order is that of preference.
-pub(super) fn evidence(raw: RawEvidence, at: At<'_>, problems: &mut Problems) -> Evidence {
-    let RawEvidence { preset, lines } = raw;
-    if preset.is_absent() && lines.is_absent() {
+pub(super) fn evidence(
+    raw: RawEvidence,
+    party: Option<&RelyingParty>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Evidence {
+    let RawEvidence {
+        preset,
+        lines,
+        rp_id_claim,
+        origin_claim,
+    } = raw;
+    let says_origin = !rp_id_claim.is_absent() || !origin_claim.is_absent();
+    if preset.is_absent() && lines.is_absent() && !says_origin {
         problems.add(
             at,
             &["proves nothing"],
@@ -27,9 +39,16 @@ pub(super) fn evidence(raw: RawEvidence, at: At<'_>, problems: &mut Problems) ->
         .collect();
     let preset = preset.given();
     lines.extend(preset.into_iter().flat_map(Preset::lines));
+    let ours = |party: &RelyingParty| (vec![party.id.clone()], party.origins.clone());
+    let (ids, origins) = party.map(ours).unwrap_or_default();
+    let claims = [(rp_id_claim, ids), (origin_claim, origins)].into_iter();
+    let claims = claims.filter_map(|(claim, ours)| Some((claim.given()?.0, ours)));
     Evidence {
         lines,
         is_entra: preset == Some(Preset::Entra),
+        origin: SignInOrigin {
+            claims: claims.collect(),
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{
     Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, document, doubts,
-    proof, provider,
+    origin, proof, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider, RawSecrets},
     requirement::Providers,
     resource_metadata, rule,
@@ -73,6 +73,11 @@ fn read(
         .unwrap_or_default();
     let path = path.given().map(path_policy).unwrap_or_default();
 
+    // One that is there and wrong has been told of.
+    let is_absent = relying_party.is_absent();
+    let party = relying_party
+        .given()
+        .and_then(|raw| proof::relying_party(raw, root.member("relying_party"), problems));
     let at = root.member("providers");
     let providers = named_providers(providers, rules.is_absent(), at, problems);
     across::headers(&providers, at, problems);
@@ -81,7 +86,8 @@ fn read(
         .into_iter()
         .filter_map(|(name, raw)| {
             let place = name.clone();
-            provider::provider(name, raw?, &limits, at.member(&place), problems)
+            let with = (&limits, party.as_ref());
+            provider::provider(name, raw?, with, at.member(&place), problems)
         })
         .collect();
     across::issuers(&providers, at, problems);
@@ -105,12 +111,8 @@ fn read(
     across::logins(&providers, &origins, at, problems);
     let ready = rules.as_deref().unwrap_or_default();
     proof::can_be_met(ready, &providers, &origins, root.member("rules"), problems);
-    // One that is there and wrong has been told of.
-    let is_absent = relying_party.is_absent();
-    let party = relying_party
-        .given()
-        .and_then(|raw| proof::relying_party(raw, root.member("relying_party"), problems));
     if is_absent || party.is_some() {
+        origin::can_be_ours(ready, &providers, party.is_some(), root, problems);
         let named = (&*origins, party.as_ref());
         proof::can_be_approved(ready, &providers, named, root.member("rules"), problems);
     }

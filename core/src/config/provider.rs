@@ -13,13 +13,14 @@ use crate::{
     crypto::Algorithm,
     decode::{At, Field, List, Problems, texts},
     limits::{self, Limits},
+    webauthn::RelyingParty,
 };
 
 /// One provider, if it is right.
 pub(super) fn provider(
     name: String,
     raw: RawProvider,
-    limits: &Limits,
+    (limits, party): (&Limits, Option<&RelyingParty>),
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<Provider> {
@@ -103,7 +104,7 @@ pub(super) fn provider(
         .map(|raw| claim::kinds(raw, at.member("kinds"), problems));
     let evidence = evidence
         .given()
-        .map(|raw| evidence::evidence(raw, at.member("evidence"), problems));
+        .map(|raw| evidence::evidence(raw, party, at.member("evidence"), problems));
     let credentials = credentials.given().map(|raw| {
         let at = at.member("credentials");
         credentials::credentials(raw, issuer.as_ref(), at, problems)

@@ -1,6 +1,6 @@
 //! What an issuer's claims prove: lines, from a preset, from the configuration, or both.
 
-use super::{Facts, When};
+use super::{Facts, SignInOrigin, When};
 
 /// What the claims of one issuer prove about a sign-in.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +9,8 @@ pub struct Evidence {
     pub lines: Vec<Line>,
     /// Its clients understand Entra's claims challenge in the place of RFC 9470.
     pub is_entra: bool,
+    /// Where a sign-in must have been, where its tokens say that.
+    pub origin: SignInOrigin,
 }
 
 /// One thing that a token may show, and what it proves.

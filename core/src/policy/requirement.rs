@@ -48,6 +48,8 @@ pub struct Alternative {
     pub delegated: bool,
     /// What must be proved beside the token.
     pub proof: Option<ProofDemand>,
+    /// Whether the token must say that its sign-in was the relying party's.
+    pub origin_bound: bool,
     /// The models of authenticators whose approval it takes.
     pub aaguids: Aaguids,
     /// Whether the token counts for one request only.
@@ -216,6 +218,7 @@ impl Alternative {
                 .proof
                 .is_none_or(|other| self.proof.is_some_and(|own| own.asks_at_least(other)))
             && (other.aaguids.is_empty() || other.aaguids == self.aaguids)
+            && (self.origin_bound || !other.origin_bound)
             && (self.single_use || !other.single_use)
     }
 
@@ -254,6 +257,12 @@ impl Alternative {
                 Insufficient::Scope { required }.into(),
                 shown(&self.scopes.join(" ")),
             );
+        }
+        let origin = &provider.evidence.origin;
+        if self.origin_bound && !origin.is_ours(claims) {
+            let step_up = StepUp::default();
+            let reason = Insufficient::Authentication { step_up };
+            return unmet(5, reason.into(), shown(&origin.wanted()));
         }
         let demand = self.demand();
         // What the person did just now is evidence of its own. It does not add up with the token's.

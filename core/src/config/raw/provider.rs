@@ -210,12 +210,16 @@ record! {
 }
 
 record! {
-    /// What claims of an issuer prove. `preset`, `lines`, or both.
+    /// What claims of an issuer prove, and where its sign-ins were.
     pub(in crate::config) RawEvidence "evidence" {
         /// Lines that are known for this kind of provider.
         preset: Preset,
         /// Lines of your own.
         lines: Filled<RawLine>,
+        /// The claim that says for which RP ID the sign-in was. No default.
+        rp_id_claim: ClaimName,
+        /// The claim that says at which origin the sign-in was. No default.
+        origin_claim: ClaimName,
     }
 }
 

@@ -121,6 +121,9 @@ record! {
         /// What must be proved beside the token: that its sender holds the key that it is bound to.
         /// Tokens that are not bound so are refused.
         proof: RawProof,
+        /// Whether the token must say that its sign-in was the relying party's, in the claims that
+        /// the provider's `evidence` names. Default: false.
+        origin_bound: bool,
         /// Whether a token counts for one request only, by its `jti`. Default: false.
         single_use: bool,
     }
