@@ -89,7 +89,7 @@ impl Proofs {
     }
 
     /// Spends something, for the first and the last time.
-    pub(crate) fn spend(&self, spend: &Spend, now: UnixTime) -> Result<(), NotSpent> {
+    pub(crate) fn spend(&mut self, spend: &Spend, now: UnixTime) -> Result<(), NotSpent> {
         self.memory.spend(&self.shared, spend, now)
     }
 }

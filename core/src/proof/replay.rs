@@ -12,6 +12,10 @@
 //! fill it.
 
 use core::time::Duration;
+use std::rc::Rc;
+
+use hmac::Hmac;
+use sha2::Sha256;
 
 use super::{
     nonce::NonceUse,
@@ -82,6 +86,8 @@ pub(crate) struct ReplayMemory {
     scope: String,
     /// How long a proof can be accepted after its time, by any rule.
     retention: Duration,
+    /// Its beginning, as it was read last.
+    known: Option<Rc<Birth>>,
 }
 
 /// Slots of one gate.
@@ -95,17 +101,18 @@ impl ReplayMemory {
         Self {
             scope: scope.to_owned(),
             retention,
+            known: None,
         }
     }
 
     /// Begins it, unless it has begun. Where the host does not let it, the first spend will say so.
-    pub(crate) fn begin(&self, shared: &Shared, now: UnixTime) {
+    pub(crate) fn begin(&mut self, shared: &Shared, now: UnixTime) {
         let _ = self.birth(shared, now);
     }
 
     /// Spends something, for the first and the last time.
     pub(crate) fn spend(
-        &self,
+        &mut self,
         shared: &Shared,
         spend: &Spend,
         now: UnixTime,
@@ -115,7 +122,7 @@ impl ReplayMemory {
             if spend.made < birth.at {
                 return Err(NotSpent::TooOld(birth.at));
             }
-            let entry = Entry::of(spend, &birth.key);
+            let entry = Entry::of(spend, &birth);
             let key = [
                 "passgate/1/spent/",
                 &self.scope,
@@ -130,7 +137,7 @@ impl ReplayMemory {
                 Some((bytes, _)) => Slot::read(bytes).ok_or(NotSpent::Broken)?,
             };
             // It is from a memory that the host has lost since.
-            if slot.memory != birth.tag() {
+            if slot.memory != birth.tag {
                 slot = Slot::new(&birth);
             }
             slot.let_go(self.retention, now);
@@ -142,29 +149,53 @@ impl ReplayMemory {
         Err(NotSpent::Broken)
     }
 
-    /// The beginning of the memory, by whoever is the first to ask.
-    fn birth(&self, shared: &Shared, now: UnixTime) -> Result<Birth, NotSpent> {
+    /// The beginning of the memory, by whoever is the first to ask. It is read each time: the host
+    /// may have lost it.
+    fn birth(&mut self, shared: &Shared, now: UnixTime) -> Result<Rc<Birth>, NotSpent> {
         let key = ["passgate/1/birth/", &*self.scope].concat();
         let value = shared.secret(&key, &now.as_millis().to_be_bytes())?;
-        let (at, key) = value.split_first_chunk::<8>().ok_or(NotSpent::Broken)?;
-        Ok(Birth {
-            at: UnixTime::from_millis(u64::from_be_bytes(*at)),
-            key: key.try_into().map_err(|_| NotSpent::Broken)?,
-        })
+        if let Some(known) = self.known.as_ref().filter(|known| known.value == value) {
+            return Ok(Rc::clone(known));
+        }
+        let birth = Rc::new(Birth::read(value).ok_or(NotSpent::Broken)?);
+        self.known = Some(Rc::clone(&birth));
+        Ok(birth)
     }
 }
 
-/// When a memory began, and its key.
+/// When a memory began, and what its key makes.
 struct Birth {
+    /// As it is shared.
+    value: Vec<u8>,
     at: UnixTime,
-    key: [u8; 32],
+    mac: Option<Hmac<Sha256>>,
+    /// Names the memory in its slots.
+    tag: [u8; 8],
 }
 
 impl Birth {
-    /// Names the memory in its slots.
-    fn tag(&self) -> [u8; 8] {
-        let hash = shared::keyed_hash(&self.key, &[b"tag"]);
-        hash.first_chunk().copied().unwrap_or_default()
+    fn read(value: Vec<u8>) -> Option<Self> {
+        let (at, key) = value.split_first_chunk::<8>()?;
+        let key: &[u8; 32] = key.try_into().ok()?;
+        let mac = shared::keyed(key);
+        let tag = shared::finish(mac.clone(), &[b"tag"]);
+        Some(Self {
+            at: UnixTime::from_millis(u64::from_be_bytes(*at)),
+            mac,
+            tag: *tag.first_chunk()?,
+            value,
+        })
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        shared::finish(self.mac.clone(), parts)
+    }
+}
+
+impl core::fmt::Debug for Birth {
+    /// Without the key.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Birth")
     }
 }
 
@@ -181,18 +212,18 @@ struct Entry {
 const ENTRY: usize = 32;
 
 impl Entry {
-    fn of(spend: &Spend, key: &[u8; 32]) -> Self {
+    fn of(spend: &Spend, birth: &Birth) -> Self {
         let kind = match spend.kind {
             SpendKind::Proof | SpendKind::Approval => 0,
             SpendKind::Token => 1,
         };
-        let [a, b, hash @ ..] = shared::keyed_hash(key, &[b"id", &[kind], &spend.id]);
+        let [a, b, hash @ ..] = birth.hash(&[b"id", &[kind], &spend.id]);
         let mut id = [kind; 16];
         for (place, byte) in id.iter_mut().skip(1).zip(hash) {
             *place = byte;
         }
         let [issuer, subject] = &spend.principal;
-        let principal = shared::keyed_hash(key, &[b"who", issuer.as_bytes(), subject.as_bytes()]);
+        let principal = birth.hash(&[b"who", issuer.as_bytes(), subject.as_bytes()]);
         Self {
             slot: u16::from_be_bytes([a, b]) % SLOTS,
             id,
@@ -240,7 +271,7 @@ const MAGIC: [u8; 8] = *b"passgat1";
 impl Slot {
     fn new(birth: &Birth) -> Self {
         Self {
-            memory: birth.tag(),
+            memory: birth.tag,
             gone: [UnixTime::from_millis(0); 2],
             entries: Vec::new(),
         }

@@ -18,6 +18,10 @@ fn memory() -> ReplayMemory {
     ReplayMemory::new("gate", MINUTE)
 }
 
+fn birth() -> Birth {
+    Birth::read([&NOW.as_millis().to_be_bytes()[..], &[1; 32]].concat()).unwrap()
+}
+
 /// A proof of this number, made by this person then.
 fn proof(number: u64, who: &str, made: UnixTime) -> Spend {
     let mut id = [0; 32];
@@ -63,11 +67,8 @@ fn what_nobody_would_accept_any_more_is_let_go_and_does_not_come_back() {
 /// An entry is let go by the policy of its day. The next one accepts proofs for longer.
 #[test]
 fn a_policy_that_accepts_proofs_for_longer_does_not_accept_them_again() {
-    let birth = Birth {
-        at: NOW,
-        key: [1; 32],
-    };
-    let entry = Entry::of(&proof(1, "alice", NOW), &birth.key);
+    let birth = birth();
+    let entry = Entry::of(&proof(1, "alice", NOW), &birth);
     let mut slot = Slot::new(&birth);
     slot.enter(entry).unwrap();
     slot.let_go(MINUTE, after(61));
@@ -75,7 +76,7 @@ fn a_policy_that_accepts_proofs_for_longer_does_not_accept_them_again() {
     let mut slot = Slot::read(&slot.write()).unwrap();
     slot.let_go(MINUTE * 5, after(62));
     assert_eq!(slot.enter(entry), Err(NotSpent::TooOld(NOW)));
-    let newer = Entry::of(&proof(2, "alice", after(1)), &birth.key);
+    let newer = Entry::of(&proof(2, "alice", after(1)), &birth);
     assert_eq!(slot.enter(newer), Ok(()));
 }
 
@@ -84,7 +85,7 @@ fn two_gates_of_one_proxy_spend_for_themselves() {
     let proxy = Proxy::default();
     let spend = proof(1, "alice", NOW);
     for scope in ["edge", "side"] {
-        let memory = ReplayMemory::new(scope, MINUTE);
+        let mut memory = ReplayMemory::new(scope, MINUTE);
         assert_eq!(memory.spend(&proxy.worker(1), &spend, NOW), Ok(()));
         let again = memory.spend(&proxy.worker(1), &spend, NOW);
         assert_eq!(again, Err(NotSpent::Replayed));
@@ -188,7 +189,7 @@ fn fill(slot: &mut Slot, who: &str, number: &mut u64) -> usize {
     let mut entered = 0;
     loop {
         *number += 1;
-        match slot.enter(Entry::of(&proof(*number, who, NOW), &[1; 32])) {
+        match slot.enter(Entry::of(&proof(*number, who, NOW), &birth())) {
             Ok(()) => entered += 1,
             Err(refused) => {
                 assert_eq!(refused, NotSpent::Full);
@@ -200,10 +201,7 @@ fn fill(slot: &mut Slot, who: &str, number: &mut u64) -> usize {
 
 #[test]
 fn no_client_fills_a_slot_for_others_and_full_means_refused() {
-    let birth = Birth {
-        at: NOW,
-        key: [1; 32],
-    };
+    let birth = birth();
     let (mut slot, mut number) = (Slot::new(&birth), 0);
     assert_eq!(fill(&mut slot, "mallory", &mut number), 32);
     assert_eq!(fill(&mut slot, "alice", &mut number), 16);
@@ -219,7 +217,7 @@ fn no_client_fills_a_slot_for_others_and_full_means_refused() {
     slot.let_go(MINUTE, after(61));
     number = 1_000;
     let later = proof(number, "mallory", after(61));
-    assert_eq!(slot.enter(Entry::of(&later, &[1; 32])), Ok(()));
+    assert_eq!(slot.enter(Entry::of(&later, &birth)), Ok(()));
 }
 
 #[test]
@@ -260,7 +258,7 @@ proptest! {
         let proxy = Proxy::default();
         let mut spent = [0; 6];
         for (number, clock, window) in steps {
-            let memory = ReplayMemory::new("gate", Duration::from_secs(window));
+            let mut memory = ReplayMemory::new("gate", Duration::from_secs(window));
             let spend = proof(number, "alice", after(200 * number));
             if memory.spend(&proxy.worker(1), &spend, after(clock)) == Ok(()) {
                 spent[usize::try_from(number).unwrap()] += 1;
@@ -281,9 +279,9 @@ proptest! {
 
     #[test]
     fn what_a_slot_writes_it_reads(entries in prop::collection::vec((any::<u64>(), "[a-z]{1,3}"), 0..40)) {
-        let mut slot = Slot::new(&Birth { at: NOW, key: [1; 32] });
+        let mut slot = Slot::new(&birth());
         for (number, who) in entries {
-            let _ = slot.enter(Entry::of(&proof(number, &who, NOW), &[1; 32]));
+            let _ = slot.enter(Entry::of(&proof(number, &who, NOW), &birth()));
         }
         let bytes = slot.write();
         prop_assert_eq!(Slot::read(&bytes).map(|slot| slot.write()), Some(bytes));

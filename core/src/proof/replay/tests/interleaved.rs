@@ -123,9 +123,11 @@ fn run(workers: u8, proofs: &[Spend], seed: u64, wiped_at: Vec<u64>) -> Vec<usiz
                 proxy,
             };
             let shared = Shared::new(Box::new(seen), [worker; 32]);
+            // A worker knows the beginning of the memory that it has seen last.
+            let mut memory = memory();
             let spent = proofs.iter().filter(|spend| {
                 let now = turns.wait(worker);
-                memory().spend(&shared, spend, now) == Ok(())
+                memory.spend(&shared, spend, now) == Ok(())
             });
             let spent: Vec<[u8; 32]> = spent.map(|spend| spend.id).collect();
             turns.end();
