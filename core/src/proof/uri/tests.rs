@@ -51,6 +51,16 @@ fn spellings_of_one_uri_are_one() {
     }
 }
 
+/// RFC 3986 knows no drives: a segment of any form goes with the `..` behind it.
+#[test]
+fn a_segment_that_looks_like_a_drive_is_one_like_others() {
+    let normal = Some("https://a.example/".to_owned());
+    for path in ["/c:/..", "/c:/%2E.", "/c:/../"] {
+        let uri = format!("https://a.example{path}");
+        assert_eq!(normalised(&uri), normal, "{path}");
+    }
+}
+
 #[test]
 fn other_uris_stay_others() {
     for (one, other) in [
@@ -117,6 +127,10 @@ fn by_url(text: &str) -> Option<String> {
     Some(origin + &path)
 }
 
+fn is_drive(segment: &str) -> bool {
+    matches!(segment.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
+}
+
 fn segment() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-zA-Z0-9._~!$&'()*+,;=:@-]{0,6}",
@@ -137,6 +151,8 @@ proptest! {
         segments in prop::collection::vec(segment(), 0..6),
         rest in "(|\\?[a-z=&/.]{0,6})(|#[a-z/?.]{0,6})",
     ) {
+        // The library keeps `/c:` before `/..`, as in a path of Windows.
+        prop_assume!(!segments.iter().any(|segment| is_drive(segment)));
         let path: String = segments.iter().map(|segment| format!("/{segment}")).collect();
         let text = format!("{scheme}://{host}{port}{path}{rest}");
         prop_assert_eq!(normalised(&text), by_url(&text), "{}", text);
