@@ -1,5 +1,5 @@
-//! Where a token says for which relying party, and at which page, its sign-in was: what a passkey was
-//! asked for somewhere else must not count here.
+//! Where a token says for which relying party, and at which page, its sign-in was: what a passkey
+//! was asked for somewhere else must not count here.
 
 use crate::json::Json;
 
