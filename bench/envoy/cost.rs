@@ -5,6 +5,7 @@ mod cost {
     pub mod against;
     pub mod calls;
     pub mod case;
+    pub mod chunks;
     pub mod filter;
     pub mod load;
     pub mod measure;
@@ -18,7 +19,7 @@ mod cost {
 use cost::case::{AUDIT, AUDITED, COMPARED};
 use cost::measure::measure;
 use cost::options::{Options, PROGRAM};
-use cost::{against, table, whole};
+use cost::{against, chunks, table, whole};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -54,11 +55,14 @@ fn tables(options: &Options) {
         println!();
         table::audit(&AUDITED, &measure(&AUDITED, &AUDITED.guards(), rounds));
     }
-    let wanted = ["memory", "module", "start"].map(|name| options.wants(name));
-    if wanted != [false; 3] {
+    let wanted = [chunks::CHUNK, "memory", "module", "start"].map(|name| options.wants(name));
+    if wanted != [false; 4] {
         println!("\n{}", table::WHOLE);
     }
-    let [memory, module, start] = wanted;
+    let [chunk, memory, module, start] = wanted;
+    if chunk {
+        whole::chunks(rounds);
+    }
     if memory {
         whole::memory(rounds.min(3));
     }

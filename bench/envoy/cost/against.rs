@@ -5,6 +5,7 @@
 
 use super::calls;
 use super::case::{AUDITED, COMPARED, Case};
+use super::chunks::{self, CHUNK};
 use super::filter::{Filter, Guard, Passgate};
 use super::measure::{core, measure};
 use super::options::Options;
@@ -59,13 +60,18 @@ pub fn tables(old: &'static Path, options: &Options) {
     }
     let new = Guard::small(Filter::Passgate(Passgate::COMES));
     let guards = [Guard::NOTHING, new, new.of(old)];
+    if options.wants(CHUNK) {
+        let [new, old] = whole::more(&chunks::costs(guards, rounds));
+        table::against(CHUNK, "µs", [&new, &old]);
+    }
     if options.wants("memory") {
         let [new, old] = whole::more(&whole::memories(guards, rounds.min(3)));
         table::against(whole::MEMORY, "MiB", [&new, &old]);
     }
     if options.wants("module") {
         let [new, old] = [module().as_path(), old].map(size);
-        println!("| module | bytes | {new} | {old} | {:.3} |", new / old);
+        let (ratio, more) = (new / old, new - old);
+        println!("| module | bytes | {new} | {old} | {ratio:.3} | {more} |");
     }
     if options.wants("start") {
         for core in [None, core()] {

@@ -66,13 +66,15 @@ pub struct Line {
     pub wanted: Wanted,
 }
 
-/// What was asked of the ratio of both.
+/// What was asked of both.
 #[derive(Clone, Copy)]
 pub enum Wanted {
     Nothing,
     AtMost(f64),
     /// The other one costs so many times what ours costs.
     OtherAtLeast(f64),
+    /// Ours costs so many microseconds more.
+    MoreAtMost(f64),
 }
 
 /// As it comes.
@@ -89,8 +91,10 @@ const VERIFICATIONS: Guard = Guard::small(Filter::Passgate(Passgate {
 /// What no Wasm filter goes below, and what none goes below that reads, writes and tells what
 /// passgate does.
 const EMPTY: Guard = Guard::small(Filter::Bare(Bare::Empty));
+const ANSWERS: Guard = Guard::small(Filter::Bare(Bare::Answers));
 const CALLS: Guard = Guard::small(Filter::Bare(Bare::Calls));
 const REFUSAL: Guard = Guard::small(Filter::Bare(Bare::Refusal));
+const MEMORY: Guard = Guard::small(Filter::Bare(Bare::Memory));
 /// Takes bound tokens alone, with fresh proofs.
 const PROVING: Guard = Guard::small(Filter::Passgate(Passgate {
     proof: Proof::Dpop,
@@ -109,6 +113,12 @@ const APPROVING: Guard = Guard::small(Filter::Passgate(Passgate {
 const APPROVING_PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
     proof: Proof::Approval,
     host_crypto: false,
+    ..Passgate::COMES
+}));
+/// Takes each token once: it spends it in the memory that spends proofs, and does nothing else that
+/// others do not.
+const SPENDING: Guard = Guard::small(Filter::Passgate(Passgate {
+    single_use: true,
     ..Passgate::COMES
 }));
 const JWT_AUTHN: Guard = Guard::small(Filter::JwtAuthn { cache: false });
@@ -227,6 +237,12 @@ pub const COMPARED: &[Case] = &[
                 Wanted::Nothing,
             ),
             line(
+                "a callback for answers that does nothing, beside none",
+                ANSWERS,
+                EMPTY,
+                Wanted::MoreAtMost(1.0),
+            ),
+            line(
                 "ES256, repeated, beside the least that does the same",
                 COMES,
                 CALLS,
@@ -274,6 +290,27 @@ pub const COMPARED: &[Case] = &[
                 APPROVING_PORTABLE,
                 PROVING_PORTABLE,
                 Wanted::Nothing,
+            ),
+        ],
+    },
+    Case {
+        algorithm: "ES256",
+        tokens: Tokens::New,
+        starts: 3,
+        turns: 50,
+        turn: 32,
+        lines: &[
+            line(
+                "the memory of what was spent: a new ES256 token that is spent, beside one that is not",
+                SPENDING,
+                COMES,
+                Wanted::MoreAtMost(5.0),
+            ),
+            line(
+                "the memory of what was spent: what it asks of the host, beside a filter that asks nothing",
+                MEMORY,
+                EMPTY,
+                Wanted::MoreAtMost(5.0),
             ),
         ],
     },

@@ -1,7 +1,7 @@
 //! The filters that are compared, configured alike.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use passgate_harness::{AUDIENCE, Gate, ISSUER, Setup};
+use passgate_harness::{AUDIENCE, Bootstrap, Gate, ISSUER, Setup};
 use passgate_kit::{SigningKey, jwks};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -58,18 +58,24 @@ pub enum Filter {
 pub enum Bare {
     /// It does nothing.
     Empty,
+    /// It does nothing, and is told of each answer too.
+    Answers,
     /// It calls the host as passgate does for a token that it remembers.
     Calls,
     /// It calls the host as passgate does for a request without a token.
     Refusal,
+    /// It calls the host as the memory of what was spent does.
+    Memory,
 }
 
 impl Bare {
     const fn text(self) -> &'static str {
         match self {
             Self::Empty => include_str!("empty.wat"),
+            Self::Answers => include_str!("answers.wat"),
             Self::Calls => include_str!("calls.wat"),
             Self::Refusal => include_str!("refusal.wat"),
+            Self::Memory => include_str!("memory.wat"),
         }
     }
 }
@@ -84,6 +90,8 @@ pub struct Passgate {
     pub log: &'static str,
     /// What the rule wants beside the token.
     pub proof: Proof,
+    /// The rule takes each token once.
+    pub single_use: bool,
 }
 
 /// What a rule wants beside the token.
@@ -103,6 +111,7 @@ impl Passgate {
         counters: true,
         log: "denials",
         proof: Proof::None,
+        single_use: false,
     };
 }
 
@@ -155,6 +164,17 @@ fn issuer(index: usize) -> String {
 
 /// A gate with this filter, whose upstream is Envoy itself, and without an access log.
 pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gate {
+    gate_with(guard, keys, workers, core, |_| {})
+}
+
+/// The same with another change.
+pub fn gate_with(
+    guard: Guard,
+    keys: &Keys,
+    workers: u32,
+    core: Option<usize>,
+    edit: impl FnOnce(&mut Bootstrap),
+) -> Gate {
     let Guard { filter, size, .. } = guard;
     let settings = match filter {
         Filter::Passgate(settings) => settings,
@@ -186,6 +206,7 @@ pub fn gate(guard: Guard, keys: &Keys, workers: u32, core: Option<usize>) -> Gat
         manager["access_log"] = json!([]);
         manager["route_config"]["virtual_hosts"][0]["routes"] =
             json!([{ "match": { "prefix": "/" }, "direct_response": { "status": 200 } }]);
+        edit(bootstrap);
     });
     let mut gate = setup.start();
     gate.end();
@@ -229,9 +250,15 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
             "claim_to_headers": claims(index),
         })
     };
+    let mut rules = rules(size);
+    if settings.single_use {
+        for rule in &mut rules {
+            rule["requires"]["single_use"] = json!(true);
+        }
+    }
     let mut policy = json!({
         "providers": providers(size, provider),
-        "rules": rules(size),
+        "rules": rules,
         "host_crypto": settings.host_crypto,
         "audit": { "access_log": settings.access_log, "counters": settings.counters, "log": settings.log },
     });

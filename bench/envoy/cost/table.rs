@@ -30,6 +30,11 @@ pub fn compare(line: &Line, costs: &Costs) {
             let wanted = format!("at most {most}: {}", verdict(ratio.median() <= most));
             (format!("{ratio:.2}"), wanted)
         }
+        Wanted::MoreAtMost(most) => {
+            let more = ours.with(other, |ours, other| ours - other);
+            let wanted = format!("at most {most} µs more: {}", verdict(more.median() <= most));
+            (format!("{more:.1} µs more"), wanted)
+        }
         Wanted::Nothing => {
             let ratio = ours.with(other, |ours, other| ours / other);
             (format!("{ratio:.2}"), String::new())
@@ -69,21 +74,23 @@ fn caches(other: Guard) -> &'static str {
 fn name(guard: Guard) -> &'static str {
     match guard.filter {
         Filter::Nothing => "nothing",
-        Filter::Bare(Bare::Empty) => "an empty Wasm filter",
-        Filter::Bare(Bare::Calls | Bare::Refusal) => "the bare calls of the host",
+        Filter::Bare(Bare::Empty | Bare::Answers) => "an empty Wasm filter",
+        Filter::Bare(Bare::Calls | Bare::Refusal | Bare::Memory) => "the bare calls of the host",
         Filter::JwtAuthn { .. } => "`jwt_authn`",
         Filter::Passgate(_) => "passgate",
     }
 }
 
 pub const AGAINST: &str = "\
-| | settings | new | old | new / old |
-|---|---|---|---|---|";
+| | settings | new | old | new / old | new - old |
+|---|---|---|---|---|---|";
 
-/// Prints a line about a new module and an old one: the ratios of each round, by their median.
+/// Prints a line about a new module and an old one: the ratios and differences of each round, by
+/// their medians.
 pub fn against(name: &str, settings: &str, [new, old]: [&Sample; 2]) {
     let ratio = new.with(old, |new, old| new / old);
-    println!("| {name} | {settings} | {new} | {old} | {ratio:.3} |");
+    let more = new.with(old, |new, old| new - old);
+    println!("| {name} | {settings} | {new} | {old} | {ratio:.3} | {more:.2} |");
 }
 
 /// What is set otherwise than it comes.
@@ -100,6 +107,9 @@ pub fn settings(guard: Guard) -> String {
         Proof::None => {}
         Proof::Dpop => words.push("proof: dpop".to_owned()),
         Proof::Approval => words.push("proof: webauthn".to_owned()),
+    }
+    if settings.single_use {
+        words.push("single_use".to_owned());
     }
     if settings.log != comes.log {
         words.push(format!("log: {}", settings.log));

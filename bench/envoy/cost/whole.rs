@@ -1,5 +1,6 @@
 //! What the filter costs beside requests: memory, module, start.
 
+use super::chunks::{self, CHUNK};
 use super::filter::{Filter, Guard, Keys, Passgate, Size, gate};
 use super::load::Client;
 use super::measure::{core, token, wire};
@@ -22,6 +23,12 @@ fn guards(cache: bool) -> [Guard; 3] {
 /// What the last two need more than the first, in each round.
 pub fn more([nothing, passgate, jwt_authn]: &[Sample; 3]) -> [Sample; 2] {
     [passgate, jwt_authn].map(|with| with.with(nothing, |with, without| with - without))
+}
+
+/// What a chunk of a body costs.
+pub fn chunks(rounds: usize) {
+    let taken = chunks::costs(guards(false), rounds);
+    whole(CHUNK, &more(&taken), "µs", Some(1.0));
 }
 
 pub const MEMORY: &str = "memory of one more worker: 3 providers with 5 keys, 1,000 tokens seen";
