@@ -62,7 +62,7 @@ impl Gate {
         Self::of(key, &text.to_string())
     }
 
-    /// A list comes, and its first slice is read.
+    /// A list comes.
     pub fn list_comes(&mut self, entries: usize, sequence: usize) {
         let entries: Vec<Value> = (0..entries)
             .map(|n| json!({ "sub": format!("5f7c8ec7-c33c-6c00-4bba-{n:012}"), "not_before": 1 }))

@@ -255,12 +255,16 @@ impl Feed {
         match (received, body) {
             (Err(failure), _) => self.failed(failure, started, now),
             (Ok(received), Some(reader)) => {
+                // The host has just copied it: of a long one, that is enough for one callback.
+                let is_short = reader.is_short();
                 self.arriving = Some(Arriving {
                     received,
                     started,
                     stage: Stage::Reads(Box::new(reader)),
                 });
-                self.read_on(now, wall);
+                if is_short {
+                    self.read_on(now, wall);
+                }
             }
             // What was confirmed has not become younger by that.
             (Ok(received), None) => {

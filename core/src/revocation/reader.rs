@@ -62,6 +62,11 @@ impl Reader {
         })
     }
 
+    /// Whether one slice may be all of it.
+    pub(super) const fn is_short(&self) -> bool {
+        self.body.len() <= SLICE_BYTES
+    }
+
     /// Reads a slice. True: the document is at its end.
     pub(super) fn read_slice(&mut self) -> Result<bool, Unreadable> {
         self.slices.read_on(&mut self.read)
