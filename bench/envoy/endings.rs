@@ -1,8 +1,8 @@
 //! How long a worker is held up by a list of 100,000 revocations and by 10,000 streams that end
 //! with their authority, and how soon they end: `bench/endings`.
 //!
-//! Each callback of the module is timed by Envoy's own trace, in milliseconds. What the trace takes,
-//! and what others do on the machine, is part of that.
+//! Each callback of the module is timed by Envoy's own trace, in milliseconds. What the trace
+//! takes, and what others do on the machine, is part of that.
 
 use passgate_harness::{
     AUDIENCE, Crowd, Endless, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually_within,

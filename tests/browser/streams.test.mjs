@@ -50,8 +50,8 @@ async function gateOf(t, service, { provider = {}, policy = {}, edit = (text) =>
     ports: { 8080: port, 9001: service },
     edit: (text) => {
       const value = `value: ${JSON.stringify(JSON.stringify(all))}\n`;
-      const shipped = /value: \|\n[\s\S]*?\n(?= +- name: envoy.filters.http.router)/;
-      const ours = text.replace(shipped, value);
+      const written = /value: \|\n[\s\S]*?\n(?= +- name: envoy.filters.http.router)/;
+      const ours = text.replace(written, value);
       assert.notEqual(ours, text);
       return edit(ours).replaceAll('ORIGIN', `http://localhost:${port}`);
     },
@@ -113,7 +113,10 @@ test('a page sees 1006, an error that is final, and a body that breaks off', asy
       ],
     },
     edit: (text) =>
-      text.replace('stat_prefix: gate', 'stat_prefix: gate\n                upgrade_configs: [{ upgrade_type: websocket }]'),
+      text.replace(
+        /( +)stat_prefix: gate/,
+        '$1stat_prefix: gate\n$1upgrade_configs: [{ upgrade_type: websocket }]',
+      ),
   });
   const { page, context } = await browser.visitor({ authenticator: null });
   await page.goto(`${gate.origin}/page`);
