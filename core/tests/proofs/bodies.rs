@@ -12,7 +12,7 @@ use crate::{
 const PATH: &str = "/order?to=bob";
 const BODY: &[u8] = br#"{"amount":10}"#;
 
-type Headers = Vec<(&'static str, String)>;
+type Header = (&'static str, String);
 type Change<'a> = &'a dyn Fn(ApprovalBuilder<'_>) -> ApprovalBuilder<'_>;
 
 impl Person {
@@ -28,7 +28,7 @@ impl Person {
         &mut self,
         path: &str,
         change: impl FnOnce(ApprovalBuilder<'_>) -> ApprovalBuilder<'_>,
-    ) -> Headers {
+    ) -> Vec<Header> {
         let (token, nonce) = (self.token(), self.nonce(path));
         let proof = self.approval(path, &token, &nonce).body(BODY);
         let proof = proof.claim("content_type", "application/json");
@@ -38,14 +38,14 @@ impl Person {
     }
 
     /// What becomes of them with what is known of the body.
-    fn with(&mut self, body: Body, path: &str, headers: &Headers) -> Result<Judged, Need> {
+    fn with(&mut self, body: Body, path: &str, headers: &[Header]) -> Result<Judged, Need> {
         self.0.body = body;
         let judged = self.0.ask("api.example.com", path, headers);
         self.0.body = Body::None;
         judged
     }
 
-    fn code(&mut self, body: Body, path: &str, headers: &Headers) -> &'static str {
+    fn code(&mut self, body: Body, path: &str, headers: &[Header]) -> &'static str {
         match self.with(body, path, headers) {
             Ok(judged) => judged.code,
             Err(need) => panic!("it waits for {need:?}"),
@@ -331,8 +331,7 @@ fn waiting_for_a_body_is_paid_for_until_it_comes() {
     let mut lazy = person();
     let headers = lazy.posts(PATH, |proof| proof);
     let refused = (0..200).find_map(|_| lazy.with(Body::Unread, PATH, &headers).ok());
-    let refused = refused.expect("the budget has an end");
-    assert_eq!(refused.code, "unavailable.budget");
+    assert_eq!(refused.unwrap().code, "unavailable.budget");
 }
 
 #[test]
