@@ -64,7 +64,7 @@ impl Reader {
 
     /// Whether one slice may be all of it.
     pub(super) const fn is_short(&self) -> bool {
-        self.body.len() <= SLICE_BYTES
+        self.slices.is_short()
     }
 
     /// Reads a slice. True: the document is at its end.
