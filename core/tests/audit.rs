@@ -10,10 +10,6 @@
 #[path = "proofs/host.rs"]
 mod host;
 #[path = "reasons/specimen.rs"]
-#[expect(
-    dead_code,
-    reason = "only the specimen is used here, not its mutations"
-)]
 mod specimen;
 
 use std::collections::BTreeSet;
@@ -25,6 +21,9 @@ use passgate_core::{
 use serde_json::{Value, json};
 
 use specimen::{ISSUER, NOW, Specimen, environment, good, specimen};
+
+/// Other tests use these.
+const _: fn(&Reason) -> Specimen = specimen::mutation;
 
 fn now() -> UnixTime {
     UnixTime::from_secs(NOW.unsigned_abs())
