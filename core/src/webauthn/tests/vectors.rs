@@ -15,7 +15,7 @@ fn judged(vector: &Value) -> (&'static str, Option<Gesture>) {
         origins: vec![text("origin")],
         ..RelyingParty::default()
     };
-    let challenge = base64url(&text("challenge")).unwrap();
+    let challenge = base64url(text("challenge")).unwrap();
     let gesture = Some(assertion.check(&party, &challenge).unwrap());
     if vector["jwk"].is_null() {
         return ("key_unknown", gesture);
