@@ -161,6 +161,25 @@ test('an approval is for one payment of one person, once', async () => {
   await mallory.visitor.close();
 });
 
+test('an approval covers the body that the page sends, and no other', async () => {
+  const { visitor, pay } = await person('alice');
+  const order = (more) => pay({ path: '/orders', covers: true, ...more });
+  const body = '{"amount":10,"to":"zoë"}';
+  for (const sent of [body, undefined]) {
+    const answer = await order({ body: sent });
+    passed(answer, 'user-verified', 'device-bound');
+    assert.equal(answer.body.body, sent ?? '');
+  }
+  for (const instead of [{ body: '{"amount":1000}' }, { type: 'application/json' }])
+    await refused(await order({ body, instead }), 'untrusted.proof_body');
+  await refused(await order({ instead: { body } }), 'untrusted.proof_body');
+  // A client that was not told leaves an empty body out, and the gate does not guess.
+  await refused(await order({ covers: false }), 'untrusted.proof_body');
+  // Where the rule does not want bodies approved, there must not be one.
+  await refused(await pay({ body }), 'untrusted.proof_body');
+  await visitor.close();
+});
+
 test('a page in a frame of another site cannot have a payment approved', async () => {
   const { visitor, pay, passkey, token } = await person('alice');
   passed(await pay(), 'user-verified', 'device-bound');

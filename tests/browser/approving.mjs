@@ -17,6 +17,7 @@ const base64url = (value) =>
 const MORE = [
   ['/touch', { user_verification: 'optional' }],
   ['/own', { user_verification: 'optional', device_bound: true }],
+  ['/orders', { body: 'required' }],
 ].map(([path, terms]) => {
   const proof = { webauthn: { mode: 'transaction', ...terms } };
   const match = { path_separated_prefix: path };
@@ -43,7 +44,10 @@ export class Approving {
     it.gate = await Gate.start(FILE, {
       port: ports.gate,
       ports: { 8080: ports.gate, 3000: ports.page, 9000: ports.issuer, 9001: ports.service },
-      edit: (text) => text.replace('"rules": [', (start) => `${start}${MORE},`),
+      edit: (text) =>
+        text
+          .replace('"rules": [', (start) => `${start}${MORE},`)
+          .replace(/^( *)failure_policy:.*$/m, '$&\n$1allow_on_headers_stop_iteration: true'),
     });
     return it;
   }
@@ -165,23 +169,27 @@ export async function register(page, { algorithm = -7, isVerified = true, blob }
 
 /**
  * Sends a request from the page with the client module. `more` are options of
- * `navigator.credentials.get` beside what the gate asks for. Returns `{ status, challenge, body,
- * proof }`, or the name of an error. `instead` changes what is sent after the person approved.
+ * `navigator.credentials.get` beside what the gate asks for. `covers` says that the rule wants each
+ * body approved. `instead` changes what is sent after the person approved. Returns `{ status,
+ * challenge, body, proof }`, or the name of an error.
  */
-export function send(page, { gate, token, path, passkey, more = {}, body, instead = {} }) {
+export function send(page, { gate, token, path, passkey, more = {}, instead = {}, ...sent }) {
+  const { body, covers } = sent;
   return page.evaluate(
-    async ({ url, id, token, more, body, instead }) => {
+    async ({ url, id, token, more, body, covers, instead }) => {
       const { createClient, passkey } = await import('/client.js');
       let proof = null;
       const watched = (url, init) => {
         proof = init.headers.get('webauthn-proof');
         if (proof === null) return fetch(url, init);
         init.headers.set('authorization', `Bearer ${instead.token ?? token}`);
-        return fetch(instead.url ?? url, init);
+        if (instead.type) init.headers.set('content-type', instead.type);
+        return fetch(instead.url ?? url, { ...init, body: instead.body ?? init.body });
       };
       const allowCredentials = [{ type: 'public-key', id: Uint8Array.from(id) }];
       const authenticator = passkey({ publicKey: { allowCredentials, timeout: 20_000, ...more } });
-      const client = createClient({ token, authenticator, fetch: watched });
+      const wish = covers ? { body: 'required' } : {};
+      const client = createClient({ token, authenticator, fetch: watched, ...wish });
       try {
         const answer = await client(url, { method: 'POST', body });
         const challenge = answer.headers.get('www-authenticate');
@@ -190,6 +198,6 @@ export function send(page, { gate, token, path, passkey, more = {}, body, instea
         return error.name;
       }
     },
-    { url: `${gate.origin}${path}`, id: passkey.id, token, more, body, instead },
+    { url: `${gate.origin}${path}`, id: passkey.id, token, more, body, covers, instead },
   );
 }

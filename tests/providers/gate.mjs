@@ -14,18 +14,20 @@ const MODULE = resolve(ROOT, process.env.PASSGATE_WASM ?? 'dist/passgate.wasm');
 
 /** The service behind the gate: answers each request with what it got, as JSON. */
 export class Service {
-  /** Every request that reached it: `{ method, path, headers }`. */
+  /** Every request that reached it: `{ method, path, headers, body }`. */
   received = [];
   #server;
 
   static async start(port) {
     const service = new Service();
-    service.#server = createServer((incoming, outgoing) => {
+    service.#server = createServer(async (incoming, outgoing) => {
       const { method, url: path, headers } = incoming;
-      service.received.push({ method, path, headers });
+      let body = '';
+      for await (const part of incoming.setEncoding('utf8')) body += part;
+      service.received.push({ method, path, headers, body });
       const kind = headers.accept?.includes('text/html') ? 'text/html' : 'application/json';
       outgoing.writeHead(200, { 'content-type': kind });
-      outgoing.end(JSON.stringify({ method, path, headers }));
+      outgoing.end(JSON.stringify({ method, path, headers, body }));
     });
     await new Promise((resolve, reject) => {
       service.#server.once('error', reject);
