@@ -2,7 +2,10 @@
 //! browsers and authenticators that open libraries recorded.
 
 use super::*;
-use crate::jose::Jwk;
+use crate::{
+    cose,
+    jose::{Jwk, thumbprint},
+};
 
 /// What becomes of an assertion, in the words of the files, and what its flags prove.
 fn judged(vector: &Value) -> (&'static str, Option<Gesture>) {
@@ -49,6 +52,15 @@ fn judge_all(file: &str, count: usize) {
         let name = &vector["name"];
         let (seen, gesture) = judged(vector);
         assert_eq!(vector["expected"], seen, "{name}");
+        // The key as the authenticator gave it away is the same.
+        if let Some(cose_key) = vector["cose_key"].as_str() {
+            let read = cose::read(&base64url(cose_key).unwrap());
+            let jwk = Json::parse(vector["jwk"].to_string().as_bytes(), 100).unwrap();
+            let jwk = Jwk::public(&jwk, limits::PROOF_RSA_BITS);
+            let read = read.map(|(key, algorithm)| (thumbprint(&key), algorithm));
+            let jwk = jwk.map(|jwk| (thumbprint(&jwk.key), jwk.algorithm().unwrap()));
+            assert_eq!(read.ok(), jwk, "{name}");
+        }
         let flags = vector["flags"].as_str().unwrap();
         if let Some(gesture) = gesture {
             assert_eq!(gesture.is_verified, flags.contains("UV"), "{name}");
