@@ -224,6 +224,19 @@ pub(crate) fn jwk_set(data: &[u8]) {
     );
 }
 
+/// Any bytes: a key in COSE serves the algorithm that it names, and can be neither cut nor
+/// extended. Says whether it is one.
+pub(crate) fn cose(data: &[u8]) -> bool {
+    let Ok((key, algorithm)) = passgate_core::read_cose_key(data) else {
+        return false;
+    };
+    assert!(!key.verifies(algorithm, b"text", &vec![0; key.signature_length()]));
+    assert_ne!(thumbprint(&key), [0; 32]);
+    assert!(passgate_core::read_cose_key(&data[..data.len() - 1]).is_err());
+    assert!(passgate_core::read_cose_key(&[data, &[0]].concat()).is_err());
+    true
+}
+
 /// Any document: accepted whole, or refused with a bounded number of problems of bounded length.
 pub(crate) fn configuration(data: &[u8]) {
     match Config::parse(data) {

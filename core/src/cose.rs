@@ -33,8 +33,11 @@ const SHAPE: &str = "not a COSE_Key in canonical CBOR, with alg and no optional 
 const UNSUPPORTED: &str = "unsupported algorithm";
 const MISFIT: &str = "alg does not fit kty and crv";
 
-/// Reads a public key and the one algorithm that it is for. An error says in English what is wrong.
-pub(crate) fn read(bytes: &[u8]) -> Result<(VerifyingKey, Algorithm), &'static str> {
+/// Reads a public key and the one algorithm that it is for.
+///
+/// # Errors
+/// In English, what is wrong.
+pub fn read(bytes: &[u8]) -> Result<(VerifyingKey, Algorithm), &'static str> {
     let parameters = Parameters::read(bytes).ok_or(SHAPE)?;
     let [kty, alg] = [&parameters.kty, &parameters.alg].map(|item| item.and_then(number));
     let (kty, alg) = kty.zip(alg).ok_or(SHAPE)?;

@@ -118,6 +118,7 @@ pub use crate::{
         SubjectForm, Written,
     },
     config::{Config, HostEscape, InvalidConfig, Past},
+    cose::read as read_cose_key,
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},
     evidence::{

@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 12] = [
+const TARGETS: [(&str, Target); 13] = [
     ("authenticator_data", |data| {
         _ = judge::authenticator_data(data)
     }),
@@ -22,6 +22,7 @@ const TARGETS: [(&str, Target); 12] = [
     ("claims", judge::claims),
     ("client_data", |data| _ = judge::client_data(data)),
     ("configuration", judge::configuration),
+    ("cose", |data| _ = judge::cose(data)),
     ("header", judge::header),
     ("jwk_set", judge::jwk_set),
     ("proof", judge::proof),
@@ -65,6 +66,10 @@ fn what_is_good_about_an_approval_would_pass() {
     )));
     assert!(judge::cbor(&read("cbor/deep")));
     assert!(!judge::cbor(&read("cbor/deeper")));
+    for key in ["es256", "es384", "es512", "ed25519", "rs256"] {
+        assert!(judge::cose(&read(&format!("cose/{key}"))), "{key}");
+    }
+    assert!(!judge::cose(&read("cose/ed448")));
 }
 
 #[test]
