@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use passgate_harness::{AUDIENCE, BOTH, ISSUER, Issuer, Protocol, Request, Setup, eventually};
+use passgate_harness::{
+    AUDIENCE, BOTH, ISSUER, Issuer, Protocol, Request, Setup, eventually, with,
+};
 use passgate_kit::{SigningKey, Token};
 use serde_json::json;
 
@@ -128,6 +130,24 @@ fn a_client_may_leave_before_its_body_is_whole() {
     assert_eq!(gate.upstream.connections(), 0);
     // Nothing was spent.
     gate.passed(&gate.send(Protocol::Http1, &request));
+    gate.finish();
+}
+
+/// The configuration that took the request judges it, and both know what was spent.
+#[test]
+fn a_request_that_waits_for_its_body_outlives_its_configuration() {
+    let mut gate = handing_over().watched().start();
+    let person = Person::of(&gate);
+    let nonce = person.nonce(&gate);
+    let request = person.approve(Request::post(PATH, b"body"), &nonce, b"body");
+    let mut client = begun(&gate, &request);
+    client.send(b"bo");
+    assert!(client.is_silent(Duration::from_millis(100)));
+    gate.reconfigure(&with(approving(), "audit", json!({ "log": "all" })));
+    client.send(b"dy");
+    assert_eq!(gate.passed(&client.read()).body, b"body");
+    let again = gate.send(Protocol::Http2, &request);
+    gate.denied(&again, "untrusted.proof_replayed");
     gate.finish();
 }
 
