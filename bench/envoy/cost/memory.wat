@@ -1,5 +1,6 @@
-;; A filter that calls the host as the memory of what was spent does, and does nothing else: it
-;; reads the memory's beginning (40 bytes), reads one of 4,096 slots, and writes it with four entries.
+;; A filter that calls the host as the memory of what was spent does, and does nothing else. It
+;; reads the memory's beginning (40 bytes) and one of 4,096 slots, and writes that with four
+;; entries.
 (module
   (import "env" "proxy_get_shared_data" (func $get (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
