@@ -363,22 +363,23 @@ fn replicas_with_one_secret_believe_each_others_nonces_and_without_it_say_which_
         "secrets",
         json!({ "nonce": { "env": "PASSGATE_NONCE" } }),
     );
-    let replica = || {
-        Setup::new(shared.clone())
-            .variable("PASSGATE_NONCE", SECRET)
-            .start()
+    let replica = || Setup::new(shared.clone()).variable("PASSGATE_NONCE", SECRET);
+    let one = replica().start();
+    // All of them have the keys of one issuer from the beginning.
+    let alike = |replica: Setup| {
+        let issuer = Issuer::start();
+        issuer.publish(&[&one.issuer.key]);
+        replica.issuer(issuer).start()
     };
-    let [one, two] = [replica(), replica()];
+    let two = alike(replica());
     let client = Client::of(&one);
-    two.issuer.publish(&[&one.issuer.key]);
     let given = nonce(&one.send(Protocol::Http1, &client.request("/nonce")));
     for gate in [&one, &two, &one, &two] {
         let proof = client.proof("/nonce").claim("nonce", given.clone());
         let answer = gate.send(Protocol::Http1, &client.with("/nonce", proof));
         gate.passed(&answer);
     }
-    let alone = Gate::start(proving());
-    alone.issuer.publish(&[&one.issuer.key]);
+    let alone = alike(Setup::new(proving()));
     let proof = client.proof("/nonce").claim("nonce", given);
     let answer = alone.send(Protocol::Http1, &client.with("/nonce", proof));
     alone.denied(&answer, "untrusted.proof_nonce");
