@@ -33,6 +33,8 @@ export interface Challenge {
   userVerification: 'required' | 'preferred';
   /** How long the nonce is good, in seconds. */
   maxAge: number;
+  /** Whether the approval must cover the body, also one of no bytes. */
+  coversBody: boolean;
 }
 
 /** The challenge of an answer, or null: this answer does not ask for a passkey's approval. */
@@ -109,11 +111,6 @@ export interface ClientOptions {
   claims?: Claims;
   /** Approves requests, if the gate asks for it. Without it the answer that asks is returned. */
   authenticator?: Authenticator;
-  /**
-   * Where the rule has `body: required`, an approval covers the body of each request, also one of no
-   * bytes. Without this, only bodies that are there are covered.
-   */
-  body?: 'required';
   /** Sends requests. The global one unless it is given. */
   fetch?: typeof fetch;
 }

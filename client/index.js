@@ -45,6 +45,7 @@ export function challengeOf(response) {
     rpId: parameter('rp_id'),
     userVerification: parameter('user_verification'),
     maxAge: Number(parameter('max_age')),
+    coversBody: parameter('body') === 'required',
   };
 }
 
@@ -139,7 +140,7 @@ export function createClient(options) {
       url,
       token: current,
       claims,
-      body: options.body === 'required' ? bytes : body,
+      body: challenge.coversBody ? bytes : body,
       contentType,
       contentEncoding,
       challenge,

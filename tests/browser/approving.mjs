@@ -169,14 +169,12 @@ export async function register(page, { algorithm = -7, isVerified = true, blob }
 
 /**
  * Sends a request from the page with the client module. `more` are options of
- * `navigator.credentials.get` beside what the gate asks for. `covers` says that the rule wants each
- * body approved. `instead` changes what is sent after the person approved. Returns `{ status,
- * challenge, body, proof }`, or the name of an error.
+ * `navigator.credentials.get` beside what the gate asks for. `instead` changes what is sent
+ * after the person approved. Returns `{ status, challenge, body, proof }`, or the name of an error.
  */
-export function send(page, { gate, token, path, passkey, more = {}, instead = {}, ...sent }) {
-  const { body, covers } = sent;
+export function send(page, { gate, token, path, passkey, more = {}, instead = {}, body }) {
   return page.evaluate(
-    async ({ url, id, token, more, body, covers, instead }) => {
+    async ({ url, id, token, more, body, instead }) => {
       const { createClient, passkey } = await import('/client.js');
       let proof = null;
       const watched = (url, init) => {
@@ -188,8 +186,7 @@ export function send(page, { gate, token, path, passkey, more = {}, instead = {}
       };
       const allowCredentials = [{ type: 'public-key', id: Uint8Array.from(id) }];
       const authenticator = passkey({ publicKey: { allowCredentials, timeout: 20_000, ...more } });
-      const wish = covers ? { body: 'required' } : {};
-      const client = createClient({ token, authenticator, fetch: watched, ...wish });
+      const client = createClient({ token, authenticator, fetch: watched });
       try {
         const answer = await client(url, { method: 'POST', body });
         const challenge = answer.headers.get('www-authenticate');
@@ -198,6 +195,6 @@ export function send(page, { gate, token, path, passkey, more = {}, instead = {}
         return error.name;
       }
     },
-    { url: `${gate.origin}${path}`, id: passkey.id, token, more, body, covers, instead },
+    { url: `${gate.origin}${path}`, id: passkey.id, token, more, body, instead },
   );
 }

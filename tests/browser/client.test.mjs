@@ -48,6 +48,7 @@ const CHALLENGE = {
   rpId: 'example.com',
   userVerification: 'required',
   maxAge: 60,
+  coversBody: false,
 };
 
 /** Keeps what it was asked for, and signs nothing. */
@@ -258,9 +259,11 @@ test('the body that is approved is the one that is sent, byte for byte', async (
   assert.deepEqual([statement.content_digest, asked[1].body], [undefined, undefined]);
 
   // But where the rule wants each body approved, that of no bytes is, too.
-  const strict = gate(WANTS_APPROVAL, GOOD);
+  const { 'www-authenticate': text, ...others } = WANTS_APPROVAL.headers;
+  const headers = { ...others, 'www-authenticate': `${text}, body="required"` };
+  const strict = gate({ ...WANTS_APPROVAL, headers }, GOOD);
   const covering = { token, authenticator: authenticator().answer, fetch: strict.fetch };
-  await createClient({ ...covering, body: 'required' })(URL_OF_A_PAYMENT, { method: 'POST' });
+  await createClient(covering)(URL_OF_A_PAYMENT, { method: 'POST' });
   const { statement: covers } = statementOf(strict.asked[1].headers.get('webauthn-proof'));
   assert.equal(covers.content_digest, `sha-256=:${sha256('').toString('base64')}:`);
   assert.deepEqual([covers.content_type, strict.asked[1].body], [undefined, undefined]);

@@ -43,6 +43,8 @@ pub struct PasskeyWanted {
     pub is_verified: bool,
     /// How old the nonce may be, in seconds.
     pub max_age: u64,
+    /// Whether the body must be covered, also one of no bytes.
+    pub covers_body: bool,
 }
 
 const SHORT: &str = "The sign-in behind the access token does not suffice";
@@ -130,15 +132,21 @@ impl Challenge {
         } else {
             "preferred"
         };
-        self.error(
-            "insufficient_user_authentication",
-            "A passkey must approve this request",
-        )
-        .with("proof", "webauthn")
-        .with("proof_mode", "transaction")
-        .with("rp_id", &wanted.rp_id)
-        .with("user_verification", verification)
-        .with("max_age", &wanted.max_age.to_string())
+        let challenge = self
+            .error(
+                "insufficient_user_authentication",
+                "A passkey must approve this request",
+            )
+            .with("proof", "webauthn")
+            .with("proof_mode", "transaction")
+            .with("rp_id", &wanted.rp_id)
+            .with("user_verification", verification)
+            .with("max_age", &wanted.max_age.to_string());
+        if wanted.covers_body {
+            challenge.with("body", "required")
+        } else {
+            challenge
+        }
     }
 
     fn step_up(self, step_up: &StepUp, description: &str) -> Self {

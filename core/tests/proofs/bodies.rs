@@ -110,6 +110,21 @@ fn another_body_than_was_approved_is_refused() {
 
 /// One that ends with the headers, and one that is announced and has no bytes.
 #[test]
+fn a_client_is_told_where_its_body_must_be_approved() {
+    let mut person = Person::posting();
+    let token = person.token();
+    let headers = [("authorization", format!("Bearer {token}"))];
+    for (path, told) in [(PATH, true), ("/pay", false)] {
+        let judged = person.with(Body::None, path, &headers).unwrap();
+        assert_eq!(judged.code, "missing.proof");
+        let challenge = judged.header("www-authenticate").unwrap();
+        let says = challenge.contains("max_age=\"60\", body=\"required\"");
+        assert_eq!(says, told, "{challenge}");
+        assert_eq!(challenge.contains("body="), told, "{challenge}");
+    }
+}
+
+#[test]
 fn an_empty_body_is_approved_too() {
     let mut person = Person::posting();
     for body in [Body::None, Body::of(b"")] {

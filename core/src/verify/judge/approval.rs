@@ -125,6 +125,7 @@ impl Case<'_, '_, '_> {
             rp_id: party.id.clone(),
             is_verified: terms.is_verified,
             max_age: terms.window.as_secs(),
+            covers_body: terms.covers_body,
         });
         self.give_nonce(NonceUse::Approval, provider)
     }
