@@ -152,11 +152,14 @@ pub(crate) fn host_escapes(
             (gets_past, instead)
         };
         if let Some((all, clusters)) = known {
-            // A host with clusters of its own is seen at one look, whatever the rules are.
-            let own = routes::leads_of(all, core::slice::from_ref(host), &[]);
-            let others = routes::leads_of(all, &[], core::slice::from_ref(host));
-            if others.shared_with(&own, clusters).is_none() {
-                continue;
+            // One host with clusters of its own is seen at one look, whatever the rules are; within
+            // a pattern there may be hosts of a stricter rule.
+            if matches!(host, HostMatch::Exact(_)) {
+                let own = routes::leads_of(all, core::slice::from_ref(host), &[]);
+                let others = routes::leads_of(all, &[], core::slice::from_ref(host));
+                if others.shared_with(&own, clusters).is_none() {
+                    continue;
+                }
             }
             let shared = past.iter().find_map(|past| {
                 let shared = shared(config, all, clusters, (host, weaker), past.stricter)?;
