@@ -70,16 +70,17 @@ impl Manager {
         let names = ["ignore_port_in_host_matching", "ignorePortInHostMatching"];
         let by_routes = routes.is_some_and(|routes| is_on(routes, names));
         let filters = elements(member(json, ["http_filters", "httpFilters"]));
+        let ignores_port = by_routes || is_on(json, ["strip_any_host_port", "stripAnyHostPort"]);
         Self {
             holds_gate: filters.iter().any(is_gate),
             neighbours: None,
             leads: routes.map(Leads::of).unwrap_or_default(),
-            hosts: routes.and_then(routes::virtual_hosts),
+            hosts: routes.and_then(|routes| routes::virtual_hosts(routes, ignores_port)),
             clusters: Clusters::default(),
             beside: Vec::new(),
             unknown: Vec::new(),
             normalizes_path: is_on(json, ["normalize_path", "normalizePath"]),
-            ignores_port: by_routes || is_on(json, ["strip_any_host_port", "stripAnyHostPort"]),
+            ignores_port,
             strips_dot: is_on(json, ["strip_trailing_host_dot", "stripTrailingHostDot"]),
             place,
         }

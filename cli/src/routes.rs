@@ -16,9 +16,17 @@ pub(crate) struct Leads {
 /// A virtual host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VirtualHost {
-    /// Lower case, without ports.
-    domains: Vec<String>,
+    domains: Vec<Domain>,
     leads: Leads,
+}
+
+/// A domain of a virtual host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Domain {
+    /// Lower case, without a port.
+    text: String,
+    /// Whether it names a port, and so is not the host without one.
+    has_port: bool,
 }
 
 /// What the clusters of a file are, beside their names.
@@ -160,15 +168,16 @@ fn addresses(json: &Json, found: &mut Vec<String>) {
     }
 }
 
-/// The virtual hosts of routes; `None`: there are others elsewhere.
-pub(crate) fn virtual_hosts(routes: &Json) -> Option<Vec<VirtualHost>> {
+/// The virtual hosts of routes; `None`: there are others elsewhere. Where Envoy ignores ports, a
+/// domain with one takes no request.
+pub(crate) fn virtual_hosts(routes: &Json, ignores_port: bool) -> Option<Vec<VirtualHost>> {
     let of = |host: &Json| {
-        let domains = elements(host.get("domains"))
-            .iter()
-            .filter_map(Json::as_str);
-        let lower = |domain: &str| without_port(&domain.to_ascii_lowercase()).to_owned();
+        let domains = elements(host.get("domains")).iter();
+        let domains = domains.filter_map(Json::as_str).map(Domain::of);
         VirtualHost {
-            domains: domains.map(lower).collect(),
+            domains: domains
+                .filter(|domain| !(ignores_port && domain.has_port))
+                .collect(),
             leads: Leads::of(host),
         }
     };
@@ -184,19 +193,22 @@ pub(crate) fn virtual_hosts(routes: &Json) -> Option<Vec<VirtualHost>> {
 pub(crate) fn leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostMatch]) -> Leads {
     let best = |host: &HostMatch| {
         let domains = all.iter().flat_map(|host| &host.domains);
-        let ranks = domains.filter_map(|domain| rank(domain, host));
+        let domains = domains.filter(|domain| !domain.has_port);
+        let ranks = domains.filter_map(|domain| rank(&domain.text, host));
         ranks.filter(|rank| rank.takes_all).max()
     };
     let hosts: Vec<_> = hosts.iter().map(|host| (host, best(host))).collect();
-    let is_served_by = |(host, best): &(&HostMatch, Option<Rank>), domain: &str| {
-        let best = best.as_ref();
-        rank(domain, host).is_some_and(|rank| best.is_none_or(|best| rank.place >= best.place))
+    // A client may add the port to a host, and gets to a domain with that port, too.
+    let is_served_by = |(host, best): &(&HostMatch, Option<Rank>), domain: &Domain| {
+        let best = best.as_ref().filter(|_| !domain.has_port);
+        rank(&domain.text, host)
+            .is_some_and(|rank| best.is_none_or(|best| rank.place >= best.place))
     };
     let mut leads = Leads::default();
     for host in all {
         let serves = host.domains.iter().any(|domain| {
             let mut meant = hosts.iter();
-            !is_within(domain, except)
+            !is_within(&domain.text, except)
                 && (hosts.is_empty() || meant.any(|host| is_served_by(host, domain)))
         });
         if serves {
@@ -205,6 +217,17 @@ pub(crate) fn leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostM
         }
     }
     leads
+}
+
+impl Domain {
+    fn of(written: &str) -> Self {
+        let is_port = |port: &str| port == "*" || port.bytes().all(|byte| byte.is_ascii_digit());
+        let split = written.rsplit_once(':').filter(|(_, port)| is_port(port));
+        Self {
+            text: split.map_or(written, |(host, _)| host).to_ascii_lowercase(),
+            has_port: split.is_some(),
+        }
+    }
 }
 
 /// How a domain ranks among those that take a host, or some of these hosts.
@@ -249,12 +272,4 @@ fn is_within(domain: &str, hosts: &[HostMatch]) -> bool {
                 domain.len() > end.len() && domain.ends_with(&**end) && !domain.ends_with('*')
             }
         })
-}
-
-/// A client may add a port; what Envoy makes of it is another doubt.
-fn without_port(domain: &str) -> &str {
-    match domain.rsplit_once(':') {
-        Some((host, port)) if port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => domain,
-    }
 }

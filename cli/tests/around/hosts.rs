@@ -23,3 +23,23 @@ fn virtual_hosts_within_a_pattern_are_the_stricter_rules_too() {
     let output = check(&with_hosts(&rules, &hosts));
     assert!(!output.contains("into Host"), "{output}");
 }
+
+#[test]
+fn a_virtual_host_with_a_port_is_not_the_one_without() {
+    let rules = [public(r#""www.test""#), strict("")];
+    let said = "whoever writes \"www.test\" into Host gets past rules[1] by this rule";
+    let strips = "                strip_any_host_port: true";
+    let says = |text: &str| check(text).contains(said);
+    for domain in ["www.test:8081", "www.test:*"] {
+        let domain = format!("{domain:?}");
+        // Without ports nothing is led there, and `*` serves the host.
+        let apart = with_hosts(&rules, &[(&domain, OTHER), (r#""*""#, UP)]);
+        assert!(says(&apart), "{domain}");
+        assert!(says(&put(&apart, strips, "")), "{domain}");
+        let hosts = [("www.test", OTHER), (&*domain, UP), (r#""*""#, UP)];
+        let both = with_hosts(&rules, &hosts);
+        assert!(!check(&both).contains("warning"), "{domain}");
+        // Who adds the port is led to the other one.
+        assert!(says(&put(&both, strips, "")), "{domain}");
+    }
+}
