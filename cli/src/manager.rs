@@ -5,8 +5,9 @@
 use passgate_core::{Config, HostEscape, HostMatch, Json};
 
 use crate::{
+    clusters::Clusters,
     neighbours::Neighbours,
-    routes::{self, Clusters, Leads, VirtualHost},
+    routes::{self, Leads, VirtualHost},
     sign::{elements, is_gate, is_true, member, types},
 };
 

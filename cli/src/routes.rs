@@ -1,9 +1,13 @@
-//! Where the routes of Envoy lead: which virtual host serves a host, to which clusters, and which
-//! clusters are one and the same service.
+//! Where the routes of Envoy lead: which virtual host serves a host, and to which clusters.
+
+use std::collections::BTreeMap;
 
 use passgate_core::{HostMatch, Json};
 
-use crate::sign::{elements, member};
+use crate::{
+    clusters::Clusters,
+    sign::{elements, member},
+};
 
 /// The clusters that routes, or a proxy of connections, lead to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,10 +32,6 @@ struct Domain {
     /// Whether it names a port, and so is not the host without one.
     has_port: bool,
 }
-
-/// What the clusters of a file are, beside their names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Clusters(Vec<(String, Vec<String>)>);
 
 /// Members that hold clusters to which no request is led.
 const ASIDE: [&str; 3] = [
@@ -71,22 +71,29 @@ impl Leads {
 
     /// The first cluster of these that those others lead to as well, as one says it.
     pub(crate) fn shared_with(&self, others: &Self, clusters: &Clusters) -> Option<String> {
+        let mut theirs: BTreeMap<&str, &String> =
+            others.clusters.iter().map(|name| (&**name, name)).collect();
+        for other in &others.clusters {
+            for mark in clusters.marks(other) {
+                theirs.entry(mark).or_insert(other);
+            }
+        }
         let both = self.clusters.iter().find_map(|own| {
-            let twin = others
-                .clusters
-                .iter()
-                .find(|other| clusters.are_one(own, other))?;
+            let mut marks = clusters.marks(own);
+            let twin = marks.find_map(|mark| theirs.get(mark).copied())?;
             Some(if twin == own {
                 format!("the cluster {own:?}")
             } else {
                 format!("the cluster {twin:?}, which is {own:?} by another name")
             })
         });
+        let is_open =
+            |it: &Self| it.is_open || it.clusters.iter().any(|name| clusters.is_open(name));
         let any = |open: &Self, other: &Self| {
-            let first = other.clusters.first().filter(|_| open.is_open);
+            let first = other.clusters.first().filter(|_| is_open(open));
             first.map(|name| format!("a cluster that is chosen by the request, such as {name:?}"))
         };
-        let open = self.is_open && others.is_open;
+        let open = is_open(self) && is_open(others);
         let open = open.then(|| "clusters that are chosen by the request".to_owned());
         both.or(open)
             .or_else(|| any(self, others))
@@ -103,70 +110,6 @@ const CHOICES: [[&str; 2]; 3] = [
         "inlineClusterSpecifierPlugin",
     ],
 ];
-
-impl Clusters {
-    /// Those of a bootstrap.
-    pub(crate) fn of(document: &Json) -> Self {
-        let resources = member(document, ["static_resources", "staticResources"]);
-        let clusters = elements(resources.and_then(|resources| resources.get("clusters")));
-        let named = clusters.iter().filter_map(|cluster| {
-            let mut marks = Vec::new();
-            let load = member(cluster, ["load_assignment", "loadAssignment"]);
-            load.into_iter()
-                .for_each(|load| addresses(load, &mut marks));
-            let discovered = member(cluster, ["eds_cluster_config", "edsClusterConfig"]);
-            let service = discovered.and_then(|it| member(it, ["service_name", "serviceName"]));
-            marks.extend(
-                service
-                    .and_then(Json::as_str)
-                    .map(|name| format!("eds {name}")),
-            );
-            // An aggregate of clusters.
-            let kind = member(cluster, ["cluster_type", "clusterType"]);
-            let kind = kind.and_then(|kind| member(kind, ["typed_config", "typedConfig"]));
-            let parts = elements(kind.and_then(|kind| kind.get("clusters")));
-            marks.extend(parts.iter().filter_map(Json::as_str).map(str::to_owned));
-            let name = cluster.get("name")?.as_str()?.to_owned();
-            marks.push(name.clone());
-            Some((name, marks))
-        });
-        Self(named.collect())
-    }
-
-    /// Whether two names are about one service: they are equal, or the clusters share an address.
-    fn are_one(&self, one: &str, two: &str) -> bool {
-        let marks = |name: &str| {
-            let found = self.0.iter().find(|(known, _)| known == name);
-            found.map(|(_, marks)| marks.as_slice()).unwrap_or_default()
-        };
-        one == two || marks(one).iter().any(|mark| marks(two).contains(mark))
-    }
-}
-
-/// The addresses below a value.
-fn addresses(json: &Json, found: &mut Vec<String>) {
-    match json {
-        Json::Array(all) => all.iter().for_each(|it| addresses(it, found)),
-        Json::Object(members) => {
-            if let Some(socket) = member(json, ["socket_address", "socketAddress"]) {
-                let address = socket.get("address").and_then(Json::as_str);
-                let port = member(socket, ["port_value", "portValue"]);
-                let port = port.map(Json::to_string).unwrap_or_default();
-                found.extend(address.map(|address| match address {
-                    "localhost" | "::1" => format!("127.0.0.1 {port}"),
-                    other => format!("{} {port}", other.to_ascii_lowercase()),
-                }));
-            }
-            let pipe = json.get("pipe").and_then(|pipe| pipe.get("path"));
-            found.extend(
-                pipe.and_then(Json::as_str)
-                    .map(|path| format!("pipe {path}")),
-            );
-            members.iter().for_each(|(_, it)| addresses(it, found));
-        }
-        _ => {}
-    }
-}
 
 /// The virtual hosts of routes; `None`: there are others elsewhere. Where Envoy ignores ports, a
 /// domain with one takes no request.

@@ -4,6 +4,7 @@
 
 mod filters;
 mod hosts;
+mod services;
 
 use std::{
     io::Write as _,

@@ -1,0 +1,146 @@
+//! Which clusters of a file of Envoy are one and the same service, by whatever names.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+};
+
+use passgate_core::Json;
+
+use crate::sign::{elements, may_be_true, member, types};
+
+/// What the clusters of a file are, beside their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clusters(BTreeMap<String, Cluster>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Cluster {
+    /// Its addresses, and the names of the clusters that it is made of.
+    marks: BTreeSet<String>,
+    /// Whether the request chooses the address.
+    is_open: bool,
+}
+
+impl Clusters {
+    /// Those of a bootstrap.
+    pub(crate) fn of(document: &Json) -> Self {
+        let resources = member(document, ["static_resources", "staticResources"]);
+        let clusters = elements(resources.and_then(|resources| resources.get("clusters")));
+        let named = clusters.iter().filter_map(|cluster| {
+            let name = cluster.get("name")?.as_str()?;
+            Some((name, (Cluster::of(cluster, name), parts(cluster))))
+        });
+        let named: BTreeMap<_, _> = named.collect();
+        let whole = named.keys().map(|name| {
+            let mut whole = Cluster::default();
+            let mut left = vec![*name];
+            // An aggregate may hold others, and itself.
+            while let Some(name) = left.pop() {
+                if whole.marks.insert(name.to_owned())
+                    && let Some((cluster, parts)) = named.get(name)
+                {
+                    whole.marks.extend(cluster.marks.iter().cloned());
+                    whole.is_open |= cluster.is_open;
+                    left.extend(parts);
+                }
+            }
+            ((*name).to_owned(), whole)
+        });
+        Self(whole.collect())
+    }
+
+    /// Two names with a mark in common are about one service. The name comes first.
+    pub(crate) fn marks<'c>(&'c self, name: &'c str) -> impl Iterator<Item = &'c str> {
+        let known = self.0.get(name).into_iter();
+        let marks = known.flat_map(|cluster| cluster.marks.iter().map(String::as_str));
+        core::iter::once(name).chain(marks)
+    }
+
+    /// Whether the request chooses the address.
+    pub(crate) fn is_open(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|cluster| cluster.is_open)
+    }
+}
+
+impl Cluster {
+    fn of(json: &Json, name: &str) -> Self {
+        let mut cluster = Self::default();
+        if let Some(load) = member(json, ["load_assignment", "loadAssignment"]) {
+            addresses(load, &mut cluster.marks);
+        }
+        if let Some(discovered) = member(json, ["eds_cluster_config", "edsClusterConfig"]) {
+            let service = member(discovered, ["service_name", "serviceName"]);
+            let service = service.and_then(Json::as_str).unwrap_or_default();
+            let service = if service.is_empty() { name } else { service };
+            cluster.marks.insert(format!("eds {service}"));
+        }
+        let original = member(json, ["original_dst_lb_config", "originalDstLbConfig"]);
+        let by_header = original.and_then(|it| member(it, ["use_http_header", "useHttpHeader"]));
+        let mut kinds = kind(json).into_iter().flat_map(types);
+        cluster.is_open =
+            may_be_true(by_header) || kinds.any(|name| name.contains("dynamic_forward_proxy"));
+        cluster
+    }
+}
+
+/// What a cluster of another type than Envoy's own says.
+fn kind(cluster: &Json) -> Option<&Json> {
+    let kind = member(cluster, ["cluster_type", "clusterType"])?;
+    member(kind, ["typed_config", "typedConfig"])
+}
+
+/// The clusters that an aggregate is made of.
+fn parts(cluster: &Json) -> Vec<&str> {
+    let parts = elements(kind(cluster).and_then(|kind| kind.get("clusters")));
+    parts.iter().filter_map(Json::as_str).collect()
+}
+
+/// The addresses below a value to which requests are led.
+fn addresses(json: &Json, found: &mut BTreeSet<String>) {
+    match json {
+        Json::Array(all) => all.iter().for_each(|it| addresses(it, found)),
+        Json::Object(members) => {
+            if let Some(socket) = member(json, ["socket_address", "socketAddress"])
+                && let Some(address) = socket.get("address").and_then(Json::as_str)
+            {
+                let port = member(socket, ["port_value", "portValue"]);
+                let port = port.map(number).unwrap_or_default();
+                found.insert(format!("{} {port}", host(address)));
+            }
+            let pipe = json.get("pipe").and_then(|pipe| pipe.get("path"));
+            let pipe = pipe.and_then(Json::as_str);
+            found.extend(pipe.map(|path| format!("pipe {path}")));
+            let served = members
+                .iter()
+                .filter(|(name, _)| !HEALTH.contains(&&**name));
+            served.for_each(|(_, it)| addresses(it, found));
+        }
+        _ => {}
+    }
+}
+
+/// Members that hold addresses to which no request is led.
+const HEALTH: [&str; 2] = ["health_check_config", "healthCheckConfig"];
+
+/// One spelling of each address; what leads to this machine is one.
+fn host(address: &str) -> String {
+    let lower = address.to_ascii_lowercase();
+    let name = lower.strip_suffix('.').unwrap_or(&lower);
+    let own = IpAddr::V4(Ipv4Addr::LOCALHOST).to_string();
+    match name.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V6(address)) if address.is_loopback() => own,
+        Ok(address) if address.is_unspecified() => own,
+        Ok(address) => address.to_string(),
+        Err(_) if name == "localhost" => own,
+        Err(_) => name.to_owned(),
+    }
+}
+
+/// Envoy takes `9001`, `"9001"` and `9001.0`.
+fn number(json: &Json) -> String {
+    let text = json
+        .as_str()
+        .map_or_else(|| json.to_string(), str::to_owned);
+    let number = text.parse::<f64>().map(|number| number.to_string());
+    number.unwrap_or(text)
+}
