@@ -77,7 +77,7 @@ fn comes_before(filter: &Json, place: &str, names: &[&str], doubts: &mut Vec<Str
     let config = member(filter, ["typed_config", "typedConfig"])
         .or_else(|| member(discovery?, ["default_config", "defaultConfig"]));
     let Some(config) = config else { return };
-    if types(config).any(|name| name.contains(".filters.http.cache")) {
+    if holds_cache(config) {
         doubts.push(format!(
             "{place}: answers from its cache before this filter is asked; put it behind this filter"
         ));
@@ -89,6 +89,18 @@ fn comes_before(filter: &Json, place: &str, names: &[&str], doubts: &mut Vec<Str
             name
         };
         doubts.push(format!("{place}: names the header {shown} before this filter removes what a client wrote into it; put it behind this filter, unless it does not read the header"));
+    }
+}
+
+/// Whether a cache is at any depth: a filter may stand inside another.
+fn holds_cache(json: &Json) -> bool {
+    match json {
+        Json::Array(all) => all.iter().any(holds_cache),
+        Json::Object(members) => {
+            types(json).any(|name| name.contains(".filters.http.cache"))
+                || members.iter().any(|(_, it)| holds_cache(it))
+        }
+        _ => false,
     }
 }
 
@@ -117,7 +129,22 @@ fn holds_name(text: &str, header: &str) -> bool {
     })
 }
 
-/// Each header of ours that is made anew from one of the request that is none of ours.
+/// Whether Envoy puts something in the place of an operator with arguments, `%WORD(…)%`, that is
+/// not a header of ours.
+fn may_be_the_clients(value: &str, is_ours: impl Fn(&str) -> bool) -> bool {
+    let mut operators = value.split('%').filter_map(|part| part.split_once('('));
+    operators.any(|(word, rest)| {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let (names, _) = rest.split_once(')').unwrap_or((rest, ""));
+        match word {
+            // `%REQ(X?Y)%` is the one, or else the other.
+            "req" | "req_without_query" | "request_header" => !names.split('?').all(&is_ours),
+            _ => !word.is_empty() && word.bytes().all(is_word),
+        }
+    })
+}
+
+/// Each header of ours that is made anew from what is not one.
 fn overwritten(json: &Json, place: &str, names: &[&str], doubts: &mut Vec<String>) {
     match json {
         Json::Array(all) => {
@@ -132,13 +159,8 @@ fn overwritten(json: &Json, place: &str, names: &[&str], doubts: &mut Vec<String
                 key.starts_with(OURS) || names.iter().any(|name| name.replace('_', "-") == key)
             };
             let value = text("value").to_ascii_lowercase();
-            // `%REQ(X?Y)%` is the one, or else the other.
-            let mut sources = value.split("%req(").skip(1).flat_map(|rest| {
-                let (names, _) = rest.split_once(')').unwrap_or((rest, ""));
-                names.split('?')
-            });
-            if is_ours(&key) && sources.any(|source| !is_ours(source)) {
-                doubts.push(format!("{place}: puts a header of the client in the place of {key}, which this filter wrote; remove it, or write another header"));
+            if is_ours(&key) && may_be_the_clients(&value, is_ours) {
+                doubts.push(format!("{place}: puts what may be the client's in the place of {key}, which this filter wrote; remove it, or write another header"));
             }
             for (name, it) in members {
                 overwritten(it, &format!("{place}.{name}"), names, doubts);

@@ -21,6 +21,10 @@ fn a_filter_that_answers_or_copies_before_the_gate_is_said() {
         "warning: {list}.http_filters[0]: answers from its cache before this filter is asked; put it behind this filter\n"
     );
     assert!(cache.ends_with(&warning), "{cache}");
+    let matched = with(&format!(
+        r#"{{ name: c, typed_config: {{ "@type": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher, extension_config: {{ name: c, typed_config: {{ "@type": {http}.cache.v3.CacheConfig }} }} }} }}"#
+    ));
+    assert!(matched.ends_with(&warning), "{matched}");
     let mutation = |what: &str| {
         format!(
             r#"{{ name: x-user, typed_config: {{ "@type": {http}.header_mutation.v3.HeaderMutation, mutations: {{ request_mutations: [{what}] }} }} }}"#
@@ -90,7 +94,7 @@ fn a_clients_header_in_the_place_of_one_that_the_gate_wrote_is_said() {
     };
     let warning = |place: &str, key: &str| {
         format!(
-            "warning: {list}.{place}: puts a header of the client in the place of {key}, which this filter wrote; remove it, or write another header\n"
+            "warning: {list}.{place}: puts what may be the client's in the place of {key}, which this filter wrote; remove it, or write another header\n"
         )
     };
     let output = by_route(&add("X-User", "%REQ(X-Forwarded-User)%"));
@@ -107,8 +111,22 @@ fn a_clients_header_in_the_place_of_one_that_the_gate_wrote_is_said() {
         output.ends_with(&warning(place, "x-passgate-subject")),
         "{output}"
     );
+    for value in [
+        "%QUERY_PARAM(x-user)%",
+        "%REQ_WITHOUT_QUERY(x-evil)%",
+        "%REQUEST_HEADER(x-evil)%",
+        "100%%%COOKIE(u)%",
+    ] {
+        let output = by_route(&add("x-user", value));
+        assert!(
+            output.contains("in the place of x-user"),
+            "{value}: {output}"
+        );
+    }
     for (key, value) in [
         ("x-user", "nobody"),
+        ("x-user", "of %PROTOCOL% (all of them)"),
+        ("x-user", "%REQUEST_HEADER(x-passgate-subject)%"),
         ("x-user", "%REQ(x-passgate-subject)%"),
         ("x-copy", "%REQ(x-user)%"),
         ("x-user-agent", "%REQ(user-agent)%"),
