@@ -32,6 +32,9 @@ pub const fn token_json_nodes(token_bytes: usize) -> usize {
 }
 /// Most members and elements of a JWK set or a configuration.
 pub const DOCUMENT_JSON_NODES: usize = 100_000;
+/// Most alternatives of one rule that are compared with each other, to warn of those that others
+/// make moot: people write less than ten.
+pub const COMPARED_ALTERNATIVES: usize = 32;
 /// Longest `ETag` of a key set that is sent back, in bytes; servers use a hash or a time.
 pub const ETAG_BYTES: usize = 256;
 /// Largest discovery document, in bytes; those of large providers stay below 8 KiB.

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     decode::{At, Problems, shown},
     evidence::{Facts, Kind, can_meet, gesture_proves},
+    limits::COMPARED_ALTERNATIVES,
     webauthn::Gesture,
 };
 
@@ -66,9 +67,16 @@ pub(super) fn doubts(
         let all = &requirement.alternatives;
         for (index, alternative) in all.iter().enumerate() {
             of_alternative(alternative, providers, at.element(index), &mut doubts);
-            let mut others = all.iter();
-            let moot = others.position(|other| {
-                other.asks_at_least(alternative) && !alternative.asks_at_least(other)
+            if all.len() > COMPARED_ALTERNATIVES {
+                continue;
+            }
+            let mut others = all.iter().enumerate();
+            let moot = others.position(|(place, other)| {
+                // Of two that are met the first one says how a proof is judged.
+                let terms = |it: &Alternative| (it.proof, it.single_use);
+                (index < place || terms(other) == terms(alternative))
+                    && other.asks_at_least(alternative)
+                    && !alternative.asks_at_least(other)
             });
             if let Some(moot) = moot {
                 let seen = [
