@@ -121,7 +121,7 @@ fn document(bytes: &[u8]) -> Option<Report> {
     let foreign = foreign.first().map(|what| refused(what));
     let inside = documents
         .iter()
-        .flat_map(|document| read::inside(document, ""));
+        .flat_map(|document| read::all_inside(document, ""));
     let unread = inside.filter_map(|file| Some((file.place, file.documents.err()?)));
     let unread = unread.map(|(place, error)| {
         let Report { text, accepted } = refused(&error);

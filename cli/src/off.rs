@@ -46,7 +46,7 @@ pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
     let mut inside = Vec::new();
     for file in documents
         .iter()
-        .flat_map(|document| read::inside(document, ""))
+        .flat_map(|document| read::all_inside(document, ""))
     {
         let documents = file.documents.into_iter().flatten();
         inside.extend(documents.map(|document| (file.place.clone(), document)));
@@ -144,7 +144,8 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
             text: format!("{place}: {what}"),
         });
     };
-    if is_gate(object) {
+    // What bears our name was meant to be the gate, whatever its type is.
+    if is_gate(object) || object.get("name").is_some_and(names_passgate) {
         if may_be_true(object.get("disabled")) {
             add("disabled", EVERY);
         }

@@ -45,6 +45,20 @@ pub(crate) struct Inside {
     pub(crate) documents: Result<Vec<Json>, String>,
 }
 
+/// The files of a resource, and those inside them: a ConfigMap may hold another.
+pub(crate) fn all_inside(resource: &Json, place: &str) -> Vec<Inside> {
+    let mut found = inside(resource, place);
+    let mut next = 0_usize;
+    while let Some(file) = found.get(next) {
+        let place = format!("{}.", file.place);
+        let documents = file.documents.iter().flatten();
+        let more: Vec<_> = documents.flat_map(|it| inside(it, &place)).collect();
+        found.extend(more);
+        next = next.saturating_add(1);
+    }
+    found
+}
+
 /// The files of a ConfigMap, or of those in a list of resources. What is not YAML and does not look
 /// as if it was meant to be is left out.
 pub(crate) fn inside(resource: &Json, place: &str) -> Vec<Inside> {

@@ -171,6 +171,36 @@ warning: providers.acme: the file has no cluster \"id\", so its keys cannot be f
 }
 
 #[test]
+fn a_file_in_a_config_map_in_a_config_map_is_looked_at_too() {
+    let text = text_of("configmap_off.yaml").replace('\n', "\n    ");
+    let unread = "    ---\n    apiVersion: v1\n    kind: ConfigMap\n    data: { a.yaml: \"{\" }\n";
+    let map = "apiVersion: v1\nkind: ConfigMap\ndata:\n  all.yaml: |\n    ";
+    let output = checked(&format!("{map}{text}\n{unread}"));
+    let places = [
+        "SWITCHED OFF in 2 places\ndata[\"all.yaml\"].items[0].data[\"routes.yaml\"].virtual_hosts[0].",
+        "\ndata[\"all.yaml\"].items[1].data[\"envoy.yaml\"].static_resources.",
+        "\ndata[\"all.yaml\"].data[\"a.yaml\"]:\nrefused: 1 problem\n",
+    ];
+    for place in places {
+        assert!(output.contains(place), "{place}\n{output}");
+    }
+}
+
+/// Whatever it is, it was the gate once: a module of another kind, or what is to become one.
+#[test]
+fn a_filter_with_our_name_that_is_switched_off_is_said_whatever_its_type_is() {
+    let module =
+        "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+    let filter = format!(
+        r#"{{ "http_filters": [{{ "name": "passgate", "disabled": true, "typed_config": {{ "@type": "{module}" }} }}] }}"#
+    );
+    let output = checked(&filter);
+    let said =
+        "SWITCHED OFF in 1 place\nhttp_filters[0].disabled: lets every request of this chain";
+    assert!(output.starts_with(said), "{output}");
+}
+
+#[test]
 fn a_gate_that_opens_when_its_module_fails_is_off_wherever_that_is_written() {
     let places = [
         ("items[0].spec.failStrategy", "write FAIL_RELOAD"),
