@@ -101,10 +101,11 @@ fn document(bytes: &[u8]) -> Option<Report> {
             text.push_str(&format!("error: {error}\n"));
             accepted = false;
         }
-        for warning in found.warnings() {
+        let (warnings, notes) = found.doubts();
+        for warning in warnings {
             text.push_str(&format!("warning: {warning}\n"));
         }
-        for note in found.notes() {
+        for note in notes {
             text.push_str(&format!("note: {note}\n"));
         }
         let heading = found

@@ -61,19 +61,6 @@ impl Found {
         }
     }
 
-    /// What is accepted around the configuration but worth knowing.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        let idle = self.bodies == Bodies::HandedOver && !self.reads_bodies();
-        let bodies = idle.then(|| HANDS_OVER_BODIES.to_owned());
-        let manager = self.manager.iter().flat_map(Manager::notes);
-        let escapes = crate::parse(&self.bytes).map(|config| {
-            let (_, notes) = manager::host_escapes(&config, self.manager.as_ref());
-            notes
-        });
-        let escapes = escapes.into_iter().flatten();
-        bodies.into_iter().chain(manager).chain(escapes).collect()
-    }
-
     /// What is accepted by the filter and can never work.
     pub(crate) fn errors(&self) -> Vec<String> {
         match self.bodies {
@@ -105,12 +92,15 @@ impl Found {
         blinded.into_iter().chain(fails_open).collect()
     }
 
-    /// What is wrong around the configuration.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    /// What is wrong around the configuration, and what is accepted but worth knowing.
+    pub(crate) fn doubts(&self) -> (Vec<String>, Vec<String>) {
+        let idle = self.bodies == Bodies::HandedOver && !self.reads_bodies();
+        let bodies = idle.then(|| HANDS_OVER_BODIES.to_owned());
+        let manager = self.manager.iter().flat_map(Manager::notes);
+        let mut notes: Vec<String> = bodies.into_iter().chain(manager).collect();
         let mut warnings = Vec::new();
-        let config = crate::parse(&self.bytes);
-        let Ok(config) = config else {
-            return warnings;
+        let Ok(config) = crate::parse(&self.bytes) else {
+            return (warnings, notes);
         };
         if self.is_outbound {
             warnings.push(OUTBOUND.to_owned());
@@ -118,8 +108,9 @@ impl Found {
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
         }
-        let (escapes, _) = manager::host_escapes(&config, self.manager.as_ref());
+        let (escapes, unsure) = manager::host_escapes(&config, self.manager.as_ref());
         warnings.extend(escapes);
+        notes.extend(unsure);
         let mut told = Vec::new();
         for (first, second, name) in config.taken_by_any_segment() {
             if !told.contains(&first) {
@@ -128,7 +119,7 @@ impl Found {
             }
         }
         let Some(clusters) = &self.clusters else {
-            return warnings;
+            return (warnings, notes);
         };
         for provider in config.providers() {
             let named = named_by(provider);
@@ -140,7 +131,7 @@ impl Found {
                 }
             }
         }
-        warnings
+        (warnings, notes)
     }
 }
 
