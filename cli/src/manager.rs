@@ -2,6 +2,8 @@
 //! the filter and the routes see of a path and of a host; and others beside it, by which requests
 //! may get to the same clusters without the filter.
 
+use std::collections::BTreeMap;
+
 use passgate_core::{Config, HostEscape, HostMatch, Json};
 
 use crate::{
@@ -137,6 +139,8 @@ pub(crate) fn host_escapes(
 ) -> (Vec<String>, Vec<String>) {
     let known = manager.and_then(|manager| Some((manager.hosts.as_ref()?, &manager.clusters)));
     let (mut warnings, mut notes) = (Vec::new(), Vec::new());
+    // Where the hosts of each rule are led, for a first look.
+    let mut of_rules: BTreeMap<usize, Leads> = BTreeMap::new();
     for HostEscape { host, weaker, past } in config.host_escapes() {
         let written = match host {
             HostMatch::Exact(host) => host.clone(),
@@ -154,16 +158,20 @@ pub(crate) fn host_escapes(
             (gets_past, instead)
         };
         if let Some((all, clusters)) = known {
+            let own = routes::leads_of(all, core::slice::from_ref(host), &[]);
             // One host with clusters of its own is seen at one look, whatever the rules are; within
             // a pattern there may be hosts of a stricter rule.
             if matches!(host, HostMatch::Exact(_)) {
-                let own = routes::leads_of(all, core::slice::from_ref(host), &[]);
                 let others = routes::leads_of(all, &[], core::slice::from_ref(host));
                 if others.shared_with(&own, clusters).is_none() {
                     continue;
                 }
             }
             let shared = past.iter().find_map(|past| {
+                let hosts = &config.rules()?.get(past.stricter)?.matcher.hosts;
+                let others = of_rules.entry(past.stricter);
+                let others = others.or_insert_with(|| routes::leads_of(all, hosts, &[]));
+                others.shared_with(&own, clusters)?;
                 let shared = shared(config, all, clusters, (host, weaker), past.stricter)?;
                 Some((past.stricter, shared))
             });
