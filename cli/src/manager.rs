@@ -131,6 +131,9 @@ impl Manager {
     }
 }
 
+/// Most hosts that are noted one by one.
+const NOTED_HOSTS: usize = 10;
+
 /// Which rules a client gets past by another host: as warnings, and as notes where the routes that
 /// may tell the hosts apart are not known.
 pub(crate) fn host_escapes(
@@ -153,7 +156,7 @@ pub(crate) fn host_escapes(
                 "let this rule ask for as much".to_owned()
             };
             let gets_past = format!(
-                "rules[{weaker}].match.hosts: whoever writes {written:?} into Host gets past rules[{stricter}] by this rule, which asks for less"
+                "rules[{weaker}].match.hosts: whoever writes {written:?} into Host gets past rules[{stricter}] by this rule, which does not ask for the same"
             );
             (gets_past, instead)
         };
@@ -186,6 +189,11 @@ pub(crate) fn host_escapes(
             let (gets_past, _) = tell(past.stricter);
             notes.push(format!("{gets_past}, unless the routes, which are not in this file, lead {written:?} to another service"));
         }
+    }
+    let more = notes.len().saturating_sub(NOTED_HOSTS);
+    notes.truncate(NOTED_HOSTS);
+    if more > 0 {
+        notes.push(format!("{more} more hosts of rules are such"));
     }
     (warnings, notes)
 }

@@ -92,7 +92,7 @@ const OTHER: &str = "cluster: other";
 fn a_host_that_asks_for_less_and_is_led_to_the_same_cluster_is_said() {
     let shared = |host: &str, cluster: &str| {
         format!(
-            "warning: rules[0].match.hosts: whoever writes {host:?} into Host gets past rules[1] by this rule, which asks for less, since the routes lead both to {cluster}; lead {host:?} to a cluster of its own, or let this rule ask for as much\n"
+            "warning: rules[0].match.hosts: whoever writes {host:?} into Host gets past rules[1] by this rule, which does not ask for the same, since the routes lead both to {cluster}; lead {host:?} to a cluster of its own, or let this rule ask for as much\n"
         )
     };
     let upstream = r#"the cluster "upstream""#;
@@ -185,7 +185,7 @@ fn a_strict_rule_with_hosts_before_a_weaker_one_with_more_is_said() {
     let admin = rule(api, "/admin/", r#""requires": { "scopes": ["admin"] }"#);
     let warning = |host: &str| {
         format!(
-            "rules[1].match.hosts: whoever writes {host:?} into Host gets past rules[0] by this rule, which asks for less"
+            "rules[1].match.hosts: whoever writes {host:?} into Host gets past rules[0] by this rule, which does not ask for the same"
         )
     };
     let routes = ", since the routes lead both to the cluster \"upstream\"; lead ";
@@ -239,7 +239,7 @@ fn hosts_whose_routes_stand_elsewhere_are_told_as_they_can_be() {
     let elsewhere = |rules: &[String]| check(&put(&with_rules(rules), routes, rds));
     // Both are about one service.
     let rules = [admin.clone(), public(r#""*.test""#)];
-    let warning = "warning: rules[1].match.hosts: whoever writes \"*.test\" into Host gets past rules[0] by this rule, which asks for less and is about its hosts, too; leave hosts out of rules[0], or \"*.test\" out of this rule\n";
+    let warning = "warning: rules[1].match.hosts: whoever writes \"*.test\" into Host gets past rules[0] by this rule, which does not ask for the same and is about its hosts, too; leave hosts out of rules[0], or \"*.test\" out of this rule\n";
     assert!(bare(&rules).ends_with(warning), "{}", bare(&rules));
     assert!(
         elsewhere(&rules).ends_with(warning),
@@ -253,7 +253,7 @@ fn hosts_whose_routes_stand_elsewhere_are_told_as_they_can_be() {
         for output in [bare(&rules), elsewhere(&rules)] {
             assert!(!output.contains("warning"), "{output}");
             assert!(
-                output.contains("\nnote: rules[") && output.ends_with(" by this rule, which asks for less, unless the routes, which are not in this file, lead \"www.test\" to another service\n"),
+                output.contains("\nnote: rules[") && output.ends_with(" by this rule, which does not ask for the same, unless the routes, which are not in this file, lead \"www.test\" to another service\n"),
                 "{output}"
             );
         }
@@ -378,4 +378,19 @@ fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
         "note: {BESIDE}: has no filter of passgate; its routes, or those of the filter, stand elsewhere, so whether it leads to the same clusters is not looked at\n"
     );
     assert!(output.ends_with(&note), "{output}");
+}
+
+/// Of many notes of one kind the first ones do.
+#[test]
+fn not_every_host_whose_routes_stand_elsewhere_is_noted() {
+    let hosts: Vec<String> = (0..12).map(|n| format!(r#""h{n}.test""#)).collect();
+    let rules = [public(&hosts.join(", ")), strict("")];
+    let routes = "                route_config:\n";
+    let rds = "                rds: { route_config_name: r }\n                other:\n";
+    let output = check(&put(&with_rules(&rules), routes, rds));
+    assert_eq!(output.matches("\nnote: ").count(), 11, "{output}");
+    assert!(
+        output.ends_with("\nnote: 2 more hosts of rules are such\n"),
+        "{output}"
+    );
 }
