@@ -22,7 +22,11 @@ pub(crate) fn is_resource(document: &Json) -> bool {
 
 /// Whether a document is one of Envoy.
 pub(crate) fn is_of_envoy(document: &Json) -> bool {
-    !is_resource(document) && ENVOY.iter().any(|name| document.get(name).is_some())
+    let is_there = |name: &&str| match document.get(name) {
+        Some(Json::Object(_)) => *name != "resources",
+        other => other.is_some(),
+    };
+    !is_resource(document) && ENVOY.iter().any(is_there)
 }
 
 /// Whether a document holds configurations, and is none itself.

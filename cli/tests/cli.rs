@@ -319,6 +319,20 @@ fn a_file_of_envoy_with_several_documents_is_refused() {
     );
 }
 
+/// The values of a chart have `resources`, too, which are no list.
+#[test]
+fn a_file_in_a_config_map_that_is_not_of_envoy_may_have_several_documents() {
+    let map = |text: &str| {
+        check_input(&format!(
+            "apiVersion: v1\nkind: ConfigMap\ndata:\n  v.yaml: \"{text}\\n---\\na: 1\"\n  policy.json: '{GOOD}'\n"
+        ))
+    };
+    let accepted = format!("data[\"policy.json\"]:\n{ACCEPTED}");
+    assert_eq!(map("resources: {}"), (Some(0), accepted));
+    let (status, output) = map("resources: []");
+    assert_eq!(status, Some(1), "{output}");
+}
+
 #[test]
 fn a_file_in_a_config_map_that_cannot_be_read_is_refused_beside_a_good_one() {
     let map = |name: &str, text: &str| {
