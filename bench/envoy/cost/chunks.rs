@@ -1,6 +1,6 @@
 //! What each chunk of a request's body costs: frames of HTTP/2, which Envoy hands to its filters
-//! one by one. `buffer` behind the filter under test waits for the whole body, so that Envoy itself can
-//! answer.
+//! one by one. `buffer` behind the filter under test waits for the whole body, so that Envoy itself
+//! can answer.
 
 use super::filter::{Guard, Keys, gate_with};
 use super::measure::{core, token};
