@@ -126,6 +126,25 @@ impl OwnedNames {
     }
 }
 
+/// By these a client tells Envoy's router to send a request again, or at once a second time. The
+/// router reads them of a client that it holds for an internal one.
+const RETRIES: [&str; 7] = [
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-header-names",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-retry-on",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+];
+
+/// Removals for what would have a request sent more than once.
+pub(crate) fn send_once(request: Request<'_>) -> Vec<Edit> {
+    let names = request.headers().iter().map(|(name, _)| *name);
+    let repeats = |name: &&[u8]| RETRIES.iter().any(|other| is_named(name, other.as_bytes()));
+    removals(names.filter(repeats))
+}
+
 /// Each name once.
 fn removals<'n>(names: impl Iterator<Item = &'n [u8]>) -> Vec<Edit> {
     let mut edits = Vec::new();

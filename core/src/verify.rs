@@ -18,10 +18,11 @@ use crate::{
     budget::Budget,
     config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
-    headers::Edit,
+    headers::{self, Edit},
+    jose::to_base64url,
     lease::Round,
     limits,
-    proof::{NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
+    proof::{self, NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
     reason::{DPOP, Internal, Nonce, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
     request::{Body, Request, Target},
@@ -54,6 +55,24 @@ pub struct Settlement {
 enum Grant {
     Pass(Permit),
     Serve(Document),
+}
+
+/// What a request that has spent something goes on with: the host sends it once, and the service
+/// learns the id of a proof, and the window in which a memory of all replicas has to keep it.
+#[inline(never)]
+fn once(request: Request<'_>, spends: &[Spend]) -> Vec<Edit> {
+    if spends.is_empty() {
+        return Vec::new();
+    }
+    let mut edits = headers::send_once(request);
+    for Spend { kind, id, made, .. } in spends {
+        if *kind != SpendKind::Token {
+            edits.push(headers::set("x-passgate-proof-id", to_base64url(id)));
+            let window = proof::window(*made);
+            edits.push(headers::set("x-passgate-proof-window", window));
+        }
+    }
+    edits
 }
 
 /// Judges requests by one configuration.
@@ -230,6 +249,7 @@ impl Verifier {
                     Grant::Pass(mut permit) => {
                         let page = self.page(request);
                         permit.answer = answer(aside.nonce, page.is_some());
+                        permit.edits.extend(once(request, &spends));
                         Verdict::Allow(permit)
                     }
                     Grant::Serve(document) => Verdict::Serve(document),

@@ -18,6 +18,7 @@ include_patterns = [
     "*.md",
     "docs/*.md",
     "docs/**/*.md",
+    "client/README.md",
     "core/tests/checklist.md",
     "tests/envoy/jwt_authn/differences.md",
 ]
@@ -42,6 +43,8 @@ CONTENTS = {
         "docs/reference/*",
         "docs/facts",
         "docs/keys",
+        "docs/approvals",
+        "client/README",
         "docs/revocation",
         "docs/limitations",
     ],

@@ -17,7 +17,7 @@ use crate::{
     jose::{self, Jwk, base64url, numeric_date, to_base64url},
     json::Json,
     limits,
-    request::Request,
+    request::{Request, fold, is_named},
     time::UnixTime,
     webauthn::{self, Aaguid, Assertion, Gesture, RelyingParty},
 };
@@ -276,7 +276,13 @@ impl UnverifiedApproval {
                 (Some(Json::String(approved)), Some(sent)) => approved.as_bytes() == sent,
                 _ => false,
             };
-            if !is_approved || values.next().is_some() {
+            // Some servers read `content_type` as `content-type`.
+            let is_alike = |name: &[u8]| {
+                let folded = name.iter().map(|&byte| fold(byte));
+                folded.eq(header.bytes()) && !is_named(name, header.as_bytes())
+            };
+            let mut names = request.headers().iter().map(|(name, _)| *name);
+            if !is_approved || values.next().is_some() || names.any(is_alike) {
                 return Err(Fault::Body(wanted));
             }
         }

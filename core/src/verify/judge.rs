@@ -174,7 +174,11 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let mut known = None;
         for rule in matches {
             self.trail.rule = number(&rule);
-            self.aside = Aside::default();
+            // A nonce is good for the next proof, whichever reading has asked for one.
+            self.aside = Aside {
+                nonce: self.aside.nonce.take(),
+                ..Aside::default()
+            };
             let permit = self.judge_by(rule.map(|(_, rule)| rule))?;
             let provider = permit.identity.as_ref().and(self.trail.provider);
             if provider.is_some() && known.is_some() && provider != known {

@@ -156,6 +156,8 @@ fn how_a_body_is_to_be_read_is_approved_exactly_and_only_where_it_is_said() {
         (encoded, vec![gzip()], true),
         (encoded, vec![gzip(), gzip()], false),
         (same, vec![("content-type", "text/plain".to_owned())], false),
+        (same, vec![("content_type", "text/plain".to_owned())], false),
+        (same, vec![("content.encoding", "gzip".to_owned())], false),
     ] {
         let mut headers = person.posts(PATH, change);
         headers.extend(more.clone());

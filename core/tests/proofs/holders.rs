@@ -453,3 +453,33 @@ fn a_provider_may_be_asked_about_one_person() {
     holder.nonce("/pay");
     assert_eq!(holder.0.says.asked.len(), before);
 }
+
+#[test]
+fn a_path_with_two_readings_goes_on_with_what_its_approval_is_called() {
+    let mut policy = holding();
+    policy["path"] = json!({ "allow": ["encoded_slash"] });
+    policy["rules"].as_array_mut().unwrap().extend([
+        json!({
+            "match": { "path": "/gifts/*" },
+            "requires": { "proof": { "webauthn": { "mode": "transaction" } } },
+        }),
+        json!({ "match": { "path_separated_prefix": "/gifts" }, "requires": {} }),
+    ]);
+    let mut alice = Holder::with(&policy);
+    for path in ["/gifts/x", "/gifts/x%2Fy"] {
+        let judged = alice.send(path, |proof| proof);
+        assert_eq!(judged.code, "permitted.token", "{path}");
+        assert!(judged.written("x-passgate-proof-id").is_some(), "{path}");
+        assert!(
+            judged.written("x-passgate-proof-window").is_some(),
+            "{path}"
+        );
+        assert!(
+            judged
+                .answer
+                .iter()
+                .any(|header| header.name == "webauthn-nonce"),
+            "{path}"
+        );
+    }
+}

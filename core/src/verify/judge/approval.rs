@@ -5,13 +5,12 @@ use std::rc::Rc;
 
 use super::{
     Case, Stop,
-    proof::{broken, name, principal},
+    proof::{broken, principal},
 };
 use crate::{
     audit::{ShownProof, shown_key},
     credentials::{Credential as Registered, Found},
     extract::Credential,
-    headers::Edit,
     identity::Identity,
     json::Json,
     policy::{Alternative, Requirement},
@@ -288,8 +287,7 @@ impl Case<'_, '_, '_> {
     }
 
     /// Takes an approval that the rule took: it is to be spent, if all else is well.
-    /// The service learns its id, as [`Self::take`] says.
-    pub(super) fn take_approval(&mut self, approval: &Approval, identity: &Identity) -> [Edit; 2] {
+    pub(super) fn take_approval(&mut self, approval: &Approval, identity: &Identity) {
         let made = approval.approved.made;
         self.record.proof = Some(ShownProof {
             kind: "webauthn",
@@ -303,7 +301,6 @@ impl Case<'_, '_, '_> {
             made,
             dated: made,
         });
-        name(&approval.id, made)
     }
 }
 

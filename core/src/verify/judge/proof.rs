@@ -9,9 +9,9 @@ use crate::{
     audit::{ShownProof, shown_key},
     budget::Admission,
     extract::Credential,
-    headers::{self, Edit},
+    headers,
     identity::Identity,
-    jose::{numeric_date, to_base64url},
+    jose::numeric_date,
     json::Json,
     limits,
     policy::{Alternative, ProofDemand, Requirement},
@@ -193,15 +193,14 @@ impl<'r> Case<'_, 'r, '_> {
     }
 
     /// Takes the proof by the terms of the alternative that the token meets: it is to be spent, if
-    /// all else is well. The service learns its id, and a memory of all replicas how long to keep
-    /// it.
+    /// all else is well.
     pub(super) fn take(
         &mut self,
         possession: &Possession<'_>,
         alternative: &Alternative,
         provider: &Provider,
         identity: &Identity,
-    ) -> Result<[Edit; 2], Stop> {
+    ) -> Result<(), Stop> {
         let terms = alternative.terms();
         let made = possession.proof.made_at(possession.nonce, terms, self.now);
         let needs_nonce = match possession.nonce {
@@ -224,7 +223,7 @@ impl<'r> Case<'_, 'r, '_> {
             made,
             dated: made.max(possession.proof.latest(terms, self.now)),
         });
-        Ok(name(&possession.verified.id, made))
+        Ok(())
     }
 
     /// Takes a token that counts once (RFC 7519 section 4.1.7): it is to be spent, if all else is
@@ -315,16 +314,6 @@ impl<'r> Case<'_, 'r, '_> {
 
 pub(super) fn broken(_: NotShared) -> Stop {
     Unavailable::ReplayMemory.into()
-}
-
-/// What the service learns of a proof: its id, and the window in which a memory of all replicas has
-/// to keep it.
-#[inline(never)]
-pub(super) fn name(id: &[u8; 32], made: UnixTime) -> [Edit; 2] {
-    [
-        headers::set("x-passgate-proof-id", to_base64url(id)),
-        headers::set("x-passgate-proof-window", proof::window(made)),
-    ]
 }
 
 pub(super) fn principal(identity: &Identity) -> [String; 2] {

@@ -144,13 +144,13 @@ impl Case<'_, '_, '_> {
         let mut edits = Vec::new();
         let mut forwards = None;
         if let Some(possession) = &possession {
-            edits.extend(self.take(possession, alternative, provider, &identity)?);
+            self.take(possession, alternative, provider, &identity)?;
             if let Some(ProofDemand::Dpop { forward: true, .. }) = alternative.proof {
                 forwards = Some(headers::PROOF);
             }
         }
         if let Some(approval) = &approval {
-            edits.extend(self.take_approval(approval, &identity));
+            self.take_approval(approval, &identity);
             if let Some(ProofDemand::Approval { forward: true, .. }) = alternative.proof {
                 forwards = Some(APPROVAL);
             }
