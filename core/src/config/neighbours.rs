@@ -17,11 +17,12 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
             path,
             ..rule.matcher.clone()
         };
+        // A rule for some methods or hosts leaves the rest to those behind it.
+        let is_weaker =
+            |other: &Rule| asks_less(&other.action, &rule.action) && other.matcher.meets(&beside);
         let mut numbered = rules.iter().enumerate();
-        let decides = numbered.find(|(_, other)| other.matcher.covers(&beside));
-        let Some((decides, _)) =
-            decides.filter(|(_, other)| asks_less(&other.action, &rule.action))
-        else {
+        let decides = numbered.find(|(_, other)| is_weaker(other) || other.matcher.covers(&beside));
+        let Some((decides, _)) = decides.filter(|(_, other)| is_weaker(other)) else {
             continue;
         };
         let seen = [
