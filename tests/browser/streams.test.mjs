@@ -76,6 +76,11 @@ async function service(t) {
       outgoing.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>page');
       return;
     }
+    // A browser asks for the icon of a page by itself, at some time.
+    if (incoming.url !== '/events') {
+      outgoing.writeHead(404).end();
+      return;
+    }
     lasts(outgoing);
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
     outgoing.write('data: first\n\n');
