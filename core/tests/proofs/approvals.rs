@@ -133,30 +133,6 @@ pub(crate) fn sent(token: &str, proof: &str) -> [(&'static str, String); 2] {
     ]
 }
 
-/// Envoy's router obeys these of clients that it holds for internal ones.
-#[test]
-fn what_was_approved_is_not_sent_again_because_its_client_wants_that() {
-    let retries = [
-        ("x-envoy-retry-on", "retriable-status-codes".to_owned()),
-        ("x-envoy-retriable-status-codes", "200".to_owned()),
-        ("x-envoy-max-retries", "5".to_owned()),
-        ("x-envoy-upstream-rq-per-try-timeout-ms", "1".to_owned()),
-    ];
-    let mut person = Person::new();
-    let (token, nonce) = (person.token(), person.nonce("/pay"));
-    let proof = person.approval("/pay", &token, &nonce).build();
-    let headers = [&sent(&token, &proof)[..], &retries].concat();
-    let judged = person.0.judge("/pay", &headers);
-    assert_eq!(judged.code, "permitted.token");
-    for (name, _) in &retries {
-        assert!(judged.removes(name), "{name}");
-    }
-    // What spends nothing may be sent again.
-    let judged = person.0.judge("/public", &retries);
-    assert_eq!(judged.code, "permitted.public");
-    assert!(!judged.removes("x-envoy-retry-on"));
-}
-
 #[test]
 fn a_passkey_approves_a_request_with_each_algorithm() {
     for alg in SigningKey::ALGORITHMS {
