@@ -42,7 +42,8 @@ struct Scene {
 impl Scene {
     fn start(ends: bool) -> Self {
         let (feed, key, service) = (Issuer::start(), SigningKey::es256("k"), Endless::start());
-        feed.publish_text(&list(1, None, ENTRIES, &json!([])));
+        // There is room for one more.
+        feed.publish_text(&list(1, None, ENTRIES - 1, &json!([])));
         feed.tag("\"one\"");
         let members = json!({
             "remote_jwks": null,
