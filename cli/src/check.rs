@@ -1,202 +1,183 @@
-//! One file: read it, find the configurations in it, and say of each what the proxy would say.
+//! Files: read them, find the configurations in them, and say of each what the proxy would say.
 
-use std::{
-    ffi::OsStr,
-    fs::File,
-    io::{self, Read},
-};
+use std::{ffi::OsStr, path::Path};
+
+use passgate_core::Json;
 
 use crate::{
+    files::{self, bytes_of},
     find::{self, Found},
-    foreign, off, read, sign,
+    foreign, off, read,
+    report::{Checked, Level, Section},
+    sign, trial,
 };
 
-/// What is printed, and whether everything was accepted.
-pub(crate) struct Report {
-    pub(crate) text: String,
-    pub(crate) accepted: bool,
-}
-
-impl Report {
-    /// A text that was asked for, which refuses nothing.
-    pub(crate) fn printed(text: String) -> Self {
-        let accepted = true;
-        Self { text, accepted }
+/// Checks files and folders; `-` is standard input. An error says why it could not check.
+pub(crate) fn all(names: &[&OsStr]) -> Result<Vec<Checked>, String> {
+    let mut checked = Vec::new();
+    for name in names {
+        if Path::new(name).is_dir() {
+            checked.extend(folder(name)?);
+        } else {
+            checked.push(file(name)?);
+        }
     }
+    Ok(checked)
 }
 
-/// Largest file that is read, in bytes: a configuration and what may stand around it.
-const FILE_BYTES: u64 = 16 << 20;
-
-/// Checks a file; `-` is standard input. An error says why it could not check.
-pub(crate) fn file(name: &OsStr) -> Result<Report, String> {
-    let shown = name.to_string_lossy();
+fn file(name: &OsStr) -> Result<Checked, String> {
     let bytes = bytes_of(name)?;
-    let report = document(&bytes);
-    report.ok_or_else(|| format!("passgate: {shown}: no configuration of passgate in it; a plugin or filter counts when its name or module says passgate\n"))
+    let sections = document(&bytes);
+    let name = name.to_string_lossy().into_owned();
+    if sections.is_empty() {
+        return Err(format!(
+            "passgate: {name}: no configuration of passgate in it; a plugin or filter counts when its name or module says passgate\n"
+        ));
+    }
+    Ok(Checked { name, sections })
 }
 
-/// The whole of a file; `-` is standard input.
-pub(crate) fn bytes_of(name: &OsStr) -> Result<Vec<u8>, String> {
-    let bytes = if name == "-" {
-        read(io::stdin())
-    } else {
-        File::open(name).and_then(read)
+/// The files of a folder that hold a configuration, or that should.
+fn folder(name: &OsStr) -> Result<Vec<Checked>, String> {
+    let mut checked = Vec::new();
+    for name in files::inside(name)? {
+        let bytes = bytes_of(&name)?;
+        if is_ours(&bytes) {
+            let sections = document(&bytes);
+            let name = name.to_string_lossy().into_owned();
+            checked.push(Checked { name, sections });
+        }
+    }
+    if checked.is_empty() {
+        let name = name.to_string_lossy();
+        return Err(format!(
+            "passgate: {name}: no file in it holds a configuration of passgate\n"
+        ));
+    }
+    Ok(checked)
+}
+
+/// Whether somebody who checks a folder would want to hear of this file.
+fn is_ours(bytes: &[u8]) -> bool {
+    let Ok(documents) = read::documents(bytes) else {
+        return bytes.windows(8).any(|word| word == b"passgate");
     };
-    bytes.map_err(|error| format!("passgate: {}: {error}\n", name.to_string_lossy()))
+    let ours = |document: &Json| {
+        if sign::is_around(document) {
+            !find::configurations(document).is_empty()
+        } else {
+            document.get("providers").is_some()
+        }
+    };
+    documents.iter().any(ours) || !off::places(&documents).is_empty()
 }
 
-/// The one configuration in a file, as the filter would receive it.
-pub(crate) fn only_configuration(name: &OsStr) -> Result<Vec<u8>, String> {
-    let bytes = bytes_of(name)?;
-    let shown = name.to_string_lossy();
-    let documents =
-        read::documents(&bytes).map_err(|error| format!("passgate: {shown}: {error}\n"))?;
-    let mut found = documents.iter().flat_map(find::configurations);
-    match (found.next(), found.next()) {
-        (Some(only), None) => Ok(only.bytes),
-        (None, _) => Err(format!(
-            "passgate: {shown}: no configuration of passgate in it\n"
-        )),
-        (Some(_), Some(_)) => Err(format!(
-            "passgate: {shown}: several configurations; give a file with the one that is meant\n"
-        )),
-    }
-}
-
-fn read(source: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source
-        .take(FILE_BYTES.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|read| read <= FILE_BYTES) {
-        return Ok(bytes);
-    }
-    Err(io::Error::other("larger than 16 MiB"))
-}
-
-/// `None`: it does not hold a configuration of passgate.
-fn document(bytes: &[u8]) -> Option<Report> {
+/// Empty: it does not hold a configuration of passgate.
+fn document(bytes: &[u8]) -> Vec<Section> {
     // What begins like JSON was meant to be JSON: the proxy's words are the right ones. But a file
     // around a configuration may be deeper and larger than that.
     let is_odd_json = read::is_meant_as_json(bytes) && read::strict(bytes).is_err();
     let documents = match read::documents(bytes) {
         Ok(documents) if !is_odd_json => documents,
         Ok(documents) if read::is_json(bytes) && documents.iter().any(sign::is_around) => documents,
-        Err(error) if !is_odd_json => return Some(refused(&error)),
-        Ok(_) | Err(_) => return Some(judge(bytes)),
+        Err(error) if !is_odd_json => return vec![refused(None, error)],
+        Ok(_) | Err(_) => return vec![judge(None, bytes)],
     };
     if documents.is_empty() {
-        return Some(judge(b""));
+        return vec![judge(None, b"")];
     }
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
     let mut off = off::places(&documents);
     off.extend(found.iter().flat_map(Found::off));
     let reports = found.into_iter().map(|found| {
-        let Report {
-            mut text,
-            mut accepted,
-        } = judge(&found.bytes);
-        for error in found.errors() {
-            text.push_str(&format!("error: {error}\n"));
-            accepted = false;
-        }
-        let (warnings, notes) = found.doubts();
-        for warning in warnings {
-            text.push_str(&format!("warning: {warning}\n"));
-        }
-        for note in notes {
-            text.push_str(&format!("note: {note}\n"));
-        }
-        let heading = found
-            .place
-            .map(|place| format!("{place}:\n"))
-            .unwrap_or_default();
-        Report {
-            text: heading + &text,
-            accepted,
-        }
+        let (errors, (warnings, notes)) = (found.errors(), found.doubts());
+        let mut section = judge(found.place, &found.bytes);
+        section.add(Level::Error, errors);
+        section.add(Level::Warning, warnings);
+        section.add(Level::Note, notes);
+        section
     });
     // Beside a configuration of passgate such a file is not a mistake.
-    let foreign: Vec<String> = documents.iter().filter_map(foreign::name).collect();
-    let foreign = foreign.first().map(|what| refused(what));
+    let foreign = documents.iter().find_map(foreign::name);
     let inside = documents
         .iter()
         .flat_map(|document| read::all_inside(document, ""));
     let unread = inside.filter_map(|file| Some((file.place, file.documents.err()?)));
-    let unread = unread.map(|(place, error)| {
-        let Report { text, accepted } = refused(&error);
-        let text = format!("{place}:\n{text}");
-        Report { text, accepted }
-    });
+    let unread = unread.map(|(place, error)| refused(Some(place), error));
     // A filter that is not asked cannot refuse. So this comes first, and nothing makes up for it.
     let reports = switched_off(&off).into_iter().chain(unread).chain(reports);
-    let reports: Vec<Report> = reports.collect();
-    let foreign = foreign.filter(|_| reports.is_empty());
+    let reports: Vec<Section> = reports.collect();
+    if reports.is_empty() {
+        return foreign
+            .map(|what| refused(None, what))
+            .into_iter()
+            .collect();
+    }
     reports
-        .into_iter()
-        .chain(foreign)
-        .reduce(|all, next| Report {
-            text: all.text + &next.text,
-            accepted: all.accepted && next.accepted,
-        })
 }
 
-fn switched_off(off: &[off::Off]) -> Option<Report> {
+fn switched_off(off: &[off::Off]) -> Option<Section> {
     let plural = match off {
         [] => return None,
         [_] => "place",
         _ => "places",
     };
-    let places = off.iter().map(|off| format!("{}\n", off.text));
-    let places: String = places.collect();
-    Some(Report {
-        text: format!("SWITCHED OFF in {} {plural}\n{places}", off.len()),
-        accepted: false,
-    })
+    let mut section = Section {
+        place: None,
+        summary: format!("SWITCHED OFF in {} {plural}", off.len()),
+        findings: Vec::new(),
+    };
+    section.add(Level::Off, off.iter().map(|off| off.text.clone()));
+    Some(section)
 }
 
 /// One problem, which is not one of a configuration.
-fn refused(what: &str) -> Report {
-    Report {
-        text: format!("refused: 1 problem\n{what}\n"),
-        accepted: false,
-    }
+fn refused(place: Option<String>, what: String) -> Section {
+    problems(place, vec![what])
 }
 
-/// What the proxy says when it receives these bytes.
-fn judge(bytes: &[u8]) -> Report {
-    match crate::parse(bytes) {
-        Ok(config) => {
-            let mut text = format!("accepted: {config}\n");
-            for warning in config.warnings() {
-                text.push_str(&format!("warning: {warning}\n"));
-            }
-            for (rule, end) in config.exemption_ends() {
-                if end < crate::now() {
-                    text.push_str(&format!("warning: rules[{rule}].public.until: {} is over, so its requests get 403; write a new date, or requires\n", end.to_string().get(..10).unwrap_or_default()));
-                }
-            }
-            Report {
-                text,
-                accepted: true,
-            }
-        }
-        Err(problems) => {
-            let plural = if problems.len() == 1 {
-                "problem"
-            } else {
-                "problems"
-            };
-            let mut text = format!("refused: {} {plural}\n", problems.len());
-            for problem in problems {
-                text.push_str(&problem.to_string());
-                text.push('\n');
-            }
-            Report {
-                text,
-                accepted: false,
-            }
+fn problems(place: Option<String>, problems: Vec<String>) -> Section {
+    let plural = if problems.len() == 1 {
+        "problem"
+    } else {
+        "problems"
+    };
+    let mut section = Section {
+        place,
+        summary: format!("refused: {} {plural}", problems.len()),
+        findings: Vec::new(),
+    };
+    section.add(Level::Problem, problems);
+    section
+}
+
+/// What the proxy says when it receives these bytes, and what the tests in them show.
+fn judge(place: Option<String>, bytes: &[u8]) -> Section {
+    let config = crate::parse(bytes);
+    let tested = config.and_then(|config| Ok((trial::run(&config, bytes)?, config)));
+    let (tested, config) = match tested {
+        Ok(tested) => tested,
+        Err(all) => return problems(place, all.iter().map(ToString::to_string).collect()),
+    };
+    let mut section = Section {
+        place,
+        summary: format!("accepted: {config}"),
+        findings: Vec::new(),
+    };
+    if let Some(tested) = tested {
+        section.summary += &format!("\n{}", tested.summary);
+        section.add(Level::Test, tested.failed);
+    }
+    let warnings = config.warnings().iter().map(ToString::to_string);
+    section.add(Level::Warning, warnings);
+    for (rule, end) in config.exemption_ends() {
+        if end < crate::now() {
+            let day = end.to_string().get(..10).unwrap_or_default().to_owned();
+            let over = format!(
+                "rules[{rule}].public.until: {day} is over, so its requests get 403; write a new date, or requires"
+            );
+            section.add(Level::Warning, [over]);
         }
     }
+    section
 }

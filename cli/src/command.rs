@@ -4,15 +4,15 @@ use passgate_arguments::{Asked, Line, Program};
 use std::ffi::{OsStr, OsString};
 
 use crate::{
-    check::{self, Report},
-    explain, presets, print,
+    check, explain, presets, print,
+    report::{Format, Report},
 };
 
 /// What a command does. An error is printed as it is. `None` is a wrong usage.
 type Work = fn(&Line) -> Option<Result<Report, String>>;
 
 const USAGE: &str = "\
-usage: passgate check FILE         check a configuration; - reads standard input
+usage: passgate check FILE...      check configurations; - reads standard input
        passgate explain OPTIONS    judge one request and say why
        passgate print --json FILE  print a configuration as the JSON that Envoy's
                                    StringValue wants
@@ -33,7 +33,14 @@ exit status: 0 accepted or passed, 1 refused, 2 unreadable or wrong usage
 const NONE: Program = program(USAGE, &[]);
 
 const COMMANDS: [(&str, Program, Work); 5] = [
-    ("check", program(CHECK, &[]), check),
+    (
+        "check",
+        Program {
+            flags: &["strict"],
+            ..program(CHECK, &["format"])
+        },
+        check,
+    ),
     ("explain", explain::PROGRAM, |line| Some(explain::run(line))),
     ("print", program(PRINT, &["json"]), print),
     ("presets", program(PRESETS, &[]), presets),
@@ -41,12 +48,16 @@ const COMMANDS: [(&str, Program, Work); 5] = [
 ];
 
 const CHECK: &str = "\
-usage: passgate check FILE
+usage: passgate check [--strict] [--format text|json|sarif] FILE...
 
-Says what the proxy would say about each configuration in the file, and warns about
-settings around it. FILE is JSON or YAML: the configuration itself, an Istio
-WasmPlugin, an EnvoyExtensionPolicy, a file of Envoy with the filter in it, or a
-ConfigMap of these. A FILE of - is standard input.
+Says what the proxy would say about each configuration in the files, tries the tests
+that it carries, and warns about settings around it. FILE is JSON or YAML: the
+configuration itself, an Istio WasmPlugin, an EnvoyExtensionPolicy, a file of Envoy
+with the filter in it, or a ConfigMap of these. A FILE of - is standard input. Of a
+folder all files are checked that hold a configuration, also those in its folders.
+
+  --strict         a warning refuses, too
+  --format json    for programs; sarif for forges that show findings beside a change
 
 exit status: 0 accepted, 1 refused, 2 unreadable or wrong usage
 ";
@@ -54,8 +65,8 @@ exit status: 0 accepted, 1 refused, 2 unreadable or wrong usage
 const PRINT: &str = "\
 usage: passgate print --json FILE
 
-Prints the configuration in the file as the JSON that Envoy's StringValue wants. FILE is
-what `passgate check` reads.
+Prints the configuration in the file as the JSON that Envoy's StringValue wants, without
+its tests. FILE is what `passgate check` reads.
 
 exit status: 0 printed, 2 unreadable, refused or wrong usage
 ";
@@ -106,10 +117,16 @@ pub(crate) fn run(words: &[OsString]) -> Result<Report, String> {
 }
 
 fn check(line: &Line) -> Option<Result<Report, String>> {
-    match line.words().as_slice() {
-        [file] => Some(check::file(file)),
-        _ => None,
+    let format = line
+        .value("format")
+        .map_or("text".into(), OsStr::to_string_lossy);
+    let format = Format::of(&format)?;
+    let names = line.words();
+    if names.is_empty() {
+        return None;
     }
+    let checked = check::all(&names);
+    Some(checked.map(|files| format.report(&files, line.has("strict"))))
 }
 
 fn print(line: &Line) -> Option<Result<Report, String>> {

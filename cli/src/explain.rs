@@ -11,10 +11,10 @@ use passgate_core::{
     Step, Suppliers, Supply, Verdict, Verifier, explain, limits,
 };
 
-pub(crate) use self::arguments::PROGRAM;
+pub(crate) use self::{arguments::PROGRAM, request::Sent};
 
 use self::arguments::Arguments;
-use crate::check::{Report, bytes_of, only_configuration};
+use crate::{files::bytes_of, find::only_configuration, report::Report};
 
 /// Judges what the arguments say. An error says why it could not judge.
 pub(crate) fn run(line: &Line) -> Result<Report, String> {
@@ -27,7 +27,7 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
 
     let mut text = format!("configuration: {config}\n");
     let provider = index.and_then(|index| config.providers().get(index));
-    let request = request::Sent::new(&arguments.request, token.as_deref(), provider, &config)?;
+    let request = Sent::new(&arguments.request, token.as_deref(), provider, &config)?;
     let now = arguments.at.unwrap_or_else(crate::now);
     text += &format!("request: {request} at {now}\n");
     text += &signature.text();

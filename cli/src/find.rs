@@ -1,9 +1,12 @@
 //! Where in a file the configuration is: the whole of it, inside an Istio resource, or inside a
 //! file of Envoy.
 
+use std::ffi::OsStr;
+
 use passgate_core::{Json, KeySource, Location, Provider};
 
 use crate::{
+    files::bytes_of,
     manager::{self, Manager},
     off::{self, Off},
     read,
@@ -222,6 +225,24 @@ fn clusters(document: &Json) -> Option<Vec<String>> {
         .iter()
         .filter_map(|cluster| cluster.get("name")?.as_str());
     Some(names.map(str::to_owned).collect())
+}
+
+/// The one configuration in a file, as the filter would receive it.
+pub(crate) fn only_configuration(name: &OsStr) -> Result<Vec<u8>, String> {
+    let bytes = bytes_of(name)?;
+    let shown = name.to_string_lossy();
+    let documents =
+        read::documents(&bytes).map_err(|error| format!("passgate: {shown}: {error}\n"))?;
+    let mut found = documents.iter().flat_map(configurations);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only.bytes),
+        (None, _) => Err(format!(
+            "passgate: {shown}: no configuration of passgate in it\n"
+        )),
+        (Some(_), Some(_)) => Err(format!(
+            "passgate: {shown}: several configurations; give a file with the one that is meant\n"
+        )),
+    }
 }
 
 /// All configurations of passgate in a document.

@@ -4,6 +4,7 @@ mod check;
 mod clusters;
 mod command;
 mod explain;
+mod files;
 mod find;
 mod foreign;
 mod manager;
@@ -12,8 +13,10 @@ mod off;
 mod presets;
 mod print;
 mod read;
+mod report;
 mod routes;
 mod sign;
+mod trial;
 mod yaml;
 
 use std::{

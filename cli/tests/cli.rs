@@ -134,20 +134,23 @@ fn what_cannot_be_read_is_status_2() {
 #[test]
 fn wrong_usage_is_status_2() {
     for (arguments, usage) in [
-        (&[][..], "usage: passgate check FILE "),
-        (&["frobnicate"], "usage: passgate check FILE "),
-        (&["check"], "usage: passgate check FILE\n"),
-        (&["check", "a", "b"], "usage: passgate check FILE\n"),
+        (&[][..], "usage: passgate check FILE... "),
+        (&["frobnicate"], "usage: passgate check FILE... "),
+        (&["check"], "usage: passgate check [--strict] "),
+        (
+            &["check", "--format", "xml", "a"],
+            "usage: passgate check [--strict] ",
+        ),
         (&["print", "a"], "usage: passgate print --json FILE\n"),
         (&["presets", "a", "b"], "usage: passgate presets [NAME]\n"),
         (&["schema", "x"], "usage: passgate schema "),
         (
             &["check", "--json", "a"],
-            "passgate: --json is not an option\nusage: passgate check FILE\n",
+            "passgate: --json is not an option\nusage: passgate check [--strict] ",
         ),
         (
             &["--json", "a"],
-            "passgate: --json is not an option\nusage: passgate check FILE ",
+            "passgate: --json is not an option\nusage: passgate check FILE... ",
         ),
     ] {
         let (status, output, error) = run(arguments, b"");
@@ -160,9 +163,9 @@ fn wrong_usage_is_status_2() {
 fn help_and_version_are_printed_everywhere() {
     let version = format!("passgate {}\n", env!("CARGO_PKG_VERSION"));
     for (command, usage) in [
-        (&[][..], "usage: passgate check FILE "),
-        (&["check"], "usage: passgate check FILE\n"),
-        (&["check", "x.yaml"], "usage: passgate check FILE\n"),
+        (&[][..], "usage: passgate check FILE... "),
+        (&["check"], "usage: passgate check [--strict] "),
+        (&["check", "x.yaml"], "usage: passgate check [--strict] "),
         (&["explain"], "usage: passgate explain OPTIONS "),
         (
             &["explain", "--at=noon"],
@@ -185,7 +188,7 @@ fn help_and_version_are_printed_everywhere() {
     let (status, output, _) = run(&["help"], b"");
     assert_eq!(status, Some(0));
     assert!(
-        output.starts_with("usage: passgate check FILE "),
+        output.starts_with("usage: passgate check FILE... "),
         "{output}"
     );
 }

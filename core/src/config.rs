@@ -38,6 +38,7 @@ mod resource_metadata;
 mod rule;
 mod subject;
 mod text;
+mod trial;
 mod uri;
 mod words;
 
@@ -67,7 +68,10 @@ use crate::{
     time::UnixTime,
 };
 
-pub use self::escape::{HostEscape, Past};
+pub use self::{
+    escape::{HostEscape, Past},
+    trial::{Expected, PolicyTest, TestToken},
+};
 pub use crate::decode::Problem as InvalidConfig;
 
 /// The whole configuration.

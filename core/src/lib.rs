@@ -117,7 +117,7 @@ pub use crate::{
         Audit, AuditRecord, Auditor, Counter, Counters, LeftOut, Lines, Seen, Shadow, ShownProof,
         SubjectForm, Written,
     },
-    config::{Config, HostEscape, InvalidConfig, Past},
+    config::{Config, Expected, HostEscape, InvalidConfig, Past, PolicyTest, TestToken},
     cose::read as read_cose_key,
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},

@@ -1,6 +1,5 @@
 //! What was asked.
 
-use core::{ops::Range, time::Duration};
 use std::ffi::OsStr;
 
 use passgate_arguments::{Line, Program};
@@ -85,55 +84,10 @@ impl<'l> Arguments<'l> {
 fn time(value: &OsStr) -> Result<UnixTime, String> {
     let text = value.to_str();
     let seconds = text.and_then(|text| text.parse().ok().map(UnixTime::from_secs));
-    let time = seconds.or_else(|| text.and_then(rfc_3339));
+    let time = seconds.or_else(|| text.and_then(UnixTime::from_rfc3339));
     time.ok_or_else(|| {
         usage("--at wants a time such as 2027-06-30T12:00:00Z, or seconds since 1970")
     })
-}
-
-/// A time with its offset; parts of a second are left out.
-fn rfc_3339(text: &str) -> Option<UnixTime> {
-    let text = text.to_ascii_uppercase();
-    let (local, rest) = text.split_at_checked("2027-06-30T12:00:00".len())?;
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let offset = match rest.strip_prefix('.') {
-        Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
-        None => rest,
-    };
-    let local = second(local)?;
-    let Some((sign, offset)) = offset.split_at_checked(1).filter(|_| offset != "Z") else {
-        return (offset == "Z").then_some(local);
-    };
-    let (hours, minutes) = offset.split_once(':')?;
-    if hours.len() != 2 || minutes.len() != 2 || !digits(hours) || !digits(minutes) {
-        return None;
-    }
-    let number = |text: &str, below: u64| -> Option<u64> {
-        let number = text.parse().ok()?;
-        (number < below).then_some(number)
-    };
-    let (hours, minutes) = (number(hours, 24)?, number(minutes, 60)?);
-    let seconds = hours
-        .saturating_mul(3_600)
-        .saturating_add(minutes.saturating_mul(60));
-    let offset = Duration::from_secs(seconds);
-    match sign {
-        "+" => Some(local.saturating_sub(offset)),
-        "-" => Some(local.saturating_add(offset)),
-        _ => None,
-    }
-}
-
-/// The second that is written so.
-fn second(text: &str) -> Option<UnixTime> {
-    let number = |place: Range<usize>| text.get(place)?.parse::<u64>().ok();
-    let day = UnixTime::from_date(number(0..4)?, number(5..7)?, number(8..10)?)?;
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    let minutes = hour.saturating_mul(60).saturating_add(minute);
-    let seconds = minutes.saturating_mul(60).saturating_add(second);
-    let time = day.saturating_add(Duration::from_secs(seconds));
-    // Signs, other separators and an hour 24 read back as something else.
-    (time.to_string() == [text, ".000Z"].concat()).then_some(time)
 }
 
 fn usage(problem: &str) -> String {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use passgate_core::{Provider, Supply, UnixTime};
 
-use crate::check::bytes_of;
+use crate::files::bytes_of;
 
 /// Gives the list of a file to the supply, and says what was asked and what was not.
 pub(super) fn given(

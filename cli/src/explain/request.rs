@@ -5,7 +5,7 @@ use core::fmt;
 use passgate_core::{Config, Provider, TokenSource};
 
 /// Method, path, authority and the header that holds the token.
-pub(super) struct Sent {
+pub(crate) struct Sent {
     method: String,
     path: String,
     authority: String,
@@ -14,7 +14,7 @@ pub(super) struct Sent {
 
 impl Sent {
     /// Reads `GET /payments` or `GET https://api.example.com/payments`.
-    pub(super) fn new(
+    pub(crate) fn new(
         line: &str,
         token: Option<&str>,
         provider: Option<&Provider>,
@@ -79,8 +79,15 @@ impl Sent {
         }
     }
 
+    /// Adds headers.
+    pub(crate) fn add(&mut self, headers: &[(String, String)]) {
+        let lower = headers.iter();
+        let lower = lower.map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        self.more.extend(lower);
+    }
+
     /// As the filter gets them.
-    pub(super) fn headers(&self) -> Vec<(&[u8], &[u8])> {
+    pub(crate) fn headers(&self) -> Vec<(&[u8], &[u8])> {
         let pseudo = [
             (":method", &self.method),
             (":path", &self.path),

@@ -66,6 +66,7 @@ fn read(
         mode,
         streams,
         resource_metadata,
+        tests: _unread,
     } = RawConfig::decode(&document, root, problems)?;
     let limits = limits
         .given()

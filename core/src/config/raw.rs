@@ -25,6 +25,7 @@ use super::{
     Lines, Mode, Origin,
     resource_metadata::RawDocuments,
     subject::{Environment, RawSubject},
+    trial::Tests,
     words::{OverrideHeader, Spelling},
 };
 use crate::decode::{List, Map, OrNone, record};
@@ -69,6 +70,9 @@ record! {
         /// The document that tells clients which issuers this resource trusts (RFC 9728); or a list
         /// of them, for paths of their own.
         resource_metadata: RawDocuments,
+        /// Requests, and what the gate must say to them: `passgate check` tries them. The filter
+        /// leaves them out.
+        tests: Tests,
         // Words of Envoy's `jwt_authn` that nothing stands in for.
         "strip_failure_response": "remove it; a refusal never tells the client why in detail",
         "stat_prefix": "remove it; counters are named wasmcustom.passgate.verdicts.…",

@@ -1,0 +1,251 @@
+//! What a check found, and how it is told: as text for people, as JSON, and as SARIF, which forges
+//! show beside the lines of a change.
+
+use serde_json::{Value, json};
+
+/// What is printed, and whether everything was accepted.
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) accepted: bool,
+}
+
+impl Report {
+    /// A text that was asked for, which refuses nothing.
+    pub(crate) fn printed(text: String) -> Self {
+        let accepted = true;
+        Self { text, accepted }
+    }
+}
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// The filter refuses the configuration for it.
+    Problem,
+    /// The filter is not asked there.
+    Off,
+    /// It can never work where it stands.
+    Error,
+    /// A test of the policy says otherwise.
+    Test,
+    /// It works, and is hardly what was meant.
+    Warning,
+    /// It is worth knowing.
+    Note,
+}
+
+impl Level {
+    const ALL: [Self; 6] = [
+        Self::Problem,
+        Self::Off,
+        Self::Error,
+        Self::Test,
+        Self::Warning,
+        Self::Note,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Off => "switched-off",
+            Self::Error => "error",
+            Self::Test => "test",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+
+    /// What stands before its line; the heading says it of others.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Problem | Self::Off | Self::Test => "",
+            Self::Error => "error: ",
+            Self::Warning => "warning: ",
+            Self::Note => "note: ",
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::Problem => "The filter refuses the configuration.",
+            Self::Off => "The filter is not asked, and requests pass unjudged.",
+            Self::Error => "It can never work where it stands.",
+            Self::Test => "A test of the policy expects something else.",
+            Self::Warning => "It works, and is hardly what was meant.",
+            Self::Note => "It is worth knowing.",
+        }
+    }
+
+    /// A level of SARIF.
+    const fn of_sarif(self) -> &'static str {
+        match self {
+            Self::Problem | Self::Off | Self::Error | Self::Test => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One thing that was found.
+pub(crate) struct Finding {
+    pub(crate) level: Level,
+    pub(crate) text: String,
+}
+
+/// What is said of one configuration, or of the file around it.
+pub(crate) struct Section {
+    /// Where the configuration stands in the file, if not alone in it.
+    pub(crate) place: Option<String>,
+    /// The verdict, in a line.
+    pub(crate) summary: String,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Section {
+    /// Adds a line of its own for each text.
+    pub(crate) fn add(&mut self, level: Level, texts: impl IntoIterator<Item = String>) {
+        let new = texts.into_iter().map(|text| Finding { level, text });
+        self.findings.extend(new);
+    }
+
+    fn accepted(&self, strict: bool) -> bool {
+        let passes = |finding: &Finding| match finding.level {
+            Level::Note => true,
+            Level::Warning => !strict,
+            Level::Problem | Level::Off | Level::Error | Level::Test => false,
+        };
+        self.findings.iter().all(passes)
+    }
+}
+
+/// What is said of one file.
+pub(crate) struct Checked {
+    pub(crate) name: String,
+    pub(crate) sections: Vec<Section>,
+}
+
+impl Checked {
+    fn accepted(&self, strict: bool) -> bool {
+        self.sections.iter().all(|section| section.accepted(strict))
+    }
+}
+
+/// How findings are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+    Sarif,
+}
+
+impl Format {
+    /// By the name that is given for it.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            "sarif" => Some(Self::Sarif),
+            _ => None,
+        }
+    }
+
+    /// All files in this form. Where it is strict, a warning refuses.
+    pub(crate) fn report(self, files: &[Checked], strict: bool) -> Report {
+        let text = match self {
+            Self::Text => text(files),
+            Self::Json => format!("{:#}\n", json(files, strict)),
+            Self::Sarif => format!("{:#}\n", sarif(files)),
+        };
+        let accepted = files.iter().all(|file| file.accepted(strict));
+        Report { text, accepted }
+    }
+}
+
+/// One file does not need its name: whoever asked knows it.
+fn text(files: &[Checked]) -> String {
+    let mut text = String::new();
+    for file in files {
+        if files.len() > 1 {
+            text += &format!("== {}\n", file.name);
+        }
+        for section in &file.sections {
+            if let Some(place) = &section.place {
+                text += &format!("{place}:\n");
+            }
+            text += &format!("{}\n", section.summary);
+            for finding in &section.findings {
+                text += &format!("{}{}\n", finding.level.mark(), finding.text);
+            }
+        }
+    }
+    text
+}
+
+fn json(files: &[Checked], strict: bool) -> Value {
+    let finding =
+        |finding: &Finding| json!({ "level": finding.level.name(), "text": finding.text });
+    let section = |section: &Section| {
+        json!({
+            "place": section.place,
+            "accepted": section.accepted(strict),
+            "summary": section.summary,
+            "findings": section.findings.iter().map(finding).collect::<Vec<_>>(),
+        })
+    };
+    let file = |file: &Checked| {
+        json!({
+            "file": file.name,
+            "accepted": file.accepted(strict),
+            "sections": file.sections.iter().map(section).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "version": 1,
+        "accepted": files.iter().all(|file| file.accepted(strict)),
+        "files": files.iter().map(file).collect::<Vec<_>>(),
+    })
+}
+
+/// SARIF 2.1.0. Levels are its rules: what is wrong stands in the text, and what to write instead.
+fn sarif(files: &[Checked]) -> Value {
+    let rule = |level: Level| {
+        json!({
+            "id": level.name(),
+            "shortDescription": { "text": level.meaning() },
+            "defaultConfiguration": { "level": level.of_sarif() },
+        })
+    };
+    let mut results = Vec::new();
+    for file in files {
+        for section in &file.sections {
+            for finding in &section.findings {
+                let place = section.place.iter();
+                let places = place.map(|place| json!({ "fullyQualifiedName": place }));
+                let location = json!({
+                    "physicalLocation": { "artifactLocation": { "uri": file.name } },
+                    "logicalLocations": places.collect::<Vec<_>>(),
+                });
+                results.push(json!({
+                    "ruleId": finding.level.name(),
+                    "level": finding.level.of_sarif(),
+                    "message": { "text": finding.text },
+                    "locations": [location],
+                }));
+            }
+        }
+    }
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {
+                "driver": {
+                    "name": "passgate",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "rules": Level::ALL.map(rule),
+                },
+            },
+            "results": results,
+        }],
+    })
+}
