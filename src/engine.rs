@@ -1,6 +1,8 @@
 //! What a root and its streams share: the verifier, what comes from elsewhere, and the requests
 //! that wait for it.
 
+mod streams;
+
 use std::{
     cell::RefCell,
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -9,11 +11,12 @@ use std::{
 };
 
 use passgate_core::{
-    Alarm, Answer, Body, Config, Cut, Fetch, FetchId, Internal, Lease, Leases, Measure, Need,
-    Place, Rejection, Request, Settlement, Step, Supply, UnixTime, Verifier, WaitingRoom,
+    Alarm, Answer, Body, Config, Fetch, FetchId, Internal, Leases, Measure, Need, Place, Request,
+    Settlement, Step, Supply, UnixTime, Verifier, WaitingRoom,
 };
 use proxy_wasm::types::LogLevel;
 
+pub(crate) use self::streams::Over;
 use crate::{
     host::{self, HeaderMap, HostError},
     ledger::Ledger,
@@ -50,14 +53,6 @@ impl Kept {
     pub(crate) fn wait(&self) -> Rc<Wait> {
         Rc::clone(&self.wait)
     }
-}
-
-/// A stream that is to be ended.
-pub(crate) struct Over {
-    pub(crate) stream: u32,
-    /// What its client is told, if the service's answer has not begun.
-    pub(crate) rejection: Rejection,
-    pub(crate) request_id: Option<String>,
 }
 
 /// What a request gets when it comes.
@@ -119,66 +114,6 @@ impl Engine {
                 LogLevel::Warn,
                 "passgate: the host has no random source, or no clock; proofs are refused",
             ),
-        }
-    }
-
-    /// Looks after these open streams, with the other configurations of this gate.
-    pub(crate) fn join(&mut self, streams: Rc<RefCell<Leases>>) {
-        self.verifier.join(&mut streams.borrow_mut());
-        self.streams = streams;
-    }
-
-    /// The stream of the effective context goes on that has this lease.
-    pub(crate) fn hold(&mut self, stream: u32, lease: Box<Lease>, now: Option<UnixTime>) {
-        let mut streams = self.streams.borrow_mut();
-        self.verifier
-            .hold(&mut streams, stream, &host::door(), lease);
-        let next = now.and_then(|now| self.verifier.next_look(&streams, now));
-        drop(streams);
-        self.wish_for(next);
-    }
-
-    /// Streams that are to be ended now, a few at once: each is told.
-    pub(crate) fn cut_streams(&mut self, most: usize, now: UnixTime) -> Vec<Over> {
-        let mut streams = self.streams.borrow_mut();
-        if streams.is_empty() {
-            return Vec::new();
-        }
-        let supply = &mut self.supply;
-        let cuts = self.verifier.look_after(&mut streams, most, supply, now);
-        drop(streams);
-        let mut over = Vec::new();
-        for cut in cuts {
-            let Cut {
-                stream,
-                record,
-                rejection,
-            } = cut;
-            // An error: the client has left.
-            if host::set_effective_context(stream).is_ok() {
-                let request_id = record.request_id.clone();
-                self.ledger
-                    .enter(*record, self.verifier.config(), Some(now));
-                over.extend(rejection.map(|rejection| Over {
-                    stream,
-                    rejection,
-                    request_id,
-                }));
-            }
-        }
-        over
-    }
-
-    /// A request comes: what that means for the streams that are open.
-    fn enter(&mut self, now: UnixTime) {
-        let mut streams = self.streams.borrow_mut();
-        self.verifier.note_room(&streams);
-        // Another configuration may have let some of them pass.
-        if !streams.is_empty() && Rc::strong_count(&self.streams) > 1 {
-            self.verifier.enter(&mut streams, &host::door());
-            let next = self.verifier.next_look(&streams, now);
-            drop(streams);
-            self.wish_for(next);
         }
     }
 

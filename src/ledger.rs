@@ -37,7 +37,12 @@ impl Ledger {
     }
 
     /// Enters a verdict of this time about the request of the effective context.
-    pub(crate) fn enter(&mut self, record: AuditRecord, config: &Config, now: Option<UnixTime>) {
+    pub(crate) fn enter(
+        &mut self,
+        record: Box<AuditRecord>,
+        config: &Config,
+        now: Option<UnixTime>,
+    ) {
         if config.audit().counters {
             self.stats.count(&record, config);
             if let Some(what) = record.proof_counter() {
@@ -50,7 +55,7 @@ impl Ledger {
             LogLevel::Info
         };
         let had_nothing = self.auditor.next_wakeup().is_none();
-        let written = self.auditor.write(record, now);
+        let written = self.auditor.write(*record, now);
         self.wants_timer |= had_nothing && self.auditor.next_wakeup().is_some();
         if written.to_access_log {
             // A record that the host does not take is not worth a request.

@@ -27,7 +27,7 @@ pub(crate) fn settle(
     let config = verifier.config();
     match verdict {
         Verdict::Allow(mut permit) if edit(&permit, verifier, holds_trailers).is_ok() => {
-            ledger.enter(*record, config, now);
+            ledger.enter(record, config, now);
             let settled = if permit.is_observed() {
                 Settled::PassesUnchanged
             } else {
@@ -43,12 +43,12 @@ pub(crate) fn settle(
         }
         Verdict::Deny(rejection) => {
             let request_id = record.request_id.clone();
-            ledger.enter(*record, config, now);
+            ledger.enter(record, config, now);
             reply(&rejection, request_id.as_deref());
             (Settled::Answered, Vec::new(), None)
         }
         Verdict::Serve(document) => {
-            ledger.enter(*record, config, now);
+            ledger.enter(record, config, now);
             let headers = document.headers();
             told(host_reply(
                 document.status,
