@@ -40,8 +40,9 @@ pub(crate) fn removes(edit: &Edit, name: &str) -> bool {
 /// read `x_user` as `x-user`; some read `x.user` so.)
 #[derive(Debug)]
 pub(crate) struct OwnedNames {
-    /// Ours in every spelling, folded; sorted by length, then by bytes.
-    ours: Vec<String>,
+    /// Ours in every spelling, folded: those of each length, sorted. Most headers have a length
+    /// that none of them has.
+    ours: Vec<Vec<String>>,
     /// Headers that hold tokens: ours in every spelling but their own.
     sources: Vec<String>,
 }
@@ -66,7 +67,23 @@ impl OwnedNames {
                 TokenSource::Cookie(_) | TokenSource::Param(_) => None,
             }));
         }
-        ours.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+        Self::new(ours, sources)
+    }
+
+    fn new(mut names: Vec<String>, mut sources: Vec<String>) -> Self {
+        names.sort_unstable();
+        sources.sort_unstable();
+        sources.dedup();
+        let mut ours: Vec<Vec<String>> = Vec::new();
+        for name in names {
+            let length = name.len();
+            if ours.len() <= length {
+                ours.resize_with(length.saturating_add(1), Vec::new);
+            }
+            if let Some(same) = ours.get_mut(length) {
+                same.push(name);
+            }
+        }
         Self { ours, sources }
     }
 
@@ -75,11 +92,9 @@ impl OwnedNames {
         let folded = || name.iter().map(|&byte| fold(byte));
         let is_prefixed =
             name.len() >= PREFIX.len() && folded().zip(PREFIX.bytes()).all(|(a, b)| a == b);
-        let order = |own: &String| {
-            let by_length = own.len().cmp(&name.len());
-            by_length.then_with(|| own.bytes().cmp(folded()))
-        };
-        let is_ours = || self.ours.binary_search_by(order).is_ok();
+        let order = |own: &String| own.bytes().cmp(folded());
+        let of_length = self.ours.get(name.len());
+        let is_ours = || of_length.is_some_and(|same| same.binary_search_by(order).is_ok());
         is_prefixed || is_ours() || self.is_other_spelling(name)
     }
 
@@ -87,7 +102,7 @@ impl OwnedNames {
     /// another one.
     fn is_other_spelling(&self, name: &[u8]) -> bool {
         let is_exact = |source: &String| is_named(name, source.as_bytes());
-        !self.sources.iter().any(is_exact) && self.looks_like_source(name)
+        self.looks_like_source(name) && !self.sources.iter().any(is_exact)
     }
 
     fn looks_like_source(&self, name: &[u8]) -> bool {
@@ -168,17 +183,18 @@ pub(crate) fn remove_credentials<'c>(
     let mut edits = Vec::new();
     for source in sources {
         match source {
-            // Another scheme (`Basic`) in the same header is somebody else's.
-            TokenSource::Header { name, scheme } if holds_token(request, name, scheme) => {
-                edits.push(Edit::Remove(name.clone().into_bytes()));
+            TokenSource::Header { name, scheme } => {
+                // Another scheme (`Basic`) in the same header is somebody else's.
+                let is_gone = edits.iter().any(|edit| removes(edit, name));
+                if !is_gone && holds_token(request, name, scheme) {
+                    edits.push(Edit::Remove(name.clone().into_bytes()));
+                }
             }
-            TokenSource::Header { .. } => {}
             TokenSource::Cookie(name) => cookies.push(name),
             TokenSource::Param(name) => params.push(name),
             TokenSource::WebSocketProtocol(marker) => markers.push(marker),
         }
     }
-    edits.dedup();
     edits.extend(without_cookies(request, &cookies));
     edits.extend(without_subprotocol_tokens(request, &markers));
     let path = request.values(":path").next();

@@ -1,12 +1,14 @@
+use proptest::prelude::*;
+
 use super::{Edit, OwnedNames, remove_credentials};
-use crate::request::{Request, TokenSource};
+use crate::request::{Request, TokenSource, folded};
 
 #[test]
 fn a_name_is_ours_in_every_spelling() {
-    let names = OwnedNames {
-        ours: vec!["x-user".to_owned(), "x-roles".to_owned()],
-        sources: vec!["x-token".to_owned()],
-    };
+    let names = OwnedNames::new(
+        vec!["x-user".to_owned(), "x-roles".to_owned()],
+        vec!["x-token".to_owned()],
+    );
     for name in [
         "x-user",
         "X-User",
@@ -47,10 +49,7 @@ fn a_name_is_ours_in_every_spelling() {
 
 #[test]
 fn connection_names_no_header_of_ours() {
-    let names = OwnedNames {
-        ours: vec!["x-user".to_owned()],
-        sources: Vec::new(),
-    };
+    let names = OwnedNames::new(vec!["x-user".to_owned()], Vec::new());
     let stripped = |values: &[&str]| {
         let headers: Vec<(&[u8], &[u8])> = values
             .iter()
@@ -131,10 +130,7 @@ fn a_token_is_cut_out_and_its_neighbours_stay_byte_for_byte() {
 
 #[test]
 fn no_trailer_holds_a_credential_or_a_name_of_ours() {
-    let names = OwnedNames {
-        ours: vec!["x-user".to_owned()],
-        sources: vec!["x-token".to_owned()],
-    };
+    let names = OwnedNames::new(vec!["x-user".to_owned()], vec!["x-token".to_owned()]);
     for name in [
         "x-user",
         "X_User",
@@ -147,4 +143,31 @@ fn no_trailer_holds_a_credential_or_a_name_of_ours() {
         assert_eq!(stripped, [Edit::Remove(name.as_bytes().to_vec())]);
     }
     assert_eq!(names.strip_trailers([&b"grpc-status"[..]].into_iter()), []);
+}
+
+/// A name in some spelling, or nearly it.
+fn name() -> impl Strategy<Value = String> {
+    let words = vec![
+        "x", "X", "user", "USER", "roles", "token", "passgate", "a", "-", "_", ".", "é", "",
+    ];
+    prop::collection::vec(prop::sample::select(words), 0..7).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn covered_is_what_a_lax_server_reads_as_ours(
+        ours in prop::collection::vec(name(), 0..8),
+        sources in prop::collection::vec(name(), 0..3),
+        name in name(),
+    ) {
+        let ours: Vec<String> = ours.iter().map(|name| folded(name)).collect();
+        let read = folded(&name);
+        let is_source = sources.iter().any(|source| folded(source) == read);
+        let is_exact = sources.iter().any(|source| source.eq_ignore_ascii_case(&name));
+        let wanted = read.starts_with(super::PREFIX)
+            || ours.contains(&read)
+            || (is_source && !is_exact);
+        let names = OwnedNames::new(ours, sources);
+        prop_assert_eq!(names.covers(name.as_bytes()), wanted);
+    }
 }
