@@ -7,7 +7,7 @@ use crate::{
     remembered::Known,
     request::{
         Request, Target, TokenSource,
-        credentials::{cookies, header_candidates, param, subprotocols},
+        credentials::{AUTHORIZATION, cookies, header_candidates, param, subprotocols},
     },
 };
 
@@ -44,6 +44,13 @@ impl Credential<'_, '_> {
             .iter()
             .all(|source| matches!(source, TokenSource::Cookie(_)))
     }
+
+    /// Whether it is all that `Authorization` holds: there is one such header, and no token has a
+    /// comma behind which another one could stand.
+    fn fills_authorization(&self) -> bool {
+        let is_there = |source: &&TokenSource| matches!(source, TokenSource::Header { name, .. } if name == AUTHORIZATION);
+        self.found_in.iter().any(is_there)
+    }
 }
 
 /// The token in these places. Equal bytes in two places count once; different ones are refused (RFC
@@ -56,7 +63,8 @@ pub(crate) fn extract<'a, 'c>(
 ) -> Result<Option<Credential<'a, 'c>>, Reason> {
     let mut found: Option<Credential<'a, 'c>> = None;
     for source in sources {
-        each_candidate(request, target, source, |candidate| {
+        let may_hide = !found.as_ref().is_some_and(Credential::fills_authorization);
+        each_candidate(request, target, (source, may_hide), |candidate| {
             let token = match find(&candidate) {
                 Some(known) => Token::Known(known),
                 None => Token::New(text(candidate)?),
@@ -80,16 +88,18 @@ pub(crate) fn extract<'a, 'c>(
     Ok(found)
 }
 
-/// What one place holds, before it is known whether it could be a token.
+/// What one place holds, before it is known whether it could be a token. `may_hide`: whether
+/// `Authorization` may hold one behind a credential of another scheme.
 fn each_candidate<'a>(
     request: Request<'a>,
     target: &Target<'a>,
-    source: &TokenSource,
+    (source, may_hide): (&TokenSource, bool),
     mut visit: impl FnMut(Cow<'a, [u8]>) -> Result<(), Reason>,
 ) -> Result<(), Reason> {
     match source {
         TokenSource::Header { name, scheme } => {
-            let mut candidates = header_candidates(request, name, scheme);
+            let may_hide = may_hide || name != AUTHORIZATION;
+            let mut candidates = header_candidates(request, (name, scheme), may_hide);
             candidates.try_for_each(|candidate| visit(Cow::Borrowed(candidate?)))
         }
         TokenSource::Cookie(name) => cookies(request)

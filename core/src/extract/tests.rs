@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::extract;
 use crate::{
     reason::{Ambiguous, Malformed, Reason},
@@ -318,5 +320,53 @@ fn two_tokens_among_the_subprotocols_are_ambiguous() {
     for list in lists {
         let ambiguous = Err(Ambiguous::Credentials.into());
         assert_eq!(in_subprotocols(list), ambiguous, "{list:?}");
+    }
+}
+
+/// What a header may hold: parts of credentials, of lists and of neither.
+fn value() -> impl Strategy<Value = String> {
+    let parts = vec![
+        "Bearer", "bearer", "DPoP", "Basic", " ", " ", "\t", ",", "a.b.c", "d", "\u{e9}",
+    ];
+    let parts = prop::collection::vec(prop::sample::select(parts), 0..7);
+    let any = parts.prop_map(|parts| parts.concat());
+    prop_oneof![
+        any,
+        Just("Bearer a.b.c".to_owned()),
+        Just("DPoP a.b.c".to_owned())
+    ]
+}
+
+proptest! {
+    /// That one place holds a token spares no look at what another one would find or refuse.
+    #[test]
+    fn several_places_are_read_as_each_of_them_alone(
+        places in prop::collection::vec(0usize..6, 1..4),
+        headers in prop::collection::vec((0usize..2, value()), 0..3),
+    ) {
+        let all = [
+            bearer(),
+            header("authorization", "DPoP"),
+            header("authorization", ""),
+            header("x-token", "Bearer"),
+            header("x-token", "DPoP"),
+            header("x-token", ""),
+        ];
+        let sources: Vec<TokenSource> = places.iter().map(|place| all[*place].clone()).collect();
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (["authorization", "x-token"][*name], &**value))
+            .collect();
+        let mut wanted = Ok(None);
+        for source in &sources {
+            let alone = found(core::slice::from_ref(source), "/", &headers);
+            wanted = match (wanted, alone) {
+                (Err(first), _) | (Ok(_), Err(first)) => Err(first),
+                (Ok(None), Ok(one)) | (Ok(one), Ok(None)) => Ok(one),
+                (Ok(one), Ok(other)) if one == other => Ok(one),
+                (Ok(_), Ok(_)) => Err(Ambiguous::Credentials.into()),
+            };
+        }
+        prop_assert_eq!(found(&sources, "/", &headers), wanted);
     }
 }

@@ -9,18 +9,22 @@ use crate::{
     text::percent,
 };
 
+/// The header that holds one credential (RFC 9110 section 11.6.2).
+pub(crate) const AUTHORIZATION: &str = "authorization";
+
 /// What the headers of this name hold behind this scheme; an error where that is more than one
-/// thing.
+/// thing. `may_hide`: whether a token may stand behind a credential of another scheme, which takes
+/// a look at each byte.
 pub(crate) fn header_candidates<'a, 'n>(
     request: Request<'a>,
-    name: &'n str,
-    scheme: &'n str,
+    (name, scheme): (&'n str, &'n str),
+    may_hide: bool,
 ) -> impl Iterator<Item = Result<&'a [u8], Reason>> + use<'a, 'n> {
     // RFC 9110 section 11.6.2: one Authorization header, even where the others hold another scheme.
     let mut others = request.values(name);
     let first = others.next();
     let all = first.into_iter().chain(others.clone());
-    let is_ambiguous = name == "authorization" && others.any(|other| first != Some(other));
+    let is_ambiguous = name == AUTHORIZATION && others.any(|other| first != Some(other));
     all.filter_map(move |value| {
         if is_ambiguous {
             return Some(Err(Ambiguous::Credentials.into()));
@@ -38,14 +42,15 @@ pub(crate) fn header_candidates<'a, 'n>(
         };
         match token {
             Some(token) => Some(Ok(token)),
-            None => hides_one().then(|| Err(Ambiguous::Credentials.into())),
+            None => (may_hide && hides_one()).then(|| Err(Ambiguous::Credentials.into())),
         }
     })
 }
 
 /// Whether a header holds something that could be a token, or a list that hides one.
 pub(crate) fn holds_token(request: Request<'_>, name: &str, scheme: &str) -> bool {
-    header_candidates(request, name, scheme).next().is_some()
+    let mut candidates = header_candidates(request, (name, scheme), true);
+    candidates.next().is_some()
 }
 
 /// What follows the scheme, which is compared without case and ends in blanks (RFC 9110 section
