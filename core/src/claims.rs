@@ -23,13 +23,12 @@ pub(crate) fn check(claims: &Json, provider: &Provider, now: UnixTime) -> Result
 /// section 2.2 demands `sub`. A claim that stands in for it is named, so that a client never passes
 /// for a person, nor a person for a client.
 pub(crate) fn subject<'c>(claims: &'c Json, names: &[String]) -> Option<Cow<'c, str>> {
-    let found = |name: &String| {
+    let (name, value) = names.iter().find_map(|name| {
         let value = claims.get(name)?.as_str()?;
-        (!value.is_empty()).then(|| (name.clone(), value))
-    };
-    let (name, value) = names.iter().find_map(found)?;
+        (!value.is_empty()).then_some((name, value))
+    })?;
     if name != "sub" {
-        return Some([&*name, ":", value].concat().into());
+        return Some([name.as_str(), ":", value].concat().into());
     }
     let starts = |name: &String| {
         let rest = value.strip_prefix(&**name);
@@ -143,6 +142,9 @@ pub(crate) fn audience_is(claims: &Json, claim: &str, accepted: &[String]) -> Re
 /// Whether all scopes are granted: in `scope`, separated by blanks (RFC 8693 section 4.2), or in
 /// the list `scp`. Some issuers write either of them in the form of the other.
 pub(crate) fn grants(claims: &Json, scopes: &[String]) -> bool {
+    if scopes.is_empty() {
+        return true;
+    }
     let is_list = |claim: &&Json| matches!(claim, Json::String(_) | Json::Array(_));
     let claim = claims.get("scope").filter(is_list);
     let granted: Vec<&str> = match claim.or_else(|| claims.get("scp")) {

@@ -200,8 +200,9 @@ impl RememberedTokens {
 
 /// Word by word: the library of this target compares byte by byte.
 fn are_equal(one: &[u8], other: &[u8]) -> bool {
-    let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    let as_number = |word: &[u8; 8]| u64::from_ne_bytes(*word);
+    let ((words, rest), (other_words, other_rest)) =
+        (one.as_chunks::<16>(), other.as_chunks::<16>());
+    let as_number = |word: &[u8; 16]| u128::from_ne_bytes(*word);
     let mut pairs = words.iter().zip(other_words);
     one.len() == other.len()
         && pairs.all(|(word, other)| as_number(word) == as_number(other))

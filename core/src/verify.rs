@@ -247,8 +247,9 @@ impl Verifier {
                 record.seen = None;
                 let verdict = match grant {
                     Grant::Pass(mut permit) => {
-                        let page = self.page(request);
-                        permit.answer = answer(aside.nonce, page.is_some());
+                        if let Some(nonce) = aside.nonce {
+                            permit.answer = answer(nonce, self.page(request).is_some());
+                        }
                         permit.edits.extend(once(request, &spends));
                         Verdict::Allow(permit)
                     }
@@ -466,10 +467,7 @@ impl Verifier {
 
 /// What the service's answer gets: a nonce for the next proof, and leave for a page of ours to read
 /// it.
-fn answer(nonce: Option<Nonce>, is_page_of_ours: bool) -> Vec<AnswerHeader> {
-    let Some(nonce) = nonce else {
-        return Vec::new();
-    };
+fn answer(nonce: Nonce, is_page_of_ours: bool) -> Vec<AnswerHeader> {
     let header = |name, value, replaces| AnswerHeader {
         name,
         value,

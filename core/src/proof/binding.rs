@@ -19,7 +19,7 @@ pub(crate) struct Binding {
     /// SHA-256 of the client's certificate: `x5t#S256` (RFC 8705 section 3.1).
     pub(crate) certificate: Option<[u8; 32]>,
     /// The key of a person's authenticator: `jwk`, where the provider means that.
-    pub(crate) passkey: Option<Passkey>,
+    pub(crate) passkey: Option<Box<Passkey>>,
     /// The provider says which passkeys the person has, and the token does not name one.
     pub(crate) is_of_holder: bool,
 }
@@ -51,7 +51,7 @@ impl Binding {
                         let jwk = jose::Jwk::public(value, limits::PROOF_RSA_BITS)?;
                         binding.prove(jose::thumbprint(&jwk.key))?;
                     }
-                    CnfJwk::Passkey => binding.passkey = Some(Passkey::of_jwk(value)?),
+                    CnfJwk::Passkey => binding.passkey = Some(Box::new(Passkey::of_jwk(value)?)),
                 },
                 "x5t#S256" => {
                     let digest = base64url(value.as_str()?)?;
@@ -145,7 +145,7 @@ mod tests {
                 json!({ "jwk": public_members(&key) }),
                 Some(CnfJwk::Passkey),
                 Binding {
-                    passkey: Passkey::of_jwk(&jwk),
+                    passkey: Passkey::of_jwk(&jwk).map(Box::new),
                     ..Binding::default()
                 },
             ),

@@ -64,11 +64,11 @@ impl Case<'_, '_, '_> {
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Result<Option<Approval>, Stop> {
-        let ways = requirement.open_to(id).filter(|way| way.takes(binding));
-        let (ways, others): (Vec<&Alternative>, Vec<&Alternative>) =
-            ways.partition(|way| way.approval().is_some());
+        let all = || requirement.open_to(id).filter(|way| way.takes(binding));
+        let ways: Vec<&Alternative> = all().filter(|way| way.approval().is_some()).collect();
+        let has_others = || all().any(|way| way.approval().is_none());
         let is_shown = || self.request.values(APPROVAL).next().is_some();
-        if ways.is_empty() || (!others.is_empty() && !is_shown()) {
+        if ways.is_empty() || (has_others() && !is_shown()) {
             return Ok(None);
         }
         let Some(party) = self.prepared.config.relying_party() else {
@@ -179,7 +179,7 @@ impl Case<'_, '_, '_> {
         any_of(terms.map(|terms| terms.check(approved, self.now)))?;
         let known;
         let passkey = match &binding.passkey {
-            Some(passkey) => passkey,
+            Some(passkey) => &**passkey,
             None => {
                 let person = [text("iss"), text("sub")].map(Option::unwrap_or_default);
                 let registered = self.registered(id, person, &approval, approved)?;

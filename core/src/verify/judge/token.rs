@@ -290,8 +290,9 @@ impl Case<'_, '_, '_> {
                 return Err(Unavailable::Keys { retry_after }.into());
             }
         };
-        let issuer = jwt.unverified_claims().get("iss").and_then(Json::as_str);
         let of_key = jwk.issuer.as_deref();
+        let issuer = of_key.and_then(|_| jwt.unverified_claims().get("iss"));
+        let issuer = issuer.and_then(Json::as_str);
         if !provider.issuer.lends(of_key, issuer.unwrap_or_default()) {
             self.record.expected = of_key.map(shown);
             return Err(Untrusted::Key.into());
