@@ -418,6 +418,7 @@ impl Verifier {
     }
 
     /// Spends what a permit costs: the last act before it.
+    #[inline(never)]
     fn spend(
         &mut self,
         spends: &[Spend],

@@ -42,6 +42,7 @@ pub(crate) struct VerifiedJwt<'a> {
 impl<'a> UnverifiedJwt<'a> {
     /// Takes a token of at most `max_bytes` apart. `find_header` spares a header that was read
     /// before, by its base64url.
+    #[inline(never)]
     pub(crate) fn parse(
         token: &'a str,
         max_bytes: usize,

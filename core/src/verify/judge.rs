@@ -167,6 +167,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     /// A path that readers differ about: each reading must be permitted by its own rule. The record
     /// names the rule that refuses; or whose permit it is: the last one with an identity, or else
     /// the first one.
+    #[inline(never)]
     fn judge_readings(&mut self) -> Result<Permit, Stop> {
         let matches = self.prepared.all_matches(self.target);
         self.trail.rules = matches.iter().map(number).collect();
@@ -287,6 +288,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
 
     /// The way to the login page of the provider whose token it was, or else of the first that the
     /// rule accepts and that has one, in the order of its alternatives.
+    #[inline(never)]
     fn detour(&self, reason: &Reason, requirement: &Requirement) -> Option<Detour> {
         let config = &self.prepared.config;
         let alternatives = requirement.alternatives.iter();

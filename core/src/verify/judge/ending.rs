@@ -40,6 +40,7 @@ impl Case<'_, '_, '_> {
         }
     }
 
+    #[inline(never)]
     fn check_revocations(
         &mut self,
         (jwt, binding): (&VerifiedJwt<'_>, &Binding),
@@ -110,6 +111,7 @@ impl Case<'_, '_, '_> {
         }
     }
 
+    #[inline(never)]
     fn check_status(
         &mut self,
         jwt: &VerifiedJwt<'_>,

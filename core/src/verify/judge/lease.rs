@@ -11,6 +11,7 @@ use crate::{
 
 impl Case<'_, '_, '_> {
     /// Notes what a stream rests on that this token begins.
+    #[inline(never)]
     pub(super) fn lease_token(
         &mut self,
         credential: &Credential<'_, '_>,

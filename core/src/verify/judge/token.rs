@@ -382,6 +382,7 @@ fn issuer_of<'c>(
 /// The types of tokens that pass where a provider lists none.
 const ACCESS_TOKENS: &str = "at+jwt jwt";
 
+#[inline(never)]
 fn seen(jwt: &UnverifiedJwt<'_>, audience_claim: &str) -> Seen {
     let (header, claims) = (jwt.unverified_header(), jwt.unverified_claims());
     let expires = claims.get("exp").and_then(jose::numeric_date);
