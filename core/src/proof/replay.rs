@@ -14,12 +14,11 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use hmac::Hmac;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use super::{
     nonce::NonceUse,
-    shared::{self, NotShared, Shared, Stored},
+    shared::{NotShared, Shared, Stored},
 };
 use crate::{limits, time::UnixTime};
 
@@ -28,7 +27,7 @@ use crate::{limits, time::UnixTime};
 pub(crate) struct Spend {
     pub(crate) kind: SpendKind,
     /// Names it among all of its kind.
-    pub(crate) id: [u8; 32],
+    pub(crate) id: Box<[u8]>,
     /// Who spends it: issuer and subject.
     pub(crate) principal: [String; 2],
     /// When it was made.
@@ -82,12 +81,23 @@ impl From<NotShared> for NotSpent {
 /// The memory of one gate.
 #[derive(Debug)]
 pub(crate) struct ReplayMemory {
-    /// Names the gate: a policy may change, and others may have gates of their own.
-    scope: String,
+    keys: Keys,
     /// How long a proof can be accepted after its time, by any rule.
     retention: Duration,
-    /// Its beginning, as it was read last.
-    known: Option<Rc<Birth>>,
+    /// Its beginning, as it was read last, and the version of the mark that says so.
+    known: Option<(u32, Rc<Birth>)>,
+}
+
+/// Where its values are. They name the gate: a policy may change, and others may have gates of
+/// their own.
+#[derive(Debug)]
+struct Keys {
+    birth: String,
+    /// Nothing is there, and it is written but once: as long as its version stays, so does the
+    /// beginning. The host hands over nothing faster than something.
+    mark: String,
+    /// What the keys of all slots begin with.
+    slots: String,
 }
 
 /// Slots of one gate.
@@ -98,8 +108,13 @@ const TRIES: usize = 64;
 impl ReplayMemory {
     /// The memory of this gate, where each proof can be accepted for at most so long.
     pub(crate) fn new(scope: &str, retention: Duration) -> Self {
+        let key = |of: &str| ["passgate/2/", of, "/", scope].concat();
         Self {
-            scope: scope.to_owned(),
+            keys: Keys {
+                birth: key("birth"),
+                mark: key("mark"),
+                slots: key("spent"),
+            },
             retention,
             known: None,
         }
@@ -122,14 +137,8 @@ impl ReplayMemory {
             if spend.made < birth.at {
                 return Err(NotSpent::TooOld(birth.at));
             }
-            let entry = Entry::of(spend, &birth);
-            let key = [
-                "passgate/1/spent/",
-                &self.scope,
-                "/",
-                &entry.slot.to_string(),
-            ]
-            .concat();
+            let (slot, entry) = Entry::of(spend, &birth);
+            let key = slot_key(&self.keys.slots, slot);
             let found = shared.get(&key)?;
             let version = found.as_ref().map(|(_, version)| *version);
             let mut slot = match &found {
@@ -149,46 +158,98 @@ impl ReplayMemory {
         Err(NotSpent::Broken)
     }
 
-    /// The beginning of the memory, by whoever is the first to ask. It is read each time: the host
-    /// may have lost it.
+    /// The beginning of the memory, by whoever is the first to ask. It is asked for each time: the
+    /// host may have lost it. The mark is read first. If the host loses both in between, the next
+    /// mark has another version.
     fn birth(&mut self, shared: &Shared, now: UnixTime) -> Result<Rc<Birth>, NotSpent> {
-        let key = ["passgate/1/birth/", &*self.scope].concat();
-        let value = shared.secret(&key, &now.as_millis().to_be_bytes())?;
-        if let Some(known) = self.known.as_ref().filter(|known| known.value == value) {
-            return Ok(Rc::clone(known));
+        let version = |found: Option<(Vec<u8>, u32)>| found.map(|(_, version)| version);
+        let mark = version(shared.get(&self.keys.mark)?);
+        if let (Some(mark), Some((known, birth))) = (mark, &self.known)
+            && mark == *known
+        {
+            return Ok(Rc::clone(birth));
         }
-        let birth = Rc::new(Birth::read(value).ok_or(NotSpent::Broken)?);
-        self.known = Some(Rc::clone(&birth));
+        let mark = match mark {
+            Some(mark) => mark,
+            None => {
+                shared.set(&self.keys.mark, &[], None)?;
+                version(shared.get(&self.keys.mark)?).ok_or(NotSpent::Broken)?
+            }
+        };
+        let value = shared.secret(&self.keys.birth, &now.as_millis().to_be_bytes())?;
+        let birth = Rc::new(Birth::read(&value).ok_or(NotSpent::Broken)?);
+        self.known = Some((mark, Rc::clone(&birth)));
         Ok(birth)
     }
 }
 
+/// With the number of the slot in three digits of the base 16.
+fn slot_key(slots: &str, slot: u16) -> String {
+    let mut key = String::with_capacity(slots.len().saturating_add(4));
+    key.push_str(slots);
+    key.push('/');
+    for shift in [8, 4, 0] {
+        key.extend(char::from_digit(u32::from(slot) >> shift & 0xf, 16));
+    }
+    key
+}
+
 /// When a memory began, and what its key makes.
 struct Birth {
-    /// As it is shared.
-    value: Vec<u8>,
     at: UnixTime,
-    mac: Option<Hmac<Sha256>>,
+    /// SHA-256 that has read its key.
+    keyed: Sha256,
     /// Names the memory in its slots.
     tag: [u8; 8],
 }
 
+/// What is hashed.
+#[derive(Clone, Copy)]
+enum Hashed {
+    /// The id of something of this kind.
+    Id(u8),
+    Principal,
+    Tag,
+}
+
 impl Birth {
-    fn read(value: Vec<u8>) -> Option<Self> {
+    fn read(value: &[u8]) -> Option<Self> {
         let (at, key) = value.split_first_chunk::<8>()?;
         let key: &[u8; 32] = key.try_into().ok()?;
-        let mac = shared::keyed(key);
-        let tag = shared::finish(mac.clone(), &[b"tag"]);
-        Some(Self {
+        let mut block = [0; 64];
+        let (start, _) = block.split_first_chunk_mut::<32>()?;
+        *start = *key;
+        let keyed = Sha256::new_with_prefix(block);
+        let mut birth = Self {
             at: UnixTime::from_millis(u64::from_be_bytes(*at)),
-            mac,
-            tag: *tag.first_chunk()?,
-            value,
-        })
+            keyed,
+            tag: [0; 8],
+        };
+        let [tag, ..] = birth.hash(Hashed::Tag, &[]);
+        birth.tag = tag.to_le_bytes();
+        Some(birth)
     }
 
-    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
-        shared::finish(self.mac.clone(), parts)
+    /// A hash that nobody can foretell. The key fills the first block, so that most take one more.
+    /// (HMAC would take three. It is for hashes that others see, and could go on from.)
+    fn hash(&self, what: Hashed, parts: &[&[u8]]) -> [u64; 4] {
+        let domain = match what {
+            Hashed::Id(kind) => kind,
+            Hashed::Principal => 0x80,
+            Hashed::Tag => 0x81,
+        };
+        let mut hash = self.keyed.clone();
+        hash.update([domain]);
+        for part in parts {
+            hash.update(part);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let (words, _) = hash.as_chunks::<8>();
+        let mut all = [0; 4];
+        for (place, word) in all.iter_mut().zip(words) {
+            *place = u64::from_le_bytes(*word);
+        }
+        all
     }
 }
 
@@ -202,57 +263,56 @@ impl core::fmt::Debug for Birth {
 /// One thing that was spent: [`ENTRY`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    slot: u16,
-    /// The kind, and of the hash as much as makes 16 bytes.
-    id: [u8; 16],
-    principal: [u8; 8],
-    dated: [u8; 8],
+    /// The kind in the lowest byte, and of the hash as much as makes 16 bytes.
+    id: [u64; 2],
+    principal: u64,
+    dated: u64,
 }
 
 const ENTRY: usize = 32;
 
 impl Entry {
-    fn of(spend: &Spend, birth: &Birth) -> Self {
+    /// And the slot that it falls into.
+    fn of(spend: &Spend, birth: &Birth) -> (u16, Self) {
         let kind = match spend.kind {
             SpendKind::Proof | SpendKind::Approval => 0,
             SpendKind::Token => 1,
         };
-        let [a, b, hash @ ..] = birth.hash(&[b"id", &[kind], &spend.id]);
-        let mut id = [kind; 16];
-        for (place, byte) in id.iter_mut().skip(1).zip(hash) {
-            *place = byte;
-        }
+        let [slot, id, more, _] = birth.hash(Hashed::Id(kind), &[&spend.id]);
         let [issuer, subject] = &spend.principal;
-        let principal = birth.hash(&[b"who", issuer.as_bytes(), subject.as_bytes()]);
+        // No issuer holds a zero byte.
+        let who = [issuer.as_bytes(), &[0], subject.as_bytes()];
+        let [principal, ..] = birth.hash(Hashed::Principal, &who);
+        let entry = Self {
+            id: [id & !0xff | u64::from(kind), more],
+            principal,
+            dated: spend.dated.as_millis(),
+        };
+        let [a, b, ..] = slot.to_le_bytes();
+        (u16::from_le_bytes([a, b]) % SLOTS, entry)
+    }
+
+    fn read(bytes: &[u8; ENTRY]) -> Self {
+        let mut words = bytes.as_chunks::<8>().0.iter();
+        let mut word = || words.next().map_or(0, |word| u64::from_le_bytes(*word));
         Self {
-            slot: u16::from_be_bytes([a, b]) % SLOTS,
-            id,
-            principal: principal.first_chunk().copied().unwrap_or_default(),
-            dated: spend.dated.as_millis().to_be_bytes(),
+            id: [word(), word()],
+            principal: word(),
+            dated: word(),
         }
     }
 
-    fn read(bytes: &[u8; ENTRY]) -> Option<Self> {
-        let (id, rest) = bytes.split_first_chunk::<16>()?;
-        let (principal, dated) = rest.split_first_chunk::<8>()?;
-        Some(Self {
-            slot: 0,
-            id: *id,
-            principal: *principal,
-            dated: dated.try_into().ok()?,
-        })
-    }
-
-    fn kind(&self) -> Option<SpendKind> {
-        match self.id.first() {
-            Some(0) => Some(SpendKind::Proof),
-            Some(1) => Some(SpendKind::Token),
+    const fn kind(&self) -> Option<SpendKind> {
+        let [id, _] = self.id;
+        match id & 0xff {
+            0 => Some(SpendKind::Proof),
+            1 => Some(SpendKind::Token),
             _ => None,
         }
     }
 
     const fn dated(&self) -> UnixTime {
-        UnixTime::from_millis(u64::from_be_bytes(self.dated))
+        UnixTime::from_millis(self.dated)
     }
 }
 
@@ -266,7 +326,7 @@ struct Slot {
 }
 
 /// Begins each slot; another form gets another number.
-const MAGIC: [u8; 8] = *b"passgat1";
+const MAGIC: [u8; 8] = *b"passgat2";
 
 impl Slot {
     fn new(birth: &Birth) -> Self {
@@ -289,12 +349,13 @@ impl Slot {
         if chunks.len() > limits::REPLAY_SLOT_ENTRIES {
             return None;
         }
-        let entries = chunks.iter().map(Entry::read);
-        let entries: Vec<Entry> = entries.collect::<Option<_>>()?;
-        let date = |bytes: &[u8; 8]| UnixTime::from_millis(u64::from_be_bytes(*bytes));
+        // With room for the next one.
+        let mut entries = Vec::with_capacity(chunks.len().saturating_add(1));
+        entries.extend(chunks.iter().map(Entry::read));
+        let date = |bytes: &[u8; 8]| UnixTime::from_millis(u64::from_le_bytes(*bytes));
         entries
             .iter()
-            .all(|entry| entry.kind().is_some())
+            .all(|entry: &Entry| entry.kind().is_some())
             .then_some(Self {
                 memory: *memory,
                 gone: [date(proofs), date(tokens)],
@@ -312,12 +373,17 @@ impl Slot {
         bytes.extend(MAGIC);
         bytes.extend(self.memory);
         for gone in self.gone {
-            bytes.extend(gone.as_millis().to_be_bytes());
+            bytes.extend(gone.as_millis().to_le_bytes());
         }
-        for entry in &self.entries {
-            bytes.extend(entry.id);
-            bytes.extend(entry.principal);
-            bytes.extend(entry.dated);
+        for Entry {
+            id: [id, more],
+            principal,
+            dated,
+        } in &self.entries
+        {
+            for word in [id, more, principal, dated] {
+                bytes.extend(word.to_le_bytes());
+            }
         }
         bytes
     }

@@ -161,8 +161,9 @@ fn a_memory_that_somebody_else_wrote_to_refuses() {
     let mut world = World::new(&policy());
     assert!(world.send("/plain", |proof| proof).passed());
     // What another plugin of the same `vm_id` could do.
-    for (value, _) in world.proxy.values.borrow_mut().values_mut() {
+    for (value, version) in world.proxy.values.borrow_mut().values_mut() {
         value.clear();
+        *version += 1_000;
     }
     let judged = world.send("/plain", |proof| proof);
     assert_eq!(
@@ -181,9 +182,9 @@ fn a_policy_without_proofs_touches_nothing_that_is_shared() {
     let token = world.token_with(|token| token.without("cnf"));
     let bearer = ("authorization", format!("Bearer {token}"));
     assert!(world.judge("/plain", &[bearer]).passed());
-    // The memory has its birth from the start, and nothing else.
+    // The memory has its birth and the mark of it from the start, and nothing else.
     let values = world.proxy.values.borrow().len();
-    assert_eq!((values, world.asked.get()), (1, 0));
+    assert_eq!((values, world.asked.get()), (2, 0));
 }
 
 #[test]

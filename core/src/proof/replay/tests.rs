@@ -5,6 +5,9 @@
 )]
 
 mod interleaved;
+mod model;
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -19,7 +22,7 @@ fn memory() -> ReplayMemory {
 }
 
 fn birth() -> Birth {
-    Birth::read([&NOW.as_millis().to_be_bytes()[..], &[1; 32]].concat()).unwrap()
+    Birth::read(&[&NOW.as_millis().to_be_bytes()[..], &[1; 32]].concat()).unwrap()
 }
 
 /// A proof of this number, made by this person then.
@@ -28,7 +31,7 @@ fn proof(number: u64, who: &str, made: UnixTime) -> Spend {
     id[..8].copy_from_slice(&number.to_be_bytes());
     Spend {
         kind: SpendKind::Proof,
-        id,
+        id: id.into(),
         principal: ["https://id.example.com".to_owned(), who.to_owned()],
         made,
         dated: made,
@@ -68,7 +71,7 @@ fn what_nobody_would_accept_any_more_is_let_go_and_does_not_come_back() {
 #[test]
 fn a_policy_that_accepts_proofs_for_longer_does_not_accept_them_again() {
     let birth = birth();
-    let entry = Entry::of(&proof(1, "alice", NOW), &birth);
+    let (_, entry) = Entry::of(&proof(1, "alice", NOW), &birth);
     let mut slot = Slot::new(&birth);
     slot.enter(entry).unwrap();
     slot.let_go(MINUTE, after(61));
@@ -76,7 +79,7 @@ fn a_policy_that_accepts_proofs_for_longer_does_not_accept_them_again() {
     let mut slot = Slot::read(&slot.write()).unwrap();
     slot.let_go(MINUTE * 5, after(62));
     assert_eq!(slot.enter(entry), Err(NotSpent::TooOld(NOW)));
-    let newer = Entry::of(&proof(2, "alice", after(1)), &birth);
+    let (_, newer) = Entry::of(&proof(2, "alice", after(1)), &birth);
     assert_eq!(slot.enter(newer), Ok(()));
 }
 
@@ -137,8 +140,13 @@ fn content_that_nobody_here_wrote_is_refused() {
     };
     let spend = proof(1, "alice", NOW);
     let values = written().values();
-    assert_eq!(values.len(), 2, "a birth and a slot");
+    assert_eq!(values.len(), 3, "a birth, its mark and a slot");
     for (key, value) in values {
+        if key.contains("/mark/") {
+            // Only its version counts.
+            assert!(value.is_empty());
+            continue;
+        }
         let cut = value[..value.len() - 1].to_vec();
         let longer = [&value[..], &[0]].concat();
         let mut changed = value.clone();
@@ -176,7 +184,7 @@ fn a_slot_of_a_memory_that_is_lost_is_begun_anew() {
         .unwrap();
     proxy.wipe();
     for number in 0..SLOTS {
-        proxy.overwrite(&format!("passgate/1/spent/gate/{number}"), &relic.1);
+        proxy.overwrite(&slot_key("passgate/2/spent/gate", number), &relic.1);
     }
     let new = proof(2, "alice", after(1));
     assert_eq!(memory().spend(&proxy.worker(2), &new, after(1)), Ok(()));
@@ -189,7 +197,8 @@ fn fill(slot: &mut Slot, who: &str, number: &mut u64) -> usize {
     let mut entered = 0;
     loop {
         *number += 1;
-        match slot.enter(Entry::of(&proof(*number, who, NOW), &birth())) {
+        let (_, entry) = Entry::of(&proof(*number, who, NOW), &birth());
+        match slot.enter(entry) {
             Ok(()) => entered += 1,
             Err(refused) => {
                 assert_eq!(refused, NotSpent::Full);
@@ -217,7 +226,8 @@ fn no_client_fills_a_slot_for_others_and_full_means_refused() {
     slot.let_go(MINUTE, after(61));
     number = 1_000;
     let later = proof(number, "mallory", after(61));
-    assert_eq!(slot.enter(Entry::of(&later, &birth)), Ok(()));
+    let (_, entry) = Entry::of(&later, &birth);
+    assert_eq!(slot.enter(entry), Ok(()));
 }
 
 #[test]
@@ -231,21 +241,57 @@ fn a_flood_by_one_client_leaves_every_other_one_served() {
         let spend = proof(1_000_000 + number, &format!("person {number}"), NOW);
         assert_eq!(memory().spend(&shared, &spend, NOW), Ok(()));
     }
-    assert!(proxy.values().len() <= usize::from(SLOTS) + 1);
+    assert!(proxy.values().len() <= usize::from(SLOTS) + 2);
 }
 
-/// In the steady state: the birth is read, a slot is read, a slot is written.
+#[test]
+fn each_slot_has_a_key_of_its_own() {
+    let keys: BTreeSet<String> = (0..SLOTS).map(|slot| slot_key("s", slot)).collect();
+    assert_eq!(keys.len(), usize::from(SLOTS));
+    assert_eq!(slot_key("s", SLOTS - 1), "s/fff");
+}
+
+#[test]
+fn hashes_of_one_kind_and_memory_are_not_those_of_another() {
+    let (one, other) = (birth(), Birth::read(&[7; 40]).unwrap());
+    let mut all = BTreeSet::new();
+    for birth in [&one, &other] {
+        for what in [Hashed::Id(0), Hashed::Id(1), Hashed::Principal, Hashed::Tag] {
+            for text in [&b""[..], b"a", &[0; 100]] {
+                assert!(all.insert(birth.hash(what, &[text])));
+            }
+        }
+    }
+}
+
+/// A worker that knows the beginning asks for it again.
+#[test]
+fn a_memory_that_is_lost_is_noticed_by_those_who_knew_it() {
+    let proxy = Proxy::default();
+    let mut old = memory();
+    let spend = proof(1, "alice", after(30));
+    assert_eq!(old.spend(&proxy.worker(1), &spend, NOW), Ok(()));
+    proxy.wipe();
+    // Another worker begins it anew, at another time.
+    memory().begin(&proxy.worker(2), after(40));
+    let shared = proxy.worker(1);
+    let again = old.spend(&shared, &spend, after(41));
+    assert_eq!(again, Err(NotSpent::TooOld(after(40))));
+    let new = proof(2, "alice", after(42));
+    assert_eq!(old.spend(&shared, &new, after(42)), Ok(()));
+    let again = memory().spend(&proxy.worker(2), &new, after(42));
+    assert_eq!(again, Err(NotSpent::Replayed));
+}
+
+/// In the steady state: the mark is read, a slot is read, a slot is written.
 #[test]
 fn a_proof_costs_three_calls_of_the_host() {
     let proxy = Proxy::default();
     let shared = proxy.worker(1);
-    memory()
-        .spend(&shared, &proof(1, "alice", NOW), NOW)
-        .unwrap();
+    let mut memory = memory();
+    memory.spend(&shared, &proof(1, "alice", NOW), NOW).unwrap();
     let before = proxy.calls();
-    memory()
-        .spend(&shared, &proof(2, "alice", NOW), NOW)
-        .unwrap();
+    memory.spend(&shared, &proof(2, "alice", NOW), NOW).unwrap();
     assert_eq!(proxy.calls() - before, 3);
 }
 
@@ -281,7 +327,8 @@ proptest! {
     fn what_a_slot_writes_it_reads(entries in prop::collection::vec((any::<u64>(), "[a-z]{1,3}"), 0..40)) {
         let mut slot = Slot::new(&birth());
         for (number, who) in entries {
-            let _ = slot.enter(Entry::of(&proof(number, &who, NOW), &birth()));
+            let (_, entry) = Entry::of(&proof(number, &who, NOW), &birth());
+            let _ = slot.enter(entry);
         }
         let bytes = slot.write();
         prop_assert_eq!(Slot::read(&bytes).map(|slot| slot.write()), Some(bytes));

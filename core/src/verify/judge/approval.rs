@@ -88,6 +88,7 @@ impl Case<'_, '_, '_> {
 
     /// A token without an approval meets no way that does without: an approval would do where the
     /// rule takes one. It is asked for where the rule names it first.
+    #[inline(never)]
     pub(super) fn or_approval(
         &mut self,
         reason: Reason,
@@ -129,6 +130,7 @@ impl Case<'_, '_, '_> {
         self.give_nonce(NonceUse::Approval, provider)
     }
 
+    #[inline(never)]
     fn judge_approval(
         &mut self,
         (claims, binding, (id, provider)): (&Json, &Binding, (ProviderId, &Provider)),
@@ -287,6 +289,7 @@ impl Case<'_, '_, '_> {
     }
 
     /// Takes an approval that the rule took: it is to be spent, if all else is well.
+    #[inline(never)]
     pub(super) fn take_approval(&mut self, approval: &Approval, identity: &Identity) {
         let made = approval.approved.made;
         self.record.proof = Some(ShownProof {
@@ -296,7 +299,7 @@ impl Case<'_, '_, '_> {
         });
         self.spend(Spend {
             kind: SpendKind::Approval,
-            id: approval.id,
+            id: approval.id.into(),
             principal: principal(identity),
             made,
             dated: made,

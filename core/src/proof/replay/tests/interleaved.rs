@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_types, reason = "here the workers are threads")]
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Condvar, Mutex},
     thread,
 };
@@ -129,13 +128,13 @@ fn run(workers: u8, proofs: &[Spend], seed: u64, wiped_at: Vec<u64>) -> Vec<usiz
                 let now = turns.wait(worker);
                 memory.spend(&shared, spend, now) == Ok(())
             });
-            let spent: Vec<[u8; 32]> = spent.map(|spend| spend.id).collect();
+            let spent: Vec<Box<[u8]>> = spent.map(|spend| spend.id.clone()).collect();
             turns.end();
             spent
         })
     };
     let threads: Vec<_> = (0..workers).map(work).collect();
-    let spent: Vec<[u8; 32]> = threads
+    let spent: Vec<Box<[u8]>> = threads
         .into_iter()
         .flat_map(|thread| thread.join().unwrap())
         .collect();
