@@ -97,17 +97,23 @@ impl<T: Decode> Decode for List<T> {
     const SHAPE: Option<&'static Shape> = T::SHAPE;
 
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
-        let Json::Array(elements) = json else {
-            problems.mismatch(at, json, "a list: [ … ]");
-            return None;
-        };
-        let numbered = elements.iter().enumerate();
+        let numbered = elements(json, at, problems)?.iter().enumerate();
         Some(Self(
             numbered
                 .map(|(index, element)| T::decode(element, at.element(index), problems))
                 .collect(),
         ))
     }
+}
+
+/// The elements of a list.
+#[inline(never)]
+fn elements<'j>(json: &'j Json, at: At<'_>, problems: &mut Problems) -> Option<&'j [Json]> {
+    if let Json::Array(elements) = json {
+        return Some(elements);
+    }
+    problems.mismatch(at, json, "a list: [ … ]");
+    None
 }
 
 /// A list that would mean "anything", or nothing at all, if it were empty.

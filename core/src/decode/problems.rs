@@ -48,8 +48,15 @@ impl Problems {
 
     /// Adds what is wrong with a text, which is shown so.
     #[inline(never)]
-    pub(super) fn add_fault(&mut self, at: At<'_>, shown: &str, fault: &Fault) {
-        self.add(at, &[shown, " ", &fault.seen], &[&fault.wanted]);
+    pub(super) fn add_fault(
+        &mut self,
+        at: At<'_>,
+        text: &str,
+        shown: fn(&str) -> String,
+        fault: Fault,
+    ) {
+        let Fault { seen, wanted } = fault;
+        self.add(at, &[&shown(text), " ", &seen], &[&wanted]);
     }
 
     /// Adds that another kind of value stands there: `60 is a number; write …`. Lists and objects

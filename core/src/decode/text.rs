@@ -42,18 +42,30 @@ pub trait FromText: Sized {
 
 impl<T: FromText> Decode for T {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
-        let Json::String(text) = json else {
-            problems.mismatch(at, json, &T::wanted());
-            return None;
-        };
+        let text = string(json, T::wanted, at, problems)?;
         match T::from_text(text) {
             Ok(value) => Some(value),
             Err(fault) => {
-                problems.add_fault(at, &T::shown(text), &fault);
+                problems.add_fault(at, text, T::shown, fault);
                 None
             }
         }
     }
+}
+
+/// The text of a string. Apart from [`FromText`], because that is compiled once for each type.
+#[inline(never)]
+fn string<'j>(
+    json: &'j Json,
+    wanted: fn() -> Cow<'static, str>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<&'j str> {
+    if let Json::String(text) = json {
+        return Some(text);
+    }
+    problems.mismatch(at, json, &wanted());
+    None
 }
 
 /// Text that is not empty, holds no control characters and has no blank at its ends; otherwise

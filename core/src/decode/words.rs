@@ -38,8 +38,9 @@ impl<T: Words> FromText for T {
 
     fn from_text(text: &str) -> Result<Self, Fault> {
         let known = T::ALL.iter().find(|value| value.word() == text);
-        let unknown = || T::why_not(text).unwrap_or_else(|| unknown(text, &words_of::<T>()));
-        known.cloned().ok_or_else(unknown)
+        known
+            .cloned()
+            .ok_or_else(|| why_not(text, T::why_not, words_of::<T>))
     }
 }
 
@@ -48,8 +49,17 @@ fn words_of<T: Words>() -> Vec<&'static str> {
     T::ALL.iter().map(T::word).collect()
 }
 
-/// Says which words there are.
-fn unknown(text: &str, words: &[&str]) -> Fault {
+/// Says what is wrong with a text that is not one of the words, or which words there are.
+#[inline(never)]
+fn why_not(
+    text: &str,
+    known: fn(&str) -> Option<Fault>,
+    words: fn() -> Vec<&'static str>,
+) -> Fault {
+    if let Some(fault) = known(text) {
+        return fault;
+    }
+    let words = &*words();
     match suggest::closest(text, words.iter().copied()) {
         Some(word) => Fault::of(&["is unknown here"], &["did you mean ", word, "?"]),
         None => Fault::of(&["is unknown here"], &["write ", &shown::one_of(words)]),
