@@ -49,11 +49,6 @@ impl Ledger {
                 self.stats.count_proof(what);
             }
         }
-        let level = if record.shadow.is_some() && record.is_refused() {
-            LogLevel::Warn
-        } else {
-            LogLevel::Info
-        };
         let had_nothing = self.auditor.next_wakeup().is_none();
         let written = self.auditor.write(*record, now);
         self.wants_timer |= had_nothing && self.auditor.next_wakeup().is_some();
@@ -62,6 +57,11 @@ impl Ledger {
             let _ = host::set_property(&self.property, &written.record);
         }
         if written.to_log {
+            let level = if written.is_warning {
+                LogLevel::Warn
+            } else {
+                LogLevel::Info
+            };
             host::log(level, &format!("passgate {}", written.record));
         }
     }

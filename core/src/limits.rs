@@ -152,6 +152,9 @@ pub const SALT_BYTES: usize = 16;
 /// Most log lines about refusals, per second and worker, of half a kilobyte each. Further ones are
 /// counted.
 pub const REFUSAL_LINES: u32 = 50;
+/// How often a worker logs a refusal for one reason at level warning, which hosts show by default
+/// (Istio's proxies, for one). The others are at level info.
+pub const WARNING_EVERY: core::time::Duration = core::time::Duration::from_secs(60);
 /// Most counters of verdicts that one worker names with rule and provider; Envoy keeps a few
 /// hundred bytes for each.
 pub const VERDICT_COUNTERS: usize = 10_000;

@@ -250,8 +250,36 @@ fn a_clock_that_goes_back_does_not_silence_the_log() {
     let mut auditor = Auditor::new(config.audit(), "gate");
     let earlier = UnixTime::from_secs(NOW.unsigned_abs() - 1_000);
     for at in [now(), earlier] {
-        assert!(auditor.write(refused.clone(), Some(at)).to_log);
+        let written = auditor.write(refused.clone(), Some(at));
+        assert!(written.to_log && written.is_warning);
     }
+}
+
+#[test]
+fn the_first_refusal_for_a_reason_in_a_minute_is_a_warning() {
+    let record = |specimen| *with_audit(specimen, json!({})).0.judge().1;
+    let (missing, expired, permitted) = (record(missing()), record(expired()), record(good()));
+    let (_, config) = with_audit(good(), json!({ "log": "all" }));
+    let mut auditor = Auditor::new(config.audit(), "gate");
+    let mut is_warning = |record: &AuditRecord, after: u64| {
+        let at = UnixTime::from_secs(NOW.unsigned_abs() + after);
+        auditor.write(record.clone(), Some(at)).is_warning
+    };
+    assert!(is_warning(&missing, 0));
+    assert!(!is_warning(&missing, 0));
+    // Each reason has its own, and a permit is never one.
+    assert!(is_warning(&expired, 0));
+    assert!(!is_warning(&permitted, 1));
+    assert!(!is_warning(&missing, 59) && !is_warning(&expired, 59));
+    assert!(is_warning(&missing, 60) && !is_warning(&missing, 61));
+    assert!(is_warning(&expired, 3_600));
+
+    // Without a time nobody knows when it was the last, and what is not written is not a warning.
+    let mut auditor = Auditor::new(config.audit(), "gate");
+    assert!(!auditor.write(missing.clone(), None).is_warning);
+    let (_, config) = with_audit(good(), json!({ "log": "none" }));
+    let mut auditor = Auditor::new(config.audit(), "gate");
+    assert!(!auditor.write(missing, Some(now())).is_warning);
 }
 
 /// Whatever is in a request, its verdict is counted under a name that can be written down

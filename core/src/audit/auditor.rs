@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 use super::{
     AuditRecord,
-    quota::Quota,
+    quota::{Quota, Warned},
     settings::{Audit, Lines, SubjectForm},
 };
 use crate::{jose::to_base64url, time::UnixTime};
@@ -21,6 +21,8 @@ pub struct Written {
     pub to_access_log: bool,
     /// For the log.
     pub to_log: bool,
+    /// In the log it is a warning, which hosts show that hide what is less.
+    pub is_warning: bool,
 }
 
 /// Writes the records of one configuration on one worker.
@@ -30,6 +32,7 @@ pub struct Auditor {
     /// The name of this instance of the filter, and of its property.
     plugin: Rc<str>,
     quota: Quota,
+    warned: Warned,
 }
 
 /// The name of an instance where the host does not give one.
@@ -53,6 +56,7 @@ impl Auditor {
                 plugin.into()
             },
             quota: Quota::default(),
+            warned: Warned::default(),
         }
     }
 
@@ -70,6 +74,7 @@ impl Auditor {
         if !(to_log || to_access_log) {
             return Written::default();
         }
+        let is_warning = to_log && self.is_warning(&record, now);
         record.time = now.map(UnixTime::rfc3339);
         record.plugin.clone_from(&self.plugin);
         // A key stands for its holder.
@@ -86,7 +91,15 @@ impl Auditor {
             record: record.to_json(),
             to_access_log,
             to_log,
+            is_warning,
         }
+    }
+
+    /// What would be refused but for shadow, and the first refusal in a while for its reason.
+    fn is_warning(&mut self, record: &AuditRecord, now: Option<UnixTime>) -> bool {
+        record.is_refused()
+            && (record.shadow.is_some()
+                || now.is_some_and(|now| self.warned.is_due(record.reason, now)))
     }
 
     /// A known caller causes the log line of a token's permit. Anybody can cause the others, in any

@@ -1,4 +1,4 @@
-//! How many log lines refusals may make: an attacker chooses how many there are.
+//! How many log lines and warnings refusals may make: an attacker chooses how many there are.
 
 use crate::{limits, time::UnixTime};
 
@@ -38,5 +38,25 @@ impl Quota {
     pub(super) fn due(&self) -> Option<UnixTime> {
         let since = self.since.filter(|_| self.left_out > 0)?;
         Some(since.saturating_add(core::time::Duration::from_secs(1)))
+    }
+}
+
+/// When each reason for a refusal was last a warning. There are as many entries as reasons at most.
+#[derive(Debug, Default)]
+pub(super) struct Warned(Vec<(&'static str, UnixTime)>);
+
+impl Warned {
+    /// Whether a refusal for this reason is to be a warning now; then it counts as one.
+    pub(super) fn is_due(&mut self, reason: &'static str, now: UnixTime) -> bool {
+        let Some((_, at)) = self.0.iter_mut().find(|(told, _)| *told == reason) else {
+            self.0.push((reason, now));
+            return true;
+        };
+        // A clock that was set back does not silence it.
+        let is_due = now < *at || now.since(*at) >= limits::WARNING_EVERY;
+        if is_due {
+            *at = now;
+        }
+        is_due
     }
 }

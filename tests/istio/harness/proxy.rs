@@ -117,10 +117,7 @@ impl Proxy {
             Command::new(tool("pilot-agent"))
                 .args(["proxy", self.role, "--domain"])
                 .arg(format!("{}.svc.cluster.local", self.namespace))
-                .args([
-                    "--proxyLogLevel=warning,wasm:info",
-                    "--log_output_level=default:info",
-                ])
+                // No levels for the logs: these are Istio's own.
                 .env("PROXY_CONFIG", config.to_string())
                 .env(
                     "ISTIO_BOOTSTRAP_OVERRIDE",
