@@ -77,7 +77,8 @@ impl Root {
                     self.calls.push((number, Sent { id, max_bytes }));
                 }
                 None => {
-                    engine.on_answer(id, Answer::NotSent, now);
+                    let cluster = &fetch.call.endpoint.cluster;
+                    engine.on_answer(id, Answer::NotSent { cluster }, now);
                 }
             }
         }

@@ -108,7 +108,7 @@ impl Gate {
             let headers: [(&[u8], &[u8]); 1] = [(b":status", b"200")];
             let answer = match set {
                 Some(set) => Answer::from_host(&headers, set.as_bytes()),
-                None => Answer::NotSent,
+                None => Answer::NotSent { cluster: "idp" },
             };
             self.keys.on_answer(fetch.id, answer, now);
         }

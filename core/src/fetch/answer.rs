@@ -19,8 +19,11 @@ pub enum Answer<'a> {
     },
     /// The host gave up: timeout, reset, a body that it would not hold.
     NoAnswer,
-    /// The host refused the call: unknown cluster, overload.
-    NotSent,
+    /// The host refused the call to this cluster: it does not know it, or has too much to do.
+    NotSent {
+        /// The cluster's name.
+        cluster: &'a str,
+    },
 }
 
 impl<'a> Answer<'a> {
@@ -41,7 +44,7 @@ impl<'a> Answer<'a> {
     pub(crate) const fn body(&self) -> &'a [u8] {
         match self {
             Self::Http { body, .. } => body,
-            Self::NoAnswer | Self::NotSent => &[],
+            Self::NoAnswer | Self::NotSent { .. } => &[],
         }
     }
 
@@ -72,7 +75,7 @@ impl<'a> Answer<'a> {
             }),
             Self::Http { status, .. } => Err(Fault::Status(status)),
             Self::NoAnswer => Err(Fault::NoAnswer),
-            Self::NotSent => Err(Fault::NotSent),
+            Self::NotSent { cluster } => Err(Fault::NotSent(cluster.to_owned())),
         }
     }
 }

@@ -20,8 +20,8 @@ pub(crate) enum Fault {
     Encoded(String),
     /// The host gave no answer: it timed out or was reset.
     NoAnswer,
-    /// The host refused to send the request.
-    NotSent,
+    /// The host refused to send the request to this cluster.
+    NotSent(String),
     /// Nothing at all came back in time, not even the host's word that it gave up.
     Lost,
 }
@@ -47,8 +47,10 @@ impl fmt::Display for Fault {
             Self::NoAnswer => {
                 f.write_str("no answer in time, or it was reset, or larger than the host holds")
             }
-            Self::NotSent => {
-                f.write_str("the host refused to send the request; is the cluster defined?")
+            Self::NotSent(cluster) => {
+                f.write_str("the host refused to send the request; is the cluster ")?;
+                f.write_str(cluster)?;
+                f.write_str(" defined?")
             }
             Self::Lost => f.write_str("the answer was lost"),
         }

@@ -329,7 +329,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
 const fn is_not_now(fault: &Fault) -> bool {
     matches!(
         fault,
-        Fault::NoAnswer | Fault::NotSent | Fault::Lost | Fault::Status(429 | 503)
+        Fault::NoAnswer | Fault::NotSent(_) | Fault::Lost | Fault::Status(429 | 503)
     )
 }
 

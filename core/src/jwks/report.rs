@@ -92,7 +92,7 @@ impl From<&Answer<'_>> for Outcome {
     fn from(answer: &Answer<'_>) -> Self {
         match answer {
             Answer::Http { status: 304, .. } => Self::NotModified,
-            Answer::Http { .. } | Answer::NoAnswer | Answer::NotSent => Self::Ok,
+            Answer::Http { .. } | Answer::NoAnswer | Answer::NotSent { .. } => Self::Ok,
         }
     }
 }
@@ -118,7 +118,7 @@ impl From<&Failure> for Outcome {
             Failure::Document(DocumentError::Issuer(_)) => Self::Issuer,
             Failure::Document(DocumentError::JwksUri(_)) => Self::JwksUri,
             Failure::Fetch(Fault::NoAnswer) => Self::NoAnswer,
-            Failure::Fetch(Fault::NotSent) => Self::NotSent,
+            Failure::Fetch(Fault::NotSent(_)) => Self::NotSent,
             Failure::Fetch(Fault::Lost) => Self::Lost,
         }
     }

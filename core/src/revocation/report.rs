@@ -87,7 +87,7 @@ impl From<&Failure> for Outcome {
             Failure::Refused(Refused::Older { .. } | Refused::Gap { .. }) => Self::RolledBack,
             Failure::Refused(Refused::TooOld(_) | Refused::Future(_)) => Self::Time,
             Failure::Fetch(Fault::NoAnswer) => Self::NoAnswer,
-            Failure::Fetch(Fault::NotSent) => Self::NotSent,
+            Failure::Fetch(Fault::NotSent(_)) => Self::NotSent,
             Failure::Fetch(Fault::Lost) => Self::Lost,
         }
     }

@@ -383,7 +383,7 @@ pub(crate) fn with_answer<T>(
         }
         Reply::TooLarge => http(200, &[b' '; 70_000], &mut once),
         Reply::NoAnswer => once(Answer::NoAnswer),
-        Reply::NotSent => once(Answer::NotSent),
+        Reply::NotSent => once(Answer::NotSent { cluster: "idp" }),
     }
     result.unwrap()
 }

@@ -27,7 +27,12 @@ fn whoever_comes_before_the_first_document_waits_for_it() {
 
 #[test]
 fn without_a_first_document_nobody_knows() {
-    for answer in [Answer::NoAnswer, Answer::NotSent, ok("{}"), NOT_MODIFIED] {
+    for answer in [
+        Answer::NoAnswer,
+        Answer::NotSent { cluster: "idp" },
+        ok("{}"),
+        NOT_MODIFIED,
+    ] {
         let mut world = World::new();
         let id = world.next_fetch();
         world.answer(id, &answer);

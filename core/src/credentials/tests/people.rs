@@ -266,7 +266,11 @@ fn a_person_without_passkeys_is_no_outage_and_everything_else_is() {
         // For everybody.
         (status(503), "unavailable", "unavailable"),
         (Answer::NoAnswer, "unavailable", "unavailable"),
-        (Answer::NotSent, "unavailable", "unavailable"),
+        (
+            Answer::NotSent { cluster: "idp" },
+            "unavailable",
+            "unavailable",
+        ),
     ] {
         let mut world = World::new();
         world.find("alice");

@@ -57,7 +57,7 @@ impl Reply {
                 body: body.as_bytes(),
             }),
             Self::NoAnswer => take(&Answer::NoAnswer),
-            Self::NotSent => take(&Answer::NotSent),
+            Self::NotSent => take(&Answer::NotSent { cluster: "idp" }),
         }
     }
 }

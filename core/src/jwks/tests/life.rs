@@ -217,8 +217,8 @@ fn no_kind_of_failed_answer_harms_the_keys_in_hand() {
             "no answer in time, or it was reset, or larger than the host holds",
         ),
         (
-            Answer::NotSent,
-            "the host refused to send the request; is the cluster defined?",
+            Answer::NotSent { cluster: "idp" },
+            "the host refused to send the request; is the cluster idp defined?",
         ),
         (http(500, good.as_bytes()), "status 500"),
         (

@@ -74,7 +74,9 @@ fn each_fetch_is_counted_once_by_how_it_ended() {
         assert_eq!(report(&mut world).2, [outcome]);
     }
     let fetch = world.next_fetch();
-    world.cache.on_answer(fetch.id, Answer::NotSent, world.now);
+    world
+        .cache
+        .on_answer(fetch.id, Answer::NotSent { cluster: "idp" }, world.now);
     assert_eq!(report(&mut world).2, [NotSent]);
 }
 

@@ -118,7 +118,7 @@ impl World {
         let now = self.now();
         let body = match answer {
             Answer::Http { body, .. } => body.to_vec(),
-            Answer::NoAnswer | Answer::NotSent => Vec::new(),
+            Answer::NoAnswer | Answer::NotSent { .. } => Vec::new(),
         };
         assert!(self.feed.is_in_flight(id));
         assert!(self.feed.on_answer(id, (answer, body), now, self.wall));
