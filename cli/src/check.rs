@@ -5,6 +5,7 @@ use std::{ffi::OsStr, path::Path};
 use passgate_core::Json;
 
 use crate::{
+    attachment::Doubts,
     files::{self, bytes_of},
     find::{self, Found},
     foreign, off, read,
@@ -89,6 +90,8 @@ fn document(bytes: &[u8]) -> Vec<Section> {
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
     let mut off = off::places(&documents);
     off.extend(found.iter().flat_map(Found::off));
+    let attached = Doubts::of(&documents);
+    off.extend(attached.off);
     let reports = found.into_iter().map(|found| {
         let (errors, (warnings, notes)) = (found.errors(), found.doubts());
         let mut section = judge(found.place, &found.bytes);

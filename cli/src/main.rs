@@ -1,5 +1,6 @@
 //! `passgate`: what the proxy would say, before it says it.
 
+mod attachment;
 mod check;
 mod clusters;
 mod command;

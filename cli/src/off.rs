@@ -82,7 +82,7 @@ pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
 }
 
 /// What an EnvoyExtensionPolicy of Envoy Gateway says.
-fn extension_policy(object: &Json) -> Option<&Json> {
+pub(crate) fn extension_policy(object: &Json) -> Option<&Json> {
     let kind = object.get("kind").and_then(Json::as_str)?;
     object
         .get("spec")
@@ -90,7 +90,7 @@ fn extension_policy(object: &Json) -> Option<&Json> {
 }
 
 /// Whether a policy of Envoy Gateway loads passgate.
-fn has_filter(policy: &Json, spec: &Json) -> bool {
+pub(crate) fn has_filter(policy: &Json, spec: &Json) -> bool {
     let metadata = policy.get("metadata");
     let name = metadata.and_then(|metadata| metadata.get("name"));
     spec.get("wasm")
@@ -98,7 +98,7 @@ fn has_filter(policy: &Json, spec: &Json) -> bool {
 }
 
 /// What a policy of Envoy Gateway is about.
-fn targets(spec: &Json) -> impl Iterator<Item = &Json> {
+pub(crate) fn targets(spec: &Json) -> impl Iterator<Item = &Json> {
     let lists = ["targetRefs", "targetSelectors"].into_iter();
     let listed = lists.filter_map(|name| match spec.get(name)? {
         Json::Array(targets) => Some(targets.as_slice()),
@@ -108,7 +108,7 @@ fn targets(spec: &Json) -> impl Iterator<Item = &Json> {
 }
 
 /// Whether a target is a whole Gateway.
-fn is_gateway(target: &Json) -> bool {
+pub(crate) fn is_gateway(target: &Json) -> bool {
     let kind = target.get("kind").and_then(Json::as_str);
     kind == Some("Gateway") && target.get("sectionName").is_none()
 }
@@ -314,6 +314,13 @@ fn each<'j>(json: &'j Json, place: &str, visit: &mut dyn FnMut(&'j Json, &str)) 
             }
         }
         _ => {}
+    }
+}
+
+/// Every object in these documents, with its path.
+pub(crate) fn each_of<'j>(documents: &'j [Json], visit: &mut dyn FnMut(&'j Json, &str)) {
+    for document in documents {
+        each(document, "", visit);
     }
 }
 

@@ -1,0 +1,201 @@
+//! Plugins that Istio attaches nowhere, or not where they are meant: requests pass, and nothing
+//! says so. `tests/istio/waypoint_attachments.rs` sees that in a real Istio.
+#![allow(clippy::expect_used, reason = "tests")]
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+/// Status and output of a check of this text.
+fn check(text: &str) -> (Option<i32>, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_passgate"));
+    let piped = program
+        .args(["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = piped.spawn().expect("the program starts");
+    let mut input = child.stdin.take().expect("standard input");
+    input.write_all(text.as_bytes()).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("the program ends");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (output.status.code(), text)
+}
+
+/// A plugin in this namespace with these lines in its `spec`.
+fn plugin(namespace: &str, spec: &str) -> String {
+    format!(
+        r#"
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {{ name: passgate, namespace: {namespace} }}
+spec:
+{spec}  phase: AUTHN
+  pluginConfig:
+    providers:
+      acme:
+        issuer: https://id.example.com
+        audiences: [a]
+        remote_jwks: {{ http_uri: {{ uri: https://id.example.com/certs, cluster: id }} }}
+"#
+    )
+}
+
+const WAYPOINT: &str = "
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: waypoint, namespace: books }
+spec: { gatewayClassName: istio-waypoint }
+";
+const EDGE: &str = "
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: waypoint, namespace: books }
+spec: { gatewayClassName: istio }
+";
+const SERVICE: &str = "
+---
+apiVersion: v1
+kind: Service
+metadata: { name: accounts, namespace: books }
+";
+
+const GATEWAY: &str =
+    "  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: waypoint }]\n";
+const CLASS: &str = "  targetRefs: [{ group: gateway.networking.k8s.io, kind: GatewayClass, name: istio-waypoint }]\n";
+const ACCOUNTS: &str = "  targetRefs: [{ group: \"\", kind: Service, name: accounts }]\n";
+const CLIENT: &str = "  match: [{ mode: CLIENT }]\n";
+const SERVER: &str = "  match: [{ mode: SERVER }]\n";
+
+fn with(parts: &[&str]) -> String {
+    parts.concat()
+}
+
+#[test]
+fn what_certainly_judges_nothing_is_an_error() {
+    let elsewhere =
+        "  targetRefs: [{ group: \"\", kind: Service, name: accounts, namespace: books }]\n";
+    let of_class = "  selector: { matchLabels: { gateway.networking.k8s.io/gateway-class-name: istio-waypoint } }\n";
+    let managed =
+        "  selector: { matchLabels: { gateway.istio.io/managed: istio.io-mesh-controller } }\n";
+    let of_name =
+        "  selector: { matchLabels: { gateway.networking.k8s.io/gateway-name: waypoint } }\n";
+    let client = "spec.match: mode CLIENT never matches at a waypoint, so requests pass unjudged; leave match out";
+    let server = "spec.match: mode SERVER never matches at a gateway, so requests pass unjudged; leave match out";
+    let other = "spec.targetRefs: a plugin judges Services of its own namespace alone, so requests pass unjudged; put the plugin into the Service's namespace";
+    let selects = "spec.selector: selects a waypoint, which takes plugins by targetRefs alone, so requests pass unjudged; write targetRefs in its place";
+    for (namespace, spec, around, expected) in [
+        ("books", with(&[ACCOUNTS, CLIENT]), "", client),
+        ("istio-system", with(&[CLASS, CLIENT]), "", client),
+        ("books", with(&[GATEWAY, CLIENT]), WAYPOINT, client),
+        ("books", with(&[GATEWAY, SERVER]), EDGE, server),
+        ("shop", elsewhere.to_owned(), "", other),
+        ("books", of_class.to_owned(), "", selects),
+        ("books", managed.to_owned(), "", selects),
+        ("books", of_name.to_owned(), WAYPOINT, selects),
+    ] {
+        let (status, output) = check(&(plugin(namespace, &spec) + around));
+        let first = format!("SWITCHED OFF in 1 place\n{expected}\n");
+        assert!(output.starts_with(&first), "{spec}{around}\n{output}");
+        assert_eq!(status, Some(1), "{output}");
+    }
+}
+
+#[test]
+fn what_judges_nothing_unless_another_file_says_so_is_a_warning() {
+    let of_name =
+        "  selector: { matchLabels: { gateway.networking.k8s.io/gateway-name: waypoint } }\n";
+    let ingress = "  selector: { matchLabels: { istio: ingressgateway } }\n";
+    let app = "  selector: { matchLabels: { app: accounts } }\n";
+    for (namespace, spec, around, expected) in [
+        (
+            "books",
+            with(&[CLASS]),
+            "",
+            "targetRefs names a GatewayClass, which counts in the mesh's root namespace alone",
+        ),
+        (
+            "shop",
+            with(&[ACCOUNTS]),
+            SERVICE,
+            "targetRefs names the Service accounts, which the file has in the namespace books; ",
+        ),
+        (
+            "books",
+            with(&[GATEWAY, CLIENT]),
+            "",
+            "match names mode CLIENT alone, which never matches at a waypoint; leave match out, ",
+        ),
+        (
+            "books",
+            with(&[GATEWAY, SERVER]),
+            "",
+            "match names mode SERVER alone, which never matches at a gateway that is not one; ",
+        ),
+        (
+            "books",
+            of_name.to_owned(),
+            "",
+            "selector names a Gateway; if that is a waypoint, requests pass unjudged",
+        ),
+        (
+            "istio-ingress",
+            with(&[ingress, SERVER]),
+            "",
+            "match: mode SERVER never matches at a gateway, so requests pass unjudged",
+        ),
+        (
+            "books",
+            app.to_owned(),
+            WAYPOINT,
+            "selector reaches no waypoint: requests through books/waypoint pass unjudged unless ",
+        ),
+        (
+            "books",
+            String::new(),
+            WAYPOINT,
+            "the plugin has neither selector nor targetRefs, and reaches no waypoint: requests ",
+        ),
+        (
+            "istio-system",
+            String::new(),
+            WAYPOINT,
+            "the plugin has neither selector nor targetRefs, and reaches no waypoint: requests ",
+        ),
+    ] {
+        let (status, output) = check(&(plugin(namespace, &spec) + around));
+        let warning = format!("\nwarning: passgate: {expected}");
+        assert!(output.contains(&warning), "{spec}{around}\n{output}");
+        assert_eq!(status, Some(0), "{output}");
+    }
+}
+
+#[test]
+fn a_plugin_that_is_attached_is_not_warned_of() {
+    let ingress = "  selector: { matchLabels: { istio: ingressgateway } }\n";
+    let app = "  selector: { matchLabels: { app: accounts } }\n";
+    let both = "  match: [{ mode: SERVER }, { mode: CLIENT }]\n";
+    let second = plugin("books", &with(&[app, SERVER]));
+    for (namespace, spec, around) in [
+        ("books", with(&[GATEWAY]), WAYPOINT),
+        ("books", with(&[GATEWAY, SERVER]), WAYPOINT),
+        ("books", with(&[GATEWAY, both]), ""),
+        ("books", with(&[GATEWAY]), EDGE),
+        ("books", with(&[GATEWAY, CLIENT]), EDGE),
+        ("books", with(&[ACCOUNTS]), SERVICE),
+        ("books", with(&[ACCOUNTS, SERVER]), WAYPOINT),
+        ("istio-system", with(&[CLASS]), WAYPOINT),
+        ("books", with(&[app, SERVER]), ""),
+        ("shop", with(&[app, SERVER]), WAYPOINT),
+        ("istio-ingress", ingress.to_owned(), ""),
+        // The waypoint has a plugin of its own.
+        ("books", with(&[GATEWAY]), &format!("{WAYPOINT}---{second}")),
+    ] {
+        let (status, output) = check(&(plugin(namespace, &spec) + around));
+        assert!(!output.contains("warning"), "{spec}{around}\n{output}");
+        assert_eq!(status, Some(0), "{output}");
+    }
+}
