@@ -26,7 +26,7 @@ fn names() -> Vec<String> {
         }
     }
     names.sort();
-    assert!(names.len() >= 14, "{names:?}");
+    assert!(names.len() >= 30, "{names:?}");
     names
 }
 
@@ -39,7 +39,7 @@ fn istio_and_its_api_server_take_every_example() {
     let mesh = story();
     for name in names() {
         // A piece of the mesh configuration is not an object.
-        if name == "mesh-config.yaml" {
+        if name.ends_with("mesh-config.yaml") {
             continue;
         }
         let path = checked_in(&name);
@@ -53,7 +53,16 @@ fn istio_and_its_api_server_take_every_example() {
         let said = String::from_utf8_lossy(&validated.stderr).into_owned()
             + &String::from_utf8_lossy(&validated.stdout);
         assert!(validated.status.success(), "{name}: {said}");
-        assert!(!said.to_lowercase().contains("warning"), "{name}: {said}");
+        // Istio warns of every EnvoyFilter.
+        let known = said.contains("EnvoyFilter exposes internal implementation details");
+        let warnings = said
+            .lines()
+            .filter(|line| line.trim_start().starts_with("* "));
+        let is_quiet = match known {
+            true => warnings.count() == 1,
+            false => !said.to_lowercase().contains("warning"),
+        };
+        assert!(is_quiet, "{name}: {said}");
         mesh.kubectl(&[
             "apply",
             "--dry-run=server",
@@ -76,7 +85,7 @@ fn the_filter_takes_the_configuration_of_every_example() {
         assert!(!said.contains("warning"), "{name}: {said}");
         checked += 1;
     }
-    assert!(checked >= 10, "only {checked}");
+    assert!(checked >= 18, "only {checked}");
 }
 
 #[test]
@@ -101,7 +110,16 @@ fn the_examples_in_dist_are_those_of_istio_with_the_image_that_was_built() {
 
 #[test]
 fn a_traffic_extension_says_what_its_plugin_says() {
-    for name in ["gateway", "sidecar", "mesh", "namespace"] {
+    for name in [
+        "gateway",
+        "kubernetes-gateway",
+        "sidecar",
+        "mesh",
+        "namespace",
+        "waypoint/every-service",
+        "waypoint/one-service",
+        "waypoint/every-waypoint",
+    ] {
         let mut expected = plugin(&format!("{name}.yaml"));
         expected["kind"] = "TrafficExtension".into();
         let spec = expected["spec"].as_object_mut().unwrap();

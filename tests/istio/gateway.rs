@@ -1,6 +1,7 @@
 //! The filter at an ingress gateway.
 
-use crate::harness::{Request, file, story};
+use crate::harness::{Request, file, plugin, story};
+use serde_json::json;
 
 #[test]
 fn a_gateway_lets_in_who_has_a_token() {
@@ -66,4 +67,63 @@ fn a_provider_whose_certificate_is_for_another_name_is_not_asked() {
 
     mesh.apply(&way);
     mesh.gateway.until(200, &with_token);
+}
+
+#[test]
+fn a_route_is_chosen_by_who_the_token_is_about() {
+    let mesh = story();
+    mesh.apply(&file("gateway.yaml"));
+    mesh.apply(&file("routes.yaml"));
+    mesh.gateway.until(401, &Request::get("/"));
+    let alice = Request::get("/").bearer(&mesh.good());
+    let bob = mesh.token().claim("sub", "bob").build();
+    let bob = Request::get("/").bearer(&bob);
+    let went_to = |request: &Request| {
+        let passed = mesh.gateway.until(200, request).text();
+        match passed.contains("\"server\":\"ledger-next\"") {
+            true => "ledger-next",
+            false => "ledger",
+        }
+    };
+    mesh.eventually("the routes", || went_to(&alice) == "ledger-next");
+    mesh.settled();
+    assert_eq!(went_to(&alice), "ledger-next");
+    assert_eq!(went_to(&bob), "ledger");
+    // What the client says is gone before the route is chosen, in any spelling.
+    for name in ["x-user", "X-User", "x_user"] {
+        assert_eq!(went_to(&bob.clone().header(name, "alice")), "ledger");
+        assert_eq!(went_to(&alice.clone().header(name, "bob")), "ledger-next");
+    }
+    let nobody = Request::get("/").header("x-user", "alice");
+    assert_eq!(mesh.gateway.send(&nobody).unwrap().status, 401);
+}
+
+#[test]
+fn a_gateway_of_the_gateway_api_is_guarded_by_target_refs() {
+    for form in ["", ".traffic-extension"] {
+        let mesh = story();
+        mesh.apply(&file(&format!("kubernetes-gateway{form}.yaml")));
+        mesh.edge.until(401, &Request::get("/"));
+        let passed = mesh
+            .edge
+            .until(200, &Request::get("/").bearer(&mesh.good()));
+        assert!(passed.text().contains("\"x-user\":\"alice\""), "{passed:?}");
+        // The other gateway of the namespace is none of its business.
+        assert_eq!(mesh.gateway.get("/").unwrap().status, 200);
+    }
+}
+
+#[test]
+fn mode_server_leaves_a_gateway_of_the_gateway_api_open() {
+    let mesh = story();
+    let mut silent = plugin("kubernetes-gateway.yaml");
+    silent["spec"]["match"] = json!([{ "mode": "SERVER" }]);
+    mesh.apply(&silent.to_string());
+    // The plugin of the other gateway comes after it.
+    mesh.apply(&file("gateway.yaml"));
+    mesh.gateway.until(401, &Request::get("/"));
+    mesh.settled();
+    assert_eq!(mesh.edge.get("/").unwrap().status, 200);
+    mesh.apply(&file("kubernetes-gateway.yaml"));
+    mesh.edge.until(401, &Request::get("/"));
 }

@@ -1,7 +1,7 @@
 //! The guides of `docs/istio/`, followed to the letter: each command of a ```console block runs,
 //! and prints what the page says.
 
-use crate::harness::{Story, said, story, workspace};
+use crate::harness::{ACCOUNTS, NEWS, Story, said, story, workspace};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -31,6 +31,12 @@ fn the_guide_to_the_mesh_is_true() {
     mesh.web.until(401, &mesh.to_ledger());
     mesh.web.until(403, &mesh.to_ledger().bearer(&mesh.good()));
     mesh.web.until(200, &mesh.to_ledger().bearer(&scoped));
+}
+
+#[test]
+fn the_guide_to_a_waypoint_is_true() {
+    let mesh = story();
+    follow(&mesh, &workspace(), &page("waypoint.md"));
 }
 
 #[test]
@@ -66,7 +72,12 @@ pub fn follow(mesh: &Story, folder: &Path, text: &str) {
             continue;
         }
         // A plugin takes a moment to arrive, so what only looks may look again.
-        let looks = ["curl ", "kubectl logs ", "istioctl proxy-config "];
+        let looks = [
+            "curl ",
+            "kubectl logs ",
+            "kubectl exec ",
+            "istioctl proxy-config ",
+        ];
         let looks = looks.iter().any(|start| command.starts_with(start));
         let deadline = Instant::now() + Duration::from_secs(if looks { 180 } else { 0 });
         loop {
@@ -110,6 +121,9 @@ fn steps(text: &str) -> Vec<Step> {
 
 /// What a shell in this folder prints for the command, its errors included.
 fn shell(mesh: &Story, folder: &Path, command: &str) -> String {
+    if let Some(arguments) = command.strip_prefix("kubectl exec -n shop deploy/web -- curl -si ") {
+        return from_web(mesh, arguments);
+    }
     let programs = [".tools/istio/bin", "target/debug"].map(|folder| workspace().join(folder));
     let path = std::env::var("PATH").unwrap();
     let [tools, ours] = programs.each_ref().map(|folder| folder.display());
@@ -125,16 +139,54 @@ fn shell(mesh: &Story, folder: &Path, command: &str) -> String {
     said(&output)
 }
 
-/// There is no node through which istioctl could reach the gateway, so it reads what the gateway's
-/// admin says from a file.
-fn through_the_admin(mesh: &Story, command: &str) -> String {
-    let reached = "deploy/istio-ingressgateway -n istio-ingress";
-    if !(command.starts_with("istioctl proxy-config ") && command.contains(reached)) {
-        return command.to_owned();
+/// Nothing runs in the workload `web`, and there is no ztunnel, so the tests' own client asks with
+/// its certificate, and prints what `curl -si` prints.
+fn from_web(mesh: &Story, arguments: &str) -> String {
+    let with_token = arguments.strip_prefix("-H \"authorization: Bearer $TOKEN\" ");
+    let url = with_token.unwrap_or(arguments);
+    let services = [&ACCOUNTS, &NEWS];
+    let asked = services
+        .into_iter()
+        .find(|service| url == format!("http://{}.books.svc.cluster.local:8080/", service.name));
+    let service = asked.unwrap_or_else(|| panic!("{arguments}: a service behind the waypoint"));
+    let request = match with_token {
+        Some(_) => service.request().bearer(&mesh.good()),
+        None => service.request(),
+    };
+    let Some(answer) = mesh.ask(&mesh.web, service, &request) else {
+        return "nobody answers".to_owned();
+    };
+    let phrase = match answer.status {
+        200 => "OK",
+        401 => "Unauthorized",
+        _ => "",
+    };
+    let mut printed = format!("HTTP/1.1 {} {phrase}\n", answer.status);
+    for (name, value) in &answer.headers.0 {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        printed += &format!("{}: {}\n", text(name), text(value));
     }
+    printed + "\n" + &answer.text()
+}
+
+/// There is no node through which istioctl could reach a proxy, so it reads what the proxy's admin
+/// says from a file.
+fn through_the_admin(mesh: &Story, command: &str) -> String {
+    let reached = [
+        (
+            "deploy/istio-ingressgateway -n istio-ingress",
+            &mesh.gateway,
+        ),
+        ("deploy/waypoint -n books", &mesh.waypoint),
+    ];
+    let reached = reached.iter().find(|(name, _)| command.contains(name));
+    let Some((name, proxy)) = reached.filter(|_| command.starts_with("istioctl proxy-config "))
+    else {
+        return command.to_owned();
+    };
     let dump = mesh.folder().join("config_dump.json");
-    fs::write(&dump, mesh.gateway.admin("/config_dump")).unwrap();
-    command.replace(reached, &format!("--file {}", dump.display()))
+    fs::write(&dump, proxy.admin("/config_dump")).unwrap();
+    command.replace(name, &format!("--file {}", dump.display()))
 }
 
 /// Whether these are the lines, one by one. A line that is `…` alone stands for any number of

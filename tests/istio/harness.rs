@@ -3,6 +3,7 @@
 
 mod client;
 mod control_plane;
+mod hbone;
 mod image;
 mod mesh;
 mod program;
@@ -10,6 +11,8 @@ mod proxy;
 mod servers;
 
 pub use client::{AUDIENCE, DENIED, ISSUER, Load};
+pub use control_plane::OBJECTS;
+pub use hbone::{ACCOUNTS, Behind, NEWS};
 pub use image::{file, module, module_digest, plugin, serve_module};
 pub use mesh::{Story, story};
 pub use passgate_harness::{Request, Response, workspace};

@@ -18,3 +18,5 @@ mod sidecar;
 mod telemetry;
 mod troubleshooting;
 mod updates;
+mod waypoint;
+mod waypoint_attachments;

@@ -3,7 +3,7 @@
 
 use super::client::send;
 use super::image::file;
-use super::program::{Program, said, tool};
+use super::program::{Program, run, said, tool};
 use super::servers;
 use super::{Request, eventually, workspace};
 use passgate_harness::Authority;
@@ -98,9 +98,12 @@ pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
     });
     // On a busy machine the first requests may time out; all of these may be repeated.
     let crds = workspace().join(".tools/istio/crds.yaml");
-    eventually("Istio's types", || {
-        let apply = ["apply", "--server-side", "--filename"];
-        let applied = kubectl(folder).args(apply).arg(&crds).output().unwrap();
+    let gateway_api = workspace().join(".tools/istio/gateway-api");
+    eventually("the types of Istio and of the Gateway API", || {
+        let mut apply = kubectl(folder);
+        apply.args(["apply", "--server-side", "--filename"]);
+        apply.arg(&crds).arg("--filename").arg(&gateway_api);
+        let applied = apply.output().unwrap();
         let wait = [
             "wait",
             "--for",
@@ -113,15 +116,38 @@ pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
         (applied.status.success() && ready.status.success()).then_some(())
     });
     eventually("the objects of the cluster", || apply(folder, OBJECTS).ok());
+    // Of what is behind a waypoint, and of the waypoint, Istio reads the status.
+    for (pod, address) in [
+        ("waypoint-0", "10.0.0.6"),
+        ("accounts-0", "10.0.0.7"),
+        ("news-0", "10.0.0.10"),
+    ] {
+        let status = serde_json::json!({ "status": {
+            "phase": "Running",
+            "podIP": address,
+            "podIPs": [{ "ip": address }],
+            "conditions": [{ "type": "Ready", "status": "True" }],
+        } });
+        run(kubectl(folder)
+            .args(["patch", "pod", pod, "--namespace", "books"])
+            .args(["--subresource", "status", "--type", "merge", "--patch"])
+            .arg(status.to_string()));
+    }
 }
 
 /// Every namespace, workload and resource that is there before a story.
 pub const OBJECTS: &str = include_str!("../cluster/cluster.yaml");
 
+/// Writes the mesh configuration, with these further `extensionProviders`. The control plane takes
+/// it without a restart.
+pub fn configure(folder: &Path, providers: &str) {
+    let mesh = include_str!("../cluster/mesh.yaml").to_owned() + &file("mesh-config.yaml");
+    fs::write(folder.join("mesh.yaml"), mesh + providers).unwrap();
+}
+
 /// The control plane.
 pub fn istiod(folder: &Path) -> Program {
-    let mesh = include_str!("../cluster/mesh.yaml").to_owned() + &file("mesh-config.yaml");
-    fs::write(folder.join("mesh.yaml"), mesh).unwrap();
+    configure(folder, "");
     let mut istiod = Program::start(
         &folder.join("istiod-0"),
         Command::new(tool("pilot-discovery"))
@@ -147,6 +173,9 @@ pub fn istiod(folder: &Path) -> Program {
             .args(["--monitoringAddr", "127.0.0.1:15014"])
             .env("POD_NAME", "istiod-0")
             .env("POD_NAMESPACE", "istio-system")
+            // Waypoints; but no Deployments for them, which nothing here would run.
+            .env("PILOT_ENABLE_AMBIENT", "true")
+            .env("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", "false")
             // Two filters that only Istio's own build of Envoy has.
             .env("PILOT_ENABLE_METADATA_EXCHANGE", "false")
             .env("PILOT_ENABLE_ALPN_FILTER", "false"),

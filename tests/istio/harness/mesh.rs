@@ -1,8 +1,9 @@
-//! The mesh: one control plane, one gateway and three workloads, started once and given to one
-//! story at a time.
+//! The mesh: one control plane, one gateway, three workloads with sidecars and a waypoint, started
+//! once and given to one story at a time.
 
 use super::client::send;
-use super::control_plane::{OBJECTS, apply, istiod, kubectl, kubelet, kubernetes};
+use super::control_plane::{OBJECTS, apply, configure, istiod, kubectl, kubelet, kubernetes};
+use super::hbone::{self, ACCOUNTS, Behind, NEWS};
 use super::image::{file, layout_digest};
 use super::program::{Program, run, tool};
 use super::servers::{self, Count};
@@ -25,11 +26,15 @@ pub struct Mesh {
     /// How often the identity provider was asked for its keys.
     pub key_fetches: Count,
     pub gateway: Proxy,
+    /// A gateway of the Gateway API.
+    pub edge: Proxy,
     /// The service.
     pub ledger: Proxy,
     /// A caller of the service, and another one.
     pub web: Proxy,
     pub batch: Proxy,
+    /// In front of two services without sidecars.
+    pub waypoint: Proxy,
     istiod: Program,
     _programs: Vec<Program>,
     /// What the proxies were told before the first story.
@@ -78,6 +83,14 @@ impl Deref for Story {
 const KINDS: &str = "wasmplugins,trafficextensions,authorizationpolicies,requestauthentications,\
     peerauthentications,telemetries";
 
+/// Changes nothing.
+const NUDGE: &str = r#"
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: nudge, namespace: books }
+spec: { targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: waypoint }] }
+"#;
+
 impl Mesh {
     fn start() -> Self {
         assert!(
@@ -93,8 +106,11 @@ impl Mesh {
         fs::write("/etc/ssl/certs/ca-certificates.crt", authority.pem()).unwrap();
         let key = SigningKey::es256("k1");
         let key_fetches = identity_provider(&authority, &key);
-        servers::echo("127.0.0.1:18081");
-        servers::echo("127.0.0.1:18082");
+        servers::echo("127.0.0.1:18081", "ledger");
+        servers::echo("127.0.0.1:18082", "bank");
+        servers::echo("10.0.0.8:8080", "ledger-next");
+        servers::echo("10.0.0.7:8080", ACCOUNTS.name);
+        servers::echo("10.0.0.10:8080", NEWS.name);
         let registry = Program::start(
             &folder.join("registry"),
             Command::new(tool("registry")).args(["-port", "5000"]),
@@ -114,9 +130,11 @@ impl Mesh {
 
         let mut mesh = Self {
             gateway: Proxy::gateway("istio-ingress", "istio-ingressgateway", "10.0.0.2:80", 1),
+            edge: Proxy::gateway("istio-ingress", "edge", "10.0.0.11:8088", 6),
             ledger: Proxy::sidecar("payments", "ledger", "10.0.1.5:8080", "10.0.0.5", 2),
             web: Proxy::sidecar("shop", "web", "10.0.1.3:8080", "10.0.0.3", 3),
             batch: Proxy::sidecar("shop", "batch", "10.0.1.4:8080", "10.0.0.4", 4),
+            waypoint: Proxy::waypoint("books", "10.0.0.6:15008", 5),
             folder,
             key,
             key_fetches,
@@ -131,16 +149,29 @@ impl Mesh {
             eventually(what, || (probe()?.status == 200).then_some(()));
         };
         open("an open gateway", &|| mesh.gateway.get("/"));
+        open("an open Gateway of the Gateway API", &|| mesh.edge.get("/"));
         open("an open way from web", &|| mesh.web.send(&mesh.to_ledger()));
         open("an open way from batch", &|| {
             mesh.batch.send(&mesh.to_ledger())
         });
+        for service in [&ACCOUNTS, &NEWS] {
+            open("an open way through the waypoint", &|| {
+                mesh.ask(&mesh.web, service, &service.request())
+            });
+        }
         mesh.bare = mesh.proxies().map(Proxy::configuration).into();
         mesh
     }
 
-    fn proxies(&self) -> [&Proxy; 4] {
-        [&self.gateway, &self.ledger, &self.web, &self.batch]
+    fn proxies(&self) -> [&Proxy; 6] {
+        [
+            &self.gateway,
+            &self.edge,
+            &self.ledger,
+            &self.web,
+            &self.batch,
+            &self.waypoint,
+        ]
     }
 
     /// All at once: each takes a while.
@@ -148,12 +179,14 @@ impl Mesh {
         let Self {
             folder,
             gateway,
+            edge,
             ledger,
             web,
             batch,
+            waypoint,
             ..
         } = self;
-        let mut proxies = [gateway, ledger, web, batch];
+        let mut proxies = [gateway, edge, ledger, web, batch, waypoint];
         for proxy in &mut proxies {
             let token = [
                 "create",
@@ -237,13 +270,25 @@ impl Mesh {
     /// first story: what a story sees then comes from what it applied itself.
     fn clean(&self) {
         self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
+        let ways = "envoyfilters,virtualservices,serviceentries";
+        self.kubectl(&["delete", ways, "--all", "--namespace", "books"]);
+        configure(&self.folder, "");
         self.apply(&format!(
             "{OBJECTS}\n---\n{}",
             file("identity-provider.yaml")
         ));
         for (proxy, bare) in self.proxies().into_iter().zip(&self.bare) {
             eventually("a proxy without plugins and policies", || {
-                (proxy.configuration() == *bare && proxy.settled()).then_some(())
+                if proxy.configuration() == *bare && proxy.settled() {
+                    return Some(());
+                }
+                // What made a cluster of the waypoint may be gone, and the cluster stay until the
+                // control plane has a reason to tell everything again.
+                if proxy.account() == self.waypoint.account() {
+                    self.apply(NUDGE);
+                    self.kubectl(&["delete", "envoyfilter", "nudge", "--namespace", "books"]);
+                }
+                None
             });
             proxy.forget();
         }
@@ -268,6 +313,38 @@ impl Mesh {
     /// A token that is good for five minutes.
     pub fn good(&self) -> String {
         self.token().build()
+    }
+
+    /// One request of this workload to a service behind the waypoint; `None` where nobody answers.
+    pub fn ask(&self, caller: &Proxy, service: &Behind, request: &Request) -> Option<Response> {
+        let certificates = self.folder.join(format!("{}-0/certs", caller.account()));
+        hbone::send(
+            &certificates,
+            self.waypoint.entrance(),
+            service.address,
+            request,
+        )
+        .ok()
+    }
+
+    /// Asks until the answer has this status.
+    #[track_caller]
+    pub fn ask_until(
+        &self,
+        status: u16,
+        caller: &Proxy,
+        service: &Behind,
+        request: &Request,
+    ) -> Response {
+        eventually(&format!("{status} for {request:?}"), || {
+            let answer = self.ask(caller, service, request);
+            answer.filter(|answer| answer.status == status)
+        })
+    }
+
+    /// Gives the control plane further `extensionProviders` for the time of a story.
+    pub fn configure(&self, providers: &str) {
+        configure(&self.folder, providers);
     }
 
     /// A request to `ledger`, for one of its callers.

@@ -64,6 +64,14 @@ impl Proxy {
         }
     }
 
+    /// The waypoint of this namespace. It listens at all addresses, so there is one alone.
+    pub fn waypoint(namespace: &'static str, entrance: &str, number: u16) -> Self {
+        Self {
+            role: "waypoint",
+            ..Self::gateway(namespace, "waypoint", entrance, number)
+        }
+    }
+
     pub fn namespace(&self) -> &'static str {
         self.namespace
     }
@@ -91,7 +99,11 @@ impl Proxy {
         put("var/run/secrets/tokens/istio-token", token);
         put("var/run/secrets/istio/root-cert.pem", root);
         let labels = match self.role {
+            "router" if self.account == "edge" => {
+                "gateway.networking.k8s.io/gateway-name=\"edge\"\n".to_owned()
+            }
             "router" => format!("istio=\"ingressgateway\"\napp=\"{}\"\n", self.account),
+            "waypoint" => WAYPOINT_LABELS.to_owned(),
             _ => format!("app=\"{}\"\n", self.account),
         };
         put("etc/istio/pod/labels", &labels);
@@ -101,11 +113,25 @@ impl Proxy {
             "etc/istio/custom-bootstrap/custom_bootstrap.json",
             tags.as_str().unwrap(),
         );
+        // Envoy's own build lacks an extension that the agent puts into every waypoint.
+        let template = workspace().join(".tools/istio/bootstrap.json");
+        let template = fs::read_to_string(template).unwrap();
+        put(
+            "bootstrap.json",
+            &template.replace("if .metadata_discovery", "if false"),
+        );
+        // Where the agent puts the workload's certificate, for a client that is not Envoy.
+        fs::create_dir_all(folder.join("certs")).unwrap();
+        // A waypoint of a newer version wants a factory that Envoy's own build lacks.
+        let (version, interception) = match self.role {
+            "waypoint" => ("1.29.0", "REDIRECT"),
+            _ => ("1.31.0", "NONE"),
+        };
         let config = json!({
             "discoveryAddress": "istiod.istio-system.svc:15012",
             "binaryPath": envoy(),
             "configPath": "./etc/istio/proxy",
-            "proxyBootstrapTemplatePath": workspace().join(".tools/istio/bootstrap.json"),
+            "proxyBootstrapTemplatePath": folder.join("bootstrap.json"),
             "concurrency": 2,
             // Each story waits for the listeners of the story before: see `settled`.
             "drainDuration": "1s",
@@ -131,9 +157,10 @@ impl Proxy {
                 .env("CA_ADDR", "istiod.istio-system.svc:15012")
                 .env("TRUST_DOMAIN", "cluster.local")
                 .env("ISTIO_META_CLUSTER_ID", "Kubernetes")
-                .env("ISTIO_META_ISTIO_VERSION", "1.31.0")
+                .env("ISTIO_META_ISTIO_VERSION", version)
                 .env("ISTIO_META_WORKLOAD_NAME", self.account)
-                .env("ISTIO_META_INTERCEPTION_MODE", "NONE")
+                .env("ISTIO_META_INTERCEPTION_MODE", interception)
+                .env("OUTPUT_CERTS", "./certs")
                 .env("ENVOY_STATUS_PORT", self.port(15021).to_string())
                 .env("ENVOY_PROMETHEUS_PORT", self.port(15090).to_string()),
         ));
@@ -222,6 +249,12 @@ impl Proxy {
         })
     }
 }
+
+/// What Istio's chart writes at the Pod of a waypoint.
+const WAYPOINT_LABELS: &str = "\
+    gateway.networking.k8s.io/gateway-name=\"waypoint\"\n\
+    gateway.networking.k8s.io/gateway-class-name=\"istio-waypoint\"\n\
+    gateway.istio.io/managed=\"istio.io-mesh-controller\"\n";
 
 fn envoy() -> PathBuf {
     let named = std::env::var_os("ENVOY").unwrap_or_else(|| ".tools/envoy/envoy".into());

@@ -69,15 +69,17 @@ pub fn path_of(request: &Message) -> String {
     String::from_utf8_lossy(path.unwrap_or_default()).into_owned()
 }
 
-/// A service that tells the client what reached it: `{ "path": …, "headers": { … } }`.
-pub fn echo(address: &str) {
-    serve(address, |request| {
+/// A service of this name that tells the client what reached it:
+/// `{ "server": …, "path": …, "headers": { … } }`.
+pub fn echo(address: &str, name: &'static str) {
+    serve(address, move |request| {
         let Headers(pairs) = &request.headers;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let headers = pairs
             .iter()
             .map(|(name, value)| (text(name), Value::String(text(value))));
-        let seen = json!({ "path": path_of(&request), "headers": Map::from_iter(headers) });
+        let headers = Map::from_iter(headers);
+        let seen = json!({ "server": name, "path": path_of(&request), "headers": headers });
         ok("application/json", seen.to_string().as_bytes())
     });
 }
