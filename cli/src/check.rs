@@ -8,7 +8,7 @@ use crate::{
     attachment::Doubts,
     files::{self, bytes_of},
     find::{self, Found},
-    foreign, off, read,
+    foreign, lock, off, read,
     report::{Checked, Level, Section},
     sign, trial,
 };
@@ -90,6 +90,7 @@ fn document(bytes: &[u8]) -> Vec<Section> {
     let found: Vec<_> = documents.iter().flat_map(find::configurations).collect();
     let mut off = off::places(&documents);
     off.extend(found.iter().flat_map(Found::off));
+    off.extend(lock::missing(&documents));
     let attached = Doubts::of(&documents);
     off.extend(attached.off);
     let reports = found.into_iter().map(|found| {
@@ -109,12 +110,10 @@ fn document(bytes: &[u8]) -> Vec<Section> {
     let unread = unread.map(|(place, error)| refused(Some(place), error));
     // A filter that is not asked cannot refuse. So this comes first, and nothing makes up for it.
     let reports = switched_off(&off).into_iter().chain(unread).chain(reports);
-    let reports: Vec<Section> = reports.collect();
-    if reports.is_empty() {
-        return foreign
-            .map(|what| refused(None, what))
-            .into_iter()
-            .collect();
+    let mut reports: Vec<Section> = reports.collect();
+    match reports.last_mut() {
+        Some(last) => last.add(Level::Warning, attached.warnings),
+        None => reports.extend(foreign.map(|what| refused(None, what))),
     }
     reports
 }

@@ -8,6 +8,7 @@ mod explain;
 mod files;
 mod find;
 mod foreign;
+mod lock;
 mod manager;
 mod neighbours;
 mod off;
