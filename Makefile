@@ -64,7 +64,7 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-envoy test-observability test-replicas test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
+test: check wasm test-module test-native test-files test-bare-host test-envoy test-observability test-replicas test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -72,7 +72,11 @@ test-core: rust ## the core's own tests
 # The filter itself is tested on its host (test-envoy): natively it would not link.
 test-native: rust ## the tests of every other package that needs no Envoy
 	cargo test --locked --workspace --exclude passgate --exclude passgate-core \
-		--exclude passgate-envoy-tests --exclude passgate-istio-tests --exclude passgate-release-tests
+		--exclude passgate-envoy-tests --exclude passgate-istio-tests --exclude passgate-release-tests \
+		--exclude passgate-bare-host-tests
+
+test-bare-host: wasm ## the module on a host that offers headers, clock, log and configuration only
+	PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-bare-host-tests
 
 test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy

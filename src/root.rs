@@ -8,6 +8,7 @@
 use std::{
     cell::RefCell,
     rc::{Rc, Weak},
+    time::Duration,
 };
 
 use passgate_core::{
@@ -117,6 +118,18 @@ fn settle_due(engine: &mut Engine) {
     }
 }
 
+/// The configuration, where the host has what it takes. The engine sets the timer anew.
+fn with_timer(config: Config) -> Result<Config, Vec<InvalidConfig>> {
+    if host::set_tick_period(Duration::ZERO).is_ok() {
+        return Ok(config);
+    }
+    let wants = config.wants_timer();
+    if wants.is_empty() {
+        return Ok(config);
+    }
+    Err(wants)
+}
+
 fn log_warnings(warnings: &[InvalidConfig]) {
     for warning in warnings {
         host::log(LogLevel::Warn, &format!("passgate warning: {warning}"));
@@ -192,7 +205,8 @@ impl RootContext for Root {
         let document =
             host::configuration(limits::CONFIG_BYTES.saturating_add(1)).unwrap_or_default();
         // Envoy hands over the variables that `vm_config.environment_variables` names.
-        match Config::parse_with(&document, &|name| std::env::var(name).ok()) {
+        let config = Config::parse_with(&document, &|name| std::env::var(name).ok());
+        match config.and_then(with_timer) {
             Ok(config) => {
                 host::log(
                     LogLevel::Info,

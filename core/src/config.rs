@@ -38,6 +38,7 @@ mod resource_metadata;
 mod rule;
 mod subject;
 mod text;
+mod timer;
 mod trial;
 mod uri;
 mod words;

@@ -46,6 +46,7 @@ CONTENTS = {
         "docs/approvals",
         "client/README",
         "docs/revocation",
+        "docs/hosts",
         "docs/limitations",
     ],
     "Operate": [
