@@ -27,14 +27,18 @@ export function dpopProof(key: Key, proved: Proved): Promise<string>;
 
 /** What a gate says in place of passing a request that a passkey must approve. */
 export interface Challenge {
+  /** Whether this request is approved, or a key for this and more. */
+  mode: 'transaction' | 'session';
   /** `WebAuthn-Nonce`. */
   nonce: string;
   rpId: string;
   userVerification: 'required' | 'preferred';
-  /** How long the nonce is good, in seconds. */
+  /** How long the nonce is good, or a session may last, in seconds. */
   maxAge: number;
   /** Whether the approval must cover the body, also one of no bytes. */
   coversBody: boolean;
+  /** The latest end of a session, in seconds since 1970 by the clock of the gate. */
+  expires?: number;
 }
 
 /** The challenge of an answer, or null: this answer does not ask for a passkey's approval. */
@@ -92,6 +96,28 @@ export type Authenticator = (asked: Asked) => Promise<Assertion>;
  */
 export function approve(approved: Approved, authenticator: Authenticator): Promise<string>;
 
+/** The session that is approved. */
+export interface ApprovedSession {
+  /** Of the URLs that the key is for, such as `https://api.example.com`. */
+  origin: string;
+  /** The access token. Without one, for a token in a cookie, `claims` must be given. */
+  token?: string;
+  /** Those of the token unless they are given. */
+  claims?: Claims;
+  /** The key that makes the DPoP proofs: the token's own, if it is bound to one. */
+  key: Key;
+  challenge: Challenge;
+}
+
+/**
+ * An approval of a key: the value of the header `WebAuthn-Proof` of each request until the session
+ * ends, beside a DPoP proof by the key. Rejects with what the authenticator rejects with.
+ */
+export function approveSession(
+  approved: ApprovedSession,
+  authenticator: Authenticator,
+): Promise<string>;
+
 /**
  * The person's passkey, by `navigator.credentials.get` with these options: `signal`, and in
  * `publicKey` for instance `allowCredentials`. What the gate asks for need not be in them.
@@ -117,7 +143,8 @@ export interface ClientOptions {
 
 /**
  * A `fetch` that proves. A request is sent again once with the gate's nonce for DPoP, and once with
- * an approval, if the gate asks for these. A second refusal is returned. The body is read to its end
+ * an approval, if the gate asks for these. A session that was approved is kept with its key, in
+ * memory, for all requests to its origin. A second refusal is returned. The body is read to its end
  * before anything is sent. Rejects as `fetch` does, and as the authenticator does.
  */
 export function createClient(

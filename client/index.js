@@ -38,44 +38,53 @@ export function challengeOf(response) {
   const text = response.headers.get('www-authenticate') ?? '';
   const parameter = (name) => new RegExp(`[ ,]${name}="([^"]*)"`).exec(text)?.[1];
   const nonce = response.headers.get('webauthn-nonce');
-  const isOne = parameter('proof') === 'webauthn' && parameter('proof_mode') === 'transaction';
+  const mode = parameter('proof_mode');
+  const isOne = parameter('proof') === 'webauthn' && ['transaction', 'session'].includes(mode);
   if (response.status !== 401 || !isOne || nonce === null) return null;
   return {
+    mode,
     nonce,
     rpId: parameter('rp_id'),
     userVerification: parameter('user_verification'),
     maxAge: Number(parameter('max_age')),
     coversBody: parameter('body') === 'required',
+    expires: mode === 'session' ? Number(parameter('exp')) : undefined,
   };
+}
+
+/** The header of a statement of this mode, with what an authenticator says to it. */
+async function stated(mode, { iss, sub }, { nonce, rpId, userVerification }, rest, authenticator) {
+  const jti = crypto.randomUUID();
+  const statement = utf8(JSON.stringify({ mode, iss, sub, jti, iat: now(), nonce, ...rest }));
+  const label = utf8(`webauthn-proof-v1:${mode}\0`);
+  const challenge = await sha256(Uint8Array.of(...label, ...statement));
+  const assertion = await authenticator({ challenge, rpId, userVerification });
+  return `${base64url(statement)}.${encoded(assertion)}`;
 }
 
 export async function approve(
   { method, url, token, claims = claimsOf(token), body, contentType, contentEncoding, challenge },
   authenticator,
 ) {
-  const { nonce, rpId, userVerification } = challenge;
-  const statement = utf8(
-    JSON.stringify({
-      mode: 'transaction',
-      iss: claims.iss,
-      sub: claims.sub,
-      jti: crypto.randomUUID(),
-      iat: now(),
-      nonce,
-      htm: method,
-      htu: url.replace(/#.*/s, ''), // with its query: what is approved may stand there
-      ath: token && (await hashOf(token)),
-      ...(body && {
-        content_digest: `sha-256=:${base64(await sha256(body))}:`, // RFC 9530
-        content_type: contentType,
-        content_encoding: contentEncoding,
-      }),
+  const rest = {
+    htm: method,
+    htu: url.replace(/#.*/s, ''), // with its query: what is approved may stand there
+    ath: token && (await hashOf(token)),
+    ...(body && {
+      content_digest: `sha-256=:${base64(await sha256(body))}:`, // RFC 9530
+      content_type: contentType,
+      content_encoding: contentEncoding,
     }),
-  );
-  const label = utf8('webauthn-proof-v1:transaction\0');
-  const made = await sha256(Uint8Array.of(...label, ...statement));
-  const assertion = await authenticator({ challenge: made, rpId, userVerification });
-  return `${base64url(statement)}.${encoded(assertion)}`;
+  };
+  return stated('transaction', claims, challenge, rest, authenticator);
+}
+
+export function approveSession(
+  { origin, token, claims = claimsOf(token), key, challenge },
+  authenticator,
+) {
+  const rest = { jkt: key.thumbprint, exp: challenge.expires, aud: origin };
+  return stated('session', claims, challenge, rest, authenticator);
 }
 
 export const passkey =
@@ -98,23 +107,28 @@ export const passkey =
 
 export function createClient(options) {
   const { token, key, claims, authenticator, fetch = globalThis.fetch } = options;
-  const nonces = new Map(); // for DPoP, by origin
+  // By origin: nonces for DPoP, sessions, and those that the person is asked for now.
+  const [nonces, sessions, opening] = [new Map(), new Map(), new Map()];
   return async (input, init = {}) => {
     const request = new Request(input, init);
     const { method, url } = request;
     const bytes = new Uint8Array(await request.arrayBuffer());
     const body = bytes.length > 0 ? bytes : undefined;
     const { origin } = new URL(url);
+    const before = sessions.get(origin);
     const current = typeof token === 'function' ? await token() : token;
 
     const attempt = async (approval) => {
       const headers = new Headers(request.headers);
       if (current) headers.set('authorization', `${key ? 'DPoP' : 'Bearer'} ${current}`);
-      if (key) {
+      const session = sessions.get(origin);
+      const own = key ?? session?.key;
+      if (own) {
         const nonce = nonces.get(origin);
-        headers.set('dpop', await dpopProof(key, { method, url, token: current, nonce }));
+        headers.set('dpop', await dpopProof(own, { method, url, token: current, nonce }));
       }
-      if (approval) headers.set('webauthn-proof', approval);
+      const proof = approval ?? session?.proof;
+      if (proof) headers.set('webauthn-proof', proof);
       const answer = await fetch(url, { ...init, method, headers, body });
       const nonce = answer.headers.get('dpop-nonce');
       if (nonce) nonces.set(origin, nonce);
@@ -124,7 +138,8 @@ export function createClient(options) {
     const send = async (approval) => {
       const answer = await attempt(approval);
       const error = answer.headers.get('www-authenticate') ?? '';
-      if (!key || answer.status !== 401 || !error.includes('"use_dpop_nonce"')) return answer;
+      const proves = key ?? sessions.get(origin);
+      if (!proves || answer.status !== 401 || !error.includes('"use_dpop_nonce"')) return answer;
       await answer.body?.cancel();
       return attempt(approval);
     };
@@ -133,6 +148,21 @@ export function createClient(options) {
     const challenge = authenticator ? challengeOf(answer) : null;
     if (challenge === null) return answer;
     await answer.body?.cancel();
+    if (challenge.mode === 'session') {
+      // Several requests at once ask the person once.
+      const open = async () => {
+        const own = key ?? (await createKey());
+        const asked = { origin, token: current, claims, key: own, challenge };
+        const proof = await approveSession(asked, authenticator);
+        sessions.set(origin, { key: own, proof });
+      };
+      if (sessions.get(origin) === before) {
+        const opened = opening.get(origin) ?? open().finally(() => opening.delete(origin));
+        opening.set(origin, opened);
+        await opened;
+      }
+      return send();
+    }
     const contentType = request.headers.get('content-type') ?? undefined;
     const contentEncoding = request.headers.get('content-encoding') ?? undefined;
     const approved = {

@@ -56,6 +56,7 @@ use crate::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
         ProofDemand, Public, Requirement, Rule,
     },
+    proof::Approves,
     provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},
     provider_id::ProviderId,
     request::{Origin, TokenSource, path::PathPolicy},
@@ -217,7 +218,16 @@ impl Config {
             Action::Public(_) => &[],
         });
         let mut approvals = ways.filter_map(Alternative::approval);
-        approvals.any(|terms| terms.covers_body)
+        let covers = |of: Approves| {
+            matches!(
+                of,
+                Approves::Request {
+                    covers_body: true,
+                    ..
+                }
+            )
+        };
+        approvals.any(|terms| covers(terms.of))
     }
 
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.

@@ -139,7 +139,7 @@ pub use crate::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
         ProofDemand, Public, Requirement, Rule,
     },
-    proof::{ApprovalTerms, CnfJwk, NotShared, SharedData, Stored, Terms},
+    proof::{ApprovalTerms, Approves, CnfJwk, NotShared, SharedData, Stored, Terms},
     provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},
     provider_id::ProviderId,
     reason::{

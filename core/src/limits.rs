@@ -134,6 +134,16 @@ pub const PROOF_WINDOW_SECS: u64 = 60;
 pub const PROOF_WINDOW_MIN_SECS: u64 = 5;
 /// Longest `iat_window`, in seconds: each proof is remembered so long.
 pub const PROOF_WINDOW_MAX_SECS: u64 = 300;
+/// How long a session that a passkey approves may last where a rule does not say it, in seconds.
+pub const SESSION_SECS: u64 = 600;
+/// Shortest `max_session`, in seconds: a person is not asked more often than that for nothing.
+pub const SESSION_MIN_SECS: u64 = 60;
+/// Longest `max_session`, in seconds: NIST SP 800-63B-4, section 2.3.3, wants people of AAL3 to
+/// authenticate again within 12 hours.
+pub const SESSION_MAX_SECS: u64 = 12 * 3_600;
+/// Sessions whose signature one worker remembers to be right, 32 bytes each: ten times the people
+/// who sit before a console at once.
+pub const SESSIONS: usize = 1_024;
 /// How far from its time a proof may count at some replica, in seconds: the longest `iat_window`,
 /// and a minute between the clocks of replicas and of what counts for all of them.
 pub const PROOF_AROUND_SECS: u64 = PROOF_WINDOW_MAX_SECS + 60;

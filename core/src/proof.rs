@@ -6,6 +6,7 @@ mod bound;
 mod dpop;
 mod nonce;
 mod replay;
+mod sessions;
 mod shared;
 mod uri;
 mod window;
@@ -14,7 +15,7 @@ use core::time::Duration;
 
 pub(crate) use self::{
     binding::Binding,
-    bound::{APPROVAL, Approved, Passkey, Sought, UnverifiedApproval},
+    bound::{APPROVAL, Approved, Passkey, Session, Sought, UnverifiedApproval},
     dpop::{Asked, Fault, Thumbprint, UnverifiedProof, VerifiedProof, find},
     nonce::NonceUse,
     replay::{NotSpent, Spend, SpendKind},
@@ -22,20 +23,21 @@ pub(crate) use self::{
 };
 pub use self::{
     binding::CnfJwk,
-    bound::ApprovalTerms,
+    bound::{ApprovalTerms, Approves},
     dpop::Terms,
     shared::{NotShared, SharedData, Stored},
 };
-use self::{nonce::Nonces, replay::ReplayMemory, shared::Shared};
+use self::{nonce::Nonces, replay::ReplayMemory, sessions::Sessions, shared::Shared};
 use crate::{limits, provider_id::ProviderId, time::UnixTime};
 
-/// What a gate keeps for proofs: nonces, and what was spent.
+/// What a gate keeps for proofs: nonces, what was spent, and sessions.
 #[derive(Debug)]
 pub(crate) struct Proofs {
     shared: Shared,
     nonces: Nonces,
     retention: Duration,
     memory: ReplayMemory,
+    pub(crate) sessions: Sessions,
 }
 
 impl Proofs {
@@ -47,6 +49,7 @@ impl Proofs {
             nonces: Nonces::new(secrets),
             retention,
             memory: ReplayMemory::new("", retention),
+            sessions: Sessions::default(),
         }
     }
 

@@ -341,6 +341,14 @@ impl Reason {
         }
     }
 
+    /// Whether what is proved of the person does not suffice.
+    const fn is_of_sign_in(&self) -> bool {
+        matches!(
+            self,
+            Self::Insufficient(Insufficient::Authentication { .. } | Insufficient::MaxAge { .. })
+        )
+    }
+
     /// Whether a proof of possession is at fault.
     const fn is_of_proof(&self) -> bool {
         match self {
@@ -430,7 +438,9 @@ impl Reason {
             // RFC 6750 section 3.1: a request without credentials is told no error code.
             Self::Missing(Missing::Token { step_up }) => plain.hint(step_up),
             // RFC 9470 section 3, with parameters of our own.
-            _ if let Some(wanted) = passkey.filter(|_| self.is_of_proof()) => {
+            _ if let Some(wanted) =
+                passkey.filter(|_| self.is_of_proof() || self.is_of_sign_in()) =>
+            {
                 plain.approval(wanted)
             }
             // RFC 9449 section 9.

@@ -21,6 +21,10 @@ mod holders;
 mod host;
 #[path = "proofs/nonces.rs"]
 mod nonces;
+#[path = "proofs/sessions.rs"]
+mod sessions;
+#[path = "proofs/sessions_mixed.rs"]
+mod sessions_mixed;
 #[path = "proofs/spent.rs"]
 mod spent;
 #[path = "proofs/world.rs"]

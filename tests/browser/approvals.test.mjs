@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { Approving, KINDS, register, send } from './approving.mjs';
+import { Approving, KINDS, register, send, work } from './approving.mjs';
 import { Browser } from './browser.mjs';
 import { ROOT, npm } from './npm.mjs';
 
@@ -175,6 +175,39 @@ test('an approval covers the body that the page sends, and no other', async () =
   await refused(await order({ instead: { body } }), 'untrusted.proof_body');
   // Where the rule does not want bodies approved, there must not be one.
   await refused(await pay({ body }), 'untrusted.proof_body');
+  await visitor.close();
+});
+
+test('one gesture lets a page work for a while, by a key that stays in it', async () => {
+  const { visitor, passkey, token, pay } = await person('alice');
+  const requests = { at: [1, 2, 3].map((page) => ['GET', `/console?page=${page}`]), then: [] };
+  requests.then.push(['POST', '/console/notes', 'body'], ['GET', '/console']);
+  const asked = { gate: world.gate, token, passkey };
+  const { answers, gestures, proofs } = await work(visitor.page, { ...asked, ...requests });
+  for (const answer of answers) passed(answer, 'user-verified', 'device-bound');
+  assert.deepEqual([answers.length, gestures, new Set(proofs).size], [5, 1, 1]);
+  assert.equal(answers[3].body.body, 'body');
+  const ids = answers.map(({ body }) => body.headers['x-passgate-proof-id']);
+  assert.equal(new Set(ids).size, 5);
+  assert.deepEqual(answers.map(({ body }) => body.headers.dpop), Array(5).fill(undefined));
+
+  // What a thief can copy is worth nothing without the key; and a payment needs its own gesture.
+  const stolen = async (path, key) => {
+    const { origin } = world.gate;
+    const { dpopProof, createKey } = await import('../../client/index.js');
+    const made = { method: 'GET', url: `${origin}${path}`, token };
+    const dpop = key && (await dpopProof(await createKey(), made));
+    const headers = { authorization: `Bearer ${token}`, 'webauthn-proof': proofs[0] };
+    const answer = await fetch(made.url, { headers: { ...headers, ...(dpop && { dpop }) } });
+    return { status: answer.status, body: await answer.json() };
+  };
+  await refused(await stolen('/console', false), 'missing.proof');
+  await refused(await stolen('/console', true), 'untrusted.proof_key');
+  const both = [['POST', PAYMENT], ['GET', '/console'], ['POST', PAYMENT]];
+  const mixed = await work(visitor.page, { ...asked, at: [], then: both });
+  assert.deepEqual(mixed.answers.map(({ status }) => status), [200, 200, 200]);
+  assert.equal(mixed.gestures, 3);
+  await refused(await pay({ path: '/console', instead: { url: `${world.gate.origin}${PAYMENT}` } }), 'untrusted.proof_request');
   await visitor.close();
 });
 

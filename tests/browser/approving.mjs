@@ -18,6 +18,7 @@ const MORE = [
   ['/touch', { user_verification: 'optional' }],
   ['/own', { user_verification: 'optional', device_bound: true }],
   ['/orders', { body: 'required' }],
+  ['/console', { mode: 'session' }],
 ].map(([path, terms]) => {
   const proof = { webauthn: { mode: 'transaction', ...terms } };
   const match = { path_separated_prefix: path };
@@ -196,5 +197,37 @@ export function send(page, { gate, token, path, passkey, more = {}, instead = {}
       }
     },
     { url: `${gate.origin}${path}`, id: passkey.id, token, more, body, instead },
+  );
+}
+
+/**
+ * Sends requests from the page with one client, these at once and then those one by one. Returns
+ * `{ answers, gestures, proofs }`: statuses with what the gate says, how often the person was
+ * asked, and the header `WebAuthn-Proof` of each request that was answered 200.
+ */
+export function work(page, { gate, token, passkey, at, then }) {
+  return page.evaluate(
+    async ({ origin, id, token, at, then }) => {
+      const { createClient, passkey } = await import('/client.js');
+      const allowCredentials = [{ type: 'public-key', id: Uint8Array.from(id) }];
+      const ask = passkey({ publicKey: { allowCredentials, timeout: 20_000 } });
+      let gestures = 0;
+      const authenticator = (asked) => (gestures++, ask(asked));
+      const proofs = [];
+      const watched = async (url, init) => {
+        const answer = await fetch(url, init);
+        if (answer.ok) proofs.push(init.headers.get('webauthn-proof'));
+        return answer;
+      };
+      const client = createClient({ token, authenticator, fetch: watched });
+      const send = async ([method, path, body]) => {
+        const answer = await client(`${origin}${path}`, { method, body });
+        return { status: answer.status, body: await answer.json() };
+      };
+      const answers = await Promise.all(at.map(send));
+      for (const request of then) answers.push(await send(request));
+      return { answers, gestures, proofs };
+    },
+    { origin: gate.origin, id: passkey.id, token, at, then },
   );
 }

@@ -44,11 +44,22 @@ const WANTS_APPROVAL = {
   },
 };
 const CHALLENGE = {
+  mode: 'transaction',
   nonce: 'of-the-gate',
   rpId: 'example.com',
   userVerification: 'required',
   maxAge: 60,
   coversBody: false,
+  expires: undefined,
+};
+const WANTS_SESSION = {
+  status: 401,
+  headers: {
+    ...WANTS_APPROVAL.headers,
+    'www-authenticate': WANTS_APPROVAL.headers['www-authenticate']
+      .replace('"transaction"', '"session"')
+      .replace('max_age="60"', 'max_age="600", exp="1795900600"'),
+  },
 };
 
 /** Keeps what it was asked for, and signs nothing. */
@@ -64,8 +75,9 @@ function authenticator() {
 /** The statement of an approval, and the challenge that it makes. */
 function statementOf(approval) {
   const bytes = Buffer.from(approval.split('.')[0], 'base64url');
-  const made = sha256(Buffer.concat([Buffer.from('webauthn-proof-v1:transaction\0'), bytes]));
-  return { statement: JSON.parse(bytes), made };
+  const statement = JSON.parse(bytes);
+  const label = Buffer.from(`webauthn-proof-v1:${statement.mode}\0`);
+  return { statement, made: sha256(Buffer.concat([label, bytes])) };
 }
 
 test('it is small, needs nothing, and its types name what it has', () => {
@@ -191,7 +203,7 @@ test('nobody is asked for an approval unless the gate wants one and the page doe
     GOOD,
     { ...WANTS_APPROVAL, status: 403 },
     { status: 401, headers: headers(text, {}) },
-    { status: 401, headers: headers(text.replace('"transaction"', '"session"')) },
+    { status: 401, headers: headers(text.replace('"transaction"', '"another"')) },
     { status: 401, headers: headers(text.replace('proof="webauthn"', 'proof="dpop"')) },
     { status: 401, headers: headers('Bearer realm="x", error="invalid_token"') },
   ]) {
@@ -267,6 +279,83 @@ test('the body that is approved is the one that is sent, byte for byte', async (
   const { statement: covers } = statementOf(strict.asked[1].headers.get('webauthn-proof'));
   assert.equal(covers.content_digest, `sha-256=:${sha256('').toString('base64')}:`);
   assert.deepEqual([covers.content_type, strict.asked[1].body], [undefined, undefined]);
+});
+
+test('a key is approved once for all requests to an origin, and proves each of them', async () => {
+  const person = authenticator();
+  const { asked, fetch } = gate(WANTS_SESSION, wantsNonce('one'), GOOD, GOOD, GOOD);
+  const send = createClient({ token, authenticator: person.answer, fetch });
+  const page = 'https://api.example.com/console?page=1';
+  for (const method of ['GET', 'POST']) assert.equal((await send(page, { method })).status, 200);
+  assert.deepEqual([asked.length, person.asked.length], [4, 1]);
+  const [none, ...proofs] = asked.map(({ headers }) => headers.get('webauthn-proof'));
+  assert.equal(none, null);
+  assert.equal(new Set(proofs).size, 1);
+  const { statement, made } = statementOf(proofs[0]);
+  const { jti, iat, jkt, ...rest } = statement;
+  assert.deepEqual(rest, {
+    mode: 'session',
+    iss: 'https://id.example.com',
+    sub: 'zoë',
+    nonce: 'of-the-gate',
+    exp: 1795900600,
+    aud: 'https://api.example.com',
+  });
+  assert.ok(Math.abs(iat - Date.now() / 1000) < 60 && jti.length >= 16);
+  assert.deepEqual(Buffer.from(person.asked[0].challenge), made);
+  const dpop = asked.slice(1).map(({ headers }) => headers.get('dpop').split('.').slice(0, 2));
+  for (const [header, claims] of dpop) {
+    const { jwk } = read(header);
+    assert.equal(base64url(sha256(JSON.stringify(jwk))), jkt);
+    assert.equal(read(claims).ath, base64url(sha256(token)));
+  }
+  assert.deepEqual(
+    dpop.map(([, claims]) => [read(claims).htm, read(claims).nonce]),
+    [['GET', undefined], ['GET', 'one'], ['POST', 'one']],
+  );
+  for (const { headers } of asked) assert.equal(headers.get('authorization'), `Bearer ${token}`);
+  // Another origin learns of none of it.
+  await send('https://other.example.com/');
+  const { headers } = asked.at(-1);
+  assert.deepEqual([headers.get('webauthn-proof'), headers.get('dpop')], [null, null]);
+});
+
+test('requests at once have a person asked once, and a session that is over asks again', async () => {
+  const person = authenticator();
+  let over = false;
+  const fetch = async (url, { headers }) => {
+    const refuses = over || !headers.has('webauthn-proof');
+    over = false;
+    const { status, headers: told } = refuses ? WANTS_SESSION : GOOD;
+    return new Response('', { status, headers: told });
+  };
+  const send = createClient({ token, authenticator: person.answer, fetch });
+  const answers = await Promise.all([1, 2, 3].map(() => send(URL_OF_A_PAYMENT)));
+  assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200]);
+  assert.equal(person.asked.length, 1);
+  over = true;
+  assert.equal((await send(URL_OF_A_PAYMENT)).status, 200);
+  assert.equal(person.asked.length, 2);
+  // One that declines is asked again with the next request.
+  let declines = true;
+  const unsure = async (asked) => {
+    if (declines) throw new DOMException('', 'NotAllowedError');
+    return person.answer(asked);
+  };
+  const again = createClient({ token, authenticator: unsure, fetch });
+  await assert.rejects(again(URL_OF_A_PAYMENT), { name: 'NotAllowedError' });
+  declines = false;
+  assert.equal((await again(URL_OF_A_PAYMENT)).status, 200);
+});
+
+test('a token that is bound has its own key approved', async () => {
+  const { asked, fetch } = gate(WANTS_SESSION, GOOD);
+  const key = await createKey();
+  const send = createClient({ token, key, authenticator: authenticator().answer, fetch });
+  await send(URL_OF_A_PAYMENT);
+  const { statement } = statementOf(asked[1].headers.get('webauthn-proof'));
+  assert.equal(statement.jkt, key.thumbprint);
+  assert.equal(asked[1].headers.get('authorization'), `DPoP ${token}`);
 });
 
 test('a token in a cookie is not read, and one that changes is asked for each time', async () => {

@@ -16,6 +16,9 @@ pub(crate) fn approving() -> Value {
             "proof": { "webauthn": { "mode": "transaction" } },
             "facts": ["phishing_resistant", "user_verified"], "max_age": "60s",
         } },
+        { "match": { "path_separated_prefix": "/console" }, "requires": {
+            "proof": { "webauthn": { "mode": "session" } },
+        } },
         { "match": { "prefix": "/" }, "requires": {} },
     ]);
     let policy = ruled(policy_with(json!({ "cnf_jwk": "passkey" })), rules);
@@ -47,6 +50,15 @@ impl Person {
         let uri = format!("{ORIGIN}{path}");
         ApprovalBuilder::of(&self.key, ("example.com", PAGE), (method, &uri))
             .token(&self.token)
+            .claim("iss", ISSUER)
+            .claim("sub", "alice")
+            .claim("iat", passgate_kit::now())
+            .claim("nonce", nonce)
+    }
+
+    /// A session of this key, for ten minutes.
+    pub(crate) fn session(&self, page: &SigningKey, nonce: &str, exp: u64) -> ApprovalBuilder<'_> {
+        ApprovalBuilder::session(&self.key, ("example.com", PAGE), (ORIGIN, exp), page)
             .claim("iss", ISSUER)
             .claim("sub", "alice")
             .claim("iat", passgate_kit::now())

@@ -50,6 +50,7 @@ mod remembered;
 mod resource_metadata;
 mod revocations;
 mod rules;
+mod sessions;
 mod shadow;
 mod shipped;
 mod spoofing;

@@ -6,11 +6,12 @@ use crate::{jose::to_base64url, proof::Thumbprint};
 /// A proof of possession.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShownProof {
-    /// `dpop`, `certificate` or `webauthn`.
+    /// `dpop`, `certificate`, `webauthn` or `webauthn_session`.
     pub kind: &'static str,
-    /// The beginning of the thumbprint of a key that was proved, where subjects are shown.
+    /// The beginning of the thumbprint of a key that was proved, where subjects are shown; of a
+    /// session the passkey's.
     pub key: Option<String>,
-    /// Age of the proof, in seconds.
+    /// Age of the proof, in seconds; of a session the gesture's.
     pub age: Option<u64>,
 }
 

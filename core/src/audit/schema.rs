@@ -62,9 +62,9 @@ pub(super) fn document() -> Value {
                 "type": "object",
                 "description": "How the sender proved to hold the key that the token is bound to, or failed to.",
                 "properties": {
-                    "kind": { "enum": ["dpop", "certificate", "webauthn"] },
-                    "key": { "type": "string", "pattern": "^[A-Za-z0-9_-]{16}$", "description": "The beginning of the thumbprint of a key that was proved (RFC 7638); absent where audit.subject is not clear." },
-                    "age": { "type": "integer", "minimum": 0, "description": "Age of the proof, in seconds." },
+                    "kind": { "enum": ["dpop", "certificate", "webauthn", "webauthn_session"] },
+                    "key": { "type": "string", "pattern": "^[A-Za-z0-9_-]{16}$", "description": "The beginning of the thumbprint of a key that was proved (RFC 7638), of a session the passkey's; absent where audit.subject is not clear." },
+                    "age": { "type": "integer", "minimum": 0, "description": "Age of the proof, in seconds; of a session the age of the gesture." },
                 },
                 "required": ["kind"],
                 "additionalProperties": false,

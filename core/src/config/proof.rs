@@ -11,7 +11,7 @@ use super::{
 use crate::{
     decode::{At, Field, List, Problems, texts},
     limits,
-    proof::{ApprovalTerms, CnfJwk, Terms},
+    proof::{ApprovalTerms, Approves, CnfJwk, Terms},
     webauthn::Aaguids,
 };
 
@@ -51,19 +51,23 @@ pub(super) fn demand(
     if let Some(raw) = webauthn.given() {
         return approval(raw, at.member("webauthn"), problems);
     }
+    let (terms, forward) = dpop_terms(dpop.given()?, at.member("dpop"), problems);
+    let forward = forward.given().unwrap_or(false);
+    Some((ProofDemand::Dpop { terms, forward }, none))
+}
+
+/// How DPoP proofs are judged, and whether they stay.
+fn dpop_terms(raw: RawDpop, at: At<'_>, problems: &mut Problems) -> (Terms, Field<bool>) {
     let RawDpop {
         iat_window,
         nonce,
         forward,
-    } = dpop.given()?;
-    let mut terms = Terms {
+    } = raw;
+    let terms = Terms {
         wants_nonce: nonce.given().unwrap_or(NonceWish::Required) == NonceWish::Required,
-        ..Terms::default()
+        window: window(iat_window, at.member("iat_window"), problems),
     };
-    let at = at.member("dpop");
-    terms.window = window(iat_window, at.member("iat_window"), problems);
-    let forward = forward.given().unwrap_or(false);
-    Some((ProofDemand::Dpop { terms, forward }, none))
+    (terms, forward)
 }
 
 fn approval(
@@ -73,6 +77,8 @@ fn approval(
 ) -> Option<(ProofDemand, Aaguids)> {
     let RawWebauthn {
         mode,
+        max_session,
+        dpop,
         body,
         window: written,
         user_verification,
@@ -81,12 +87,62 @@ fn approval(
         forward,
     } = raw;
     let wish = user_verification.given();
-    let ApprovalMode::Transaction = mode.given()?;
+    let mode = mode.given()?;
     let aaguids = models(aaguids, at.member("aaguids"), problems);
-    let demand = ProofDemand::Approval {
-        terms: ApprovalTerms {
+    let (misplaced, wanted): ([_; 2], _) = match mode {
+        ApprovalMode::Transaction => (
+            [
+                ("dpop", !dpop.is_absent()),
+                ("max_session", !max_session.is_absent()),
+            ],
+            "remove it, or write mode: session",
+        ),
+        ApprovalMode::Session => (
+            [
+                ("body", !body.is_absent()),
+                ("window", !written.is_absent()),
+            ],
+            "remove it, or write mode: transaction; a session has max_session and dpop: { iat_window }",
+        ),
+    };
+    for (name, is_written) in misplaced {
+        if is_written {
+            problems.add(at.member(name), &["is not for this mode"], &[wanted]);
+        }
+    }
+    let of = match mode {
+        ApprovalMode::Transaction => Approves::Request {
             window: window(written, at.member("window"), problems),
             covers_body: body.given() == Some(BodyWish::Required),
+        },
+        ApprovalMode::Session => {
+            let longest = max_session.given();
+            let longest = longest.unwrap_or(Duration::from_secs(limits::SESSION_SECS));
+            let [least, most] =
+                [limits::SESSION_MIN_SECS, limits::SESSION_MAX_SECS].map(Duration::from_secs);
+            duration::bound(longest, least, most, at.member("max_session"), problems);
+            let mut terms = Terms {
+                wants_nonce: true,
+                ..Terms::default()
+            };
+            if let Some(raw) = dpop.given() {
+                let at = at.member("dpop");
+                let forward;
+                (terms, forward) = dpop_terms(raw, at, problems);
+                if !forward.is_absent() {
+                    let wanted = "write it beside mode; it is for both headers";
+                    problems.add(at.member("forward"), &["stands too deep"], &[wanted]);
+                }
+            }
+            Approves::Session {
+                longest,
+                dpop: terms,
+            }
+        }
+    };
+    let demand = ProofDemand::Approval {
+        terms: ApprovalTerms {
+            of,
             is_verified: wish != Some(VerificationWish::Optional),
             is_device_bound: device_bound.given().unwrap_or(false),
         },

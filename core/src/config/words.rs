@@ -137,6 +137,7 @@ words! {
     /// What a passkey approves.
     pub(super) enum ApprovalMode {
         "transaction" => Transaction,
+        "session" => Session,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::proof::{ApprovalTerms, Binding, Terms};
+use crate::proof::{ApprovalTerms, Approves, Binding, Terms};
 
 /// What a rule wants proved beside the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum ProofDemand {
     },
     /// The client certificate that the token is bound to (RFC 8705).
     Certificate,
-    /// A passkey's approval of this request: a WebAuthn assertion.
+    /// A passkey's approval, a WebAuthn assertion: of this request, or of a key that proves it.
     Approval {
         /// How it is judged.
         terms: ApprovalTerms,
@@ -43,11 +43,10 @@ impl ProofDemand {
         match (self, other) {
             (Self::Certificate, Self::Certificate) => true,
             (Self::Dpop { terms, .. }, Self::Dpop { terms: other, .. }) => {
-                terms.window <= other.window && (terms.wants_nonce || !other.wants_nonce)
+                terms.ask_at_least(other)
             }
             (Self::Approval { terms, .. }, Self::Approval { terms: other, .. }) => {
-                terms.window <= other.window
-                    && terms.covers_body == other.covers_body
+                terms.of.asks_at_least(other.of)
                     && (terms.is_verified || !other.is_verified)
                     && (terms.is_device_bound || !other.is_device_bound)
             }
@@ -55,11 +54,14 @@ impl ProofDemand {
         }
     }
 
-    /// How long a proof may count.
+    /// How long a proof may count that is spent.
     pub(crate) const fn window(self) -> Option<Duration> {
         match self {
             Self::Dpop { terms, .. } => Some(terms.window),
-            Self::Approval { terms, .. } => Some(terms.window),
+            Self::Approval { terms, .. } => Some(match terms.of {
+                Approves::Request { window, .. } => window,
+                Approves::Session { dpop, .. } => dpop.window,
+            }),
             Self::Certificate => None,
         }
     }

@@ -10,7 +10,7 @@ use crate::{
         acr_values_of_all, gesture_proves,
     },
     json::Json,
-    proof::{ApprovalTerms, Approved, Binding, Fault, Terms},
+    proof::{ApprovalTerms, Approved, Approves, Binding, Fault, Terms},
     provider::Provider,
     provider_id::ProviderId,
     reason::{BEARER, DPOP, Forbidden, Insufficient, Reason, Scheme, StepUp, Untrusted},
@@ -117,6 +117,7 @@ impl Requirement {
             reason: Untrusted::ProofToken.into(),
             expected: String::new(),
             proved: Proved::default(),
+            wants_gesture: false,
         };
         let mut condition = None;
         let approval =
@@ -156,6 +157,8 @@ pub(crate) struct Unmet {
     pub(crate) expected: String,
     /// What the sign-in proves all the same, for the operator.
     pub(crate) proved: Proved,
+    /// A passkey has approved what is judged, too long ago, and would do again.
+    pub(crate) wants_gesture: bool,
 }
 
 impl Alternative {
@@ -172,6 +175,14 @@ impl Alternative {
     pub(crate) fn terms(&self) -> Terms {
         match self.proof {
             Some(ProofDemand::Dpop { terms, .. }) => terms,
+            Some(ProofDemand::Approval {
+                terms:
+                    ApprovalTerms {
+                        of: Approves::Session { dpop, .. },
+                        ..
+                    },
+                ..
+            }) => dpop,
             Some(ProofDemand::Certificate | ProofDemand::Approval { .. }) | None => {
                 Terms::default()
             }
@@ -184,6 +195,11 @@ impl Alternative {
             Some(ProofDemand::Approval { terms, .. }) => Some(terms),
             Some(ProofDemand::Certificate | ProofDemand::Dpop { .. }) | None => None,
         }
+    }
+
+    /// Whether it wants a session that a passkey has approved.
+    pub(crate) fn approves_session(&self) -> bool {
+        self.approval().is_some_and(|terms| terms.of.is_session())
     }
 
     /// Whether an approval will do, where one is wanted.
@@ -236,6 +252,7 @@ impl Alternative {
                 reason,
                 expected,
                 proved: Proved::default(),
+                wants_gesture: false,
             })
         };
         if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {
@@ -272,7 +289,9 @@ impl Alternative {
         {
             return Ok(approval.clone());
         }
-        sign_in.meets(&demand).or_else(|shortfall| {
+        let would_do = |proved: &Proved| proved.facts.hold(demand.facts);
+        let wants_gesture = approval.is_some_and(would_do) && !sign_in.is_of_another(&demand);
+        let met = sign_in.meets(&demand).or_else(|shortfall| {
             let evidence = &provider.evidence;
             let limit = self.max_age.unwrap_or_default().as_secs();
             // No sign-in of the person mends that an actor shows the token.
@@ -305,6 +324,10 @@ impl Alternative {
                     unmet(7, Insufficient::MaxAge { step_up }.into(), wanted)
                 }
             }
+        });
+        met.map_err(|unmet| Unmet {
+            wants_gesture,
+            ..unmet
         })
     }
 

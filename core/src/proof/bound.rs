@@ -1,17 +1,18 @@
-//! A passkey's approval of one request: a WebAuthn assertion whose challenge is made of a statement
-//! about the request. There is not a standard for it. Names and checks are those of RFC 9449, and
-//! the assertion is that of Web Authentication Level 3 ([`crate::webauthn`]).
+//! A passkey's approval: a WebAuthn assertion whose challenge is made of a statement about one
+//! request, or about a key that proves requests for a time. There is not a standard for it. Names
+//! and checks are those of RFC 9449, and the assertion is that of Web Authentication Level 3
+//! ([`crate::webauthn`]).
 //!
 //! The header `WebAuthn-Proof` is `base64url(S) "." base64url(assertion)`. `S` is a JSON object,
-//! sent and hashed as exact bytes. The challenge is
-//! `SHA-256("webauthn-proof-v1:transaction" 0x00 S)`.
+//! sent and hashed as exact bytes. The challenge is `SHA-256("webauthn-proof-v1:" mode 0x00 S)`.
+//! `mode` is that of the statement: `transaction` or `session`.
 
 use core::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
-use super::{Fault, Thumbprint};
+use super::{Fault, NonceUse, Terms, Thumbprint, dpop::thumbprint_of};
 use crate::{
     crypto::{Algorithm, Backend, VerifyingKey},
     jose::{self, Jwk, base64url, numeric_date, to_base64url},
@@ -21,6 +22,9 @@ use crate::{
     time::UnixTime,
     webauthn::{self, Aaguid, Assertion, Gesture, RelyingParty},
 };
+
+/// The mode of a session.
+const SESSION: &str = "session";
 
 /// The header of such a proof.
 pub(crate) const APPROVAL: &str = "webauthn-proof";
@@ -79,7 +83,18 @@ pub(crate) struct Sought<'a> {
 pub(crate) struct UnverifiedApproval {
     statement: Vec<u8>,
     claims: Json,
+    /// `None`: it is about one request.
+    pub(crate) session: Option<Session>,
     pub(crate) assertion: Assertion,
+}
+
+/// What a statement says of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// The key that proves its requests: `jkt`.
+    pub(crate) key: Thumbprint,
+    /// From then on it is over: `exp`.
+    pub(crate) expires: UnixTime,
 }
 
 /// What an approval proves, once it is verified: the gesture, and when it was made at the earliest,
@@ -88,7 +103,9 @@ pub(crate) struct UnverifiedApproval {
 pub(crate) struct Approved {
     pub(crate) gesture: Gesture,
     pub(crate) made: UnixTime,
-    /// Whether it covers the body; else there is none.
+    /// When the session ends that it begins; `None`: it is of one request.
+    pub(crate) expires: Option<UnixTime>,
+    /// Whether it covers the body of one request; else there is none.
     pub(crate) covers_body: bool,
     /// The model of the authenticator, where its registration said so.
     pub(crate) aaguid: Option<Aaguid>,
@@ -97,39 +114,100 @@ pub(crate) struct Approved {
 /// What a rule wants of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApprovalTerms {
-    /// How old its nonce may be.
-    pub window: Duration,
-    /// Whether it covers the request's body; else the request has none.
-    pub covers_body: bool,
+    /// What is approved.
+    pub of: Approves,
     /// Whether the authenticator must have verified the person (UV).
     pub is_verified: bool,
     /// Whether the key must be one that cannot leave its device (BE is clear).
     pub is_device_bound: bool,
 }
 
+/// What a passkey approves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approves {
+    /// One request.
+    Request {
+        /// How old its nonce may be.
+        window: Duration,
+        /// Whether it covers the request's body; else the request has none.
+        covers_body: bool,
+    },
+    /// A key, which proves each request by itself (RFC 9449).
+    Session {
+        /// How long after its nonce it may end.
+        longest: Duration,
+        /// How the proofs are judged.
+        dpop: Terms,
+    },
+}
+
+impl Approves {
+    /// Whether it is a session.
+    pub(crate) const fn is_session(self) -> bool {
+        matches!(self, Self::Session { .. })
+    }
+
+    /// Whether whatever is approved by this is by the other, too.
+    pub(crate) fn asks_at_least(self, other: Self) -> bool {
+        match (self, other) {
+            (
+                Self::Request {
+                    window,
+                    covers_body,
+                },
+                Self::Request {
+                    window: other,
+                    covers_body: other_covers,
+                },
+            ) => window <= other && covers_body == other_covers,
+            (
+                Self::Session { longest, dpop },
+                Self::Session {
+                    longest: other,
+                    dpop: other_dpop,
+                },
+            ) => longest <= other && dpop.ask_at_least(other_dpop),
+            (Self::Request { .. } | Self::Session { .. }, _) => false,
+        }
+    }
+}
+
 impl ApprovalTerms {
     /// Whether an approval will do.
     pub(crate) fn check(self, approved: Approved, now: UnixTime) -> Result<(), Fault> {
-        let Approved {
-            gesture,
-            made,
-            covers_body,
-            ..
-        } = approved;
-        match (self.covers_body, covers_body) {
-            (true, false) => {
-                return Err(Fault::Body(
-                    "content_digest: the rule wants the body approved",
-                ));
+        let Approved { gesture, made, .. } = approved;
+        match (self.of, approved.expires) {
+            (Approves::Session { longest, .. }, Some(expires)) => {
+                if now >= expires {
+                    return Err(Fault::Time("exp: a time to come"));
+                }
+                if expires > made.saturating_add(longest) {
+                    return Err(Fault::Time("exp: at most max_session after the nonce"));
+                }
             }
-            (false, true) => {
-                return Err(Fault::Body("no content_digest: the rule has body: none"));
+            (Approves::Session { .. }, None) => return Err(Fault::Request("mode: session")),
+            (Approves::Request { .. }, Some(_)) => {
+                return Err(Fault::Request("mode: transaction"));
             }
-            (true, true) | (false, false) => {}
-        }
-        // A nonce may be from a time to come only if our own clock has gone back.
-        if now > made.saturating_add(self.window) {
-            return Err(Fault::Nonce("nonce: a recent one"));
+            (
+                Approves::Request {
+                    window,
+                    covers_body,
+                },
+                None,
+            ) => {
+                if covers_body != approved.covers_body {
+                    return Err(Fault::Body(if covers_body {
+                        "content_digest: the rule wants the body approved"
+                    } else {
+                        "no content_digest: the rule has body: none"
+                    }));
+                }
+                // A nonce may be from a time to come only if our own clock has gone back.
+                if now > made.saturating_add(window) {
+                    return Err(Fault::Nonce("nonce: a recent one"));
+                }
+            }
         }
         if self.is_verified && !gesture.is_verified {
             return Err(Fault::Flags("flags: UV, the person was verified"));
@@ -141,7 +219,12 @@ impl ApprovalTerms {
     }
 }
 
-/// The members of a statement; there are no others.
+/// The members of a statement about a session; there are no others.
+const OF_SESSION: [&str; 10] = [
+    "mode", "iss", "sub", "jti", "iat", "nonce", "jkt", "exp", "aud", "ath",
+];
+
+/// The members of a statement about a request; there are no others.
 const MEMBERS: [&str; 12] = [
     "mode",
     "iss",
@@ -189,20 +272,27 @@ impl UnverifiedApproval {
         let Json::Object(members) = &claims else {
             return Err(Fault::Malformed("a statement that is one JSON object"));
         };
-        if !members.iter().all(|(name, _)| MEMBERS.contains(&&**name)) {
-            return Err(Fault::Malformed(
+        let text = |name: &str| claims.get(name).and_then(Json::as_str);
+        let date = |name: &str| claims.get(name).and_then(numeric_date);
+        let (known, wanted): (&[&str], _) = match text("mode") {
+            Some("transaction") => (
+                &MEMBERS,
                 "a statement with mode, iss, sub, jti, iat, nonce, htm, htu, ath and, for a body, \
                  content_digest, content_type and content_encoding alone",
-            ));
-        }
-        let text = |name: &str| claims.get(name).and_then(Json::as_str);
-        if text("mode") != Some("transaction") {
-            return Err(Fault::Malformed("mode: transaction"));
+            ),
+            Some(SESSION) => (
+                &OF_SESSION,
+                "a statement with mode, iss, sub, jti, iat, nonce, jkt, exp, aud and ath alone",
+            ),
+            _ => return Err(Fault::Malformed("mode: transaction or session")),
+        };
+        if !members.iter().all(|(name, _)| known.contains(&&**name)) {
+            return Err(Fault::Malformed(wanted));
         }
         if text("jti").is_none_or(str::is_empty) {
             return Err(Fault::Malformed("jti: a string that is not empty"));
         }
-        if claims.get("iat").and_then(numeric_date).is_none() {
+        if date("iat").is_none() {
             return Err(Fault::Malformed("iat: seconds since 1970, a number"));
         }
         let has = |name: &str| claims.get(name).is_some();
@@ -221,9 +311,21 @@ impl UnverifiedApproval {
                 "content_type and content_encoding beside content_digest",
             ));
         }
+        let session = if text("mode") == Some(SESSION) {
+            let (Some(key), Some(expires)) = (text("jkt").and_then(thumbprint_of), date("exp"))
+            else {
+                return Err(Fault::Malformed(
+                    "jkt: the thumbprint of a key; exp: seconds since 1970, a number",
+                ));
+            };
+            Some(Session { key, expires })
+        } else {
+            None
+        };
         Ok(Self {
             assertion: Assertion::parse(&assertion)?,
             claims,
+            session,
             statement,
         })
     }
@@ -232,8 +334,31 @@ impl UnverifiedApproval {
         self.claims.get(name).and_then(Json::as_str)
     }
 
-    /// Whether it approves this request with this token.
+    /// Whether it approves this request with this token, or a session of its person at its origin.
     pub(crate) fn is_for(&self, sought: Sought<'_>) -> Result<(), Fault> {
+        if self.session.is_some() {
+            if self.text("aud") != Some(sought.origin) {
+                return Err(Fault::Request("aud: the one of origins that is asked"));
+            }
+        } else {
+            self.is_of_request(sought)?;
+        }
+        if self.text("iss") != Some(sought.issuer) {
+            return Err(Fault::Token("iss: that of the access token"));
+        }
+        if sought.subject.is_none() || self.text("sub") != sought.subject {
+            return Err(Fault::Token("sub: that of the access token, which has one"));
+        }
+        match self.claims.get("ath") {
+            None if sought.is_token_hidden || self.session.is_some() => Ok(()),
+            Some(Json::String(ath)) if **ath == *to_base64url(&Sha256::digest(sought.token)) => {
+                Ok(())
+            }
+            _ => Err(Fault::Token("ath: the hash of this access token")),
+        }
+    }
+
+    fn is_of_request(&self, sought: Sought<'_>) -> Result<(), Fault> {
         if self.text("htm") != Some(sought.method) {
             return Err(Fault::Request("htm: the method of the request"));
         }
@@ -247,18 +372,15 @@ impl UnverifiedApproval {
                 "htu: the URI of the request with its query, its origin one of origins",
             ));
         }
-        if self.text("iss") != Some(sought.issuer) {
-            return Err(Fault::Token("iss: that of the access token"));
-        }
-        if sought.subject.is_none() || self.text("sub") != sought.subject {
-            return Err(Fault::Token("sub: that of the access token, which has one"));
-        }
-        match self.claims.get("ath") {
-            None if sought.is_token_hidden => Ok(()),
-            Some(Json::String(ath)) if **ath == *to_base64url(&Sha256::digest(sought.token)) => {
-                Ok(())
-            }
-            _ => Err(Fault::Token("ath: the hash of this access token")),
+        Ok(())
+    }
+
+    /// What the nonce must have been given for.
+    pub(crate) const fn nonce_use(&self) -> NonceUse {
+        if self.session.is_some() {
+            NonceUse::Session
+        } else {
+            NonceUse::Approval
         }
     }
 
@@ -307,9 +429,20 @@ impl UnverifiedApproval {
     /// before its signature was checked.
     pub(crate) fn unverified_gesture(&self, party: &RelyingParty) -> Result<Gesture, Fault> {
         let mut challenge = Sha256::new();
-        challenge.update(b"webauthn-proof-v1:transaction\0");
+        challenge.update(match self.session {
+            None => &b"webauthn-proof-v1:transaction\0"[..],
+            Some(_) => b"webauthn-proof-v1:session\0",
+        });
         challenge.update(&self.statement);
         Ok(self.assertion.check(party, &challenge.finalize())?)
+    }
+
+    /// Names key and signed bytes: once their signature was right, another one adds nothing.
+    pub(crate) fn name(&self, passkey: &Passkey) -> [u8; 32] {
+        let mut name = Sha256::new();
+        name.update(passkey.thumbprint);
+        name.update(self.assertion.signed());
+        name.finalize().into()
     }
 
     /// Checks the signature. Returns what names the approval among all that were ever made.

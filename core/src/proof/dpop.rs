@@ -81,6 +81,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) path: &'a [u8],
     /// The access token as it came.
     pub(crate) token: &'a str,
+    /// Whether it came in cookies alone: a page cannot read it then.
+    pub(crate) is_token_hidden: bool,
 }
 
 /// A proof whose signature was checked.
@@ -140,7 +142,9 @@ impl<'a> UnverifiedProof<'a> {
         if self.thumbprint == *bound_to {
             Ok(())
         } else {
-            Err(Fault::Key("jwk: the key that cnf of the token names"))
+            Err(Fault::Key(
+                "jwk: the key that cnf of the token, or jkt of the session, names",
+            ))
         }
     }
 
@@ -156,13 +160,12 @@ impl<'a> UnverifiedProof<'a> {
                 "htu: the URI of the request, its origin one of origins",
             ));
         }
-        let Some(ath) = self.claims.ath.as_deref() else {
-            return Err(Fault::Token("ath: the hash of the access token"));
-        };
-        if ath != to_base64url(&Sha256::digest(asked.token)) {
-            return Err(Fault::Token("ath: the hash of this access token"));
+        match self.claims.ath.as_deref() {
+            None if asked.is_token_hidden => Ok(()),
+            None => Err(Fault::Token("ath: the hash of the access token")),
+            Some(ath) if ath == to_base64url(&Sha256::digest(asked.token)) => Ok(()),
+            Some(_) => Err(Fault::Token("ath: the hash of this access token")),
         }
-        Ok(())
     }
 
     /// The nonce that it was made with, believed or not.
@@ -239,6 +242,13 @@ pub struct Terms {
     pub window: Duration,
     /// Whether it must carry a nonce of ours.
     pub wants_nonce: bool,
+}
+
+impl Terms {
+    /// Whether whatever meets these meets the others, too.
+    pub(crate) fn ask_at_least(self, other: Self) -> bool {
+        self.window <= other.window && (self.wants_nonce || !other.wants_nonce)
+    }
 }
 
 impl Default for Terms {

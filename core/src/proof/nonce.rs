@@ -20,8 +20,10 @@ use crate::{
 pub(crate) enum NonceUse {
     /// DPoP proofs (RFC 9449).
     Dpop,
-    /// Approvals by a passkey.
+    /// Approvals of a request by a passkey.
     Approval,
+    /// Approvals of a session by a passkey.
+    Session,
 }
 
 impl NonceUse {
@@ -29,6 +31,7 @@ impl NonceUse {
         match self {
             Self::Dpop => b"passgate nonce 1 dpop",
             Self::Approval => b"passgate nonce 1 approval",
+            Self::Session => b"passgate nonce 1 session",
         }
     }
 
@@ -36,7 +39,7 @@ impl NonceUse {
     pub(crate) const fn header(self, value: String) -> Nonce {
         let (name, shown) = match self {
             Self::Dpop => ("dpop-nonce", "DPoP-Nonce"),
-            Self::Approval => ("webauthn-nonce", "WebAuthn-Nonce"),
+            Self::Approval | Self::Session => ("webauthn-nonce", "WebAuthn-Nonce"),
         };
         Nonce { name, shown, value }
     }

@@ -41,10 +41,12 @@ pub struct PasskeyWanted {
     pub rp_id: String,
     /// Whether the person must be verified.
     pub is_verified: bool,
-    /// How old the nonce may be, in seconds.
+    /// How old the nonce may be, or how long a session may last after it, in seconds.
     pub max_age: u64,
     /// Whether the body must be covered, also one of no bytes.
     pub covers_body: bool,
+    /// The latest end of a session, in seconds since 1970; `None`: one request is approved.
+    pub expires: Option<u64>,
 }
 
 const SHORT: &str = "The sign-in behind the access token does not suffice";
@@ -132,20 +134,21 @@ impl Challenge {
         } else {
             "preferred"
         };
+        let (mode, description) = match wanted.expires {
+            None => ("transaction", "A passkey must approve this request"),
+            Some(_) => ("session", "A passkey must approve a key for these requests"),
+        };
         let challenge = self
-            .error(
-                "insufficient_user_authentication",
-                "A passkey must approve this request",
-            )
+            .error("insufficient_user_authentication", description)
             .with("proof", "webauthn")
-            .with("proof_mode", "transaction")
+            .with("proof_mode", mode)
             .with("rp_id", &wanted.rp_id)
             .with("user_verification", verification)
             .with("max_age", &wanted.max_age.to_string());
-        if wanted.covers_body {
-            challenge.with("body", "required")
-        } else {
-            challenge
+        match wanted.expires {
+            Some(seconds) => challenge.with("exp", &seconds.to_string()),
+            None if wanted.covers_body => challenge.with("body", "required"),
+            None => challenge,
         }
     }
 

@@ -15,7 +15,7 @@ const OTHER_MODEL: &str = "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4";
 const ID: [u8; 16] = [7; 16];
 
 /// The rules of [`approving`] and some about models, for tokens that name no passkey.
-fn holding() -> Value {
+pub(crate) fn holding() -> Value {
     let mut policy = approving();
     let acme = policy["providers"]["acme"].as_object_mut().unwrap();
     acme.remove("cnf_jwk");
@@ -58,13 +58,13 @@ fn source() -> Value {
 }
 
 /// The same by an answer about each person.
-fn by_subject() -> Value {
+pub(crate) fn by_subject() -> Value {
     let uri = json!({ "uri": "https://id.example.com/of/{sub}", "cluster": "id" });
     json!({ "by_subject": { "http_uri": uri } })
 }
 
 /// What the provider's document says of a passkey of alice.
-fn entry(key: &SigningKey) -> Value {
+pub(crate) fn entry(key: &SigningKey) -> Value {
     json!({
         "sub": "alice", "id": base64url(ID), "cose_key": base64url(key.cose_key()), "aaguid": MODEL,
     })
@@ -82,7 +82,7 @@ impl Holder {
         Self::with(&holding())
     }
 
-    fn with(policy: &Value) -> Self {
+    pub(crate) fn with(policy: &Value) -> Self {
         let mut world = World::with_key(policy, SigningKey::es256("passkey"));
         world.says.credentials = document(&[entry(&world.key)]);
         Self(world)
@@ -97,7 +97,7 @@ impl Holder {
         holder
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         self.0
             .token_with(|token| token.claim("sub", "alice").without("cnf"))
     }

@@ -203,6 +203,11 @@ impl World {
             .saturating_add(std::time::Duration::from_secs(seconds));
     }
 
+    /// Brings the answers to all calls that are due next.
+    pub(crate) fn fetch(&mut self) {
+        self.says.fetch(&mut self.supply, &mut self.clock);
+    }
+
     /// A token that is bound to the client's key.
     pub(crate) fn token(&self) -> String {
         self.token_with(|token| token)

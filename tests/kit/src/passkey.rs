@@ -35,14 +35,27 @@ impl<'k> ApprovalBuilder<'k> {
         (rp_id, origin): (&str, &str),
         (method, uri): (&str, &str),
     ) -> Self {
+        let statement = json!({ "mode": "transaction", "htm": method, "htu": uri });
+        Self::with(key, (rp_id, origin), statement)
+    }
+
+    /// By this key, of this relying party and page, for a session at this origin, until this time,
+    /// whose requests the other key proves.
+    pub fn session(
+        key: &'k SigningKey,
+        (rp_id, origin): (&str, &str),
+        (aud, exp): (&str, u64),
+        other: &SigningKey,
+    ) -> Self {
+        let jkt = crate::thumbprint(other);
+        let statement = json!({ "mode": "session", "jkt": jkt, "exp": exp, "aud": aud });
+        Self::with(key, (rp_id, origin), statement)
+    }
+
+    fn with(key: &'k SigningKey, (rp_id, origin): (&str, &str), mut statement: Value) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let statement = json!({
-            "mode": "transaction",
-            "jti": format!("{}-{}-{number}", std::process::id(), now()),
-            "htm": method,
-            "htu": uri,
-        });
+        statement["jti"] = format!("{}-{}-{number}", std::process::id(), now()).into();
         let client_data = json!({ "type": "webauthn.get", "origin": origin, "crossOrigin": false });
         let id = base64url([7; 16]);
         Self {
@@ -139,12 +152,14 @@ impl<'k> ApprovalBuilder<'k> {
 
     /// The value of `WebAuthn-Proof`.
     pub fn build(self) -> String {
+        let mode = self.statement.get("mode").and_then(Value::as_str);
+        let label = ["webauthn-proof-v1:", mode.unwrap_or_default(), "\0"].concat();
         let statement = Value::from(self.statement).to_string();
-        let challenge = [b"webauthn-proof-v1:transaction\0", statement.as_bytes()].concat();
+        let challenge = [label, statement.clone()].concat();
         let mut client_data = self.client_data;
         client_data
             .entry("challenge")
-            .or_insert_with(|| base64url(sha256(&challenge)).into());
+            .or_insert_with(|| base64url(sha256(challenge.as_bytes())).into());
         let client_data = Value::from(client_data).to_string();
         let mut data = sha256(self.rp_id.as_bytes()).to_vec();
         data.push(self.flags);

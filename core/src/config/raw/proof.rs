@@ -18,8 +18,7 @@ record! {
         dpop: RawDpop,
         /// The client certificate that the token is bound to (RFC 8705), on this connection.
         certificate: RawCertificate,
-        /// A passkey's approval of this request: a WebAuthn assertion by the key that the token
-        /// names.
+        /// A passkey's approval of this request, or of a key that proves it: a WebAuthn assertion.
         webauthn: RawWebauthn,
     }
 }
@@ -27,22 +26,27 @@ record! {
 record! {
     /// How a passkey's approval is judged.
     pub(in crate::config) RawWebauthn "webauthn" {
-        /// What is approved: `transaction`, this request.
+        /// What is approved: `transaction`, this request; or `session`, a key that proves each
+        /// request by DPoP.
         mode: ApprovalMode = "transaction",
-        /// Whether the approval covers the body: `none` (default), and a request with a body is
-        /// refused; or `required`, and the host must hand bodies over, which Envoy does with
-        /// `allow_on_headers_stop_iteration: true`.
+        /// How long after its nonce a session may end: 1m to 12h. Default: 10m.
+        max_session: Duration,
+        /// How the DPoP proofs of a session are judged.
+        dpop: RawDpop,
+        /// Whether a request's approval covers the body: `none` (default), and a request with a
+        /// body is refused; or `required`, and the host must hand bodies over, which Envoy does
+        /// with `allow_on_headers_stop_iteration: true`.
         body: BodyWish,
-        /// How old the nonce of the approval may be: 5s to 5m. Default: 60s.
+        /// How old the nonce of a request's approval may be: 5s to 5m. Default: 60s.
         window: Duration,
         /// Whether the authenticator must have verified the person, by PIN or biometric: `required`
         /// (default) or `optional`.
         user_verification: VerificationWish,
         /// Whether the passkey must be one that cannot leave its device. Default: false.
         device_bound: bool,
-        /// Whether the approval stays in the request. Default: false.
+        /// Whether the approval stays in the request, and the DPoP proof of a session too. Default:
+        /// false.
         forward: bool,
-        "max_session": "remove it; each request is approved by itself",
         /// The models of authenticators whose approval is taken, by the provider's `credentials`.
         /// Default: all.
         aaguids: RawAaguids,

@@ -27,6 +27,7 @@ fn asked() -> Asked<'static> {
         origin: "https://api.example.com",
         path: b"/orders/7",
         token: TOKEN,
+        is_token_hidden: false,
     }
 }
 
@@ -415,7 +416,7 @@ fn item_12_the_key_is_the_one_that_the_token_is_bound_to() {
     let by_other = judge(&key, &good(&other).build());
     assert_eq!(
         by_other.unwrap_err(),
-        Fault::Key("jwk: the key that cnf of the token names")
+        Fault::Key("jwk: the key that cnf of the token, or jkt of the session, names")
     );
 }
 

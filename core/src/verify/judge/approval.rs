@@ -1,11 +1,11 @@
-//! A passkey's approval of a request, where the rule wants it, and the token names the passkey or
-//! the provider says which ones the person has.
+//! A passkey's approval of a request, or of the key that proves it, where the rule wants it. The
+//! token names the passkey, or the provider says which ones the person has.
 
 use std::rc::Rc;
 
 use super::{
     Case, Stop,
-    proof::{broken, principal},
+    proof::{Possession, broken, principal},
 };
 use crate::{
     audit::{ShownProof, shown_key},
@@ -15,25 +15,33 @@ use crate::{
     json::Json,
     policy::{Alternative, Requirement},
     proof::{
-        self, APPROVAL, Approved, Binding, Fault, NonceUse, Sought, Spend, SpendKind, Thumbprint,
-        UnverifiedApproval,
+        self, APPROVAL, Approved, Approves, Binding, Fault, NonceUse, Passkey, Session, Sought,
+        Spend, SpendKind, Thumbprint, UnverifiedApproval,
     },
     provider::Provider,
     provider_id::ProviderId,
-    reason::{Forbidden, Missing, PasskeyWanted, Reason, Unavailable, Untrusted},
+    reason::{DPOP, Forbidden, Missing, PasskeyWanted, Reason, Unavailable, Untrusted},
     request::Body,
     supply::Need,
     webauthn::RelyingParty,
 };
 
 /// An approval whose signature was checked.
-pub(super) struct Approval {
+pub(super) struct Approval<'r> {
     pub(super) approved: Approved,
     /// It covers a body that has not been read.
     pub(super) awaits_body: bool,
     thumbprint: Thumbprint,
-    /// Names it among all approvals.
-    pub(super) id: [u8; 32],
+    proves: Proves<'r>,
+}
+
+/// What an approval is spent by.
+enum Proves<'r> {
+    /// It counts once: its name among all approvals.
+    Request([u8; 32]),
+    /// It counts again and again, with a proof by its key each time. `None`: the token is bound to
+    /// that key.
+    Session(Option<Box<Possession<'r>>>),
 }
 
 /// SHA-256 of nothing (FIPS 180-4).
@@ -46,6 +54,8 @@ const EMPTY: [u8; 32] = [
 enum Halt {
     Fault(Fault),
     Stop(Stop),
+    /// The session is good, and its key does not prove this request.
+    Unproved(Stop),
 }
 
 impl From<Fault> for Halt {
@@ -54,7 +64,7 @@ impl From<Fault> for Halt {
     }
 }
 
-impl Case<'_, '_, '_> {
+impl<'r> Case<'_, 'r, '_> {
     /// The approval of a request whose token has these claims, cheap checks first. `None`: no way
     /// that takes the token wants one; or there is none, and some way does not want it.
     pub(super) fn approval(
@@ -63,7 +73,7 @@ impl Case<'_, '_, '_> {
         credential: &Credential<'_, '_>,
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
-    ) -> Result<Option<Approval>, Stop> {
+    ) -> Result<Option<Approval<'r>>, Stop> {
         let all = || requirement.open_to(id).filter(|way| way.takes(binding));
         let ways: Vec<&Alternative> = all().filter(|way| way.approval().is_some()).collect();
         let has_others = || all().any(|way| way.approval().is_none());
@@ -76,13 +86,21 @@ impl Case<'_, '_, '_> {
             return Err(Untrusted::ProofToken.into());
         };
         self.record.proof = Some(ShownProof::of("webauthn"));
-        // Whatever becomes of it, the next one needs a nonce.
-        self.want_approval(&ways, party, provider)?;
         let of = (claims, binding, (id, provider));
-        match self.judge_approval(of, party, credential, &ways) {
+        let judged = self.judge_approval(of, party, credential, &ways);
+        let goes_on = match &judged {
+            Ok(approval) => approval.approved.expires.is_some(),
+            Err(Halt::Unproved(_)) => true,
+            Err(Halt::Fault(_) | Halt::Stop(_)) => false,
+        };
+        if !goes_on {
+            // The next one needs a nonce.
+            self.want_approval(&ways, party, provider)?;
+        }
+        match judged {
             Ok(approval) => Ok(Some(approval)),
             Err(Halt::Fault(fault)) => Err(self.at_fault(fault)),
-            Err(Halt::Stop(stop)) => Err(stop),
+            Err(Halt::Stop(stop) | Halt::Unproved(stop)) => Err(stop),
         }
     }
 
@@ -96,38 +114,65 @@ impl Case<'_, '_, '_> {
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Stop {
-        let takes = |way: &&Alternative| way.takes(binding);
-        let ways = || requirement.open_to(id).filter(takes);
-        let wanting: Vec<&Alternative> = ways().filter(|way| way.approval().is_some()).collect();
-        let party = self.prepared.config.relying_party();
-        let Some(party) = party.filter(|_| !wanting.is_empty()) else {
-            return reason.into();
-        };
-        if self.want_approval(&wanting, party, provider).is_err() {
+        if !self.ask_for_approval(binding, (id, provider), requirement) {
             return reason.into();
         }
-        if ways().next().is_some_and(|way| way.approval().is_none()) {
+        let mut ways = requirement.open_to(id).filter(|way| way.takes(binding));
+        if ways.next().is_some_and(|way| way.approval().is_none()) {
+            // It is told what the first way wants, and gets a nonce for the other.
+            self.aside.passkey = None;
             return reason.into();
         }
         self.expect("a WebAuthn-Proof header");
         Missing::Proof.into()
     }
 
+    /// Tells the client what approval would do. Whether one would.
+    pub(super) fn ask_for_approval(
+        &mut self,
+        binding: &Binding,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> bool {
+        let wants_one = |way: &&Alternative| way.takes(binding) && way.approval().is_some();
+        let wanting: Vec<&Alternative> = requirement.open_to(id).filter(wants_one).collect();
+        let party = self.prepared.config.relying_party();
+        let party = party.filter(|_| !wanting.is_empty());
+        party.is_some_and(|party| self.want_approval(&wanting, party, provider).is_ok())
+    }
+
     /// What a client is told of the approval that these ways want.
+    #[inline(never)]
     fn want_approval(
         &mut self,
         ways: &[&Alternative],
         party: &RelyingParty,
         provider: &Provider,
     ) -> Result<(), Stop> {
-        let first = ways.iter().find_map(|way| way.approval());
-        self.aside.passkey = first.map(|terms| PasskeyWanted {
+        let Some(terms) = ways.iter().find_map(|way| way.approval()) else {
+            return Ok(());
+        };
+        let mut usage = NonceUse::Approval;
+        let (max_age, covers_body, expires) = match terms.of {
+            Approves::Request {
+                window,
+                covers_body,
+            } => (window, covers_body, None),
+            Approves::Session { longest, .. } => {
+                usage = NonceUse::Session;
+                // Of the gate's clock: the client's may be another.
+                let expires = self.now.saturating_add(longest).as_secs();
+                (longest, false, Some(expires))
+            }
+        };
+        self.aside.passkey = Some(PasskeyWanted {
             rp_id: party.id.clone(),
             is_verified: terms.is_verified,
-            max_age: terms.window.as_secs(),
-            covers_body: terms.covers_body,
+            max_age: max_age.as_secs(),
+            covers_body,
+            expires,
         });
-        self.give_nonce(NonceUse::Approval, provider)
+        self.give_nonce(usage, provider)
     }
 
     #[inline(never)]
@@ -137,14 +182,20 @@ impl Case<'_, '_, '_> {
         party: &RelyingParty,
         credential: &Credential<'_, '_>,
         ways: &[&Alternative],
-    ) -> Result<Approval, Halt> {
+    ) -> Result<Approval<'r>, Halt> {
         let Some(text) = proof::find(self.request, APPROVAL)? else {
             self.expect("a WebAuthn-Proof header");
             return Err(Halt::Stop(Missing::Proof.into()));
         };
         let approval = UnverifiedApproval::parse(text)?;
+        let session = approval.session;
+        let mut ways = ways.to_vec();
+        ways.retain(|way| way.approves_session() == session.is_some());
+        if ways.is_empty() {
+            return Err(Fault::Request("mode: the one that the rule wants").into());
+        }
         let covers_body = approval.covers_body();
-        if !covers_body && self.request.body() != Body::None {
+        if session.is_none() && !covers_body && self.request.body() != Body::None {
             let wanted = "a request that ends with its headers: no body is approved";
             return Err(Fault::Body(wanted).into());
         }
@@ -165,7 +216,7 @@ impl Case<'_, '_, '_> {
         })?;
         let awaits_body = covers_body && self.awaits_body(&approval)?;
         let gesture = approval.unverified_gesture(party)?;
-        let usage = (NonceUse::Approval, provider.issuer.text());
+        let usage = (approval.nonce_use(), provider.issuer.text());
         let nonce = approval.unverified_nonce().unwrap_or_default();
         let made = self.proofs.time_of(usage, nonce);
         let made = made.map_err(|error| Halt::Stop(broken(error)))?;
@@ -173,6 +224,7 @@ impl Case<'_, '_, '_> {
         let mut approved = Approved {
             gesture,
             made,
+            expires: session.map(|session| session.expires),
             covers_body,
             aaguid: None,
         };
@@ -195,6 +247,39 @@ impl Case<'_, '_, '_> {
             ways.iter()
                 .map(|way| way.check_approval(approved, self.now)),
         )?;
+        let id_of_request = self.check_approval_signature(&approval, passkey)?;
+        let thumbprint = passkey.thumbprint;
+        if binding.passkey.is_none() {
+            let of = (&*approval.assertion.id, &thumbprint, approved);
+            self.check_passkey_not_ended(of, (id, provider))
+                .map_err(Halt::Stop)?;
+        }
+        let proves = match session {
+            None => Proves::Request(id_of_request),
+            Some(session) => {
+                let of = (binding, credential, provider);
+                Proves::Session(self.session_proof(session, of, &ways)?)
+            }
+        };
+        Ok(Approval {
+            approved,
+            awaits_body,
+            thumbprint,
+            proves,
+        })
+    }
+
+    /// Checks the signature of an approval; that of a session once. Returns its name, which a
+    /// session does not have.
+    fn check_approval_signature(
+        &mut self,
+        approval: &UnverifiedApproval,
+        passkey: &Passkey,
+    ) -> Result<[u8; 32], Halt> {
+        let session = approval.session.map(|_| approval.name(passkey));
+        if session.is_some_and(|name| self.proofs.sessions.has(&name)) {
+            return Ok([0; 32]);
+        }
         let share = self.proofs.share_of(&passkey.thumbprint);
         let admission = self.proof_budget.admit(share, false, self.now);
         let admission = admission.ok_or(Halt::Stop(Unavailable::Budget.into()))?;
@@ -203,18 +288,34 @@ impl Case<'_, '_, '_> {
             self.proof_budget.was_wrong(admission, cost);
         })?;
         self.owe(admission, cost);
-        let thumbprint = passkey.thumbprint;
-        if binding.passkey.is_none() {
-            let of = (&*approval.assertion.id, &thumbprint, approved);
-            self.check_passkey_not_ended(of, (id, provider))
-                .map_err(Halt::Stop)?;
+        if let Some(name) = session {
+            self.proofs.sessions.insert(name);
         }
-        Ok(Approval {
-            approved,
-            awaits_body,
-            thumbprint,
-            id: name,
-        })
+        Ok(name)
+    }
+
+    /// The proof of this request by the key of a session. `None`: the token is bound to that key,
+    /// so the proof was judged.
+    fn session_proof(
+        &mut self,
+        session: Session,
+        (binding, credential, provider): (&Binding, &Credential<'_, '_>, &Provider),
+        ways: &[&Alternative],
+    ) -> Result<Option<Box<Possession<'r>>>, Halt> {
+        if let Some(bound) = binding.dpop {
+            return if bound == session.key {
+                Ok(None)
+            } else {
+                Err(Fault::Key("jkt: the key that cnf of the token names").into())
+            };
+        }
+        // What is wrong with a proof is told in the words of RFC 9449.
+        self.record.proof = Some(ShownProof::of("dpop"));
+        let schemes = core::mem::replace(&mut self.aside.schemes, DPOP);
+        let possession = self.dpop(&session.key, credential, provider, ways);
+        let possession = possession.map_err(Halt::Unproved)?;
+        self.aside.schemes = schemes;
+        Ok(Some(Box::new(possession)))
     }
 
     /// Whether the body that an approval covers has not been read; else it is the one. It can only
@@ -288,22 +389,45 @@ impl Case<'_, '_, '_> {
         Ok(registered)
     }
 
-    /// Takes an approval that the rule took: it is to be spent, if all else is well.
+    /// Takes an approval that the rule took: it is to be spent, or the proof by the key of its
+    /// session, if all else is well.
     #[inline(never)]
-    pub(super) fn take_approval(&mut self, approval: &Approval, identity: &Identity) {
+    pub(super) fn take_approval(
+        &mut self,
+        approval: &Approval<'_>,
+        alternative: &Alternative,
+        provider: &Provider,
+        identity: &Identity,
+    ) -> Result<(), Stop> {
         let made = approval.approved.made;
+        match &approval.proves {
+            // The rule has let it pass by something else.
+            Proves::Session(_) if !alternative.approves_session() => return Ok(()),
+            Proves::Session(possession) => {
+                if let Some(possession) = possession {
+                    self.take(possession, alternative, provider, identity)?;
+                }
+                if self.lasts {
+                    self.ends_after(approval.approved.expires);
+                }
+            }
+            Proves::Request(id) => self.spend(Spend {
+                kind: SpendKind::Approval,
+                id: (*id).into(),
+                principal: principal(identity),
+                made,
+                dated: made,
+            }),
+        }
         self.record.proof = Some(ShownProof {
-            kind: "webauthn",
+            kind: match approval.proves {
+                Proves::Request(_) => "webauthn",
+                Proves::Session(_) => "webauthn_session",
+            },
             key: Some(shown_key(&approval.thumbprint)),
             age: Some(self.now.since(made).as_secs()),
         });
-        self.spend(Spend {
-            kind: SpendKind::Approval,
-            id: approval.id.into(),
-            principal: principal(identity),
-            made,
-            dated: made,
-        });
+        Ok(())
     }
 }
 

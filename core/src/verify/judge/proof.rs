@@ -108,16 +108,16 @@ impl<'r> Case<'_, 'r, '_> {
         self.record.proof = Some(ShownProof::of("dpop"));
         let ways = requirement.open_to(id).filter(|way| way.takes(binding));
         let ways: Vec<&Alternative> = ways.collect();
-        let judged = self.dpop(key, credential.token.as_str(), provider, &ways);
+        let judged = self.dpop(key, credential, provider, &ways);
         judged.map(Some)
     }
 
     /// The DPoP proof of the request, cheap checks first.
     #[inline(never)]
-    fn dpop(
+    pub(super) fn dpop(
         &mut self,
         key: &Thumbprint,
-        token: &str,
+        credential: &Credential<'_, '_>,
         provider: &Provider,
         ways: &[&Alternative],
     ) -> Result<Possession<'r>, Stop> {
@@ -142,7 +142,8 @@ impl<'r> Case<'_, 'r, '_> {
             method: self.target.method,
             origin: &origin.text,
             path,
-            token,
+            token: credential.token.as_str(),
+            is_token_hidden: credential.only_in_cookies(),
         };
         proof.is_for(asked).map_err(|fault| self.at_fault(fault))?;
         let nonce = match proof.unverified_nonce() {

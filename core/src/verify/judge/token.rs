@@ -111,18 +111,22 @@ impl Case<'_, '_, '_> {
         )?;
         let approved = approval.as_ref().map(|approval| approval.approved);
         let claims = (&*jwt.claims, &binding, approved);
-        let met = requirement
-            .met_by((id, provider), claims, self.now, tells_values)
-            .map_err(|unmet| {
-                self.record.expected = Some(unmet.expected);
-                self.record.proved(&unmet.proved);
-                unmet.reason
-            });
+        let met = requirement.met_by((id, provider), claims, self.now, tells_values);
         let (proved, alternative) = match met {
             Ok(met) => met,
-            Err(reason) if approved.is_some() => return Err(reason.into()),
-            Err(reason) => {
-                return Err(self.or_approval(reason, &binding, (id, provider), requirement));
+            Err(unmet) => {
+                self.record.expected = Some(unmet.expected);
+                self.record.proved(&unmet.proved);
+                if approved.is_none() {
+                    let of = (id, provider);
+                    return Err(self.or_approval(unmet.reason, &binding, of, requirement));
+                }
+                if !unmet.wants_gesture {
+                    self.aside.passkey = None;
+                } else if self.aside.passkey.is_none() {
+                    self.ask_for_approval(&binding, (id, provider), requirement);
+                }
+                return Err(unmet.reason.into());
             }
         };
         self.record.proved(&proved);
@@ -142,17 +146,17 @@ impl Case<'_, '_, '_> {
             self.lease_token(credential, &jwt, &identity, (id, provider));
         }
         let mut edits = Vec::new();
-        let mut forwards = None;
+        let mut forwards: &[&str] = &[];
         if let Some(possession) = &possession {
             self.take(possession, alternative, provider, &identity)?;
             if let Some(ProofDemand::Dpop { forward: true, .. }) = alternative.proof {
-                forwards = Some(headers::PROOF);
+                forwards = &[headers::PROOF];
             }
         }
         if let Some(approval) = &approval {
-            self.take_approval(approval, &identity);
+            self.take_approval(approval, alternative, provider, &identity)?;
             if let Some(ProofDemand::Approval { forward: true, .. }) = alternative.proof {
-                forwards = Some(APPROVAL);
+                forwards = &[APPROVAL, headers::PROOF];
             }
         }
         if alternative.single_use && self.again.is_none() {
@@ -335,7 +339,7 @@ impl Case<'_, '_, '_> {
         credential: &Credential<'_, '_>,
         identity: Rc<Identity>,
         written: Vec<Edit>,
-        forwards: Option<&str>,
+        forwards: &[&str],
     ) -> Permit {
         let judged: &[&TokenSource] = if provider.forward {
             &[]
@@ -343,8 +347,9 @@ impl Case<'_, '_, '_> {
             &credential.found_in
         };
         let mut edits = self.clean(judged);
-        if let Some(proof) = forwards {
-            edits.retain(|edit| !headers::removes(edit, proof));
+        if !forwards.is_empty() {
+            let stays = |edit: &Edit| forwards.iter().any(|name| headers::removes(edit, name));
+            edits.retain(|edit| !stays(edit));
         }
         edits.extend(written);
         Permit {

@@ -55,6 +55,7 @@ fn the_examples_of_rfc_9449_say_what_they_should() {
                     .unwrap()
                     .as_bytes(),
                 token: &token,
+                is_token_hidden: false,
             };
             assert_eq!(proof.is_for(asked), Ok(()));
             assert!(
