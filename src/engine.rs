@@ -161,7 +161,7 @@ impl Engine {
         (kept, held): (Kept, usize),
         now: UnixTime,
     ) -> bool {
-        let most = (need == Need::Body).then(|| self.most_of_body());
+        let most = need.is_body().then(|| self.most_of_body());
         kept.wait.want_body(most);
         let bytes = kept.headers.len().saturating_add(held);
         let longest = self.supply.longest_wait(need);
@@ -199,7 +199,7 @@ impl Engine {
         let Some(now) = now else {
             return Some(self.verifier.failed(request, Internal::Clock, now));
         };
-        let was_for_body = place.need == Need::Body;
+        let was_for_body = place.need.is_body();
         if was_for_body {
             self.read_body(&mut place.content, true);
         }
@@ -208,13 +208,13 @@ impl Engine {
             match self.verifier.verify(request, &mut self.supply, now) {
                 Step::Settle(settlement) => return Some(settlement),
                 // It may have come while the request waited for something else.
-                Step::Await(Need::Body)
+                Step::Await(Need::Body { .. })
                     if !was_for_body && self.read_body(&mut place.content, false) => {}
                 Step::Await(need) => break need,
             }
         };
         // What is waited for first does not take from the time for the second.
-        let is_another = (need == Need::Body) != was_for_body;
+        let is_another = need.is_body() != was_for_body;
         let refusal = if is_another {
             self.verifier.overloaded(request, now)
         } else {

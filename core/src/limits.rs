@@ -106,6 +106,9 @@ pub const WAITING_REQUESTS: usize = 4_096;
 /// Most bytes that waiting requests of one worker hold: their headers, and the bodies that are
 /// waited for.
 pub const WAITING_BYTES: usize = 32 << 20;
+/// Most bodies of one person's approvals that one worker waits for: what a person can approve
+/// within `window`. They hold at most a quarter of `waiting_bytes`, unless it is one alone.
+pub const WAITING_OF_PERSON: usize = 8;
 /// Largest proof, in bytes: one with an RSA key of 4,096 bits takes 3 KiB.
 pub const PROOF_BYTES: usize = 8 << 10;
 /// Largest proof by a passkey, in bytes: client data and authenticator data of 4 KiB each, and a

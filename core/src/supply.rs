@@ -46,7 +46,12 @@ pub enum Need {
     /// The passkeys of its people, by the number of what is fetched.
     Credentials(ProviderId, u64),
     /// The rest of the request itself: the client sends it, and nothing is fetched.
-    Body,
+    Body {
+        /// A number of the person who has approved it.
+        person: u64,
+        /// A number of the approval.
+        approval: u64,
+    },
 }
 
 impl Need {
@@ -59,8 +64,14 @@ impl Need {
             | Self::Revocations(provider)
             | Self::StatusLists(provider)
             | Self::Credentials(provider, _) => Some(provider),
-            Self::Body => None,
+            Self::Body { .. } => None,
         }
+    }
+
+    /// Whether it is for the rest of the request itself.
+    #[must_use]
+    pub const fn is_body(self) -> bool {
+        matches!(self, Self::Body { .. })
     }
 }
 
@@ -396,7 +407,7 @@ impl Supply {
                 let lists = self.endings.lists(provider);
                 lists.and_then(Lists::next_change)
             }
-            Need::Body => None,
+            Need::Body { .. } => None,
             Need::Credentials(provider, _) => {
                 let directory = self.endings.credentials(provider);
                 directory.and_then(Directory::next_change)
@@ -427,7 +438,7 @@ impl Supply {
                 lists.is_some_and(Lists::holds_waiters)
             }
             // Its stream ends this wait, or the deadline does.
-            Need::Body => true,
+            Need::Body { .. } => true,
             Need::Credentials(provider, number) => {
                 let directory = self.endings.credentials(provider);
                 directory.is_some_and(|directory| directory.holds(number))
@@ -448,7 +459,7 @@ impl Supply {
                 let lists = self.endings.lists(provider);
                 lists.map_or(Duration::ZERO, Lists::longest_wait)
             }
-            Need::Body => Duration::from_secs(limits::PROOF_BODY_SECS),
+            Need::Body { .. } => Duration::from_secs(limits::PROOF_BODY_SECS),
             Need::Credentials(provider, _) => {
                 let directory = self.endings.credentials(provider);
                 directory.map_or(Duration::ZERO, Directory::longest_wait)

@@ -232,7 +232,7 @@ impl Verifier {
         // A good proof can be sent again and again, to be refused each time, or without the body
         // that it covers. Who brings the body and passes is given back what was paid for the wait.
         match (&judged, unpaid) {
-            (Err(Stop::Deny(_) | Stop::Await(Need::Body)), Some((admission, cost))) => {
+            (Err(Stop::Deny(_) | Stop::Await(Need::Body { .. })), Some((admission, cost))) => {
                 self.proof_budget.was_wrong(admission, cost);
             }
             (Ok(_), Some((admission, cost))) if matches!(request.body(), Body::Read(_)) => {
@@ -312,7 +312,7 @@ impl Verifier {
     #[must_use]
     pub fn bytes_to_hold(&self, request: Request<'_>, need: Need) -> usize {
         let most = self.prepared.config.limits().proof_body_bytes;
-        if need == Need::Body || matches!(request.body(), Body::Read(_)) {
+        if need.is_body() || matches!(request.body(), Body::Read(_)) {
             return request.body_length().unwrap_or(most).min(most);
         }
         0

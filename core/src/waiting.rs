@@ -5,7 +5,8 @@
 //! no more than it leaves free: so a slow provider, and even a dozen of them, leave room for those
 //! who wait for another. Where there is one provider all of the room is its own. Requests that wait
 //! for their own bodies have a share as if they were one more provider: slow clients leave room for
-//! those who wait for keys.
+//! those who wait for keys. In that share one approval waits once, and one person for a few bodies:
+//! people leave room for each other.
 //!
 //! [`Supply`](crate::supply::Supply) ends every wait by itself; the bound in time here is for the
 //! day on which it, or the host, does not. It counts like the supply's clock: forward steps only.
@@ -15,7 +16,7 @@ use core::time::Duration;
 use crate::{
     fetch::clock::{Clock, Moment},
     jwks::{KeySource, SourceOf, Sources},
-    limits::Limits,
+    limits::{self, Limits},
     provider_id::ProviderId,
     sorted::SortedMap,
     supply::{Need, Suppliers},
@@ -100,6 +101,9 @@ impl<T> WaitingRoom<T> {
     ) -> bool {
         let deadline = self.clock.advance(now).plus(longest).plus(GRACE);
         let held = self.held(share(need));
+        if self.is_enough(need, bytes) {
+            return false;
+        }
         if !self.requests.has_room(held.requests, 1) || !self.bytes.has_room(held.bytes, bytes) {
             return false;
         }
@@ -113,6 +117,38 @@ impl<T> WaitingRoom<T> {
             },
         );
         true
+    }
+
+    /// Whether so many bodies of this person's approvals are waited for that there is none left for
+    /// this one; or for this very one.
+    fn is_enough(&self, need: Need, bytes: usize) -> bool {
+        let Need::Body { person, approval } = need else {
+            return false;
+        };
+        let first = Need::Body {
+            person,
+            approval: 0,
+        };
+        let queues = self.queues.entries();
+        let start = queues.partition_point(|((other, _), ())| *other < first);
+        let (mut count, mut held) = (0_usize, bytes);
+        for ((other, stream), ()) in queues.iter().skip(start) {
+            match *other {
+                Need::Body {
+                    person: own,
+                    approval: other,
+                } if own == person => {
+                    if other == approval {
+                        return true;
+                    }
+                }
+                _ => break,
+            }
+            count = count.saturating_add(1);
+            let place = self.places.get(stream);
+            held = held.saturating_add(place.map_or(0, |place| place.bytes));
+        }
+        count >= limits::WAITING_OF_PERSON || (count > 0 && held > self.bytes.most / 4)
     }
 
     /// Lets a request that was taken out wait on, to its old deadline. False: that is over.

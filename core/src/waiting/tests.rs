@@ -132,13 +132,51 @@ fn bodies_leave_room_for_those_who_wait_for_keys() {
         let mut room = shared_by(2, 4_096, 32 << 20);
         let slow = (0..5_000).filter(|stream| {
             let sized = ((), bytes);
-            room.enter(*stream, Need::Body, sized, LONGEST, at(0))
+            let need = Need::Body {
+                person: u64::from(*stream),
+                approval: 1,
+            };
+            room.enter(*stream, need, sized, LONGEST, at(0))
         });
         assert!(slow.count() >= 256);
         assert_eq!(room.count(ProviderId(0)), 0);
         let own = crowd(&mut room, 0, 1_024, &mut 5_000);
         assert_eq!((own, room.count(ProviderId(0))), (1_024, 1_024));
     }
+}
+
+/// Whoever has one approval has room for one body, however often it is sent; and whoever approves
+/// without end leaves room for others.
+#[test]
+fn a_person_leaves_room_for_the_bodies_of_others() {
+    let mut room = shared_by(1, 4_096, 2_000);
+    let mut enter = |stream, person, approval, bytes| {
+        let need = Need::Body { person, approval };
+        room.enter(stream, need, ((), bytes), LONGEST, at(0))
+    };
+    assert!(enter(1, 7, 1, 10));
+    assert!(!enter(2, 7, 1, 10), "it waits already");
+    assert!(enter(3, 8, 1, 10), "the number of another person's");
+    for approval in 2..9 {
+        assert!(enter(10 + approval, 7, u64::from(approval), 10));
+    }
+    assert!(!enter(20, 7, 9, 10), "more than eight");
+    assert!(enter(21, 9, u64::MAX, 600), "one alone may be large");
+    assert!(!enter(22, 9, 2, 1), "and stays alone");
+    assert!(enter(23, 6, 2, 300) && enter(24, 6, 1, 200), "a quarter");
+    assert!(!enter(26, 6, 3, 1), "and no more");
+    assert!(room.leave(1).is_some());
+    let need = Need::Body {
+        person: 7,
+        approval: 1,
+    };
+    assert!(
+        room.enter(2, need, ((), 10), LONGEST, at(0)),
+        "its place is free again"
+    );
+    // To wait for keys is another thing.
+    let keys = Need::Keys(ProviderId(0));
+    assert!(room.enter(25, keys, ((), 1), LONGEST, at(0)));
 }
 
 #[test]

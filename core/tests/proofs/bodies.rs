@@ -60,7 +60,7 @@ fn a_request_waits_for_the_body_that_its_approval_covers_and_passes_once() {
     // However often it is judged before the body comes, nothing is spent.
     for _ in 0..3 {
         let waits = person.with(Body::Unread, PATH, &headers);
-        assert!(matches!(waits, Err(Need::Body)));
+        assert!(matches!(waits, Err(Need::Body { .. })));
     }
     let body = Body::of(BODY);
     assert_eq!(person.code(body, PATH, &headers), "permitted.token");

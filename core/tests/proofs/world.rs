@@ -303,7 +303,7 @@ impl World {
         let settlement = (0..10).find_map(|_| {
             match self.verifier.verify(request, &mut self.supply, self.clock) {
                 Step::Settle(settlement) => Some(Ok(settlement)),
-                Step::Await(Need::Body) => Some(Err(Need::Body)),
+                Step::Await(need @ Need::Body { .. }) => Some(Err(need)),
                 Step::Await(_) => {
                     self.says.fetch(&mut self.supply, &mut self.clock);
                     None

@@ -291,7 +291,7 @@ impl Specimen {
                 Need::Keys(_) => self.jwks.as_ref().filter(|_| !self.then_down),
                 Need::Revocations(_) => self.revocations.as_ref(),
                 Need::Credentials(..) => self.credentials.as_ref(),
-                Need::StatusLists(_) | Need::Body => None,
+                Need::StatusLists(_) | Need::Body { .. } => None,
             };
             keys.on_answer(fetch.id, serving(served), moment);
         }

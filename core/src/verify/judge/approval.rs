@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{
     Case, Stop,
     proof::{Possession, broken, principal},
@@ -30,7 +32,7 @@ use crate::{
 pub(super) struct Approval<'r> {
     pub(super) approved: Approved,
     /// It covers a body that has not been read.
-    pub(super) awaits_body: bool,
+    awaits_body: bool,
     thumbprint: Thumbprint,
     proves: Proves<'r>,
 }
@@ -62,6 +64,28 @@ impl From<Fault> for Halt {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
+}
+
+impl Approval<'_> {
+    /// The body that it covers and that has not been read; the number of its person beside its own.
+    pub(super) fn awaits_body(&self, identity: &Identity) -> Option<Need> {
+        let Proves::Request(id) = &self.proves else {
+            return None;
+        };
+        let [issuer, subject] = principal(identity);
+        let person = [&Sha256::digest(issuer)[..], subject.as_bytes()].concat();
+        let need = Need::Body {
+            person: number(&Sha256::digest(person)),
+            approval: number(id),
+        };
+        self.awaits_body.then_some(need)
+    }
+}
+
+/// A number of a hash. Nobody makes two that have the same.
+fn number(hash: &[u8]) -> u64 {
+    let first = hash.first_chunk();
+    u64::from_be_bytes(first.copied().unwrap_or_default())
 }
 
 impl<'r> Case<'_, 'r, '_> {

@@ -131,11 +131,8 @@ impl Case<'_, '_, '_> {
         };
         self.record.proved(&proved);
         // All else is well, so it is worth a place among those who wait.
-        if approval
-            .as_ref()
-            .is_some_and(|approval| approval.awaits_body)
-        {
-            return Err(Stop::Await(Need::Body));
+        if let Some(need) = approval.as_ref().and_then(|own| own.awaits_body(&identity)) {
+            return Err(Stop::Await(need));
         }
         if self.lasts {
             let left = alternative
