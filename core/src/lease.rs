@@ -49,6 +49,9 @@ pub(crate) struct LeasedToken {
     pub(crate) issued: Option<UnixTime>,
     /// By which names a list may revoke it.
     pub(crate) names: Box<[NameDigest]>,
+    /// By which names a list may revoke the passkey that has approved the request, and when that
+    /// was.
+    pub(crate) passkey: Option<(Box<[NameDigest]>, UnixTime)>,
     /// Its place in a status list.
     pub(crate) status: Option<(Box<str>, usize)>,
     pub(crate) issuer: Rc<str>,
@@ -69,8 +72,10 @@ impl Lease {
         if let Some(token) = &self.token {
             let subject = token.subject.as_ref().map_or(0, |subject| subject.len());
             let status = token.status.as_ref().map_or(0, |(uri, _)| uri.len());
+            let passkey = token.passkey.as_ref();
             bytes = bytes
                 .saturating_add(size_of_val(&*token.names))
+                .saturating_add(passkey.map_or(0, |(names, _)| size_of_val(&**names)))
                 .saturating_add(subject)
                 .saturating_add(status)
                 .saturating_add(size_of::<Known>());

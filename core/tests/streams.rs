@@ -9,8 +9,12 @@
 
 #[path = "streams/histories.rs"]
 mod histories;
+#[path = "proofs/host.rs"]
+mod host;
 #[path = "streams/many.rs"]
 mod many;
+#[path = "streams/passkeys.rs"]
+mod passkeys;
 #[path = "sim/random.rs"]
 mod random;
 #[path = "streams/world.rs"]

@@ -110,6 +110,8 @@ pub(super) struct Stands {
     pub(super) token: Option<LeasedToken>,
     /// By which names a list may revoke that token.
     names: Box<[NameDigest]>,
+    /// The same for the passkey that has approved the request, and when that was.
+    passkey: Option<(Box<[NameDigest]>, UnixTime)>,
 }
 
 /// What an open stream showed when it began.

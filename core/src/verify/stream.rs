@@ -139,8 +139,12 @@ impl Verifier {
         let Some(provider) = self.prepared.config.provider(id) else {
             return Ok(());
         };
-        if provider.revocations.is_some() {
-            match supply.standing_later(id, &token.names, token.issued, now) {
+        let of_token = Some((&token.names, token.issued));
+        let of_passkey = token.passkey.as_ref();
+        let of_passkey = of_passkey.map(|(names, made)| (names, Some(*made)));
+        let has_list = |_: &_| provider.revocations.is_some();
+        for (names, dated) in of_token.into_iter().chain(of_passkey).filter(has_list) {
+            match supply.standing_later(id, names, dated, now) {
                 Standing::Clear | Standing::Unchecked | Standing::Pending => {}
                 Standing::Revoked { kind, before } => {
                     return Err((Untrusted::Revoked.into(), Some(unrevoked(kind, before))));

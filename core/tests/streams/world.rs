@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use passgate_core::{
-    Answer, Config, Cut, Leases, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
+    Answer, Config, Cut, Leases, Need, Request, Settlement, Step, Supply, UnixTime, Verdict,
+    Verifier,
 };
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub(crate) struct World {
     pub(crate) leases: Leases,
     pub(crate) now: UnixTime,
     pub(crate) list: Value,
+    /// What the provider says of its people's passkeys, where it is asked.
+    pub(crate) credentials: Value,
     pub(crate) sequence: u64,
     /// What the server, or what lies between, does in place of an answer.
     pub(crate) weather: Weather,
@@ -49,6 +52,7 @@ impl World {
             leases: Leases::default(),
             now: UnixTime::from_secs(START),
             list: json!([]),
+            credentials: Value::Null,
             sequence: 1,
             weather: Weather::Good,
         }
@@ -108,7 +112,11 @@ impl World {
                 "version": 1, "epoch": 1, "sequence": sequence, "generated_at": at,
                 "entries": entries,
             });
-            let body = list.to_string().into_bytes();
+            let answer = match fetch.need {
+                Need::Credentials(..) => &self.credentials,
+                _ => &list,
+            };
+            let body = answer.to_string().into_bytes();
             let headers: &[(&[u8], &[u8])] = &[(b":status", b"200")];
             judge
                 .supply

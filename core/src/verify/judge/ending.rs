@@ -11,7 +11,7 @@ use crate::{
     provider::Provider,
     provider_id::ProviderId,
     reason::{Malformed, Unavailable, Untrusted},
-    revocation::{Before, Kind, NotAName, Revocations, Standing},
+    revocation::{Before, Kind, NameDigest, NotAName, Revocations, Standing},
     status_list::{NotAReference, Reference, StatusListSource},
     supply::Need,
     time::UnixTime,
@@ -63,7 +63,8 @@ impl Case<'_, '_, '_> {
         let key = key.as_deref().map(|key| (Kind::Key, key));
         let issued = jwt.claims.get("iat").and_then(jose::numeric_date);
         let names: Vec<Name<'_>> = subject.into_iter().chain(names).chain(key).collect();
-        self.stands.names = Box::default();
+        self.stands.names = self.digests(id, &names);
+        self.stands.passkey = None;
         self.check_names(id, &names, issued)
     }
 
@@ -83,7 +84,16 @@ impl Case<'_, '_, '_> {
         let model = model.map(|aaguid| (Kind::Aaguid, aaguid.as_str()));
         let mut names = vec![(Kind::Credential, &*hash), (Kind::Key, &*key)];
         names.extend(model);
+        self.stands.passkey = Some((self.digests(id, &names), approved.made));
         self.check_names(id, &names, Some(approved.made))
+    }
+
+    /// What a stream keeps of these names.
+    fn digests(&mut self, id: ProviderId, names: &[Name<'_>]) -> Box<[NameDigest]> {
+        if !self.lasts {
+            return Box::default();
+        }
+        self.supply.digests(id, names.iter().copied())
     }
 
     /// What the list says of these names, for what was issued then.
@@ -94,10 +104,6 @@ impl Case<'_, '_, '_> {
         issued: Option<UnixTime>,
     ) -> Result<(), Stop> {
         let names = names.iter().copied();
-        if self.lasts {
-            let digests = self.supply.digests(id, names.clone());
-            self.stands.names = [&*self.stands.names, &*digests].concat().into();
-        }
         match self.supply.standing(id, names, issued, self.now) {
             Standing::Clear | Standing::Unchecked => Ok(()),
             Standing::Revoked { kind, before } => {

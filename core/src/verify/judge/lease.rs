@@ -32,6 +32,7 @@ impl Case<'_, '_, '_> {
             expires,
             issued: date("iat"),
             names: core::mem::take(&mut self.stands.names),
+            passkey: self.stands.passkey.take(),
             status: status.map(|place| (place.uri.into(), place.index)),
             issuer: Rc::clone(&identity.issuer),
             subject: identity.subject.clone(),
