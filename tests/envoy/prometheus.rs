@@ -2,8 +2,8 @@
 //! alerts.
 
 use passgate_harness::{
-    AUDIENCE, BOTH, Crowd, Endless, Gate, Http1, Issuer, Request, Setup, eventually, policy,
-    provider, public, ruled, the_rest, with,
+    AUDIENCE, BOTH, Crowd, Endless, Gate, Http1, ISSUER, Issuer, Request, Setup, eventually,
+    policy, provider, public, ruled, the_rest, with,
 };
 use passgate_kit::{ProofBuilder, SigningKey, Token, base64url, bound_to, now, tampered};
 use serde_json::{Value, json};
@@ -85,6 +85,16 @@ fn busy_gate(service: &Endless) -> Gate {
         "version": 1, "epoch": 1, "sequence": 1, "generated_at": now(), "entries": [{ "sub": "ended" }],
     });
     issuer.page("/revocations", 200, &list.to_string());
+    let passkey = SigningKey::es256("passkey");
+    let entry = json!({
+        "sub": "alice", "id": base64url([7; 16]), "cose_key": base64url(passkey.cose_key()),
+    });
+    let credentials = json!({ "iss": ISSUER, "credentials": [entry] });
+    issuer.page("/credentials", 200, &credentials.to_string());
+    policy["providers"]["acme"]["credentials"] = json!({ "document": {
+        "http_uri": { "uri": "https://id.example.com/credentials", "cluster": "idp" },
+        "cache_duration": "1s",
+    } });
     policy["providers"]["partners"] = provider(json!({
         "issuer": "https://partners.example.com",
         "remote_jwks": null,
