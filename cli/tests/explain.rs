@@ -396,3 +396,54 @@ fn print_gives_the_json_of_a_string_value() {
     let (_, of_json, _) = run(&["check", "-"], &output);
     assert_eq!(of_yaml, of_json);
 }
+
+/// What a client would have to bring, beside its token.
+#[test]
+fn a_rule_that_wants_a_proof_says_which_one() {
+    let policy = POLICY
+        .replace(
+            "    claim_to_headers",
+            "    cnf_jwk: passkey\n    claim_to_headers",
+        )
+        .replace(
+            "rules:\n",
+            "relying_party: { id: example.com, origins: [https://app.example.com] }\nrules:\n",
+        )
+        .replace(
+            "{ provider_name: acme, facts: [phishing_resistant], max_age: 5m }",
+            "{ provider_name: acme, proof: { webauthn: { mode: MODE } } }",
+        );
+    let key = SigningKey::es256("passkey");
+    let cnf = serde_json::json!({ "jwk": passgate_kit::public_members(&key) });
+    let claims = serde_json::json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": 4_102_444_800_i64, "cnf": cnf,
+    });
+    for mode in ["transaction", "session"] {
+        let policy = policy.replace("MODE", mode);
+        let name = format!("explain-{mode}");
+        let claims = claims.to_string();
+        let folder = Folder::with(&name, &[("policy.yaml", &policy), ("claims.json", &claims)]);
+        let arguments = [
+            "explain",
+            "--config",
+            &folder.path("policy.yaml"),
+            "--request",
+            "GET /payments",
+            "--claims",
+            &folder.path("claims.json"),
+        ];
+        let (code, output, _) = run(&arguments, "");
+        assert_eq!(code, Some(1), "{output}");
+        let mode = format!("proof_mode=\"{mode}\"");
+        let wanted = "wanted instead: a WebAuthn-Proof header";
+        holds_all(
+            &output,
+            &[
+                "decision: deny, missing.proof",
+                wanted,
+                &mode,
+                "webauthn-nonce: …",
+            ],
+        );
+    }
+}
