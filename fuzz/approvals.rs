@@ -7,20 +7,23 @@ use std::sync::LazyLock;
 use passgate_core::{
     Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier, limits,
 };
-use passgate_kit::{SigningKey, base64url, jwks, public_members, sha256};
+use passgate_kit::{ProofBuilder, SigningKey, base64url, jwks, public_members, sha256, thumbprint};
 use serde_json::{Value, json};
 
 /// A key that signs fast, for the token and in the authenticator; a configuration that trusts it;
-/// and a token and a nonce for it.
+/// and a token, nonces and the proof of a request for it.
 struct World {
     key: SigningKey,
     config: String,
     token: String,
     nonce: String,
+    nonce_of_session: String,
+    dpop: String,
 }
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 const PATH: &str = "/pay?amount=10";
+const CONSOLE: &str = "/console";
 const PAGE: &str = "https://page";
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
@@ -33,9 +36,14 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
             "issuer": "i", "audiences": ["a"], "cnf_jwk": "passkey",
             "local_jwks": { "inline_string": jwks(&[&key]) },
         } },
-        "rules": [{ "match": { "prefix": "/" }, "requires": { "proof": { "webauthn": {
-            "mode": "transaction", "user_verification": "optional",
-        } } } }],
+        "rules": [
+            { "match": { "path": "/console" }, "requires": { "proof": { "webauthn": {
+                "mode": "session", "user_verification": "optional", "dpop": { "nonce": "none" },
+            } } } },
+            { "match": { "prefix": "/" }, "requires": { "proof": { "webauthn": {
+                "mode": "transaction", "user_verification": "optional",
+            } } } },
+        ],
     });
     let claims = json!({
         "iss": "i", "aud": "a", "sub": "s", "exp": NOW.as_secs() + 60,
@@ -51,18 +59,24 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         key,
         config: config.to_string(),
         nonce: String::new(),
+        nonce_of_session: String::new(),
+        dpop: String::new(),
     };
-    let Verdict::Deny(asked) = world.verdict("") else {
-        panic!("passes without an approval");
-    };
-    let headers = asked.headers();
-    let nonce = headers.iter().find(|(name, _)| *name == "webauthn-nonce");
-    world.nonce = nonce.expect("a nonce").1.clone();
+    let dpop = ProofBuilder::of(&world.key, "POST", "https://a/console").token(&world.token);
+    world.dpop = dpop.claim("iat", NOW.as_secs()).build();
+    [world.nonce, world.nonce_of_session] = [PATH, CONSOLE].map(|path| {
+        let Verdict::Deny(asked) = world.verdict(path, "") else {
+            panic!("passes without an approval");
+        };
+        let headers = asked.headers();
+        let nonce = headers.iter().find(|(name, _)| *name == "webauthn-nonce");
+        nonce.expect("a nonce").1.clone()
+    });
     world
 });
 
 impl World {
-    fn verdict(&self, approval: &str) -> Verdict {
+    fn verdict(&self, path: &str, approval: &str) -> Verdict {
         let secret = |_: &str| Some("a secret of thirty-two characters".to_owned());
         let config = Config::parse_with(self.config.as_bytes(), &secret);
         let config = config.expect("a good configuration");
@@ -70,9 +84,10 @@ impl World {
         let authorization = format!("Bearer {}", self.token);
         let mut headers: Vec<(&[u8], &[u8])> = vec![
             (b":method", b"POST"),
-            (b":path", PATH.as_bytes()),
+            (b":path", path.as_bytes()),
             (b":authority", b"a"),
             (b"authorization", authorization.as_bytes()),
+            (b"dpop", self.dpop.as_bytes()),
         ];
         if !approval.is_empty() {
             headers.push((b"webauthn-proof", approval.as_bytes()));
@@ -98,6 +113,16 @@ impl World {
 
     /// Whether an approval of these parts would pass.
     fn passes(&self, statement: &[u8], client_data: &[u8], authenticator_data: &[u8]) -> bool {
+        self.passes_at(PATH, statement, client_data, authenticator_data)
+    }
+
+    fn passes_at(
+        &self,
+        path: &str,
+        statement: &[u8],
+        client_data: &[u8],
+        authenticator_data: &[u8],
+    ) -> bool {
         let signed = [authenticator_data, &sha256(client_data)].concat();
         let assertion = json!({
             "id": "AQID", "rawId": "AQID", "type": "public-key",
@@ -108,21 +133,21 @@ impl World {
             },
         });
         let (statement, assertion) = (base64url(statement), base64url(assertion.to_string()));
-        let Verdict::Deny(rejection) = self.verdict(&format!("{statement}.{assertion}")) else {
+        let Verdict::Deny(rejection) = self.verdict(path, &format!("{statement}.{assertion}"))
+        else {
             panic!("spent without a memory");
         };
         rejection.code == "unavailable.replay_memory"
     }
 }
 
-fn challenge(statement: &[u8]) -> String {
-    base64url(sha256(
-        &[b"webauthn-proof-v1:transaction\0", statement].concat(),
-    ))
+fn challenge(mode: &str, statement: &[u8]) -> String {
+    let label = ["webauthn-proof-v1:", mode, "\0"].concat();
+    base64url(sha256(&[label.as_bytes(), statement].concat()))
 }
 
-fn client_data_for(statement: &[u8]) -> String {
-    let challenge = challenge(statement);
+fn client_data_for(mode: &str, statement: &[u8]) -> String {
+    let challenge = challenge(mode, statement);
     json!({ "type": "webauthn.get", "challenge": challenge, "origin": PAGE }).to_string()
 }
 
@@ -146,7 +171,7 @@ pub(crate) fn statement(input: &[u8]) -> bool {
     let wanted = world.statement();
     let ath = wanted["ath"].as_str().unwrap_or_default();
     let statement = filled(input, &[("NONCE", &world.nonce), ("ATH", ath)]);
-    let client_data = client_data_for(statement.as_bytes());
+    let client_data = client_data_for("transaction", statement.as_bytes());
     if !world.passes(statement.as_bytes(), client_data.as_bytes(), &data(1, &[])) {
         return false;
     }
@@ -163,11 +188,48 @@ pub(crate) fn statement(input: &[u8]) -> bool {
     true
 }
 
+/// A statement about a session, `NONCE`, `ATH` and `JKT` in it put in: what passes is about this
+/// key, person and origin, for ten minutes at most.
+pub(crate) fn session(input: &[u8]) -> bool {
+    let world = &*WORLD;
+    let [ath, jkt] = [
+        base64url(sha256(world.token.as_bytes())),
+        thumbprint(&world.key),
+    ];
+    let words = [
+        ("NONCE", &*world.nonce_of_session),
+        ("ATH", &*ath),
+        ("JKT", &*jkt),
+    ];
+    let statement = filled(input, &words);
+    let client_data = client_data_for("session", statement.as_bytes());
+    let (statement, client_data) = (statement.as_bytes(), client_data.as_bytes());
+    if !world.passes_at(CONSOLE, statement, client_data, &data(1, &[])) {
+        return false;
+    }
+    let Some(Value::Object(mut seen)) = super::as_serde_reads_it(statement) else {
+        return true;
+    };
+    let (jti, iat) = (seen.remove("jti"), seen.remove("iat"));
+    assert!(jti.is_some_and(|jti| jti.as_str().is_some_and(|jti| !jti.is_empty())));
+    assert!(iat.is_some_and(|iat| iat.is_number()));
+    let exp = seen.remove("exp").and_then(|exp| exp.as_f64());
+    let now = std::time::Duration::from_secs(NOW.as_secs()).as_secs_f64();
+    assert!(exp.is_some_and(|exp| exp > now && exp <= now + 600.0));
+    assert!(seen.remove("ath").is_none_or(|own| own == *ath));
+    let wanted = json!({
+        "mode": "session", "iss": "i", "sub": "s", "nonce": world.nonce_of_session, "jkt": jkt,
+        "aud": "https://a",
+    });
+    assert_eq!(Value::Object(seen), wanted);
+    true
+}
+
 /// Client data, `CHALLENGE` in it put in: what passes is of our page, and answers our challenge.
 pub(crate) fn client_data(input: &[u8]) -> bool {
     let world = &*WORLD;
     let statement = world.statement().to_string();
-    let challenge = challenge(statement.as_bytes());
+    let challenge = challenge("transaction", statement.as_bytes());
     let text = filled(input, &[("CHALLENGE", &challenge)]);
     if !world.passes(statement.as_bytes(), text.as_bytes(), &data(1, &[])) {
         return false;
@@ -223,7 +285,7 @@ pub(crate) fn cbor(input: &[u8]) -> bool {
 fn passes_with(authenticator_data: &[u8]) -> bool {
     let world = &*WORLD;
     let statement = world.statement().to_string();
-    let client_data = client_data_for(statement.as_bytes());
+    let client_data = client_data_for("transaction", statement.as_bytes());
     world.passes(
         statement.as_bytes(),
         client_data.as_bytes(),

@@ -3,10 +3,13 @@
 
 #[path = "approvals.rs"]
 mod approvals;
+#[path = "credentials.rs"]
+mod credentials;
 
 use std::sync::LazyLock;
 
-pub(crate) use approvals::{authenticator_data, cbor, client_data, statement};
+pub(crate) use approvals::{authenticator_data, cbor, client_data, session, statement};
+pub(crate) use credentials::credentials;
 use passgate_core::{
     Algorithm, Config, Edit, JwkSet, Request, Settlement, Step, Supply, UnixTime, Verdict,
     Verifier, limits::Limits, thumbprint,

@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 13] = [
+const TARGETS: [(&str, Target); 15] = [
     ("authenticator_data", |data| {
         _ = judge::authenticator_data(data)
     }),
@@ -23,10 +23,12 @@ const TARGETS: [(&str, Target); 13] = [
     ("client_data", |data| _ = judge::client_data(data)),
     ("configuration", judge::configuration),
     ("cose", |data| _ = judge::cose(data)),
+    ("credentials", |data| _ = judge::credentials(data)),
     ("header", judge::header),
     ("jwk_set", judge::jwk_set),
     ("proof", judge::proof),
     ("request", judge::request),
+    ("session", |data| _ = judge::session(data)),
     ("statement", |data| _ = judge::statement(data)),
     ("status_list", judge::status_list),
     ("token", judge::token),
@@ -56,6 +58,28 @@ fn what_is_good_about_an_approval_would_pass() {
     };
     assert!(judge::statement(&read("statement/good")));
     assert!(!judge::statement(&read("statement/another-amount")));
+    for (name, passes) in [
+        ("good", true),
+        ("with-token", true),
+        ("fraction", true),
+        ("too-long", false),
+        ("over", false),
+        ("another-key", false),
+    ] {
+        let input = read(&format!("session/{name}"));
+        assert_eq!(judge::session(&input), passes, "{name}");
+    }
+    for (name, passes) in [
+        ("good", true),
+        ("whole", true),
+        ("another-person", false),
+        ("another-issuer", false),
+        ("disabled", false),
+        ("two-keys", false),
+    ] {
+        let input = read(&format!("credentials/{name}"));
+        assert_eq!(judge::credentials(&input), passes, "{name}");
+    }
     assert!(judge::client_data(&read("client_data/good")));
     assert!(!judge::client_data(&read("client_data/created")));
     assert!(judge::authenticator_data(&read(
