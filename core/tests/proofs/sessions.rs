@@ -42,10 +42,24 @@ pub(crate) fn console() -> Value {
         ("/device", proof(json!({ "device_bound": true }))),
         ("/kept", proof(json!({ "forward": true }))),
         ("/fresh", fresh),
-        ("/either-mode", any([transaction, proof(json!({}))])),
+        ("/either-mode", any([transaction.clone(), proof(json!({}))])),
         (
             "/or-scope-session",
             any([json!({ "scopes": ["never"] }), proof(json!({}))]),
+        ),
+        (
+            "/never-requests",
+            any([
+                json!({ "proof": transaction["proof"], "scopes": ["never"] }),
+                proof(json!({})),
+            ]),
+        ),
+        (
+            "/never-sessions",
+            any([
+                json!({ "proof": session(json!({})), "scopes": ["never"] }),
+                transaction.clone(),
+            ]),
         ),
         (
             "/first-too-short",

@@ -1,5 +1,6 @@
 //! Sessions of a passkey with other rules, tokens, keys and times than they were made for.
 
+use passgate_core::UnixTime;
 use passgate_kit::{
     ApprovalBuilder, ProofBuilder, SigningKey, base64url, bound_to, public_members, sha256,
 };
@@ -57,6 +58,28 @@ fn a_mode_counts_only_where_the_rule_wants_it() {
         console.send("/either-mode", &own).code,
         "untrusted.proof_replayed"
     );
+}
+
+/// An alternative that wants the other mode is not met, whatever else it asks.
+#[test]
+fn an_approval_of_one_mode_does_not_meet_the_alternative_of_the_other() {
+    let mut console = Console::new();
+    let session = console.session("/console", |statement| statement);
+    let judged = console.send("/never-sessions", &session);
+    assert_eq!(judged.code, "insufficient.scope");
+    let bearer = [("authorization", format!("Bearer {}", console.token()))];
+    let judged = console.alice.0.judge("/pay", &bearer);
+    let nonce = judged.header("webauthn-nonce").unwrap();
+    let uri = [ORIGIN, "/never-requests"].concat();
+    let approval = ApprovalBuilder::of(&console.alice.0.key, (RP_ID, PAGE), ("GET", &uri))
+        .token(&console.token())
+        .claim("iss", ISSUER)
+        .claim("sub", "alice")
+        .claim("iat", 1)
+        .claim("nonce", nonce)
+        .build();
+    let judged = console.send("/never-requests", &approval);
+    assert_eq!(judged.code, "insufficient.scope");
 }
 
 /// What a rule allows does not become more by the session of another rule.
@@ -362,5 +385,77 @@ fn a_passkey_that_is_revoked_ends_its_sessions() {
         console.alice.0.wait(10);
         console.alice.0.fetch();
         assert_eq!(console.send("/console", &session).code, code, "{sequence}");
+    }
+}
+
+/// Two providers, one person at both, one passkey: nonce and statement are of one of them.
+#[test]
+fn a_session_is_of_one_provider() {
+    const OTHER: &str = "https://other.example.com";
+    let mut policy = console();
+    policy["providers"]["acme"]["cnf_jwk"] = json!("passkey");
+    let rules = policy["rules"].as_array_mut().unwrap();
+    rules.retain(|rule| rule["match"]["path_separated_prefix"] == "/console");
+    let console = Console::with(&policy);
+    let keys = console.alice.0.policy["providers"]["acme"]["local_jwks"].clone();
+    policy["providers"]["other"] = json!({
+        "issuer": OTHER, "audiences": [ORIGIN], "cnf_jwk": "passkey", "local_jwks": keys,
+    });
+    let both = console.alice.0.other_worker(1, &policy, "gate");
+    let mut jwk = public_members(&console.alice.0.key);
+    jwk["alg"] = json!("ES256");
+    let token = |issuer: &str| {
+        let world = &console.alice.0;
+        let cnf = json!({ "jwk": jwk });
+        world.token_with(|it| {
+            it.claim("iss", issuer)
+                .claim("sub", "alice")
+                .claim("cnf", cnf)
+        })
+    };
+    let tokens = [ISSUER, OTHER].map(|issuer| (issuer, token(issuer)));
+    let mut gate = both;
+    let asked = tokens.clone().map(|(_, token)| {
+        let headers = [("authorization", format!("Bearer {token}"))];
+        let judged = gate.judge("/console", &headers);
+        let exp = parameter(&judged, "exp").unwrap().parse().unwrap();
+        (judged.header("webauthn-nonce").unwrap(), exp)
+    });
+    for (index, (issuer, token)) in tokens.iter().enumerate() {
+        let other = 1 - index;
+        for (iss, asked, code) in [
+            (*issuer, &asked[index], "permitted.token"),
+            (*issuer, &asked[other], "untrusted.proof_nonce"),
+            (tokens[other].0, &asked[index], "untrusted.proof_token"),
+            (tokens[other].0, &asked[other], "untrusted.proof_token"),
+        ] {
+            let session = console.statement(&console.alice.0.key, asked);
+            let session = session.claim("iss", iss).build();
+            let dpop = console.proof("/console").token(token).build();
+            let [_, session, dpop] = console.headers(&session, &dpop);
+            let bearer = ("authorization", format!("Bearer {token}"));
+            let judged = gate.judge("/console", &[bearer, session, dpop]);
+            assert_eq!(judged.code, code, "{issuer} {iss}");
+        }
+    }
+}
+
+/// A clock that goes back makes no session longer.
+#[test]
+fn a_nonce_from_a_time_to_come_bounds_its_session_all_the_same() {
+    let mut console = Console::new();
+    console.alice.0.wait(60);
+    let (nonce, exp) = console.asked("/console");
+    let asked = [exp, exp + 1].map(|exp| (nonce.clone(), exp));
+    let key = SigningKey::es256("passkey");
+    console.alice.0.says.credentials =
+        Some(json!({ "iss": ISSUER, "credentials": [entry(&key)] }).to_string());
+    console.alice.0.clock = UnixTime::from_secs(console.alice.0.now() - 30);
+    for (asked, code) in [
+        (&asked[0], "permitted.token"),
+        (&asked[1], "untrusted.proof_time"),
+    ] {
+        let session = console.statement(&key, asked).build();
+        assert_eq!(console.send("/console", &session).code, code);
     }
 }

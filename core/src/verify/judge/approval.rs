@@ -69,20 +69,20 @@ impl From<Fault> for Halt {
 impl Approval<'_> {
     /// The body that it covers and that has not been read; the number of its person beside its own.
     pub(super) fn awaits_body(&self, identity: &Identity) -> Option<Need> {
-        let Proves::Request(id) = &self.proves else {
-            return None;
+        let id = match &self.proves {
+            Proves::Request(id) if self.awaits_body => id,
+            Proves::Request(_) | Proves::Session(_) => return None,
         };
         let [issuer, subject] = principal(identity);
         let person = [&Sha256::digest(issuer)[..], subject.as_bytes()].concat();
-        let need = Need::Body {
+        Some(Need::Body {
             person: number(&Sha256::digest(person)),
             approval: number(id),
-        };
-        self.awaits_body.then_some(need)
+        })
     }
 }
 
-/// A number of a hash. Nobody makes two that have the same.
+/// A number of a hash. Whoever finds two of their own that have the same has a place less.
 fn number(hash: &[u8]) -> u64 {
     let first = hash.first_chunk();
     u64::from_be_bytes(first.copied().unwrap_or_default())
