@@ -323,6 +323,20 @@ fn two_tokens_among_the_subprotocols_are_ambiguous() {
     }
 }
 
+/// A token elsewhere says nothing about what Authorization hides.
+#[test]
+fn a_token_hidden_in_authorization_is_ambiguous_beside_one_in_another_header() {
+    let places = [header("x-token", "Bearer"), header("authorization", "DPoP")];
+    let hidden = [
+        ("x-token", "Bearer a.b.c"),
+        ("authorization", "Basic d, DPoP a.b.c"),
+    ];
+    assert_eq!(
+        found(&places, "/", &hidden),
+        Err(Ambiguous::Credentials.into())
+    );
+}
+
 /// What a header may hold: parts of credentials, of lists and of neither.
 fn value() -> impl Strategy<Value = String> {
     let parts = vec![
