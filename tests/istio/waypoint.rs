@@ -169,6 +169,33 @@ fn two_services_behind_one_waypoint_have_two_policies_and_share_nothing() {
 }
 
 #[test]
+fn a_plugin_on_the_gateway_and_one_on_the_service_both_judge() {
+    let mesh = with_keys();
+    let mut outer = plugin("waypoint/every-service.yaml");
+    outer["spec"]["priority"] = json!(100);
+    let acme = &mut outer["spec"]["pluginConfig"]["providers"]["acme"];
+    acme["claim_to_headers"][0]["header_name"] = json!("x-person");
+    mesh.apply(&outer.to_string());
+    mesh.apply(&file("waypoint/one-service.yaml"));
+    // The one that comes first takes the token away, and the other does not find it.
+    let request = ACCOUNTS.request().bearer(&mesh.good());
+    mesh.ask_until(401, &mesh.web, &ACCOUNTS, &request);
+    let passed = passed(&mesh, &NEWS);
+    assert!(passed.contains("\"x-person\":\"alice\""), "{passed}");
+
+    outer["spec"]["pluginConfig"]["providers"]["acme"]["forward"] = json!(true);
+    mesh.apply(&outer.to_string());
+    let passed = mesh.ask_until(200, &mesh.web, &ACCOUNTS, &request).text();
+    for header in ["x-person", "x-user"] {
+        assert!(
+            passed.contains(&format!("\"{header}\":\"alice\"")),
+            "{passed}"
+        );
+    }
+    assert!(!passed.contains("\"authorization\""), "{passed}");
+}
+
+#[test]
 fn each_of_three_ways_makes_the_cluster_of_the_keys() {
     type Way = (&'static str, fn(&Story));
     let ways: [Way; 3] = [
