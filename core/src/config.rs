@@ -258,7 +258,7 @@ impl Config {
     }
 
     /// Pairs of rules, the first of which takes requests of the second by a `*` in its path where
-    /// the second has a name, and asks for less: the indices of both, and the name.
+    /// the second has a name, and does not ask for as much: the indices of both, and the name.
     pub fn taken_by_any_segment(&self) -> impl Iterator<Item = (usize, usize, &str)> {
         neighbours::taken_by_any(self.rules().unwrap_or_default())
     }

@@ -48,7 +48,7 @@ pub(super) fn doubts(
             let seen = [
                 "a client that names another host gets to rules[",
                 &weaker.to_string(),
-                "] with the same paths, which asks for less",
+                "] with the same paths, which does not ask for the same",
             ];
             let wanted = ["name hosts there too, or none here"];
             doubts.add(at.member("hosts"), &seen, &wanted);

@@ -5,7 +5,7 @@
 
 use super::{Action, HostMatch, Matcher, Rule};
 
-/// The first of these later rules that asks for less, for paths of this rule and every host.
+/// The first of these later rules that does not ask for as much, for paths of this rule and every host.
 pub(super) fn by_another_host<'c>(
     rule: &Rule,
     mut later: impl Iterator<Item = (usize, &'c Rule)>,
@@ -50,8 +50,8 @@ pub struct Past {
     pub is_about_the_same: bool,
 }
 
-/// Each host of a rule with hosts that asks for less than other rules about the same paths, and is
-/// reached by a client that names this host in the place of one of theirs.
+/// Each host of a rule with hosts that does not ask for as much as other rules about the same paths,
+/// and is reached by a client that names this host in the place of one of theirs.
 pub(super) fn by_its_host(rules: &[Rule]) -> impl Iterator<Item = HostEscape<'_>> {
     let on_all_hosts = |rule: &Rule| Matcher {
         hosts: Vec::new(),
@@ -96,7 +96,7 @@ pub(super) fn by_its_host(rules: &[Rule]) -> impl Iterator<Item = HostEscape<'_>
 }
 
 /// Whether whatever passes by `this` would pass by `that`. False where that is not plain to see.
-fn asks_for_as_much(this: &Action, that: &Action) -> bool {
+pub(super) fn asks_for_as_much(this: &Action, that: &Action) -> bool {
     match (this, that) {
         (_, Action::Public(_)) => true,
         (Action::Public(_), Action::Requires(_)) => false,

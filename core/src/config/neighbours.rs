@@ -1,7 +1,7 @@
 //! Paths beside a rule's own, which many services take for the same, and which another rule decides
-//! that asks for less.
+//! that does not ask for as much.
 
-use super::{Action, Matcher, PathMatch, Rule, pattern::written};
+use super::{Matcher, PathMatch, Rule, escape::asks_for_as_much, pattern::written};
 use crate::{
     decode::{At, Problems},
     policy::ONE,
@@ -18,8 +18,9 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
             ..rule.matcher.clone()
         };
         // A rule for some methods or hosts leaves the rest to those behind it.
-        let is_weaker =
-            |other: &Rule| asks_less(&other.action, &rule.action) && other.matcher.meets(&beside);
+        let is_weaker = |other: &Rule| {
+            !asks_for_as_much(&other.action, &rule.action) && other.matcher.meets(&beside)
+        };
         let mut numbered = rules.iter().enumerate();
         let decides = numbered.find(|(_, other)| is_weaker(other) || other.matcher.covers(&beside));
         let Some((decides, _)) = decides.filter(|(_, other)| is_weaker(other)) else {
@@ -29,7 +30,7 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
             &*neighbour,
             " goes to rules[",
             &decides.to_string(),
-            "], which asks for less",
+            "], which does not ask for the same",
         ];
         let wanted = ["write ", &instead];
         doubts.add(at.element(index).member("match"), &seen, &wanted);
@@ -47,7 +48,7 @@ pub(super) fn taken_by_any(rules: &[Rule]) -> impl Iterator<Item = (usize, usize
     pairs.filter_map(|(index, rule, later, other)| {
         let mut both = segments(&rule.matcher.path).zip(segments(&other.matcher.path));
         let (_, name) = both.find(|(any, name)| *any == ONE && !matches!(*name, ONE | ""))?;
-        let is_escape = asks_less(&rule.action, &other.action);
+        let is_escape = !asks_for_as_much(&rule.action, &other.action);
         let meets = is_escape && rule.matcher.meets(&other.matcher);
         meets.then_some((index, later, name))
     })
@@ -92,13 +93,5 @@ fn neighbour(path: &PathMatch) -> Option<(PathMatch, String, String)> {
         PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Segments(_) => {
             None
         }
-    }
-}
-
-fn asks_less(other: &Action, than: &Action) -> bool {
-    match (other, than) {
-        (_, Action::Public(_)) => false,
-        (Action::Public(_), Action::Requires(_)) => true,
-        (Action::Requires(other), Action::Requires(than)) => !other.asks_at_least(than),
     }
 }
