@@ -118,7 +118,8 @@ impl Found {
         for (first, second, name) in config.taken_by_any_segment() {
             if !told.contains(&first) {
                 told.push(first);
-                warnings.push(format!("rules[{first}].match: * stands for {name:?}, too, so requests of rules[{second}] come to this rule, which does not ask for the same; move rules[{second}] before it, or name the segments that are meant"));
+                let name = name.map_or("every segment".to_owned(), |name| format!("{name:?}, too"));
+                warnings.push(format!("rules[{first}].match: * stands for {name}, so requests of rules[{second}] come to this rule, which does not ask for the same; move rules[{second}] before it, or name the segments that are meant"));
             }
         }
         let Some(clusters) = &self.clusters else {

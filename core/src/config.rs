@@ -257,9 +257,10 @@ impl Config {
         escape::by_its_host(self.rules().unwrap_or_default())
     }
 
-    /// Pairs of rules, the first of which takes requests of the second by a `*` in its path where
-    /// the second has a name, and does not ask for as much: the indices of both, and the name.
-    pub fn taken_by_any_segment(&self) -> impl Iterator<Item = (usize, usize, &str)> {
+    /// Pairs of rules, the first of which takes requests of the second by a `*` in its path, and
+    /// does not ask for as much: the indices of both, and the name that the second has there;
+    /// `None`: it has none, and only the requests for its path itself are left to it.
+    pub fn taken_by_any_segment(&self) -> impl Iterator<Item = (usize, usize, Option<&str>)> {
         neighbours::taken_by_any(self.rules().unwrap_or_default())
     }
 

@@ -37,9 +37,10 @@ pub(super) fn neighbours(rules: &[Rule], at: At<'_>, doubts: &mut Problems) {
     }
 }
 
-/// Pairs of rules, the first of which takes requests of the second by a `*` where the second has a
-/// name, and asks for less: each pair with that name.
-pub(super) fn taken_by_any(rules: &[Rule]) -> impl Iterator<Item = (usize, usize, &str)> {
+/// Pairs of rules, the first of which takes requests of the second by a `*`, and does not ask for
+/// as much: each pair with the name that the second has there; `None`: it has none, and all of its
+/// requests are taken but those for the path itself.
+pub(super) fn taken_by_any(rules: &[Rule]) -> impl Iterator<Item = (usize, usize, Option<&str>)> {
     let numbered = rules.iter().enumerate();
     let pairs = numbered.flat_map(|(index, rule)| {
         let later = rules.iter().enumerate().skip(index.saturating_add(1));
@@ -47,11 +48,32 @@ pub(super) fn taken_by_any(rules: &[Rule]) -> impl Iterator<Item = (usize, usize
     });
     pairs.filter_map(|(index, rule, later, other)| {
         let mut both = segments(&rule.matcher.path).zip(segments(&other.matcher.path));
-        let (_, name) = both.find(|(any, name)| *any == ONE && !matches!(*name, ONE | ""))?;
-        let is_escape = !asks_for_as_much(&rule.action, &other.action);
+        let named = both.find(|(any, name)| *any == ONE && !matches!(*name, ONE | ""));
+        let name = named.map(|(_, name)| name);
+        let is_taken = name.is_some() || takes_the_rest(&rule.matcher, &other.matcher);
+        let is_escape = is_taken && !asks_for_as_much(&rule.action, &other.action);
         let meets = is_escape && rule.matcher.meets(&other.matcher);
         meets.then_some((index, later, name))
     })
+}
+
+/// Whether a rule for `/x/*/**` takes all that the other one is about, but `/x` and `/x/`.
+fn takes_the_rest(rule: &Matcher, other: &Matcher) -> bool {
+    let PathMatch::Segments(text) = &rule.path else {
+        return false;
+    };
+    let Some(head) = text.strip_suffix("/*") else {
+        return false;
+    };
+    let path = match head {
+        "" => PathMatch::Prefix("/".to_owned()),
+        head => PathMatch::Segments(head.to_owned()),
+    };
+    let around = Matcher {
+        path,
+        ..rule.clone()
+    };
+    around.covers(other)
 }
 
 fn segments(path: &PathMatch) -> impl Iterator<Item = &str> {
