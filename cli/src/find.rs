@@ -11,7 +11,7 @@ use crate::{
     off::{self, Off},
     read,
     sign::{
-        fails_open, is_of_envoy, is_resource, is_true, member, mentions_passgate,
+        elements, fails_open, is_of_envoy, is_resource, is_true, member, mentions_passgate,
         module_is_passgate, names_passgate,
     },
 };
@@ -25,8 +25,8 @@ pub(crate) struct Found {
     pub(crate) bytes: Vec<u8>,
     /// The member by which requests pass when the module fails.
     fails_open: Option<&'static str>,
-    /// Whether Istio asks it about outbound traffic alone.
-    is_outbound: bool,
+    /// What Istio does not ask it about.
+    unasked: Option<String>,
     /// Whether the host hands over a body while the headers are held.
     bodies: Bodies,
     /// Callbacks of the module that the host may not call.
@@ -56,7 +56,7 @@ impl Found {
             place,
             bytes,
             fails_open: None,
-            is_outbound: false,
+            unasked: None,
             bodies: Bodies::Unknown,
             blinded: Vec::new(),
             clusters: None,
@@ -105,9 +105,7 @@ impl Found {
         let Ok(config) = crate::parse(&self.bytes) else {
             return (warnings, notes);
         };
-        if self.is_outbound {
-            warnings.push(OUTBOUND.to_owned());
-        }
+        warnings.extend(self.unasked.clone());
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
         }
@@ -158,8 +156,10 @@ fn named_by(provider: &Provider) -> Vec<(&String, &'static str)> {
     named
 }
 
-/// What `match` of a plugin means for a sidecar.
-const OUTBOUND: &str = "match names mode CLIENT alone: in a sidecar only what the workload itself calls is judged, and nothing that comes in; write match: [{ mode: SERVER }]";
+/// What `match` of a plugin leaves out.
+const OUTBOUND: &str = "match: names mode CLIENT alone: in a sidecar only what the workload itself calls is judged, and nothing that comes in; write match: [{ mode: SERVER }]";
+const PORTS: &str =
+    "match: names ports, and requests at any other port are not judged; leave ports out";
 
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
@@ -344,7 +344,7 @@ fn files(resource: &Json, place: &str, found: &mut Vec<Found>) {
 /// way, and a plugin without configuration sends nothing. A `TrafficExtension` has it one level
 /// deeper.
 fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
-    let is_outbound = spec.is_some_and(is_outbound);
+    let unasked = spec.and_then(unasked).map(|what| format!("{place}.{what}"));
     let (spec, place) = match spec.and_then(|spec| spec.get("wasm")) {
         Some(wasm) => (Some(wasm), format!("{place}.wasm")),
         None => (spec, place.to_owned()),
@@ -355,22 +355,29 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
     };
     found.push(Found {
         fails_open: spec.and_then(fails_open),
-        is_outbound,
+        unasked,
         bodies: Bodies::Kept(IN_ISTIO),
         ..Found::of(Some(format!("{place}.pluginConfig")), bytes)
     });
 }
 
-/// Whether a plugin is about outbound traffic alone. At a gateway everything is outbound.
-fn is_outbound(spec: &Json) -> bool {
-    let is_at_gateway = member(spec, ["targetRefs", "targetRef"]).is_some()
-        || spec
-            .get("selector")
-            .is_some_and(|selector| selector.to_string().contains("gateway"));
+/// What `match` keeps from a plugin, if it does: one of its elements must take the request. At a
+/// gateway everything is outbound; `targetRefs` may name a waypoint, too, where all is inbound.
+fn unasked(spec: &Json) -> Option<&'static str> {
+    let selector = spec.get("selector");
+    let is_sidecar = member(spec, ["targetRefs", "targetRef"]).is_none()
+        && !selector.is_some_and(|selector| selector.to_string().contains("gateway"));
     let is_client = |of: &Json| of.get("mode").and_then(Json::as_str) == Some("CLIENT");
-    match spec.get("match") {
-        Some(Json::Array(all)) => !is_at_gateway && !all.is_empty() && all.iter().all(is_client),
-        _ => false,
+    let is_for_some = |of: &Json| !elements(of.get("ports")).is_empty();
+    let all = elements(spec.get("match"));
+    let asked = all.iter().filter(|of| !(is_sidecar && is_client(of)));
+    let mut asked = asked.peekable();
+    if all.is_empty() {
+        None
+    } else if asked.peek().is_none() {
+        Some(OUTBOUND)
+    } else {
+        asked.all(is_for_some).then_some(PORTS)
     }
 }
 
@@ -412,7 +419,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     place: Some(place),
                     bytes: received(json.get("configuration")),
                     fails_open: fails_open(json),
-                    is_outbound: false,
+                    unasked: None,
                     bodies: if is_true(member(json, STOP_ITERATION)) {
                         Bodies::HandedOver
                     } else {
