@@ -7,7 +7,7 @@ use std::{
 
 use passgate_core::Json;
 
-use crate::sign::{elements, may_be_true, member, types};
+use crate::sign::{elements, member, types};
 
 /// What the clusters of a file are, beside their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) struct Clusters(BTreeMap<String, Cluster>);
 struct Cluster {
     /// Its addresses, and the names of the clusters that it is made of.
     marks: BTreeSet<String>,
-    /// Whether the request chooses the address.
+    /// Whether the request chooses the address, or an extension does.
     is_open: bool,
 }
 
@@ -28,20 +28,24 @@ impl Clusters {
         let clusters = elements(resources.and_then(|resources| resources.get("clusters")));
         let named = clusters.iter().filter_map(|cluster| {
             let name = cluster.get("name")?.as_str()?;
-            Some((name, (Cluster::of(cluster, name), parts(cluster))))
+            let mut parts = Vec::new();
+            kind(cluster)
+                .into_iter()
+                .for_each(|kind| add_parts(kind, &mut parts));
+            Some((name, (Cluster::of(cluster, name), parts)))
         });
         let named: BTreeMap<_, _> = named.collect();
         let whole = named.keys().map(|name| {
             let mut whole = Cluster::default();
             let mut left = vec![*name];
-            // An aggregate may hold others, and itself.
+            // One that is made of others may hold itself.
             while let Some(name) = left.pop() {
                 if whole.marks.insert(name.to_owned())
                     && let Some((cluster, parts)) = named.get(name)
                 {
                     whole.marks.extend(cluster.marks.iter().cloned());
                     whole.is_open |= cluster.is_open;
-                    left.extend(parts);
+                    left.extend(parts.iter().copied());
                 }
             }
             ((*name).to_owned(), whole)
@@ -56,7 +60,7 @@ impl Clusters {
         core::iter::once(name).chain(marks)
     }
 
-    /// Whether the request chooses the address.
+    /// Whether the request chooses the address, or an extension does.
     pub(crate) fn is_open(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|cluster| cluster.is_open)
     }
@@ -74,13 +78,31 @@ impl Cluster {
             let service = if service.is_empty() { name } else { service };
             cluster.marks.insert(format!("eds {service}"));
         }
-        let original = member(json, ["original_dst_lb_config", "originalDstLbConfig"]);
-        let by_header = original.and_then(|it| member(it, ["use_http_header", "useHttpHeader"]));
         let mut kinds = kind(json).into_iter().flat_map(types);
-        cluster.is_open =
-            may_be_true(by_header) || kinds.any(|name| name.contains("dynamic_forward_proxy"));
+        cluster.is_open = is_original(json.get("type"))
+            || kinds.any(|name| !CLOSED.iter().any(|closed| name.contains(closed)));
         cluster
     }
+}
+
+/// Types of clusters, of those that are extensions, whose addresses the file says, or names where
+/// they are from. A wrapper is none of its own.
+const CLOSED: [&str; 6] = [
+    ".aggregate.",
+    ".composite.",
+    ".dns.",
+    ".mcp_multicluster.",
+    ".redis.",
+    ".TypedStruct",
+];
+
+/// Whether this type of cluster takes the address to which the client meant to connect, or what a
+/// header or a filter puts in its place. An enum may be written as its number.
+fn is_original(kind: Option<&Json>) -> bool {
+    kind.is_some_and(|kind| {
+        let name = kind.as_str().unwrap_or_default();
+        name.eq_ignore_ascii_case("ORIGINAL_DST") || number(kind) == "4"
+    })
 }
 
 /// What a cluster of another type than Envoy's own says.
@@ -89,10 +111,20 @@ fn kind(cluster: &Json) -> Option<&Json> {
     member(kind, ["typed_config", "typedConfig"])
 }
 
-/// The clusters that an aggregate is made of.
-fn parts(cluster: &Json) -> Vec<&str> {
-    let parts = elements(kind(cluster).and_then(|kind| kind.get("clusters")));
-    parts.iter().filter_map(Json::as_str).collect()
+/// The clusters that a cluster of this kind is made of: `clusters` of an aggregate and a composite,
+/// `cluster` of each server of MCP.
+fn add_parts<'j>(kind: &'j Json, parts: &mut Vec<&'j str>) {
+    match kind {
+        Json::Array(all) => all.iter().for_each(|it| add_parts(it, parts)),
+        Json::Object(members) => {
+            let listed = elements(kind.get("clusters")).iter();
+            let listed = listed.map(|one| one.get("name").unwrap_or(one));
+            let names = listed.chain(kind.get("cluster"));
+            parts.extend(names.filter_map(Json::as_str));
+            members.iter().for_each(|(_, it)| add_parts(it, parts));
+        }
+        _ => {}
+    }
 }
 
 /// The addresses below a value to which requests are led.

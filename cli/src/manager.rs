@@ -23,13 +23,15 @@ pub(crate) struct Manager {
     holds_gate: bool,
     /// What stands beside the filter in it.
     neighbours: Option<Neighbours>,
-    /// Its virtual hosts; `None` where there are others elsewhere.
-    hosts: Option<Vec<VirtualHost>>,
+    /// Its virtual hosts, in one table or more; `None` where there are others elsewhere.
+    hosts: Option<Vec<Vec<VirtualHost>>>,
+    /// Why nobody can tell where it leads, if it is not for its routes.
+    unknown_for: Option<&'static str>,
     leads: Leads,
     clusters: Clusters,
     /// What is to be said of managers without a gate.
     beside: Vec<String>,
-    /// Managers without a gate whose routes, or whose neighbour's, stand elsewhere.
+    /// Those of which nobody can tell where they lead, and why.
     unknown: Vec<String>,
 }
 
@@ -51,6 +53,7 @@ impl Manager {
             place,
             leads,
             hosts,
+            unknown_for,
             ..
         } in managers
             .into_iter()
@@ -60,25 +63,37 @@ impl Manager {
             let shared = found.leads.shared_with(&leads, &found.clusters);
             if let Some(shared) = shared {
                 found.beside.push(format!("{place}: leads to {shared} without this filter; put the filter there too, unless nobody else can reach it"));
-            } else if hosts.is_none() || found.hosts.is_none() && !leads.is_nowhere() {
-                found.unknown.push(place);
+                continue;
             }
+            let is_elsewhere = hosts.is_none() || found.hosts.is_none() && !leads.is_nowhere();
+            let why = unknown_for.or(is_elsewhere.then_some(ROUTES_ELSEWHERE));
+            let note = |why| {
+                format!(
+                    "{place}: {why}, so whether it leads to the same clusters without this filter is not looked at"
+                )
+            };
+            found.unknown.extend(why.map(note));
         }
         Some(found)
     }
 
     fn read(json: &Json, place: String) -> Self {
         let is_on = |json: &Json, names: [&str; 2]| is_true(member(json, names));
-        let routes = member(json, ["route_config", "routeConfig"]);
+        let tables = routes::tables(json);
         let names = ["ignore_port_in_host_matching", "ignorePortInHostMatching"];
-        let by_routes = routes.is_some_and(|routes| is_on(routes, names));
+        let mut all = tables.iter().flatten().peekable();
+        let by_routes = all.peek().is_some() && all.all(|routes| is_on(routes, names));
         let filters = elements(member(json, ["http_filters", "httpFilters"]));
         let ignores_port = by_routes || is_on(json, ["strip_any_host_port", "stripAnyHostPort"]);
         Self {
             holds_gate: filters.iter().any(is_gate),
             neighbours: None,
-            leads: routes.map(Leads::of).unwrap_or_default(),
-            hosts: routes.and_then(|routes| routes::virtual_hosts(routes, ignores_port)),
+            leads: Leads::of_manager(json),
+            hosts: tables.and_then(|tables| {
+                let hosts = |routes: &Json| routes::virtual_hosts(routes, ignores_port);
+                tables.into_iter().map(hosts).collect()
+            }),
+            unknown_for: None,
             clusters: Clusters::default(),
             beside: Vec::new(),
             unknown: Vec::new(),
@@ -89,11 +104,29 @@ impl Manager {
         }
     }
 
-    /// A proxy of connections leads past every HTTP filter.
+    /// A filter of connections, which may lead them past every HTTP filter.
     fn tunnel(json: &Json, place: String) -> Self {
+        let message = json.get("value").unwrap_or(json);
+        let elsewhere = ["trds", "drds", "generic_rds", "genericRds"];
+        let unknown_for = if elsewhere.iter().any(|name| message.get(name).is_some()) {
+            Some(ROUTES_ELSEWHERE)
+        } else {
+            let is_known = |name: &str| KNOWN.iter().any(|known| name.contains(known));
+            let mut kinds = types(json).filter(|name| is_of_connections(name));
+            (!kinds.any(is_known)).then_some("is a filter that is not known here")
+        };
         Self {
             leads: Leads::of(json),
             hosts: Some(Vec::new()),
+            unknown_for,
+            ..Self::read(&Json::Null, place)
+        }
+    }
+
+    /// What the file names and does not hold.
+    fn elsewhere(place: String) -> Self {
+        Self {
+            unknown_for: Some("stands elsewhere"),
             ..Self::read(&Json::Null, place)
         }
     }
@@ -125,11 +158,12 @@ impl Manager {
 
     /// What is not looked at.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
-        self.unknown.iter().map(|place| {
-            format!("{place}: has no filter of passgate; its routes, or those of the filter, stand elsewhere, so whether it leads to the same clusters is not looked at")
-        })
+        self.unknown.iter().cloned()
     }
 }
+
+const ROUTES_ELSEWHERE: &str =
+    "has no filter of passgate, and its routes, or those of the filter, stand elsewhere";
 
 /// Most hosts that are noted one by one.
 const NOTED_HOSTS: usize = 10;
@@ -201,7 +235,7 @@ pub(crate) fn host_escapes(
 /// The cluster to which the routes lead this host of one rule, and hosts of another one.
 fn shared(
     config: &Config,
-    all: &[VirtualHost],
+    all: &[Vec<VirtualHost>],
     clusters: &Clusters,
     (host, weaker): (&HostMatch, usize),
     stricter: usize,
@@ -232,27 +266,68 @@ fn collect<'j>(json: &'j Json, place: String, managers: &mut Vec<(&'j Json, Mana
             }
         }
         Json::Object(members) => {
-            for (name, value) in members {
-                let dot = if place.is_empty() { "" } else { "." };
-                collect(value, format!("{place}{dot}{name}"), managers);
-            }
-            // A wrapper of any type holds the message in `value`.
+            // A wrapper of any type holds the message in `value`, Envoy Mobile's in `config`.
             let (message, inside) = match json.get("value") {
                 Some(value) => (value, format!("{place}.value")),
-                None => (json, place),
+                None => (json, place.clone()),
             };
-            if types(json).any(|name| name.ends_with(".HttpConnectionManager")) {
+            let is_of = |end: &str| types(json).any(|name| name.ends_with(end));
+            if is_of(".HttpConnectionManager") {
                 managers.push((message, Manager::read(message, inside)));
-            } else if types(json).any(is_proxy) {
-                managers.push((message, Manager::tunnel(message, inside)));
+            } else if is_of(".EnvoyMobileHttpConnectionManager") {
+                let config = message.get("config").unwrap_or(message);
+                managers.push((config, Manager::read(config, format!("{inside}.config"))));
+            } else if types(json).any(is_of_connections) {
+                managers.push((message, Manager::tunnel(json, inside)));
+                return;
+            }
+            let dot = if place.is_empty() { "" } else { "." };
+            for (name, value) in members {
+                let place = format!("{place}{dot}{name}");
+                let kinds = member(value, ["type_urls", "typeUrls"]);
+                let mut kinds = elements(kinds).iter().filter_map(Json::as_str);
+                if kinds.any(|kind| kind.contains(".filters.network.")) {
+                    managers.push((value, Manager::elsewhere(place.clone())));
+                }
+                collect(value, place, managers);
             }
         }
         _ => {}
     }
 }
 
-/// Whether a filter of this type may lead connections, or datagrams, to a cluster.
-fn is_proxy(type_url: &str) -> bool {
-    let mut kinds = [".filters.network.", ".filters.udp."].iter();
+/// Whether a type is one of filters of connections, or of datagrams, but for those of HTTP.
+fn is_of_connections(type_url: &str) -> bool {
+    let mut kinds = [".filters.network.", ".filters.udp.", ".filters.listener."].iter();
     kinds.any(|kind| type_url.contains(kind)) && !type_url.contains(".http_connection_manager.")
 }
+
+/// The types of such filters that say by `cluster` where they lead, or lead nowhere.
+const KNOWN: [&str; 26] = [
+    ".connection_limit.",
+    ".direct_response.",
+    ".dns_filter.",
+    ".dubbo_proxy.",
+    ".echo.",
+    ".ext_authz.",
+    ".generic_proxy.",
+    ".geoip.",
+    ".http_inspector.",
+    ".local_ratelimit.",
+    ".mongo_proxy.",
+    ".original_dst.",
+    ".original_src.",
+    ".proxy_protocol.",
+    ".ratelimit.",
+    ".rbac.",
+    ".redis_proxy.",
+    ".reverse_tunnel.",
+    ".set_filter_state.",
+    ".sni_cluster.",
+    ".sni_dynamic_forward_proxy.",
+    ".tcp_proxy.",
+    ".thrift_proxy.",
+    ".tls_inspector.",
+    ".udp_proxy.",
+    ".zookeeper_proxy.",
+];

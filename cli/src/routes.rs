@@ -6,7 +6,7 @@ use passgate_core::{HostMatch, Json};
 
 use crate::{
     clusters::Clusters,
-    sign::{elements, member},
+    sign::{elements, member, types},
 };
 
 /// The clusters that routes, or a proxy of connections, lead to.
@@ -47,6 +47,33 @@ impl Leads {
         leads
     }
 
+    /// Those of a connection manager: of its routes, and of filters that are proxies themselves.
+    pub(crate) fn of_manager(manager: &Json) -> Self {
+        let mut leads = Self::default();
+        let routes = ROUTES.iter().filter_map(|name| manager.get(name));
+        routes.for_each(|routes| leads.add(routes));
+        let filters = member(manager, ["http_filters", "httpFilters"]);
+        filters
+            .into_iter()
+            .for_each(|filters| leads.add_proxies(filters));
+        leads
+    }
+
+    fn add_proxies(&mut self, filters: &Json) {
+        match filters {
+            Json::Array(all) => all.iter().for_each(|it| self.add_proxies(it)),
+            Json::Object(members) => {
+                let is_one = |name: &str| PROXIES.iter().any(|proxy| name.contains(proxy));
+                if types(filters).any(is_one) {
+                    self.add(filters);
+                } else {
+                    members.iter().for_each(|(_, it)| self.add_proxies(it));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn add(&mut self, json: &Json) {
         match json {
             Json::Array(all) => all.iter().for_each(|it| self.add(it)),
@@ -54,14 +81,20 @@ impl Leads {
                 let weighted = member(json, ["weighted_clusters", "weightedClusters"]);
                 let weighted = elements(weighted.and_then(|weighted| weighted.get("clusters")));
                 let names = weighted.iter().filter_map(|one| one.get("name"));
-                let names = names.chain(json.get("cluster")).filter_map(Json::as_str);
-                self.clusters.extend(names.map(str::to_owned));
+                let names = names
+                    .chain(json.get("cluster"))
+                    .chain(member(json, INSTEAD));
+                self.clusters
+                    .extend(names.filter_map(Json::as_str).map(str::to_owned));
                 let mut choices = CHOICES.into_iter();
                 self.is_open |= choices.any(|names| member(json, names).is_some());
                 let inside = members.iter().filter(|(name, _)| !ASIDE.contains(&&**name));
                 inside.for_each(|(_, it)| self.add(it));
             }
-            _ => {}
+            leaf => {
+                let text = leaf.as_str().unwrap_or_default();
+                self.is_open |= BY_CONNECTION.iter().any(|it| text.ends_with(it));
+            }
         }
     }
 
@@ -91,15 +124,40 @@ impl Leads {
             |it: &Self| it.is_open || it.clusters.iter().any(|name| clusters.is_open(name));
         let any = |open: &Self, other: &Self| {
             let first = other.clusters.first().filter(|_| is_open(open));
-            first.map(|name| format!("a cluster that is chosen by the request, such as {name:?}"))
+            first.map(|name| {
+                format!("a cluster that is chosen by the request or an extension, such as {name:?}")
+            })
         };
         let open = is_open(self) && is_open(others);
-        let open = open.then(|| "clusters that are chosen by the request".to_owned());
+        let open =
+            open.then(|| "clusters that are chosen by the request or an extension".to_owned());
         both.or(open)
             .or_else(|| any(self, others))
             .or_else(|| any(others, self))
     }
 }
+
+/// The members of a connection manager with routes.
+pub(crate) const ROUTES: [&str; 4] = [
+    "route_config",
+    "routeConfig",
+    "scoped_routes",
+    "scopedRoutes",
+];
+
+/// HTTP filters that send requests to clusters that they name, whatever the routes say.
+const PROXIES: [&str; 2] = [".mcp_router.", ".cache_v2."];
+
+/// A filter of caches names a cluster in the place of the route's so.
+const INSTEAD: [&str; 2] = ["override_upstream_cluster", "overrideUpstreamCluster"];
+
+/// Texts by which a filter of connections chooses the cluster of the proxy behind it: the type that
+/// takes it from the TLS name, and the names of filter states that hold it.
+const BY_CONNECTION: [&str; 3] = [
+    ".SniCluster",
+    "envoy.tcp_proxy.cluster",
+    "envoy.udp_proxy.cluster",
+];
 
 /// Members by which a route does not name its cluster.
 const CHOICES: [[&str; 2]; 3] = [
@@ -111,17 +169,39 @@ const CHOICES: [[&str; 2]; 3] = [
     ],
 ];
 
+/// The route configurations of a connection manager, `None`: there are
+/// others elsewhere. Of several, a header that the client writes may choose one.
+pub(crate) fn tables(manager: &Json) -> Option<Vec<&Json>> {
+    if let Some(routes) = member(manager, ["route_config", "routeConfig"]) {
+        return Some(vec![routes]);
+    }
+    let scopes = member(manager, ["scoped_routes", "scopedRoutes"])?;
+    let names = [
+        "scoped_route_configurations_list",
+        "scopedRouteConfigurationsList",
+    ];
+    let scopes = member(scopes, names)?;
+    let names = ["scoped_route_configurations", "scopedRouteConfigurations"];
+    let scopes = elements(member(scopes, names)).iter();
+    let routes = scopes.map(|it| member(it, ["route_configuration", "routeConfiguration"]));
+    routes.collect()
+}
+
 /// The virtual hosts of routes; `None`: there are others elsewhere. Where Envoy ignores ports, a
 /// domain with one takes no request.
 pub(crate) fn virtual_hosts(routes: &Json, ignores_port: bool) -> Option<Vec<VirtualHost>> {
+    // Copies of all requests go there, but for those whose route or host says otherwise.
+    let mirrors = member(routes, ["request_mirror_policies", "requestMirrorPolicies"]);
     let of = |host: &Json| {
+        let mut leads = Leads::of(host);
+        mirrors.into_iter().for_each(|mirrors| leads.add(mirrors));
         let domains = elements(host.get("domains")).iter();
         let domains = domains.filter_map(Json::as_str).map(Domain::of);
         VirtualHost {
             domains: domains
                 .filter(|domain| !(ignores_port && domain.has_port))
                 .collect(),
-            leads: Leads::of(host),
+            leads,
         }
     };
     let all = elements(member(routes, ["virtual_hosts", "virtualHosts"]));
@@ -132,8 +212,20 @@ pub(crate) fn virtual_hosts(routes: &Json, ignores_port: bool) -> Option<Vec<Vir
 }
 
 /// Where requests to any of these hosts may be led (none: to every host), but for requests whose
-/// host is one of `except`.
-pub(crate) fn leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostMatch]) -> Leads {
+/// host is one of `except`, by each of these tables.
+pub(crate) fn leads_of(
+    tables: &[Vec<VirtualHost>],
+    hosts: &[HostMatch],
+    except: &[HostMatch],
+) -> Leads {
+    let mut leads = Leads::default();
+    for table in tables {
+        add_leads_of(table, hosts, except, &mut leads);
+    }
+    leads
+}
+
+fn add_leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostMatch], leads: &mut Leads) {
     let best = |host: &HostMatch| {
         let domains = all.iter().flat_map(|host| &host.domains);
         let domains = domains.filter(|domain| !domain.has_port);
@@ -147,7 +239,6 @@ pub(crate) fn leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostM
         rank(&domain.text, host)
             .is_some_and(|rank| best.is_none_or(|best| rank.place >= best.place))
     };
-    let mut leads = Leads::default();
     for host in all {
         let serves = host.domains.iter().any(|domain| {
             let mut meant = hosts.iter();
@@ -159,7 +250,6 @@ pub(crate) fn leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostM
             leads.is_open |= host.leads.is_open;
         }
     }
-    leads
 }
 
 impl Domain {

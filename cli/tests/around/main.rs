@@ -174,7 +174,7 @@ fn a_host_that_asks_for_less_and_is_led_to_the_same_cluster_is_said() {
     let chosen = [("www.test", "cluster_header: x-to"), (r#""*""#, UP)];
     let said = shared(
         "www.test",
-        "a cluster that is chosen by the request, such as \"upstream\"",
+        "a cluster that is chosen by the request or an extension, such as \"upstream\"",
     );
     assert!(check(&with_hosts(&later, &chosen)).ends_with(&said));
 }
@@ -357,7 +357,8 @@ fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
         r#"{{ "@type": {MANAGER}, http_filters: [{ROUTER}], {} }}"#,
         routes("cluster_header: x-to")
     );
-    let by_request = "a cluster that is chosen by the request, such as \"upstream\"";
+    let by_request =
+        "a cluster that is chosen by the request or an extension, such as \"upstream\"";
     says(&chain(&chosen), "", by_request);
     let gate = named("gate", "wasm.v3.Wasm").replace("mutations", "config: { name: passgate }, x");
     for chain in [
@@ -375,7 +376,7 @@ fn another_way_to_the_same_cluster_that_has_no_gate_is_said() {
     let rds = format!(r#"{{ "@type": {MANAGER}, rds: {{ route_config_name: r }} }}"#);
     let output = check(&with_beside(&chain(&rds), SMALLEST));
     let note = format!(
-        "note: {BESIDE}: has no filter of passgate; its routes, or those of the filter, stand elsewhere, so whether it leads to the same clusters is not looked at\n"
+        "note: {BESIDE}: has no filter of passgate, and its routes, or those of the filter, stand elsewhere, so whether it leads to the same clusters without this filter is not looked at\n"
     );
     assert!(output.ends_with(&note), "{output}");
 }

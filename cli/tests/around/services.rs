@@ -75,17 +75,176 @@ fn an_aggregate_is_all_that_is_in_its_parts() {
 }
 
 #[test]
+fn what_other_clusters_are_made_of_is_all_that_is_in_it() {
+    let of = |kind: &str, members: &str| {
+        let kind = format!("type.googleapis.com/envoy.extensions.clusters.{kind}.v3.ClusterConfig");
+        format!(
+            "    - {{ name: all, cluster_type: {{ name: c, typed_config: {{ \"@type\": {kind}, {members} }} }} }}\n"
+        )
+    };
+    let servers = "servers: [{ name: a, mcp_cluster: { cluster: PART } }]";
+    for all in [
+        of("composite", "clusters: [{ name: PART }]"),
+        of("mcp_multicluster", servers),
+    ] {
+        says("all", &all.replace("PART", "upstream"));
+        let files = at("files", "10.0.0.1", "9001");
+        let all = all.replace("PART", "files");
+        let output = check(&beside("all", &[all, files].concat()));
+        assert!(!output.contains("warning"), "{output}");
+    }
+}
+
+#[test]
 fn a_cluster_whose_address_the_request_chooses_may_be_any() {
-    let header = "    - { name: any, type: ORIGINAL_DST, original_dst_lb_config: { use_http_header: true } }\n";
-    let kind =
-        "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
-    let forward = format!(
-        "    - {{ name: any, cluster_type: {{ name: f, typed_config: {{ \"@type\": {kind} }} }} }}\n"
-    );
-    for any in [header, &forward] {
-        let output = check(&beside("any", any));
-        let said = "leads to a cluster that is chosen by the request, such as \"upstream\" without this filter; ";
+    let original = |rest: &str| format!("    - {{ name: any, {rest} }}\n");
+    let extension = |kind: &str| {
+        let kind = format!("type.googleapis.com/envoy.extensions.clusters.{kind}.v3.ClusterConfig");
+        original(&format!(
+            "cluster_type: {{ name: f, typed_config: {{ \"@type\": {kind} }} }}"
+        ))
+    };
+    for any in [
+        original("type: ORIGINAL_DST, original_dst_lb_config: { use_http_header: true }"),
+        original("type: ORIGINAL_DST, original_dst_lb_config: { metadata_key: { key: a } }"),
+        original("type: ORIGINAL_DST"),
+        original("type: 4"),
+        extension("original_dst"),
+        extension("dynamic_forward_proxy"),
+        extension("dynamic_modules"),
+        extension("reverse_connection"),
+    ] {
+        let output = check(&beside("any", &any));
+        let said = "leads to a cluster that is chosen by the request or an extension, such as \"upstream\" without this filter; ";
         assert!(output.contains(said), "{any}: {output}");
+    }
+    for other in [
+        original("type: STRICT_DNS"),
+        extension("dns"),
+        extension("redis"),
+    ] {
+        let output = check(&beside("any", &other));
+        assert!(!output.contains("warning"), "{other}: {output}");
+    }
+}
+
+/// A filter of connections chooses the cluster of the proxy behind it.
+#[test]
+fn a_filter_that_chooses_the_cluster_of_a_connection_is_said() {
+    let kind = |kind: &str| format!("type.googleapis.com/envoy.extensions.filters.{kind}");
+    let proxy = format!(
+        "{{ name: t, typed_config: {{ \"@type\": {}, cluster: other }} }}",
+        kind("network.tcp_proxy.v3.TcpProxy")
+    );
+    let before = |typed: &str| {
+        let filters =
+            format!("{{ filters: [{{ name: s, typed_config: {{ {typed} }} }}, {proxy}] }}");
+        check(&with_beside(&filters, SMALLEST))
+    };
+    let state = |kind: &str, key: &str| {
+        format!(
+            "\"@type\": {kind}, on_new_connection: [{{ object_key: {key}, format_string: {{ text_format_source: {{ inline_string: \"%REQUESTED_SERVER_NAME%\" }} }} }}]"
+        )
+    };
+    let set = kind("network.set_filter_state.v3.Config");
+    let sni = kind("network.sni_cluster.v3.SniCluster");
+    let wrapped = format!(
+        "\"@type\": type.googleapis.com/xds.type.v3.TypedStruct, type_url: {sni}, value: {{}}"
+    );
+    let said = ": leads to a cluster that is chosen by the request or an extension, such as \"upstream\" without this filter; ";
+    for typed in [
+        format!("\"@type\": {sni}"),
+        wrapped,
+        state(&set, "envoy.tcp_proxy.cluster"),
+        state(
+            &kind("listener.set_filter_state.v3.Config"),
+            "envoy.tcp_proxy.cluster",
+        ),
+        state(
+            &kind("udp.udp_proxy.session.x.v3.X"),
+            "envoy.udp_proxy.cluster",
+        ),
+    ] {
+        let output = before(&typed);
+        assert!(output.contains(said), "{typed}: {output}");
+    }
+    let output = before(&state(&set, "my.own.key"));
+    assert!(!output.contains("without this filter"), "{output}");
+}
+
+#[test]
+fn a_filter_of_connections_that_nobody_can_follow_is_noted() {
+    let kind = |kind: &str| format!("type.googleapis.com/envoy.extensions.filters.network.{kind}");
+    let noted = |filter: &str, place: &str, why: &str| {
+        let chain = format!("{{ filters: [{{ name: s, {filter} }}] }}");
+        let output = check(&with_beside(&chain, SMALLEST));
+        let note = format!(
+            "note: static_resources.listeners[0].default_filter_chain.filters[0].{place}: {why}, so whether it leads to the same clusters without this filter is not looked at\n"
+        );
+        assert!(output.ends_with(&note), "{filter}: {output}");
+    };
+    let typed = |of: &str| format!("typed_config: {{ \"@type\": {} }}", kind(of));
+    let place = "typed_config";
+    let unknown = "is a filter that is not known here";
+    noted(
+        &typed("dynamic_modules.v3.DynamicModuleNetworkFilter"),
+        place,
+        unknown,
+    );
+    let elsewhere =
+        "has no filter of passgate, and its routes, or those of the filter, stand elsewhere";
+    let trds = typed("thrift_proxy.v3.ThriftProxy, trds: {}");
+    noted(&trds, place, elsewhere);
+    let discovered = format!(
+        "config_discovery: {{ config_source: {{ ads: {{}} }}, type_urls: [{}] }}",
+        kind("tcp_proxy.v3.TcpProxy")
+    );
+    noted(&discovered, "config_discovery", "stands elsewhere");
+}
+
+/// Neither its routes nor its type hide where a manager leads.
+#[test]
+fn every_kind_of_connection_manager_is_looked_at() {
+    let routes = "virtual_hosts: [{ domains: [\"*\"], routes: [{ match: { prefix: / }, route: { cluster: upstream } }] }]";
+    let http = "type.googleapis.com/envoy.extensions.filters.http";
+    let mobile = MANAGER.replace(".HttpC", ".EnvoyMobileHttpC");
+    for (typed, place) in [
+        (
+            format!("\"@type\": {mobile}, config: {{ route_config: {{ {routes} }} }}"),
+            ".config",
+        ),
+        (
+            format!(
+                "\"@type\": {MANAGER}, scoped_routes: {{ name: s, scoped_route_configurations_list: {{ scoped_route_configurations: [{{ name: a, route_configuration: {{ {routes} }} }}] }} }}"
+            ),
+            "",
+        ),
+        (
+            format!(
+                "\"@type\": {MANAGER}, route_config: {{}}, http_filters: [{{ name: m, typed_config: {{ \"@type\": {http}.mcp_router.v3.McpRouter, servers: [{{ mcp_cluster: {{ cluster: upstream }} }}] }} }}]"
+            ),
+            "",
+        ),
+        (
+            format!(
+                "\"@type\": {MANAGER}, route_config: {{}}, http_filters: [{{ name: c, typed_config: {{ \"@type\": {http}.cache_v2.v3.CacheV2Config, override_upstream_cluster: upstream }} }}]"
+            ),
+            "",
+        ),
+    ] {
+        let says = |text: &str| {
+            let output = check(&with_beside(&chain(&format!("{{ {text} }}")), SMALLEST));
+            let said = format!(
+                "warning: {BESIDE}{place}: leads to the cluster \"upstream\" without this filter; "
+            );
+            assert!(!output.contains("note"), "{output}");
+            output.contains(&said)
+        };
+        assert!(says(&typed), "{typed}");
+        assert!(
+            !says(&typed.replace("cluster: upstream", "cluster: other")),
+            "{typed}"
+        );
     }
 }
 
