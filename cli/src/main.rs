@@ -15,6 +15,7 @@ mod off;
 mod presets;
 mod print;
 mod read;
+mod reading;
 mod report;
 mod routes;
 mod sign;

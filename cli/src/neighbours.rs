@@ -4,7 +4,12 @@
 
 use passgate_core::{Config, Json};
 
-use crate::sign::{elements, is_gate, member, types};
+use crate::{
+    off::each,
+    reading,
+    routes::ROUTES,
+    sign::{elements, is_gate, member, types},
+};
 
 /// Where the filter stands in its connection manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +42,7 @@ impl Neighbours {
     }
 
     pub(crate) fn doubts(&self, config: &Config) -> Vec<String> {
-        let mut names = vec![OURS];
-        for provider in config.providers() {
-            names.extend(provider.claim_to_headers.iter().map(|claim| &*claim.header));
-            names.extend(provider.forward_payload_header.as_deref());
-        }
+        let written = Written::of(config);
         let mut doubts = Vec::new();
         let early = [
             "early_header_mutation_extensions",
@@ -51,38 +52,102 @@ impl Neighbours {
             let listed = elements(self.manager.get(list)).iter().enumerate();
             listed.map(move |(index, filter)| (list, index, filter))
         });
+        let mut first = Vec::new();
         for (list, index, filter) in filters {
             let place = format!("{}.{list}[{index}]", self.place);
             if list == self.list && index > self.index {
-                overwritten(filter, &place, &names, &mut doubts);
+                overwritten(filter, &place, &written, &mut doubts);
             } else if !is_gate(filter) {
-                comes_before(filter, &place, &names, &mut doubts);
+                first.extend(filter.get("name").and_then(Json::as_str));
+                let discovery = member(filter, ["config_discovery", "configDiscovery"]);
+                let config = member(filter, ["typed_config", "typedConfig"])
+                    .or_else(|| member(discovery?, ["default_config", "defaultConfig"]));
+                if let Some(config) = config {
+                    comes_before(config, &place, &written, &mut doubts);
+                }
             }
         }
-        for routes in ["route_config", "routeConfig"] {
-            if let Some(json) = self.manager.get(routes) {
-                let place = format!("{}.{routes}", self.place);
-                overwritten(json, &place, &names, &mut doubts);
-            }
+        for routes in ROUTES {
+            let Some(json) = self.manager.get(routes) else {
+                continue;
+            };
+            let place = format!("{}.{routes}", self.place);
+            overwritten(json, &place, &written, &mut doubts);
+            doubts.extend(reading::doubts(json, &place, config));
+            // What a filter that comes first is told for a route.
+            each(json, &place, &mut |object, place| {
+                for field in ["typed_per_filter_config", "typedPerFilterConfig"] {
+                    for name in &first {
+                        if let Some(config) = object.get(field).and_then(|it| it.get(name)) {
+                            let place = format!("{place}.{field}.{name}");
+                            comes_before(config, &place, &written, &mut doubts);
+                        }
+                    }
+                }
+            });
         }
         doubts
+    }
+}
+
+/// What the filter writes, and what it judges.
+struct Written<'c> {
+    names: Vec<&'c str>,
+    judged: Vec<&'static str>,
+}
+
+impl<'c> Written<'c> {
+    fn of(config: &'c Config) -> Self {
+        let mut names = vec![OURS];
+        for provider in config.providers() {
+            names.extend(provider.claim_to_headers.iter().map(|claim| &*claim.header));
+            names.extend(provider.forward_payload_header.as_deref());
+        }
+        let rules = config.rules().unwrap_or_default();
+        let mut judged = Vec::new();
+        if !rules.is_empty() {
+            judged.extend([":path", ":method"]);
+        }
+        if rules.iter().any(|rule| !rule.matcher.hosts.is_empty()) {
+            judged.extend([":authority", "host"]);
+        }
+        Self { names, judged }
+    }
+
+    /// Whether the filter writes this header; the services may take `_` for `-`.
+    fn is_ours(&self, header: &str) -> bool {
+        let header = header.replace('_', "-");
+        let mut names = self.names.iter();
+        header.starts_with(OURS) || names.any(|name| name.replace('_', "-") == header)
+    }
+
+    /// What is lost where this comes into the place of a header.
+    fn loss(&self, header: &str, value: &str) -> Option<&'static str> {
+        if self.is_ours(header) {
+            let is_clients = may_be_the_clients(value, |name| self.is_ours(name));
+            is_clients.then_some("this filter wrote; remove it, or write another header")
+        } else if self.judged.contains(&header) {
+            let is_judged =
+                |name: &str| matches!(name, ":path" | ":method" | ":authority" | "host");
+            let is_known = |name: &str| is_judged(name) || self.is_ours(name);
+            may_be_the_clients(value, is_known).then_some("this filter judged; remove it")
+        } else {
+            None
+        }
     }
 }
 
 /// Headers that are written without being configured begin so.
 const OURS: &str = "x-passgate-";
 
-fn comes_before(filter: &Json, place: &str, names: &[&str], doubts: &mut Vec<String>) {
-    let discovery = member(filter, ["config_discovery", "configDiscovery"]);
-    let config = member(filter, ["typed_config", "typedConfig"])
-        .or_else(|| member(discovery?, ["default_config", "defaultConfig"]));
-    let Some(config) = config else { return };
+fn comes_before(config: &Json, place: &str, written: &Written<'_>, doubts: &mut Vec<String>) {
     if holds_cache(config) {
         doubts.push(format!(
             "{place}: answers from its cache before this filter is asked; put it behind this filter"
         ));
     }
-    if let Some(name) = names.iter().find(|name| names_header(config, name)) {
+    let mut names = written.names.iter();
+    if let Some(name) = names.find(|name| names_header(config, name)) {
         let shown = if *name == OURS {
             "x-passgate-…"
         } else {
@@ -129,43 +194,88 @@ fn holds_name(text: &str, header: &str) -> bool {
     })
 }
 
-/// Whether Envoy puts something in the place of an operator with arguments, `%WORD(…)%`, that is
-/// not a header of ours.
-fn may_be_the_clients(value: &str, is_ours: impl Fn(&str) -> bool) -> bool {
-    let mut operators = value.split('%').filter_map(|part| part.split_once('('));
-    operators.any(|(word, rest)| {
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let (names, _) = rest.split_once(')').unwrap_or((rest, ""));
-        match word {
-            // `%REQ(X?Y)%` is the one, or else the other.
-            "req" | "req_without_query" | "request_header" => !names.split('?').all(&is_ours),
-            _ => !word.is_empty() && word.bytes().all(is_word),
+/// Whether Envoy puts something in the place of an operator in it (`%WORD%`, `%WORD(…)%`) that may
+/// come from the client, but for these headers.
+fn may_be_the_clients(value: &str, is_known: impl Fn(&str) -> bool) -> bool {
+    let mut rest = value;
+    while let Some((_, after)) = rest.split_once('%') {
+        // `%%` is the sign itself.
+        if let Some(after) = after.strip_prefix('%') {
+            rest = after;
+            continue;
         }
-    })
+        let end = after.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+        let (word, after) = after
+            .split_at_checked(end.unwrap_or(after.len()))
+            .unwrap_or_default();
+        let inside = after.strip_prefix('(').and_then(|it| it.split_once(')'));
+        let (names, after) = inside.unwrap_or(("", after));
+        rest = after.split_once('%').map_or("", |(_, rest)| rest);
+        let is_clients = match word {
+            // `%REQ(X?Y)%` is the one, or else the other.
+            "req" | "req_without_query" | "request_header" => !names.split('?').all(&is_known),
+            "path" => !is_known(":path"),
+            _ => !word.is_empty() && !PROXYS.iter().any(|own| word.starts_with(own)),
+        };
+        if is_clients {
+            return true;
+        }
+    }
+    false
 }
 
-/// Each header of ours that is made anew from what is not one.
-fn overwritten(json: &Json, place: &str, names: &[&str], doubts: &mut Vec<String>) {
-    match json {
-        Json::Array(all) => {
-            for (index, it) in all.iter().enumerate() {
-                overwritten(it, &format!("{place}[{index}]"), names, doubts);
+/// How operators begin that Envoy knows without the client.
+const PROXYS: [&str; 12] = [
+    "bytes_",
+    "connection_id",
+    "downstream_direct_",
+    "downstream_local_",
+    "environment",
+    "hostname",
+    "protocol",
+    "route_name",
+    "start_time",
+    "stream_id",
+    "upstream_",
+    "virtual_",
+];
+
+/// Each header of ours that is made anew from what is not one; and what was judged, too.
+fn overwritten(json: &Json, place: &str, written: &Written<'_>, doubts: &mut Vec<String>) {
+    each(json, place, &mut |object, place| {
+        let text = |name| object.get(name).and_then(Json::as_str);
+        let mut tell = |key: &str, value: &str, place: &str| {
+            let key = key.to_ascii_lowercase();
+            if let Some(loss) = written.loss(&key, &value.to_ascii_lowercase()) {
+                let key = key.replace('_', "-");
+                doubts.push(format!(
+                    "{place}: puts what may be the client's in the place of {key}, which {loss}"
+                ));
+            }
+        };
+        if let (Some(key), Some(value)) = (text("key"), text("value")) {
+            tell(key, value, place);
+        }
+        for (name, key) in REWRITES {
+            let value = text(name).filter(|value| !value.is_empty());
+            let is_header = name.ends_with("eader");
+            let value = value.map(|value| match is_header {
+                true => format!("%REQ({value})%"),
+                false => value.to_owned(),
+            });
+            if let Some(value) = value {
+                tell(key, &value, &format!("{place}.{name}"));
             }
         }
-        Json::Object(members) => {
-            let text = |name| json.get(name).and_then(Json::as_str).unwrap_or_default();
-            let key = text("key").to_ascii_lowercase().replace('_', "-");
-            let is_ours = |key: &str| {
-                key.starts_with(OURS) || names.iter().any(|name| name.replace('_', "-") == key)
-            };
-            let value = text("value").to_ascii_lowercase();
-            if is_ours(&key) && may_be_the_clients(&value, is_ours) {
-                doubts.push(format!("{place}: puts what may be the client's in the place of {key}, which this filter wrote; remove it, or write another header"));
-            }
-            for (name, it) in members {
-                overwritten(it, &format!("{place}.{name}"), names, doubts);
-            }
-        }
-        _ => {}
-    }
+    });
 }
+
+/// Members of a route by which the service gets something else in the place of what was judged.
+const REWRITES: [(&str, &str); 6] = [
+    ("host_rewrite", ":authority"),
+    ("hostRewrite", ":authority"),
+    ("host_rewrite_header", ":authority"),
+    ("hostRewriteHeader", ":authority"),
+    ("path_rewrite", ":path"),
+    ("pathRewrite", ":path"),
+];

@@ -300,7 +300,7 @@ fn skips(matcher: &Json) -> bool {
 }
 
 /// Every object in a document, with its path.
-fn each<'j>(json: &'j Json, place: &str, visit: &mut dyn FnMut(&'j Json, &str)) {
+pub(crate) fn each<'j>(json: &'j Json, place: &str, visit: &mut dyn FnMut(&'j Json, &str)) {
     match json {
         Json::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {

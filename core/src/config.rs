@@ -257,6 +257,12 @@ impl Config {
         escape::by_its_host(self.rules().unwrap_or_default())
     }
 
+    /// Pairs of rules: a request with other letters, of those that have two cases, than the path of
+    /// the first one gets to the second one, which does not ask for as much.
+    pub fn in_another_case(&self) -> impl Iterator<Item = (usize, usize)> {
+        escape::by_another_case(self.rules().unwrap_or_default())
+    }
+
     /// Pairs of rules, the first of which takes requests of the second by a `*` in its path, and
     /// does not ask for as much: the indices of both, and the name that the second has there;
     /// `None`: it has none, and only the requests for its path itself are left to it.

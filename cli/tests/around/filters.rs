@@ -116,6 +116,9 @@ fn a_clients_header_in_the_place_of_one_that_the_gate_wrote_is_said() {
         "%REQ_WITHOUT_QUERY(x-evil)%",
         "%REQUEST_HEADER(x-evil)%",
         "100%%%COOKIE(u)%",
+        "%REQUESTED_SERVER_NAME%",
+        "%PROTOCOL%/%START_TIME(%s)%/%DOWNSTREAM_PEER_SUBJECT%",
+        "%REQ(:path)%",
     ] {
         let output = by_route(&add("x-user", value));
         assert!(
@@ -126,6 +129,8 @@ fn a_clients_header_in_the_place_of_one_that_the_gate_wrote_is_said() {
     for (key, value) in [
         ("x-user", "nobody"),
         ("x-user", "of %PROTOCOL% (all of them)"),
+        ("x-user", "%START_TIME(%Y)%, %ENVIRONMENT(HOME)%"),
+        ("x-user", "REQUESTED_SERVER_NAME, 5 % of %% REQ(x-evil)"),
         ("x-user", "%REQUEST_HEADER(x-passgate-subject)%"),
         ("x-user", "%REQ(x-passgate-subject)%"),
         ("x-copy", "%REQ(x-user)%"),
@@ -135,4 +140,129 @@ fn a_clients_header_in_the_place_of_one_that_the_gate_wrote_is_said() {
             assert!(!output.contains("warning"), "{key}: {value}: {output}");
         }
     }
+}
+
+/// What the gate has judged is not a client's any more.
+#[test]
+fn what_was_judged_and_is_made_of_something_else_behind_the_gate_is_said() {
+    let list = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
+    let by_route = |rules: &[String], more: &str| {
+        let route = "route: { cluster: upstream }";
+        check(&put(
+            &with_rules(rules),
+            route,
+            &format!("route: {{ cluster: upstream, {more} }}"),
+        ))
+    };
+    let by_filter = |rules: &[String], key: &str, value: &str| {
+        let router = "                  - name: envoy.filters.http.router\n";
+        let kind =
+            "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
+        let filter = format!(
+            r#"{{ name: m, typed_config: {{ "@type": {kind}, mutations: {{ request_mutations: [{{ append: {{ header: {{ key: "{key}", value: "{value}" }} }} }}] }} }} }}"#
+        );
+        let text = put(
+            &with_rules(rules),
+            router,
+            &format!("                  - {filter}\n{router}"),
+        );
+        check(&text)
+    };
+    let (all, hosts) = ([strict("")], [strict(r#""api.test""#)]);
+    let says = |output: &str, place: &str, key: &str| {
+        let warning = format!(
+            "warning: {list}.{place}: puts what may be the client's in the place of {key}, which this filter judged; remove it\n"
+        );
+        assert!(output.ends_with(&warning), "{output}");
+    };
+    let route = "route_config.virtual_hosts[0].routes[0].route";
+    let filter = "http_filters[1].typed_config.mutations.request_mutations[0].append.header";
+    says(
+        &by_route(&all, "path_rewrite: \"/x%REQ(x-path)%\""),
+        &format!("{route}.path_rewrite"),
+        ":path",
+    );
+    says(
+        &by_route(&hosts, "host_rewrite_header: x-host"),
+        &format!("{route}.host_rewrite_header"),
+        ":authority",
+    );
+    says(
+        &by_route(&hosts, "hostRewrite: \"a.%REQ(x-host)%\""),
+        &format!("{route}.hostRewrite"),
+        ":authority",
+    );
+    says(&by_filter(&all, ":path", "%REQ(x-path)%"), filter, ":path");
+    says(
+        &by_filter(&all, ":method", "%REQ(x-method)%"),
+        filter,
+        ":method",
+    );
+    says(&by_filter(&hosts, "Host", "%REQ(x-host)%"), filter, "host");
+    for output in [
+        by_route(&all, "host_rewrite_header: x-host"),
+        by_route(&hosts, "host_rewrite_header: \"\""),
+        by_route(&hosts, "host_rewrite_header: x-user"),
+        by_route(&hosts, "host_rewrite: inner.test"),
+        by_route(&all, "path_rewrite: \"/x%PATH(NQ)%\""),
+        by_route(&all, "path_rewrite: \"/of/%REQ(x-user)%\""),
+        by_filter(&all, ":path", "/x%REQ(:path)%"),
+        by_filter(&all, ":authority", "%REQ(x-host)%"),
+        by_filter(&hosts, ":authority", "inner.test"),
+        by_filter(&[], ":path", "%REQ(x-path)%"),
+    ] {
+        assert!(!output.contains("in the place of"), "{output}");
+    }
+}
+
+#[test]
+fn what_a_filter_before_the_gate_is_told_for_a_route_is_looked_at() {
+    let list = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
+    let http = "type.googleapis.com/envoy.extensions.filters.http";
+    let with = |place: &str, of: &str| {
+        let filter = format!(
+            r#"                  - {{ name: rbac, typed_config: {{ "@type": {http}.rbac.v3.RBAC }} }}"#
+        );
+        let text = put(SMALLEST, place, &format!("{place}{filter}\n"));
+        let route = "route: { cluster: upstream }";
+        check(&put(
+            &text,
+            route,
+            &format!("{route}, typed_per_filter_config: {{ {of} }}"),
+        ))
+    };
+    let first = "                http_filters:\n";
+    let rbac = |name: &str, header: &str| {
+        format!(
+            r#"{name}: {{ "@type": {http}.rbac.v3.RBACPerRoute, rbac: {{ rules: {{ policies: {{ p: {{ principals: [{{ header: {{ name: {header}, exact_match: root }} }}] }} }} }} }} }}"#
+        )
+    };
+    let output = with(first, &rbac("rbac", "x-user"));
+    let warning = format!(
+        "warning: {list}.route_config.virtual_hosts[0].routes[0].typed_per_filter_config.rbac: names the header x-user before this filter removes what a client wrote into it; put it behind this filter, unless it does not read the header\n"
+    );
+    assert!(output.ends_with(&warning), "{output}");
+    let cache = format!(r#"rbac: {{ "@type": {http}.cache.v3.CacheConfig }}"#);
+    let said = "typed_per_filter_config.rbac: answers from its cache before this filter is asked";
+    assert!(with(first, &cache).contains(said));
+    // Of another filter, and of one behind the gate.
+    for output in [
+        with(first, &rbac("rbac", "x-agent")),
+        with(first, &rbac("other", "x-user")),
+    ] {
+        assert!(!output.contains("warning"), "{output}");
+    }
+    let router = "                  - name: envoy.filters.http.router\n";
+    let behind = format!(
+        r#"                  - {{ name: rbac, typed_config: {{ "@type": {http}.rbac.v3.RBAC }} }}"#
+    );
+    let text = put(SMALLEST, router, &format!("{behind}\n{router}"));
+    let route = "route: { cluster: upstream }";
+    let of = rbac("rbac", "x-user");
+    let text = put(
+        &text,
+        route,
+        &format!("{route}, typed_per_filter_config: {{ {of} }}"),
+    );
+    assert!(!check(&text).contains("warning"), "{}", check(&text));
 }

@@ -4,6 +4,7 @@
 
 mod filters;
 mod hosts;
+mod readings;
 mod services;
 
 use std::{

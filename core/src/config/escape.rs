@@ -5,7 +5,8 @@
 
 use super::{Action, HostMatch, Matcher, Rule};
 
-/// The first of these later rules that does not ask for as much, for paths of this rule and every host.
+/// The first of these later rules that does not ask for as much, for paths of this rule and every
+/// host.
 pub(super) fn by_another_host<'c>(
     rule: &Rule,
     mut later: impl Iterator<Item = (usize, &'c Rule)>,
@@ -92,6 +93,31 @@ pub(super) fn by_its_host(rules: &[Rule]) -> impl Iterator<Item = HostEscape<'_>
         });
         let past: Vec<Past> = past.collect();
         (!past.is_empty()).then_some(HostEscape { host, weaker, past })
+    })
+}
+
+/// Each rule whose path has a case, with the first later one that takes its path in another case
+/// and does not ask for as much.
+pub(super) fn by_another_case(rules: &[Rule]) -> impl Iterator<Item = (usize, usize)> {
+    rules.iter().enumerate().filter_map(|(index, rule)| {
+        let any_case = Matcher {
+            ignore_case: true,
+            ..rule.matcher.clone()
+        };
+        if rule.matcher.covers(&any_case) {
+            return None;
+        }
+        let later = rules.iter().enumerate().skip(index.saturating_add(1));
+        let is_weaker = |other: &Rule| {
+            // One for the very path in the same case does not take it in another one.
+            let is_wider = other.matcher.ignore_case || other.matcher.path != rule.matcher.path;
+            let is_asked = is_wider && other.matcher.meets(&any_case);
+            is_asked && !asks_for_as_much(&other.action, &rule.action)
+        };
+        let mut taking =
+            later.filter(|(_, other)| is_weaker(other) || other.matcher.covers(&any_case));
+        let (weaker, other) = taking.next()?;
+        is_weaker(other).then_some((index, weaker))
     })
 }
 
