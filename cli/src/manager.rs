@@ -41,7 +41,7 @@ impl Manager {
         let mut managers = Vec::new();
         collect(document, String::new(), &mut managers);
         let mut found = managers.iter().find_map(|(json, manager)| {
-            let neighbours = Neighbours::of(json, &manager.place, place);
+            let neighbours = Neighbours::of(document, json, &manager.place, place);
             neighbours.as_ref()?;
             Some(Self {
                 neighbours,
@@ -151,7 +151,10 @@ impl Manager {
         ];
         let missing = missing.into_iter().filter(|(is_missing, _)| *is_missing);
         let missing = missing.map(|(_, doubt)| format!("{}: {doubt}", self.place));
-        let neighbours = self.neighbours.iter().flat_map(|it| it.doubts(config));
+        let neighbours = self
+            .neighbours
+            .iter()
+            .flat_map(|it| it.doubts(config, &self.clusters));
         let beside = self.beside.iter().cloned();
         missing.chain(neighbours).chain(beside).collect()
     }

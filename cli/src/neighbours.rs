@@ -5,6 +5,7 @@
 use passgate_core::{Config, Json};
 
 use crate::{
+    clusters::Clusters,
     off::each,
     reading,
     routes::ROUTES,
@@ -20,12 +21,24 @@ pub(crate) struct Neighbours {
     list: &'static str,
     /// The index of the filter.
     index: usize,
+    /// The clusters of the file, with their place: they may have filters of their own.
+    clusters: Option<(String, Json)>,
 }
 
 impl Neighbours {
     /// Those of the filter at a place, if it stands in this manager.
-    pub(crate) fn of(manager: &Json, place: &str, of_filter: &str) -> Option<Self> {
+    pub(crate) fn of(
+        document: &Json,
+        manager: &Json,
+        place: &str,
+        of_filter: &str,
+    ) -> Option<Self> {
         let rest = of_filter.strip_prefix(place)?.trim_start_matches('.');
+        let mut resources = ["static_resources", "staticResources"].into_iter();
+        let clusters = resources.find_map(|name| {
+            let clusters = document.get(name)?.get("clusters")?;
+            Some((format!("{name}.clusters"), clusters.clone()))
+        });
         let mut lists = ["http_filters", "httpFilters"].into_iter();
         lists.find_map(|list| {
             let (index, _) = rest
@@ -37,11 +50,12 @@ impl Neighbours {
                 place: place.to_owned(),
                 list,
                 index: index.parse().ok()?,
+                clusters: clusters.clone(),
             })
         })
     }
 
-    pub(crate) fn doubts(&self, config: &Config) -> Vec<String> {
+    pub(crate) fn doubts(&self, config: &Config, services: &Clusters) -> Vec<String> {
         let written = Written::of(config);
         let mut doubts = Vec::new();
         let early = [
@@ -67,13 +81,16 @@ impl Neighbours {
                 }
             }
         }
+        let filters = elements(self.manager.get(self.list));
+        let named = |header: &str| filters.iter().any(|it| names_header(it, header));
         for routes in ROUTES {
             let Some(json) = self.manager.get(routes) else {
                 continue;
             };
             let place = format!("{}.{routes}", self.place);
             overwritten(json, &place, &written, &mut doubts);
-            doubts.extend(reading::doubts(json, &place, config));
+            chosen(json, &place, &written, &named, &mut doubts);
+            doubts.extend(reading::doubts(json, &place, config, services));
             // What a filter that comes first is told for a route.
             each(json, &place, &mut |object, place| {
                 for field in ["typed_per_filter_config", "typedPerFilterConfig"] {
@@ -86,6 +103,9 @@ impl Neighbours {
                 }
             });
         }
+        if let Some((place, clusters)) = &self.clusters {
+            overwritten(clusters, place, &written, &mut doubts);
+        }
         doubts
     }
 }
@@ -94,6 +114,8 @@ impl Neighbours {
 struct Written<'c> {
     names: Vec<&'c str>,
     judged: Vec<&'static str>,
+    /// Whether there are rules that may differ.
+    differs: bool,
 }
 
 impl<'c> Written<'c> {
@@ -111,7 +133,11 @@ impl<'c> Written<'c> {
         if rules.iter().any(|rule| !rule.matcher.hosts.is_empty()) {
             judged.extend([":authority", "host"]);
         }
-        Self { names, judged }
+        Self {
+            names,
+            judged,
+            differs: rules.len() > 1,
+        }
     }
 
     /// Whether the filter writes this header; the services may take `_` for `-`.
@@ -265,6 +291,27 @@ fn overwritten(json: &Json, place: &str, written: &Written<'_>, doubts: &mut Vec
             });
             if let Some(value) = value {
                 tell(key, &value, &format!("{place}.{name}"));
+            }
+        }
+    });
+}
+
+/// Each header that is the client's and chooses the cluster, where rules may differ from cluster to
+/// cluster; but for those that a filter is told about, which may write them.
+fn chosen(
+    routes: &Json,
+    place: &str,
+    written: &Written<'_>,
+    is_named: &dyn Fn(&str) -> bool,
+    doubts: &mut Vec<String>,
+) {
+    each(routes, place, &mut |object, place| {
+        for name in ["cluster_header", "clusterHeader"] {
+            let header = object.get(name).and_then(Json::as_str).unwrap_or_default();
+            let header = header.to_ascii_lowercase();
+            let is_known = written.is_ours(&header) || is_named(&header);
+            if written.differs && !header.is_empty() && !is_known {
+                doubts.push(format!("{place}.{name}: a client may choose any cluster by the header {header}, whichever rule lets its request pass; name a header that this filter writes, or the cluster"));
             }
         }
     });

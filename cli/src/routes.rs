@@ -74,7 +74,7 @@ impl Leads {
         }
     }
 
-    fn add(&mut self, json: &Json) {
+    pub(crate) fn add(&mut self, json: &Json) {
         match json {
             Json::Array(all) => all.iter().for_each(|it| self.add(it)),
             Json::Object(members) => {

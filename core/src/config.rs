@@ -257,6 +257,13 @@ impl Config {
         escape::by_its_host(self.rules().unwrap_or_default())
     }
 
+    /// Pairs of rules, where a route puts `to` in the place of `from`, with which paths begin: the
+    /// service gets paths of the first one by requests that the second one decides about, which does
+    /// not ask for as much.
+    pub fn by_rewrite(&self, from: &str, to: &str) -> impl Iterator<Item = (usize, usize)> {
+        escape::by_rewrite(self.rules().unwrap_or_default(), from, to)
+    }
+
     /// Pairs of rules: a request with other letters, of those that have two cases, than the path of
     /// the first one gets to the second one, which does not ask for as much.
     pub fn in_another_case(&self) -> impl Iterator<Item = (usize, usize)> {

@@ -266,3 +266,57 @@ fn what_a_filter_before_the_gate_is_told_for_a_route_is_looked_at() {
     );
     assert!(!check(&text).contains("warning"), "{}", check(&text));
 }
+
+#[test]
+fn a_filter_of_a_cluster_that_overwrites_what_the_gate_wrote_is_said() {
+    let with = |value: &str| {
+        let name = "    - name: upstream\n";
+        let filter = format!(
+            r#"{{ name: m, typed_config: {{ mutations: {{ request_mutations: [{{ append: {{ header: {{ key: x-user, value: "{value}" }} }} }}] }} }} }}"#
+        );
+        check(&put(
+            SMALLEST,
+            name,
+            &format!(
+                "{name}      typed_extension_protocol_options: {{ http: {{ http_filters: [{filter}] }} }}\n"
+            ),
+        ))
+    };
+    let output = with("%REQ(x-evil)%");
+    let warning = "warning: static_resources.clusters[1].typed_extension_protocol_options.http.http_filters[0].typed_config.mutations.request_mutations[0].append.header: puts what may be the client's in the place of x-user, which this filter wrote; ";
+    assert!(output.contains(warning), "{output}");
+    assert!(!with("%REQ(x-user)%").contains("warning"));
+}
+
+/// What a rule says of a path holds for the service that the path is led to.
+#[test]
+fn a_header_of_the_client_that_chooses_the_cluster_is_said_where_rules_differ() {
+    let list = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
+    let with = |text: &str, header: &str| {
+        let route = "route: { cluster: upstream }";
+        check(&put(
+            text,
+            route,
+            &format!("route: {{ cluster_header: {header} }}"),
+        ))
+    };
+    let admin = rule("", "/admin/", r#""requires": { "scopes": ["admin"] }"#);
+    let differ = with_rules(&[admin, strict("")]);
+    let output = with(&differ, "X-To");
+    let warning = format!(
+        "warning: {list}.route_config.virtual_hosts[0].routes[0].route.cluster_header: a client may choose any cluster by the header x-to, whichever rule lets its request pass; name a header that this filter writes, or the cluster\n"
+    );
+    assert!(output.contains(&warning), "{output}");
+    let lua = r#"                  - { name: l, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, inline_code: 'h:replace("x-to", "a")' } }"#;
+    let router = "                  - name: envoy.filters.http.router\n";
+    let written = put(&differ, router, &format!("{lua}\n{router}"));
+    for output in [
+        with(&differ, "x-user"),
+        with(&differ, "x-passgate-subject"),
+        with(&written, "x-to"),
+        with(&with_rules(&[strict("")]), "x-to"),
+        with(SMALLEST, "x-to"),
+    ] {
+        assert!(!output.contains("may choose any cluster"), "{output}");
+    }
+}

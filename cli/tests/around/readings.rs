@@ -10,6 +10,17 @@ fn with_routes(text: &str, more: &str) -> String {
     put(text, ROUTES, &format!("{ROUTES}                  {more}\n"))
 }
 
+/// The check of the file with these rules and routes.
+fn with_own_routes(rules: &[&str], routes: &str) -> String {
+    let rules: Vec<String> = rules.iter().map(|rule| format!("{{ {rule} }}")).collect();
+    let own = "routes: [{ match: { prefix: / }, route: { cluster: upstream } }]";
+    check(&put(
+        &with_rules(&rules),
+        own,
+        &format!("routes: [{routes}]"),
+    ))
+}
+
 #[test]
 fn a_header_that_chooses_the_virtual_host_is_said_where_rules_name_hosts() {
     let warning = format!(
@@ -29,10 +40,8 @@ fn a_header_that_chooses_the_virtual_host_is_said_where_rules_name_hosts() {
 #[test]
 fn a_route_that_takes_paths_in_any_case_is_said_where_a_rule_does_not() {
     let with = |rules: &[&str], of: &str| {
-        let rules: Vec<String> = rules.iter().map(|rule| format!("{{ {rule} }}")).collect();
-        let routes = format!("routes: [{{ {of}, route: {{ cluster: upstream }} }}]");
-        let own = "routes: [{ match: { prefix: / }, route: { cluster: upstream } }]";
-        check(&put(&with_rules(&rules), own, &routes))
+        let route = format!("{{ {of}, route: {{ cluster: upstream }} }}");
+        with_own_routes(rules, &route)
     };
     let warning = |name: &str| {
         format!(
@@ -90,5 +99,86 @@ fn a_route_that_takes_paths_in_any_case_is_said_where_a_rule_does_not() {
     ] {
         let output = with(&rules, of);
         assert!(!output.contains("in any case"), "{of} {rules:?}: {output}");
+    }
+}
+
+#[test]
+fn a_route_that_makes_the_path_of_a_stricter_rule_is_said() {
+    let rewrite = |of: &str, to: &str, cluster: &str| {
+        format!("{{ match: {{ {of} }}, route: {{ cluster: {cluster}, prefix_rewrite: {to} }} }}")
+    };
+    let plain = |of: &str, cluster: &str| {
+        format!("{{ match: {{ {of} }}, route: {{ cluster: {cluster} }} }}")
+    };
+    let all = |cluster: &str| plain("prefix: /", cluster);
+    let public = r#""public": { "reason": "r", "owner": "o", "until": "never" }"#;
+    let rule = |path: &str, action: &str| format!(r#""match": {{ {path} }}, {action}"#);
+    let scopes = r#""requires": { "scopes": ["admin"] }"#;
+    let admin = rule(r#""path_separated_prefix": "/admin""#, scopes);
+    let api = rule(r#""prefix": "/api/""#, public);
+    let rest = rule(r#""prefix": "/""#, r#""requires": {}"#);
+    let warning = |strict: usize, weak: usize| {
+        format!(
+            "warning: {LIST}.route_config.virtual_hosts[0].routes[0].route.prefix_rewrite: makes paths of rules[{strict}] out of paths of rules[{weak}], which does not ask for the same, and the routes lead both to the cluster \"upstream\"; let rules[{weak}] ask for as much, or write a rule for those paths before it\n"
+        )
+    };
+    let rules = [&*admin, &api, &rest];
+    let upstream = all("upstream");
+    for (of, to, weak) in [
+        ("prefix: /api/", "/", 1),
+        // It takes /apiadmin, too.
+        ("prefix: /api", "/", 2),
+        ("path_separated_prefix: /api", "/", 1),
+        ("pathSeparatedPrefix: /api", "/admin", 1),
+        ("prefix: /api/", "/admin/x/", 1),
+        ("prefix: /api/", "/admin/", 1),
+        ("prefix: /api/", "/admin", 1),
+    ] {
+        let routes = [rewrite(of, to, "upstream"), upstream.clone()].join(", ");
+        let output = with_own_routes(&rules, &routes);
+        assert!(output.ends_with(&warning(0, weak)), "{of} {to}: {output}");
+    }
+    let api_rewritten = rewrite("prefix: /api/", "/", "upstream");
+    let health = rule(r#""path": "/api/admin/health""#, public);
+    let strict_api = rule(r#""prefix": "/api/""#, scopes);
+    let of_host = rule(r#""prefix": "/admin/", "hosts": ["a.test"]"#, scopes);
+    let served = |domain: &str| {
+        let text = with_rules(&[&of_host, &api].map(|rule| format!("{{ {rule} }}")));
+        let own = "domains: [\"*\"]
+                      routes: [{ match: { prefix: / }, route: { cluster: upstream } }]";
+        let instead = format!(
+            "domains: [{domain:?}]\n                      routes: [{api_rewritten}, {upstream}]"
+        );
+        check(&put(&text, own, &instead)).contains("makes paths of")
+    };
+    assert!(served("a.test") && served("*") && !served("b.test"));
+    for (rules, routes) in [
+        // Another service; and one that gets no such path as it was sent.
+        (&rules[..], vec![&api_rewritten, &all("other")]),
+        (
+            &rules,
+            vec![&api_rewritten, &plain("prefix: /admin", "other"), &upstream],
+        ),
+        // Another path; a rule that asks for as much; none.
+        (
+            &rules,
+            vec![
+                &rewrite("prefix: /api/", "/v1/", "upstream"),
+                &plain("prefix: /admin", "upstream"),
+            ],
+        ),
+        (
+            &[&*health, &admin, &strict_api],
+            vec![&api_rewritten, &upstream],
+        ),
+        // An exception of the stricter one.
+        (&[&*api, &rest], vec![&api_rewritten, &upstream]),
+        (&[&*admin, &strict_api], vec![&api_rewritten, &upstream]),
+        (&[&*rest], vec![&api_rewritten, &upstream]),
+        (&[], vec![&api_rewritten, &upstream]),
+    ] {
+        let routes: Vec<&str> = routes.into_iter().map(String::as_str).collect();
+        let output = with_own_routes(rules, &routes.join(", "));
+        assert!(!output.contains("makes paths of"), "{routes:?}: {output}");
     }
 }

@@ -3,7 +3,7 @@
 //! may well answer all the same. So it is with a weak rule for some hosts before a strict one for
 //! all, where Envoy leads all hosts to one service; and with two rules for some hosts each.
 
-use super::{Action, HostMatch, Matcher, Rule};
+use super::{Action, HostMatch, Matcher, PathMatch, Rule};
 
 /// The first of these later rules that does not ask for as much, for paths of this rule and every
 /// host.
@@ -119,6 +119,64 @@ pub(super) fn by_another_case(rules: &[Rule]) -> impl Iterator<Item = (usize, us
         let (weaker, other) = taking.next()?;
         is_weaker(other).then_some((index, weaker))
     })
+}
+
+/// Each rule whose paths a route makes of others that begin with `from`, which becomes `to`; with
+/// the rule that decides about those, if it does not ask for as much.
+pub(super) fn by_rewrite(
+    rules: &[Rule],
+    from: &str,
+    to: &str,
+) -> impl Iterator<Item = (usize, usize)> {
+    let by_path = |matcher: &Matcher| Matcher {
+        hosts: Vec::new(),
+        methods: Vec::new(),
+        ..matcher.clone()
+    };
+    rules.iter().enumerate().filter_map(move |(index, rule)| {
+        let visit = Matcher {
+            path: before_rewrite(&rule.matcher.path, from, to)?,
+            ..rule.matcher.clone()
+        };
+        let path = by_path(&visit);
+        // A weaker rule within the stricter one, or for some of the paths, is an exception.
+        if by_path(&rule.matcher).covers(&path) {
+            return None;
+        }
+        let is_weaker = |other: &Rule| {
+            !asks_for_as_much(&other.action, &rule.action)
+                && other.matcher.meets(&visit)
+                && by_path(&other.matcher).covers(&path)
+        };
+        let mut all = rules.iter().enumerate();
+        let (decides, other) =
+            all.find(|(_, other)| is_weaker(other) || other.matcher.covers(&visit))?;
+        is_weaker(other).then_some((index, decides))
+    })
+}
+
+/// What a path was, if `to` at its beginning was `from` before.
+fn before_rewrite(path: &PathMatch, from: &str, to: &str) -> Option<PathMatch> {
+    let before = |text: &str| Some([from, text.strip_prefix(to)?].concat());
+    let all_of = |begin: &str| match begin.strip_suffix('/') {
+        Some(_) => PathMatch::Prefix(begin.to_owned()),
+        None => PathMatch::Segments(begin.to_owned()),
+    };
+    match path {
+        PathMatch::Any => Some(all_of(from)),
+        PathMatch::Exact(text) => before(text).map(PathMatch::Exact),
+        PathMatch::Prefix(text) | PathMatch::Segments(text) => {
+            let is_within = to.strip_prefix(&**text).is_some_and(|rest| {
+                text.ends_with('/') || rest.is_empty() || rest.starts_with('/')
+            });
+            let begin = if is_within {
+                Some(from.to_owned())
+            } else {
+                before(text)
+            };
+            begin.map(|begin| all_of(&begin))
+        }
+    }
 }
 
 /// Whether whatever passes by `this` would pass by `that`. False where that is not plain to see.
