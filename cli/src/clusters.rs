@@ -21,9 +21,33 @@ struct Cluster {
     is_open: bool,
 }
 
+/// A listener of the file, and where it leads without a gate.
+pub(crate) struct Way {
+    marks: BTreeSet<String>,
+    clusters: Vec<String>,
+    is_open: bool,
+}
+
+impl Way {
+    pub(crate) fn new(listener: &Json, clusters: Vec<String>, is_open: bool) -> Self {
+        let mut marks = BTreeSet::new();
+        let more = member(listener, ["additional_addresses", "additionalAddresses"]);
+        for address in listener.get("address").into_iter().chain(more) {
+            addresses(address, &mut marks);
+        }
+        let name = listener.get("name").and_then(Json::as_str);
+        marks.extend(name.map(|name| format!("internal {name}")));
+        Self {
+            marks,
+            clusters,
+            is_open,
+        }
+    }
+}
+
 impl Clusters {
-    /// Those of a bootstrap.
-    pub(crate) fn of(document: &Json) -> Self {
+    /// Those of a bootstrap. One that leads to a listener of the same proxy is what comes behind it.
+    pub(crate) fn of(document: &Json, ways: &[Way]) -> Self {
         let resources = member(document, ["static_resources", "staticResources"]);
         let clusters = elements(resources.and_then(|resources| resources.get("clusters")));
         let named = clusters.iter().filter_map(|cluster| {
@@ -46,6 +70,13 @@ impl Clusters {
                     whole.marks.extend(cluster.marks.iter().cloned());
                     whole.is_open |= cluster.is_open;
                     left.extend(parts.iter().copied());
+                    for way in ways
+                        .iter()
+                        .filter(|way| !way.marks.is_disjoint(&cluster.marks))
+                    {
+                        whole.is_open |= way.is_open;
+                        left.extend(way.clusters.iter().map(String::as_str));
+                    }
                 }
             }
             ((*name).to_owned(), whole)
@@ -138,6 +169,12 @@ fn addresses(json: &Json, found: &mut BTreeSet<String>) {
                 let port = member(socket, ["port_value", "portValue"]);
                 let port = port.map(number).unwrap_or_default();
                 found.insert(format!("{} {port}", host(address)));
+            }
+            if let Some(internal) = member(json, ["envoy_internal_address", "envoyInternalAddress"])
+                && let Some(name) = member(internal, ["server_listener_name", "serverListenerName"])
+                && let Some(name) = name.as_str()
+            {
+                found.insert(format!("internal {name}"));
             }
             let pipe = json.get("pipe").and_then(|pipe| pipe.get("path"));
             let pipe = pipe.and_then(Json::as_str);

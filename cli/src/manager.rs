@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use passgate_core::{Config, HostEscape, HostMatch, Json};
 
 use crate::{
-    clusters::Clusters,
+    clusters::{Clusters, Way},
     neighbours::Neighbours,
+    off::each,
     routes::{self, Leads, VirtualHost},
     sign::{elements, is_gate, is_true, member, types},
 };
@@ -21,6 +22,8 @@ pub(crate) struct Manager {
     ignores_port: bool,
     strips_dot: bool,
     holds_gate: bool,
+    /// The configurations of the gates in it.
+    policies: Vec<Json>,
     /// What stands beside the filter in it.
     neighbours: Option<Neighbours>,
     /// Its virtual hosts, in one table or more; `None` where there are others elsewhere.
@@ -48,19 +51,29 @@ impl Manager {
                 ..manager.clone()
             })
         })?;
-        found.clusters = Clusters::of(document);
+        let (ways, internal) = ways(document, &managers);
+        found.clusters = Clusters::of(document, &ways);
         for Self {
             place,
             leads,
             hosts,
             unknown_for,
+            holds_gate,
+            policies,
             ..
-        } in managers
-            .into_iter()
-            .map(|(_, it)| it)
-            .filter(|it| !it.holds_gate)
+        } in managers.into_iter().map(|(_, it)| it)
         {
             let shared = found.leads.shared_with(&leads, &found.clusters);
+            if holds_gate {
+                if let Some(shared) = shared.filter(|_| policies != found.policies) {
+                    found.unknown.push(format!("{place}: leads to {shared}, too, by a filter with a configuration of its own: there its rules hold, and not these"));
+                }
+                continue;
+            }
+            // Nobody gets there but by a cluster.
+            if internal.iter().any(|listener| place.starts_with(listener)) {
+                continue;
+            }
             if let Some(shared) = shared {
                 found.beside.push(format!("{place}: leads to {shared} without this filter; put the filter there too, unless nobody else can reach it"));
                 continue;
@@ -74,6 +87,11 @@ impl Manager {
             };
             found.unknown.extend(why.map(note));
         }
+        if let Some(dynamic) = member(document, ["dynamic_resources", "dynamicResources"])
+            && member(dynamic, ["lds_config", "ldsConfig"]).is_some()
+        {
+            found.unknown.push(LISTENERS_ELSEWHERE.to_owned());
+        }
         Some(found)
     }
 
@@ -85,8 +103,16 @@ impl Manager {
         let by_routes = all.peek().is_some() && all.all(|routes| is_on(routes, names));
         let filters = elements(member(json, ["http_filters", "httpFilters"]));
         let ignores_port = by_routes || is_on(json, ["strip_any_host_port", "stripAnyHostPort"]);
+        let mut policies = Vec::new();
+        for gate in filters.iter().filter(|filter| is_gate(filter)) {
+            each(gate, "", &mut |object, _| {
+                let vm = member(object, ["vm_config", "vmConfig"]);
+                policies.extend(vm.and(object.get("configuration")).cloned());
+            });
+        }
         Self {
             holds_gate: filters.iter().any(is_gate),
+            policies,
             neighbours: None,
             leads: Leads::of_manager(json),
             hosts: tables.and_then(|tables| {
@@ -167,6 +193,8 @@ impl Manager {
 
 const ROUTES_ELSEWHERE: &str =
     "has no filter of passgate, and its routes, or those of the filter, stand elsewhere";
+
+const LISTENERS_ELSEWHERE: &str = "dynamic_resources.lds_config: some listeners stand elsewhere, so whether they lead to the same clusters without this filter is not looked at";
 
 /// Most hosts that are noted one by one.
 const NOTED_HOSTS: usize = 10;
@@ -297,6 +325,30 @@ fn collect<'j>(json: &'j Json, place: String, managers: &mut Vec<(&'j Json, Mana
         }
         _ => {}
     }
+}
+
+/// Where each listener of the file leads without a gate; and the places of those that only clusters
+/// lead to.
+fn ways(document: &Json, managers: &[(&Json, Manager)]) -> (Vec<Way>, Vec<String>) {
+    let (mut ways, mut internal) = (Vec::new(), Vec::new());
+    for resources in ["static_resources", "staticResources"] {
+        let listeners = document.get(resources).and_then(|it| it.get("listeners"));
+        for (index, listener) in elements(listeners).iter().enumerate() {
+            let start = format!("{resources}.listeners[{index}].");
+            let (mut clusters, mut is_open) = (Vec::new(), false);
+            let inside = managers.iter().map(|(_, manager)| manager);
+            for manager in inside.filter(|it| !it.holds_gate && it.place.starts_with(&start)) {
+                let (names, open) = manager.leads.parts();
+                clusters.extend_from_slice(names);
+                is_open |= open;
+            }
+            ways.push(Way::new(listener, clusters, is_open));
+            if member(listener, ["internal_listener", "internalListener"]).is_some() {
+                internal.push(start);
+            }
+        }
+    }
+    (ways, internal)
 }
 
 /// Whether a type is one of filters of connections, or of datagrams, but for those of HTTP.

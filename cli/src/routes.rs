@@ -98,6 +98,11 @@ impl Leads {
         }
     }
 
+    /// The names of the clusters, and whether there may be any other.
+    pub(crate) fn parts(&self) -> (&[String], bool) {
+        (&self.clusters, self.is_open)
+    }
+
     pub(crate) const fn is_nowhere(&self) -> bool {
         self.clusters.is_empty() && !self.is_open
     }

@@ -200,6 +200,10 @@ fn a_filter_of_connections_that_nobody_can_follow_is_noted() {
         kind("tcp_proxy.v3.TcpProxy")
     );
     noted(&discovered, "config_discovery", "stands elsewhere");
+    let dynamic = "dynamic_resources: { lds_config: { ads: {} } }\nstatic_resources:";
+    let output = check(&put(SMALLEST, "static_resources:", dynamic));
+    let note = "note: dynamic_resources.lds_config: some listeners stand elsewhere, so whether they lead to the same clusters without this filter is not looked at\n";
+    assert!(output.ends_with(note), "{output}");
 }
 
 /// Neither its routes nor its type hide where a manager leads.
@@ -254,4 +258,105 @@ fn the_address_of_a_health_check_is_not_a_service() {
     let files =
         at("files", "10.0.0.1", "9001").replace("endpoint: {", &format!("endpoint: {{ {health},"));
     assert!(!check(&beside("files", &files)).contains("warning"));
+}
+
+/// The file with a listener before its own.
+fn with_listener(listener: &str, text: &str) -> String {
+    let listeners = "  listeners:\n";
+    put(text, listeners, &format!("{listeners}    - {listener}\n"))
+}
+
+#[test]
+fn a_cluster_that_is_a_listener_of_this_proxy_is_what_comes_behind_it() {
+    let own = "routes: [{ match: { prefix: / }, route: { cluster: upstream } }]";
+    let inner = put(SMALLEST, own, &own.replace("upstream", "inner"));
+    let file = |listener: &str, address: &str, cluster: &str| {
+        let to = format!(
+            "    - {{ name: inner, load_assignment: {{ endpoints: [{{ lb_endpoints: [{{ endpoint: {{ address: {{ {address} }} }} }}] }}] }} }}\n"
+        );
+        let text = put(&inner, "  clusters:\n", &format!("  clusters:\n{to}"));
+        // The gate leads to the listener, which leads to a cluster, as another chain does.
+        let chains = format!("filter_chains: [{}]", manager("upstream", ROUTER));
+        let text = with_beside(&manager(cluster, ROUTER), &text);
+        check(&with_listener(
+            &format!("{{ {listener}, {chains} }}"),
+            &text,
+        ))
+    };
+    let socket = |host: &str| format!("socket_address: {{ address: {host}, port_value: 8081 }}");
+    let said = "static_resources.listeners[1].default_filter_chain.filters[0].typed_config: leads to the cluster \"upstream\", which is \"inner\" by another name without this filter; ";
+    let internal = "envoy_internal_address: { server_listener_name: in }";
+    let any = format!("name: any, address: {{ {} }}", socket("0.0.0.0"));
+    for (listener, address) in [
+        ("name: in, internal_listener: {}", internal),
+        (&*any, &*socket("127.0.0.1")),
+    ] {
+        let output = file(listener, address, "upstream");
+        assert!(output.contains(said), "{listener}: {output}");
+        // Nobody but a cluster gets to an internal listener.
+        let is_internal = listener.contains("internal");
+        let of_listener = output.contains("warning: static_resources.listeners[0].");
+        assert_eq!(of_listener, !is_internal, "{output}");
+        let output = file(listener, address, "other");
+        assert!(
+            !output.contains("listeners[1].default_filter_chain"),
+            "{output}"
+        );
+    }
+    // Behind a gate nothing is led past it.
+    let tunnel = manager("inner", ROUTER);
+    let address = "    - address: { socket_address: { address: 127.0.0.1, port_value: 8080 } }\n";
+    let gate = put(
+        SMALLEST,
+        address,
+        "    - name: in\n      internal_listener: {}\n",
+    );
+    let to = format!(
+        "  clusters:\n    - {{ name: inner, load_assignment: {{ endpoints: [{{ lb_endpoints: [{{ endpoint: {{ address: {{ {internal} }} }} }}] }}] }} }}\n"
+    );
+    let gate = put(&gate, "  clusters:\n", &to);
+    let output = check(&with_listener(
+        &format!("{{ name: out, filter_chains: [{tunnel}] }}"),
+        &gate,
+    ));
+    assert!(!output.contains("warning"), "{output}");
+}
+
+#[test]
+fn another_gate_before_the_same_cluster_is_noted_if_it_has_other_rules() {
+    let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+    let gate = |configuration: &str| {
+        format!(
+            r#"{{ name: passgate, typed_config: {{ "@type": {wasm}, config: {{ vm_config: {{}}, configuration: {configuration} }} }} }}, {ROUTER}"#
+        )
+    };
+    let (_, rest) = SMALLEST.split_once("value: |\n").expect("the policy");
+    let (policy, _) = rest
+        .split_once("                  - name: envoy")
+        .expect("the end");
+    let indent = " ".repeat(28);
+    let policy: String = policy
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix(&indent).unwrap_or(line)))
+        .collect();
+    let of = |policy: &str| {
+        format!(
+            r#"{{ "@type": type.googleapis.com/google.protobuf.StringValue, value: {policy:?} }}"#
+        )
+    };
+    let with = |cluster: &str, policy: &str| {
+        check(&with_beside(
+            &manager(cluster, &gate(&of(policy))),
+            SMALLEST,
+        ))
+    };
+    let note = format!(
+        "note: {BESIDE}: leads to the cluster \"upstream\", too, by a filter with a configuration of its own: there its rules hold, and not these\n"
+    );
+    let other = policy.replacen('{', r#"{ "rules": [],"#, 1);
+    let output = with("upstream", &other);
+    assert!(output.contains(&note), "{output}");
+    for output in [with("upstream", &policy), with("other", &other)] {
+        assert!(!output.contains("note"), "{output}");
+    }
 }
