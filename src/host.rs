@@ -186,6 +186,10 @@ impl Connection for ThisConnection {
         }
         Some(bytes)
     }
+
+    fn peer_certificate(&self) -> Option<Vec<u8>> {
+        abi::get_property("connection\0peer_certificate").ok()
+    }
 }
 
 /// The door that the request of the effective context came through: port and filter chain.

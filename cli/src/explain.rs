@@ -49,6 +49,13 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
     if matches!(signature, Signature::Assumed(_)) {
         verifier.assume_signatures();
     }
+    if let Some(peer) = arguments.peer {
+        let peer = peer.to_string_lossy();
+        let assumed = verifier.assume_peer(&peer);
+        assumed.map_err(|_| format!("passgate: {peer} is not the SPIFFE ID of a workload\n"))?;
+        text +=
+            "peer: NOT CHECKED; what follows holds only if the listener verifies certificates\n";
+    }
     let headers = request.headers();
     let Step::Settle(Settlement { verdict, record }) =
         verifier.verify(Request::new(&headers).ending_here(true), &mut keys, now)
@@ -100,9 +107,8 @@ fn token(arguments: &Arguments<'_>, config: &Config) -> Result<Option<String>, S
 
 fn issuer_of(config: &Config, claims: Option<&Json>) -> Option<usize> {
     let claims = claims?;
-    let issuer = claims.get("iss")?.as_str()?;
     let mut providers = config.providers().iter();
-    providers.position(|provider| provider.issuer.is(issuer, claims))
+    providers.position(|provider| provider.issuer.is(claims))
 }
 
 /// What is known about the signature.
@@ -153,7 +159,9 @@ fn signature(
         };
         return Ok((signature, None));
     };
-    let set = JwkSet::parse(&bytes_of(file)?, config.limits())
+    let provider = provider.and_then(|index| config.providers().get(index));
+    let usage = provider.map(Provider::key_use).unwrap_or_default();
+    let set = JwkSet::read(&bytes_of(file)?, config.limits(), usage)
         .map_err(|error| format!("passgate: {}: {error}\n", file.to_string_lossy()))?;
     let signature = Signature::CheckedByFile(keys(&set));
     Ok((signature, Some(KeySource::Local(set))))
@@ -190,7 +198,17 @@ fn rules(config: &Config) -> Vec<String> {
     rules
         .map(|rule| match &rule.action {
             Action::Public(public) => format!("public ({}, owner {})", public.reason, public.owner),
-            Action::Requires(_) => "requires a token".to_owned(),
+            Action::Requires(requirement) => {
+                let ways = &requirement.alternatives;
+                let by_token = ways.iter().any(|way| !way.without_token);
+                let of_peer = ways.iter().any(|way| way.without_token);
+                let wanted = match (by_token, of_peer) {
+                    (true, true) => "requires a token, or a workload",
+                    (false, true) => "requires a workload",
+                    (_, false) => "requires a token",
+                };
+                wanted.to_owned()
+            }
         })
         .collect()
 }
@@ -212,6 +230,7 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
     line("provider", record.provider.as_deref().map(str::to_owned));
     line("subject", record.subject.as_deref().map(str::to_owned));
     line("kind", record.kind.map(str::to_owned));
+    line("peer", record.peer.as_deref().map(str::to_owned));
     let facts = record.facts.join(", ");
     line("facts", Some(facts).filter(|facts| !facts.is_empty()));
     let age = record.authentication_age;

@@ -9,6 +9,7 @@ use crate::{
     files::bytes_of,
     manager::{self, Manager},
     off::{self, Off},
+    peers::Asking,
     read,
     sign::{
         elements, fails_open, is_of_envoy, is_resource, is_true, member, mentions_passgate,
@@ -35,6 +36,8 @@ pub(crate) struct Found {
     clusters: Option<Vec<String>>,
     /// The HTTP connection manager of the file that it is in.
     manager: Option<Manager>,
+    /// What its listener does about client certificates.
+    asking: Asking,
 }
 
 /// Whether a host hands over the body of a request whose headers are held
@@ -61,15 +64,19 @@ impl Found {
             blinded: Vec::new(),
             clusters: None,
             manager: None,
+            asking: Asking::default(),
         }
     }
 
     /// What is accepted by the filter and can never work.
     pub(crate) fn errors(&self) -> Vec<String> {
-        match self.bodies {
-            Bodies::Kept(remedy) if self.reads_bodies() => vec![[KEEPS_BODIES, remedy].concat()],
-            Bodies::Kept(_) | Bodies::HandedOver | Bodies::Unknown => Vec::new(),
-        }
+        let bodies = match self.bodies {
+            Bodies::Kept(remedy) if self.reads_bodies() => Some([KEEPS_BODIES, remedy].concat()),
+            Bodies::Kept(_) | Bodies::HandedOver | Bodies::Unknown => None,
+        };
+        let wants_peer = || crate::parse(&self.bytes).is_ok_and(|config| config.wants_peer());
+        let peers = self.asking.error().filter(|_| wants_peer());
+        bodies.into_iter().chain(peers).collect()
     }
 
     /// Whether some rule wants the body of a request approved.
@@ -106,6 +113,9 @@ impl Found {
             return (warnings, notes);
         };
         warnings.extend(self.unasked.clone());
+        if config.wants_peer() {
+            warnings.extend(self.asking.warning());
+        }
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
         }
@@ -258,6 +268,9 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
             found.clusters.clone_from(&clusters);
             let place = found.place.as_deref();
             found.manager = place.and_then(|place| Manager::around(document, place));
+            found.asking = place
+                .map(|place| Asking::around(document, place))
+                .unwrap_or_default();
         }
     } else {
         found.push(Found::of(None, document.to_string().into_bytes()));
@@ -428,6 +441,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     blinded: blinded(json),
                     clusters: None,
                     manager: None,
+                    asking: Asking::default(),
                 });
                 return;
             }

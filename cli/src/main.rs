@@ -12,6 +12,7 @@ mod lock;
 mod manager;
 mod neighbours;
 mod off;
+mod peers;
 mod presets;
 mod print;
 mod read;

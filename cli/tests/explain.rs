@@ -447,3 +447,56 @@ fn a_rule_that_wants_a_proof_says_which_one() {
         );
     }
 }
+
+#[test]
+fn a_workload_is_judged_as_if_its_certificate_were_verified() {
+    let policy = "\
+peer_verified_by_listener: true
+rules:
+  - match: { prefix: / }
+    requires: { token: none, peer: { spiffe: [\"spiffe://mesh/ns/batch/sa/*\"] } }
+";
+    let folder = Folder::with("peer", &[("policy.yaml", policy)]);
+    let config = folder.path("policy.yaml");
+    let explain = |peer: &[&str]| {
+        let arguments = ["explain", "--config", &config, "--request", "GET /"];
+        run(&[&arguments[..], peer].concat(), "")
+    };
+    let report = "spiffe://mesh/ns/batch/sa/report";
+    let (status, output, _) = explain(&["--peer", report]);
+    assert_eq!(status, Some(0), "{output}");
+    for line in [
+        "peer: NOT CHECKED;",
+        "rule: rules[0], requires a workload\n",
+        "kind: workload\npeer: spiffe://mesh/ns/batch/sa/report\n",
+        "decision: allow, permitted.peer\n",
+        "  x-passgate-peer: spiffe://mesh/ns/batch/sa/report\n",
+    ] {
+        assert!(output.contains(line), "{line}{output}");
+    }
+    let (status, output, _) = explain(&["--peer", "spiffe://mesh/ns/web/sa/shop"]);
+    assert_eq!(status, Some(1));
+    assert!(
+        output.contains("wanted instead: spiffe://mesh/ns/batch/sa/*\n"),
+        "{output}"
+    );
+    assert!(output.contains("decision: deny, forbidden.peer\n") && output.contains("gets 403"));
+    let (status, output, _) = explain(&[]);
+    assert_eq!(status, Some(1));
+    assert!(
+        output.contains("decision: deny, missing.peer\n"),
+        "{output}"
+    );
+    for odd in [
+        "spiffe://mesh",
+        "spiffe://mesh/*",
+        "mesh/ns/batch/sa/report",
+    ] {
+        let (status, _, error) = explain(&["--peer", odd]);
+        assert_eq!(status, Some(2));
+        assert!(
+            error.contains("is not the SPIFFE ID of a workload"),
+            "{error}"
+        );
+    }
+}

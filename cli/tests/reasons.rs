@@ -53,6 +53,7 @@ fn every_refusal_says_what_it_means_what_the_client_saw_why_and_what_to_do() {
             // What a client of DPoP is told; of a certificate the cell says it, too.
             "missing" | "malformed" | "untrusted" if is_of_proof => Some(&"401, `"),
             _ if code(&row) == "forbidden.body_size" => Some(&"413"),
+            _ if code(&row) == "missing.peer" => Some(&"403"),
             _ => status.get(blame),
         };
         let Some(expected) = expected else {

@@ -68,8 +68,10 @@ pub struct AuditRecord {
     pub subject: Option<Rc<str>>,
     /// Its signature was checked on an earlier request.
     pub remembered: bool,
-    /// Kind of a verified token.
+    /// Kind of a verified token, or of the workload that needs none.
     pub kind: Option<&'static str>,
+    /// SPIFFE ID of the workload at the other end of the connection, where the rule asks for it.
+    pub peer: Option<Rc<str>>,
     /// What the sign-in behind a verified token proves.
     pub facts: Vec<&'static str>,
     /// Age of that sign-in, in seconds.
@@ -167,6 +169,7 @@ impl AuditRecord {
             line.string("subject", self.subject.as_deref().map(cut));
             line.truth("remembered", self.remembered);
             line.word("kind", self.kind);
+            line.string("peer", self.peer.as_deref().map(cut));
             line.strings("facts", &self.facts);
             line.number("authentication_age", self.authentication_age);
             if let Some(proof) = &self.proof {

@@ -29,6 +29,7 @@ mod origin;
 mod parse;
 mod path;
 mod pattern;
+mod peer;
 mod proof;
 mod provider;
 mod raw;
@@ -217,7 +218,7 @@ impl Config {
             Action::Requires(requirement) => &*requirement.alternatives,
             Action::Public(_) => &[],
         });
-        let mut approvals = ways.filter_map(Alternative::approval);
+        let mut approvals = ways.filter_map(|way| way.approval());
         let covers = |of: Approves| {
             matches!(
                 of,
@@ -228,6 +229,17 @@ impl Config {
             )
         };
         approvals.any(|terms| covers(terms.of))
+    }
+
+    /// Whether some rule asks for the workload at the other end of the connection: the listener
+    /// must verify client certificates then.
+    #[must_use]
+    pub fn wants_peer(&self) -> bool {
+        let mut rules = self.rules.iter().flatten();
+        rules.any(|rule| match &rule.action {
+            Action::Requires(requirement) => requirement.wants_peer(),
+            Action::Public(_) => false,
+        })
     }
 
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
@@ -306,6 +318,7 @@ impl<'c> From<&'c Config> for Sources<'c> {
             name: &provider.name,
             keys: &provider.keys,
             rsa: provider.rsa(),
+            usage: provider.key_use(),
         };
         Self {
             limits: config.limits,

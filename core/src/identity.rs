@@ -8,7 +8,7 @@ use crate::{
     headers::{Edit, set},
     jose::to_base64url,
     json::Json,
-    provider::{ClaimHeader, Provider},
+    provider::{ClaimHeader, Issuer, Provider},
     text::percent,
     token::VerifiedJwt,
 };
@@ -38,7 +38,11 @@ impl Identity {
             edits.push(set(name.clone(), jwt.payload.to_owned()));
         }
         if let Some(subject) = &subject {
-            let principal = principal(&issuer, subject);
+            let principal = match provider.issuer {
+                // A SPIFFE ID says of itself whose it is.
+                Issuer::TrustDomain(_) => subject.clone().into_owned(),
+                Issuer::Exact(_) | Issuer::Template(..) => principal(&issuer, subject),
+            };
             edits.push(set("x-passgate-principal", principal));
         }
         edits.push(set("x-passgate-provider", String::from(&*provider.name)));

@@ -10,7 +10,7 @@ mod thumbprint;
 
 pub(crate) use compact::{Compact, JwsError};
 pub(crate) use header::Header;
-pub use jwk::{Jwk, JwkSet, JwkSetError, SelectError, SkippedKey};
+pub use jwk::{Jwk, JwkSet, JwkSetError, KeyUse, SelectError, SkippedKey};
 pub use media_type::MediaType;
 pub(crate) use media_type::is_plain;
 pub(crate) use numeric_date::numeric_date;

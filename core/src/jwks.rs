@@ -151,11 +151,13 @@ impl JwksCache {
         let Sources { limits, providers } = sources;
         let providers = providers
             .into_iter()
-            .map(|SourceOf { name, keys, rsa }| {
+            .map(|of| {
+                #[rustfmt::skip]
+                let SourceOf { name, keys, rsa, usage } = of;
                 let source = match keys {
                     KeySource::Local(set) => Source::Local(set.clone().with_rsa(rsa)),
                     KeySource::Remote(remote) => {
-                        let reading = Reading { limits, rsa };
+                        let reading = Reading { limits, rsa, usage };
                         let hurried = Rc::clone(&hurried);
                         let remote = Remote::new(remote, reading, hurried, seeds.next());
                         Source::Remote(Box::new(remote))

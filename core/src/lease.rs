@@ -35,6 +35,8 @@ pub struct Lease {
     pub(crate) rules: Box<[Option<usize>]>,
     /// The token that it showed.
     pub(crate) token: Option<LeasedToken>,
+    /// The SPIFFE ID of the workload that made it, where that was asked.
+    pub(crate) peer: Option<Rc<str>>,
     /// It would have been refused or cut, and that was told: it is only observed.
     pub(crate) is_told: bool,
 }
@@ -68,7 +70,8 @@ impl Lease {
             .saturating_add(OVERHEAD)
             .saturating_add(size_of_val(&*self.rules))
             .saturating_add(text(&self.request))
-            .saturating_add(text(&self.request_id));
+            .saturating_add(text(&self.request_id))
+            .saturating_add(self.peer.as_ref().map_or(0, |peer| peer.len()));
         if let Some(token) = &self.token {
             let subject = token.subject.as_ref().map_or(0, |subject| subject.len());
             let status = token.status.as_ref().map_or(0, |(uri, _)| uri.len());

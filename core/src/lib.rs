@@ -87,6 +87,7 @@ mod jwks;
 mod lease;
 pub mod limits;
 mod login;
+mod peer;
 mod policy;
 mod proof;
 mod provider;
@@ -97,6 +98,7 @@ mod request;
 mod resource_metadata;
 mod revocation;
 mod sorted;
+mod spiffe;
 mod status_list;
 mod supply;
 mod text;
@@ -127,7 +129,7 @@ pub use crate::{
     },
     fetch::{Answer, Call, Endpoint, FetchId, Measure, Number},
     headers::Edit,
-    jose::{Jwk, JwkSet, JwkSetError, MediaType, SelectError, SkippedKey, thumbprint},
+    jose::{Jwk, JwkSet, JwkSetError, KeyUse, MediaType, SelectError, SkippedKey, thumbprint},
     json::{Json, JsonError},
     jwks::{
         Discovery, Event, JwksCache, KeySource, Location, Lookup, Purpose, RemoteJwks, Report,
@@ -151,6 +153,7 @@ pub use crate::{
     request::{Body, Connection, Origin, Request, TokenSource},
     resource_metadata::{Document, ResourceMetadata},
     revocation::{NameClaims, RevocationSource, Revocations, WhenUnavailable},
+    spiffe::SpiffePattern,
     status_list::{StatusListSource, inspect as inspect_status_list},
     supply::{EndingEvent, EndingOf, EndingReport, Fetch, Need, Suppliers, Supply},
     time::UnixTime,

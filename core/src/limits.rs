@@ -220,6 +220,13 @@ pub const PATH_READINGS: usize = 32;
 /// Most bytes of all ways to read one path together: several times the longest path that most
 /// servers take (8 KiB).
 pub const PATH_READING_BYTES: usize = 64 << 10;
+/// Longest SPIFFE ID, in bytes (SPIFFE-ID section 2.3).
+pub const SPIFFE_ID_BYTES: usize = 2_048;
+/// Longest name of a trust domain, in bytes (SPIFFE-ID section 2.3).
+pub const TRUST_DOMAIN_BYTES: usize = 255;
+/// Longest client certificate that is looked at, in bytes of PEM: a few times one with a chain of
+/// names and an RSA key of 8,192 bits.
+pub const PEER_CERTIFICATE_BYTES: usize = 32 << 10;
 /// Most problems of a configuration that are told at once.
 pub const CONFIG_PROBLEMS: usize = 100;
 

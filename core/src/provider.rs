@@ -9,7 +9,7 @@ use crate::{
     credentials::CredentialSource,
     crypto::Algorithm,
     evidence::{Evidence, Kinds},
-    jose::MediaType,
+    jose::{KeyUse, MediaType},
     jwks::KeySource,
     login::Login,
     proof::CnfJwk,
@@ -70,6 +70,12 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// What its keys are for.
+    #[must_use]
+    pub const fn key_use(&self) -> KeyUse {
+        KeyUse::of(matches!(self.issuer, Issuer::TrustDomain(_)))
+    }
+
     /// The algorithm of its RSA keys that do not say it.
     pub(crate) fn rsa(&self) -> Option<Algorithm> {
         let mut algorithms = self.algorithms.iter().copied();

@@ -76,6 +76,8 @@ facts! {
         } => "missing.token",
         /// The rule or the token's `cnf` wants a proof of possession, and there is none.
         Proof => "missing.proof",
+        /// The rule wants a workload, and this connection has none that is named by a certificate.
+        Peer => "missing.peer",
     }
 }
 
@@ -213,6 +215,8 @@ facts! {
         CrossSite => "forbidden.cross_site",
         /// The body is larger than `limits.proof_body_bytes`, and a proof has to cover it.
         BodySize => "forbidden.body_size",
+        /// Another workload than the rule wants.
+        Peer => "forbidden.peer",
     }
 }
 
@@ -318,6 +322,7 @@ impl Reason {
         match self {
             // Who signs in again has the same key, and would come back with the same proof.
             _ if self.is_of_proof() => false,
+            Self::Missing(Missing::Peer) => false,
             Self::Missing(_) | Self::Malformed(_) | Self::Untrusted(_) => true,
             Self::Insufficient(fact) => match fact {
                 Insufficient::Scope { .. } => false,
@@ -389,6 +394,7 @@ impl Reason {
         passkey: Option<&PasskeyWanted>,
     ) -> Rejection {
         let (status, retry_after) = match self {
+            Self::Missing(Missing::Peer) => (403, None),
             Self::Missing(_) | Self::Malformed(_) | Self::Untrusted(_) => (401, None),
             Self::Ambiguous(_) => (400, None),
             Self::Forbidden(Forbidden::BodySize) => (413, None),
@@ -465,7 +471,10 @@ impl Reason {
                 .with("scope", &required.join(" ")),
             Self::Insufficient(Insufficient::Authentication { step_up }) => plain.unproved(step_up),
             Self::Insufficient(Insufficient::MaxAge { step_up }) => plain.too_old(step_up),
-            Self::Forbidden(_) | Self::Unavailable(_) | Self::Internal(_) => return None,
+            Self::Missing(Missing::Peer)
+            | Self::Forbidden(_)
+            | Self::Unavailable(_)
+            | Self::Internal(_) => return None,
         };
         Some(challenge.into_value())
     }

@@ -84,6 +84,11 @@ impl<'a> Request<'a> {
         self.connection?.client_certificate()
     }
 
+    /// The client's certificate, in PEM.
+    pub(crate) fn peer_certificate(&self) -> Option<Vec<u8>> {
+        self.connection?.peer_certificate()
+    }
+
     /// All headers, in their order.
     pub(crate) const fn headers(&self) -> &'a [(&'a [u8], &'a [u8])] {
         self.headers

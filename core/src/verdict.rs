@@ -82,8 +82,9 @@ impl Permit {
     }
 
     /// The codes of all that passes, or is served, without a refusal.
-    pub const CODES: [&'static str; 4] = [
+    pub const CODES: [&'static str; 5] = [
         "permitted.token",
+        "permitted.peer",
         "permitted.public",
         "permitted.preflight",
         SERVED,

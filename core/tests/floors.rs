@@ -35,12 +35,12 @@ const FLOORS: &[&[&str]] = &[
     &["provider", "supply"],
     &["credentials", "status_list"],
     &["evidence", "jwks", "login", "proof", "revocation"],
-    &["webauthn"],
+    &["peer", "webauthn"],
     &["cose", "decode", "jose"],
     &[
         "budget", "cbor", "crypto", "fetch", "json", "request", "uri",
     ],
-    &["alarm", "provider_id", "reason", "text"],
+    &["alarm", "provider_id", "reason", "spiffe", "text"],
     &["limits", "sorted", "time", "version"],
 ];
 

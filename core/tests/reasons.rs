@@ -33,6 +33,7 @@ fn reasons() -> Vec<Reason> {
         }
         .into(),
         Missing::Proof.into(),
+        Missing::Peer.into(),
         Malformed::Credential.into(),
         Malformed::TokenSize.into(),
         Malformed::TokenShape.into(),
@@ -89,6 +90,7 @@ fn reasons() -> Vec<Reason> {
         Forbidden::Kind.into(),
         Forbidden::CrossSite.into(),
         Forbidden::BodySize.into(),
+        Forbidden::Peer.into(),
         Unavailable::Keys {
             retry_after: Duration::from_secs(1),
         }
@@ -179,6 +181,7 @@ fn the_blame_decides_status_and_challenge() {
             ),
             Reason::Untrusted(Untrusted::ProofNonce) => (401, Some(", error=\"use_dpop_nonce\", ")),
             reason if is_of_proof(reason) => (401, Some(", error=\"invalid_dpop_proof\", ")),
+            Reason::Missing(Missing::Peer) => (403, None),
             Reason::Missing(_) => (401, Some(", acr_values=\"phr\", max_age=\"900\"")),
             Reason::Malformed(_) | Reason::Untrusted(_) => {
                 (401, Some(", error=\"invalid_token\", error_description=\""))
@@ -390,6 +393,7 @@ fn the_record_of_what_a_rule_wants_says_what() {
             r#"groups: one of ["finance"]; it is the list ["sales"]"#,
         ),
         (Forbidden::Audience.into(), AUDIENCE),
+        (Forbidden::Peer.into(), "spiffe://mesh/ns/web/sa/*"),
         (Untrusted::Issuer.into(), ISSUER),
     ] {
         let (_, record) = mutation(&reason).judge();

@@ -15,6 +15,7 @@ pub(crate) const PROGRAM: Program = Program {
         "claims",
         "jwks",
         "revocations",
+        "peer",
         "request",
         "at",
     ],
@@ -31,6 +32,8 @@ usage: passgate explain OPTIONS    judge one request and say why
   --claims FILE                 claims as JSON, in place of a token, as if signed
   --jwks FILE                   the provider's keys, to check the signature with
   --revocations FILE            the provider's list of revocations
+  --peer SPIFFE-ID              the workload at the other end of the connection,
+                                as if its certificate had been verified
   --at 2027-06-30T12:00:00Z     the time, with its offset, or in seconds since 1970;
                                 default: now
 
@@ -44,6 +47,7 @@ pub(super) struct Arguments<'l> {
     pub(super) claims: Option<&'l OsStr>,
     pub(super) jwks: Option<&'l OsStr>,
     pub(super) revocations: Option<&'l OsStr>,
+    pub(super) peer: Option<&'l OsStr>,
     pub(super) request: String,
     pub(super) at: Option<UnixTime>,
 }
@@ -74,6 +78,7 @@ impl<'l> Arguments<'l> {
             claims,
             jwks: line.value("jwks"),
             revocations: line.value("revocations"),
+            peer: line.value("peer"),
             request: request.to_string_lossy().into_owned(),
             at,
         })

@@ -4,6 +4,7 @@
 
 mod filters;
 mod hosts;
+mod peers;
 mod readings;
 mod services;
 

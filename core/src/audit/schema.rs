@@ -50,7 +50,8 @@ pub(super) fn document() -> Value {
             "remembered": { "const": true, "description": "Its signature was checked on an earlier request." },
             "key_id": shown("kid of the key that verified the token."),
             "subject": shown("Subject of a token whose signature was verified; or hmac-sha256: and its keyed hash; or absent, as audit.subject says."),
-            "kind": { "enum": kinds, "description": "Who acts, by a verified token." },
+            "kind": { "enum": kinds, "description": "Who acts, by a verified token; or workload, where a rule wants none." },
+            "peer": shown("SPIFFE ID of the certificate of the connection, where the rule asks for it."),
             "facts": {
                 "type": "array",
                 "items": { "enum": Fact::ALL.map(Fact::as_str) },

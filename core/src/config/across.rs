@@ -24,6 +24,7 @@ pub(super) fn issuers(providers: &[Provider], at: At<'_>, problems: &mut Problem
                 at.member(match own {
                     Issuer::Exact(_) => "issuer",
                     Issuer::Template(..) => "issuer_template",
+                    Issuer::TrustDomain(_) => "spiffe",
                 }),
                 &["fits tokens of ", &first.name, " too"],
                 &["write one provider for both, or tenants that only one of them names"],

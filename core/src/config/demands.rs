@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Alternative, claim, duration, evidence, proof, raw::Demands, words::Delegated};
+use super::{Alternative, claim, duration, evidence, peer, proof, raw::Demands, words::Delegated};
 use crate::decode::{At, Filled, Problems, texts};
 
 impl Demands {
@@ -64,6 +64,14 @@ impl Demands {
                 alternative.proof = Some(demand);
                 alternative.aaguids = aaguids;
             }
+        }
+        if let Some(raw) = self.peer.given() {
+            let at = at.member("peer");
+            if !alternative.peers.is_empty() {
+                let seen = ["is asked for beside the alternatives, too"];
+                problems.add(at, &seen, &["write it in one place"]);
+            }
+            alternative.peers = peer::patterns(raw, at, problems);
         }
         alternative.origin_bound |= self.origin_bound.given().unwrap_or(false);
         alternative.single_use |= self.single_use.given().unwrap_or(false);

@@ -137,6 +137,9 @@ fn of_alternative(
     doubts: &mut Problems,
 ) {
     literal::of_alternative(alternative, at, doubts);
+    if alternative.without_token {
+        return;
+    }
     let open = || {
         let numbered = providers.iter().enumerate();
         let open = numbered.filter(|(index, _)| alternative.accepts(ProviderId(*index)));

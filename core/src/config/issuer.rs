@@ -5,7 +5,7 @@ use crate::{
     decode::{At, Decode, Field, Filled, List, Problems, Text, shown, texts},
     json::Json,
     provider::is_plain,
-    uri,
+    spiffe, uri,
 };
 
 /// The issuer from whichever of the fields is given.
@@ -73,6 +73,11 @@ const ENTRA: &str = "//login.microsoftonline.";
 /// No token names these as its issuer, so a provider that does would refuse every one.
 fn check_exact(issuer: &str, at: At<'_>, problems: &mut Problems) {
     let is_many = |segment: &str| OF_MANY_TENANTS.contains(&segment);
+    if issuer.starts_with(spiffe::SCHEME) {
+        // Principals would begin as those of workloads do.
+        let wanted = "write spiffe: { trust_domain: cluster.local } in place of issuer";
+        problems.add(at, &[&shown::text(issuer), " is a SPIFFE ID"], &[wanted]);
+    }
     let seen = if issuer.contains(['*', '{']) {
         " is a pattern, and issuers are compared exactly"
     } else if issuer.contains(ENTRA) && issuer.split('/').any(is_many) {

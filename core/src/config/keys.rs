@@ -11,7 +11,7 @@ use super::{
 use crate::{
     crypto::Algorithm,
     decode::{At, Field, Problems, shown},
-    jose::{JwkSet, JwkSetError},
+    jose::{JwkSet, JwkSetError, KeyUse},
     limits::{self, Limits},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn source(
     sources: Sources,
     issuer: Option<&Issuer>,
     algorithms: &[Algorithm],
-    limits: &Limits,
+    (limits, usage): (&Limits, KeyUse),
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<KeySource> {
@@ -64,9 +64,10 @@ pub(super) fn source(
     let discovery = discovery
         .given()
         .and_then(|raw| discovered(raw, issuer, at.member("discovery"), problems));
-    let local = local
-        .given()
-        .and_then(|raw| local_jwks(raw, algorithms, limits, at.member("local_jwks"), problems));
+    let local = local.given().and_then(|raw| {
+        let at = at.member("local_jwks");
+        local_jwks(raw, algorithms, (limits, usage), at, problems)
+    });
     remote
         .or(discovery)
         .map(KeySource::Remote)
@@ -111,6 +112,7 @@ fn discovered(
     let found = || {
         let issuer = match issuer? {
             Issuer::Exact(issuer) => issuer,
+            Issuer::TrustDomain(_) => return None,
             Issuer::Template(..) => {
                 problems.add(
                     at,
@@ -240,13 +242,13 @@ fn within(
 fn local_jwks(
     raw: RawLocalJwks,
     algorithms: &[Algorithm],
-    limits: &Limits,
+    (limits, usage): (&Limits, KeyUse),
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<JwkSet> {
     let RawLocalJwks { inline_string } = raw;
     let at = at.member("inline_string");
-    let set = match JwkSet::parse(inline_string.given()?.0.as_bytes(), limits) {
+    let set = match JwkSet::read(inline_string.given()?.0.as_bytes(), limits, usage) {
         Ok(set) => set,
         Err(error @ (JwkSetError::TooLarge | JwkSetError::TooManyKeys)) => {
             problems.add(at, &["is ", &error.to_string()], &["write fewer keys"]);

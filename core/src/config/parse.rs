@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{
     Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, document, doubts,
-    origin, proof, provider,
+    origin, peer, proof, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider, RawSecrets},
     requirement::Providers,
     resource_metadata, rule,
@@ -53,6 +53,7 @@ fn read(
     let root = At::Root;
     let RawConfig {
         origins,
+        peer_verified_by_listener,
         providers,
         relying_party,
         rules,
@@ -117,6 +118,8 @@ fn read(
         let named = (&*origins, party.as_ref());
         proof::can_be_approved(ready, &providers, named, root.member("rules"), problems);
     }
+    let is_verified = peer_verified_by_listener.given().unwrap_or(false);
+    peer::can_be_known(is_verified, ready, root.member("rules"), problems);
     let nonce_secrets = secrets
         .given()
         .and_then(|RawSecrets { nonce }| nonce.given())

@@ -5,13 +5,14 @@ use core::time::Duration;
 use super::{
     ClaimHeader, Issuer, Provider, TokenSource, claim,
     claim_name::claim_path,
-    credentials, duration, ending, evidence, issuer, keys,
+    credentials, duration, ending, evidence, issuer, keys, peer,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
     text::{CookieName, ParamName},
 };
 use crate::{
-    crypto::Algorithm,
     decode::{At, Field, List, Problems, texts},
+    evidence::Kinds,
+    jose::KeyUse,
     limits::{self, Limits},
     webauthn::RelyingParty,
 };
@@ -31,6 +32,7 @@ pub(super) fn provider(
         audiences,
         audience_claim,
         subject_claims,
+        spiffe,
         algorithms,
         token_types,
         remote_jwks,
@@ -54,11 +56,28 @@ pub(super) fn provider(
         login,
         shared_subjects: _, // read by the check across providers
     } = raw;
+    let is_of_domain = !spiffe.is_absent();
     let algorithms = algorithms.given().map_or_else(
-        || Algorithm::ALL.to_vec(),
+        || peer::algorithms(is_of_domain),
         |list| list.0.into_values().collect(),
     );
-    let issuer = issuer::issuer(issuer, issuer_template, tenants, at, problems);
+    let issuer = if is_of_domain {
+        let beside = [
+            ("issuer", issuer.is_absent()),
+            ("issuer_template", issuer_template.is_absent()),
+            ("tenants", tenants.is_absent()),
+            ("subject_claims", subject_claims.is_absent()),
+            ("discovery", discovery.is_absent()),
+            ("kinds", kinds.is_absent()),
+            ("evidence", evidence.is_absent()),
+            ("credentials", credentials.is_absent()),
+            ("status_lists", status_lists.is_absent()),
+            ("login", login.is_absent()),
+        ];
+        peer::trust_domain(spiffe, &beside, at, problems)
+    } else {
+        issuer::issuer(issuer, issuer_template, tenants, at, problems)
+    };
     let key_sources = keys::Sources {
         remote: remote_jwks,
         discovery,
@@ -68,7 +87,7 @@ pub(super) fn provider(
         key_sources,
         issuer.as_ref(),
         &algorithms,
-        limits,
+        (limits, KeyUse::of(is_of_domain)),
         at,
         problems,
     );
@@ -102,6 +121,11 @@ pub(super) fn provider(
     let kinds = kinds
         .given()
         .map(|raw| claim::kinds(raw, at.member("kinds"), problems));
+    let kinds = if is_of_domain {
+        Some(Kinds::WORKLOADS)
+    } else {
+        kinds
+    };
     let evidence = evidence
         .given()
         .map(|raw| evidence::evidence(raw, party, at.member("evidence"), problems));

@@ -3,6 +3,7 @@
 mod credentials;
 mod ending;
 mod keys;
+mod peer;
 mod proof;
 mod provider;
 mod rule;
@@ -11,6 +12,7 @@ pub(super) use self::{
     credentials::{RawBySubject, RawCredentialDocument, RawCredentials, RawSubjectUri},
     ending::{RawRevocations, RawStatusLists},
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
+    peer::{RawPeer, RawSpiffe},
     proof::{RawAaguids, RawDpop, RawProof, RawRelyingParty, RawWebauthn},
     provider::{
         RawClaimEquals, RawClaimToHeader, RawEvidence, RawFromHeader, RawKinds, RawLine,
@@ -35,6 +37,9 @@ record! {
     pub(in crate::config) RawConfig "the configuration" {
         /// Where clients reach this gate: scheme, host and port.
         origins: List<Origin>,
+        /// Says that the listener verifies client certificates, which the filter cannot find out.
+        /// Without it no rule can ask for `peer`. Default: false.
+        peer_verified_by_listener: bool,
         /// The issuers that are trusted, by a name of your choice.
         providers: Map<RawProvider> => "providers.<name>",
         "jwt_rules": "write providers, by a name of your choice",

@@ -1,8 +1,11 @@
 //! What rules demand: alternatives, each with all that stands beside them.
 
+use std::rc::Rc;
+
 use super::{
-    Alternative, ProviderId, Requirement,
+    Alternative, ProviderId, Requirement, peer,
     raw::{RawAlternative, RawRequires, RawRequiresAny},
+    words::TokenWish,
 };
 use crate::decode::{At, Field, Problems, Text, shown, suggest};
 
@@ -70,23 +73,29 @@ pub(super) fn requirement(
 ) -> Requirement {
     let RawRequires {
         provider_name,
+        token,
         requires_any,
         demands,
     } = raw;
     let several = !requires_any.is_absent();
-    if several && !provider_name.is_absent() {
-        problems.add(
-            at,
-            &["provider_name and requires_any are both given"],
-            &["write provider_name inside the alternatives"],
-        );
+    for (name, is_absent) in [
+        ("provider_name", provider_name.is_absent()),
+        ("token", token.is_absent()),
+    ] {
+        if several && !is_absent {
+            let seen = [name, " and requires_any are both given"];
+            let wanted = ["write ", name, " inside the alternatives"];
+            problems.add(at, &seen, &wanted);
+        }
     }
     let mut beside = Alternative::default();
+    let beside_peer = !demands.peer.is_absent();
     let delegated = demands.add_to(&mut beside, None, at, problems);
     if !several {
-        choose(&mut beside, provider_name, providers, at, problems);
+        let named = (provider_name, token, beside_peer);
+        choose(&mut beside, named, providers, at, problems);
         return Requirement {
-            alternatives: vec![beside],
+            alternatives: vec![Rc::new(beside)],
         };
     }
     let list = requires_any
@@ -100,27 +109,38 @@ pub(super) fn requirement(
         .map(|(index, raw)| {
             let RawAlternative {
                 provider_name,
+                token,
                 demands,
             } = raw;
             let at = at.element(index);
             let mut alternative = beside.clone();
+            let asks_for_peer = beside_peer || !demands.peer.is_absent();
             demands.add_to(&mut alternative, delegated, at, problems);
-            choose(&mut alternative, provider_name, providers, at, problems);
-            alternative
+            let named = (provider_name, token, asks_for_peer);
+            choose(&mut alternative, named, providers, at, problems);
+            Rc::new(alternative)
         });
     Requirement {
         alternatives: alternatives.collect(),
     }
 }
 
-/// Sets the provider; none named means any.
+/// Sets the provider; none named means any, unless no token is wanted.
 fn choose(
     alternative: &mut Alternative,
-    name: Field<Text>,
+    (name, token, asks_for_peer): (Field<Text>, Field<TokenWish>, bool),
     providers: &mut Providers<'_>,
     at: At<'_>,
     problems: &mut Problems,
 ) {
+    if !token.is_absent() {
+        if !name.is_absent() {
+            let seen = ["token: none and provider_name are both given"];
+            problems.add(at, &seen, &["remove one of them"]);
+        }
+        alternative.without_token = true;
+        return peer::check_tokenless(alternative, asks_for_peer, at, problems);
+    }
     if name.is_absent() {
         providers.use_all(at, problems);
     }

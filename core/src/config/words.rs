@@ -118,6 +118,13 @@ words! {
 }
 
 words! {
+    /// That a workload is enough.
+    pub(super) enum TokenWish {
+        "none" => None,
+    }
+}
+
+words! {
     /// Whether the facts of somebody else's sign-in count.
     pub(super) enum Delegated {
         "allow" => Allow,

@@ -48,15 +48,8 @@ impl Problems {
 
     /// Adds what is wrong with a text, which is shown so.
     #[inline(never)]
-    pub(super) fn add_fault(
-        &mut self,
-        at: At<'_>,
-        text: &str,
-        shown: fn(&str) -> String,
-        fault: Fault,
-    ) {
-        let Fault { seen, wanted } = fault;
-        self.add(at, &[&shown(text), " ", &seen], &[&wanted]);
+    pub fn add_fault(&mut self, at: At<'_>, shown: &str, fault: &Fault) {
+        self.add(at, &[shown, " ", &fault.seen], &[&fault.wanted]);
     }
 
     /// Adds that another kind of value stands there: `60 is a number; write …`. Lists and objects

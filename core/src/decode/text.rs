@@ -46,7 +46,7 @@ impl<T: FromText> Decode for T {
         match T::from_text(text) {
             Ok(value) => Some(value),
             Err(fault) => {
-                problems.add_fault(at, text, T::shown, fault);
+                problems.add_fault(at, &T::shown(text), &fault);
                 None
             }
         }

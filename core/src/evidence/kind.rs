@@ -27,6 +27,15 @@ pub struct Kinds {
     pub agent: Option<When>,
 }
 
+impl Kinds {
+    /// Tokens that name nothing but workloads.
+    pub(crate) const WORKLOADS: Self = Self {
+        human: None,
+        workload: Some(When::ANYTHING),
+        agent: None,
+    };
+}
+
 impl Kind {
     /// The word in headers and records.
     #[must_use]

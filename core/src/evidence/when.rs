@@ -74,6 +74,16 @@ impl fmt::Display for When {
 }
 
 impl When {
+    /// Holds for every token.
+    pub(super) const ANYTHING: Self = Self {
+        amr_all_of: Vec::new(),
+        amr_any_of: Vec::new(),
+        amr_exactly: Vec::new(),
+        amr_none_of: Vec::new(),
+        acr_any_of: Vec::new(),
+        claim: None,
+    };
+
     /// Whether all that is given holds. A missing or ill-typed claim satisfies nothing, negative
     /// conditions included.
     pub(crate) fn holds(&self, claims: &Json) -> bool {

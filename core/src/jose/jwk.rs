@@ -42,7 +42,7 @@ impl Jwk {
         if PRIVATE_MEMBERS.iter().any(has) {
             return None;
         }
-        let jwk = read_key(jwk, rsa_bits).ok();
+        let jwk = read_key(jwk, KeyUse::Signature, rsa_bits).ok();
         jwk.filter(|jwk| jwk.key.exponent_bits() <= limits::PROOF_RSA_EXPONENT_BITS)
     }
 
@@ -152,12 +152,55 @@ pub enum SelectError {
     Ambiguous,
 }
 
+/// What the keys of a set are for (`use`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyUse {
+    /// Signatures: `sig`, or nothing (RFC 7517 section 4.2).
+    #[default]
+    Signature,
+    /// JWT-SVIDs: `jwt-svid` (SPIFFE Trust Domain and Bundle, section 4.2.2). The keys of
+    /// certificates beside them are not looked at.
+    JwtSvid,
+}
+
+impl KeyUse {
+    pub(crate) const fn of(is_bundle: bool) -> Self {
+        if is_bundle {
+            Self::JwtSvid
+        } else {
+            Self::Signature
+        }
+    }
+
+    /// Whether a key of this `use` is of nobody's concern.
+    fn ignores(self, jwk: &Json) -> bool {
+        self == Self::JwtSvid && member(jwk, "use").and_then(Json::as_str) == Some("x509-svid")
+    }
+
+    fn check(self, usage: Option<&Json>) -> Result<(), Skip> {
+        match (self, usage.map(Json::as_str)) {
+            (Self::Signature, None | Some(Some("sig")))
+            | (Self::JwtSvid, Some(Some("jwt-svid"))) => Ok(()),
+            (Self::Signature, _) => Err(Skip::odd("use is not sig")),
+            (Self::JwtSvid, _) => Err(Skip::odd("use is not jwt-svid")),
+        }
+    }
+}
+
 impl JwkSet {
-    /// Reads a set (RFC 7517 section 5).
+    /// Reads a set (RFC 7517 section 5) of keys for signatures.
     ///
     /// # Errors
     /// When the document as a whole is unreadable; odd keys in it are skipped instead.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, JwkSetError> {
+        Self::read(bytes, limits, KeyUse::Signature)
+    }
+
+    /// Reads a set of keys for this.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read(bytes: &[u8], limits: &Limits, usage: KeyUse) -> Result<Self, JwkSetError> {
         if bytes.len() > limits.jwks_bytes {
             return Err(JwkSetError::TooLarge);
         }
@@ -174,7 +217,10 @@ impl JwkSet {
                 set.skip(None, index, fault);
                 continue;
             };
-            match read_key(element, limits.rsa_bits) {
+            if usage.ignores(element) {
+                continue;
+            }
+            match read_key(element, usage, limits.rsa_bits) {
                 Ok(jwk) if set.keys.contains(&jwk) => {}
                 Ok(jwk) => set.keys.push(jwk),
                 Err(skip) => set.skip(element.get("kid").and_then(Json::as_str), index, skip),
@@ -329,7 +375,7 @@ fn member<'j>(jwk: &'j Json, name: &str) -> Option<&'j Json> {
     (!is_absent).then_some(value)
 }
 
-fn read_key(jwk: &Json, rsa_bits: usize) -> Result<Jwk, Skip> {
+fn read_key(jwk: &Json, usage: KeyUse, rsa_bits: usize) -> Result<Jwk, Skip> {
     let member = |name| member(jwk, name);
     if member("kty").and_then(Json::as_str) == Some("oct") {
         let why = "kty is oct, a symmetric key: whoever reads the set can sign with it";
@@ -343,11 +389,7 @@ fn read_key(jwk: &Json, rsa_bits: usize) -> Result<Jwk, Skip> {
         ];
         return Err(Skip::secret(&words));
     }
-    match member("use") {
-        None => {}
-        Some(Json::String(usage)) if &**usage == "sig" => {}
-        Some(_) => return Err(Skip::odd("use is not sig")),
-    }
+    usage.check(member("use"))?;
     match member("key_ops") {
         None => {}
         Some(Json::Array(operations))

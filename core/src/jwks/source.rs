@@ -4,7 +4,12 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::uri_prefix::UriPrefix;
-use crate::{crypto::Algorithm, fetch::Endpoint, jose::JwkSet, limits::Limits};
+use crate::{
+    crypto::Algorithm,
+    fetch::Endpoint,
+    jose::{JwkSet, KeyUse},
+    limits::Limits,
+};
 
 /// The providers whose keys are held, in the order of their indices, and what bounds what they
 /// send.
@@ -25,6 +30,8 @@ pub struct SourceOf<'c> {
     pub keys: &'c KeySource,
     /// What an RSA key is for that does not say it.
     pub rsa: Option<Algorithm>,
+    /// What its keys are for.
+    pub usage: KeyUse,
 }
 
 /// Where a provider's keys come from.

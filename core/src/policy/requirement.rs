@@ -1,6 +1,7 @@
 //! What a rule wants of a token, and whether a token that is believed meets it.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use super::{ClaimCondition, ProofDemand};
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     provider::Provider,
     provider_id::ProviderId,
     reason::{BEARER, DPOP, Forbidden, Insufficient, Reason, Scheme, StepUp, Untrusted},
+    spiffe::SpiffePattern,
     text::shown,
     time::UnixTime,
     webauthn::Aaguids,
@@ -23,7 +25,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Requirement {
     /// Never empty. What stood beside the alternatives has been put into each of them.
-    pub alternatives: Vec<Alternative>,
+    pub alternatives: Vec<Rc<Alternative>>,
 }
 
 /// One way to meet a requirement.
@@ -31,6 +33,10 @@ pub struct Requirement {
 pub struct Alternative {
     /// Only tokens of this provider; `None`: of any.
     pub provider: Option<ProviderId>,
+    /// Only connections of one of these workloads; empty: of anybody.
+    pub peers: Vec<SpiffePattern>,
+    /// The workload is enough, and no token is looked at.
+    pub without_token: bool,
     /// Of each list the token's audience must hold one; empty: the provider's own audiences count.
     pub audiences: Vec<Vec<String>>,
     /// All of them must be granted, in `scope` or `scp`.
@@ -59,20 +65,15 @@ pub struct Alternative {
 impl Requirement {
     /// The alternatives that a token of this provider could meet.
     pub(crate) fn open_to(&self, provider: ProviderId) -> impl Iterator<Item = &Alternative> {
-        self.alternatives
-            .iter()
-            .filter(move |alternative| alternative.accepts(provider))
+        let ways = self.alternatives.iter().map(|way| &**way);
+        ways.filter(move |way| way.accepts(provider))
     }
 
     /// The schemes in which a client shows a token for it, in the order of the alternatives.
     pub(crate) fn schemes(&self) -> &'static [Scheme] {
         let is_dpop = |way: &Alternative| matches!(way.proof, Some(ProofDemand::Dpop { .. }));
-        let dpop_is_first = self.alternatives.first().is_some_and(is_dpop);
-        if self
-            .alternatives
-            .iter()
-            .all(|way| is_dpop(way) == dpop_is_first)
-        {
+        let dpop_is_first = self.by_token().next().is_some_and(is_dpop);
+        if self.by_token().all(|way| is_dpop(way) == dpop_is_first) {
             return if dpop_is_first { DPOP } else { BEARER };
         }
         if dpop_is_first {
@@ -80,6 +81,17 @@ impl Requirement {
         } else {
             &[Scheme::Bearer, Scheme::Dpop]
         }
+    }
+
+    /// The alternatives that want a token.
+    pub(crate) fn by_token(&self) -> impl Iterator<Item = &Alternative> {
+        let ways = self.alternatives.iter().map(|way| &**way);
+        ways.filter(|way| !way.without_token)
+    }
+
+    /// Whether some alternative wants to know the workload at the other end of the connection.
+    pub(crate) fn wants_peer(&self) -> bool {
+        self.alternatives.iter().any(|way| !way.peers.is_empty())
     }
 
     /// Whether whatever meets this meets the other, too; where it is unsure, no.
@@ -91,9 +103,9 @@ impl Requirement {
     }
 
     /// What a sign-in will have to prove, for a client that has no token: what the first
-    /// alternative wants.
+    /// alternative with a token wants.
     pub(crate) fn hint(&self, providers: &[Provider]) -> StepUp {
-        let Some(first) = self.alternatives.first() else {
+        let Some(first) = self.by_token().next() else {
             return StepUp::default();
         };
         let open = providers.iter().enumerate();
@@ -163,7 +175,13 @@ pub(crate) struct Unmet {
 
 impl Alternative {
     pub(crate) fn accepts(&self, provider: ProviderId) -> bool {
-        self.provider.is_none_or(|own| own == provider)
+        !self.without_token && self.provider.is_none_or(|own| own == provider)
+    }
+
+    /// Whether it takes connections of this workload; `None`: of nobody that is known.
+    pub(crate) fn takes_peer(&self, peer: Option<&str>) -> bool {
+        let is_one = |peer| self.peers.iter().any(|own| own.takes(peer));
+        self.peers.is_empty() || peer.is_some_and(is_one)
     }
 
     /// Whether a token that is bound so can meet it.
@@ -218,7 +236,11 @@ impl Alternative {
     /// less than none.
     pub(crate) fn asks_at_least(&self, other: &Self) -> bool {
         let youngest = |limit| self.max_age.is_some_and(|own| own <= limit);
+        let is_of_other = |own: &SpiffePattern| other.takes_peer(Some(own.as_str()));
         (other.provider.is_none() || other.provider == self.provider)
+            && (other.without_token || !self.without_token)
+            && (other.peers.is_empty() || !self.peers.is_empty())
+            && self.peers.iter().all(is_of_other)
             && self.audiences.is_empty() == other.audiences.is_empty()
             && other
                 .audiences

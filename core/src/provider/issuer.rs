@@ -1,17 +1,20 @@
-//! Which values of `iss` are a provider's: one, or one for each tenant.
+//! Which tokens are a provider's: those of one issuer, of one for each tenant, or of a trust domain.
 
 use core::fmt;
 use std::rc::Rc;
 
-use crate::json::Json;
+use crate::{json::Json, spiffe};
 
-/// Which values of `iss` are a provider's.
+/// Which tokens are a provider's.
 #[derive(Clone, Debug)]
 pub enum Issuer {
     /// This one.
     Exact(Rc<str>),
     /// One for each tenant.
     Template(IssuerTemplate, Tenants),
+    /// Those of this SPIFFE trust domain, `spiffe://NAME`, by the `sub` of their workloads
+    /// (JWT-SVID section 3.1): they need no `iss`.
+    TrustDomain(Rc<str>),
 }
 
 /// An issuer in which one segment of the path is the value of a claim, such as
@@ -38,13 +41,18 @@ pub enum Tenants {
 }
 
 impl Issuer {
-    /// Whether tokens with this `iss` and these claims are the provider's.
+    /// Whether tokens with these claims are the provider's.
     #[must_use]
-    pub fn is(&self, issuer: &str, claims: &Json) -> bool {
+    pub fn is(&self, claims: &Json) -> bool {
+        let issuer = claims.get("iss").and_then(Json::as_str);
         match self {
-            Self::Exact(exact) => **exact == *issuer,
+            Self::Exact(exact) => issuer == Some(exact),
+            Self::TrustDomain(own) => {
+                let subject = claims.get("sub").and_then(Json::as_str);
+                subject.and_then(spiffe::trust_domain) == own.strip_prefix(spiffe::SCHEME)
+            }
             Self::Template(template, tenants) => {
-                let tenant = template.tenant(issuer);
+                let tenant = issuer.and_then(|issuer| template.tenant(issuer));
                 tenant.is_some_and(|tenant| {
                     let claim = claims.get(&template.claim).and_then(Json::as_str);
                     claim == Some(tenant) && tenants.take(tenant)
@@ -57,7 +65,7 @@ impl Issuer {
     pub(crate) fn of(&self, claims: &Json) -> Rc<str> {
         let own = || claims.get("iss").and_then(Json::as_str);
         match self {
-            Self::Exact(exact) => Rc::clone(exact),
+            Self::Exact(exact) | Self::TrustDomain(exact) => Rc::clone(exact),
             Self::Template(..) => own().unwrap_or_default().into(),
         }
     }
@@ -79,7 +87,7 @@ impl Issuer {
     pub(crate) fn list(&self, all: &mut Vec<String>) {
         match self {
             Self::Exact(exact) => all.push(String::from(&**exact)),
-            Self::Template(_, Tenants::Any) => {}
+            Self::Template(_, Tenants::Any) | Self::TrustDomain(_) => {}
             Self::Template(template, Tenants::Named(tenants)) => {
                 for tenant in tenants {
                     all.push([&*template.before, tenant, &template.after].concat());
@@ -113,7 +121,7 @@ impl Issuer {
     /// Who may stand in this segment, if it is the open one.
     fn open_at(&self, segment: &str) -> Option<&Tenants> {
         match self {
-            Self::Exact(_) => None,
+            Self::Exact(_) | Self::TrustDomain(_) => None,
             Self::Template(_, tenants) => segment.starts_with('{').then_some(tenants),
         }
     }
@@ -121,7 +129,7 @@ impl Issuer {
     /// As it is written in the configuration.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::Exact(exact) => exact,
+            Self::Exact(exact) | Self::TrustDomain(exact) => exact,
             Self::Template(template, _) => &template.text,
         }
     }

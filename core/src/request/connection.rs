@@ -8,4 +8,7 @@ pub trait Connection: Debug {
     /// connection, or of the session that it resumes. `None`: it has shown none, or the host cannot
     /// tell.
     fn client_certificate(&self) -> Option<[u8; 32]>;
+
+    /// The same certificate, in PEM. Whether it was verified, no host says.
+    fn peer_certificate(&self) -> Option<Vec<u8>>;
 }

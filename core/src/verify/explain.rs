@@ -8,6 +8,7 @@ use crate::{
     json::Json,
     limits,
     provider::Provider,
+    spiffe,
 };
 
 impl Verifier {
@@ -15,7 +16,21 @@ impl Verifier {
     pub const fn assume_signatures(&mut self) {
         self.prepared.signatures_assumed = true;
     }
+
+    /// From now on every connection is of this workload, as if its certificate had been verified.
+    ///
+    /// # Errors
+    /// It is not the SPIFFE ID of a workload.
+    pub fn assume_peer(&mut self, spiffe_id: &str) -> Result<(), NotAWorkload> {
+        spiffe::trust_domain(spiffe_id).ok_or(NotAWorkload)?;
+        self.prepared.assumed_peer = Some(spiffe_id.into());
+        Ok(())
+    }
 }
+
+/// Not the SPIFFE ID of a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAWorkload;
 
 /// The claims of a token, believed by nobody.
 #[must_use]

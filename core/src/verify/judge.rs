@@ -4,6 +4,7 @@
 mod approval;
 mod ending;
 mod lease;
+mod peer;
 mod proof;
 mod status;
 mod token;
@@ -108,6 +109,8 @@ pub(super) struct Stands {
     /// When time ends it.
     pub(super) ends: Option<UnixTime>,
     pub(super) token: Option<LeasedToken>,
+    /// The workload at the other end of the connection, where the rule wants to know it.
+    pub(super) peer: Option<Rc<str>>,
     /// By which names a list may revoke that token.
     names: Box<[NameDigest]>,
     /// The same for the passkey that has approved the request, and when that was.
@@ -118,6 +121,8 @@ pub(super) struct Stands {
 #[derive(Debug)]
 pub(super) struct Again {
     pub(super) token: Option<Rc<Known>>,
+    /// The workload that began it, where that was known.
+    pub(super) peer: Option<Rc<str>>,
     /// By this very verifier.
     pub(super) is_ours: bool,
 }
@@ -183,13 +188,14 @@ impl<'p, 'r> Case<'p, 'r, '_> {
                 ..Aside::default()
             };
             let permit = self.judge_by(rule.map(|(_, rule)| rule))?;
-            let provider = permit.identity.as_ref().and(self.trail.provider);
-            if provider.is_some() && known.is_some() && provider != known {
-                // Two tokens: by each of them the service would get another user.
+            let whose = permit.identity.as_ref().map(|_| self.trail.provider);
+            if whose.is_some() && known.is_some() && whose != known {
+                // Two tokens, or a token and a workload: by each of them the service would get
+                // another user.
                 return Err(Ambiguous::Credentials.into());
             }
-            known = known.or(provider);
-            if permitted.is_none() || provider.is_some() {
+            known = known.or(whose);
+            if permitted.is_none() || whose.is_some() {
                 permitted = Some((permit, number(&rule)));
             }
         }
@@ -233,7 +239,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             ..Alternative::default()
         };
         let requirement = Requirement {
-            alternatives: vec![alternative],
+            alternatives: vec![Rc::new(alternative)],
         };
         match self.require(&requirement) {
             Err(Stop::Deny(Reason::Missing(Missing::Token { .. }))) => {
@@ -250,6 +256,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     }
 
     /// Lets pass without looking at a token.
+    #[inline(never)]
     fn pass_unjudged(&self, code: &'static str) -> Permit {
         Permit {
             code,
@@ -278,6 +285,11 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     /// A rule that wants a token. Where it is refused for want of a sign-in, a person's browser is
     /// shown the way to one.
     fn require(&mut self, requirement: &Requirement) -> Result<Permit, Stop> {
+        let mut left = None;
+        if requirement.wants_peer() {
+            left = self.with_peer(requirement)?;
+        }
+        let requirement = left.as_ref().unwrap_or(requirement);
         self.aside.schemes = requirement.schemes();
         let judged = self.judge_token(requirement);
         if let Err(Stop::Deny(reason)) = &judged

@@ -1,11 +1,12 @@
 //! A configuration, made ready for requests.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use crate::{
     config::Config,
     headers::OwnedNames,
-    policy::{Action, Alternative, Index, Requirement, Rule},
+    policy::{Action, Index, Requirement, Rule},
     proof::{Proofs, Terms},
     provider::Provider,
     provider_id::ProviderId,
@@ -35,13 +36,16 @@ pub(super) struct Prepared {
     /// For people at a command line only.
     #[cfg(feature = "explain")]
     pub(super) signatures_assumed: bool,
+    /// The same: the workload of every connection.
+    #[cfg(feature = "explain")]
+    pub(super) assumed_peer: Option<Rc<str>>,
 }
 
 impl Prepared {
     pub(super) fn new(config: Config) -> Self {
         let owned_names = OwnedNames::of(config.kept_override_headers(), config.providers());
         let any_provider = Requirement {
-            alternatives: vec![Alternative::default()],
+            alternatives: vec![Rc::default()],
         };
         let is_forwarded = |source: &TokenSource| {
             let mut users = config.providers().iter();
@@ -81,6 +85,8 @@ impl Prepared {
             any_provider,
             #[cfg(feature = "explain")]
             signatures_assumed: false,
+            #[cfg(feature = "explain")]
+            assumed_peer: None,
         }
     }
 

@@ -188,7 +188,12 @@ impl Verifier {
         };
         let headers = told(&lease);
         let is_ours = lease.judge == self.judge;
-        let again = Again { token, is_ours };
+        let peer = lease.peer.clone();
+        let again = Again {
+            token,
+            peer,
+            is_ours,
+        };
         let step = self.judge(Request::new(&headers), Some(again), supply, now);
         let Step::Settle(Settlement {
             verdict,
@@ -204,6 +209,8 @@ impl Verifier {
                     return (None, None);
                 };
                 next.door = lease.door;
+                // It is the same connection, whichever rule asks.
+                next.peer = next.peer.or(lease.peer);
                 next.is_grpc = lease.is_grpc;
                 if !next.is_told {
                     return (Some(next), None);
@@ -247,6 +254,7 @@ impl Verifier {
         let request = Request::new(&headers);
         let mut record = AuditRecord::new(request, self.prepared.config.hash());
         record.expected = expected;
+        record.peer.clone_from(&lease.peer);
         let is_ours = lease.judge == self.judge;
         let trail = if is_ours {
             trail(&lease)
@@ -335,6 +343,7 @@ impl Verifier {
             rule: trail.rule,
             rules: trail.rules.into(),
             token: stands.token,
+            peer: stands.peer,
             is_told,
         })
     }

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 #[path = "held.rs"]
 mod held;
+#[path = "through.rs"]
+mod through;
 
-use self::held::held;
+use self::{
+    held::held,
+    through::{Shown, through},
+};
 use crate::host::Proxy;
 use passgate_core::{
     Ambiguous, Answer, AuditRecord, Body, Config, Forbidden, Insufficient, Internal, Leases,
@@ -32,6 +37,8 @@ pub(crate) struct Specimen {
     pub(crate) origin: Option<&'static str>,
     pub(crate) dpop: Option<String>,
     pub(crate) approval: Option<String>,
+    /// The client's certificate of its connection, in PEM.
+    pub(crate) certificate: Option<String>,
     /// What is known of its body.
     pub(crate) body: Body,
     /// The data that the workers share; `None`: the host has none.
@@ -108,6 +115,7 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         origin: None,
         dpop: None,
         approval: None,
+        certificate: None,
         body: Body::None,
         proxy: None,
         jwks: Some(jwks(&[&key])),
@@ -248,7 +256,9 @@ impl Specimen {
         if let Ask::Stream = self.ask {
             headers.push((b"accept", b"text/event-stream"));
         }
-        let request = Request::new(&headers).with_body(self.body);
+        let connection = Shown(self.certificate.as_deref());
+        let request = Request::new(&headers).on(&connection);
+        let request = request.with_body(self.body);
         let mut leases = Leases::default();
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
@@ -326,6 +336,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             dpop: None,
             ..bound(|proof| proof)
         },
+        Reason::Missing(Missing::Peer) => through(&[]),
         Reason::Malformed(fact) => match fact {
             Malformed::Credential => authorization("Bearer "),
             Malformed::TokenSize => specimen(|token| token.claim("x", "x".repeat(20_000)).build()),
@@ -446,6 +457,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
                 specimen
             }
             Forbidden::BodySize => covering(Body::TooLarge),
+            Forbidden::Peer => through(&["spiffe://mesh/ns/batch/sa/report"]),
         },
         Reason::Unavailable(Unavailable::Keys { .. }) => Specimen {
             jwks: None,

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use passgate_core::{
-    Algorithm, Config, Discovery, Endpoint, KeySource, Location, ProviderId, RemoteJwks, SourceOf,
-    Sources, Supply, UnixTime, limits::Limits,
+    Algorithm, Config, Discovery, Endpoint, KeySource, KeyUse, Location, ProviderId, RemoteJwks,
+    SourceOf, Sources, Supply, UnixTime, limits::Limits,
 };
 
 use crate::{model::Times, random::Random};
@@ -55,6 +55,7 @@ impl Providers {
             name,
             keys,
             rsa: Algorithm::ALL.into_iter().find(|alg| alg.is_rsa()),
+            usage: KeyUse::default(),
         };
         Sources {
             limits: Limits {

@@ -6,6 +6,7 @@ use super::{
     credentials::RawCredentials,
     ending::{RawRevocations, RawStatusLists},
     keys::{RawDiscovery, RawLocalJwks, RawRemoteJwks},
+    peer::RawSpiffe,
 };
 use crate::{
     config::{
@@ -45,6 +46,10 @@ record! {
         /// `[sub]`. In place of `sub` the subject is `CLAIM:VALUE`, so that a client never passes
         /// for a person.
         subject_claims: Filled<Text>,
+        /// The trust domain whose workloads its tokens name, in place of an issuer: JWT-SVIDs. Its
+        /// keys are a SPIFFE bundle.
+        spiffe: RawSpiffe,
+        "trust_domain": "write spiffe: { trust_domain: cluster.local }",
         /// Algorithms that tokens may use. Default: every one that we verify. An RSA key without
         /// `alg` is for the first RSA algorithm here, by default RS256.
         algorithms: Filled<Algorithm>,

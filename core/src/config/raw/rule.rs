@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use super::RawProof;
+use super::{RawPeer, RawProof};
 use crate::{
     config::{
         HostMatch, Mode,
         claim_name::{ClaimName, Scalar},
         date::Until,
         text::{Method, Scope},
-        words::{Delegated, Split},
+        words::{Delegated, Split, TokenWish},
     },
     decode::{Filled, Text, record},
     evidence::{Fact, Kind},
@@ -126,6 +126,9 @@ record! {
         origin_bound: bool,
         /// Whether a token counts for one request only, by its `jti`. Default: false.
         single_use: bool,
+        /// The workload at the other end of the connection, by its client certificate.
+        peer: RawPeer,
+        "principals": "write peer: { spiffe: [\"spiffe://cluster.local/ns/pay/sa/*\"] }",
     }
 }
 
@@ -135,6 +138,8 @@ record! {
     pub(in crate::config) RawRequires "requires" {
         /// Only tokens of this provider.
         provider_name: Text,
+        /// `none`: the workload that `peer` names is enough, and no token is looked at.
+        token: TokenWish,
         /// One of several ways to meet the rule.
         requires_any: RawRequiresAny,
         ..demands: Demands,
@@ -155,6 +160,8 @@ record! {
     pub(in crate::config) RawAlternative "requirement" {
         /// Only tokens of this provider.
         provider_name: Text,
+        /// `none`: the workload that `peer` names is enough, and no token is looked at.
+        token: TokenWish,
         "requires_any": "alternatives do not nest; write all of them in one list",
         ..demands: Demands,
     }

@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     crypto::Algorithm,
     fetch::{Answer, Endpoint},
-    jose::{JwkSet, to_base64url},
+    jose::{JwkSet, KeyUse, to_base64url},
     jwks::{KeySource, Location, Lookup, RemoteJwks, SourceOf, Sources},
     limits::Limits,
     provider_id::ProviderId,
@@ -55,6 +55,7 @@ pub(super) fn cache(sources: &[KeySource], seed: u64) -> Supply {
         name,
         keys,
         rsa: Algorithm::ALL.into_iter().find(|alg| alg.is_rsa()),
+        usage: KeyUse::default(),
     };
     let sources = Sources {
         limits: Limits::default(),

@@ -26,11 +26,21 @@ fn claims(text: &str) -> Json {
     Json::parse(text.as_bytes(), 100).unwrap_or(Json::Null)
 }
 
+/// Whether a token with this `iss` and these claims is of the provider.
+fn is(own: &Issuer, issuer: &str, claims: &Json) -> bool {
+    let Json::Object(members) = claims else {
+        return false;
+    };
+    let issuer = ("iss".into(), Json::String(issuer.into()));
+    let members = members.iter().cloned().chain([issuer]);
+    own.is(&Json::Object(members.collect()))
+}
+
 #[test]
 fn a_token_is_of_the_tenant_that_issuer_and_claim_agree_on() {
     let one = claims(r#"{"tid":"one"}"#);
     for issuer in [entra(&["one", "two"]), entra(&[])] {
-        assert!(issuer.is("https://id.example/one/v2.0", &one));
+        assert!(is(&issuer, "https://id.example/one/v2.0", &one));
         for other in [
             "https://id.example/two/v2.0",
             "https://id.example//v2.0",
@@ -44,10 +54,10 @@ fn a_token_is_of_the_tenant_that_issuer_and_claim_agree_on() {
             "http://id.example/one/v2.0",
             "",
         ] {
-            assert!(!issuer.is(other, &one), "{other}");
+            assert!(!is(&issuer, other, &one), "{other}");
         }
     }
-    assert!(!entra(&["two"]).is("https://id.example/one/v2.0", &one));
+    assert!(!is(&entra(&["two"]), "https://id.example/one/v2.0", &one));
 }
 
 #[test]
@@ -66,7 +76,36 @@ fn no_claim_of_another_shape_is_a_tenant() {
         (r#"{"tid":"é"}"#, "https://id.example/é/v2.0"),
         (r#"{"TID":"one"}"#, "https://id.example/one/v2.0"),
     ] {
-        assert!(!entra(&[]).is(issuer, &claims(tid)), "{tid}");
+        assert!(!is(&entra(&[]), issuer, &claims(tid)), "{tid}");
+    }
+}
+
+#[test]
+fn a_token_is_of_the_trust_domain_of_its_subject() {
+    let domain = Issuer::TrustDomain("spiffe://mesh".into());
+    for sub in ["spiffe://mesh/a", "spiffe://mesh/ns/pay/sa/api"] {
+        let sub = format!(r#"{{"sub":"{sub}","aud":"api"}}"#);
+        assert!(domain.is(&claims(&sub)), "{sub}");
+        // It may name an issuer, which says nothing.
+        assert!(is(&domain, "https://spire.example", &claims(&sub)), "{sub}");
+    }
+    for sub in [
+        r#"{"sub":"spiffe://mesh"}"#,
+        r#"{"sub":"spiffe://mesh/"}"#,
+        r#"{"sub":"spiffe://mesh.evil/a"}"#,
+        r#"{"sub":"spiffe://meshevil/a"}"#,
+        r#"{"sub":"spiffe://evil/mesh/a"}"#,
+        r#"{"sub":"spiffe://mes/h/a"}"#,
+        r#"{"sub":"spiffe://MESH/a"}"#,
+        r#"{"sub":"SPIFFE://mesh/a"}"#,
+        r#"{"sub":"https://mesh/a"}"#,
+        r#"{"sub":"mesh/a"}"#,
+        r#"{"sub":["spiffe://mesh/a"]}"#,
+        r#"{"sub":null}"#,
+        r#"{"iss":"spiffe://mesh","sub":"a"}"#,
+        "{}",
+    ] {
+        assert!(!domain.is(&claims(sub)), "{sub}");
     }
 }
 
@@ -142,7 +181,7 @@ proptest! {
         let expected = issuer == format!("https://id.example/{tid}/v2.0")
             && !tid.contains(['/', '%'])
             && tid.contains(|c: char| c != '.');
-        prop_assert_eq!(entra(&[]).is(&issuer, &claims), expected);
+        prop_assert_eq!(is(&entra(&[]), &issuer, &claims), expected);
     }
 
     #[test]
@@ -161,7 +200,7 @@ proptest! {
         let claims = Json::Object([("tid".into(), Json::String((*tid).into()))].into());
         for issuer in [format!("https://x/{tid}/a/{ver}"), format!("https://x/a/{tid}/{ver}")] {
             let (one, two) = (place(at), place(other));
-            if one.is(&issuer, &claims) && two.is(&issuer, &claims) {
+            if is(&one, &issuer, &claims) && is(&two, &issuer, &claims) {
                 prop_assert!(one.meets(&two));
             }
         }

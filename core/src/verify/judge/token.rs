@@ -15,7 +15,7 @@ use crate::{
     jwks::Lookup,
     policy::{ProofDemand, Requirement},
     proof::{APPROVAL, Binding},
-    provider::Provider,
+    provider::{Issuer, Provider},
     provider_id::ProviderId,
     reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
     request::TokenSource,
@@ -47,9 +47,13 @@ impl Case<'_, '_, '_> {
                 extract(self.request, self.target, sources, find)?
             }
         };
-        let credential = credential.ok_or_else(|| Missing::Token {
-            step_up: requirement.hint(config.providers()),
-        })?;
+        let Some(credential) = credential else {
+            if requirement.alternatives.iter().any(|way| way.without_token) {
+                return Ok(self.pass_as_workload());
+            }
+            let step_up = requirement.hint(config.providers());
+            return Err(Missing::Token { step_up }.into());
+        };
         if self.again.is_none()
             && credential.only_in_cookies()
             && !self.request.cookie_may_speak(self.target, config.origins())
@@ -160,6 +164,7 @@ impl Case<'_, '_, '_> {
             self.take_token(&jwt.claims, &identity)?;
         }
         edits.extend(headers::sign_in(&proved));
+        edits.extend(self.peer_header(alternative));
         Ok(self.permit(provider, credential, identity, edits, forwards))
     }
 
@@ -360,25 +365,31 @@ impl Case<'_, '_, '_> {
     }
 }
 
-/// The provider whose issuer the token names, if it is accepted here and its tokens are looked for
-/// in this place. The unverified `iss` chooses the provider and nothing else.
+/// The provider whose issuer the token names, or else whose trust domain its subject lies in, if it
+/// is accepted here and its tokens are looked for in this place. The unverified `iss` or `sub`
+/// chooses the provider and nothing else.
 fn issuer_of<'c>(
     jwt: &UnverifiedJwt<'_>,
-    mut accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,
+    accepted: impl Iterator<Item = (ProviderId, &'c Provider)>,
     credential: &Credential<'_, '_>,
     was_found: bool,
 ) -> Option<(ProviderId, &'c Provider)> {
     let claims = jwt.unverified_claims();
-    let issuer = claims.get("iss").and_then(Json::as_str)?;
     let is_looked_for = |provider: &Provider| {
         credential
             .found_in
             .iter()
             .any(|source| provider.sources.contains(source))
     };
-    accepted
-        .find(|(_, provider)| provider.issuer.is(issuer, claims))
-        .filter(|(_, provider)| was_found || is_looked_for(provider))
+    let of_domain = |provider: &Provider| matches!(provider.issuer, Issuer::TrustDomain(_));
+    let mut found = None;
+    for (id, provider) in accepted {
+        // An issuer that is named comes before the trust domain of the subject.
+        if provider.issuer.is(claims) && (found.is_none() || !of_domain(provider)) {
+            found = Some((id, provider));
+        }
+    }
+    found.filter(|(_, provider)| was_found || is_looked_for(provider))
 }
 
 /// The types of tokens that pass where a provider lists none.

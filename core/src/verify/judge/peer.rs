@@ -1,0 +1,102 @@
+//! The workload at the other end of the connection, by a rule that wants to know it.
+
+use std::rc::Rc;
+
+use super::{Case, Stop};
+use crate::{
+    evidence::Kind,
+    headers::{self, Edit},
+    identity::Identity,
+    peer,
+    policy::{Alternative, Requirement},
+    reason::{Forbidden, Missing, Unavailable},
+    spiffe::SpiffePattern,
+    text::shown,
+    verdict::Permit,
+};
+
+impl Case<'_, '_, '_> {
+    /// What is left of a requirement on this connection: the alternatives that take its workload.
+    /// `None`: all of them do.
+    #[inline(never)]
+    pub(super) fn with_peer(
+        &mut self,
+        requirement: &Requirement,
+    ) -> Result<Option<Requirement>, Stop> {
+        let known = self.peer();
+        self.stands.peer = known.as_ref().ok().map(Rc::clone);
+        self.record.peer.clone_from(&self.stands.peer);
+        let all = &requirement.alternatives;
+        let peer = known.as_deref().ok();
+        let is_met = |way: &Alternative| way.takes_peer(peer);
+        if all.iter().all(|way| is_met(way)) {
+            return Ok(None);
+        }
+        let mut alternatives = Vec::new();
+        for way in all {
+            if is_met(way) {
+                alternatives.push(Rc::clone(way));
+            }
+        }
+        if !alternatives.is_empty() {
+            return Ok(Some(Requirement { alternatives }));
+        }
+        Err(match known {
+            Ok(_) => {
+                let wanted = all.iter().flat_map(|way| &way.peers);
+                let wanted: Vec<&str> = wanted.map(SpiffePattern::as_str).collect();
+                self.record.expected = Some(shown(&wanted.join(" ")));
+                Forbidden::Peer.into()
+            }
+            // Another policy that let the stream begin has not asked who it is.
+            Err(_) if self.again.is_some() => Unavailable::Streams.into(),
+            Err(wanted) => {
+                self.expect(wanted);
+                Missing::Peer.into()
+            }
+        })
+    }
+
+    /// The workload at the other end of the connection; else what would have been one.
+    fn peer(&self) -> Result<Rc<str>, peer::Wanted> {
+        if let Some(again) = &self.again {
+            return again.peer.clone().ok_or("");
+        }
+        #[cfg(feature = "explain")]
+        if let Some(peer) = &self.prepared.assumed_peer {
+            return Ok(Rc::clone(peer));
+        }
+        peer::workload(self.request.peer_certificate()).map(Rc::from)
+    }
+
+    /// A request that a workload makes for itself, with no token.
+    #[inline(never)]
+    pub(super) fn pass_as_workload(&mut self) -> Permit {
+        self.trail.provider = None;
+        let kind = Kind::Workload;
+        self.record.kind = Some(kind.as_str());
+        let peer = self.stands.peer.as_deref().unwrap_or_default();
+        let edits = vec![
+            headers::set("x-passgate-principal", peer.to_owned()),
+            headers::set("x-passgate-kind", kind.as_str()),
+            headers::set("x-passgate-peer", peer.to_owned()),
+        ];
+        let identity = Identity {
+            issuer: Rc::default(),
+            subject: None,
+            kind,
+            edits,
+        };
+        Permit {
+            identity: Some(Rc::new(identity)),
+            ..self.pass_unjudged("permitted.peer")
+        }
+    }
+
+    /// Says to the service which workload a token came through, where the rule wanted to know.
+    pub(super) fn peer_header(&self, alternative: &Alternative) -> Option<Edit> {
+        let peer = self.stands.peer.as_deref()?;
+        let edit = || headers::set("x-passgate-peer", peer.to_owned());
+        (!alternative.peers.is_empty()).then(edit)
+    }
+}
