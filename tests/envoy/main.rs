@@ -42,6 +42,7 @@ mod observability;
 mod odd_bytes;
 mod paths;
 mod patterns;
+mod peers;
 mod public_rules;
 mod rbac_and_routes;
 mod refusals;

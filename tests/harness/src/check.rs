@@ -31,6 +31,7 @@ impl Expected {
             };
         }
         let (status, error, challenge) = match code.split('.').next().unwrap() {
+            "missing" if code == "missing.peer" => (403, None, false),
             "missing" => (401, None, true),
             "malformed" | "untrusted" => (401, Some("invalid_token"), true),
             "ambiguous" => (400, None, false),

@@ -3,7 +3,7 @@
 use super::{PATIENCE, Request, Response, Unsized, Wire};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
+    KeyPair, SanType,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{
@@ -42,8 +42,22 @@ impl Authority {
     /// A client that trusts whatever it meets, with a certificate of its own; and the certificate's
     /// SHA-256.
     pub fn client(&self) -> (TlsClient, [u8; 32]) {
+        self.client_of(&["client.example.com"], &[])
+    }
+
+    /// The same of a workload, whose certificate has these URIs and no other names.
+    pub fn workload(&self, uris: &[&str]) -> TlsClient {
+        self.client_of(&[], uris).0
+    }
+
+    fn client_of(&self, hosts: &[&str], uris: &[&str]) -> (TlsClient, [u8; 32]) {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["client.example.com".to_owned()]).unwrap();
+        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).unwrap();
+        let uris = uris
+            .iter()
+            .map(|&uri| SanType::URI(uri.try_into().unwrap()));
+        params.subject_alt_names.extend(uris);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let der = certificate.der().clone();
