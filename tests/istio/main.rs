@@ -14,6 +14,7 @@ mod images;
 mod mesh_wide;
 mod migration;
 mod mutual_tls;
+mod peers;
 mod sidecar;
 mod telemetry;
 mod troubleshooting;
