@@ -31,6 +31,15 @@ fn repeated(bencher: Bencher<'_, '_>) {
     again(bencher, 1, 1);
 }
 
+/// The same of an opaque token, about which the provider was asked before.
+#[divan::bench]
+fn opaque(bencher: Bencher<'_, '_>) {
+    let mut gate = Gate::asked();
+    let token = gate.opaque();
+    assert_eq!(gate.judge(Some(&token)), "permitted.token");
+    bencher.bench_local(|| gate.judge(Some(&token)));
+}
+
 /// The same with 50 providers and 1,000 rules.
 #[divan::bench]
 fn much_configured(bencher: Bencher<'_, '_>) {

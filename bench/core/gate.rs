@@ -1,7 +1,9 @@
 //! The core as a worker has it: a configuration, its keys, and a verifier that has seen something
 //! or not.
 
-use passgate_core::{Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier};
+use passgate_core::{
+    Answer, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
+};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, now};
 use serde_json::{Value, json};
 
@@ -93,6 +95,36 @@ impl Gate {
         self.keys.read_on(self.now);
         let next = self.keys.next_wakeup();
         next.is_some_and(|next| next <= self.now)
+    }
+
+    /// With one provider, which is asked about opaque tokens and not about JWTs.
+    pub fn asked() -> Self {
+        let key = SigningKey::of("ES256", "k");
+        let text = config(&key, Remember::Tokens, 1, 1);
+        let mut text: Value = serde_json::from_str(&text).expect("JSON");
+        let uri = json!({ "uri": "https://id.example.com/introspect", "cluster": "id" });
+        text["providers"]["provider-0"]["introspection"] =
+            json!({ "http_uri": uri, "cache_duration": "24h" });
+        Self::of(key, &text.to_string())
+    }
+
+    /// An opaque token that is active, as its header carries it.
+    pub fn opaque(&mut self) -> String {
+        let token = "Bearer 7Xk2mQp0Vt9rLw4sBn6yHc1ZdEg8aJfUiO3xPqMvTbK".to_owned();
+        assert!(matches!(self.step(Some(&token)), Step::Await(_)));
+        let question = self.keys.poll_call(self.now).expect("a question");
+        let mut answer: Value = serde_json::from_str(&self.claims()).expect("JSON");
+        answer["active"] = json!(true);
+        answer["iat"] = json!(self.now.as_secs());
+        answer["exp"] = json!(self.now.as_secs() + 3_600);
+        let answer = answer.to_string();
+        let answer = Answer::Http {
+            status: 200,
+            headers: &[],
+            body: answer.as_bytes(),
+        };
+        self.keys.on_answer(question.id, answer, self.now);
+        token
     }
 
     fn of(key: SigningKey, text: &str) -> Self {

@@ -39,7 +39,12 @@ impl Budget {
     /// Full buckets for so many providers. Only a person who knows the seed can foretell which
     /// tokens are verified when not all are.
     pub(crate) fn new(providers: usize, limits: &Limits, seed: u64) -> Self {
-        let percent = i64::try_from(limits.forged_tokens_cpu_percent).unwrap_or(i64::MAX);
+        Self::of(providers, limits.forged_tokens_cpu_percent, seed)
+    }
+
+    /// The same, of this part of the time.
+    pub(crate) fn of(providers: usize, percent: usize, seed: u64) -> Self {
+        let percent = i64::try_from(percent).unwrap_or(i64::MAX);
         // One percent of a millisecond is ten microseconds.
         let half = percent.saturating_mul(10_000).div_euclid(2);
         let each = i64::try_from(providers)

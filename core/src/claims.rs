@@ -37,7 +37,8 @@ pub(crate) fn subject<'c>(claims: &'c Json, names: &[String]) -> Option<Cow<'c, 
     (!names.iter().any(starts)).then_some(Cow::Borrowed(value))
 }
 
-fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
+/// The same for its time alone.
+pub(crate) fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> Result<(), Reason> {
     let skew = provider.clock_skew;
     let date = |name: &str| {
         let date = claims.get(name).map(numeric_date);

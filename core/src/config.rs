@@ -19,6 +19,7 @@ mod ending;
 mod escape;
 mod evidence;
 mod header_name;
+mod introspection;
 mod issuer;
 mod keys;
 mod literal;
@@ -340,10 +341,12 @@ impl<'c> From<&'c Config> for Suppliers<'c> {
                 revocations: revocations.map(|revocations| &revocations.source),
                 status_lists: provider.status_lists.as_ref(),
                 credentials: provider.credentials.as_ref(),
+                introspection: provider.introspection.as_ref(),
             };
             let is_one = ending.revocations.is_some()
                 || ending.status_lists.is_some()
-                || ending.credentials.is_some();
+                || ending.credentials.is_some()
+                || ending.introspection.is_some();
             is_one.then_some(ending)
         };
         Self {

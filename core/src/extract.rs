@@ -31,7 +31,7 @@ impl Token<'_> {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::New(text) => text,
-            Self::Known(known) => known.jwt.token(),
+            Self::Known(known) => known.token(),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Identity {
             .filter_map(|claim| from_claim(claim, claims))
             .collect();
         if let Some(name) = &provider.forward_payload_header {
-            edits.push(set(name.clone(), jwt.payload.to_owned()));
+            edits.push(set(name.clone(), jwt.payload.clone().into_owned()));
         }
         if let Some(subject) = &subject {
             let principal = match provider.issuer {

@@ -81,6 +81,7 @@ mod extract;
 mod fetch;
 mod headers;
 mod identity;
+mod introspection;
 mod jose;
 mod json;
 mod jwks;
@@ -129,6 +130,7 @@ pub use crate::{
     },
     fetch::{Answer, Call, Endpoint, FetchId, Measure, Number},
     headers::Edit,
+    introspection::{IntrospectedTokens, IntrospectionSource},
     jose::{Jwk, JwkSet, JwkSetError, KeyUse, MediaType, SelectError, SkippedKey, thumbprint},
     json::{Json, JsonError},
     jwks::{

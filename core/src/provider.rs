@@ -9,6 +9,7 @@ use crate::{
     credentials::CredentialSource,
     crypto::Algorithm,
     evidence::{Evidence, Kinds},
+    introspection::{IntrospectedTokens, IntrospectionSource},
     jose::{KeyUse, MediaType},
     jwks::KeySource,
     login::Login,
@@ -41,6 +42,8 @@ pub struct Provider {
     pub token_types: Vec<MediaType>,
     /// Where its keys come from.
     pub keys: KeySource,
+    /// Where it is asked about tokens.
+    pub introspection: Option<IntrospectionSource>,
     /// Where its tokens are looked for; never empty.
     pub sources: Vec<TokenSource>,
     /// Whether the token stays in the request.
@@ -80,6 +83,12 @@ impl Provider {
     pub(crate) fn rsa(&self) -> Option<Algorithm> {
         let mut algorithms = self.algorithms.iter().copied();
         algorithms.find(|algorithm| algorithm.is_rsa())
+    }
+
+    /// Whether it is asked about JWTs, too.
+    pub(crate) fn tells_of_all(&self) -> bool {
+        let source = self.introspection.as_ref();
+        source.is_some_and(|source| source.tokens == IntrospectedTokens::All)
     }
 }
 

@@ -172,6 +172,8 @@ facts! {
         Credential => "untrusted.credential",
         /// A list of the provider says that it, or what it names, has ended before its time.
         Revoked => "untrusted.revoked",
+        /// The issuer says that it is not active.
+        Inactive => "untrusted.inactive",
     }
 }
 
@@ -262,6 +264,14 @@ facts! {
             /// When to try again.
             retry_after: Duration
         } => "unavailable.credentials",
+        /// The issuer cannot be asked about the token.
+        Introspection {
+            /// When to try again.
+            retry_after: Duration
+        } => "unavailable.introspection",
+        /// So many tokens that are not active have come that the issuer is not asked about new ones
+        /// for now.
+        Questions => "unavailable.questions",
     }
 }
 
@@ -405,7 +415,8 @@ impl Reason {
                 | Unavailable::UnknownKey { retry_after }
                 | Unavailable::Revocations { retry_after }
                 | Unavailable::StatusList { retry_after }
-                | Unavailable::Credentials { retry_after },
+                | Unavailable::Credentials { retry_after }
+                | Unavailable::Introspection { retry_after },
             ) => (503, Some(retry_after.as_secs().max(1))),
             Self::Unavailable(
                 Unavailable::WaitingLimit
@@ -413,7 +424,8 @@ impl Reason {
                 | Unavailable::Budget
                 | Unavailable::ReplayMemory
                 | Unavailable::Streams
-                | Unavailable::Body,
+                | Unavailable::Body
+                | Unavailable::Questions,
             ) => (503, Some(1)),
             Self::Internal(_) => (500, None),
         };

@@ -6,18 +6,25 @@
 //! each request, and the key is looked up first: a token whose key has gone, or whose provider's
 //! keys have changed, is as good as new.
 //!
+//! A token about which its issuer was asked ([`crate::introspection`]) is remembered in the same
+//! way, with what the issuer said and until when that counts ([`Told`]).
+//!
 //! A token that was remembered has one more right, also after the keys have changed: it may be
 //! verified again while the budget for wrong signatures is spent. See [`crate::budget`].
 
-use core::num::NonZeroUsize;
+use core::{cell::Cell, fmt, num::NonZeroUsize};
 use std::rc::Rc;
 
 use lru::LruCache;
 
 use crate::{
+    fetch::clock::Moment,
     identity::Identity,
+    introspection,
+    json::Json,
     jwks::KeySetId,
     limits::{Limits, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS},
+    provider_id::ProviderId,
     token::{Header, KnownJwt, VerifiedJwt},
 };
 
@@ -34,8 +41,9 @@ pub(crate) struct RememberedTokens {
     tally: Tally,
 }
 
-/// The last bytes of a token. They are the signature's, so that two tokens hardly ever share them;
-/// of those that do the later one is remembered.
+/// The last bytes of a token. They are a signature's, so that two tokens hardly ever share them; of
+/// those that do the later one is remembered. What is not a JWT may end in what others end in, so
+/// all of it counts.
 type Tail = u128;
 
 /// How often a token was remembered, and how often it was not.
@@ -67,9 +75,77 @@ const HITS: u64 = 256;
 /// A remembered token: what it says, and who stood for it.
 #[derive(Debug)]
 pub(crate) struct Known {
-    pub(crate) jwt: KnownJwt,
-    /// In the terms of the provider whose keys verified it.
+    pub(crate) token: KnownToken,
+    /// In the terms of the provider whose keys verified it, or that was asked first.
     pub(crate) identity: Rc<Identity>,
+    /// What its issuer has said of it. An open stream that rests on the token sees what is said
+    /// later.
+    told: LastTold,
+}
+
+/// The token itself.
+#[derive(Clone, Debug)]
+pub(crate) enum KnownToken {
+    Jwt(KnownJwt),
+    /// It says nothing.
+    Opaque(Box<str>),
+}
+
+/// What was said last.
+#[derive(Default)]
+struct LastTold(Cell<Option<Rc<Told>>>);
+
+impl fmt::Debug for LastTold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastTold")
+    }
+}
+
+/// What the issuer of a token says of it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) provider: ProviderId,
+    /// What the token comes to, and whom it is about.
+    pub(crate) claims: Rc<Json>,
+    pub(crate) identity: Rc<Identity>,
+    /// From then on it is to be asked again.
+    pub(crate) until: Moment,
+}
+
+impl Known {
+    /// Its bytes.
+    pub(crate) fn token(&self) -> &str {
+        match &self.token {
+            KnownToken::Jwt(jwt) => jwt.token(),
+            KnownToken::Opaque(token) => token,
+        }
+    }
+
+    /// What its issuer has said of it, whether it still counts or not.
+    #[inline(never)]
+    pub(crate) fn told(&self) -> Option<Rc<Told>> {
+        let told = self.told.0.take();
+        self.told.0.set(told.clone());
+        told
+    }
+
+    /// About how many bytes of memory it takes.
+    #[inline(never)]
+    fn weight(&self) -> usize {
+        let of_jwt = match &self.token {
+            KnownToken::Jwt(jwt) => jwt.header.weight().saturating_add(jwt.claims.weight()),
+            KnownToken::Opaque(_) => 0,
+        };
+        let of_told = self.told().map_or(0, |told| {
+            told.claims.weight().saturating_add(told.identity.weight())
+        });
+        self.token()
+            .len()
+            .saturating_add(OVERHEAD)
+            .saturating_add(of_jwt)
+            .saturating_add(of_told)
+            .saturating_add(self.identity.weight())
+    }
 }
 
 /// What maps and boxes take for a token, beside its bytes and its JSON: a generous guess.
@@ -93,7 +169,7 @@ impl RememberedTokens {
     /// The token of exactly these bytes, if its signature was right once.
     pub(crate) fn find(&mut self, bytes: &[u8]) -> Option<Rc<Known>> {
         let entry = self.tokens.get(&tail(bytes))?;
-        are_equal(entry.known.jwt.token().as_bytes(), bytes).then(|| Rc::clone(&entry.known))
+        are_equal(entry.known.token().as_bytes(), bytes).then(|| Rc::clone(&entry.known))
     }
 
     /// What this header says, if a good token had the same.
@@ -110,14 +186,6 @@ impl RememberedTokens {
         identity: &Rc<Identity>,
         verified_by: KeySetId,
     ) {
-        let bytes = token
-            .len()
-            .saturating_add(OVERHEAD)
-            .saturating_add(header.weight())
-            .saturating_add(jwt.claims.weight())
-            .saturating_add(identity.weight());
-        let tail = tail(token.as_bytes());
-        self.remove(tail);
         let Some((header_text, _)) = token.split_once('.') else {
             return;
         };
@@ -125,34 +193,71 @@ impl RememberedTokens {
             self.headers.put(header_text.into(), Rc::clone(header));
         }
         let start = header_text.len().saturating_add(1);
+        let jwt = KnownJwt {
+            token: token.into(),
+            payload: start..start.saturating_add(jwt.payload.len()),
+            header: Rc::clone(header),
+            claims: Rc::clone(&jwt.claims),
+            verified_by,
+        };
+        let known = Known {
+            token: KnownToken::Jwt(jwt),
+            identity: Rc::clone(identity),
+            told: LastTold::default(),
+        };
+        self.put(known);
+    }
+
+    /// Notes what the issuer of a token says of it. False: there is no room for it.
+    pub(crate) fn tell(&mut self, token: &str, told: Rc<Told>) -> bool {
+        let held = self.tokens.peek_mut(&tail(token.as_bytes()));
+        if let Some(entry) = held.filter(|entry| entry.known.token() == token) {
+            entry.known.told.0.set(Some(told));
+            let bytes = entry.known.weight();
+            let others = self.bytes.saturating_sub(entry.bytes);
+            entry.bytes = bytes;
+            self.bytes = others.saturating_add(bytes);
+            self.make_room(0);
+            return bytes <= self.most_bytes;
+        }
+        introspection::is_opaque(token)
+            && self.put(Known {
+                token: KnownToken::Opaque(token.into()),
+                identity: Rc::clone(&told.identity),
+                told: LastTold(Cell::new(Some(told))),
+            })
+    }
+
+    /// False: there is no room for it.
+    #[inline(never)]
+    fn put(&mut self, known: Known) -> bool {
+        let bytes = known.weight();
+        let tail = tail(known.token().as_bytes());
+        self.remove(tail);
         if self.most_tokens == 0 || bytes > self.most_bytes {
-            return;
+            return false;
         }
-        while self.tokens.len() >= self.most_tokens
-            || self.bytes.saturating_add(bytes) > self.most_bytes
-        {
-            let Some((_, oldest)) = self.tokens.pop_lru() else {
-                return;
-            };
-            self.bytes = self.bytes.saturating_sub(oldest.bytes);
+        if self.tokens.len() >= self.most_tokens {
+            self.forget_oldest();
         }
+        self.make_room(bytes);
         self.bytes = self.bytes.saturating_add(bytes);
-        self.tokens.put(
-            tail,
-            Entry {
-                known: Rc::new(Known {
-                    jwt: KnownJwt {
-                        token: token.into(),
-                        payload: start..start.saturating_add(jwt.payload.len()),
-                        header: Rc::clone(header),
-                        claims: Rc::clone(&jwt.claims),
-                        verified_by,
-                    },
-                    identity: Rc::clone(identity),
-                }),
-                bytes,
-            },
-        );
+        let known = Rc::new(known);
+        self.tokens.put(tail, Entry { known, bytes });
+        true
+    }
+
+    /// Forgets what was used least recently, until so many bytes more fit.
+    fn make_room(&mut self, bytes: usize) {
+        while self.bytes.saturating_add(bytes) > self.most_bytes && self.forget_oldest() {}
+    }
+
+    #[inline(never)]
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.tokens.pop_lru();
+        let bytes = oldest.as_ref().map_or(0, |(_, oldest)| oldest.bytes);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        oldest.is_some()
     }
 
     /// Forgets a token whose signature is not right any more.
@@ -161,7 +266,7 @@ impl RememberedTokens {
         if self
             .tokens
             .peek(&tail)
-            .is_some_and(|entry| entry.known.jwt.token() == token)
+            .is_some_and(|entry| entry.known.token() == token)
         {
             self.remove(tail);
         }
@@ -210,9 +315,20 @@ fn are_equal(one: &[u8], other: &[u8]) -> bool {
 }
 
 fn tail(token: &[u8]) -> Tail {
-    let last = token.last_chunk().copied();
-    // No token is that short.
-    last.map_or(0, u128::from_le_bytes)
+    if token.starts_with(b"eyJ") {
+        let last = token.last_chunk().copied();
+        return last.map_or(0, u128::from_le_bytes);
+    }
+    // Nobody chooses what a token of an issuer is.
+    let mut sum: u128 = 0;
+    for chunk in token.chunks(16) {
+        let mut word = [0; 16];
+        for (to, from) in word.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        sum = sum.rotate_left(5) ^ u128::from_le_bytes(word);
+    }
+    sum
 }
 
 #[cfg(test)]

@@ -25,7 +25,12 @@ use self::endings::Endings;
 use crate::{
     credentials::{Directory, Found},
     crypto::Algorithm,
-    fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
+    fetch::{
+        Answer, Asked, Call, FetchId,
+        clock::{Clock, Moment},
+        jitter::Jitter,
+    },
+    introspection::{Active, Desk, Said},
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
     limits,
     provider_id::ProviderId,
@@ -45,6 +50,8 @@ pub enum Need {
     StatusLists(ProviderId),
     /// The passkeys of its people, by the number of what is fetched.
     Credentials(ProviderId, u64),
+    /// What it says of a token, by the number of the question.
+    Introspection(ProviderId, u64),
     /// The rest of the request itself: the client sends it, and nothing is fetched.
     Body {
         /// A number of the person who has approved it.
@@ -63,7 +70,8 @@ impl Need {
             Self::Keys(provider)
             | Self::Revocations(provider)
             | Self::StatusLists(provider)
-            | Self::Credentials(provider, _) => Some(provider),
+            | Self::Credentials(provider, _)
+            | Self::Introspection(provider, _) => Some(provider),
             Self::Body { .. } => None,
         }
     }
@@ -227,6 +235,45 @@ impl Supply {
             // A provider of another configuration, or keys alone.
             None => Found::Unavailable(Duration::from_secs(1)),
         }
+    }
+
+    /// What the provider says of a token. `was_active`: it was, before.
+    pub(crate) fn introspect(
+        &mut self,
+        provider: ProviderId,
+        token: &str,
+        was_active: bool,
+        now: UnixTime,
+    ) -> Said {
+        let moment = self.clock.advance(now);
+        match self.endings.introspection_mut(provider) {
+            Some(desk) => desk.ask(token, was_active, (moment, now)),
+            // A provider of another configuration, or keys alone.
+            None => Said::Unavailable(Duration::from_secs(1)),
+        }
+    }
+
+    /// What the provider said of a token is remembered from now on, and not here.
+    pub(crate) fn introspection_taken(&mut self, provider: ProviderId, active: &Active) {
+        if let Some(desk) = self.endings.introspection_mut(provider) {
+            desk.taken(active);
+        }
+    }
+
+    /// Gives an answer to all questions about tokens.
+    #[cfg(feature = "explain")]
+    pub fn give_introspection(&mut self, body: &[u8]) {
+        self.endings.give_introspection(body);
+    }
+
+    /// The moment on the clock by which what came grows old.
+    pub(crate) fn moment(&mut self, now: UnixTime) -> Moment {
+        self.clock.advance(now)
+    }
+
+    /// When the host's clock will show this moment.
+    pub(crate) fn wall(&self, moment: Moment) -> UnixTime {
+        self.clock.to_wall(moment)
     }
 
     /// Names as the provider's list knows them.
@@ -412,6 +459,10 @@ impl Supply {
                 let directory = self.endings.credentials(provider);
                 directory.and_then(Directory::next_change)
             }
+            Need::Introspection(provider, _) => {
+                let desk = self.endings.introspection(provider);
+                desk.and_then(Desk::next_change)
+            }
         };
         change.map(|moment| self.clock.to_wall(moment))
     }
@@ -443,6 +494,10 @@ impl Supply {
                 let directory = self.endings.credentials(provider);
                 directory.is_some_and(|directory| directory.holds(number))
             }
+            Need::Introspection(provider, number) => {
+                let desk = self.endings.introspection(provider);
+                desk.is_some_and(|desk| desk.holds(number))
+            }
         }
     }
 
@@ -463,6 +518,10 @@ impl Supply {
             Need::Credentials(provider, _) => {
                 let directory = self.endings.credentials(provider);
                 directory.map_or(Duration::ZERO, Directory::longest_wait)
+            }
+            Need::Introspection(provider, _) => {
+                let desk = self.endings.introspection(provider);
+                desk.map_or(Duration::ZERO, Desk::longest_wait)
             }
         }
     }

@@ -111,7 +111,10 @@ impl World {
             let served = match fetch.need {
                 Need::Revocations(_) => &self.list,
                 Need::StatusLists(_) => &self.status,
-                Need::Keys(_) | Need::Credentials(..) | Need::Body { .. } => {
+                Need::Keys(_)
+                | Need::Credentials(..)
+                | Need::Introspection(..)
+                | Need::Body { .. } => {
                     panic!("nobody asks for these")
                 }
             };

@@ -33,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
     &["identity"],
     &["claims", "headers", "token", "waiting"],
     &["provider", "supply"],
-    &["credentials", "status_list"],
+    &["credentials", "introspection", "status_list"],
     &["evidence", "jwks", "login", "proof", "revocation"],
     &["peer", "webauthn"],
     &["cose", "decode", "jose"],

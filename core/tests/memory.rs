@@ -10,6 +10,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "memory/asked.rs"]
+mod asked;
 #[path = "memory/counted.rs"]
 mod counted;
 #[path = "memory/holders.rs"]
@@ -24,6 +26,7 @@ mod sum;
 use core::time::Duration;
 use std::{fs, path::Path};
 
+use asked::Asked;
 use counted::{live, peak};
 use holders::{Asker, Holders};
 use lists::Lists;
@@ -245,6 +248,8 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     world.grow(&["credentials"], |_| holders.read_two_documents());
     let mut asker = Asker::start();
     world.grow(&["credentials by subject"], |_| asker.remember_people());
+    let mut asked = Asked::start();
+    world.grow(&["introspection"], |_| asked.ask());
     let mut room = WaitingRoom::new(&parse());
     world.grow(&["waiting requests"], |world| {
         // All providers take their share: one alone does not get all of the room.

@@ -70,6 +70,7 @@ fn reasons() -> Vec<Reason> {
         Untrusted::ProofBody.into(),
         Untrusted::Credential.into(),
         Untrusted::Revoked.into(),
+        Untrusted::Inactive.into(),
         Insufficient::Scope {
             required: vec!["write".to_owned()],
         }
@@ -117,6 +118,11 @@ fn reasons() -> Vec<Reason> {
             retry_after: Duration::from_secs(1),
         }
         .into(),
+        Unavailable::Introspection {
+            retry_after: Duration::from_secs(1),
+        }
+        .into(),
+        Unavailable::Questions.into(),
         Internal::Host.into(),
         Internal::Clock.into(),
     ]

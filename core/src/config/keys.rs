@@ -22,6 +22,13 @@ pub(super) struct Sources {
     pub(super) local: Field<RawLocalJwks>,
 }
 
+impl Sources {
+    /// Whether one is named, right or wrong.
+    pub(super) fn is_some(&self) -> bool {
+        !(self.remote.is_absent() && self.discovery.is_absent() && self.local.is_absent())
+    }
+}
+
 /// The one source that is given.
 pub(super) fn source(
     sources: Sources,
@@ -49,7 +56,7 @@ pub(super) fn source(
         [] => problems.add(
             at,
             &["has no keys"],
-            &["write remote_jwks, discovery or local_jwks"],
+            &["write remote_jwks, discovery or local_jwks; or introspection, for opaque tokens"],
         ),
         [_] => {}
         _ => problems.add(

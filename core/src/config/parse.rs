@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{
     Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, document, doubts,
-    origin, peer, proof, provider,
+    introspection, origin, peer, proof, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider, RawSecrets},
     requirement::Providers,
     resource_metadata, rule,
@@ -112,6 +112,10 @@ fn read(
     let origins = unique_origins(origins, root.member("origins"), problems);
     across::logins(&providers, &origins, at, problems);
     let ready = rules.as_deref().unwrap_or_default();
+    // By their numbers, which those that were refused do not have.
+    if !problems.any_in("rules") && !problems.any_in("providers") {
+        introspection::one_is_asked(&providers, rules.as_deref(), root, problems);
+    }
     proof::can_be_met(ready, &providers, &origins, root.member("rules"), problems);
     if is_absent || party.is_some() {
         origin::can_be_ours(ready, &providers, party.is_some(), root, problems);

@@ -3,16 +3,16 @@
 use core::time::Duration;
 
 use super::{
-    ClaimHeader, Issuer, Provider, TokenSource, claim,
+    ClaimHeader, Issuer, KeySource, Provider, TokenSource, claim,
     claim_name::claim_path,
-    credentials, duration, ending, evidence, issuer, keys, peer,
+    credentials, duration, ending, evidence, introspection, issuer, keys, peer,
     raw::{RawClaimToHeader, RawFromHeader, RawProvider},
     text::{CookieName, ParamName},
 };
 use crate::{
     decode::{At, Field, List, Problems, texts},
     evidence::Kinds,
-    jose::KeyUse,
+    jose::{JwkSet, KeyUse},
     limits::{self, Limits},
     webauthn::RelyingParty,
 };
@@ -38,6 +38,7 @@ pub(super) fn provider(
         remote_jwks,
         discovery,
         local_jwks,
+        introspection,
         from_headers,
         from_cookies,
         from_params,
@@ -83,14 +84,26 @@ pub(super) fn provider(
         discovery,
         local: local_jwks,
     };
-    let keys = keys::source(
-        key_sources,
-        issuer.as_ref(),
-        &algorithms,
-        (limits, KeyUse::of(is_of_domain)),
-        at,
-        problems,
-    );
+    let has_keys = key_sources.is_some();
+    let is_asked = !introspection.is_absent();
+    let introspection = introspection.given().map(|raw| {
+        let of = (issuer.as_ref(), has_keys);
+        introspection::introspection(raw, of, at.member("introspection"), problems)
+    });
+    // It has none, so no JWT is its.
+    let no_keys = KeySource::Local(JwkSet::default());
+    let keys = if is_asked && !has_keys {
+        Some(no_keys)
+    } else {
+        keys::source(
+            key_sources,
+            issuer.as_ref(),
+            &algorithms,
+            (limits, KeyUse::of(is_of_domain)),
+            at,
+            problems,
+        )
+    };
     let mut sources = sources(from_headers, from_cookies, from_params, at, problems);
     let marker = from_websocket_protocol.given();
     sources.extend(marker.map(|marker| TokenSource::WebSocketProtocol(marker.0)));
@@ -164,6 +177,7 @@ pub(super) fn provider(
             .map(|list| list.0.into_values().collect())
             .unwrap_or_default(),
         keys: keys?,
+        introspection: introspection.map_or(Some(None), |found| found.map(Some))?,
         sources,
         forward: forward.given().unwrap_or(false),
         forward_payload_header: forward_payload_header.given().map(|header| header.0),

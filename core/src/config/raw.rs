@@ -2,6 +2,7 @@
 
 mod credentials;
 mod ending;
+mod introspection;
 mod keys;
 mod peer;
 mod proof;
@@ -11,6 +12,7 @@ mod rule;
 pub(super) use self::{
     credentials::{RawBySubject, RawCredentialDocument, RawCredentials, RawSubjectUri},
     ending::{RawRevocations, RawStatusLists},
+    introspection::RawIntrospection,
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
     peer::{RawPeer, RawSpiffe},
     proof::{RawAaguids, RawDpop, RawProof, RawRelyingParty, RawWebauthn},

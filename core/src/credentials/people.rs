@@ -64,6 +64,7 @@ impl People {
             remembered: share.max(1),
             awaited: AWAITED,
             calls: CALLS,
+            spare: 0,
         };
         Self {
             source: source.clone(),

@@ -46,7 +46,6 @@ impl Call {
     }
 
     /// Sends what is asked about in the body, such as a form (RFC 7662 section 2.1).
-    #[cfg_attr(not(test), expect(dead_code, reason = "no feature sends one yet"))]
     pub(crate) fn post(
         endpoint: Endpoint,
         accept: &str,

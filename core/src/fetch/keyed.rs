@@ -6,14 +6,14 @@
 //!   awaited, a new one is told to come back.
 //! - **Never older than it says.** The time of an answer counts from the start of its fetch. A
 //!   second after it came is left all the same, for those who have waited for it.
+//! - **Ranks.** Answers of which [`Keyed::ranking`] says that they weigh make room only for others
+//!   that weigh. Each rank has the whole bound.
+//! - **Urgent** keys start before others, and have places that others leave free.
 //! - **Faults of a key** (an odd status, junk, too large) put off that key alone, for a second. A
 //!   client can cause them.
 //! - **Faults of the other side** (no answer, not sent, lost, and the statuses that say "not now")
 //!   are an outage: one fetch at a time tries again, after a backoff. An answer of any kind ends
 //!   it. What is remembered serves on.
-
-use core::time::Duration;
-use std::collections::VecDeque;
 
 use super::{
     answer::{Answer, Content},
@@ -25,6 +25,7 @@ use super::{
     freshness::SHORTEST,
     jitter::Jitter,
 };
+use core::time::Duration;
 
 /// Most that is kept.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Bounds {
     pub(crate) awaited: usize,
     /// Fetches in flight.
     pub(crate) calls: usize,
+    /// As many more of both for keys that are urgent.
+    pub(crate) spare: usize,
 }
 
 /// The answers of one endpoint, by key.
@@ -42,10 +45,14 @@ pub(crate) struct Bounds {
 pub(crate) struct Keyed<K, V> {
     bounds: Bounds,
     jitter: Jitter,
+    /// Whether an answer weighs.
+    weighs: fn(&V) -> bool,
     /// In the order of the keys.
     known: Vec<(K, Known<V>)>,
-    /// What is to be fetched, in the order in which it was asked for.
-    wanted: VecDeque<K>,
+    /// What is to be fetched: first what is urgent, each in the order in which it was asked for.
+    wanted: Vec<K>,
+    /// How many of them are urgent.
+    urgent: usize,
     flights: Vec<Flight<K>>,
     outage: Option<Outage>,
     /// In an outage, when the next fetch may start.
@@ -70,6 +77,25 @@ impl<V> Known<V> {
             Self::Awaited => None,
             Self::Said(_, until) | Self::Odd(until) => Some(*until),
         }
+    }
+
+    /// Whether it is to be fetched anew.
+    fn is_over(&self, now: Moment) -> bool {
+        self.until().is_some_and(|until| until <= now)
+    }
+
+    fn weighs(&self, weighs: fn(&V) -> bool) -> bool {
+        match self {
+            Self::Said(value, _) => weighs(value),
+            Self::Awaited | Self::Odd(_) => false,
+        }
+    }
+}
+
+impl Bounds {
+    /// Places, and calls at once, that only urgent keys have.
+    fn spare(self, is_urgent: bool) -> usize {
+        if is_urgent { self.spare } else { 0 }
     }
 }
 
@@ -96,21 +122,46 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         Self {
             bounds,
             jitter: Jitter::new(seed),
+            weighs: |_| false,
             known: Vec::new(),
-            wanted: VecDeque::new(),
+            wanted: Vec::new(),
+            urgent: 0,
             flights: Vec::new(),
             outage: None,
             due: Moment::default(),
         }
     }
 
+    /// The same, where answers of which `weighs` is true make room for each other alone.
+    pub(crate) fn ranking(bounds: Bounds, weighs: fn(&V) -> bool, seed: u64) -> Self {
+        Self {
+            weighs,
+            ..Self::new(bounds, seed)
+        }
+    }
+
     /// The answer for a key. One that nothing is known of is fetched.
     pub(crate) fn ask(&mut self, key: &K, now: Moment) -> Asked<'_, V> {
+        self.ask_as(key, false, now)
+    }
+
+    /// Whether the other side does not answer.
+    pub(crate) const fn is_out(&self) -> bool {
+        self.outage.is_some()
+    }
+
+    /// Whether [`Self::ask`] would fetch this key.
+    pub(crate) fn is_new(&self, key: &K, now: Moment) -> bool {
+        self.known(key).is_none_or(|known| known.is_over(now))
+    }
+
+    /// The same as [`Self::ask`], for a key that is urgent or not.
+    pub(crate) fn ask_as(&mut self, key: &K, is_urgent: bool, now: Moment) -> Asked<'_, V> {
         match self.known(key) {
             Some(Known::Awaited) => return Asked::Pending,
             Some(Known::Odd(until)) if now < *until => return at_least_a_second(*until, now),
-            Some(Known::Said(_, until)) if now < *until => {}
-            Some(Known::Odd(_) | Known::Said(..)) | None => return self.want(key, now),
+            Some(known) if !known.is_over(now) => {}
+            Some(_) | None => return self.want(key, is_urgent, now),
         }
         // Looked up a second time, because an answer that is borrowed above would lock the state
         // for the other cases.
@@ -120,7 +171,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         }
     }
 
-    fn want(&mut self, key: &K, now: Moment) -> Asked<'_, V> {
+    fn want(&mut self, key: &K, is_urgent: bool, now: Moment) -> Asked<'_, V> {
         if self.outage.is_some() {
             // One fetch tries whether the other side is back; who comes meanwhile comes back.
             let tries = self.flights.iter().map(|flight| flight.deadline).max();
@@ -130,11 +181,23 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
             }
         }
         let awaited = self.wanted.len().saturating_add(self.flights.len());
-        if awaited >= self.bounds.awaited {
+        if awaited
+            >= self
+                .bounds
+                .awaited
+                .saturating_add(self.bounds.spare(is_urgent))
+        {
             return at_least_a_second(now, now);
         }
         self.note(key, Known::Awaited);
-        self.wanted.push_back(key.clone());
+        // They are few.
+        self.wanted.push(key.clone());
+        if is_urgent {
+            if let Some(behind) = self.wanted.get_mut(self.urgent..) {
+                behind.rotate_right(1);
+            }
+            self.urgent = self.urgent.saturating_add(1);
+        }
         Asked::Pending
     }
 
@@ -152,6 +215,12 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
     /// Whether somebody waits for a fetch of such a key.
     pub(crate) fn awaits(&self, which: impl Fn(&K) -> bool) -> bool {
         self.wanted.iter().any(&which) || self.flights.iter().any(|flight| which(&flight.target))
+    }
+
+    /// When this fetch started.
+    pub(crate) fn started(&self, id: FetchId) -> Option<Moment> {
+        let mut flights = self.flights.iter();
+        Some(flights.find(|flight| flight.id == id)?.started)
     }
 
     /// The key that this fetch is for.
@@ -196,6 +265,13 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         }
     }
 
+    /// Forgets what was said of this key: others remember it.
+    pub(crate) fn forget_said(&mut self, key: &K) {
+        if matches!(self.known(key), Some(Known::Said(..))) {
+            self.forget(key);
+        }
+    }
+
     fn forget(&mut self, key: &K) {
         if let Ok(at) = self.place(key) {
             self.known.remove(at);
@@ -205,7 +281,9 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
     /// Notes what came. What would end first makes room for it.
     fn remember(&mut self, key: &K, known: Known<V>) {
         self.forget(key);
+        let weighs = known.weighs(self.weighs);
         let ends = self.known.iter().enumerate();
+        let ends = ends.filter(|(_, (_, known))| known.weighs(self.weighs) == weighs);
         let ends = ends.filter_map(|(at, (_, known))| Some((known.until()?, at)));
         if ends.clone().count() >= self.bounds.remembered
             && let Some((_, first)) = ends.min()
@@ -225,7 +303,8 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         if self.next_start()? > now {
             return None;
         }
-        let key = self.wanted.pop_front()?;
+        let key = self.wanted.remove(0);
+        self.urgent = self.urgent.saturating_sub(1);
         let call = call(&key);
         self.flights.push(Flight::of(id, key, &call, now));
         Some(call)
@@ -233,10 +312,13 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
 
     /// When the next fetch may start, if one is wanted and there is room for it.
     fn next_start(&self) -> Option<Moment> {
-        self.wanted.front()?;
+        self.wanted.first()?;
         let (calls, from) = match self.outage {
             Some(_) => (1, self.due),
-            None => (self.bounds.calls, Moment::default()),
+            None => {
+                let spare = self.bounds.spare(self.urgent > 0);
+                (self.bounds.calls.saturating_add(spare), Moment::default())
+            }
         };
         (self.flights.len() < calls).then_some(from)
     }
@@ -317,6 +399,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
             let wait = Outage::failed(&mut self.outage, flight.started, now, &mut self.jitter);
             self.due = now.plus(wait);
         }
+        self.urgent = 0;
         for key in core::mem::take(&mut self.wanted) {
             self.forget(&key);
         }

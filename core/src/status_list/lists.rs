@@ -157,6 +157,7 @@ impl Lists {
             remembered: share.max(1),
             awaited: limits::STATUS_LISTS,
             calls: Self::MOST_CALLS,
+            spare: 0,
         };
         Self {
             source: source.clone(),

@@ -1,6 +1,6 @@
 //! What providers say beside their keys: what ends the authority of tokens before their time, in
-//! lists of revocations and status lists, and which passkeys their people have. A provider without
-//! all of them is not among these, and costs nothing.
+//! lists of revocations and status lists; which passkeys their people have; and what tokens are that
+//! say nothing themselves. A provider without all of them is not among these, and costs nothing.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -9,6 +9,7 @@ use super::Need;
 use crate::{
     credentials::{Book, CredentialSource, Directory, Shares},
     fetch::{Answer, Call, FetchId, Measure, clock::Moment, jitter::Jitter},
+    introspection::{Desk, IntrospectionSource},
     provider_id::ProviderId,
     revocation::{Change, Feed, ListBounds, RevocationSource},
     status_list::{Lists, StatusListSource},
@@ -32,6 +33,8 @@ pub struct EndingOf<'c> {
     pub status_lists: Option<&'c StatusListSource>,
     /// Its people's passkeys.
     pub credentials: Option<&'c CredentialSource>,
+    /// Where it is asked about tokens.
+    pub introspection: Option<&'c IntrospectionSource>,
 }
 
 /// A change of the state of one provider's lists; its `Display` is the log line.
@@ -58,12 +61,24 @@ impl core::fmt::Display for EndingEvent {
 /// The numbers of one provider's lists, below `name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndingReport<'a> {
-    /// `revocations`, `status_lists` or `credentials`.
+    /// `revocations`, `status_lists`, `credentials` or `introspection`.
     pub name: &'static str,
     /// Name of the provider in the configuration.
     pub provider: &'a str,
     /// The numbers.
     pub measures: Vec<Measure>,
+}
+
+/// Adds changes of what is called so, each with whether an operator should look into it.
+#[inline(never)]
+fn tell(events: &mut Vec<EndingEvent>, of: &str, name: &str, told: Vec<(String, bool)>) {
+    for (text, wants_attention) in told {
+        let text = [of, " of ", name, ": ", &text].concat();
+        events.push(EndingEvent {
+            text,
+            wants_attention,
+        });
+    }
 }
 
 /// All of them.
@@ -77,6 +92,7 @@ struct Ending {
     revocations: Option<Box<Feed>>,
     lists: Option<Box<Lists>>,
     credentials: Option<Directory>,
+    introspection: Option<Box<Desk>>,
 }
 
 impl Endings {
@@ -89,6 +105,8 @@ impl Endings {
             .count();
         let sources = endings.iter().filter_map(|ending| ending.credentials);
         let shares = Shares::of(sources);
+        let asked = endings.iter().filter_map(|ending| ending.introspection);
+        let asked = asked.count();
         let ending = |ending: &EndingOf<'_>| {
             let feed = |source| Box::new(Feed::new(source, bounds, seeds.next()));
             let revocations = ending.revocations.map(feed);
@@ -98,12 +116,16 @@ impl Endings {
             let directory = |source: &CredentialSource| {
                 Directory::new(source, ending.issuer, shares, seeds.next())
             };
+            let credentials = ending.credentials.map(directory);
+            let desk = |source| Box::new(Desk::new(source, ending.issuer, asked, seeds.next()));
+            let introspection = ending.introspection.map(desk);
             Ending {
                 provider: ending.provider,
                 name: Rc::clone(ending.name),
                 revocations,
                 lists,
-                credentials: ending.credentials.map(directory),
+                credentials,
+                introspection,
             }
         };
         Self(endings.iter().map(ending).collect())
@@ -150,6 +172,20 @@ impl Endings {
         self.of_mut(provider)?.credentials.as_mut()
     }
 
+    pub(super) fn introspection(&self, provider: ProviderId) -> Option<&Desk> {
+        self.of(provider)?.introspection.as_deref()
+    }
+
+    pub(super) fn introspection_mut(&mut self, provider: ProviderId) -> Option<&mut Desk> {
+        self.of_mut(provider)?.introspection.as_deref_mut()
+    }
+
+    #[cfg(feature = "explain")]
+    pub(super) fn give_introspection(&mut self, body: &[u8]) {
+        let desks = self.0.iter_mut().map(|ending| &mut ending.introspection);
+        desks.flatten().for_each(|desk| desk.give(body.to_vec()));
+    }
+
     fn directories(&self) -> impl Iterator<Item = &Directory> {
         let directories = self.0.iter().map(|ending| &ending.credentials);
         directories.flatten()
@@ -191,8 +227,12 @@ impl Endings {
             if let Some(call) = lists.and_then(|lists| lists.poll(id, now)) {
                 return Some((Need::StatusLists(ending.provider), call));
             }
-            let (number, call) = ending.credentials.as_mut()?.poll(id, now)?;
-            Some((Need::Credentials(ending.provider, number), call))
+            let directory = ending.credentials.as_mut();
+            if let Some((number, call)) = directory.and_then(|own| own.poll(id, now)) {
+                return Some((Need::Credentials(ending.provider, number), call));
+            }
+            let (number, call) = ending.introspection.as_mut()?.poll(id, now)?;
+            Some((Need::Introspection(ending.provider, number), call))
         })
     }
 
@@ -203,7 +243,14 @@ impl Endings {
             let feed = usize::from(ending.revocations.is_some());
             let credentials = ending.credentials.as_ref();
             let credentials = credentials.map_or(0, Directory::most_calls);
-            lists.saturating_add(feed).saturating_add(credentials)
+            let desk = ending
+                .introspection
+                .as_ref()
+                .map_or(0, |_| Desk::MOST_CALLS);
+            lists
+                .saturating_add(feed)
+                .saturating_add(credentials)
+                .saturating_add(desk)
         };
         self.0.iter().map(most).sum()
     }
@@ -255,8 +302,14 @@ impl Endings {
             if lists.is_some_and(|lists| lists.on_answer(id, answer, now, wall)) {
                 return Some(Need::StatusLists(ending.provider));
             }
-            let number = ending.credentials.as_mut()?.on_answer(id, answer, now)?;
-            Some(Need::Credentials(ending.provider, number))
+            let directory = ending.credentials.as_mut();
+            let number = directory.and_then(|own| own.on_answer(id, answer, now));
+            if let Some(number) = number {
+                return Some(Need::Credentials(ending.provider, number));
+            }
+            let desk = ending.introspection.as_mut()?;
+            let number = desk.on_answer(id, answer, (now, wall))?;
+            Some(Need::Introspection(ending.provider, number))
         })
     }
 
@@ -265,7 +318,12 @@ impl Endings {
         let lists = lists.filter_map(|lists| lists.next_change());
         let credentials = self.directories().filter_map(Directory::next_change);
         let feeds = self.feeds().map(Feed::next_change);
-        feeds.chain(credentials).chain(lists).min()
+        let desks = self
+            .0
+            .iter()
+            .filter_map(|ending| ending.introspection.as_ref());
+        let desks = desks.filter_map(|desk| desk.next_change());
+        feeds.chain(credentials).chain(lists).chain(desks).min()
     }
 
     pub(super) fn events(&mut self) -> Vec<EndingEvent> {
@@ -277,22 +335,15 @@ impl Endings {
                 wants_attention: Change::wants_attention(&change),
                 text: format!("revocations of {name}: {change}"),
             }));
-            let lists = ending.lists.as_mut().map(|lists| lists.events());
-            events.extend(
-                lists
-                    .into_iter()
-                    .flatten()
-                    .map(|(event, is_bad)| EndingEvent {
-                        wants_attention: is_bad,
-                        text: format!("status lists of {name}: {event}"),
-                    }),
-            );
-            let told = ending.credentials.as_mut().map(Directory::events);
-            let event = |(event, wants_attention): (String, bool)| EndingEvent {
-                wants_attention,
-                text: format!("credentials of {name}: {event}"),
-            };
-            events.extend(told.into_iter().flatten().map(event));
+            if let Some(lists) = &mut ending.lists {
+                tell(&mut events, "status lists", name, lists.events());
+            }
+            if let Some(directory) = &mut ending.credentials {
+                tell(&mut events, "credentials", name, directory.events());
+            }
+            if let Some(desk) = &mut ending.introspection {
+                tell(&mut events, "introspection", name, desk.events());
+            }
         }
         events
     }
@@ -304,6 +355,7 @@ impl Endings {
                 revocations,
                 lists,
                 credentials,
+                introspection,
                 ..
             } = ending;
             let provider = &**name;
@@ -322,7 +374,13 @@ impl Endings {
                 provider,
                 measures: directory.measures(),
             });
-            [revocations, lists, credentials].into_iter().flatten()
+            let introspection = introspection.as_mut().map(|desk| EndingReport {
+                name: "introspection",
+                provider,
+                measures: desk.measures(),
+            });
+            let all = [revocations, lists, credentials, introspection];
+            all.into_iter().flatten()
         })
     }
 }

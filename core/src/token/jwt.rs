@@ -1,7 +1,7 @@
 //! A JWS that carries claims (RFC 7519). Trust is a type: a [`VerifiedJwt`] has no other
-//! constructor than a signature check.
+//! constructors than a signature check, and an answer of the issuer that was asked about the token.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use super::{Header, KnownJwt, types::TokenType};
 use crate::{
@@ -31,12 +31,12 @@ enum Signature<'a> {
     Verified { text: &'a str, by: KeySetId },
 }
 
-/// A token whose signature was checked.
+/// A token whose signature was checked, or of which the issuer says that it is active.
 #[derive(Debug)]
 pub(crate) struct VerifiedJwt<'a> {
     pub(crate) claims: Rc<Json>,
     /// The payload as it came, base64url.
-    pub(crate) payload: &'a str,
+    pub(crate) payload: Cow<'a, str>,
 }
 
 impl<'a> UnverifiedJwt<'a> {
@@ -102,7 +102,7 @@ impl<'a> UnverifiedJwt<'a> {
     pub(crate) fn as_verified(&self) -> VerifiedJwt<'a> {
         VerifiedJwt {
             claims: Rc::clone(&self.claims),
-            payload: self.payload,
+            payload: Cow::Borrowed(self.payload),
         }
     }
 
@@ -144,6 +144,13 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(Untrusted::Signature);
         }
         Ok(self.as_verified())
+    }
+}
+
+impl<'a> VerifiedJwt<'a> {
+    /// What the issuer says of a token, and what stands for the payload of one that has none.
+    pub(crate) const fn told(claims: Rc<Json>, payload: Cow<'a, str>) -> Self {
+        Self { claims, payload }
     }
 }
 

@@ -7,7 +7,7 @@ use super::Header;
 use crate::{json::Json, jwks::KeySetId};
 
 /// What a token says whose signature was right under a key of one set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KnownJwt {
     pub(crate) token: Box<str>,
     /// Where its payload stands.

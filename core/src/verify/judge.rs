@@ -3,6 +3,7 @@
 
 mod approval;
 mod ending;
+mod introspection;
 mod lease;
 mod peer;
 mod proof;

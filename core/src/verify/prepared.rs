@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) places: Vec<(TokenSource, bool)>,
     /// Names of the parameters in which a token may be.
     pub(super) token_params: Vec<String>,
+    /// Whether some provider is asked about tokens.
+    pub(super) introspects: bool,
     /// Whether some streams end with their authority.
     pub(super) ends_streams: bool,
     /// For people at a command line only.
@@ -77,6 +79,10 @@ impl Prepared {
                     .map(|rule| &rule.matcher),
             ),
             names_hosts,
+            introspects: config
+                .providers()
+                .iter()
+                .any(|provider| provider.introspection.is_some()),
             ends_streams: config.ends_streams()
                 || rules(&config).any(|rule| rule.ends_streams == Some(true)),
             token_params,

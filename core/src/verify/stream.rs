@@ -183,7 +183,10 @@ impl Verifier {
             Some(token) => token.known.upgrade().map(Some),
         };
         let (Some(token), Some(_)) = (shown, &lease.request) else {
-            let reason = forgotten(&lease, now);
+            let asked = lease.token.as_ref().map(|token| token.provider);
+            let asked =
+                asked.and_then(|id| self.prepared.config.provider(id)?.introspection.as_ref());
+            let reason = forgotten(&lease, asked.is_some(), now);
             return self.over(stream, lease, (reason, None), now);
         };
         let headers = told(&lease);
@@ -391,13 +394,15 @@ fn shadow() -> Shadow {
     }
 }
 
-/// Why a stream ends whose token nobody remembers any more.
-fn forgotten(lease: &Lease, now: UnixTime) -> Reason {
+/// Why a stream ends whose token nobody remembers any more. `is_asked`: its issuer would be asked
+/// about it now.
+fn forgotten(lease: &Lease, is_asked: bool, now: UnixTime) -> Reason {
     let is_over = lease.ends.is_some_and(|ends| ends <= now);
     match &lease.token {
         _ if !is_over => Unavailable::Streams.into(),
         None => Forbidden::ExemptionEnded.into(),
         Some(LeasedToken { expires, .. }) if *expires <= now => Untrusted::Expired.into(),
+        Some(_) if is_asked => Unavailable::Streams.into(),
         Some(_) => {
             let step_up = StepUp::default();
             Insufficient::MaxAge { step_up }.into()

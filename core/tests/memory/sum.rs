@@ -2,11 +2,11 @@
 
 use passgate_core::limits::{
     self, CONFIG_BYTES, CREDENTIAL_ANSWER_BYTES, CREDENTIAL_BYTES, CREDENTIAL_SUBJECTS,
-    CREDENTIALS, CREDENTIALS_OF_SUBJECT, ETAG_BYTES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES,
-    KID_BYTES, PROVIDERS, REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS,
-    REVOCATION_BYTES, REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS,
-    STREAM_BYTES, STREAMS, TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES,
-    WAITING_REQUESTS, WITHDRAWN_KEYS,
+    CREDENTIALS, CREDENTIALS_OF_SUBJECT, ETAG_BYTES, INTROSPECTION_ANSWERS, INTROSPECTION_BYTES,
+    INTROSPECTION_NODES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES, KID_BYTES, PROVIDERS,
+    REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, REVOCATION_BYTES,
+    REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS, STREAM_BYTES, STREAMS,
+    TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
 };
 
 /// A table of multiples: 29 windows of 256 points of 64 bytes.
@@ -26,7 +26,7 @@ pub(crate) struct Part {
 }
 
 /// All that one configuration keeps on one worker.
-pub(crate) const PARTS: [Part; 13] = [
+pub(crate) const PARTS: [Part; 14] = [
     Part {
         name: "configuration",
         made_of: "8 × `CONFIG_BYTES`",
@@ -81,6 +81,14 @@ pub(crate) const PARTS: [Part; 13] = [
         bound: |providers, _| {
             let person = CREDENTIAL_ANSWER_BYTES + (CREDENTIALS_OF_SUBJECT + 2) * EACH;
             CREDENTIAL_SUBJECTS.max(providers) * person
+        },
+    },
+    Part {
+        name: "introspection",
+        made_of: "(the larger of `INTROSPECTION_ANSWERS` and `PROVIDERS`) × (`INTROSPECTION_BYTES` + 64 × `INTROSPECTION_NODES` + 256) + `PROVIDERS` × 64 × `TOKEN_BYTES`",
+        bound: |providers, _| {
+            let answer = INTROSPECTION_BYTES + 64 * INTROSPECTION_NODES + EACH;
+            INTROSPECTION_ANSWERS.max(providers) * answer + providers * 64 * TOKEN_BYTES
         },
     },
     Part {

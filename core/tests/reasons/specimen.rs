@@ -6,10 +6,13 @@ use std::time::Duration;
 mod held;
 #[path = "through.rs"]
 mod through;
+#[path = "told.rs"]
+mod told;
 
 use self::{
     held::held,
     through::{Shown, through},
+    told::{flooded, told},
 };
 use crate::host::Proxy;
 use passgate_core::{
@@ -49,6 +52,10 @@ pub(crate) struct Specimen {
     pub(crate) revocations: Option<String>,
     /// The same of the passkeys of its people.
     pub(crate) credentials: Option<String>,
+    /// What it says of a token, where it is asked.
+    pub(crate) introspection: Option<&'static str>,
+    /// So many made-up tokens come before.
+    pub(crate) flood: usize,
     pub(crate) ask: Ask,
     /// How many verdicts about the same request come before the one that counts.
     pub(crate) earlier: usize,
@@ -121,6 +128,8 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         jwks: Some(jwks(&[&key])),
         revocations: None,
         credentials: None,
+        introspection: None,
+        flood: 0,
         ask: Ask::Verify,
         earlier: 0,
         then_down: false,
@@ -260,6 +269,7 @@ impl Specimen {
         let request = Request::new(&headers).on(&connection);
         let request = request.with_body(self.body);
         let mut leases = Leases::default();
+        self.flood(&mut verifier, &mut keys, now);
         // The first fetch brings the keys; a token of an unknown key waits for a second one.
         let mut moment = now;
         let mut earlier = self.earlier;
@@ -268,7 +278,7 @@ impl Specimen {
             moment = moment.saturating_add(Duration::from_secs(1));
             assert!(keys.poll_call(now).is_none());
             let fetch = keys.poll_call(moment).unwrap();
-            keys.on_answer(fetch.id, serving(self.jwks.as_ref()), moment);
+            keys.on_answer(fetch.id, serving(self.jwks.as_deref()), moment);
         }
         for _ in 0..8 + self.earlier {
             let step = match &self.ask {
@@ -301,8 +311,11 @@ impl Specimen {
                 Need::Keys(_) => self.jwks.as_ref().filter(|_| !self.then_down),
                 Need::Revocations(_) => self.revocations.as_ref(),
                 Need::Credentials(..) => self.credentials.as_ref(),
-                Need::StatusLists(_) | Need::Body { .. } => None,
+                Need::Introspection(..) | Need::StatusLists(_) | Need::Body { .. } => None,
             };
+            let served = served.map(String::as_str);
+            let is_question = matches!(fetch.need, Need::Introspection(..));
+            let served = self.introspection.filter(|_| is_question).or(served);
             keys.on_answer(fetch.id, serving(served), moment);
         }
         panic!("the request waits for ever");
@@ -317,7 +330,7 @@ impl Specimen {
 }
 
 /// The answer of a provider that serves this set, or is down.
-fn serving(set: Option<&String>) -> Answer<'_> {
+fn serving(set: Option<&str>) -> Answer<'_> {
     set.map_or(Answer::NoAnswer, |body| Answer::Http {
         status: 200,
         headers: &[],
@@ -422,6 +435,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
                     ..with_revocations()
                 }
             }
+            Untrusted::Inactive => told(Some(r#"{"active":false}"#)),
         },
         Reason::Insufficient(Insufficient::Scope { .. }) => {
             specimen(|token| token.claim("scope", "read").build())
@@ -498,6 +512,8 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
         }
         Reason::Unavailable(Unavailable::Revocations { .. }) => with_revocations(),
         Reason::Unavailable(Unavailable::Credentials { .. }) => held(None),
+        Reason::Unavailable(Unavailable::Introspection { .. }) => told(None),
+        Reason::Unavailable(Unavailable::Questions) => flooded(),
         Reason::Unavailable(Unavailable::StatusList { .. }) => {
             let uri = "https://id.example.com/status/1";
             let place = json!({ "status_list": { "idx": 0, "uri": uri } });

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::{
     credentials::RawCredentials,
     ending::{RawRevocations, RawStatusLists},
+    introspection::RawIntrospection,
     keys::{RawDiscovery, RawLocalJwks, RawRemoteJwks},
     peer::RawSpiffe,
 };
@@ -70,6 +71,10 @@ record! {
         /// `local_jwks`.
         local_jwks: RawLocalJwks,
         "jwks": "write local_jwks: { inline_string: '{\"keys\":[…]}' }",
+        /// Where it is asked about tokens that are not JWTs, in place of a source of keys or beside
+        /// one.
+        introspection: RawIntrospection => "introspection",
+        "introspection_endpoint": "write introspection: { http_uri: { uri: …, cluster: … } }",
         /// Headers that may hold the token. Naming any place switches the default,
         /// `Authorization: Bearer`, off.
         from_headers: List<RawFromHeader>,

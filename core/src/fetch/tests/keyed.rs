@@ -16,6 +16,7 @@ const BOUNDS: Bounds = Bounds {
     remembered: 6,
     awaited: 5,
     calls: 2,
+    spare: 0,
 };
 
 struct Names {

@@ -7,6 +7,7 @@ use super::{Case, Status, Stop};
 use crate::{
     identity::Identity,
     jose,
+    json::Json,
     proof::{Approved, Binding, Thumbprint},
     provider::Provider,
     provider_id::ProviderId,
@@ -15,7 +16,6 @@ use crate::{
     status_list::{NotAReference, Reference, StatusListSource},
     supply::Need,
     time::UnixTime,
-    token::VerifiedJwt,
 };
 
 /// By which a list may revoke something.
@@ -25,16 +25,16 @@ impl Case<'_, '_, '_> {
     /// What the provider's own lists say of a token.
     pub(super) fn check_not_ended(
         &mut self,
-        (jwt, binding): (&VerifiedJwt<'_>, &Binding),
+        (claims, binding): (&Json, &Binding),
         identity: &Identity,
         (id, provider): (ProviderId, &Provider),
     ) -> Result<(), Stop> {
         if let Some(revocations) = &provider.revocations {
-            self.check_revocations((jwt, binding), identity, (id, revocations))?;
+            self.check_revocations((claims, binding), identity, (id, revocations))?;
         }
         match &provider.status_lists {
             Some(lists) if self.supply.has_status_lists() => {
-                self.check_status(jwt, (id, provider), lists)
+                self.check_status(claims, (id, provider), lists)
             }
             Some(_) | None => Ok(()),
         }
@@ -43,11 +43,11 @@ impl Case<'_, '_, '_> {
     #[inline(never)]
     fn check_revocations(
         &mut self,
-        (jwt, binding): (&VerifiedJwt<'_>, &Binding),
+        (claims, binding): (&Json, &Binding),
         identity: &Identity,
         (id, revocations): (ProviderId, &Revocations),
     ) -> Result<(), Stop> {
-        let names = revocations.names.of(&jwt.claims);
+        let names = revocations.names.of(claims);
         let names = names.map_err(|NotAName(claim)| {
             let wanted = ": a name that revocations can have: a string";
             self.record.expected = Some([&claim, wanted].concat());
@@ -61,7 +61,7 @@ impl Case<'_, '_, '_> {
         let key = binding.dpop.or(passkey);
         let key = key.map(|key| jose::to_base64url(&key));
         let key = key.as_deref().map(|key| (Kind::Key, key));
-        let issued = jwt.claims.get("iat").and_then(jose::numeric_date);
+        let issued = claims.get("iat").and_then(jose::numeric_date);
         let names: Vec<Name<'_>> = subject.into_iter().chain(names).chain(key).collect();
         self.stands.names = self.digests(id, &names);
         self.stands.passkey = None;
@@ -120,11 +120,11 @@ impl Case<'_, '_, '_> {
     #[inline(never)]
     fn check_status(
         &mut self,
-        jwt: &VerifiedJwt<'_>,
+        claims: &Json,
         (id, provider): (ProviderId, &Provider),
         lists: &StatusListSource,
     ) -> Result<(), Stop> {
-        let reference = match Reference::read(&jwt.claims) {
+        let reference = match Reference::read(claims) {
             Ok(Some(reference)) => reference,
             Ok(None) if !lists.required => return Ok(()),
             Ok(None) => {

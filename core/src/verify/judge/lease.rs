@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use super::Case;
 use crate::{
-    extract::Credential, identity::Identity, jose::numeric_date, lease::LeasedToken,
+    extract::Credential, identity::Identity, jose::numeric_date, json::Json, lease::LeasedToken,
     provider::Provider, provider_id::ProviderId, status_list::Reference, time::UnixTime,
-    token::VerifiedJwt,
 };
 
 impl Case<'_, '_, '_> {
@@ -15,16 +14,16 @@ impl Case<'_, '_, '_> {
     pub(super) fn lease_token(
         &mut self,
         credential: &Credential<'_, '_>,
-        jwt: &VerifiedJwt<'_>,
+        claims: &Json,
         identity: &Identity,
         (id, provider): (ProviderId, &Provider),
     ) {
-        let date = |name: &str| jwt.claims.get(name).and_then(numeric_date);
+        let date = |name: &str| claims.get(name).and_then(numeric_date);
         let expires = date("exp").unwrap_or(UnixTime::from_millis(0));
         let expires = expires.saturating_add(provider.clock_skew);
         self.ends_after(Some(expires));
         let known = self.remembered.find(credential.token.as_str().as_bytes());
-        let status = Reference::read(&jwt.claims).ok().flatten();
+        let status = Reference::read(claims).ok().flatten();
         let status = status.filter(|_| provider.status_lists.is_some());
         self.stands.token = Some(LeasedToken {
             provider: id,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Case, Stop};
+use super::{Case, Stop, introspection::NotOne};
 use crate::{
     audit::{Seen, SubjectForm, shown_claim},
     claims,
@@ -18,6 +18,7 @@ use crate::{
     provider::{Issuer, Provider},
     provider_id::ProviderId,
     reason::{Forbidden, Malformed, Missing, Reason, Unavailable, Untrusted},
+    remembered::KnownToken,
     request::TokenSource,
     supply::Need,
     text::shown,
@@ -60,31 +61,61 @@ impl Case<'_, '_, '_> {
         {
             return Err(Forbidden::CrossSite.into());
         }
+        if self.prepared.introspects
+            && let Some(of) = self.introspector(&credential, requirement)
+        {
+            return match of {
+                Ok(of) => self.judge_opaque(&credential, of, requirement),
+                Err(NotOne) => Err(self.of_nobody(requirement)),
+            };
+        }
         let (jwt, known) = self.take_apart(&credential.token)?;
         let Some((id, provider)) = issuer_of(&jwt, accepted(), &credential, self.again.is_some())
         else {
-            let issuers: Vec<String> = accepted()
-                .map(|(_, provider)| provider.issuer.to_string())
-                .collect();
-            self.record.expected = Some(shown(&issuers.join(" ")));
             self.record.seen = Some(seen(&jwt, "aud"));
-            return Err(Untrusted::Issuer.into());
+            return Err(self.of_nobody(requirement));
         };
-        self.record.provider = Some(provider.name.clone());
-        self.record.provider_id = Some(id);
-        self.trail.provider = Some(id);
+        self.is_of((id, provider));
         self.believe(&jwt, known, &credential, (id, provider), requirement)
             .inspect_err(|stop| {
                 self.record.seen = Some(seen(&jwt, &provider.audience_claim));
-                if *stop == Malformed::Claims.into() {
-                    let claims = jwt.unverified_claims();
-                    let fault =
-                        claims::fault(claims, &provider.audience_claim, &provider.subject_claims);
-                    if fault.is_some() {
-                        self.record.expected = fault;
-                    }
-                }
+                self.tell_fault(stop, jwt.unverified_claims(), provider);
             })
+    }
+
+    /// The token is of none of the providers that the rule accepts.
+    #[inline(never)]
+    fn of_nobody(&mut self, requirement: &Requirement) -> Stop {
+        let mut issuers = String::new();
+        for (id, provider) in self.prepared.providers() {
+            if requirement.open_to(id).next().is_some() {
+                if !issuers.is_empty() {
+                    issuers.push(' ');
+                }
+                issuers.push_str(provider.issuer.text());
+            }
+        }
+        self.record.expected = Some(shown(&issuers));
+        Untrusted::Issuer.into()
+    }
+
+    /// Notes whose token it is.
+    #[inline(never)]
+    pub(super) fn is_of(&mut self, (id, provider): (ProviderId, &Provider)) {
+        self.record.provider = Some(provider.name.clone());
+        self.record.provider_id = Some(id);
+        self.trail.provider = Some(id);
+    }
+
+    /// Tells what is wrong with claims that are malformed.
+    #[inline(never)]
+    pub(super) fn tell_fault(&mut self, stop: &Stop, claims: &Json, provider: &Provider) {
+        if *stop == Malformed::Claims.into() {
+            let fault = claims::fault(claims, &provider.audience_claim, &provider.subject_claims);
+            if fault.is_some() {
+                self.record.expected = fault;
+            }
+        }
     }
 
     /// A token that names a provider which the rule accepts.
@@ -96,26 +127,48 @@ impl Case<'_, '_, '_> {
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Result<Permit, Stop> {
-        let binding = self.check_claims(jwt, credential, (id, provider), requirement)?;
-        let (jwt, identity) =
-            self.check_signature(jwt, known, credential.token.as_str(), (id, provider))?;
-        self.record.issuer = Some(Rc::clone(&identity.issuer));
-        self.record.subject.clone_from(&identity.subject);
-        self.record.kind = Some(identity.kind.as_str());
-        self.check_not_ended((&jwt, &binding), &identity, (id, provider))?;
-        // A name or an address may stand in any claim.
-        let tells_values = self.prepared.config.audit().subject == SubjectForm::Clear;
-        // A thief is told of the proof, and not what the token would be good for.
-        let possession = self.possession(&binding, credential, (id, provider), requirement)?;
-        let approval = self.approval(
+        self.check_header(jwt, provider)?;
+        let claims = jwt.unverified_claims();
+        let token = credential.token.as_str();
+        if provider.tells_of_all() {
+            // What it does not say itself, its issuer may.
+            claims::check_time(claims, provider, self.now)?;
+            let (own, _) = self.check_signature(jwt, known, token, (id, provider))?;
+            return self.believe_told(Some(&own), credential, (id, provider), requirement);
+        }
+        let binding = self.check_claims(claims, credential, (id, provider), requirement)?;
+        let (jwt, identity) = self.check_signature(jwt, known, token, (id, provider))?;
+        self.weigh(
             (&jwt.claims, &binding),
+            identity,
             credential,
             (id, provider),
             requirement,
-        )?;
+        )
+    }
+
+    /// A token whose claims are believed.
+    #[inline(never)]
+    pub(super) fn weigh(
+        &mut self,
+        (claims, binding): (&Json, &Binding),
+        identity: Rc<Identity>,
+        credential: &Credential<'_, '_>,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> Result<Permit, Stop> {
+        self.record.issuer = Some(Rc::clone(&identity.issuer));
+        self.record.subject.clone_from(&identity.subject);
+        self.record.kind = Some(identity.kind.as_str());
+        self.check_not_ended((claims, binding), &identity, (id, provider))?;
+        // A name or an address may stand in any claim.
+        let tells_values = self.prepared.config.audit().subject == SubjectForm::Clear;
+        // A thief is told of the proof, and not what the token would be good for.
+        let possession = self.possession(binding, credential, (id, provider), requirement)?;
+        let approval = self.approval((claims, binding), credential, (id, provider), requirement)?;
         let approved = approval.as_ref().map(|approval| approval.approved);
-        let claims = (&*jwt.claims, &binding, approved);
-        let met = requirement.met_by((id, provider), claims, self.now, tells_values);
+        let shown = (claims, binding, approved);
+        let met = requirement.met_by((id, provider), shown, self.now, tells_values);
         let (proved, alternative) = match met {
             Ok(met) => met,
             Err(unmet) => {
@@ -123,12 +176,12 @@ impl Case<'_, '_, '_> {
                 self.record.proved(&unmet.proved);
                 if approved.is_none() {
                     let of = (id, provider);
-                    return Err(self.or_approval(unmet.reason, &binding, of, requirement));
+                    return Err(self.or_approval(unmet.reason, binding, of, requirement));
                 }
                 if !unmet.wants_gesture {
                     self.aside.passkey = None;
                 } else if self.aside.passkey.is_none() {
-                    self.ask_for_approval(&binding, (id, provider), requirement);
+                    self.ask_for_approval(binding, (id, provider), requirement);
                 }
                 return Err(unmet.reason.into());
             }
@@ -144,7 +197,7 @@ impl Case<'_, '_, '_> {
                 .zip(proved.age)
                 .map(|(most, age)| most.saturating_sub(age));
             self.ends_after(left.map(|left| self.now.saturating_add(left)));
-            self.lease_token(credential, &jwt, &identity, (id, provider));
+            self.lease_token(credential, claims, &identity, (id, provider));
         }
         let mut edits = Vec::new();
         let mut forwards: &[&str] = &[];
@@ -161,7 +214,7 @@ impl Case<'_, '_, '_> {
             }
         }
         if alternative.single_use && self.again.is_none() {
-            self.take_token(&jwt.claims, &identity)?;
+            self.take_token(claims, &identity)?;
         }
         edits.extend(headers::sign_in(&proved));
         edits.extend(self.peer_header(alternative));
@@ -175,7 +228,8 @@ impl Case<'_, '_, '_> {
         token: &'t Token<'_>,
     ) -> Result<(UnverifiedJwt<'t>, Option<Rc<Identity>>), Stop> {
         if let Token::Known(known) = token
-            && let Some(jwt) = UnverifiedJwt::recall(&known.jwt)
+            && let KnownToken::Jwt(jwt) = &known.token
+            && let Some(jwt) = UnverifiedJwt::recall(jwt)
         {
             // Sets of keys have names of their own for each verifier.
             let is_ours = self.again.as_ref().is_none_or(|again| again.is_ours);
@@ -207,15 +261,8 @@ impl Case<'_, '_, '_> {
         Ok((parsed?, None))
     }
 
-    /// Everything about a token that is the same for all rules and cheaper than its signature: it
-    /// can only refuse.
-    fn check_claims(
-        &mut self,
-        jwt: &UnverifiedJwt<'_>,
-        credential: &Credential<'_, '_>,
-        (id, provider): (ProviderId, &Provider),
-        requirement: &Requirement,
-    ) -> Result<Binding, Stop> {
+    /// Type and algorithm of a token: it can only refuse.
+    fn check_header(&mut self, jwt: &UnverifiedJwt<'_>, provider: &Provider) -> Result<(), Stop> {
         let header = jwt.unverified_header();
         if provider.token_types.is_empty() {
             if header.typ.as_ref().is_some_and(|typ| typ.is_of_its_own) {
@@ -240,7 +287,19 @@ impl Case<'_, '_, '_> {
             self.record.expected = Some(names.join(" "));
             return Err(Untrusted::Algorithm.into());
         }
-        let claims = jwt.unverified_claims();
+        Ok(())
+    }
+
+    /// Everything about claims that is the same for all rules and cheaper than a signature: it can
+    /// only refuse.
+    #[inline(never)]
+    pub(super) fn check_claims(
+        &mut self,
+        claims: &Json,
+        credential: &Credential<'_, '_>,
+        (id, provider): (ProviderId, &Provider),
+        requirement: &Requirement,
+    ) -> Result<Binding, Stop> {
         claims::check(claims, provider, self.now)?;
         let binding = self.binding(claims, credential, (id, provider), requirement)?;
         let is_for =

@@ -1,0 +1,185 @@
+//! An answer (RFC 7662 section 2.2), as far as it does not depend on a rule.
+
+use core::{fmt, time::Duration};
+use std::rc::Rc;
+
+use crate::{
+    fetch::{clock::Moment, fault::Fault},
+    jose::numeric_date,
+    json::Json,
+    limits,
+    time::UnixTime,
+};
+
+/// SHA-256 of a token, in numbers that are compared fast.
+pub(super) type Name = [u64; 4];
+
+/// What an answer comes to.
+#[derive(Clone, Debug)]
+pub(crate) enum Answered {
+    Active(Rc<Active>),
+    Unfit(Unfit),
+}
+
+/// What the issuer says of a token that is active.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Active {
+    /// The claims of the token: all members but `active`, with the issuer in any case.
+    pub(crate) claims: Rc<Json>,
+    /// Until when it counts.
+    pub(crate) until: Moment,
+    /// Of which token.
+    pub(super) name: Name,
+}
+
+/// Why a token does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// The issuer says that it is not active.
+    Inactive,
+    /// The answer is another issuer's.
+    Issuer,
+    /// It is not an access token.
+    TokenType,
+    /// The answer is about another token than the JWT.
+    Another,
+}
+
+/// Why an answer cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    Fetch(Fault),
+    TooLarge,
+    NotJson(String),
+    /// `active` is mandatory (RFC 7662 section 2.2), and a boolean.
+    NoActive,
+}
+
+impl From<Fault> for Unreadable {
+    fn from(fault: Fault) -> Self {
+        Self::Fetch(fault)
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fetch(fault) => fault.fmt(f),
+            Self::TooLarge => f.write_str("it is too large"),
+            Self::NotJson(why) => f.write_str(why),
+            Self::NoActive => f.write_str("it is not an object with active: true or false"),
+        }
+    }
+}
+
+/// Longest that a token counts as not active, or not fit.
+pub(super) const INACTIVE: Duration = Duration::from_secs(5);
+
+/// Reads an answer that this issuer gave; `starts` is when it was asked. Also for how long it
+/// counts.
+pub(super) fn read(
+    body: &[u8],
+    (issuer, cache_duration, name): (&str, Duration, Name),
+    starts: Moment,
+    now: UnixTime,
+) -> Result<(Answered, Duration), Unreadable> {
+    if body.len() > limits::INTROSPECTION_BYTES {
+        return Err(Unreadable::TooLarge);
+    }
+    let json = Json::parse(body, limits::INTROSPECTION_NODES)
+        .map_err(|error| Unreadable::NotJson(error.about(body)))?;
+    let is_active = json.get("active").cloned();
+    let (Some(Json::Bool(is_active)), Json::Object(mut claims)) = (is_active, json) else {
+        return Err(Unreadable::NoActive);
+    };
+    claims.retain(|(name, _)| **name != *"active");
+    let claims = Json::Object(claims);
+    let unfit = |why| Ok((Answered::Unfit(why), cache_duration.min(INACTIVE)));
+    if !is_active {
+        return unfit(Unfit::Inactive);
+    }
+    let claims = match claims.get("iss") {
+        Some(own) if own.as_str() != Some(issuer) => return unfit(Unfit::Issuer),
+        Some(_) => claims,
+        None => with(claims, "iss", Json::String(issuer.into())),
+    };
+    if !is_access_token(&claims) {
+        return unfit(Unfit::TokenType);
+    }
+    let left = claims.get("exp").and_then(numeric_date);
+    let fresh = left.map_or(cache_duration, |exp| exp.since(now).min(cache_duration));
+    let active = Active {
+        claims: Rc::new(claims),
+        until: starts.plus(fresh),
+        name,
+    };
+    Ok((Answered::Active(Rc::new(active)), fresh))
+}
+
+fn with(claims: Json, name: &str, value: Json) -> Json {
+    let Json::Object(mut members) = claims else {
+        return claims;
+    };
+    members.push((name.into(), value));
+    Json::Object(members)
+}
+
+/// What RFC 8693 section 3 puts before types of tokens.
+const TYPES: &str = "urn:ietf:params:oauth:token-type:";
+
+/// Whether an answer is about an access token. `token_type` says how it is used (RFC 6749 section
+/// 7.1: never one whose type is not understood). In other members some issuers say what it is.
+fn is_access_token(claims: &Json) -> bool {
+    let says = |name: &str, words: &[&str], otherwise: bool| match claims.get(name) {
+        None | Some(Json::Null) => true,
+        Some(Json::String(said)) => {
+            let said = said.to_ascii_lowercase();
+            let said = said.strip_prefix(TYPES).unwrap_or(&said);
+            words.contains(&said) != otherwise
+        }
+        Some(_) => false,
+    };
+    let others = [
+        "refresh",
+        "refresh_token",
+        "offline",
+        "offline_token",
+        "id",
+        "id_token",
+        "logout",
+        "authorization_code",
+        "device_code",
+    ];
+    says(
+        "token_type",
+        &["bearer", "dpop", "access_token", "jwt"],
+        false,
+    ) && says("typ", &others, true)
+        && says("token_use", &others, true)
+}
+
+impl Active {
+    /// Its claims on top of those of the JWT that it is about, whose signature was right.
+    ///
+    /// # Errors
+    /// It is about another token.
+    pub(crate) fn on_top_of(&self, own: &Json) -> Result<Json, Unfit> {
+        let (Json::Object(own), Json::Object(told)) = (own, &*self.claims) else {
+            return Err(Unfit::Another);
+        };
+        let mut claims = told.clone();
+        for (name, value) in own {
+            match self.claims.get(name) {
+                Some(told) if told != value && IDENTIFYING.contains(&&**name) => {
+                    return Err(Unfit::Another);
+                }
+                Some(_) => {}
+                None => claims.push((name.clone(), value.clone())),
+            }
+        }
+        Ok(Json::Object(claims))
+    }
+}
+
+/// Claims in which a token and what is said of it cannot differ.
+const IDENTIFYING: [&str; 4] = ["iss", "sub", "jti", "cnf"];

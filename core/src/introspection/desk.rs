@@ -1,0 +1,346 @@
+//! The questions to one provider, and its answers.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    answer::{self, Active, Answered, Name, Unfit, Unreadable},
+    source::IntrospectionSource,
+};
+use crate::{
+    budget::{Admission, Budget},
+    fetch::{
+        Measure, Number,
+        answer::Answer,
+        call::Call,
+        clock::Moment,
+        fault::Fault,
+        flight::{FetchId, SLACK},
+        keyed::{Asked, Bounds, Keyed},
+    },
+    limits,
+    provider_id::ProviderId,
+    text::percent,
+    time::UnixTime,
+};
+
+fn name_of(token: &str) -> Name {
+    let digest: [u8; 32] = Sha256::digest(token).into();
+    let mut name = [0; 4];
+    for (number, bytes) in name.iter_mut().zip(digest.as_chunks().0) {
+        *number = u64::from_be_bytes(*bytes);
+    }
+    name
+}
+
+/// The questions to one provider, and its answers.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    source: IntrospectionSource,
+    issuer: Box<str>,
+    keyed: Keyed<Name, Answered>,
+    /// Those that somebody waits for.
+    questions: Vec<Question>,
+    budget: Budget,
+    /// Answers from the command line come in the place of questions.
+    #[cfg(feature = "explain")]
+    given: Option<Vec<u8>>,
+    is_failing: bool,
+    /// And whether an operator should look into it.
+    events: Vec<(String, bool)>,
+    counts: [u64; COUNTED.len()],
+}
+
+#[derive(Debug)]
+struct Question {
+    name: Name,
+    /// Until it is sent.
+    token: Box<str>,
+    /// What it takes out of the budget, unless the token is active.
+    admission: Option<Admission>,
+}
+
+/// What is known of a token.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// It is active.
+    Active(Rc<Active>),
+    /// It does not count.
+    Unfit(Unfit),
+    /// Wait for the answer that has this number, then ask again.
+    Pending(u64),
+    /// So many made-up tokens have come that nobody is asked about new ones for now.
+    NoQuestions,
+    /// Too many wait already for other answers than that of this number.
+    NoRoom(u64),
+    /// It cannot be known now; when to try again.
+    Unavailable(Duration),
+}
+
+/// What is counted, by its name in metrics.
+const COUNTED: [&str; 6] = [
+    "fetches.ok",
+    "fetches.failed",
+    "fetches.unusable",
+    "answers.active",
+    "answers.inactive",
+    "questions.refused",
+];
+const OK: usize = 0;
+const FAILED: usize = 1;
+const UNUSABLE: usize = 2;
+const ACTIVE: usize = 3;
+const INACTIVE: usize = 4;
+const REFUSED: usize = 5;
+
+/// Most tokens that somebody waits for, and how many of them are asked about at once; and as many
+/// more for tokens that were active.
+const AWAITED: usize = 48;
+const CALLS: usize = 12;
+const SPARE: usize = 16;
+/// So many questions one after the other, at most, and its own is among them.
+const TURNS: u32 = 6;
+/// Most events that are kept for a shell that does not ask for them.
+const EVENTS: usize = 64;
+/// The only provider of its budget.
+const ONLY: ProviderId = ProviderId(0);
+
+impl Desk {
+    /// Most questions in flight.
+    pub(crate) const MOST_CALLS: usize = CALLS + SPARE;
+
+    /// That of one of so many providers that are asked.
+    pub(crate) fn new(
+        source: &IntrospectionSource,
+        issuer: &str,
+        providers: usize,
+        seed: u64,
+    ) -> Self {
+        let share = limits::INTROSPECTION_ANSWERS.checked_div(providers);
+        let bounds = Bounds {
+            remembered: share.unwrap_or_default().max(1),
+            awaited: AWAITED,
+            calls: CALLS,
+            spare: SPARE,
+        };
+        let is_active = |answered: &Answered| matches!(answered, Answered::Active(_));
+        Self {
+            source: source.clone(),
+            issuer: issuer.into(),
+            keyed: Keyed::ranking(bounds, is_active, seed),
+            questions: Vec::new(),
+            budget: Budget::of(1, 100, seed),
+            #[cfg(feature = "explain")]
+            given: None,
+            is_failing: false,
+            events: Vec::new(),
+            counts: [0; COUNTED.len()],
+        }
+    }
+
+    /// What is known of a token. `was_active`: it was, before.
+    pub(crate) fn ask(
+        &mut self,
+        token: &str,
+        was_active: bool,
+        (now, wall): (Moment, UnixTime),
+    ) -> Said {
+        #[cfg(feature = "explain")]
+        if let Some(said) = self.said_by_hand((now, wall)) {
+            return said;
+        }
+        let name = name_of(token);
+        let is_new = self.keyed.is_new(&name, now);
+        let admission = if is_new && !was_active {
+            let admission = self.budget.admit(ONLY, false, wall);
+            if admission.is_none() {
+                self.count(REFUSED);
+                return Said::NoQuestions;
+            }
+            admission
+        } else {
+            None
+        };
+        let is_out = self.keyed.is_out();
+        match self.keyed.ask_as(&name, was_active, now) {
+            Asked::Unavailable(_) if is_new && !is_out => Said::NoRoom(number(&name)),
+            Asked::Said(Answered::Active(active)) => Said::Active(Rc::clone(active)),
+            Asked::Said(Answered::Unfit(why)) => Said::Unfit(*why),
+            Asked::Unavailable(retry_after) => Said::Unavailable(retry_after),
+            Asked::Pending => {
+                if is_new {
+                    self.questions.push(Question {
+                        name,
+                        token: token.into(),
+                        admission,
+                    });
+                }
+                Said::Pending(number(&name))
+            }
+        }
+    }
+
+    /// An answer was taken over by those who remember tokens.
+    pub(crate) fn taken(&mut self, active: &Active) {
+        self.keyed.forget_said(&active.name);
+    }
+
+    /// From now on this is the answer to each question.
+    #[cfg(feature = "explain")]
+    pub(crate) fn give(&mut self, body: Vec<u8>) {
+        self.given = Some(body);
+    }
+
+    #[cfg(feature = "explain")]
+    fn said_by_hand(&self, (now, wall): (Moment, UnixTime)) -> Option<Said> {
+        let about = (&*self.issuer, self.source.cache_duration, [0; 4]);
+        let read = answer::read(self.given.as_ref()?, about, now, wall);
+        Some(match read {
+            Ok((Answered::Active(active), _)) => Said::Active(active),
+            Ok((Answered::Unfit(why), _)) => Said::Unfit(why),
+            Err(_) => Said::Unavailable(Duration::from_secs(1)),
+        })
+    }
+
+    /// Whether those who wait for this number wait for an answer.
+    pub(crate) fn holds(&self, wanted: u64) -> bool {
+        self.keyed.awaits(|name| number(name) == wanted)
+    }
+
+    /// Longest that a request waits: for those before it, and for its own answer.
+    pub(crate) const fn longest_wait(&self) -> Duration {
+        let fetch = self.source.timeout.saturating_add(SLACK);
+        fetch.saturating_mul(TURNS)
+    }
+
+    /// The next question to send now, and its number.
+    pub(crate) fn poll(&mut self, id: FetchId, now: Moment) -> Option<(u64, Call)> {
+        while let Some(lost) = self.keyed.take_lost(now) {
+            if let Err(fault) = lost.result {
+                self.ended(&lost.key, Err(&fault.into()));
+            }
+        }
+        let (source, questions) = (&self.source, &mut self.questions);
+        let call = self.keyed.poll(id, now, |name| {
+            let mut questions = questions.iter_mut();
+            let question = questions.find(|question| question.name == *name);
+            let token = question.map(|question| core::mem::take(&mut question.token));
+            call(source, &token.unwrap_or_default())
+        })?;
+        Some((number(self.keyed.in_flight(id)?), call))
+    }
+
+    /// Takes the answer to a question in flight, and says which.
+    pub(crate) fn on_answer(
+        &mut self,
+        id: FetchId,
+        answer: &Answer<'_>,
+        (now, wall): (Moment, UnixTime),
+    ) -> Option<u64> {
+        let starts = self.keyed.started(id)?;
+        let name = *self.keyed.in_flight(id)?;
+        let about = (&*self.issuer, self.source.cache_duration, name);
+        let mut is_active = false;
+        let ended = self.keyed.on_answer(id, answer, now, |body| {
+            let (answered, fresh) = answer::read(body?, about, starts, wall)?;
+            is_active = matches!(answered, Answered::Active(_));
+            Ok::<_, Unreadable>((answered, fresh))
+        })?;
+        let result = ended.result.as_ref().map(|()| is_active);
+        self.ended(&ended.key, result);
+        Some(number(&ended.key))
+    }
+
+    /// A question has come to this: whether its token is active, or why nobody knows.
+    fn ended(&mut self, name: &Name, result: Result<bool, &Unreadable>) {
+        let mut questions = self.questions.iter();
+        if let Some(at) = questions.position(|question| question.name == *name) {
+            let question = self.questions.swap_remove(at);
+            if let Some(admission) = question.admission
+                && result != Ok(true)
+            {
+                self.budget.was_wrong(admission, COST);
+            }
+        }
+        if self.keyed.is_out() {
+            // Those that were not sent are over, too.
+            self.questions.clear();
+        }
+        let unreadable = match result {
+            Ok(is_active) => {
+                self.count(OK);
+                self.count(if is_active { ACTIVE } else { INACTIVE });
+                if core::mem::take(&mut self.is_failing) {
+                    self.tell("answers can be had again".to_owned(), false);
+                }
+                return;
+            }
+            Err(unreadable) => unreadable,
+        };
+        self.count(match unreadable {
+            Unreadable::Fetch(_) => FAILED,
+            _ => UNUSABLE,
+        });
+        if !core::mem::replace(&mut self.is_failing, true) {
+            let advice = match unreadable {
+                Unreadable::Fetch(Fault::Status(400 | 401 | 403)) => {
+                    "; does the cluster add the client's secret?"
+                }
+                _ => "",
+            };
+            let why = unreadable.to_string();
+            self.tell(["an answer cannot be had: ", &why, advice].concat(), true);
+        }
+    }
+
+    fn count(&mut self, what: usize) {
+        if let Some(count) = self.counts.get_mut(what) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn tell(&mut self, event: String, is_bad: bool) {
+        if self.events.len() < EVENTS {
+            self.events.push((event, is_bad));
+        }
+    }
+
+    /// When time alone changes something next.
+    pub(crate) fn next_change(&self) -> Option<Moment> {
+        self.keyed.next_change()
+    }
+
+    /// The changes of state since the last call, for the log.
+    pub(crate) fn events(&mut self) -> Vec<(String, bool)> {
+        core::mem::take(&mut self.events)
+    }
+
+    /// Numbers, for metrics.
+    pub(crate) fn measures(&mut self) -> Vec<Measure> {
+        let counts = core::mem::take(&mut self.counts);
+        let counts = COUNTED.iter().zip(counts).filter(|(_, count)| *count > 0);
+        let measure = |(name, count): (&&str, u64)| Measure::new(&[name], Number::Count(count));
+        counts.map(measure).collect()
+    }
+}
+
+/// What a question about a token that does not count takes out of a budget that is all the time
+/// there is.
+const COST: Duration = Duration::from_nanos(1_000_000_000 / limits::INTROSPECTION_QUESTIONS);
+
+/// Who waits for it says so by this number.
+const fn number([number, ..]: &Name) -> u64 {
+    *number
+}
+
+/// RFC 7662 section 2.1.
+fn call(source: &IntrospectionSource, token: &str) -> Call {
+    let mut form = "token_type_hint=access_token&token=".to_owned();
+    percent::encode(&mut form, token.bytes(), percent::is_unreserved);
+    let form = ("application/x-www-form-urlencoded", form.into_bytes());
+    let most = limits::INTROSPECTION_BYTES;
+    let endpoint = source.endpoint.clone();
+    Call::post(endpoint, "application/json", form, most, source.timeout)
+}
