@@ -8,8 +8,8 @@ mod request;
 
 use passgate_arguments::Line;
 use passgate_core::{
-    Action, AuditRecord, Config, Edit, Json, JwkSet, KeySource, Provider, Request, Settlement,
-    Step, Suppliers, Supply, Verdict, Verifier, explain, limits,
+    Action, AuditRecord, Config, Edit, Json, JwkSet, KeySource, Need, Provider, Request,
+    Settlement, Step, Suppliers, Supply, Verdict, Verifier, explain, limits,
 };
 
 pub(crate) use self::{arguments::PROGRAM, request::Sent};
@@ -23,8 +23,14 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
     let config = config(&arguments)?;
     let token = token(&arguments, &config)?;
     let claims = token.as_deref().and_then(explain::unverified_claims);
+    let is_opaque = token.is_some() && claims.is_none();
+    let asked = |provider: &Provider| is_opaque && provider.introspection.is_some();
     let index = issuer_of(&config, claims.as_ref());
-    let (signature, given) = signature(&arguments, &config, index)?;
+    let index = index.or_else(|| config.providers().iter().position(asked));
+    let (signature, given) = match index {
+        Some(_) if is_opaque => (Signature::Opaque, None),
+        _ => signature(&arguments, &config, index)?,
+    };
 
     let mut text = format!("configuration: {config}\n");
     let provider = index.and_then(|index| config.providers().get(index));
@@ -44,6 +50,10 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
     let mut keys = Supply::new(suppliers, 0);
     let asked = (arguments.revocations, now);
     text += &ending::given(asked, provider, &mut keys)?;
+    if let Some(file) = arguments.introspection {
+        keys.give_introspection(&bytes_of(file)?);
+        text += "introspection: the answer of --introspection\n";
+    }
     let mut verifier = Verifier::new(config, 1);
     verifier.share(Box::new(memory::Memory::default()), [0; 32], "explain", now);
     if matches!(signature, Signature::Assumed(_)) {
@@ -57,19 +67,27 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
             "peer: NOT CHECKED; what follows holds only if the listener verifies certificates\n";
     }
     let headers = request.headers();
-    let Step::Settle(Settlement { verdict, record }) =
-        verifier.verify(Request::new(&headers).ending_here(true), &mut keys, now)
-    else {
-        return Err(
-            "passgate: the keys of this provider are fetched; give them with --jwks FILE\n"
-                .to_owned(),
-        );
+    let request = Request::new(&headers).ending_here(true);
+    let (verdict, record) = match verifier.verify(request, &mut keys, now) {
+        Step::Settle(Settlement { verdict, record }) => (verdict, record),
+        Step::Await(need) => return Err(missing(need)),
     };
     text += &told(&record, &rules);
     let accepted = !matches!(verdict, Verdict::Deny(_));
     text += &outcome(&verdict);
     text += &meaning::of(record.reason);
     Ok(Report { text, accepted })
+}
+
+/// What was not given, and is fetched at the gate.
+fn missing(need: Need) -> String {
+    let what = match need {
+        Need::Introspection(..) => {
+            "the provider is asked about this token; give its answer with --introspection FILE"
+        }
+        _ => "the keys of this provider are fetched; give them with --jwks FILE",
+    };
+    format!("passgate: {what}\n")
 }
 
 fn config(arguments: &Arguments<'_>) -> Result<Config, String> {
@@ -115,6 +133,8 @@ fn issuer_of(config: &Config, claims: Option<&Json>) -> Option<usize> {
 enum Signature {
     /// The request does not have a token.
     None,
+    /// The token says nothing, and its provider is asked.
+    Opaque,
     /// By keys from here.
     Checked(&'static str),
     /// By the keys of a file, and what to say about these keys.
@@ -127,6 +147,7 @@ impl Signature {
     fn text(&self) -> String {
         match self {
             Self::None => "token: none\n".to_owned(),
+            Self::Opaque => "token: opaque; what its provider says of it counts\n".to_owned(),
             Self::Checked(by) => format!("signature: checked with the keys of {by}\n"),
             Self::CheckedByFile(keys) => {
                 format!("signature: checked with the keys of --jwks\n{keys}")

@@ -163,6 +163,8 @@ fn named_by(provider: &Provider) -> Vec<(&String, &'static str)> {
     named.extend(revocations.map(|list| (&list.source.endpoint.cluster, "revocations")));
     let lists = provider.status_lists.as_ref();
     named.extend(lists.map(|lists| (&lists.cluster, "status lists")));
+    let asked = provider.introspection.as_ref();
+    named.extend(asked.map(|asked| (&asked.endpoint.cluster, "answers about tokens")));
     named
 }
 

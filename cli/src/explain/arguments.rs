@@ -16,6 +16,7 @@ pub(crate) const PROGRAM: Program = Program {
         "jwks",
         "revocations",
         "peer",
+        "introspection",
         "request",
         "at",
     ],
@@ -34,6 +35,7 @@ usage: passgate explain OPTIONS    judge one request and say why
   --revocations FILE            the provider's list of revocations
   --peer SPIFFE-ID              the workload at the other end of the connection,
                                 as if its certificate had been verified
+  --introspection FILE          what the provider answers about the token
   --at 2027-06-30T12:00:00Z     the time, with its offset, or in seconds since 1970;
                                 default: now
 
@@ -48,6 +50,7 @@ pub(super) struct Arguments<'l> {
     pub(super) jwks: Option<&'l OsStr>,
     pub(super) revocations: Option<&'l OsStr>,
     pub(super) peer: Option<&'l OsStr>,
+    pub(super) introspection: Option<&'l OsStr>,
     pub(super) request: String,
     pub(super) at: Option<UnixTime>,
 }
@@ -79,6 +82,7 @@ impl<'l> Arguments<'l> {
             jwks: line.value("jwks"),
             revocations: line.value("revocations"),
             peer: line.value("peer"),
+            introspection: line.value("introspection"),
             request: request.to_string_lossy().into_owned(),
             at,
         })
