@@ -80,3 +80,19 @@ fn an_opaque_token_is_judged_by_the_answer_that_is_given() {
         "passgate: the provider is asked about this token; give its answer with --introspection FILE\n"
     );
 }
+
+#[test]
+fn a_cluster_for_questions_that_the_file_lacks_is_told() {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../envoy/introspection.yaml");
+    let text = fs::read_to_string(shipped).expect("the file");
+    let renamed = text.replacen("- name: id_introspect", "- name: other", 1);
+    assert_ne!(text, renamed);
+    let file = std::env::temp_dir().join(format!("passgate-asked-{}.yaml", std::process::id()));
+    fs::write(&file, renamed).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
+    let output = command.arg("check").arg(&file).output().expect("it runs");
+    fs::remove_file(file).expect("it is there");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let line = "warning: providers.acme: the file has no cluster \"id_introspect\", so its answers about tokens cannot be fetched";
+    assert!(text.contains(line), "{text}");
+}

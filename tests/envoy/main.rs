@@ -25,6 +25,7 @@ mod holders;
 mod host_crypto;
 mod identity_headers;
 mod instances;
+mod introspection;
 mod jwt_authn;
 mod keys;
 mod keys_clock;
