@@ -4,7 +4,7 @@
 //     node tests/providers/oidc-provider/provider.mjs PORT
 //
 // SIGHUP rotates its keys: a new one signs, and the one before stays published. All of it lives in
-// memory. Its access tokens are JWTs for the resources below; GATE, APPLICATION and ROBOT_SECRET in
+// memory. Its access tokens are JWTs for the resources below, but for OPAQUE; GATE, APPLICATION and ROBOT_SECRET in
 // the environment say where the gate and an application are, and the secret of the client `robot`.
 
 import { createServer } from 'node:http';
@@ -25,6 +25,9 @@ const RESOURCES = {
   'https://other.example.com': 'https://other.example.com',
   'https://all.example.com': ['https://other.example.com', gate], // one token for several services
 };
+
+/** Tokens for this are opaque, and their `aud` is the gate. */
+const OPAQUE = 'https://opaque.example.com';
 
 const publicClient = (client_id) => ({
   client_id,
@@ -85,6 +88,8 @@ function provider(keys) {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      introspection: { enabled: true }, // RFC 7662
+      revocation: { enabled: true }, // RFC 7009
       dPoP: { enabled: true }, // a client that sends a proof gets a bound token (RFC 9449)
       resourceIndicators: {
         enabled: true,
@@ -92,8 +97,8 @@ function provider(keys) {
         useGrantedResource: () => true,
         getResourceServerInfo: (_, resource) => ({
           scope: 'api',
-          audience: resource,
-          accessTokenFormat: 'jwt',
+          audience: resource === OPAQUE ? gate : resource,
+          accessTokenFormat: resource === OPAQUE ? 'opaque' : 'jwt',
           accessTokenTTL: 300,
           jwt: { sign: { alg: 'ES256', kid: keys[0].kid } },
         }),
@@ -120,7 +125,7 @@ function provider(keys) {
         accountId: oidc.session.accountId,
       });
       grant.addOIDCScope('openid offline_access');
-      for (const resource of Object.keys(RESOURCES)) grant.addResourceScope(resource, 'api');
+      for (const resource of [...Object.keys(RESOURCES), OPAQUE]) grant.addResourceScope(resource, 'api');
       await grant.save();
       return grant;
     },
