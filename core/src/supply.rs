@@ -14,6 +14,7 @@
 //! [`Supply::on_answer`], and, because an answer can be lost, whenever [`Supply::holds`] is false
 //! after [`Supply::poll_call`].
 
+mod asked;
 mod endings;
 
 use core::time::Duration;
@@ -25,12 +26,8 @@ use self::endings::Endings;
 use crate::{
     credentials::{Directory, Found},
     crypto::Algorithm,
-    fetch::{
-        Answer, Asked, Call, FetchId,
-        clock::{Clock, Moment},
-        jitter::Jitter,
-    },
-    introspection::{Active, Desk, Said},
+    fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
+    introspection::Desk,
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
     limits,
     provider_id::ProviderId,
@@ -235,45 +232,6 @@ impl Supply {
             // A provider of another configuration, or keys alone.
             None => Found::Unavailable(Duration::from_secs(1)),
         }
-    }
-
-    /// What the provider says of a token. `was_active`: it was, before.
-    pub(crate) fn introspect(
-        &mut self,
-        provider: ProviderId,
-        token: &str,
-        was_active: bool,
-        now: UnixTime,
-    ) -> Said {
-        let moment = self.clock.advance(now);
-        match self.endings.introspection_mut(provider) {
-            Some(desk) => desk.ask(token, was_active, (moment, now)),
-            // A provider of another configuration, or keys alone.
-            None => Said::Unavailable(Duration::from_secs(1)),
-        }
-    }
-
-    /// What the provider said of a token is remembered from now on, and not here.
-    pub(crate) fn introspection_taken(&mut self, provider: ProviderId, active: &Active) {
-        if let Some(desk) = self.endings.introspection_mut(provider) {
-            desk.taken(active);
-        }
-    }
-
-    /// Gives an answer to all questions about tokens.
-    #[cfg(feature = "explain")]
-    pub fn give_introspection(&mut self, body: &[u8]) {
-        self.endings.give_introspection(body);
-    }
-
-    /// The moment on the clock by which what came grows old.
-    pub(crate) fn moment(&mut self, now: UnixTime) -> Moment {
-        self.clock.advance(now)
-    }
-
-    /// When the host's clock will show this moment.
-    pub(crate) fn wall(&self, moment: Moment) -> UnixTime {
-        self.clock.to_wall(moment)
     }
 
     /// Names as the provider's list knows them.

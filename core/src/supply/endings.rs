@@ -1,6 +1,7 @@
 //! What providers say beside their keys: what ends the authority of tokens before their time, in
-//! lists of revocations and status lists; which passkeys their people have; and what tokens are that
-//! say nothing themselves. A provider without all of them is not among these, and costs nothing.
+//! lists of revocations and status lists; which passkeys their people have; and what tokens are
+//! that say nothing themselves. A provider without all of them is not among these, and costs
+//! nothing.
 
 use core::time::Duration;
 use std::rc::Rc;

@@ -4,8 +4,9 @@
 //     node tests/providers/oidc-provider/provider.mjs PORT
 //
 // SIGHUP rotates its keys: a new one signs, and the one before stays published. All of it lives in
-// memory. Its access tokens are JWTs for the resources below, but for OPAQUE; GATE, APPLICATION and ROBOT_SECRET in
-// the environment say where the gate and an application are, and the secret of the client `robot`.
+// memory. Its access tokens are JWTs for the resources below, but for OPAQUE; GATE, APPLICATION and
+// ROBOT_SECRET in the environment say where the gate and an application are, and the secret of the
+// client `robot`.
 
 import { createServer } from 'node:http';
 import { generateKeyPair, randomBytes, randomUUID } from 'node:crypto';
@@ -125,7 +126,9 @@ function provider(keys) {
         accountId: oidc.session.accountId,
       });
       grant.addOIDCScope('openid offline_access');
-      for (const resource of [...Object.keys(RESOURCES), OPAQUE]) grant.addResourceScope(resource, 'api');
+      for (const resource of [...Object.keys(RESOURCES), OPAQUE]) {
+        grant.addResourceScope(resource, 'api');
+      }
       await grant.save();
       return grant;
     },
