@@ -76,6 +76,7 @@ mod cose;
 mod credentials;
 mod crypto;
 pub mod decode;
+mod event_token;
 mod evidence;
 mod extract;
 mod fetch;
@@ -124,6 +125,7 @@ pub use crate::{
     cose::read as read_cose_key,
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
     crypto::{Algorithm, Backend, Distrust, ForeignFunctions, KeyError, VerifyingKey},
+    event_token::{EventFault, EventStanding, ExpectedEvent, UnverifiedEvent},
     evidence::{
         ClaimEquals, ClaimValue, DatedBy, Evidence, Fact, Facts, Kind, Kinds, Line, Preset,
         SignInOrigin, When,
@@ -154,7 +156,7 @@ pub use crate::{
     request::path::PathPolicy,
     request::{Body, Connection, Origin, Request, TokenSource},
     resource_metadata::{Document, ResourceMetadata},
-    revocation::{NameClaims, RevocationSource, Revocations, WhenUnavailable},
+    revocation::{NameClaims, RevocationEntry, RevocationSource, Revocations, WhenUnavailable},
     spiffe::SpiffePattern,
     status_list::{StatusListSource, inspect as inspect_status_list},
     supply::{EndingEvent, EndingOf, EndingReport, Fetch, Need, Suppliers, Supply},

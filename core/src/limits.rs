@@ -7,6 +7,9 @@ pub const TOKEN_BYTES: usize = 16 << 10;
 /// Largest token that may be configured, in bytes: Envoy's default for all request headers together
 /// is 60 KiB.
 pub const TOKEN_BYTES_CEILING: usize = 64 << 10;
+/// Largest token that tells of an event: some providers name many claims in one. Only services take
+/// them, never the filter.
+pub const EVENT_TOKEN_BYTES: usize = 64 << 10;
 /// Largest JWK set, in bytes: a hundred RSA keys with their certificates fit.
 pub const JWKS_BYTES: usize = 256 << 10;
 /// Most keys of one JWK set.

@@ -19,6 +19,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use entry::RevocationEntry;
 pub(crate) use entry::{Before, Kind};
 
 pub(crate) use entries::Digest as NameDigest;

@@ -30,7 +30,7 @@ const FLOORS: &[&[&str]] = &[
     &["policy"],
     &["extract"],
     &["remembered"],
-    &["identity"],
+    &["event_token", "identity"],
     &["claims", "headers", "token", "waiting"],
     &["provider", "supply"],
     &["credentials", "introspection", "status_list"],

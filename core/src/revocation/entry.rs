@@ -126,3 +126,33 @@ impl<'j> Entry<'j> {
         })
     }
 }
+
+/// An entry as gates read it, for those who write lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationEntry {
+    /// The member that holds the name: `sub`, `sid`, `jti`, `client_id`, `credential`, `aaguid` or
+    /// `jkt`.
+    pub kind: &'static str,
+    /// Whose tokens are revoked, in the one spelling of such a name.
+    pub name: String,
+    /// In seconds since 1970: what was issued up to then is revoked. `None`: everything.
+    pub not_before: Option<u64>,
+}
+
+impl RevocationEntry {
+    /// Reads an entry. `None`: a gate would skip it, or could not read its `not_before`.
+    #[must_use]
+    pub fn read(entry: &Json) -> Option<Self> {
+        let Entry {
+            kind,
+            name,
+            before,
+            is_odd,
+        } = Entry::read(entry)?;
+        (!is_odd).then(|| Self {
+            kind: kind.name(),
+            name: kind.spelling(name).into_owned(),
+            not_before: before.seconds(),
+        })
+    }
+}
