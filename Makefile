@@ -27,7 +27,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run run-func-e will-take wasm wasm-trap check test test-core \
-	test-native test-envoy test-observability test-replicas test-run test-func-e \
+	test-native test-envoy test-feed test-observability test-replicas test-run test-func-e \
 	test-browser test-providers \
 	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy \
 	func-e prometheus replicas browser providers clean
@@ -64,7 +64,7 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-bare-host test-envoy test-observability test-replicas test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
+test: check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -72,14 +72,18 @@ test-core: rust ## the core's own tests
 # The filter itself is tested on its host (test-envoy): natively it would not link.
 test-native: rust ## the tests of every other package that needs no Envoy
 	cargo test --locked --workspace --exclude passgate --exclude passgate-core \
-		--exclude passgate-envoy-tests --exclude passgate-istio-tests --exclude passgate-release-tests \
-		--exclude passgate-bare-host-tests
+		--exclude passgate-feed --exclude passgate-envoy-tests --exclude passgate-istio-tests \
+		--exclude passgate-release-tests --exclude passgate-bare-host-tests
 
 test-bare-host: wasm ## the module on a host that offers headers, clock, log and configuration only
 	PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-bare-host-tests
 
 test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
+
+test-feed: wasm envoy ## the feed: what it takes, 100 kills, a full disk; a real Envoy that fetches from it
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
+		cargo test --locked --package passgate-feed
 
 test-observability: wasm envoy prometheus ## alerts and dashboard, by a real Prometheus that scrapes a real Envoy
 	$(PROMETHEUS)/promtool check rules observability/alerts.yaml

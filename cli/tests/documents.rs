@@ -336,7 +336,9 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn every_yaml_and_json_of_a_page_is_accepted_or_is_that_of_a_file() {
-    let shipped = ["envoy", "istio", "observability"].map(files).concat();
+    let shipped = ["envoy", "istio", "observability", "feed"]
+        .map(files)
+        .concat();
     let shipped: Vec<String> = shipped
         .iter()
         .map(|path| plain(&fs::read_to_string(root().join(path)).expect("UTF-8")))

@@ -1,4 +1,4 @@
-//! A wall clock for one Envoy that a story sets.
+//! A wall clock for one Envoy, or another program, that a story sets.
 
 use super::bootstrap::workspace;
 use super::process::new_folder;
@@ -35,7 +35,8 @@ impl WallClock {
         fs::rename(new, file).unwrap();
     }
 
-    pub(super) fn environment(&self) -> [(&'static str, PathBuf); 2] {
+    /// What to start a program with, so that it has this clock.
+    pub fn environment(&self) -> [(&'static str, PathBuf); 2] {
         let library = self.folder.join("clock.so");
         [("LD_PRELOAD", library), ("STORY_CLOCK", self.file())]
     }

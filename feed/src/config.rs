@@ -1,0 +1,329 @@
+//! The configuration: one YAML file, read strictly, every mistake at once.
+
+mod raw;
+
+use core::{net::SocketAddr, time::Duration};
+use std::{ffi::OsStr, fmt::Write as _, fs, path::PathBuf};
+
+use passgate_core::{
+    Json,
+    decode::{At, Decode as _, Problem, Problems},
+    limits,
+};
+use serde_saphyr::{DuplicateKeyPolicy, Options};
+
+pub(crate) use self::raw::HttpUri;
+use self::raw::{RawEvents, RawFeed, RawKeys, RawProvider, RawReaders, RawSecret};
+use crate::secret::{SHORTEST, Secret};
+
+/// What the service does.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// For gates and providers.
+    pub(crate) listen: SocketAddr,
+    /// For operators and their tools.
+    pub(crate) admin_listen: SocketAddr,
+    /// What operators show who write entries. `None`: nobody writes any.
+    pub(crate) operator: Option<Secret>,
+    /// The file that holds everything.
+    pub(crate) store: PathBuf,
+    /// What gates show who read lists. `None`: anybody may.
+    pub(crate) reader: Option<Secret>,
+    /// In the order of their names.
+    pub(crate) providers: Vec<Provider>,
+}
+
+/// A provider whose events are taken.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) name: String,
+    /// `iss` of its tokens and events, to the letter.
+    pub(crate) issuer: String,
+    pub(crate) keys: Keys,
+    /// No access token of it is good for longer.
+    pub(crate) max_token_lifetime: Duration,
+    /// How old an event may be when it comes.
+    pub(crate) max_event_age: Duration,
+    /// The audiences of logout tokens. Empty: none are taken.
+    pub(crate) logout: Vec<String>,
+    /// Security event tokens, if they are taken.
+    pub(crate) events: Option<Events>,
+}
+
+/// Where the keys of a provider are.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) uri: HttpUri,
+    pub(crate) timeout: Duration,
+    pub(crate) cache_duration: Duration,
+    /// A file of certificates to trust in place of the machine's.
+    pub(crate) trusted_ca: Option<PathBuf>,
+}
+
+/// Security event tokens that are pushed (RFC 8935).
+#[derive(Debug)]
+pub(crate) struct Events {
+    pub(crate) audiences: Vec<String>,
+    /// What the transmitter shows beside the signature, if it must.
+    pub(crate) bearer: Option<Secret>,
+}
+
+/// Most bytes of the file: the configuration of a gate has as many.
+const FILE_BYTES: usize = limits::CONFIG_BYTES;
+/// Most providers, as a gate has.
+const PROVIDERS: usize = limits::PROVIDERS;
+
+impl Config {
+    /// Reads a file, and the secrets that it names.
+    ///
+    /// # Errors
+    /// All that is wrong with it, a line each.
+    pub(crate) fn load(file: &OsStr) -> Result<Self, String> {
+        let shown = file.to_string_lossy();
+        let text = fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+        Self::parse(&text).map_err(|problems| {
+            let mut told = format!("{shown} is refused");
+            for problem in problems {
+                let _ = write!(told, "\n{problem}");
+            }
+            told
+        })
+    }
+
+    /// The same of a text.
+    ///
+    /// # Errors
+    /// All that is wrong with it, in the order of the places.
+    fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let config = json(text)
+            .map_err(|(seen, wanted)| problems.add(At::Root.member("file"), &[&seen], &[wanted]))
+            .ok()
+            .and_then(|json| RawFeed::decode(&json, At::Root, &mut problems))
+            .and_then(|raw| build(raw, &mut problems));
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems.into_list()),
+        }
+    }
+}
+
+/// What YAML says, as strict JSON.
+fn json(text: &str) -> Result<Json, (String, &'static str)> {
+    if text.len() > FILE_BYTES {
+        return Err(("has more than 1 MiB".to_owned(), "write a shorter one"));
+    }
+    let options: Options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        with_snippet: false,
+    };
+    let odd = |error: &dyn ToString| {
+        let text = error.to_string();
+        let line: Vec<&str> = text.lines().collect();
+        (line.join(" "), "write YAML that can be read")
+    };
+    let value: serde_json::Value =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| odd(&error))?;
+    let bytes = value.to_string();
+    Json::parse(bytes.as_bytes(), limits::DOCUMENT_JSON_NODES).map_err(|error| odd(&error))
+}
+
+fn build(raw: RawFeed, problems: &mut Problems) -> Option<Config> {
+    let RawFeed {
+        listen,
+        admin,
+        store,
+        readers,
+        providers,
+    } = raw;
+    let at = At::Root;
+    let (admin_listen, operator) = match admin.given() {
+        None => (None, None),
+        Some(admin) => {
+            let at = at.member("admin");
+            let operator = admin.operator.given();
+            let operator = operator.and_then(|raw| secret(raw, at.member("operator"), problems));
+            (admin.listen.given(), operator)
+        }
+    };
+    let reader = match readers.given() {
+        None | Some(RawReaders::Anybody) => None,
+        Some(RawReaders::Bearer(raw)) => secret(raw, at.member("readers"), problems),
+    };
+    let at = at.member("providers");
+    let mut named = providers.given()?.0;
+    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if named.is_empty() {
+        problems.add(at, &["an empty object"], &["name at least one provider"]);
+    }
+    if named.len() > PROVIDERS {
+        let seen = named.len().to_string();
+        problems.add(at, &[&seen, " providers"], &["write at most 100"]);
+    }
+    let mut built = Vec::new();
+    for (name, raw) in named {
+        let at = at.member(&name);
+        if !is_segment(&name) {
+            let wanted = ["write a name of a-z, 0-9, - and _, which stands in the path"];
+            problems.add(at, &["is not a name"], &wanted);
+        }
+        built.extend(raw.and_then(|raw| provider(name.clone(), raw, at, problems)));
+    }
+    Some(Config {
+        listen: listen.given()?.0,
+        admin_listen: admin_listen?.0,
+        operator,
+        store: PathBuf::from(store.given()?.0),
+        reader,
+        providers: built,
+    })
+}
+
+fn is_segment(name: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
+}
+
+fn provider(
+    name: String,
+    raw: RawProvider,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<Provider> {
+    let RawProvider {
+        issuer,
+        remote_jwks,
+        max_token_lifetime,
+        max_event_age,
+        back_channel_logout,
+        security_events,
+    } = raw;
+    if back_channel_logout.is_absent() && security_events.is_absent() {
+        let wanted = ["write back_channel_logout or security_events"];
+        problems.add(at, &["takes no events"], &wanted);
+    }
+    let bounds = |field: passgate_core::decode::Field<Duration>,
+                  at: At<'_>,
+                  usual: u64,
+                  (least, most): (u64, u64),
+                  problems: &mut Problems| {
+        let value = field.given().unwrap_or(Duration::from_secs(usual));
+        if !(Duration::from_secs(least)..=Duration::from_secs(most)).contains(&value) {
+            let seen = [&*value.as_secs().to_string(), "s is out of bounds"];
+            let wanted = [
+                "write ",
+                &least.to_string(),
+                "s to ",
+                &most.to_string(),
+                "s",
+            ];
+            problems.add(at, &seen, &wanted);
+        }
+        value
+    };
+    const DAY: u64 = 86_400;
+    let lifetime = (60, DAY.saturating_mul(30));
+    let max_token_lifetime = bounds(
+        max_token_lifetime,
+        at.member("max_token_lifetime"),
+        3_600,
+        lifetime,
+        problems,
+    );
+    let age = (60, DAY.saturating_mul(7));
+    let max_event_age = bounds(
+        max_event_age,
+        at.member("max_event_age"),
+        DAY,
+        age,
+        problems,
+    );
+    let keys = remote_jwks.given().and_then(|raw| {
+        let RawKeys {
+            uri,
+            timeout,
+            cache_duration,
+            trusted_ca,
+        } = raw;
+        let at = at.member("remote_jwks");
+        Some(Keys {
+            uri: uri.given()?,
+            timeout: bounds(timeout, at.member("timeout"), 4, (1, 60), problems),
+            cache_duration: bounds(
+                cache_duration,
+                at.member("cache_duration"),
+                300,
+                (1, DAY),
+                problems,
+            ),
+            trusted_ca: trusted_ca.given().map(|path| PathBuf::from(path.0)),
+        })
+    });
+    let logout = back_channel_logout.given();
+    let logout = logout.map(|raw| raw.audiences.into_values());
+    let logout = logout.unwrap_or_default();
+    let events = security_events.given().map(|raw| {
+        let RawEvents { audiences, bearer } = raw;
+        let at = at.member("security_events");
+        let bearer = bearer.given();
+        Events {
+            audiences: audiences
+                .into_values()
+                .into_iter()
+                .map(|text| text.0)
+                .collect(),
+            bearer: bearer.and_then(|raw| secret(raw, at.member("bearer"), problems)),
+        }
+    });
+    Some(Provider {
+        name,
+        issuer: issuer.given()?.0,
+        keys: keys?,
+        max_token_lifetime,
+        max_event_age,
+        logout: logout.into_iter().map(|text| text.0).collect(),
+        events,
+    })
+}
+
+/// Reads a secret from where it is named.
+fn secret(raw: RawSecret, at: At<'_>, problems: &mut Problems) -> Option<Secret> {
+    let RawSecret { env, file } = raw;
+    let (place, text) = match (env.given(), file.given()) {
+        (Some(name), None) => {
+            let text = std::env::var(&name.0).map_err(|_| "is not set, or is not text".to_owned());
+            (["the variable ", &name.0].concat(), text)
+        }
+        (None, Some(path)) => {
+            let text = fs::read_to_string(&path.0).map_err(|error| error.to_string());
+            (["the file ", &path.0].concat(), text)
+        }
+        _ => {
+            let wanted = ["write either env: NAME or file: PATH"];
+            problems.add(at, &["does not name one secret"], &wanted);
+            return None;
+        }
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => {
+            problems.add(at, &[&place, ": ", &error], &["give it the secret"]);
+            return None;
+        }
+    };
+    let secret = Secret::of(&text);
+    if secret.is_none() {
+        let shortest = SHORTEST.to_string();
+        let wanted = [
+            "give it one line of at least ",
+            &shortest,
+            " of A-Z a-z 0-9 - . _ ~ + / =",
+        ];
+        problems.add(at, &[&place, " does not hold a secret"], &wanted);
+    }
+    secret
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! What people write.
+
+use core::{net::SocketAddr, time::Duration};
+
+use hyper::Uri;
+use passgate_core::{
+    Json,
+    decode::{At, Decode, Fault, Filled, FromText, Map, Problems, Text, record},
+};
+
+record! {
+    /// The configuration of the feed.
+    pub(super) RawFeed "the file" {
+        /// Address and port for gates and providers.
+        listen: Address = "127.0.0.1:8090",
+        /// For operators and their tools.
+        admin: RawAdmin = "{ listen: 127.0.0.1:8091 }",
+        /// The file that holds everything; its folder exists.
+        store: Text = "/var/lib/passgate-feed/feed.db",
+        /// Who may read lists.
+        readers: RawReaders = "{ file: /run/secrets/readers }",
+        /// The sign-in systems whose events are taken.
+        providers: Map<RawProvider> = "{ acme: { issuer: https://id.example.com, … } }",
+    }
+}
+
+record! {
+    /// For operators and their tools: entries, health, metrics.
+    pub(super) RawAdmin "admin" {
+        /// Address and port.
+        listen: Address = "127.0.0.1:8091",
+        /// The bearer that operators show who write entries. Absent: nobody writes any.
+        operator: RawSecret,
+    }
+}
+
+record! {
+    /// A secret is named and never written here.
+    pub(super) RawSecret "secret" {
+        /// The environment variable that holds it.
+        env: Text,
+        /// The file that holds it.
+        file: Text,
+        "value": "write env: NAME or file: PATH; a secret does not stand in the configuration",
+        "bearer": "write env: NAME or file: PATH",
+    }
+}
+
+record! {
+    /// A sign-in system.
+    pub(super) RawProvider "provider" {
+        /// The `iss` of its tokens and events, to the letter.
+        issuer: Text = "https://id.example.com",
+        /// Its keys.
+        remote_jwks: RawKeys = "{ uri: https://id.example.com/keys }",
+        "local_jwks": "write remote_jwks",
+        /// How long its access tokens are good at most: entries end when none can be left.
+        max_token_lifetime: Duration = "1h",
+        /// How old an event may be when it comes. Default: 24h.
+        max_event_age: Duration,
+        /// Logout tokens of OpenID Connect Back-Channel Logout.
+        back_channel_logout: RawLogout,
+        /// Security event tokens (RFC 8417) that are pushed (RFC 8935).
+        security_events: RawEvents,
+    }
+}
+
+record! {
+    /// Where keys are.
+    pub(super) RawKeys "remote_jwks" {
+        /// Where the key set is.
+        uri: HttpUri = "https://id.example.com/keys",
+        "http_uri": "write uri; there are no clusters here",
+        /// Most that one fetch may take. Default: 4s.
+        timeout: Duration,
+        /// How long a key set is fresh if its answer does not say it. Default: 5m.
+        cache_duration: Duration,
+        /// A file of certificates to trust in place of the machine's.
+        trusted_ca: Text,
+    }
+}
+
+record! {
+    /// Logout tokens.
+    pub(super) RawLogout "back_channel_logout" {
+        /// The clients for which the provider makes them.
+        audiences: Filled<Text> = "[shop]",
+    }
+}
+
+record! {
+    /// Security event tokens.
+    pub(super) RawEvents "security_events" {
+        /// What their `aud` names one of.
+        audiences: Filled<Text> = "[https://feed.example.com]",
+        /// The bearer that the transmitter shows beside the signature.
+        bearer: RawSecret,
+    }
+}
+
+/// Who may read lists.
+#[derive(Debug)]
+pub(super) enum RawReaders {
+    /// Whoever reaches the address.
+    Anybody,
+    /// Those who show it.
+    Bearer(RawSecret),
+}
+
+impl Decode for RawReaders {
+    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
+        match json {
+            Json::String(word) if **word == *"anybody" => Some(Self::Anybody),
+            Json::Object(_) => RawSecret::decode(json, at, problems).map(Self::Bearer),
+            _ => {
+                problems.mismatch(at, json, "{ env: NAME }, { file: PATH } or anybody");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl passgate_core::decode::schema::Schema for RawReaders {
+    fn schema() -> passgate_core::decode::schema::Value {
+        RawSecret::schema()
+    }
+}
+
+/// An address to listen on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address(pub(super) SocketAddr);
+
+impl FromText for Address {
+    const WANTED: &'static str = "an IP address and a port, such as 127.0.0.1:8090";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let wrong = ("is not an IP address and a port", "write 127.0.0.1:8090");
+        text.parse().map(Self).map_err(|_| wrong.into())
+    }
+}
+
+/// Where something is that is fetched.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpUri {
+    pub(crate) is_tls: bool,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) authority: String,
+    pub(crate) path: String,
+}
+
+impl FromText for HttpUri {
+    const WANTED: &'static str = "a URI, such as https://id.example.com/keys";
+    const PATTERN: &'static str = "^https?://";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let uri: Uri = text
+            .parse()
+            .map_err(|_| ("is not a URI", "write https://id.example.com/keys"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(("has no scheme and host", "write the whole URI").into());
+        };
+        if authority.as_str().contains('@') || text.contains('#') {
+            return Err(("holds a user or a fragment", "remove it").into());
+        }
+        let host = authority.host();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let is_tls = match scheme {
+            "https" => true,
+            // Whoever is on the way could write the keys by which events count.
+            "http" if is_loopback(bare) => false,
+            "http" => {
+                return Err((
+                    "is reached without TLS, which only loopback may be",
+                    "write https://",
+                )
+                    .into());
+            }
+            _ => return Err(("is neither https nor http", "write https://").into()),
+        };
+        Ok(Self {
+            is_tls,
+            host: bare.to_owned(),
+            port: authority
+                .port_u16()
+                .unwrap_or(if is_tls { 443 } else { 80 }),
+            authority: authority.as_str().to_owned(),
+            path: uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
+        })
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<core::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,264 @@
+//! For gates and providers:
+//!
+//! ```text
+//! GET  /PROVIDER/revocations           the list, or with ?after= what is new in it
+//! POST /PROVIDER/backchannel-logout    a logout token, in a form
+//! POST /PROVIDER/events                a security event token (RFC 8935)
+//! ```
+
+use std::time::Duration;
+
+use hyper::{
+    Method, Request, StatusCode,
+    body::Incoming,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH},
+};
+use passgate_core::{EventFault, limits};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Service,
+    answer::{self, Parts, Response, later, refused, shows},
+};
+use crate::{
+    clock,
+    config::Provider,
+    event::Event,
+    judge::{What, Wrong},
+    log,
+    store::{Act, Done, Refused},
+};
+
+/// What became of an event.
+enum Outcome {
+    Done,
+    Wrong(EventFault),
+    Later(Duration, &'static str),
+}
+
+/// Most bytes of a body: a token, and what stands around it in a form.
+const BODY_BYTES: usize = limits::EVENT_TOKEN_BYTES + 1_024;
+
+impl Service {
+    /// What was asked for, and the answer.
+    pub(super) async fn public(&self, request: Request<Incoming>) -> (&'static str, Response) {
+        let path = request.uri().path().to_owned();
+        let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let found = parts.and_then(|(name, what)| Some((self.provider(name)?, what)));
+        let Some(((index, provider), what)) = found else {
+            return (
+                "nothing",
+                refused(StatusCode::NOT_FOUND, "there is nothing here"),
+            );
+        };
+        let method = request.method();
+        match (method, what) {
+            (&Method::GET | &Method::HEAD, "revocations") => {
+                ("revocations", self.list(index, &request))
+            }
+            (&Method::POST, "backchannel-logout") if !provider.logout.is_empty() => {
+                ("logout", self.logout((index, provider), request).await)
+            }
+            (&Method::POST, "events") if provider.events.is_some() => {
+                ("events", self.security((index, provider), request).await)
+            }
+            (_, "revocations" | "backchannel-logout" | "events") => {
+                let answer = refused(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "not with this method, or not configured",
+                );
+                ("nothing", answer)
+            }
+            _ => (
+                "nothing",
+                refused(StatusCode::NOT_FOUND, "there is nothing here"),
+            ),
+        }
+    }
+
+    fn list(&self, index: usize, request: &Request<Incoming>) -> Response {
+        let reader = self.config.reader.as_ref();
+        if reader.is_some_and(|secret| !shows(request.headers(), secret)) {
+            return answer::unauthorized();
+        }
+        let Some(document) = self.store.document(index) else {
+            return refused(StatusCode::NOT_FOUND, "there is nothing here");
+        };
+        let query = request.uri().query().unwrap_or_default();
+        let after = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "after");
+        let after = after.and_then(|(_, value)| value.parse().ok());
+        let written = document.written(after, self.store.date(clock::now()));
+        let tags = request.headers().get_all(IF_NONE_MATCH).iter();
+        let is_known = tags.filter_map(|tags| tags.to_str().ok()).any(|tags| {
+            tags.split(',').any(|tag| {
+                let tag = tag.trim();
+                tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == written.tag
+            })
+        });
+        let mut answer = if is_known {
+            answer::empty(StatusCode::NOT_MODIFIED)
+        } else {
+            let body = Parts::from(written.parts);
+            let bytes = hyper::body::Body::size_hint(&body)
+                .exact()
+                .unwrap_or_default();
+            if request.method() == Method::GET {
+                self.metrics
+                    .add("passgate_feed_bytes_served_total", &[], bytes);
+            }
+            let mut answer = Response::new(body);
+            let json = HeaderValue::from_static("application/json");
+            answer.headers_mut().insert(CONTENT_TYPE, json);
+            answer
+        };
+        let headers = answer.headers_mut();
+        if let Ok(tag) = HeaderValue::from_str(&written.tag) {
+            headers.insert(ETAG, tag);
+        }
+        // A cache may keep it, and asks each time.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        answer
+    }
+
+    /// Back-Channel Logout sections 2.5, 2.7 and 2.8.
+    async fn logout(&self, of: (usize, &Provider), request: Request<Incoming>) -> Response {
+        if !answer::is_of_type(request.headers(), "application/x-www-form-urlencoded") {
+            return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send a form");
+        }
+        let body = match answer::text(request.into_body(), BODY_BYTES).await {
+            Ok(body) => body,
+            Err((status, why)) => return refused(status, why),
+        };
+        let mut tokens =
+            form_urlencoded::parse(body.as_bytes()).filter(|(name, _)| name == "logout_token");
+        let odd = |why: &str| {
+            let body = json!({ "error": "invalid_request", "error_description": why });
+            answer::json(StatusCode::BAD_REQUEST, &body)
+        };
+        let (Some((_, token)), None) = (tokens.next(), tokens.next()) else {
+            return odd("expected one logout_token");
+        };
+        match self.take(of, What::Logout, token.into_owned()).await {
+            Outcome::Done => answer::empty(StatusCode::OK),
+            Outcome::Wrong(fault) => odd(&expected(fault)),
+            Outcome::Later(after, why) => {
+                later(refused(StatusCode::SERVICE_UNAVAILABLE, why), after)
+            }
+        }
+    }
+
+    /// RFC 8935 sections 2.1 to 2.4.
+    async fn security(&self, of: (usize, &Provider), request: Request<Incoming>) -> Response {
+        let bearer =
+            of.1.events
+                .as_ref()
+                .and_then(|events| events.bearer.as_ref());
+        if bearer.is_some_and(|secret| !shows(request.headers(), secret)) {
+            return answer::unauthorized();
+        }
+        if !answer::is_of_type(request.headers(), "application/secevent+jwt") {
+            let why = "send application/secevent+jwt";
+            return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
+        }
+        let token = match answer::text(request.into_body(), BODY_BYTES).await {
+            Ok(token) => token,
+            Err((status, why)) => return refused(status, why),
+        };
+        match self.take(of, What::Security, token).await {
+            Outcome::Done => answer::empty(StatusCode::ACCEPTED),
+            Outcome::Wrong(fault) => {
+                let err = match fault {
+                    EventFault::Malformed(_) | EventFault::Time(_) => "invalid_request",
+                    EventFault::Issuer => "invalid_issuer",
+                    EventFault::Audience => "invalid_audience",
+                    EventFault::Key | EventFault::Signature => "invalid_key",
+                };
+                let body = json!({ "err": err, "description": expected(fault) });
+                answer::json(StatusCode::BAD_REQUEST, &body)
+            }
+            Outcome::Later(after, why) => {
+                later(refused(StatusCode::SERVICE_UNAVAILABLE, why), after)
+            }
+        }
+    }
+
+    /// Judges a token and writes down what it does. It is done when it is on disk.
+    async fn take(
+        &self,
+        (index, provider): (usize, &Provider),
+        what: What,
+        token: String,
+    ) -> Outcome {
+        let (kinds, outcome, result) = match self.judge.ask(index, what, token).await {
+            Err(Wrong::Fault(fault)) => ("unread".to_owned(), "refused", Outcome::Wrong(fault)),
+            Err(Wrong::Unavailable(after)) => {
+                let result = Outcome::Later(after, "the keys of the issuer cannot be had");
+                ("unread".to_owned(), "unavailable", result)
+            }
+            Ok(event) => {
+                let kinds = event.kinds.iter().map(|kind| kind.name());
+                let kinds = kinds.collect::<Vec<_>>().join(",");
+                let (outcome, result) = self.keep(index, provider, event).await;
+                (kinds, outcome, result)
+            }
+        };
+        let name = &*provider.name;
+        for kind in kinds.split(',') {
+            let labels = [("provider", name), ("kind", kind), ("outcome", outcome)];
+            self.metrics.count("passgate_feed_events_total", &labels);
+        }
+        let told = [("provider", name), ("kinds", &*kinds), ("outcome", outcome)];
+        match &result {
+            Outcome::Done => {
+                self.metrics.took_event(name);
+                log::info("an event", &told);
+            }
+            Outcome::Wrong(fault) => {
+                let expected = expected(*fault);
+                let told = [told.as_slice(), &[("why", &*expected)]].concat();
+                log::warn("an event is refused", &told);
+            }
+            Outcome::Later(_, why) => {
+                let told = [told.as_slice(), &[("why", *why)]].concat();
+                log::warn("an event is put off", &told);
+            }
+        }
+        result
+    }
+
+    async fn keep(
+        &self,
+        index: usize,
+        provider: &Provider,
+        event: Event,
+    ) -> (&'static str, Outcome) {
+        let mut id = Sha256::new();
+        // Two providers may be two parts of one issuer; each has a list of its own.
+        id.update(provider.name.as_bytes());
+        id.update([0]);
+        id.update(event.jti.as_bytes());
+        let act = Act::Take {
+            id: id.finalize().into(),
+            endings: event.endings,
+        };
+        match self.store.write(index, act).await {
+            Ok(Done::Written) => ("taken", Outcome::Done),
+            // Sent again because the answer was lost, as a rule.
+            Ok(Done::Known) => ("known", Outcome::Done),
+            Err(refused) => {
+                let name = match refused {
+                    Refused::Full => "full",
+                    Refused::Disk => "disk",
+                    Refused::Busy => "busy",
+                };
+                let after = Duration::from_secs(5);
+                (name, Outcome::Later(after, refused.words()))
+            }
+        }
+    }
+}
+
+fn expected(fault: EventFault) -> String {
+    format!("expected {fault}")
+}

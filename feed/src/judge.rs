@@ -1,0 +1,340 @@
+//! The thread that judges tokens and holds the keys of all providers. A flood of forged tokens
+//! keeps it busy, and not the thread that serves lists.
+
+use std::{
+    cell::RefCell,
+    error::Error,
+    rc::Rc,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use passgate_core::{
+    Answer, Endpoint, EventFault, EventStanding, ExpectedEvent, FetchId, KeySource, Location,
+    RemoteJwks, SourceOf, Sources, Supply, UnverifiedEvent, limits::Limits,
+};
+use tokio::{
+    runtime,
+    sync::{Notify, Semaphore, mpsc, oneshot},
+    task::LocalSet,
+};
+
+use crate::{
+    clock,
+    config::{Config, Provider},
+    event::{self, Event},
+    fetch::Way,
+    log,
+    metrics::Metrics,
+};
+
+/// Hands tokens to the thread that judges.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge(mpsc::Sender<Question>);
+
+/// A token that came.
+#[derive(Debug)]
+struct Question {
+    provider: usize,
+    what: What,
+    text: String,
+    answer: oneshot::Sender<Result<Event, Wrong>>,
+}
+
+/// As what a token came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A logout token.
+    Logout,
+    /// A security event token.
+    Security,
+}
+
+/// Why a token does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// The token is wrong.
+    Fault(EventFault),
+    /// Whether it is right cannot be known now; when to try again.
+    Unavailable(Duration),
+}
+
+/// Most tokens that wait to be judged.
+const WAITING: usize = 256;
+/// Most tokens of one provider that wait for its keys.
+const WAITING_EACH: usize = 64;
+/// A token waits this long for keys: a provider that tells of a logout waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// The clocks of provider and service may be apart by this much.
+const SKEW: Duration = Duration::from_secs(60);
+/// How long keys that are no longer fresh serve while fetches fail, and the pace of fetches for
+/// unknown keys: the defaults of a gate.
+const MAX_STALE: Duration = Duration::from_secs(3_600);
+const COOLDOWN: Duration = Duration::from_secs(30);
+
+impl Judge {
+    /// Starts the thread.
+    pub(crate) fn start(
+        config: &Arc<Config>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut ways = Vec::new();
+        for provider in &config.providers {
+            let way = Way::to(&provider.keys);
+            ways.push(way.map_err(|error| format!("{}: {error}", provider.name))?);
+        }
+        let (sender, questions) = mpsc::channel(WAITING);
+        let (config, metrics) = (Arc::clone(config), Arc::clone(metrics));
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = thread::Builder::new().name("judge".to_owned());
+        // It ends when nobody can ask any more.
+        thread.spawn(move || {
+            let places = config.providers.iter();
+            let places = places.map(|_| Arc::new(Semaphore::new(WAITING_EACH)));
+            let bench = Rc::new(Bench {
+                places: places.collect(),
+                supply: RefCell::new(supply(&config)),
+                config,
+                metrics,
+                ways,
+                came: Notify::new(),
+                hurried: Notify::new(),
+            });
+            LocalSet::new().block_on(&runtime, bench.run(questions));
+        })?;
+        Ok(Self(sender))
+    }
+
+    /// Judges a token.
+    pub(crate) async fn ask(
+        &self,
+        provider: usize,
+        what: What,
+        text: String,
+    ) -> Result<Event, Wrong> {
+        let busy = Wrong::Unavailable(Duration::from_secs(1));
+        let (answer, told) = oneshot::channel();
+        let question = Question {
+            provider,
+            what,
+            text,
+            answer,
+        };
+        self.0.try_send(question).map_err(|_| busy)?;
+        told.await.unwrap_or(Err(busy))
+    }
+}
+
+/// What the thread has.
+struct Bench {
+    supply: RefCell<Supply>,
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    ways: Vec<Way>,
+    /// Places to wait for keys, for each provider: one whose keys stay away takes none of
+    /// another's.
+    places: Vec<Arc<Semaphore>>,
+    /// An answer came: who waits is judged again.
+    came: Notify,
+    /// There may be something to fetch.
+    hurried: Notify,
+}
+
+/// The keys of all providers. A fetch names its provider by its place in `cluster`.
+fn supply(config: &Config) -> Supply {
+    let sources: Vec<(Rc<str>, KeySource)> = config
+        .providers
+        .iter()
+        .enumerate()
+        .map(|(index, provider)| (Rc::from(&*provider.name), source(provider, index)))
+        .collect();
+    let providers = sources.iter();
+    let providers = providers.map(|(name, keys)| SourceOf {
+        name,
+        keys,
+        // OpenID Connect Core 1.0 section 15.1: each provider signs with RS256.
+        rsa: Some(passgate_core::Algorithm::Rs256),
+        usage: passgate_core::KeyUse::Signature,
+    });
+    let sources = Sources {
+        limits: Limits::default(),
+        providers: providers.collect(),
+    };
+    Supply::new(sources, clock::now().as_millis())
+}
+
+fn source(provider: &Provider, index: usize) -> KeySource {
+    let keys = &provider.keys;
+    let endpoint = Endpoint {
+        scheme: if keys.uri.is_tls { "https" } else { "http" }.to_owned(),
+        authority: keys.uri.authority.clone(),
+        path: keys.uri.path.clone(),
+        cluster: index.to_string(),
+    };
+    KeySource::Remote(RemoteJwks {
+        location: Location::Fixed(endpoint),
+        timeout: keys.timeout,
+        cache_duration: keys.cache_duration,
+        max_cache_duration: keys.cache_duration.max(MAX_STALE),
+        max_stale: MAX_STALE,
+        refetch_cooldown: COOLDOWN,
+    })
+}
+
+impl Bench {
+    async fn run(self: Rc<Self>, mut questions: mpsc::Receiver<Question>) {
+        let fetches = tokio::task::spawn_local(Rc::clone(&self).fetch_on());
+        while let Some(question) = questions.recv().await {
+            // Without a place it is dropped, which says so to whoever asked.
+            let place = self.places.get(question.provider).cloned();
+            let Some(Ok(place)) = place.map(Semaphore::try_acquire_owned) else {
+                continue;
+            };
+            let this = Rc::clone(&self);
+            tokio::task::spawn_local(async move {
+                let Question {
+                    provider,
+                    what,
+                    text,
+                    answer,
+                } = question;
+                // Who has left need not be told.
+                let _ = answer.send(this.judge(provider, what, &text).await);
+                drop(place);
+            });
+        }
+        fetches.abort();
+    }
+
+    /// Sends what is to be fetched, for ever.
+    async fn fetch_on(self: Rc<Self>) {
+        loop {
+            loop {
+                let fetch = self.supply.borrow_mut().poll_call(clock::now());
+                let Some(fetch) = fetch else { break };
+                tokio::task::spawn_local(Rc::clone(&self).fetch(fetch.id, fetch.call));
+            }
+            for event in self.supply.borrow_mut().events() {
+                let told = event.to_string();
+                if event.wants_attention() {
+                    log::warn(&told, &[]);
+                } else {
+                    log::info(&told, &[]);
+                }
+            }
+            let next = self.supply.borrow().next_wakeup();
+            let wait = next.map_or(COOLDOWN, |next| next.since(clock::now()));
+            // Also where the clock jumps.
+            let wait = wait.clamp(Duration::from_millis(10), COOLDOWN);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.hurried.notified() => {}
+            }
+        }
+    }
+
+    async fn fetch(self: Rc<Self>, id: FetchId, call: passgate_core::Call) {
+        let index = call.endpoint.cluster.parse::<usize>().ok();
+        let way = index.and_then(|index| self.ways.get(index));
+        let came = match way {
+            Some(way) => way.send(&call).await,
+            None => Err("no way there".into()),
+        };
+        let outcome = match &came {
+            Ok(came) if matches!(came.status, 200 | 304) => "ok",
+            Ok(_) => "status",
+            Err(_) => "no_answer",
+        };
+        let provider = index.and_then(|index| self.config.providers.get(index));
+        let provider = provider.map_or("", |provider| &*provider.name);
+        let labels = [("provider", provider), ("outcome", outcome)];
+        self.metrics
+            .count("passgate_feed_key_fetches_total", &labels);
+        if let Err(error) = &came {
+            let error = error.to_string();
+            log::warn(
+                "keys cannot be fetched",
+                &[("provider", provider), ("error", &error)],
+            );
+        }
+        let headers: Vec<(&[u8], &[u8])> = came
+            .iter()
+            .flat_map(|came| &came.headers)
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        let answer = match &came {
+            Ok(came) => Answer::Http {
+                status: came.status,
+                headers: &headers,
+                body: &came.body,
+            },
+            Err(_) => Answer::NoAnswer,
+        };
+        self.supply.borrow_mut().on_answer(id, answer, clock::now());
+        self.came.notify_waiters();
+        self.hurried.notify_one();
+    }
+
+    async fn judge(&self, provider: usize, what: What, text: &str) -> Result<Event, Wrong> {
+        let wrong = |fault| Wrong::Fault(fault);
+        let Some(of) = self.config.providers.get(provider) else {
+            return Err(wrong(EventFault::Issuer));
+        };
+        let expected = expected(of, what);
+        let token = UnverifiedEvent::parse(text, &expected, clock::now()).map_err(wrong)?;
+        // What it says is read first: that is cheap, and can only refuse.
+        let claims = token.unverified_claims();
+        let event = match what {
+            What::Logout => event::logout(claims),
+            What::Security => event::security(claims, &of.issuer),
+        };
+        let event = event.map_err(|odd| wrong(EventFault::Malformed(odd)))?;
+        let started = Instant::now();
+        loop {
+            let came = self.came.notified();
+            let mut came = core::pin::pin!(came);
+            came.as_mut().enable();
+            let standing = {
+                let mut supply = self.supply.borrow_mut();
+                token
+                    .verify(&mut supply, provider, clock::now())
+                    .map_err(wrong)?
+            };
+            let left = PATIENCE.checked_sub(started.elapsed());
+            match (standing, left) {
+                (EventStanding::Verified, _) => return Ok(event),
+                (EventStanding::Unavailable(after), _) => return Err(Wrong::Unavailable(after)),
+                (EventStanding::Pending, None) => {
+                    return Err(Wrong::Unavailable(Duration::from_secs(1)));
+                }
+                (EventStanding::Pending, Some(left)) => {
+                    self.hurried.notify_one();
+                    // When the time is over, it is asked once more, and answered.
+                    let _ = tokio::time::timeout(left, came).await;
+                }
+            }
+        }
+    }
+}
+
+fn expected(provider: &Provider, what: What) -> ExpectedEvent<'_> {
+    let events = provider.events.as_ref();
+    let (typ, audiences) = match what {
+        What::Logout => ("logout+jwt", &*provider.logout),
+        What::Security => (
+            "secevent+jwt",
+            events.map_or(&[][..], |events| &*events.audiences),
+        ),
+    };
+    ExpectedEvent {
+        typ,
+        issuer: &provider.issuer,
+        audiences,
+        must_expire: what == What::Logout,
+        max_age: provider.max_event_age,
+        skew: SKEW,
+    }
+}

@@ -1,0 +1,102 @@
+//! The feed: events of sign-in systems become lists of revocations that gates fetch.
+//!
+//! ```text
+//! provider -- logout token, security event token --> judge --> store --> list --> gates
+//! operator -- entries ------------------------------------------^
+//! ```
+//!
+//! Four threads: one serves HTTP, one judges tokens and fetches keys ([`judge`]), one writes
+//! ([`store`]), and the main one waits for the end. What an event does is decided without input or
+//! output, in [`event`] and [`list`].
+
+mod clock;
+mod config;
+mod event;
+mod fetch;
+mod http;
+mod judge;
+mod list;
+mod log;
+mod metrics;
+mod secret;
+mod store;
+
+use std::{error::Error, ffi::OsStr, process::ExitCode, sync::Arc};
+
+use passgate_arguments::Program;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{config::Config, judge::Judge, metrics::Metrics, store::Store};
+
+const PROGRAM: Program = Program {
+    name: "passgate-feed",
+    usage: "\
+usage: passgate-feed FILE           serve what FILE says, until TERM or INT
+       passgate-feed --check FILE   only say whether FILE is accepted
+       passgate-feed --new-epoch FILE
+                                    begin a new epoch in the store, after it was set back
+
+FILE is YAML; docs/feed.md describes it.
+",
+    options: &[],
+    flags: &["check", "new-epoch"],
+};
+
+fn main() -> ExitCode {
+    PROGRAM.run(|line| {
+        let (check, new_epoch) = (line.has("check"), line.has("new-epoch"));
+        let [file] = *line.words() else {
+            return None;
+        };
+        match (check, new_epoch) {
+            (true, true) => None,
+            (true, false) => Some(check_file(file)),
+            (false, true) => Some(begin_epoch(file)),
+            (false, false) => Some(serve(file)),
+        }
+    })
+}
+
+fn check_file(file: &OsStr) -> Result<(), Box<dyn Error>> {
+    Config::load(file)?;
+    println!("accepted");
+    Ok(())
+}
+
+fn begin_epoch(file: &OsStr) -> Result<(), Box<dyn Error>> {
+    let config = Config::load(file)?;
+    store::begin_epoch(&config)
+}
+
+fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
+    let config = Arc::new(Config::load(file)?);
+    let metrics = Arc::new(Metrics::default());
+    let (store, writer) = Store::open(&config, &metrics)?;
+    let judge = Judge::start(&config, &metrics)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let service = http::Service {
+            config: Arc::clone(&config),
+            metrics,
+            store,
+            judge,
+        };
+        let service = http::start(service).await?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        log::info("stopping", &[]);
+        service.stop().await;
+        Ok::<(), Box<dyn Error>>(())
+    })?;
+    drop(runtime);
+    // Nobody sends it anything any more: it writes what it has, and ends.
+    writer.join().map_err(|_| "the store's thread has failed")?;
+    log::info("stopped", &[]);
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! What an operator may want to measure: names and labels of a fixed set, and numbers, in the text
+//! format of Prometheus.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::clock;
+
+/// All counters.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    /// By name and labels, as they are written.
+    counts: Mutex<BTreeMap<(&'static str, String), u64>>,
+    /// When the last event of a provider was taken, in seconds since 1970.
+    last: Mutex<BTreeMap<String, u64>>,
+    store_fails: AtomicBool,
+}
+
+/// What each name means.
+const HELP: [(&str, &str, &str); 9] = [
+    (
+        "passgate_feed_events_total",
+        "counter",
+        "Events by provider, kind and outcome.",
+    ),
+    (
+        "passgate_feed_key_fetches_total",
+        "counter",
+        "Fetches of key sets by provider and outcome.",
+    ),
+    (
+        "passgate_feed_requests_total",
+        "counter",
+        "Requests by what was asked for and status.",
+    ),
+    (
+        "passgate_feed_bytes_served_total",
+        "counter",
+        "Bytes of lists that gates were sent.",
+    ),
+    (
+        "passgate_feed_last_event_seconds",
+        "gauge",
+        "When an event of a provider was taken last, in seconds since 1970.",
+    ),
+    (
+        "passgate_feed_entries",
+        "gauge",
+        "Entries of a provider's list.",
+    ),
+    (
+        "passgate_feed_entries_bytes",
+        "gauge",
+        "Bytes that they take in the document.",
+    ),
+    (
+        "passgate_feed_sequence",
+        "gauge",
+        "Edition of a provider's list.",
+    ),
+    (
+        "passgate_feed_store_fails",
+        "gauge",
+        "1 while the store cannot be written.",
+    ),
+];
+
+impl Metrics {
+    /// Counts one.
+    pub(crate) fn count(&self, name: &'static str, labels: &[(&str, &str)]) {
+        self.add(name, labels, 1);
+    }
+
+    /// Counts so many.
+    pub(crate) fn add(&self, name: &'static str, labels: &[(&str, &str)], more: u64) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry((name, written(labels))).or_default();
+        *count = count.saturating_add(more);
+    }
+
+    /// An event of a provider was taken.
+    pub(crate) fn took_event(&self, provider: &str) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.insert(provider.to_owned(), clock::now().as_secs());
+    }
+
+    pub(crate) fn set_store_fails(&self, fails: bool) {
+        self.store_fails.store(fails, Ordering::Relaxed);
+    }
+
+    /// All of it, with what the lists are now: provider, entries, bytes, sequence.
+    pub(crate) fn exposed(&self, lists: &[(&str, usize, usize, u64)]) -> String {
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let mut rows = self
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for (provider, entries, bytes, sequence) in lists {
+            let labels = written(&[("provider", provider)]);
+            rows.insert(("passgate_feed_entries", labels.clone()), number(*entries));
+            rows.insert(
+                ("passgate_feed_entries_bytes", labels.clone()),
+                number(*bytes),
+            );
+            rows.insert(("passgate_feed_sequence", labels), *sequence);
+        }
+        for (provider, last) in &*self.last.lock().unwrap_or_else(PoisonError::into_inner) {
+            let labels = written(&[("provider", provider)]);
+            rows.insert(("passgate_feed_last_event_seconds", labels), *last);
+        }
+        let fails = u64::from(self.store_fails.load(Ordering::Relaxed));
+        rows.insert(("passgate_feed_store_fails", String::new()), fails);
+        let mut text = String::new();
+        for (name, kind, help) in HELP {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for ((_, labels), value) in rows.iter().filter(|((other, _), _)| *other == name) {
+                let _ = writeln!(text, "{name}{labels} {value}");
+            }
+        }
+        text
+    }
+}
+
+/// Labels as they are written. Their values are names of the configuration and words of this
+/// program: none needs to be escaped.
+fn written(labels: &[(&str, &str)]) -> String {
+    if labels.is_empty() {
+        return String::new();
+    }
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|(name, value)| format!("{name}=\"{value}\""))
+        .collect();
+    format!("{{{}}}", labels.join(","))
+}

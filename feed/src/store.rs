@@ -1,0 +1,161 @@
+//! What is kept: the lists, and which tokens were here before. One thread writes, many events in
+//! one transaction, and says that it has taken them when they are on disk.
+//!
+//! The lists in memory are those on disk. When a transaction fails, they are read again.
+
+mod database;
+mod writer;
+
+use std::{
+    error::Error,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use passgate_core::UnixTime;
+use tokio::sync::oneshot;
+
+use self::{database::Database, writer::Writer};
+use crate::{
+    clock::Dated,
+    config::Config,
+    event::Ending,
+    list::{Document, Name},
+    metrics::Metrics,
+};
+
+/// Hands work to the thread that writes, and shows what gates are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    work: SyncSender<Work>,
+    published: Published,
+    dated: Arc<Mutex<Dated>>,
+}
+
+/// The lists as they are on disk, in the order of the providers.
+#[derive(Clone, Debug)]
+pub(crate) struct Published(Arc<[Mutex<Arc<Document>>]>);
+
+/// Something to write, and whom to tell.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) provider: usize,
+    pub(crate) act: Act,
+    done: oneshot::Sender<Result<Done, Refused>>,
+}
+
+/// What is to be written.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// A token of this id came. It counts once.
+    Take { id: [u8; 32], endings: Vec<Ending> },
+    /// An operator ends something.
+    End(Vec<Ending>),
+    /// An operator takes entries away.
+    Remove(Vec<Name>),
+}
+
+/// It is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// From now on.
+    Written,
+    /// It was before.
+    Known,
+}
+
+/// It is not on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The list, or the memory of tokens, is as long as it may be.
+    Full,
+    /// The disk does not take it.
+    Disk,
+    /// More comes than can be written.
+    Busy,
+}
+
+impl Refused {
+    /// For whoever sent it.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Full => "the list is full",
+            Self::Disk => "the store cannot be written",
+            Self::Busy => "too much at once",
+        }
+    }
+}
+
+/// Most that waits to be written.
+const WAITING: usize = 1_024;
+
+impl Store {
+    /// Opens the store, or makes it, and starts the thread that writes.
+    pub(crate) fn open(
+        config: &Config,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(Self, JoinHandle<()>), Box<dyn Error>> {
+        let database = Database::open(&config.store)?;
+        let mut writer = Writer::new(database, config, Arc::clone(metrics))?;
+        let published = writer.published();
+        let (work, of_writer) = sync_channel(WAITING);
+        let thread = thread::Builder::new().name("store".to_owned());
+        let thread = thread.spawn(move || writer.run(&of_writer))?;
+        let dated = Arc::default();
+        let this = Self {
+            work,
+            published,
+            dated,
+        };
+        Ok((this, thread))
+    }
+
+    /// Writes this. The answer comes when it is on disk.
+    pub(crate) async fn write(&self, provider: usize, act: Act) -> Result<Done, Refused> {
+        let (done, told) = oneshot::channel();
+        let work = Work {
+            provider,
+            act,
+            done,
+        };
+        self.work.try_send(work).map_err(|error| match error {
+            TrySendError::Full(_) => Refused::Busy,
+            TrySendError::Disconnected(_) => Refused::Disk,
+        })?;
+        told.await.unwrap_or(Err(Refused::Disk))
+    }
+
+    /// When a document is made that is made now, in seconds since 1970.
+    pub(crate) fn date(&self, now: UnixTime) -> u64 {
+        self.dated
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .date(now)
+    }
+
+    /// The list of a provider as it is on disk.
+    pub(crate) fn document(&self, provider: usize) -> Option<Arc<Document>> {
+        let list = self.published.0.get(provider)?;
+        Some(Arc::clone(
+            &list.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+}
+
+impl Published {
+    fn publish(&self, provider: usize, document: Document) {
+        if let Some(list) = self.0.get(provider) {
+            *list.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(document);
+        }
+    }
+}
+
+/// Begins a new epoch of every list, for a store that was set back: gates take nothing that is
+/// older than what they have.
+pub(crate) fn begin_epoch(config: &Config) -> Result<(), Box<dyn Error>> {
+    let database = Database::open(&config.store)?;
+    writer::begin_epoch(database, config)
+}

@@ -1,0 +1,312 @@
+//! The thread that writes.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use passgate_core::limits;
+
+use super::{
+    Act, Done, Published, Refused, Work,
+    database::{Change, Database},
+};
+use crate::{
+    clock::{self, Ran},
+    config::Config,
+    list::{self, List, Times},
+    log,
+    metrics::Metrics,
+};
+
+/// All that is kept, and its copy in memory.
+#[derive(Debug)]
+pub(super) struct Writer {
+    database: Database,
+    lists: Vec<Kept>,
+    seen: u64,
+    ran: Ran,
+    published: Published,
+    metrics: Arc<Metrics>,
+    /// The disk does not take anything, and is not tried again before then.
+    fails_until: Option<Instant>,
+    /// Memory is not what is on disk.
+    is_ahead: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    provider: String,
+    max_token_lifetime: Duration,
+    /// How long a token is remembered, in seconds.
+    remembered: u64,
+    list: List,
+}
+
+/// Most that one transaction takes.
+const AT_ONCE: usize = 256;
+/// Most tokens that are remembered: about 60 MB on disk.
+const SEEN: u64 = 1_000_000;
+/// How often what has ended is looked for, and how much of the time that the service has run a kill
+/// can lose.
+const TICK: Duration = Duration::from_secs(30);
+/// A disk that fails is tried again after this.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Writer {
+    /// Reads all there is. A provider that is new gets a list.
+    pub(super) fn new(
+        database: Database,
+        config: &Config,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let ran = Ran::from(database.ran()?);
+        let mut lists = Vec::new();
+        for provider in &config.providers {
+            // An event that is older than it may be counts no longer, by whichever clock.
+            let remembered = provider.max_event_age.as_secs();
+            lists.push(Kept {
+                provider: provider.name.clone(),
+                max_token_lifetime: provider.max_token_lifetime,
+                remembered: remembered.saturating_add(2 * limits::CLOCK_SKEW_SECS),
+                list: List::new(clock::now().as_secs(), provider.max_token_lifetime),
+            });
+        }
+        let documents = lists
+            .iter()
+            .map(|kept| Mutex::new(Arc::new(kept.list.document())));
+        let published = Published(documents.collect());
+        let mut this = Self {
+            database,
+            lists,
+            seen: 0,
+            ran,
+            published,
+            metrics,
+            fails_until: None,
+            is_ahead: false,
+        };
+        this.load()?;
+        this.begin_lists()?;
+        this.publish();
+        Ok(this)
+    }
+
+    pub(super) fn published(&mut self) -> Published {
+        self.published.clone()
+    }
+
+    /// Writes what comes until nobody can send anything any more.
+    pub(super) fn run(&mut self, work: &Receiver<Work>) {
+        let mut tick = Instant::now();
+        loop {
+            let wait = tick.saturating_duration_since(Instant::now());
+            match work.recv_timeout(wait) {
+                Ok(first) => {
+                    let others = work.try_iter().take(AT_ONCE);
+                    let batch: Vec<Work> = core::iter::once(first).chain(others).collect();
+                    self.take(batch);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.take(Vec::new());
+                    tick = Instant::now().checked_add(TICK).unwrap_or(tick);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.take(Vec::new());
+    }
+
+    /// Writes these together, and tells each what became of it. Without any it looks for what has
+    /// ended.
+    fn take(&mut self, batch: Vec<Work>) {
+        let is_tick = batch.is_empty();
+        let now = Instant::now();
+        if self.fails_until.is_some_and(|until| now < until) {
+            answer(batch, |_| Err(Refused::Disk));
+            return;
+        }
+        match self.write(&batch, is_tick) {
+            Ok(outcomes) => {
+                if self.fails_until.take().is_some() {
+                    log::info("the store can be written again", &[]);
+                }
+                self.metrics.set_store_fails(false);
+                self.publish();
+                let mut outcomes = outcomes.into_iter();
+                answer(batch, |_| outcomes.next().unwrap_or(Err(Refused::Disk)));
+            }
+            Err(error) => {
+                if self.fails_until.is_none() {
+                    log::warn(
+                        "the store cannot be written",
+                        &[("error", &error.to_string())],
+                    );
+                }
+                self.fails_until = Some(now.checked_add(PAUSE).unwrap_or(now));
+                self.metrics.set_store_fails(true);
+                self.is_ahead = true;
+                answer(batch, |_| Err(Refused::Disk));
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        batch: &[Work],
+        is_tick: bool,
+    ) -> rusqlite::Result<Vec<Result<Done, Refused>>> {
+        if self.is_ahead {
+            self.load()?;
+            self.is_ahead = false;
+        }
+        let times = Times {
+            ran: self.ran.seconds(),
+            now: clock::now().as_secs(),
+        };
+        let change = self.database.change()?;
+        change.set_ran(times.ran)?;
+        let mut seen = self.seen;
+        if is_tick {
+            let forgotten = u64::try_from(change.forget(times.ran)?).unwrap_or(u64::MAX);
+            seen = seen.saturating_sub(forgotten);
+            for kept in &mut self.lists {
+                let gone = kept.list.prune(times.ran);
+                record(&change, kept, &gone)?;
+            }
+        }
+        let mut outcomes = Vec::new();
+        for work in batch {
+            let Some(kept) = self.lists.get_mut(work.provider) else {
+                outcomes.push(Err(Refused::Disk));
+                continue;
+            };
+            outcomes.push(act(&change, kept, &work.act, &mut seen, times)?);
+        }
+        change.commit()?;
+        self.seen = seen;
+        Ok(outcomes)
+    }
+
+    /// Takes over what is on disk.
+    fn load(&mut self) -> rusqlite::Result<()> {
+        self.seen = self.database.seen()?;
+        for kept in &mut self.lists {
+            let mut list = List::new(kept.list.epoch, kept.max_token_lifetime);
+            self.database.load(&kept.provider, &mut list)?;
+            kept.list = list;
+        }
+        Ok(())
+    }
+
+    /// Writes down the epoch of lists that are new: later than that of any store that was lost.
+    fn begin_lists(&mut self) -> rusqlite::Result<()> {
+        let change = self.database.change()?;
+        for kept in &self.lists {
+            change.set_numbers(&kept.provider, &kept.list)?;
+        }
+        change.commit()
+    }
+
+    fn publish(&self) {
+        for (index, kept) in self.lists.iter().enumerate() {
+            let list = &kept.list;
+            let held = self.published.0.get(index);
+            let held = held.map(|held| {
+                let held = held
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                (held.epoch, held.sequence)
+            });
+            if held != Some((list.epoch, list.sequence)) || list.sequence == 0 {
+                self.published.publish(index, list.document());
+            }
+        }
+    }
+}
+
+/// One act within a change.
+fn act(
+    change: &Change<'_>,
+    kept: &mut Kept,
+    act: &Act,
+    seen: &mut u64,
+    times: Times,
+) -> rusqlite::Result<Result<Done, Refused>> {
+    let endings = match act {
+        Act::Take { endings, .. } | Act::End(endings) => &**endings,
+        Act::Remove(names) => {
+            let gone: Vec<list::Change> = names
+                .iter()
+                .filter_map(|name| kept.list.take(name))
+                .collect();
+            record(change, kept, &gone)?;
+            let done = if gone.is_empty() {
+                Done::Known
+            } else {
+                Done::Written
+            };
+            return Ok(Ok(done));
+        }
+    };
+    if let Act::Take { id, .. } = act {
+        if change.has(id)? {
+            return Ok(Ok(Done::Known));
+        }
+        if *seen >= SEEN {
+            return Ok(Err(Refused::Full));
+        }
+    }
+    let gone = kept.list.make_room(endings, times.ran);
+    record(change, kept, &gone)?;
+    // A token that finds no room counts as one that never came, so that it may come again.
+    let changes = match kept.list.end(endings, times) {
+        Ok(changes) => changes,
+        Err(list::Full) => return Ok(Err(Refused::Full)),
+    };
+    record(change, kept, &changes)?;
+    if let Act::Take { id, .. } = act {
+        change.note(id, times.ran.saturating_add(kept.remembered))?;
+        *seen = seen.saturating_add(1);
+    }
+    Ok(Ok(Done::Written))
+}
+
+/// Writes down what has become of a list.
+fn record(change: &Change<'_>, kept: &Kept, changes: &[list::Change]) -> rusqlite::Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    for one in changes {
+        match one {
+            list::Change::Put(name) => {
+                if let Some(row) = kept.list.row(name) {
+                    change.put(&kept.provider, name, row)?;
+                }
+            }
+            list::Change::Gone(name) => change.remove(&kept.provider, name)?,
+        }
+    }
+    change.set_numbers(&kept.provider, &kept.list)
+}
+
+fn answer(batch: Vec<Work>, mut outcome: impl FnMut(&Act) -> Result<Done, Refused>) {
+    for work in batch {
+        // Who has left need not be told.
+        let _ = work.done.send(outcome(&work.act));
+    }
+}
+
+/// Begins a new epoch of every list.
+pub(super) fn begin_epoch(database: Database, config: &Config) -> Result<(), Box<dyn Error>> {
+    let mut writer = Writer::new(database, config, Arc::default())?;
+    for kept in &mut writer.lists {
+        let next = kept.list.epoch.saturating_add(1);
+        kept.list.epoch = clock::now().as_secs().max(next);
+    }
+    writer.begin_lists().map_err(Into::into)
+}
