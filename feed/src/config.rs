@@ -12,8 +12,8 @@ use passgate_core::{
 };
 use serde_saphyr::{DuplicateKeyPolicy, Options};
 
-pub(crate) use self::raw::HttpUri;
-use self::raw::{RawEvents, RawFeed, RawKeys, RawProvider, RawReaders, RawSecret};
+pub(crate) use self::raw::{HttpUri, SubjectType};
+use self::raw::{Named, RawEvents, RawFeed, RawKeys, RawProvider, RawReaders, RawSecret};
 use crate::secret::{SHORTEST, Secret};
 
 /// What the service does.
@@ -44,6 +44,7 @@ pub(crate) struct Provider {
     pub(crate) max_token_lifetime: Duration,
     /// How old an event may be when it comes.
     pub(crate) max_event_age: Duration,
+    pub(crate) subjects: SubjectType,
     /// The audiences of logout tokens. Empty: none are taken.
     pub(crate) logout: Vec<String>,
     /// Security event tokens, if they are taken.
@@ -94,7 +95,7 @@ impl Config {
     ///
     /// # Errors
     /// All that is wrong with it, in the order of the places.
-    fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::default();
         let config = json(text)
             .map_err(|(seen, wanted)| problems.add(At::Root.member("file"), &[&seen], &[wanted]))
@@ -142,7 +143,8 @@ fn build(raw: RawFeed, problems: &mut Problems) -> Option<Config> {
         Some(admin) => {
             let at = at.member("admin");
             let operator = admin.operator.given();
-            let operator = operator.and_then(|raw| secret(raw, at.member("operator"), problems));
+            let operator =
+                operator.and_then(|Named(raw)| secret(raw, at.member("operator"), problems));
             (admin.listen.given(), operator)
         }
     };
@@ -196,6 +198,7 @@ fn provider(
         remote_jwks,
         max_token_lifetime,
         max_event_age,
+        subject_type,
         back_channel_logout,
         security_events,
     } = raw;
@@ -273,7 +276,7 @@ fn provider(
                 .into_iter()
                 .map(|text| text.0)
                 .collect(),
-            bearer: bearer.and_then(|raw| secret(raw, at.member("bearer"), problems)),
+            bearer: bearer.and_then(|Named(raw)| secret(raw, at.member("bearer"), problems)),
         }
     });
     Some(Provider {
@@ -282,6 +285,7 @@ fn provider(
         keys: keys?,
         max_token_lifetime,
         max_event_age,
+        subjects: subject_type.given().unwrap_or(SubjectType::Public),
         logout: logout.into_iter().map(|text| text.0).collect(),
         events,
     })

@@ -74,8 +74,9 @@ pub(crate) struct Ending {
     pub(crate) entry: RevocationEntry,
     /// For people.
     pub(crate) reason: Option<String>,
-    /// Whose session it is, where that is said, and the second in which it ended.
-    pub(crate) session_of: Option<(String, u64)>,
+    /// Whose session it is, where that is said: as an entry that ends what was issued to this
+    /// person until the issuer told of it.
+    pub(crate) person: Option<RevocationEntry>,
 }
 
 /// Where a token cannot be read: what was expected.
@@ -102,10 +103,10 @@ pub(crate) fn logout(claims: &Json) -> Result<Event, Odd> {
         Some(Json::String(text)) if !text.is_empty() => Ok(Some(&**text)),
         Some(_) => Err("sub and sid: strings that are not empty"),
     };
-    let at = when(claims, None)?;
+    let when = When::of(claims, None)?;
     let ending = match (text("sub")?, text("sid")?) {
-        (sub, Some(sid)) => session(sid, sub, at, "logged out")?,
-        (Some(sub), None) => person(sub, at, "logged out")?,
+        (sub, Some(sid)) => session(sid, sub, when.told, "logged out")?,
+        (Some(sub), None) => person(sub, when.told, "logged out")?,
         (None, None) => return Err("sub or sid"),
     };
     Ok(Event {
@@ -137,8 +138,8 @@ pub(crate) fn security(claims: &Json, issuer: &str) -> Result<Event, Odd> {
         };
         if ends {
             let subject = Subject::read(claims.get("sub_id"), issuer)?;
-            let at = when(claims, event.get("event_timestamp"))?;
-            endings.push(ending(kind, &subject, at)?);
+            let when = When::of(claims, event.get("event_timestamp"))?;
+            endings.push(ending(kind, &subject, when)?);
         }
     }
     if kinds.is_empty() {
@@ -151,13 +152,13 @@ pub(crate) fn security(claims: &Json, issuer: &str) -> Result<Event, Odd> {
     })
 }
 
-fn ending(kind: Kind, subject: &Subject<'_>, at: u64) -> Result<Ending, Odd> {
-    let reason = kind.name();
+fn ending(kind: Kind, subject: &Subject<'_>, when: When) -> Result<Ending, Odd> {
+    let (reason, at) = (kind.name(), when.happened);
     let session_of_it = subject.session.filter(|_| kind == Kind::SessionRevoked);
     match (session_of_it, subject.user) {
         (Some(Session(ALL_SESSIONS)), Some(user)) => person(user, at, reason),
         (Some(Session(ALL_SESSIONS)), None) => Err("sub_id: the person whose sessions all end"),
-        (Some(Session(sid)), user) => session(sid, user, at, reason),
+        (Some(Session(sid)), user) => session(sid, user, when.told, reason),
         (None, Some(user)) => person(user, at, reason),
         (None, None) => Err("sub_id: a person, by iss and sub"),
     }
@@ -165,45 +166,59 @@ fn ending(kind: Kind, subject: &Subject<'_>, at: u64) -> Result<Ending, Odd> {
 
 /// What was issued to a person up to this second.
 fn person(sub: &str, at: u64, reason: &str) -> Result<Ending, Odd> {
-    let at = Json::Number(at.to_string().into());
-    named("sub", sub, Some(at), reason, None)
-}
-
-/// What was issued in a session, whenever.
-fn session(sid: &str, sub: Option<&str>, at: u64, reason: &str) -> Result<Ending, Odd> {
-    let session_of = sub.map(|sub| (sub.to_owned(), at));
-    named("sid", sid, None, reason, session_of)
-}
-
-fn named(
-    kind: &str,
-    name: &str,
-    not_before: Option<Json>,
-    reason: &str,
-    session_of: Option<(String, u64)>,
-) -> Result<Ending, Odd> {
-    let mut members = vec![(kind.into(), Json::String(name.into()))];
-    members.extend(not_before.map(|date| ("not_before".into(), date)));
-    let entry = RevocationEntry::read(&Json::Object(members));
-    let entry = entry.ok_or("sub and sid: at most 512 bytes, and not empty")?;
     Ok(Ending {
-        entry,
+        entry: entry("sub", sub, Some(at)).ok_or(NAMES)?,
         reason: Some(reason.to_owned()),
-        session_of,
+        person: None,
     })
 }
 
-/// The second in which it happened, by the issuer's clock, which also dates its tokens: as the
-/// event says, or as its token was made. An event that says to have happened long after its token
-/// was made is not believed.
-fn when(claims: &Json, said: Option<&Json>) -> Result<u64, Odd> {
-    /// So much may clocks of one issuer be apart, in seconds.
-    const APART: u64 = 60;
-    let issued = claims.get("iat").and_then(seconds);
-    let issued = issued.ok_or("iat: seconds since 1970, a number")?;
-    let said = said.and_then(seconds);
-    let said = said.filter(|said| *said <= issued.saturating_add(APART));
-    Ok(said.unwrap_or(issued))
+/// What was issued in a session, whenever. A name of the person that no entry takes is none.
+fn session(sid: &str, sub: Option<&str>, told: u64, reason: &str) -> Result<Ending, Odd> {
+    Ok(Ending {
+        entry: entry("sid", sid, None).ok_or(NAMES)?,
+        reason: Some(reason.to_owned()),
+        person: sub.and_then(|sub| entry("sub", sub, Some(told))),
+    })
+}
+
+const NAMES: Odd = "sub and sid: at most 512 bytes, and not empty";
+
+fn entry(kind: &str, name: &str, not_before: Option<u64>) -> Option<RevocationEntry> {
+    let mut members = vec![(kind.into(), Json::String(name.into()))];
+    let date = not_before.map(|at| Json::Number(at.to_string().into()));
+    members.extend(date.map(|date| ("not_before".into(), date)));
+    RevocationEntry::read(&Json::Object(members))
+}
+
+/// When something happened, in seconds by the issuer's clock, which also dates its tokens.
+#[derive(Clone, Copy, Debug)]
+struct When {
+    /// As the event says, or as its token was made. An event that says to have happened long before
+    /// or after its token was made is not believed.
+    happened: u64,
+    /// When the issuer told of it: not before that.
+    told: u64,
+}
+
+impl When {
+    fn of(claims: &Json, said: Option<&Json>) -> Result<Self, Odd> {
+        /// So much may clocks of one issuer be apart, in seconds.
+        const APART: u64 = 60;
+        /// So long after an event its token is made at most, in seconds.
+        const LATE: u64 = 3_600;
+        let issued = claims.get("iat").and_then(seconds);
+        let issued = issued.ok_or("iat: seconds since 1970, a number")?;
+        let believed = issued.saturating_sub(LATE)..=issued.saturating_add(APART);
+        let said = said
+            .and_then(seconds)
+            .filter(|said| believed.contains(said));
+        let happened = said.unwrap_or(issued);
+        Ok(Self {
+            happened,
+            told: happened.max(issued),
+        })
+    }
 }
 
 /// A date as gates read it in an entry: a fraction counts as a whole second.

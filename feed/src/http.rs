@@ -4,28 +4,34 @@
 mod admin;
 mod answer;
 mod public;
+#[cfg(test)]
+mod tests;
 
 use core::{convert::Infallible, net::SocketAddr, time::Duration};
 use std::{error::Error, sync::Arc};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 
 use self::answer::{Response, name_of_status};
 use crate::{config::Config, judge::Judge, log, metrics::Metrics, store::Store};
 
 /// What requests are answered with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Store,
     pub(crate) judge: Judge,
+    pub(crate) refusals: log::Refusals,
 }
 
 /// The service, while it listens.
@@ -46,9 +52,16 @@ enum Side {
 /// Most connections: thousands of gates hold one for each worker.
 const CONNECTIONS: u32 = 16_384;
 const ADMIN_CONNECTIONS: u32 = 64;
+/// So many open files are kept for operators, keys and the store.
+const OTHER_FILES: u32 = 256;
+/// With fewer connections of gates and providers there is no start.
+const FEWEST_CONNECTIONS: u32 = 64;
 /// A client that is silent for so long between two requests, or within a head, has gone. Gates ask
 /// every few seconds.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Longest that an answer may take to be read. A client that reads more slowly keeps an edition of
+/// the list in memory.
+const READING: Duration = Duration::from_secs(60);
 /// Most bytes of a request's head.
 const HEAD_BYTES: usize = 16 << 10;
 /// Longest that answers in flight may take when the service stops.
@@ -63,13 +76,14 @@ pub(crate) async fn start(service: Service) -> Result<Serving, Box<dyn Error>> {
         places: Vec::new(),
     };
     let service = Arc::new(service);
+    let connections = connections()?;
     for (side, address, most) in [
-        (Side::Public, service.config.listen, CONNECTIONS),
+        (Side::Public, service.config.listen, connections),
         (Side::Admin, service.config.admin_listen, ADMIN_CONNECTIONS),
     ] {
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        tell(side, listener.local_addr()?);
+        tell(side, listener.local_addr()?, most);
         let places = Arc::new(Semaphore::new(usize::try_from(most)?));
         serving.places.push((Arc::clone(&places), most));
         let accepting = accept(
@@ -84,12 +98,42 @@ pub(crate) async fn start(service: Service) -> Result<Serving, Box<dyn Error>> {
     Ok(serving)
 }
 
-fn tell(side: Side, address: SocketAddr) {
+/// How many connections of gates and providers there are open files for. As many as the system
+/// allows are asked for.
+fn connections() -> Result<u32, Box<dyn Error>> {
+    let wanted = u64::from(CONNECTIONS.saturating_add(OTHER_FILES));
+    let held = getrlimit(Resource::Nofile);
+    let most = wanted.min(held.maximum.unwrap_or(wanted));
+    let files = held.current.unwrap_or(wanted);
+    if files < most {
+        let raised = Rlimit {
+            current: Some(most),
+            maximum: held.maximum,
+        };
+        setrlimit(Resource::Nofile, raised)?;
+    }
+    let files = u32::try_from(files.max(most)).unwrap_or(u32::MAX);
+    let connections = files.saturating_sub(OTHER_FILES).min(CONNECTIONS);
+    if connections < FEWEST_CONNECTIONS {
+        let fewest = FEWEST_CONNECTIONS.saturating_add(OTHER_FILES);
+        return Err(format!(
+            "at most {files} files may be open (RLIMIT_NOFILE); allow at least {fewest}"
+        )
+        .into());
+    }
+    Ok(connections)
+}
+
+fn tell(side: Side, address: SocketAddr, connections: u32) {
     let name = match side {
         Side::Public => "listening for gates and providers",
         Side::Admin => "listening for operators",
     };
-    log::info(name, &[("address", &address.to_string())]);
+    let (address, connections) = (address.to_string(), connections.to_string());
+    log::info(
+        name,
+        &[("address", &address), ("connections", &connections)],
+    );
 }
 
 impl Serving {
@@ -130,6 +174,7 @@ async fn accept(
         };
         match (stream, place) {
             (Ok((stream, _)), Ok(place)) => {
+                let _ = stream.set_nodelay(true);
                 let service = Arc::clone(&service);
                 tokio::spawn(serve(stream, side, service, place, stopped.clone()));
             }
@@ -147,16 +192,22 @@ async fn accept(
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     side: Side,
     service: Arc<Service>,
     place: OwnedSemaphorePermit,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let _ = stream.set_nodelay(true);
-    let answer = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(side, request).await) }
+    // When the answer that is sent must have been read.
+    let (until, sent) = watch::channel(None);
+    let answer = service_fn(|request| {
+        until.send_replace(None);
+        let (service, until) = (&service, &until);
+        async move {
+            let answer = service.answer(side, request).await;
+            until.send_replace(Instant::now().checked_add(READING));
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -165,15 +216,38 @@ async fn serve(
         .half_close(false);
     let connection = http.serve_connection(TokioIo::new(stream), answer);
     let mut connection = core::pin::pin!(connection);
+    let mut too_slow = core::pin::pin!(too_slow(sent));
     // How a connection ends is the client's affair.
     tokio::select! {
         _ = connection.as_mut() => {}
+        () = too_slow.as_mut() => {}
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            tokio::select! {
+                _ = connection => {}
+                () = too_slow => {}
+            }
         }
     }
     drop(place);
+}
+
+/// Ends when an answer was not read in time.
+async fn too_slow(mut sent: watch::Receiver<Option<Instant>>) {
+    loop {
+        let until = *sent.borrow_and_update();
+        let over = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => core::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = over => return,
+            // It cannot end before the connection does.
+            _ = sent.changed() => {}
+        }
+    }
 }
 
 impl Service {

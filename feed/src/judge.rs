@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::{
     clock,
-    config::{Config, Provider},
+    config::{Config, Provider, SubjectType},
     event::{self, Event},
     fetch::Way,
     log,
@@ -58,6 +58,8 @@ pub(crate) enum Wrong {
     Fault(EventFault),
     /// Whether it is right cannot be known now; when to try again.
     Unavailable(Duration),
+    /// More comes than can be judged.
+    Busy,
 }
 
 /// Most tokens that wait to be judged.
@@ -115,7 +117,6 @@ impl Judge {
         what: What,
         text: String,
     ) -> Result<Event, Wrong> {
-        let busy = Wrong::Unavailable(Duration::from_secs(1));
         let (answer, told) = oneshot::channel();
         let question = Question {
             provider,
@@ -123,8 +124,8 @@ impl Judge {
             text,
             answer,
         };
-        self.0.try_send(question).map_err(|_| busy)?;
-        told.await.unwrap_or(Err(busy))
+        self.0.try_send(question).map_err(|_| Wrong::Busy)?;
+        told.await.unwrap_or(Err(Wrong::Busy))
     }
 }
 
@@ -291,7 +292,13 @@ impl Bench {
             What::Logout => event::logout(claims),
             What::Security => event::security(claims, &of.issuer),
         };
-        let event = event.map_err(|odd| wrong(EventFault::Malformed(odd)))?;
+        let mut event = event.map_err(|odd| wrong(EventFault::Malformed(odd)))?;
+        if of.subjects == SubjectType::Pairwise {
+            // The name that one client has for a person is in no token of another.
+            for ending in &mut event.endings {
+                ending.person = None;
+            }
+        }
         let started = Instant::now();
         loop {
             let came = self.came.notified();

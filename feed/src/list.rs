@@ -14,9 +14,18 @@ use serde_json::{Map, Value};
 pub(crate) use self::document::Document;
 use crate::event::Ending;
 
-/// Whom an entry names: the member and the name.
+/// Who wrote an entry. What events ended and what an operator wrote stand apart: whoever takes one
+/// away leaves the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum By {
+    Events,
+    Operator,
+}
+
+/// Whom an entry names: the member and the name; and who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Name {
+    pub(crate) by: By,
     pub(crate) kind: &'static str,
     pub(crate) name: String,
 }
@@ -74,6 +83,8 @@ pub(crate) struct List {
 
 /// So many sessions of one person have an entry each. If more end, the person has one.
 pub(crate) const SESSIONS_OF_A_PERSON: usize = 8;
+/// The reason of that entry.
+const MANY: &str = "many sessions ended";
 /// Most entries: as many as one worker of a gate takes.
 pub(crate) const ENTRIES: usize = limits::REVOCATION_ENTRIES;
 /// Most bytes of all entries, so that the document with what stands around them is one that a gate
@@ -128,96 +139,105 @@ impl List {
 
     /// Drops what has ended if there is no room for these. What has changed is written whether they
     /// are taken or not.
-    pub(crate) fn make_room(&mut self, endings: &[Ending], ran: u64) -> Vec<Change> {
-        if self.has_room(endings) {
+    pub(crate) fn make_room(&mut self, by: By, endings: &[Ending], times: Times) -> Vec<Change> {
+        let rows = self.rows_of(by, endings, times);
+        // Each time every gate is sent the whole list.
+        let ended = self.ended(times.ran).count();
+        if self.has_room(&rows) || ended.saturating_mul(100) < self.len() {
             return Vec::new();
         }
-        self.drop_ended(ran)
+        self.drop_ended(times.ran)
     }
 
     /// Ends what an event or an operator says. Nothing changes if there is no room for all of it.
-    pub(crate) fn end(&mut self, endings: &[Ending], times: Times) -> Result<Vec<Change>, Full> {
-        if !self.has_room(endings) && endings.iter().any(|ending| self.is_new(ending)) {
+    pub(crate) fn end(
+        &mut self,
+        by: By,
+        endings: &[Ending],
+        times: Times,
+    ) -> Result<Vec<Change>, Full> {
+        let rows = self.rows_of(by, endings, times);
+        if !self.has_room(&rows) {
             return Err(Full);
         }
-        let changes = endings
-            .iter()
-            .filter_map(|ending| self.end_one(ending, times));
-        Ok(changes.collect())
+        let rows = rows.into_iter();
+        Ok(rows.filter_map(|(name, row)| self.put(name, row)).collect())
     }
 
-    fn has_room(&self, endings: &[Ending]) -> bool {
-        let new: usize = endings.iter().map(most_bytes).sum();
-        self.len().saturating_add(endings.len()) <= ENTRIES
-            && self.bytes.saturating_add(new) <= BYTES
+    /// The rows by which these end.
+    fn rows_of(&self, by: By, endings: &[Ending], times: Times) -> Vec<(Name, Row)> {
+        let rows = endings.iter();
+        rows.map(|ending| self.row_of(by, ending, times)).collect()
     }
 
-    fn is_new(&self, ending: &Ending) -> bool {
-        !self.rows.contains_key(&name_of(&ending.entry))
-    }
-
-    fn end_one(&mut self, ending: &Ending, times: Times) -> Option<Change> {
-        let Ending {
-            entry,
-            reason,
-            session_of,
-        } = ending;
-        let (name, not_before) = (name_of(entry), entry.not_before);
-        if let Some((person, at)) = session_of
-            && !self.rows.contains_key(&name)
-        {
-            let whole = Name {
-                kind: "sub",
-                name: person.clone(),
-            };
-            let is_over = self
-                .rows
-                .get(&whole)
-                .is_some_and(|row| covers(row.not_before, Some(*at)));
-            let has_many = self.sessions_of.get(person).copied() >= Some(SESSIONS_OF_A_PERSON);
-            if is_over || has_many {
-                let reason = Some("many sessions ended".to_owned());
-                return self.put(whole, Some(*at), (reason, None), times);
-            }
-        }
-        let person = session_of.as_ref().map(|(person, _)| person.clone());
-        self.put(name, not_before, (reason.clone(), person), times)
-    }
-
-    /// Adds an entry, or makes one stronger. The one that revokes more counts, and the one that
-    /// ends later.
-    fn put(
-        &mut self,
-        name: Name,
-        not_before: Option<u64>,
-        (reason, session_of): (Option<String>, Option<String>),
-        times: Times,
-    ) -> Option<Change> {
-        let ends = self.ends(name.kind, not_before, times);
-        if let Some(row) = self.rows.get_mut(&name)
-            && covers(row.not_before, not_before)
-        {
-            // An entry without `not_before` may last although one with it comes.
-            let later = row.ends.zip(ends).map(|(one, other)| one.max(other));
-            if later == row.ends {
-                return None;
-            }
-            row.ends = later;
-            return Some(Change::Put(name));
-        }
-        self.sequence = self.sequence.saturating_add(1);
-        let held = self.rows.get(&name);
-        let ends_later = match held {
-            Some(held) => held.ends.zip(ends).map(|(one, other)| one.max(other)),
-            None => ends,
+    /// The row by which this ends: a session's, or that of a person of whom many sessions have one.
+    fn row_of(&self, by: By, ending: &Ending, times: Times) -> (Name, Row) {
+        let name = name_of(&ending.entry, by);
+        let person = ending.person.as_ref();
+        let has_many = |person: &&RevocationEntry| {
+            let sessions = self.sessions_of.get(&person.name).copied();
+            sessions >= Some(SESSIONS_OF_A_PERSON) && !self.rows.contains_key(&name)
         };
+        let (name, not_before, reason, session_of) = match person.filter(has_many) {
+            Some(person) => (
+                name_of(person, by),
+                person.not_before,
+                Some(MANY.to_owned()),
+                None,
+            ),
+            None => (
+                name,
+                ending.entry.not_before,
+                ending.reason.clone(),
+                person.map(|person| person.name.clone()),
+            ),
+        };
+        let ends = self.ends(name.kind, not_before, times);
         let row = Row {
             not_before,
             reason,
             session_of,
-            sequence: self.sequence,
-            ends: ends_later,
+            sequence: 0,
+            ends,
         };
+        (name, row)
+    }
+
+    /// Whether the list with these is one that gates take.
+    fn has_room(&self, rows: &[(Name, Row)]) -> bool {
+        let (mut entries, mut bytes) = (self.len(), self.bytes);
+        for (name, row) in rows {
+            let length = |row: &Row| written(name, row).len().saturating_add(1);
+            let more = match self.rows.get(name) {
+                Some(held) if covers(held.not_before, row.not_before) => 0,
+                Some(held) => length(row).saturating_sub(length(held)),
+                None => {
+                    entries = entries.saturating_add(1);
+                    length(row)
+                }
+            };
+            bytes = bytes.saturating_add(more);
+        }
+        let is_longer = entries > self.len() || bytes > self.bytes;
+        !is_longer || entries <= ENTRIES && bytes <= BYTES
+    }
+
+    /// Adds an entry, or makes one stronger. The one that revokes more counts, and the one that
+    /// ends later.
+    fn put(&mut self, name: Name, mut row: Row) -> Option<Change> {
+        if let Some(held) = self.rows.get_mut(&name) {
+            // An entry without `not_before` may last although one with it comes.
+            row.ends = held.ends.zip(row.ends).map(|(one, other)| one.max(other));
+            if covers(held.not_before, row.not_before) {
+                if row.ends == held.ends {
+                    return None;
+                }
+                held.ends = row.ends;
+                return Some(Change::Put(name));
+            }
+        }
+        self.sequence = self.sequence.saturating_add(1);
+        row.sequence = self.sequence;
         self.restore(name.clone(), row);
         Some(Change::Put(name))
     }
@@ -304,8 +324,9 @@ fn covers(held: Option<u64>, other: Option<u64>) -> bool {
     }
 }
 
-pub(crate) fn name_of(entry: &RevocationEntry) -> Name {
+pub(crate) fn name_of(entry: &RevocationEntry, by: By) -> Name {
     Name {
+        by,
         kind: entry.kind,
         name: entry.name.clone(),
     }
@@ -322,18 +343,4 @@ fn written(name: &Name, row: &Row) -> String {
         members.insert("reason".to_owned(), reason.clone().into());
     }
     Value::Object(members).to_string()
-}
-
-/// An upper bound of what an ending adds. A character is six bytes at most where JSON escapes it;
-/// the person may stand in place of a session.
-fn most_bytes(ending: &Ending) -> usize {
-    let person = ending
-        .session_of
-        .as_ref()
-        .map_or(0, |(person, _)| person.len());
-    let name = ending.entry.name.len().max(person);
-    let reason = ending.reason.as_ref().map_or(0, String::len);
-    name.saturating_add(reason)
-        .saturating_mul(6)
-        .saturating_add(128)
 }

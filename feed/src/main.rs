@@ -5,9 +5,9 @@
 //! operator -- entries ------------------------------------------^
 //! ```
 //!
-//! Four threads: one serves HTTP, one judges tokens and fetches keys ([`judge`]), one writes
-//! ([`store`]), and the main one waits for the end. What an event does is decided without input or
-//! output, in [`event`] and [`list`].
+//! Four threads: the main one serves HTTP, one judges tokens and fetches keys ([`judge`]), one
+//! writes the store ([`store`]), and one the log ([`log`]). What an event does is decided without
+//! input or output, in [`event`] and [`list`].
 
 mod clock;
 mod config;
@@ -33,12 +33,12 @@ const PROGRAM: Program = Program {
     usage: "\
 usage: passgate-feed FILE           serve what FILE says, until TERM or INT
        passgate-feed --check FILE   only say whether FILE is accepted
-       passgate-feed --new-epoch FILE
-                                    begin a new epoch in the store, after it was set back
+       passgate-feed --new-epoch FILE [--at-least EPOCH]
+                                    begin a new epoch in the store, after it was set back or lost
 
 FILE is YAML; docs/feed.md describes it.
 ",
-    options: &[],
+    options: &["at-least"],
     flags: &["check", "new-epoch"],
 };
 
@@ -49,9 +49,10 @@ fn main() -> ExitCode {
             return None;
         };
         match (check, new_epoch) {
+            (false, true) => Some(begin_epoch(file, line.value("at-least"))),
+            _ if line.value("at-least").is_some() => None,
             (true, true) => None,
             (true, false) => Some(check_file(file)),
-            (false, true) => Some(begin_epoch(file)),
             (false, false) => Some(serve(file)),
         }
     })
@@ -63,12 +64,15 @@ fn check_file(file: &OsStr) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn begin_epoch(file: &OsStr) -> Result<(), Box<dyn Error>> {
+fn begin_epoch(file: &OsStr, at_least: Option<&OsStr>) -> Result<(), Box<dyn Error>> {
+    let at_least = at_least.map(|epoch| epoch.to_str().and_then(|epoch| epoch.parse().ok()));
+    let at_least = at_least.map(|epoch| epoch.ok_or("--at-least: write a whole number"));
     let config = Config::load(file)?;
-    store::begin_epoch(&config)
+    store::begin_epoch(&config, at_least.transpose()?.unwrap_or_default())
 }
 
 fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
+    end_at_a_panic();
     let config = Arc::new(Config::load(file)?);
     let metrics = Arc::new(Metrics::default());
     let (store, writer) = Store::open(&config, &metrics)?;
@@ -84,6 +88,7 @@ fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
             metrics,
             store,
             judge,
+            refusals: log::Refusals::default(),
         };
         let service = http::start(service).await?;
         tokio::select! {
@@ -98,5 +103,16 @@ fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
     // Nobody sends it anything any more: it writes what it has, and ends.
     writer.join().map_err(|_| "the store's thread has failed")?;
     log::info("stopped", &[]);
+    log::finish();
     Ok(())
+}
+
+/// A thread that panics ends the program, however it was built: without it nothing would be
+/// written, or judged, and `/readyz` would not say so.
+fn end_at_a_panic() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        std::process::abort();
+    }));
 }

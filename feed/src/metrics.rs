@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use crate::clock;
+use crate::{clock, log};
 
 /// All counters.
 #[derive(Debug, Default)]
@@ -19,11 +19,13 @@ pub(crate) struct Metrics {
     counts: Mutex<BTreeMap<(&'static str, String), u64>>,
     /// When the last event of a provider was taken, in seconds since 1970.
     last: Mutex<BTreeMap<String, u64>>,
+    /// How many tokens of a provider are remembered.
+    remembered: Mutex<BTreeMap<String, u64>>,
     store_fails: AtomicBool,
 }
 
 /// What each name means.
-const HELP: [(&str, &str, &str); 9] = [
+const HELP: [(&str, &str, &str); 11] = [
     (
         "passgate_feed_events_total",
         "counter",
@@ -47,7 +49,12 @@ const HELP: [(&str, &str, &str); 9] = [
     (
         "passgate_feed_last_event_seconds",
         "gauge",
-        "When an event of a provider was taken last, in seconds since 1970.",
+        "When an event of a provider was taken last, or its list began, in seconds since 1970.",
+    ),
+    (
+        "passgate_feed_remembered_tokens",
+        "gauge",
+        "Tokens of a provider that are remembered, so that each counts once.",
     ),
     (
         "passgate_feed_entries",
@@ -69,6 +76,11 @@ const HELP: [(&str, &str, &str); 9] = [
         "gauge",
         "1 while the store cannot be written.",
     ),
+    (
+        "passgate_feed_dropped_lines_total",
+        "counter",
+        "Log lines that nobody read in time.",
+    ),
 ];
 
 impl Metrics {
@@ -86,8 +98,22 @@ impl Metrics {
 
     /// An event of a provider was taken.
     pub(crate) fn took_event(&self, provider: &str) {
+        self.heard_of(provider, clock::now().as_secs());
+    }
+
+    /// An event of a provider was taken last in this second since 1970.
+    pub(crate) fn heard_of(&self, provider: &str, at: u64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert(provider.to_owned(), clock::now().as_secs());
+        last.insert(provider.to_owned(), at);
+    }
+
+    pub(crate) fn set_remembered(&self, provider: &str, tokens: u64) {
+        let remembered = self.remembered.lock();
+        let mut remembered = remembered.unwrap_or_else(PoisonError::into_inner);
+        match remembered.get_mut(provider) {
+            Some(held) => *held = tokens,
+            None => drop(remembered.insert(provider.to_owned(), tokens)),
+        }
     }
 
     pub(crate) fn set_store_fails(&self, fails: bool) {
@@ -111,10 +137,16 @@ impl Metrics {
             );
             rows.insert(("passgate_feed_sequence", labels), *sequence);
         }
-        for (provider, last) in &*self.last.lock().unwrap_or_else(PoisonError::into_inner) {
-            let labels = written(&[("provider", provider)]);
-            rows.insert(("passgate_feed_last_event_seconds", labels), *last);
+        for (name, values) in [
+            ("passgate_feed_last_event_seconds", &self.last),
+            ("passgate_feed_remembered_tokens", &self.remembered),
+        ] {
+            for (provider, value) in &*values.lock().unwrap_or_else(PoisonError::into_inner) {
+                rows.insert((name, written(&[("provider", provider)])), *value);
+            }
         }
+        let dropped = ("passgate_feed_dropped_lines_total", String::new());
+        rows.insert(dropped, log::dropped());
         let fails = u64::from(self.store_fails.load(Ordering::Relaxed));
         rows.insert(("passgate_feed_store_fails", String::new()), fails);
         let mut text = String::new();

@@ -15,17 +15,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use passgate_core::UnixTime;
+use passgate_core::{RevocationEntry, UnixTime};
 use tokio::sync::oneshot;
 
 use self::{database::Database, writer::Writer};
-use crate::{
-    clock::Dated,
-    config::Config,
-    event::Ending,
-    list::{Document, Name},
-    metrics::Metrics,
-};
+use crate::{clock::Dated, config::Config, event::Ending, list::Document, metrics::Metrics};
 
 /// Hands work to the thread that writes, and shows what gates are told.
 #[derive(Clone, Debug)]
@@ -54,8 +48,8 @@ pub(crate) enum Act {
     Take { id: [u8; 32], endings: Vec<Ending> },
     /// An operator ends something.
     End(Vec<Ending>),
-    /// An operator takes entries away.
-    Remove(Vec<Name>),
+    /// An operator takes an operator's entries away.
+    Remove(Vec<RevocationEntry>),
 }
 
 /// It is on disk.
@@ -70,8 +64,10 @@ pub(crate) enum Done {
 /// It is not on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The list, or the memory of tokens, is as long as it may be.
+    /// The list is as long as it may be.
     Full,
+    /// As many tokens are remembered as may be.
+    Memory,
     /// The disk does not take it.
     Disk,
     /// More comes than can be written.
@@ -79,10 +75,21 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
+    /// For metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Busy => "busy",
+        }
+    }
+
     /// For whoever sent it.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Full => "the list is full",
+            Self::Memory => "the memory of tokens is full",
             Self::Disk => "the store cannot be written",
             Self::Busy => "too much at once",
         }
@@ -153,9 +160,9 @@ impl Published {
     }
 }
 
-/// Begins a new epoch of every list, for a store that was set back: gates take nothing that is
-/// older than what they have.
-pub(crate) fn begin_epoch(config: &Config) -> Result<(), Box<dyn Error>> {
+/// Begins a new epoch of every list, for a store that was set back or lost: gates take nothing that
+/// is older than what they have.
+pub(crate) fn begin_epoch(config: &Config, at_least: u64) -> Result<(), Box<dyn Error>> {
     let database = Database::open(&config.store)?;
-    writer::begin_epoch(database, config)
+    writer::begin_epoch(database, config, at_least)
 }

@@ -14,12 +14,12 @@ use passgate_harness::{
     AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy_with,
 };
 use passgate_kit::{Token, jwks, now};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use running::{Feed, READER, event_token, logout_token, person};
+use running::{Feed, READER, Relay, event_token, logout_token, person};
 
 /// A gate whose cluster for the feed shows the bearer of readers.
-fn gate(feed: &Feed, issuer: &Issuer) -> Gate {
+fn gate(feed: &Feed, relay: &Relay, issuer: &Issuer) -> Gate {
     let policy = policy_with(json!({
         "remote_jwks": null,
         "local_jwks": { "inline_string": jwks(&[&issuer.key]) },
@@ -52,7 +52,9 @@ fn gate(feed: &Feed, issuer: &Issuer) -> Gate {
             } },
         ],
     } });
-    let setup = Setup::new(policy).workers(4).cluster("feed", feed.address);
+    let setup = Setup::new(policy)
+        .workers(4)
+        .cluster("feed", relay.address());
     let setup = setup.edit(|bootstrap| {
         // Envoy reads secrets from a file only if it has a name.
         bootstrap.0["node"] = json!({ "id": "gate", "cluster": "gates" });
@@ -74,7 +76,8 @@ fn all_are(gate: &Gate, token: &str, status: u16) -> bool {
 fn what_a_provider_tells_ends_a_session_and_then_a_person_at_each_worker() {
     let issuer = Issuer::start();
     let feed = Feed::start(&issuer);
-    let gate = gate(&feed, &issuer);
+    let relay = Relay::to(&feed);
+    let gate = gate(&feed, &relay, &issuer);
     let token = |sub: &str, sid: &str, iat: i64| {
         let token = Token::of(&issuer.key, ISSUER, AUDIENCE).claim("sub", sub);
         token.claim("sid", sid).claim("iat", iat).build()
@@ -113,11 +116,8 @@ fn what_a_provider_tells_ends_a_session_and_then_a_person_at_each_worker() {
 
     // After a kill the gates go on with the same list.
     let words = running::configuration(issuer.address());
-    let address = feed.address;
-    let folder = feed.kill();
-    let mut words: Value = words;
-    words["listen"] = json!(address.to_string());
-    let feed = Feed::in_folder(folder, &words, &[]);
+    let feed = Feed::in_folder(feed.kill(), &words, &[]);
+    relay.turn_to(&feed);
     assert_eq!(
         feed.logout(&logout_token(&issuer.key, "s3").build()).status,
         200

@@ -89,7 +89,6 @@ fn killed_a_hundred_times_under_load_it_has_all_that_it_acknowledged() {
     let told = Told::default();
     let mut folder = new_folder();
     let mut epoch = None;
-    let mut died_under_load = 0;
     for round in 0..100_u64 {
         let feed = Feed::in_folder(folder, &words, &[]);
         let list = feed.list("");
@@ -112,16 +111,18 @@ fn killed_a_hundred_times_under_load_it_has_all_that_it_acknowledged() {
                 scope.spawn(|| told.send(address, &issuer.key));
             }
             scope.spawn(|| told.read(address));
-            // Each time at another instant of what it does.
-            thread::sleep(Duration::from_millis(20 + (round * 37) % 180));
+            // Each time at another instant of what it does: most often under load, and sometimes
+            // before it has acknowledged anything.
+            if round % 10 != 9 {
+                eventually("an event that is acknowledged", || {
+                    let acknowledged = told.acknowledged.lock().unwrap().len();
+                    (acknowledged > wants.len()).then_some(())
+                });
+            }
+            thread::sleep(Duration::from_millis((round * 37) % 100));
             feed.kill()
         });
-        let acknowledged = told.acknowledged.lock().unwrap().len();
-        died_under_load += u64::from(acknowledged > wants.len());
     }
-    let acknowledged = told.acknowledged.lock().unwrap().len();
-    assert!(died_under_load > 50, "{died_under_load} rounds with load");
-    assert!(acknowledged > 500, "{acknowledged} events");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -163,7 +164,10 @@ fn a_full_disk_refuses_loudly_and_serves_on_and_takes_again_when_there_is_room()
     assert!(!taken.is_empty());
     assert_eq!(sids(&feed.list("")), taken, "and nothing that was refused");
     assert_eq!(feed.metric("passgate_feed_store_fails"), 1);
-    assert!(feed.log().contains("the store cannot be written"));
+    eventually("a log line", || {
+        let log = feed.log();
+        log.contains("the store cannot be written").then_some(())
+    });
     assert_eq!(feed.ask_admin(&Request::get("/readyz")).status, 200);
     let entry = json!([{ "sub": "alice" }]);
     assert_eq!(feed.entries("POST", &entry).status, 503);

@@ -47,6 +47,7 @@ CONTENTS = {
         "client/README",
         "docs/revocation",
         "docs/hosts",
+        "docs/feed",
         "docs/limitations",
     ],
     "Operate": [

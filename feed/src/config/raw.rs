@@ -5,7 +5,7 @@ use core::{net::SocketAddr, time::Duration};
 use hyper::Uri;
 use passgate_core::{
     Json,
-    decode::{At, Decode, Fault, Filled, FromText, Map, Problems, Text, record},
+    decode::{At, Decode, Fault, Filled, FromText, Map, Problems, Text, record, words},
 };
 
 record! {
@@ -30,7 +30,7 @@ record! {
         /// Address and port.
         listen: Address = "127.0.0.1:8091",
         /// The bearer that operators show who write entries. Absent: nobody writes any.
-        operator: RawSecret,
+        operator: Named,
     }
 }
 
@@ -46,6 +46,40 @@ record! {
     }
 }
 
+/// A secret's name. What else stands there may be the secret itself, and is not shown.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) RawSecret);
+
+impl Decode for Named {
+    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
+        match json {
+            Json::Object(_) => RawSecret::decode(json, at, problems).map(Self),
+            _ => {
+                let wanted = ["write { env: NAME } or { file: PATH }"];
+                problems.add(at, &[json.kind()], &wanted);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl passgate_core::decode::schema::Schema for Named {
+    fn schema() -> passgate_core::decode::schema::Value {
+        RawSecret::schema()
+    }
+}
+
+words! {
+    /// What `sub` of the provider's tokens is (OpenID Connect Core 1.0 section 8).
+    pub(crate) enum SubjectType {
+        /// One name of a person for all clients.
+        "public" => Public,
+        /// Another name for each client, or for some of them.
+        "pairwise" => Pairwise,
+    }
+}
+
 record! {
     /// A sign-in system.
     pub(super) RawProvider "provider" {
@@ -58,6 +92,8 @@ record! {
         max_token_lifetime: Duration = "1h",
         /// How old an event may be when it comes. Default: 24h.
         max_event_age: Duration,
+        /// What `sub` of its tokens is. Default: public.
+        subject_type: SubjectType,
         /// Logout tokens of OpenID Connect Back-Channel Logout.
         back_channel_logout: RawLogout,
         /// Security event tokens (RFC 8417) that are pushed (RFC 8935).
@@ -94,7 +130,7 @@ record! {
         /// What their `aud` names one of.
         audiences: Filled<Text> = "[https://feed.example.com]",
         /// The bearer that the transmitter shows beside the signature.
-        bearer: RawSecret,
+        bearer: Named,
     }
 }
 
@@ -113,7 +149,8 @@ impl Decode for RawReaders {
             Json::String(word) if **word == *"anybody" => Some(Self::Anybody),
             Json::Object(_) => RawSecret::decode(json, at, problems).map(Self::Bearer),
             _ => {
-                problems.mismatch(at, json, "{ env: NAME }, { file: PATH } or anybody");
+                let wanted = ["write { env: NAME }, { file: PATH } or anybody"];
+                problems.add(at, &[json.kind()], &wanted);
                 None
             }
         }

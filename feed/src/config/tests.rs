@@ -73,7 +73,17 @@ fn each_mistake_says_where_it_is_what_was_seen_and_what_to_write() {
         (
             "readers",
             "readers: everybody",
-            "readers: \"everybody\" is a string; write { env: NAME }, { file: PATH } or anybody",
+            "readers: a string; write { env: NAME }, { file: PATH } or anybody",
+        ),
+        (
+            "admin",
+            "admin: { listen: 127.0.0.1:1, operator: a-secret-that-is-not-shown }",
+            "admin.operator: a string; write { env: NAME } or { file: PATH }",
+        ),
+        (
+            "max_token",
+            "subject_type: pairwis",
+            "providers.acme.subject_type: \"pairwis\" is unknown here; did you mean pairwise?",
         ),
         (
             "readers",

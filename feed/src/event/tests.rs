@@ -53,12 +53,7 @@ fn session(id: &str) -> Value {
 /// The one entry: kind, name, before when; and whose session it is.
 fn only(event: Result<Event, &'static str>) -> (&'static str, String, Option<u64>, Option<String>) {
     let event = event.unwrap();
-    let [
-        Ending {
-            entry, session_of, ..
-        },
-    ] = &*event.endings
-    else {
+    let [Ending { entry, person, .. }] = &*event.endings else {
         panic!("{event:?}");
     };
     let RevocationEntry {
@@ -70,7 +65,7 @@ fn only(event: Result<Event, &'static str>) -> (&'static str, String, Option<u64
         kind,
         name,
         not_before,
-        session_of.clone().map(|(sub, _)| sub),
+        person.clone().map(|person| person.name),
     )
 }
 
@@ -101,6 +96,29 @@ fn a_logout_token_ends_its_session_or_without_one_its_person() {
         json!({ "jti": "" }),
     ] {
         assert!(logout_token(changes.clone()).is_err(), "{changes}");
+    }
+}
+
+#[test]
+fn a_person_whom_no_entry_can_name_loses_the_session_all_the_same() {
+    let sid = "ZSr32tagVCd41qzkRqgXIqpt".to_owned();
+    let long = only(logout_token(json!({ "sub": "x".repeat(513) })));
+    assert_eq!(long, ("sid", sid, None, None));
+}
+
+#[test]
+fn what_is_known_of_a_persons_session_holds_until_the_issuer_told_of_it() {
+    for (said, until) in [
+        (json!(0), 1_795_900_900),
+        (json!(1_795_900_899), 1_795_900_900),
+        (json!(1_795_900_960), 1_795_900_960),
+        (json!("x"), 1_795_900_900),
+    ] {
+        let event = json!({ "event_timestamp": said });
+        let kind = "caep/event-type/session-revoked";
+        let event = set(kind, event, session("s1"), json!({})).unwrap();
+        let person = event.endings[0].person.clone().unwrap();
+        assert_eq!(person.not_before, Some(until), "{said}");
     }
 }
 
@@ -145,8 +163,8 @@ fn a_person_loses_what_was_issued_up_to_the_event() {
         only(event).2
     };
     assert_eq!(
-        at(json!({ "event_timestamp": 1_795_900_000 })),
-        Some(1_795_900_000)
+        at(json!({ "event_timestamp": 1_795_897_300 })),
+        Some(1_795_897_300)
     );
     assert_eq!(
         at(json!({ "event_timestamp": 1_795_900_000.2 })),
@@ -159,6 +177,8 @@ fn a_person_loses_what_was_issued_up_to_the_event() {
     // Without a date that can be believed, the token's own.
     for odd in [
         json!({}),
+        json!({ "event_timestamp": 0 }),
+        json!({ "event_timestamp": 1_795_897_299 }),
         json!({ "event_timestamp": 1_795_900_961 }),
         json!({ "event_timestamp": "x" }),
         json!({ "event_timestamp": 1_795_900_000_000_u64 }),

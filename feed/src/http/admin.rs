@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     event::Ending,
-    list::name_of,
     log,
     store::{Act, Refused},
 };
@@ -85,12 +84,8 @@ impl Service {
         };
         let count = endings.len().to_string();
         let act = if is_removal {
-            Act::Remove(
-                endings
-                    .iter()
-                    .map(|ending| name_of(&ending.entry))
-                    .collect(),
-            )
+            let entries = endings.into_iter().map(|ending| ending.entry);
+            Act::Remove(entries.collect())
         } else {
             Act::End(endings)
         };
@@ -119,7 +114,7 @@ impl Service {
                     &[("provider", name), ("why", why.words())],
                 );
                 let status = match why {
-                    Refused::Full => StatusCode::INSUFFICIENT_STORAGE,
+                    Refused::Full | Refused::Memory => StatusCode::INSUFFICIENT_STORAGE,
                     Refused::Disk | Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,
                 };
                 later(refused(status, why.words()), Duration::from_secs(5))
@@ -172,7 +167,7 @@ fn read(body: &str) -> Result<Vec<Ending>, String> {
         endings.push(Ending {
             entry,
             reason,
-            session_of: None,
+            person: None,
         });
     }
     Ok(endings)

@@ -27,7 +27,7 @@ use crate::{
     event::Event,
     judge::{What, Wrong},
     log,
-    store::{Act, Done, Refused},
+    store::{Act, Done},
 };
 
 /// What became of an event.
@@ -196,10 +196,14 @@ impl Service {
                 let result = Outcome::Later(after, "the keys of the issuer cannot be had");
                 ("unread".to_owned(), "unavailable", result)
             }
+            Err(Wrong::Busy) => {
+                let result = Outcome::Later(Duration::from_secs(1), "too much at once");
+                ("unread".to_owned(), "busy", result)
+            }
             Ok(event) => {
                 let kinds = event.kinds.iter().map(|kind| kind.name());
                 let kinds = kinds.collect::<Vec<_>>().join(",");
-                let (outcome, result) = self.keep(index, provider, event).await;
+                let (outcome, result) = self.keep(index, event).await;
                 (kinds, outcome, result)
             }
         };
@@ -217,29 +221,19 @@ impl Service {
             Outcome::Wrong(fault) => {
                 let expected = expected(*fault);
                 let told = [told.as_slice(), &[("why", &*expected)]].concat();
-                log::warn("an event is refused", &told);
+                self.refusals.warn(name, "an event is refused", &told);
             }
             Outcome::Later(_, why) => {
                 let told = [told.as_slice(), &[("why", *why)]].concat();
-                log::warn("an event is put off", &told);
+                self.refusals.warn(name, "an event is put off", &told);
             }
         }
         result
     }
 
-    async fn keep(
-        &self,
-        index: usize,
-        provider: &Provider,
-        event: Event,
-    ) -> (&'static str, Outcome) {
-        let mut id = Sha256::new();
-        // Two providers may be two parts of one issuer; each has a list of its own.
-        id.update(provider.name.as_bytes());
-        id.update([0]);
-        id.update(event.jti.as_bytes());
+    async fn keep(&self, index: usize, event: Event) -> (&'static str, Outcome) {
         let act = Act::Take {
-            id: id.finalize().into(),
+            id: Sha256::digest(event.jti.as_bytes()).into(),
             endings: event.endings,
         };
         match self.store.write(index, act).await {
@@ -247,13 +241,8 @@ impl Service {
             // Sent again because the answer was lost, as a rule.
             Ok(Done::Known) => ("known", Outcome::Done),
             Err(refused) => {
-                let name = match refused {
-                    Refused::Full => "full",
-                    Refused::Disk => "disk",
-                    Refused::Busy => "busy",
-                };
-                let after = Duration::from_secs(5);
-                (name, Outcome::Later(after, refused.words()))
+                let later = Outcome::Later(Duration::from_secs(5), refused.words());
+                (refused.name(), later)
             }
         }
     }

@@ -6,7 +6,7 @@ use rusqlite::{
     Connection, OptionalExtension as _, Result, Transaction, TransactionBehavior, params,
 };
 
-use crate::list::{List, Name, Row};
+use crate::list::{By, List, Name, Row};
 
 /// An open store that no other process has.
 #[derive(Debug)]
@@ -14,6 +14,9 @@ pub(super) struct Database(Connection);
 
 /// A change that is on disk when it is committed, and else was never made.
 pub(super) struct Change<'d>(Transaction<'d>);
+
+/// `journal_mode` and `synchronous`: a commit is on disk, in a write-ahead log that is synced.
+const KEPT: (&str, i64) = ("wal", 2);
 
 /// The version of the tables that this program writes.
 const VERSION: i64 = 1;
@@ -25,16 +28,20 @@ const TABLES: &str = "
         provider TEXT PRIMARY KEY,
         epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, floor INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE heard (
+        provider TEXT PRIMARY KEY, at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE entry (
-        provider TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        provider TEXT NOT NULL, source TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
         not_before INTEGER, reason TEXT, session_of TEXT,
         sequence INTEGER NOT NULL, ends INTEGER,
-        PRIMARY KEY (provider, kind, name)
+        PRIMARY KEY (provider, source, kind, name)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE seen (
-        id BLOB PRIMARY KEY, ends INTEGER NOT NULL
+        provider TEXT NOT NULL, id BLOB NOT NULL, ends INTEGER NOT NULL,
+        PRIMARY KEY (provider, id)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX seen_ends ON seen (ends);
+    CREATE INDEX seen_ends ON seen (provider, ends);
     PRAGMA user_version = 1;
 ";
 
@@ -48,6 +55,22 @@ const KINDS: [&str; 7] = [
     "aaguid",
     "jkt",
 ];
+
+impl By {
+    /// In the store.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Operator => "operator",
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        [Self::Events, Self::Operator]
+            .into_iter()
+            .find(|by| by.word() == word)
+    }
+}
 
 impl Database {
     /// Opens the file, or makes it. An error: it is not a store, it is a newer one, or another
@@ -70,6 +93,11 @@ impl Database {
             };
             format!("the store {shown}: {error}{hint}")
         })?;
+        // What is not set is not refused: it is only not done.
+        let (log, sync) = kept(&connection)?;
+        if (&*log, sync) != KEPT {
+            return Err(format!("the store {shown} does not keep what it takes: its journal_mode is {log}, its synchronous {sync}").into());
+        }
         let version = version(&connection)?;
         if version != VERSION {
             return Err(format!(
@@ -86,10 +114,17 @@ impl Database {
             .query_row("SELECT ran FROM service", [], |row| row.get(0))
     }
 
-    /// How many tokens were here.
-    pub(super) fn seen(&self) -> Result<u64> {
-        self.0
-            .query_row("SELECT count(*) FROM seen", [], |row| row.get(0))
+    /// How many tokens of a provider are remembered.
+    pub(super) fn seen(&self, provider: &str) -> Result<u64> {
+        let count = "SELECT count(*) FROM seen WHERE provider = ?1";
+        self.0.query_row(count, [provider], |row| row.get(0))
+    }
+
+    /// When an event of a provider was taken last, in seconds since 1970.
+    pub(super) fn heard(&self, provider: &str) -> Result<Option<u64>> {
+        let at = "SELECT at FROM heard WHERE provider = ?1";
+        let at = self.0.query_row(at, [provider], |row| row.get(0));
+        at.optional()
     }
 
     /// Puts a provider's list into this empty one. False: there is none yet.
@@ -102,16 +137,19 @@ impl Database {
             return Ok(false);
         };
         (list.epoch, list.sequence, list.floor) = numbers;
-        let entries = "SELECT kind, name, not_before, reason, session_of, sequence, ends
+        let entries = "SELECT kind, name, not_before, reason, session_of, sequence, ends, source
             FROM entry WHERE provider = ?1";
         let mut entries = self.0.prepare_cached(entries)?;
         let mut rows = entries.query([provider])?;
         while let Some(row) = rows.next()? {
             let kind: String = row.get(0)?;
-            let Some(kind) = KINDS.into_iter().find(|known| *known == kind) else {
+            let kind = KINDS.into_iter().find(|known| *known == kind);
+            let by: String = row.get(7)?;
+            let (Some(kind), Some(by)) = (kind, By::of(&by)) else {
                 continue;
             };
             let name = Name {
+                by,
                 kind,
                 name: row.get(1)?,
             };
@@ -136,21 +174,31 @@ impl Database {
 
 impl Change<'_> {
     /// Whether a token was here.
-    pub(super) fn has(&self, id: &[u8; 32]) -> Result<bool> {
-        let select = "SELECT 1 FROM seen WHERE id = ?1";
-        self.0.prepare_cached(select)?.exists([&id[..]])
+    pub(super) fn has(&self, provider: &str, id: &[u8; 32]) -> Result<bool> {
+        let select = "SELECT 1 FROM seen WHERE provider = ?1 AND id = ?2";
+        let mut select = self.0.prepare_cached(select)?;
+        select.exists(params![provider, &id[..]])
     }
 
     /// Notes that it was.
-    pub(super) fn note(&self, id: &[u8; 32], ends: u64) -> Result<()> {
-        let insert = "INSERT INTO seen (id, ends) VALUES (?1, ?2)";
+    pub(super) fn note(&self, provider: &str, id: &[u8; 32], ends: u64) -> Result<()> {
+        let insert = "INSERT INTO seen VALUES (?1, ?2, ?3)";
         let mut insert = self.0.prepare_cached(insert)?;
-        insert.execute(params![&id[..], ends]).map(drop)
+        insert.execute(params![provider, &id[..], ends]).map(drop)
     }
 
     /// Forgets the tokens that would be too old now, and says how many.
-    pub(super) fn forget(&self, ran: u64) -> Result<usize> {
-        self.0.execute("DELETE FROM seen WHERE ends <= ?1", [ran])
+    pub(super) fn forget(&self, provider: &str, ran: u64) -> Result<usize> {
+        let delete = "DELETE FROM seen WHERE provider = ?1 AND ends <= ?2";
+        let mut delete = self.0.prepare_cached(delete)?;
+        delete.execute(params![provider, ran])
+    }
+
+    /// An event of this provider was taken now.
+    pub(super) fn set_heard(&self, provider: &str, at: u64) -> Result<()> {
+        let replace = "INSERT OR REPLACE INTO heard VALUES (?1, ?2)";
+        let mut replace = self.0.prepare_cached(replace)?;
+        replace.execute(params![provider, at]).map(drop)
     }
 
     pub(super) fn set_ran(&self, ran: u64) -> Result<()> {
@@ -168,7 +216,7 @@ impl Change<'_> {
     }
 
     pub(super) fn put(&self, provider: &str, name: &Name, row: &Row) -> Result<()> {
-        let replace = "INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let replace = "INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let mut replace = self.0.prepare_cached(replace)?;
         let Row {
             not_before,
@@ -177,18 +225,21 @@ impl Change<'_> {
             sequence,
             ends,
         } = row;
-        let Name { kind, name } = name;
+        let Name { by, kind, name } = name;
+        let by = by.word();
         let values = params![
-            provider, kind, name, not_before, reason, session_of, sequence, ends
+            provider, by, kind, name, not_before, reason, session_of, sequence, ends
         ];
         replace.execute(values).map(drop)
     }
 
     pub(super) fn remove(&self, provider: &str, name: &Name) -> Result<()> {
-        let delete = "DELETE FROM entry WHERE provider = ?1 AND kind = ?2 AND name = ?3";
+        let delete =
+            "DELETE FROM entry WHERE provider = ?1 AND source = ?2 AND kind = ?3 AND name = ?4";
         let mut delete = self.0.prepare_cached(delete)?;
+        let Name { by, kind, name } = name;
         delete
-            .execute(params![provider, name.kind, name.name])
+            .execute(params![provider, by.word(), kind, name])
             .map(drop)
     }
 
@@ -212,4 +263,27 @@ fn prepare(connection: &mut Connection) -> Result<()> {
 
 fn version(connection: &Connection) -> Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn kept(connection: &Connection) -> Result<(String, i64)> {
+    let log = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    let sync = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    Ok((log, sync))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Database, KEPT, kept};
+
+    #[test]
+    fn a_commit_is_on_disk_in_a_log_that_is_synced() {
+        let name = format!("passgate-feed-{}.db", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let database = Database::open(&path).unwrap();
+        let (log, sync) = kept(&database.0).unwrap();
+        assert_eq!((&*log, sync), ("wal", 2), "FULL");
+        assert_eq!((&*log, sync), KEPT);
+        drop(database);
+        std::fs::remove_file(&path).unwrap();
+    }
 }

@@ -1,5 +1,8 @@
 //! The thread that writes.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     error::Error,
     sync::{
@@ -18,7 +21,7 @@ use super::{
 use crate::{
     clock::{self, Ran},
     config::Config,
-    list::{self, List, Times},
+    list::{self, By, List, Times},
     log,
     metrics::Metrics,
 };
@@ -28,7 +31,6 @@ use crate::{
 pub(super) struct Writer {
     database: Database,
     lists: Vec<Kept>,
-    seen: u64,
     ran: Ran,
     published: Published,
     metrics: Arc<Metrics>,
@@ -44,12 +46,16 @@ struct Kept {
     max_token_lifetime: Duration,
     /// How long a token is remembered, in seconds.
     remembered: u64,
+    /// How many tokens are remembered, and how many may be.
+    seen: u64,
+    most_seen: u64,
     list: List,
 }
 
 /// Most that one transaction takes.
 const AT_ONCE: usize = 256;
-/// Most tokens that are remembered: about 60 MB on disk.
+/// Most tokens that are remembered: about 100 MB on disk. Each provider has its share, so that none
+/// takes the memory of another.
 const SEEN: u64 = 1_000_000;
 /// How often what has ended is looked for, and how much of the time that the service has run a kill
 /// can lose.
@@ -66,6 +72,7 @@ impl Writer {
     ) -> Result<Self, Box<dyn Error>> {
         let ran = Ran::from(database.ran()?);
         let mut lists = Vec::new();
+        let providers = u64::try_from(config.providers.len())?.max(1);
         for provider in &config.providers {
             // An event that is older than it may be counts no longer, by whichever clock.
             let remembered = provider.max_event_age.as_secs();
@@ -73,6 +80,8 @@ impl Writer {
                 provider: provider.name.clone(),
                 max_token_lifetime: provider.max_token_lifetime,
                 remembered: remembered.saturating_add(2 * limits::CLOCK_SKEW_SECS),
+                seen: 0,
+                most_seen: SEEN.checked_div(providers).unwrap_or(SEEN),
                 list: List::new(clock::now().as_secs(), provider.max_token_lifetime),
             });
         }
@@ -83,7 +92,6 @@ impl Writer {
         let mut this = Self {
             database,
             lists,
-            seen: 0,
             ran,
             published,
             metrics,
@@ -93,6 +101,13 @@ impl Writer {
         this.load()?;
         this.begin_lists()?;
         this.publish();
+        for kept in &this.lists {
+            // A provider that was never heard is silent since its list began.
+            let heard = this.database.heard(&kept.provider)?;
+            let heard = heard.unwrap_or(kept.list.epoch);
+            this.metrics.heard_of(&kept.provider, heard);
+            this.metrics.set_remembered(&kept.provider, kept.seen);
+        }
         Ok(this)
     }
 
@@ -105,16 +120,19 @@ impl Writer {
         let mut tick = Instant::now();
         loop {
             let wait = tick.saturating_duration_since(Instant::now());
+            // However much there is to write.
+            if wait.is_zero() {
+                self.take(Vec::new());
+                tick = Instant::now().checked_add(TICK).unwrap_or(tick);
+                continue;
+            }
             match work.recv_timeout(wait) {
                 Ok(first) => {
                     let others = work.try_iter().take(AT_ONCE);
                     let batch: Vec<Work> = core::iter::once(first).chain(others).collect();
                     self.take(batch);
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.take(Vec::new());
-                    tick = Instant::now().checked_add(TICK).unwrap_or(tick);
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -136,6 +154,9 @@ impl Writer {
                     log::info("the store can be written again", &[]);
                 }
                 self.metrics.set_store_fails(false);
+                for kept in &self.lists {
+                    self.metrics.set_remembered(&kept.provider, kept.seen);
+                }
                 self.publish();
                 let mut outcomes = outcomes.into_iter();
                 answer(batch, |_| outcomes.next().unwrap_or(Err(Refused::Disk)));
@@ -170,11 +191,9 @@ impl Writer {
         };
         let change = self.database.change()?;
         change.set_ran(times.ran)?;
-        let mut seen = self.seen;
         if is_tick {
-            let forgotten = u64::try_from(change.forget(times.ran)?).unwrap_or(u64::MAX);
-            seen = seen.saturating_sub(forgotten);
             for kept in &mut self.lists {
+                kept.forget(&change, times.ran)?;
                 let gone = kept.list.prune(times.ran);
                 record(&change, kept, &gone)?;
             }
@@ -185,17 +204,16 @@ impl Writer {
                 outcomes.push(Err(Refused::Disk));
                 continue;
             };
-            outcomes.push(act(&change, kept, &work.act, &mut seen, times)?);
+            outcomes.push(act(&change, kept, &work.act, times)?);
         }
         change.commit()?;
-        self.seen = seen;
         Ok(outcomes)
     }
 
     /// Takes over what is on disk.
     fn load(&mut self) -> rusqlite::Result<()> {
-        self.seen = self.database.seen()?;
         for kept in &mut self.lists {
+            kept.seen = self.database.seen(&kept.provider)?;
             let mut list = List::new(kept.list.epoch, kept.max_token_lifetime);
             self.database.load(&kept.provider, &mut list)?;
             kept.list = list;
@@ -229,20 +247,30 @@ impl Writer {
     }
 }
 
+impl Kept {
+    /// Forgets the tokens that would be too old now.
+    fn forget(&mut self, change: &Change<'_>, ran: u64) -> rusqlite::Result<()> {
+        let forgotten = change.forget(&self.provider, ran)?;
+        let forgotten = u64::try_from(forgotten).unwrap_or(u64::MAX);
+        self.seen = self.seen.saturating_sub(forgotten);
+        Ok(())
+    }
+}
+
 /// One act within a change.
 fn act(
     change: &Change<'_>,
     kept: &mut Kept,
     act: &Act,
-    seen: &mut u64,
     times: Times,
 ) -> rusqlite::Result<Result<Done, Refused>> {
-    let endings = match act {
-        Act::Take { endings, .. } | Act::End(endings) => &**endings,
-        Act::Remove(names) => {
-            let gone: Vec<list::Change> = names
+    let (by, endings) = match act {
+        Act::Take { endings, .. } => (By::Events, &**endings),
+        Act::End(endings) => (By::Operator, &**endings),
+        Act::Remove(entries) => {
+            let gone: Vec<list::Change> = entries
                 .iter()
-                .filter_map(|name| kept.list.take(name))
+                .filter_map(|entry| kept.list.take(&list::name_of(entry, By::Operator)))
                 .collect();
             record(change, kept, &gone)?;
             let done = if gone.is_empty() {
@@ -254,24 +282,30 @@ fn act(
         }
     };
     if let Act::Take { id, .. } = act {
-        if change.has(id)? {
+        if change.has(&kept.provider, id)? {
+            change.set_heard(&kept.provider, times.now)?;
             return Ok(Ok(Done::Known));
         }
-        if *seen >= SEEN {
-            return Ok(Err(Refused::Full));
+        if kept.seen >= kept.most_seen {
+            kept.forget(change, times.ran)?;
+        }
+        if kept.seen >= kept.most_seen {
+            return Ok(Err(Refused::Memory));
         }
     }
-    let gone = kept.list.make_room(endings, times.ran);
+    let gone = kept.list.make_room(by, endings, times);
     record(change, kept, &gone)?;
     // A token that finds no room counts as one that never came, so that it may come again.
-    let changes = match kept.list.end(endings, times) {
+    let changes = match kept.list.end(by, endings, times) {
         Ok(changes) => changes,
         Err(list::Full) => return Ok(Err(Refused::Full)),
     };
     record(change, kept, &changes)?;
     if let Act::Take { id, .. } = act {
-        change.note(id, times.ran.saturating_add(kept.remembered))?;
-        *seen = seen.saturating_add(1);
+        let ends = times.ran.saturating_add(kept.remembered);
+        change.note(&kept.provider, id, ends)?;
+        change.set_heard(&kept.provider, times.now)?;
+        kept.seen = kept.seen.saturating_add(1);
     }
     Ok(Ok(Done::Written))
 }
@@ -302,11 +336,15 @@ fn answer(batch: Vec<Work>, mut outcome: impl FnMut(&Act) -> Result<Done, Refuse
 }
 
 /// Begins a new epoch of every list.
-pub(super) fn begin_epoch(database: Database, config: &Config) -> Result<(), Box<dyn Error>> {
+pub(super) fn begin_epoch(
+    database: Database,
+    config: &Config,
+    at_least: u64,
+) -> Result<(), Box<dyn Error>> {
     let mut writer = Writer::new(database, config, Arc::default())?;
     for kept in &mut writer.lists {
         let next = kept.list.epoch.saturating_add(1);
-        kept.list.epoch = clock::now().as_secs().max(next);
+        kept.list.epoch = clock::now().as_secs().max(next).max(at_least);
     }
     writer.begin_lists().map_err(Into::into)
 }

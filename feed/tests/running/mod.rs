@@ -9,15 +9,19 @@
 
 use std::{
     fs::{self, File},
-    io,
-    net::{SocketAddr, TcpStream},
+    io::{self, BufRead as _, BufReader},
+    net::{Shutdown, SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
-    sync::atomic::{AtomicU64, Ordering},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
-use passgate_harness::{Http1, Issuer, Request, Response, WallClock, eventually};
+use passgate_harness::{Http1, Issuer, Request, Response, Server, WallClock, eventually};
 use passgate_kit::{SigningKey, Token, now};
 use serde_json::{Value, json};
 
@@ -26,6 +30,8 @@ pub(crate) const ISSUER: &str = "https://id.example.com";
 /// What operators and gates show.
 pub(crate) const OPERATOR: &str = "operator-0123456789abcdef";
 pub(crate) const READER: &str = "reader-0123456789abcdef";
+/// What a transmitter shows, where it must.
+pub(crate) const PUSH: &str = "pusher-0123456789abcdef";
 
 /// A running feed; killed when dropped.
 pub(crate) struct Feed {
@@ -34,6 +40,54 @@ pub(crate) struct Feed {
     pub(crate) admin: SocketAddr,
     child: Child,
     keeps_folder: bool,
+    /// Its log, if nobody reads it.
+    unread: Option<BufReader<ChildStderr>>,
+}
+
+/// An address that stays while feeds behind it come and go.
+pub(crate) struct Relay {
+    server: Server,
+    target: Arc<Mutex<SocketAddr>>,
+}
+
+impl Relay {
+    pub(crate) fn to(feed: &Feed) -> Self {
+        let target = Arc::new(Mutex::new(feed.address));
+        let held = Arc::clone(&target);
+        let server = Server::start(move |stream| {
+            let target = *held.lock().unwrap();
+            // Without a feed the connection ends.
+            if let Ok(other) = TcpStream::connect(target) {
+                let _ = join(&stream, &other);
+            }
+        });
+        Self { server, target }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    pub(crate) fn turn_to(&self, feed: &Feed) {
+        *self.target.lock().unwrap() = feed.address;
+    }
+}
+
+/// Carries bytes in both directions until one ends.
+fn join(one: &TcpStream, other: &TcpStream) -> io::Result<()> {
+    let carry = |mut from: TcpStream, mut to: TcpStream| {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    };
+    let (back, forth) = (
+        (other.try_clone()?, one.try_clone()?),
+        (one.try_clone()?, other.try_clone()?),
+    );
+    let back = thread::spawn(move || carry(back.0, back.1));
+    carry(forth.0, forth.1);
+    let _ = back.join();
+    Ok(())
 }
 
 /// A new folder for one test.
@@ -82,10 +136,39 @@ impl Feed {
             admin: SocketAddr::from(([127, 0, 0, 1], 0)),
             child,
             keeps_folder: false,
+            unread: None,
         };
         feed.address = feed.listening("listening for gates and providers");
         feed.admin = feed.listening("listening for operators");
         feed
+    }
+
+    /// With a log that is a pipe, which nobody reads once it listens.
+    pub(crate) fn with_unread_log(configuration: &Value) -> Self {
+        let folder = new_folder();
+        let mut command = command(&folder, configuration, &[]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut next = || {
+            let mut line = String::new();
+            log.read_line(&mut line).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            line.get("address")
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let (address, admin) = (next(), next());
+        Self {
+            folder,
+            address,
+            admin,
+            child,
+            keeps_folder: false,
+            unread: Some(log),
+        }
     }
 
     fn listening(&mut self, message: &str) -> SocketAddr {
@@ -180,7 +263,7 @@ impl Drop for Feed {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
+        if thread::panicking() {
             eprintln!("{}\nkept: {}", self.log(), self.folder.display());
         } else if !self.keeps_folder {
             let _ = fs::remove_dir_all(&self.folder);
@@ -190,10 +273,16 @@ impl Drop for Feed {
 
 /// Starts the program and does not wait for it.
 pub(crate) fn spawn(folder: &Path, configuration: &Value, before: &[&str]) -> Child {
+    let mut command = command(folder, configuration, before);
+    let log = File::create(folder.join("log")).unwrap();
+    command.stderr(log).spawn().unwrap()
+}
+
+fn command(folder: &Path, configuration: &Value, before: &[&str]) -> Command {
     fs::write(folder.join("feed.yaml"), configuration.to_string()).unwrap();
     fs::write(folder.join("operator"), OPERATOR).unwrap();
     fs::write(folder.join("reader"), format!("{READER}\n")).unwrap();
-    let log = File::create(folder.join("log")).unwrap();
+    File::create(folder.join("log")).unwrap();
     let program = env!("CARGO_BIN_EXE_passgate-feed");
     let words: Vec<&str> = before
         .iter()
@@ -202,8 +291,8 @@ pub(crate) fn spawn(folder: &Path, configuration: &Value, before: &[&str]) -> Ch
         .collect();
     let (first, others) = words.split_first().unwrap();
     let mut command = Command::new(first);
-    command.args(others).current_dir(folder).stderr(log);
-    command.spawn().unwrap()
+    command.args(others).current_dir(folder);
+    command
 }
 
 /// TERM.
