@@ -7,14 +7,16 @@ use std::{ffi::OsStr, fmt::Write as _, fs, path::PathBuf};
 
 use passgate_core::{
     Json,
-    decode::{At, Decode as _, Problem, Problems},
+    decode::{At, Decode as _, Field, Problem, Problems},
     limits,
 };
 use serde_saphyr::{DuplicateKeyPolicy, Options};
 
 pub(crate) use self::raw::{HttpUri, SubjectType};
-use self::raw::{Named, RawEvents, RawFeed, RawKeys, RawProvider, RawReaders, RawSecret};
-use crate::secret::{SHORTEST, Secret};
+use self::raw::{
+    Named, RawClient, RawEvents, RawFeed, RawKeys, RawPoll, RawProvider, RawReaders, RawSecret,
+};
+use crate::secret::{SHORTEST, Secret, Shown};
 
 /// What the service does.
 #[derive(Debug)]
@@ -61,12 +63,38 @@ pub(crate) struct Keys {
     pub(crate) trusted_ca: Option<PathBuf>,
 }
 
-/// Security event tokens that are pushed (RFC 8935).
+/// Security event tokens, which are pushed (RFC 8935) or fetched.
 #[derive(Debug)]
 pub(crate) struct Events {
     pub(crate) audiences: Vec<String>,
     /// What the transmitter shows beside the signature, if it must.
     pub(crate) bearer: Option<Secret>,
+    pub(crate) poll: Option<Poll>,
+}
+
+/// Where security event tokens are fetched (RFC 8936).
+#[derive(Debug)]
+pub(crate) struct Poll {
+    pub(crate) uri: HttpUri,
+    /// How long to wait when there is nothing.
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) trusted_ca: Option<PathBuf>,
+    pub(crate) shows: Shows,
+}
+
+/// What we show there.
+#[derive(Debug)]
+pub(crate) enum Shows {
+    /// This.
+    Bearer(Shown),
+    /// A token that the client got (RFC 6749 section 4.4).
+    Client {
+        token_uri: HttpUri,
+        client_id: String,
+        client_secret: Shown,
+        scope: Option<String>,
+    },
 }
 
 /// Most bytes of the file: the configuration of a gate has as many.
@@ -206,25 +234,6 @@ fn provider(
         let wanted = ["write back_channel_logout or security_events"];
         problems.add(at, &["takes no events"], &wanted);
     }
-    let bounds = |field: passgate_core::decode::Field<Duration>,
-                  at: At<'_>,
-                  usual: u64,
-                  (least, most): (u64, u64),
-                  problems: &mut Problems| {
-        let value = field.given().unwrap_or(Duration::from_secs(usual));
-        if !(Duration::from_secs(least)..=Duration::from_secs(most)).contains(&value) {
-            let seen = [&*value.as_secs().to_string(), "s is out of bounds"];
-            let wanted = [
-                "write ",
-                &least.to_string(),
-                "s to ",
-                &most.to_string(),
-                "s",
-            ];
-            problems.add(at, &seen, &wanted);
-        }
-        value
-    };
     const DAY: u64 = 86_400;
     let lifetime = (60, DAY.saturating_mul(30));
     let max_token_lifetime = bounds(
@@ -267,7 +276,11 @@ fn provider(
     let logout = logout.map(|raw| raw.audiences.into_values());
     let logout = logout.unwrap_or_default();
     let events = security_events.given().map(|raw| {
-        let RawEvents { audiences, bearer } = raw;
+        let RawEvents {
+            audiences,
+            bearer,
+            poll,
+        } = raw;
         let at = at.member("security_events");
         let bearer = bearer.given();
         Events {
@@ -277,6 +290,9 @@ fn provider(
                 .map(|text| text.0)
                 .collect(),
             bearer: bearer.and_then(|Named(raw)| secret(raw, at.member("bearer"), problems)),
+            poll: poll
+                .given()
+                .and_then(|raw| poll_of(raw, at.member("poll"), problems)),
         }
     });
     Some(Provider {
@@ -291,8 +307,98 @@ fn provider(
     })
 }
 
-/// Reads a secret from where it is named.
+fn poll_of(raw: RawPoll, at: At<'_>, problems: &mut Problems) -> Option<Poll> {
+    let RawPoll {
+        uri,
+        interval,
+        timeout,
+        trusted_ca,
+        bearer,
+        client_credentials,
+    } = raw;
+    let (bearer, client) = (bearer.given(), client_credentials.given());
+    let shows = match (bearer, client) {
+        (Some(Named(raw)), None) => shown(raw, at.member("bearer"), problems).map(Shows::Bearer),
+        (None, Some(raw)) => client_of(raw, at.member("client_credentials"), problems),
+        _ => {
+            let wanted = ["write either bearer or client_credentials"];
+            problems.add(at, &["does not say what to show there"], &wanted);
+            None
+        }
+    };
+    Some(Poll {
+        uri: uri.given()?,
+        interval: bounds(interval, at.member("interval"), 5, (1, 300), problems),
+        timeout: bounds(timeout, at.member("timeout"), 10, (1, 60), problems),
+        trusted_ca: trusted_ca.given().map(|path| PathBuf::from(path.0)),
+        shows: shows?,
+    })
+}
+
+fn client_of(raw: RawClient, at: At<'_>, problems: &mut Problems) -> Option<Shows> {
+    let RawClient {
+        token_uri,
+        client_id,
+        client_secret,
+        scope,
+    } = raw;
+    let secret = client_secret.given();
+    let at = at.member("client_secret");
+    let secret = secret.and_then(|Named(raw)| shown(raw, at, problems));
+    Some(Shows::Client {
+        token_uri: token_uri.given()?,
+        client_id: client_id.given()?.0,
+        client_secret: secret?,
+        scope: scope.given().map(|scope| scope.0),
+    })
+}
+
+/// A duration within these seconds; the usual one if there is none.
+fn bounds(
+    field: Field<Duration>,
+    at: At<'_>,
+    usual: u64,
+    (least, most): (u64, u64),
+    problems: &mut Problems,
+) -> Duration {
+    let value = field.given().unwrap_or(Duration::from_secs(usual));
+    if !(Duration::from_secs(least)..=Duration::from_secs(most)).contains(&value) {
+        let seen = [&*value.as_secs().to_string(), "s is out of bounds"];
+        let (least, most) = (least.to_string(), most.to_string());
+        problems.add(at, &seen, &["write ", &least, "s to ", &most, "s"]);
+    }
+    value
+}
+
+/// A secret that others show.
 fn secret(raw: RawSecret, at: At<'_>, problems: &mut Problems) -> Option<Secret> {
+    let (place, text) = read(raw, at, problems)?;
+    let secret = Secret::of(&text);
+    if secret.is_none() {
+        let shortest = SHORTEST.to_string();
+        let wanted = [
+            "give it one line of at least ",
+            &shortest,
+            " of A-Z a-z 0-9 - . _ ~ + / =",
+        ];
+        problems.add(at, &[&place, " does not hold a secret"], &wanted);
+    }
+    secret
+}
+
+/// A secret that we show.
+fn shown(raw: RawSecret, at: At<'_>, problems: &mut Problems) -> Option<Shown> {
+    let (place, text) = read(raw, at, problems)?;
+    let shown = Shown::of(&text);
+    if shown.is_none() {
+        let wanted = ["give it one line of visible ASCII"];
+        problems.add(at, &[&place, " does not hold a secret"], &wanted);
+    }
+    shown
+}
+
+/// Reads a secret from where it is named: the place, and what is there.
+fn read(raw: RawSecret, at: At<'_>, problems: &mut Problems) -> Option<(String, String)> {
     let RawSecret { env, file } = raw;
     let (place, text) = match (env.given(), file.given()) {
         (Some(name), None) => {
@@ -309,24 +415,13 @@ fn secret(raw: RawSecret, at: At<'_>, problems: &mut Problems) -> Option<Secret>
             return None;
         }
     };
-    let text = match text {
-        Ok(text) => text,
+    match text {
+        Ok(text) => Some((place, text)),
         Err(error) => {
             problems.add(at, &[&place, ": ", &error], &["give it the secret"]);
-            return None;
+            None
         }
-    };
-    let secret = Secret::of(&text);
-    if secret.is_none() {
-        let shortest = SHORTEST.to_string();
-        let wanted = [
-            "give it one line of at least ",
-            &shortest,
-            " of A-Z a-z 0-9 - . _ ~ + / =",
-        ];
-        problems.add(at, &[&place, " does not hold a secret"], &wanted);
     }
-    secret
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! Sends the calls of the core's supply of keys. Redirects are not followed.
+//! Asks others: for keys, as the core's supply says, and for events. Redirects are not followed.
 
-use std::{error::Error, fs::File, io::BufReader, path::Path, sync::Arc};
+use std::{error::Error, fs::File, io::BufReader, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{Request, client::conn::http1};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{
+    Request,
+    client::conn::http1,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST},
+};
 use hyper_util::rt::TokioIo;
 use passgate_core::Call;
 use rustls::{
@@ -17,13 +21,12 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::config::Keys;
+use crate::config::HttpUri;
 
-/// How a provider is reached.
+/// How something at a provider is reached.
 #[derive(Clone)]
 pub(crate) struct Way {
-    host: String,
-    port: u16,
+    uri: HttpUri,
     /// `None`: without TLS.
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
@@ -35,63 +38,86 @@ pub(crate) struct Came {
     pub(crate) body: Vec<u8>,
 }
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 impl Way {
     /// Reads whom to trust.
-    pub(crate) fn to(keys: &Keys) -> Result<Self, Failure> {
-        let uri = &keys.uri;
+    pub(crate) fn to(uri: &HttpUri, trusted_ca: Option<&Path>) -> Result<Self, Failure> {
         let tls = if uri.is_tls {
             let name = ServerName::try_from(uri.host.clone())?;
-            Some((connector(keys.trusted_ca.as_deref())?, name))
+            Some((connector(trusted_ca)?, name))
         } else {
             None
         };
-        Ok(Self {
-            host: uri.host.clone(),
-            port: uri.port,
-            tls,
-        })
+        let uri = uri.clone();
+        Ok(Self { uri, tls })
     }
 
     /// Sends a call and reads what comes, within its time.
     pub(crate) async fn send(&self, call: &Call) -> Result<Came, Failure> {
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(&*call.endpoint.path)
+            .header(HOST, &*call.endpoint.authority);
+        for (name, value) in call.head() {
+            if !name.starts_with(':') {
+                request = request.header(name, value);
+            }
+        }
+        let request = request.body(Full::default())?;
+        self.ask(request, call.max_bytes, call.timeout).await
+    }
+
+    /// Posts a body of this type, with this `Authorization`.
+    pub(crate) async fn post(
+        &self,
+        (content_type, body): (&'static str, String),
+        authorization: &str,
+        (most, timeout): (usize, Duration),
+    ) -> Result<Came, Failure> {
+        let request = Request::post(&*self.uri.path)
+            .header(HOST, &*self.uri.authority)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, content_type)
+            .header(AUTHORIZATION, authorization)
+            .body(Full::from(body))?;
+        self.ask(request, most, timeout).await
+    }
+
+    async fn ask(
+        &self,
+        request: Request<Full<Bytes>>,
+        most: usize,
+        timeout: Duration,
+    ) -> Result<Came, Failure> {
         let all = async {
-            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            let (host, port) = (self.uri.host.as_str(), self.uri.port);
+            let stream = TcpStream::connect((host, port)).await?;
             match &self.tls {
-                None => exchange(stream, call).await,
+                None => exchange(stream, request, most).await,
                 Some((connector, name)) => {
-                    exchange(connector.connect(name.clone(), stream).await?, call).await
+                    let stream = connector.connect(name.clone(), stream).await?;
+                    exchange(stream, request, most).await
                 }
             }
         };
-        tokio::time::timeout(call.timeout, all).await?
+        tokio::time::timeout(timeout, all).await?
     }
 }
 
-async fn exchange<S>(stream: S, call: &Call) -> Result<Came, Failure>
+/// Sends a request. Of an answer with more bytes than this there is one byte more, so that whoever
+/// reads it sees that there are too many.
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, most: usize) -> Result<Came, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // It ends with the sender.
     let connection = tokio::spawn(connection);
-    let mut request = Request::builder()
-        .method(call.method)
-        .uri(&*call.endpoint.path);
-    request = request.header("host", &*call.endpoint.authority);
-    for (name, value) in call.head() {
-        if !name.starts_with(':') {
-            request = request.header(name, value);
-        }
-    }
-    let answer = sender
-        .send_request(request.body(Empty::<Bytes>::new())?)
-        .await;
+    let answer = sender.send_request(request).await;
     let came = async {
         let (head, body) = answer?.into_parts();
-        // One byte more than the core takes, so that it sees that there are too many.
-        let most = call.max_bytes.saturating_add(1);
+        let most = most.saturating_add(1);
         let body = Limited::new(body, most).collect().await;
         let body = match body {
             Ok(body) => body.to_bytes().to_vec(),

@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use self::answer::{Response, name_of_status};
+pub(crate) use self::public::{Outcome, error_of};
 use crate::{config::Config, judge::Judge, log, metrics::Metrics, store::Store};
 
 /// What requests are answered with.
@@ -68,14 +69,13 @@ const HEAD_BYTES: usize = 16 << 10;
 const STOPPING: Duration = Duration::from_secs(10);
 
 /// Listens at both addresses.
-pub(crate) async fn start(service: Service) -> Result<Serving, Box<dyn Error>> {
+pub(crate) async fn start(service: Arc<Service>) -> Result<Serving, Box<dyn Error>> {
     let (stop, stopped) = watch::channel(false);
     let mut serving = Serving {
         stop,
         accepting: Vec::new(),
         places: Vec::new(),
     };
-    let service = Arc::new(service);
     let connections = connections()?;
     for (side, address, most) in [
         (Side::Public, service.config.listen, connections),

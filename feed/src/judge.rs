@@ -83,7 +83,8 @@ impl Judge {
     ) -> Result<Self, Box<dyn Error>> {
         let mut ways = Vec::new();
         for provider in &config.providers {
-            let way = Way::to(&provider.keys);
+            let keys = &provider.keys;
+            let way = Way::to(&keys.uri, keys.trusted_ca.as_deref());
             ways.push(way.map_err(|error| format!("{}: {error}", provider.name))?);
         }
         let (sender, questions) = mpsc::channel(WAITING);

@@ -18,6 +18,7 @@ mod judge;
 mod list;
 mod log;
 mod metrics;
+mod poll;
 mod secret;
 mod store;
 
@@ -83,20 +84,21 @@ fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let service = http::Service {
+        let service = Arc::new(http::Service {
             config: Arc::clone(&config),
             metrics,
             store,
             judge,
             refusals: log::Refusals::default(),
-        };
-        let service = http::start(service).await?;
+        });
+        poll::start(&service)?;
+        let serving = http::start(service).await?;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         log::info("stopping", &[]);
-        service.stop().await;
+        serving.stop().await;
         Ok::<(), Box<dyn Error>>(())
     })?;
     drop(runtime);

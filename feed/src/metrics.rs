@@ -25,7 +25,7 @@ pub(crate) struct Metrics {
 }
 
 /// What each name means.
-const HELP: [(&str, &str, &str); 11] = [
+const HELP: [(&str, &str, &str); 12] = [
     (
         "passgate_feed_events_total",
         "counter",
@@ -35,6 +35,11 @@ const HELP: [(&str, &str, &str); 11] = [
         "passgate_feed_key_fetches_total",
         "counter",
         "Fetches of key sets by provider and outcome.",
+    ),
+    (
+        "passgate_feed_polls_total",
+        "counter",
+        "Polls for events by provider and outcome.",
     ),
     (
         "passgate_feed_requests_total",

@@ -1,4 +1,5 @@
-//! Secrets: named in the configuration, kept as their hash.
+//! Secrets: named in the configuration. Those that others show are kept as their hash, and those
+//! that we show as they are.
 
 use core::fmt;
 
@@ -36,6 +37,31 @@ impl Secret {
     }
 }
 
+/// A secret that we show to others. Nothing else can show it.
+#[derive(Clone)]
+pub(crate) struct Shown(String);
+
+impl Shown {
+    /// One line, without its end. `None`: it is empty, or not visible ASCII.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        is_plain.then(|| Self(text.to_owned()))
+    }
+
+    /// The secret, to be sent and nothing else.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown")
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
@@ -44,7 +70,17 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{Secret, Shown};
+
+    #[test]
+    fn what_we_show_is_one_line_that_a_header_can_hold_and_debug_does_not_tell_it() {
+        let shown = Shown::of("s3cret!\n").unwrap();
+        assert_eq!(shown.text(), "s3cret!");
+        assert!(!format!("{shown:?}").contains("s3cret"));
+        for odd in ["", "\n", "a b", "a\nb", "\u{e9}"] {
+            assert!(Shown::of(odd).is_none(), "{odd:?}");
+        }
+    }
 
     #[test]
     fn only_the_secret_itself_as_a_bearer_is_it() {

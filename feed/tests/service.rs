@@ -3,7 +3,7 @@
 
 mod running;
 
-use std::{collections::HashSet, fs, net::TcpStream, process::Command};
+use std::{fs, process::Command};
 
 use passgate_harness::{Authority, Issuer, Request, eventually};
 use passgate_kit::{SigningKey, minted, now, tampered};
@@ -208,81 +208,6 @@ fn keys_are_not_taken_from_where_a_redirect_leads() {
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(issuer.fetches() > 0);
     assert_eq!(other.fetches(), 0);
-}
-
-#[test]
-fn a_head_that_is_too_long_is_refused() {
-    let issuer = Issuer::start();
-    let feed = Feed::start(&issuer);
-    let request = Request::get("/acme/revocations").header("x-long", "x".repeat(20_000));
-    assert_eq!(feed.send(&request).status, 431);
-}
-
-#[test]
-fn idle_connections_shut_nobody_out() {
-    let issuer = Issuer::start();
-    let words = configuration(issuer.address());
-    // The first may raise its limit, as a shell's usual one can be. The second may not: connections
-    // wait, and operators, keys and the store have files of their own.
-    for limit in ["ulimit -S -n 200", "ulimit -n 400"] {
-        let script = format!("{limit}; exec \"$@\"");
-        let feed = Feed::in_folder(new_folder(), &words, &["sh", "-c", &script, "sh"]);
-        let idle: Vec<TcpStream> = (0..300)
-            .map(|_| TcpStream::connect(feed.address).unwrap())
-            .collect();
-        assert_eq!(feed.ask_admin(&Request::get("/readyz")).status, 200);
-        let entry = json!([{ "sub": "bob" }]);
-        assert_eq!(feed.entries("POST", &entry).status, 200, "{limit}");
-        drop(idle);
-        let token = logout_token(&issuer.key, "s1").build();
-        assert_eq!(feed.logout(&token).status, 200, "{limit}");
-        assert_eq!(entries(&feed.list("")).len(), 2, "{limit}");
-        assert!(!feed.log().contains("a connection is not taken"), "{limit}");
-    }
-    let folder = new_folder();
-    let before = ["sh", "-c", "ulimit -n 300; exec \"$@\"", "sh"];
-    let mut child = spawn(&folder, &words, &before);
-    let status = eventually("its end", || child.try_wait().unwrap());
-    assert_eq!(status.code(), Some(1));
-    let log = fs::read_to_string(folder.join("log")).unwrap();
-    assert!(log.contains("allow at least 320"), "{log}");
-    fs::remove_dir_all(&folder).unwrap();
-}
-
-#[test]
-fn a_log_that_nobody_reads_holds_nothing_up() {
-    let issuer = Issuer::start();
-    let feed = Feed::with_unread_log(&configuration(issuer.address()));
-    // A pipe holds 64 KiB, and a thousand lines wait.
-    for n in 0..2_000 {
-        let token = logout_token(&issuer.key, &format!("s{n}")).without("sub");
-        assert_eq!(feed.logout(&token.build()).status, 200, "{n}");
-    }
-    assert_eq!(entries(&feed.list("")).len(), 2_000);
-    assert!(feed.metric("passgate_feed_dropped_lines_total") > 0);
-}
-
-#[test]
-fn a_flood_of_forged_tokens_is_counted_and_does_not_fill_the_log() {
-    let issuer = Issuer::start();
-    let feed = Feed::start(&issuer);
-    for _ in 0..300 {
-        assert_eq!(feed.logout("x").status, 400);
-    }
-    let name = "passgate_feed_events_total{provider=\"acme\",kind=\"unread\",outcome=\"refused\"}";
-    assert_eq!(feed.metric(name), 300);
-    let (folder, _) = feed.stop();
-    let log = fs::read_to_string(folder.join("log")).unwrap();
-    let lines = log.matches("an event is refused").count();
-    // As many seconds as it took, ten lines each.
-    let seconds = log.lines().filter_map(second).collect::<HashSet<_>>().len();
-    assert!(lines <= 10 * (seconds + 1), "{lines} in {seconds} s");
-    fs::remove_dir_all(&folder).unwrap();
-}
-
-fn second(line: &str) -> Option<u64> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    Some(line.get("time_unix_ms")?.as_u64()? / 1_000)
 }
 
 #[test]
@@ -539,24 +464,4 @@ fn a_configuration_with_mistakes_is_refused() {
         "{log}"
     );
     fs::remove_dir_all(&folder).unwrap();
-}
-
-#[test]
-fn the_example_is_accepted() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate-feed"));
-    let secret = "0123456789abcdef0123456789abcdef";
-    for name in ["FEED_OPERATOR", "FEED_READER", "FEED_PUSH"] {
-        command.env(name, secret);
-    }
-    let folder = env!("CARGO_MANIFEST_DIR");
-    let output = command
-        .args(["--check", "feed.yaml"])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

@@ -131,6 +131,40 @@ record! {
         audiences: Filled<Text> = "[https://feed.example.com]",
         /// The bearer that the transmitter shows beside the signature.
         bearer: Named,
+        /// Where they are fetched (RFC 8936), if they are not pushed.
+        poll: RawPoll,
+    }
+}
+
+record! {
+    /// Where security event tokens are fetched.
+    pub(super) RawPoll "poll" {
+        /// The endpoint of the stream.
+        uri: HttpUri = "https://id.example.com/ssf/streams/1/poll",
+        /// How long to wait when there is nothing. Default: 5s.
+        interval: Duration,
+        /// Most that one answer may take. Default: 10s.
+        timeout: Duration,
+        /// A file of certificates to trust in place of the machine's.
+        trusted_ca: Text,
+        /// The bearer that the transmitter wants to see.
+        bearer: Named,
+        /// Or how to get one (RFC 6749 section 4.4).
+        client_credentials: RawClient,
+    }
+}
+
+record! {
+    /// A client that gets tokens of its own.
+    pub(super) RawClient "client_credentials" {
+        /// The token endpoint.
+        token_uri: HttpUri = "https://id.example.com/token",
+        /// Its name there.
+        client_id: Text = "feed",
+        /// Its secret there.
+        client_secret: Named = "{ file: /run/secrets/client }",
+        /// What it asks for.
+        scope: Text,
     }
 }
 

@@ -14,7 +14,7 @@ use hyper::{
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH},
 };
 use passgate_core::{EventFault, limits};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What became of an event.
-enum Outcome {
+pub(crate) enum Outcome {
     Done,
     Wrong(EventFault),
     Later(Duration, &'static str),
@@ -167,16 +167,7 @@ impl Service {
         };
         match self.take(of, What::Security, token).await {
             Outcome::Done => answer::empty(StatusCode::ACCEPTED),
-            Outcome::Wrong(fault) => {
-                let err = match fault {
-                    EventFault::Malformed(_) | EventFault::Time(_) => "invalid_request",
-                    EventFault::Issuer => "invalid_issuer",
-                    EventFault::Audience => "invalid_audience",
-                    EventFault::Key | EventFault::Signature => "invalid_key",
-                };
-                let body = json!({ "err": err, "description": expected(fault) });
-                answer::json(StatusCode::BAD_REQUEST, &body)
-            }
+            Outcome::Wrong(fault) => answer::json(StatusCode::BAD_REQUEST, &error_of(fault)),
             Outcome::Later(after, why) => {
                 later(refused(StatusCode::SERVICE_UNAVAILABLE, why), after)
             }
@@ -184,7 +175,7 @@ impl Service {
     }
 
     /// Judges a token and writes down what it does. It is done when it is on disk.
-    async fn take(
+    pub(crate) async fn take(
         &self,
         (index, provider): (usize, &Provider),
         what: What,
@@ -246,6 +237,17 @@ impl Service {
             }
         }
     }
+}
+
+/// What a transmitter is told of a token that does not count (RFC 8935 section 2.3).
+pub(crate) fn error_of(fault: EventFault) -> Value {
+    let err = match fault {
+        EventFault::Malformed(_) | EventFault::Time(_) => "invalid_request",
+        EventFault::Issuer => "invalid_issuer",
+        EventFault::Audience => "invalid_audience",
+        EventFault::Key | EventFault::Signature => "invalid_key",
+    };
+    json!({ "err": err, "description": expected(fault) })
 }
 
 fn expected(fault: EventFault) -> String {

@@ -104,7 +104,8 @@ impl Writer {
         for kept in &this.lists {
             // A provider that was never heard is silent since its list began.
             let heard = this.database.heard(&kept.provider)?;
-            let heard = heard.unwrap_or(kept.list.epoch);
+            let began = kept.list.epoch.min(clock::now().as_secs());
+            let heard = heard.unwrap_or(began);
             this.metrics.heard_of(&kept.provider, heard);
             this.metrics.set_remembered(&kept.provider, kept.seen);
         }

@@ -34,7 +34,7 @@ pub use policy::{
     the_rest, with,
 };
 pub use process::{module, module_with_trap};
-pub use server::Server;
+pub use server::{Server, serve};
 pub use streams::{Crowd, Endless};
 pub use tls::{Authority, TlsClient};
 pub use upstream::{Received, Upstream};
