@@ -81,7 +81,9 @@ test-bare-host: wasm ## the module on a host that offers headers, clock, log and
 test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
 
-test-feed: wasm envoy ## the feed: what it takes, 100 kills, a full disk; a real Envoy that fetches from it
+test-feed: wasm envoy prometheus ## the feed: what it takes, 100 kills, a full disk; its alerts; a real Envoy that fetches from it
+	$(PROMETHEUS)/promtool check rules feed/alerts.yaml
+	$(PROMETHEUS)/promtool test rules feed/alerts.test.yaml
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
 		cargo test --locked --package passgate-feed
 

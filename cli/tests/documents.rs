@@ -402,15 +402,17 @@ fn every_member_of_configuration_and_record_is_on_a_page() {
 #[test]
 fn every_alert_has_a_row() {
     let read = |name: &str| fs::read_to_string(root().join(name)).expect(name);
-    let (alerts, page) = (
-        read("observability/alerts.yaml"),
-        read("docs/observability.md"),
-    );
-    let names = |line: &str| line.trim().strip_prefix("- alert: ").map(str::to_owned);
-    let alerts: Vec<String> = alerts.lines().filter_map(names).collect();
-    assert!(alerts.len() > 10, "{alerts:?}");
-    for alert in alerts {
-        assert!(page.contains(&format!("| `{alert}` |")), "{alert}");
+    for (alerts, page, some) in [
+        ("observability/alerts.yaml", "docs/observability.md", 10),
+        ("feed/alerts.yaml", "docs/feed.md", 5),
+    ] {
+        let (alerts, page) = (read(alerts), read(page));
+        let names = |line: &str| line.trim().strip_prefix("- alert: ").map(str::to_owned);
+        let alerts: Vec<String> = alerts.lines().filter_map(names).collect();
+        assert!(alerts.len() > some, "{alerts:?}");
+        for alert in alerts {
+            assert!(page.contains(&format!("| `{alert}` |")), "{alert}");
+        }
     }
 }
 

@@ -1,0 +1,49 @@
+//! The files that people copy.
+
+mod running;
+
+use std::{fs, path::Path, process::Command};
+
+use passgate_harness::Issuer;
+
+use running::Feed;
+
+#[test]
+fn alerts_and_page_name_metrics_that_there_are() {
+    let issuer = Issuer::start();
+    let feed = Feed::start(&issuer);
+    let exposed = feed.metrics();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in ["alerts.yaml", "../docs/feed.md"] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        let word = |byte: char| !byte.is_ascii_alphanumeric() && byte != '_';
+        let names = text
+            .split(word)
+            .filter(|word| word.starts_with("passgate_feed_"));
+        let names: Vec<&str> = names.collect();
+        assert!(names.len() > 5, "{file}: {names:?}");
+        for name in names {
+            assert!(exposed.contains(&format!("# TYPE {name} ")), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_example_is_accepted() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate-feed"));
+    let secret = "0123456789abcdef0123456789abcdef";
+    for name in ["FEED_OPERATOR", "FEED_READER", "FEED_PUSH"] {
+        command.env(name, secret);
+    }
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let output = command
+        .args(["--check", "feed.yaml"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
