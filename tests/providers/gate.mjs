@@ -49,9 +49,12 @@ export class Gate {
 
   /**
    * Starts a file of `envoy/`; `ports` says which take the place of the file's, `edit` may change
-   * the text. `port` is where the gate listens.
+   * the text. `port` is where the gate listens; it has so many `workers`.
    */
-  static async start(file, { port, ports = {}, env = {}, edit = (text) => text } = {}) {
+  static async start(
+    file,
+    { port, workers = 1, ports = {}, env = {}, edit = (text) => text } = {},
+  ) {
     const gate = new Gate();
     gate.port = port;
     gate.origin = `http://localhost:${port}`;
@@ -65,7 +68,7 @@ export class Gate {
         path,
         '--use-dynamic-base-id',
         '--concurrency',
-        '1',
+        `${workers}`,
         '--log-level',
         'info',
       ];

@@ -72,6 +72,11 @@ export class Administrator {
     await this.#send('PUT', `/admin/realms/${realm}/users/${user.id}`, user);
   }
 
+  /** Anything else of a realm. */
+  ask(realm, method, path, body) {
+    return this.#send(method, `/admin/realms/${realm}${path}`, body);
+  }
+
   async #send(method, path, body) {
     const token = await this.#token();
     const answer = await fetch(this.#base + path, {
