@@ -8,14 +8,14 @@ mod public;
 mod tests;
 
 use core::{convert::Infallible, net::SocketAddr, time::Duration};
-use std::{error::Error, sync::Arc};
+use std::{error::Error, io, sync::Arc};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinHandle,
     time::{Instant, sleep_until},
@@ -57,6 +57,9 @@ const ADMIN_CONNECTIONS: u32 = 64;
 const OTHER_FILES: u32 = 256;
 /// With fewer connections of gates and providers there is no start.
 const FEWEST_CONNECTIONS: u32 = 64;
+/// So many wait in the kernel until they are taken, if it lets them: after a restart all gates come
+/// at once.
+const BACKLOG: u32 = 4_096;
 /// A client that is silent for so long between two requests, or within a head, has gone. Gates ask
 /// every few seconds.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -81,7 +84,7 @@ pub(crate) async fn start(service: Arc<Service>) -> Result<Serving, Box<dyn Erro
         (Side::Public, service.config.listen, connections),
         (Side::Admin, service.config.admin_listen, ADMIN_CONNECTIONS),
     ] {
-        let listener = TcpListener::bind(address).await;
+        let listener = listen(address);
         let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
         tell(side, listener.local_addr()?, most);
         let places = Arc::new(Semaphore::new(usize::try_from(most)?));
@@ -96,6 +99,17 @@ pub(crate) async fn start(service: Arc<Service>) -> Result<Serving, Box<dyn Erro
         serving.accepting.push(tokio::spawn(accepting));
     }
     Ok(serving)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A start does not wait until connections of the last one are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// How many connections of gates and providers there are open files for. As many as the system
