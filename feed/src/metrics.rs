@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use crate::{clock, log};
+use crate::log;
 
 /// All counters.
 #[derive(Debug, Default)]
@@ -101,24 +101,13 @@ impl Metrics {
         *count = count.saturating_add(more);
     }
 
-    /// An event of a provider was taken.
-    pub(crate) fn took_event(&self, provider: &str) {
-        self.heard_of(provider, clock::now().as_secs());
-    }
-
     /// An event of a provider was taken last in this second since 1970.
-    pub(crate) fn heard_of(&self, provider: &str, at: u64) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert(provider.to_owned(), at);
+    pub(crate) fn set_heard(&self, provider: &str, at: u64) {
+        set(&self.last, provider, at);
     }
 
     pub(crate) fn set_remembered(&self, provider: &str, tokens: u64) {
-        let remembered = self.remembered.lock();
-        let mut remembered = remembered.unwrap_or_else(PoisonError::into_inner);
-        match remembered.get_mut(provider) {
-            Some(held) => *held = tokens,
-            None => drop(remembered.insert(provider.to_owned(), tokens)),
-        }
+        set(&self.remembered, provider, tokens);
     }
 
     pub(crate) fn set_store_fails(&self, fails: bool) {
@@ -162,6 +151,14 @@ impl Metrics {
             }
         }
         text
+    }
+}
+
+fn set(values: &Mutex<BTreeMap<String, u64>>, provider: &str, value: u64) {
+    let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
+    match values.get_mut(provider) {
+        Some(held) => *held = value,
+        None => drop(values.insert(provider.to_owned(), value)),
     }
 }
 

@@ -49,6 +49,8 @@ struct Kept {
     /// How many tokens are remembered, and how many may be.
     seen: u64,
     most_seen: u64,
+    /// When an event was taken last, or else the list began, in seconds since 1970.
+    heard: u64,
     list: List,
 }
 
@@ -81,6 +83,7 @@ impl Writer {
                 max_token_lifetime: provider.max_token_lifetime,
                 remembered: remembered.saturating_add(2 * limits::CLOCK_SKEW_SECS),
                 seen: 0,
+                heard: 0,
                 most_seen: SEEN.checked_div(providers).unwrap_or(SEEN),
                 list: List::new(clock::now().as_secs(), provider.max_token_lifetime),
             });
@@ -101,14 +104,7 @@ impl Writer {
         this.load()?;
         this.begin_lists()?;
         this.publish();
-        for kept in &this.lists {
-            // A provider that was never heard is silent since its list began.
-            let heard = this.database.heard(&kept.provider)?;
-            let began = kept.list.epoch.min(clock::now().as_secs());
-            let heard = heard.unwrap_or(began);
-            this.metrics.heard_of(&kept.provider, heard);
-            this.metrics.set_remembered(&kept.provider, kept.seen);
-        }
+        this.measure();
         Ok(this)
     }
 
@@ -155,9 +151,7 @@ impl Writer {
                     log::info("the store can be written again", &[]);
                 }
                 self.metrics.set_store_fails(false);
-                for kept in &self.lists {
-                    self.metrics.set_remembered(&kept.provider, kept.seen);
-                }
+                self.measure();
                 self.publish();
                 let mut outcomes = outcomes.into_iter();
                 answer(batch, |_| outcomes.next().unwrap_or(Err(Refused::Disk)));
@@ -218,8 +212,18 @@ impl Writer {
             let mut list = List::new(kept.list.epoch, kept.max_token_lifetime);
             self.database.load(&kept.provider, &mut list)?;
             kept.list = list;
+            let began = kept.list.epoch.min(clock::now().as_secs());
+            let heard = self.database.heard(&kept.provider)?;
+            kept.heard = heard.unwrap_or(began);
         }
         Ok(())
+    }
+
+    fn measure(&self) {
+        for kept in &self.lists {
+            self.metrics.set_heard(&kept.provider, kept.heard);
+            self.metrics.set_remembered(&kept.provider, kept.seen);
+        }
     }
 
     /// Writes down the epoch of lists that are new: later than that of any store that was lost.
@@ -256,6 +260,12 @@ impl Kept {
         self.seen = self.seen.saturating_sub(forgotten);
         Ok(())
     }
+
+    /// An event was taken now.
+    fn hear(&mut self, change: &Change<'_>, now: u64) -> rusqlite::Result<()> {
+        self.heard = now;
+        change.set_heard(&self.provider, now)
+    }
 }
 
 /// One act within a change.
@@ -284,7 +294,7 @@ fn act(
     };
     if let Act::Take { id, .. } = act {
         if change.has(&kept.provider, id)? {
-            change.set_heard(&kept.provider, times.now)?;
+            kept.hear(change, times.now)?;
             return Ok(Ok(Done::Known));
         }
         if kept.seen >= kept.most_seen {
@@ -305,7 +315,7 @@ fn act(
     if let Act::Take { id, .. } = act {
         let ends = times.ran.saturating_add(kept.remembered);
         change.note(&kept.provider, id, ends)?;
-        change.set_heard(&kept.provider, times.now)?;
+        kept.hear(change, times.now)?;
         kept.seen = kept.seen.saturating_add(1);
     }
     Ok(Ok(Done::Written))
