@@ -46,7 +46,8 @@ impl Way {
 }
 
 impl Clusters {
-    /// Those of a bootstrap. One that leads to a listener of the same proxy is what comes behind it.
+    /// Those of a bootstrap. One that leads to a listener of the same proxy is what comes behind
+    /// it.
     pub(crate) fn of(document: &Json, ways: &[Way]) -> Self {
         let resources = member(document, ["static_resources", "staticResources"]);
         let clusters = elements(resources.and_then(|resources| resources.get("clusters")));

@@ -271,8 +271,8 @@ impl Config {
     }
 
     /// Pairs of rules, where a route puts `to` in the place of `from`, with which paths begin: the
-    /// service gets paths of the first one by requests that the second one decides about, which does
-    /// not ask for as much.
+    /// service gets paths of the first one by requests that the second one decides about, which
+    /// does not ask for as much.
     pub fn by_rewrite(&self, from: &str, to: &str) -> impl Iterator<Item = (usize, usize)> {
         escape::by_rewrite(self.rules().unwrap_or_default(), from, to)
     }

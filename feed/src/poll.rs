@@ -1,5 +1,5 @@
-//! Fetches security event tokens (RFC 8936) where a provider does not push them. What was fetched is
-//! judged as what is pushed, and acknowledged when it is on disk.
+//! Fetches security event tokens (RFC 8936) where a provider does not push them. What was fetched
+//! is judged as what is pushed, and acknowledged when it is on disk.
 
 use std::{
     error::Error,

@@ -1,6 +1,6 @@
-//! A host of Proxy-Wasm that offers headers, clock, log, configuration and WASI's random source, and
-//! answers `Unimplemented` to everything else: no timer, no calls, no metrics, no shared data, no
-//! properties.
+//! A host of Proxy-Wasm that offers headers, clock, log, configuration and WASI's random source,
+//! and answers `Unimplemented` to everything else: no timer, no calls, no metrics, no shared data,
+//! no properties.
 
 use std::fs::File;
 use std::io::Read;

@@ -1,5 +1,5 @@
-//! Attachments of a plugin at which a waypoint lets every request pass, and nothing says so; and what
-//! `passgate check` says of each from the resources alone.
+//! Attachments of a plugin at which a waypoint lets every request pass, and nothing says so; and
+//! what `passgate check` says of each from the resources alone.
 
 use crate::harness::{ACCOUNTS, NEWS, OBJECTS, Story, file, passgate, plugin, said, story};
 use serde_json::{Value, json};
@@ -80,8 +80,8 @@ fn a_waypoint_is_silently_open_for_plugins_that_are_attached_in_another_way() {
         assert!(said.contains(warning), "{namespace} {attachment}: {said}");
         assert!(said.contains("pass unjudged"), "{said}");
     }
-    // Once a plugin that came after all of them judges the other service, they have arrived too, and
-    // none of them judges this one.
+    // Once a plugin that came after all of them judges the other service, they have arrived too,
+    // and none of them judges this one.
     let news = json!([{ "group": "", "kind": "Service", "name": "news" }]);
     let news = attached("passgate-news", "books", &json!({ "targetRefs": news }));
     mesh.apply(&news.to_string());

@@ -1,6 +1,6 @@
-// A real Keycloak tells the feed what has ended, in each way that it has: logout tokens, events that
-// it pushes, events that the feed fetches. A real Envoy for each way refuses what ended, and nothing
-// else.
+// A real Keycloak tells the feed what has ended, in each way that it has: logout tokens, events
+// that it pushes, events that the feed fetches. A real Envoy for each way refuses what ended, and
+// nothing else.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -205,7 +205,8 @@ async function startGate(way) {
         cluster_name: feed
         endpoints:
           - lb_endpoints:
-              - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.feed} } } }
+              - endpoint:
+                  address: { socket_address: { address: 127.0.0.1, port_value: ${ports.feed} } }
     - name: upstream
 `;
   return Gate.start('envoy/keycloak.yaml', {

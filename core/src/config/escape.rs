@@ -51,8 +51,8 @@ pub struct Past {
     pub is_about_the_same: bool,
 }
 
-/// Each host of a rule with hosts that does not ask for as much as other rules about the same paths,
-/// and is reached by a client that names this host in the place of one of theirs.
+/// Each host of a rule with hosts that does not ask for as much as other rules about the same
+/// paths, and is reached by a client that names this host in the place of one of theirs.
 pub(super) fn by_its_host(rules: &[Rule]) -> impl Iterator<Item = HostEscape<'_>> {
     let on_all_hosts = |rule: &Rule| Matcher {
         hosts: Vec::new(),

@@ -6,8 +6,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// Data of the host that all workers of one proxy share: values by key, each with a version that no
-/// other write has given, also where the host has lost its data since. (Proxy-Wasm ABI 0.2.1, `proxy_get_shared_data` and
-/// `proxy_set_shared_data`.) Nothing can be removed, so its users keep a fixed number of keys.
+/// other write has given, also where the host has lost its data since. (Proxy-Wasm ABI 0.2.1,
+/// `proxy_get_shared_data` and `proxy_set_shared_data`.) Nothing can be removed, so its users keep
+/// a fixed number of keys.
 pub trait SharedData: Debug {
     /// The value and its version; `None` where nobody has written one.
     ///

@@ -1,4 +1,5 @@
-//! Which tokens are a provider's: those of one issuer, of one for each tenant, or of a trust domain.
+//! Which tokens are a provider's: those of one issuer, of one for each tenant, or of a trust
+//! domain.
 
 use core::fmt;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! A client of a waypoint: mutual TLS with the certificate of a workload, one CONNECT of HTTP/2, and
-//! HTTP/1.1 inside (Istio's HBONE). A ztunnel would do the same.
+//! A client of a waypoint: mutual TLS with the certificate of a workload, one CONNECT of HTTP/2,
+//! and HTTP/1.1 inside (Istio's HBONE). A ztunnel would do the same.
 
 use super::{PATIENCE, Request, Response};
 use passgate_harness::{Unsized, Wire};
@@ -42,8 +42,8 @@ impl Behind {
     }
 }
 
-/// One request on a connection of its own, as the workload whose certificate the agent wrote to this
-/// folder.
+/// One request on a connection of its own, as the workload whose certificate the agent wrote to
+/// this folder.
 pub fn send(
     certificates: &Path,
     waypoint: SocketAddr,
