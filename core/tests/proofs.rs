@@ -25,6 +25,8 @@ mod nonces;
 mod sessions;
 #[path = "proofs/sessions_mixed.rs"]
 mod sessions_mixed;
+#[path = "proofs/sessions_revoked.rs"]
+mod sessions_revoked;
 #[path = "proofs/spent.rs"]
 mod spent;
 #[path = "proofs/world.rs"]

@@ -140,7 +140,11 @@ impl Requirement {
                 && (alternative.approval().is_none() || approved.is_some_and(suits))
         };
         for alternative in self.open_to(id).filter(bound_so) {
-            match alternative.met_by(provider, claims, (&sign_in, approval.as_ref())) {
+            // A session's gesture counts with the proof by its key, which is spent.
+            let lends =
+                |approved: Approved| approved.expires.is_none() || alternative.approves_session();
+            let gesture = approval.as_ref().filter(|_| approved.is_some_and(lends));
+            match alternative.met_by(provider, claims, (&sign_in, gesture)) {
                 Ok(proved) => return Ok((proved, alternative)),
                 Err(unmet) if unmet.step > furthest.step => {
                     condition = alternative.first_unmet(claims);

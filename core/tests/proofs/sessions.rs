@@ -29,9 +29,18 @@ pub(crate) fn console() -> Value {
         "proof": session(json!({})),
         "facts": ["phishing_resistant", "user_verified"], "max_age": "2m",
     });
+    let facts = json!({ "facts": ["phishing_resistant"], "max_age": "10m" });
     let rules = policy["rules"].as_array_mut().unwrap();
     for (path, requires) in [
         ("/console", proof(json!({}))),
+        ("/facts-or-session", any([facts.clone(), proof(json!({}))])),
+        (
+            "/never-session-or-facts",
+            any([
+                json!({ "proof": session(json!({})), "scopes": ["never"] }),
+                facts,
+            ]),
+        ),
         ("/strict", strict),
         ("/short", proof(json!({ "max_session": "1m" }))),
         ("/long", proof(json!({ "max_session": "12h" }))),

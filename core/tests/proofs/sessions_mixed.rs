@@ -1,9 +1,7 @@
 //! Sessions of a passkey with other rules, tokens, keys and times than they were made for.
 
 use passgate_core::UnixTime;
-use passgate_kit::{
-    ApprovalBuilder, ProofBuilder, SigningKey, base64url, bound_to, public_members, sha256,
-};
+use passgate_kit::{ApprovalBuilder, ProofBuilder, SigningKey, bound_to, public_members};
 use serde_json::{Value, json};
 
 use crate::{
@@ -311,6 +309,29 @@ fn a_rule_may_take_a_session_or_something_else() {
     assert_eq!(judged.code, "untrusted.proof_replayed");
 }
 
+/// Else its proof would not be spent, and pass again and again.
+#[test]
+fn the_gesture_of_a_session_meets_no_way_without_its_proof() {
+    let mut console = Console::new();
+    let session = console.session("/console", |statement| statement);
+    for (path, first, again) in [
+        (
+            "/facts-or-session",
+            "permitted.token",
+            "untrusted.proof_replayed",
+        ),
+        (
+            "/never-session-or-facts",
+            "insufficient.authentication",
+            "insufficient.authentication",
+        ),
+    ] {
+        let headers = console.headers(&session, &console.proof(path).build());
+        let codes = [(); 2].map(|()| console.alice.0.judge(path, &headers).code);
+        assert_eq!(codes, [first, again], "{path}");
+    }
+}
+
 /// As many as there is budget for: a session that was taken costs nothing of it, and a wrong one
 /// its passkey alone.
 #[test]
@@ -347,45 +368,6 @@ fn where_it_is_only_observed_a_session_spends_nothing() {
     let headers = [("authorization", format!("Bearer {}", console.token()))];
     let judged = console.alice.0.judge("/console", &headers);
     assert!(judged.is_observed && judged.passed() && judged.answer.is_empty());
-}
-
-/// By the time of the gesture, at each request of the session.
-#[test]
-fn a_passkey_that_is_revoked_ends_its_sessions() {
-    let mut policy = console();
-    let uri = json!({ "uri": "https://id.example.com/revocations", "cluster": "id" });
-    policy["providers"]["acme"]["revocations"] =
-        json!({ "http_uri": uri, "cache_duration": "1s", "max_stale": "1h" });
-    let mut console = Console::with(&policy);
-    let begin = console.alice.0.now();
-    let list = |sequence: u64, entries: Value| {
-        let list = json!({
-            "version": 1, "epoch": 1, "sequence": sequence, "generated_at": begin + sequence,
-            "entries": entries,
-        });
-        Some(list.to_string())
-    };
-    let hash = base64url(sha256(&[7; 16]));
-    console.alice.0.says.revocations = list(1, json!([]));
-    let session = console.session("/console", |statement| statement);
-    for (sequence, entries, code) in [
-        (2, json!([]), "permitted.token"),
-        (
-            3,
-            json!([{ "credential": hash, "not_before": begin - 1 }]),
-            "permitted.token",
-        ),
-        (
-            4,
-            json!([{ "credential": hash, "not_before": begin }]),
-            "untrusted.revoked",
-        ),
-    ] {
-        console.alice.0.says.revocations = list(sequence, entries);
-        console.alice.0.wait(10);
-        console.alice.0.fetch();
-        assert_eq!(console.send("/console", &session).code, code, "{sequence}");
-    }
 }
 
 /// Two providers, one person at both, one passkey: nonce and statement are of one of them.

@@ -273,11 +273,10 @@ impl<'r> Case<'_, 'r, '_> {
         )?;
         let id_of_request = self.check_approval_signature(&approval, passkey)?;
         let thumbprint = passkey.thumbprint;
-        if binding.passkey.is_none() {
-            let of = (&*approval.assertion.id, &thumbprint, approved);
-            self.check_passkey_not_ended(of, (id, provider))
-                .map_err(Halt::Stop)?;
-        }
+        // The id is not signed: where the token names the key, anybody can write another one.
+        let named = binding.passkey.is_none().then_some(&*approval.assertion.id);
+        self.check_passkey_not_ended((named, &thumbprint, approved), (id, provider))
+            .map_err(Halt::Stop)?;
         let proves = match session {
             None => Proves::Request(id_of_request),
             Some(session) => {

@@ -68,22 +68,23 @@ impl Case<'_, '_, '_> {
         self.check_names(id, &names, issued)
     }
 
-    /// What the provider's list says of the passkey that approved a request, by the id of its
-    /// credential and its thumbprint.
+    /// What the provider's list says of the passkey that approved a request, by its thumbprint, and
+    /// by the id of its credential where the provider has told it.
     pub(super) fn check_passkey_not_ended(
         &mut self,
-        (credential, thumbprint, approved): (&[u8], &Thumbprint, Approved),
+        (credential, thumbprint, approved): (Option<&[u8]>, &Thumbprint, Approved),
         (id, provider): (ProviderId, &Provider),
     ) -> Result<(), Stop> {
         if provider.revocations.is_none() {
             return Ok(());
         }
-        let hash = jose::to_base64url(&Sha256::digest(credential));
+        let hash = credential.map(|id| jose::to_base64url(&Sha256::digest(id)));
+        let hash = hash.as_deref().map(|hash| (Kind::Credential, hash));
         let key = jose::to_base64url(thumbprint);
         let model = approved.aaguid.as_ref();
         let model = model.map(|aaguid| (Kind::Aaguid, aaguid.as_str()));
-        let mut names = vec![(Kind::Credential, &*hash), (Kind::Key, &*key)];
-        names.extend(model);
+        let mut names = vec![(Kind::Key, &*key)];
+        names.extend(hash.into_iter().chain(model));
         self.stands.passkey = Some((self.digests(id, &names), approved.made));
         self.check_names(id, &names, Some(approved.made))
     }

@@ -25,13 +25,15 @@ impl Case<'_, '_, '_> {
         let known = self.remembered.find(credential.token.as_str().as_bytes());
         let status = Reference::read(claims).ok().flatten();
         let status = status.filter(|_| provider.status_lists.is_some());
+        // Of a path with several readings, one may want an approval and the last one none.
+        let earlier = self.stands.token.take().and_then(|token| token.passkey);
         self.stands.token = Some(LeasedToken {
             provider: id,
             known: known.as_ref().map(Rc::downgrade).unwrap_or_default(),
             expires,
             issued: date("iat"),
             names: core::mem::take(&mut self.stands.names),
-            passkey: self.stands.passkey.take(),
+            passkey: self.stands.passkey.take().or(earlier),
             status: status.map(|place| (place.uri.into(), place.index)),
             issuer: Rc::clone(&identity.issuer),
             subject: identity.subject.clone(),

@@ -210,7 +210,10 @@ impl Case<'_, '_, '_> {
         if let Some(approval) = &approval {
             self.take_approval(approval, alternative, provider, &identity)?;
             if let Some(ProofDemand::Approval { forward: true, .. }) = alternative.proof {
-                forwards = &[APPROVAL, headers::PROOF];
+                forwards = &[APPROVAL];
+                if alternative.approves_session() {
+                    forwards = &[APPROVAL, headers::PROOF];
+                }
             }
         }
         if alternative.single_use && self.again.is_none() {
