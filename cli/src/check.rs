@@ -13,6 +13,8 @@ use crate::{
     sign, trial,
 };
 
+const NONE: &str = "no configuration of passgate in it; a plugin or filter counts when its name or module says passgate";
+
 /// Checks files and folders; `-` is standard input. An error says why it could not check.
 pub(crate) fn all(names: &[&OsStr]) -> Result<Vec<Checked>, String> {
     let mut checked = Vec::new();
@@ -31,44 +33,60 @@ fn file(name: &OsStr) -> Result<Checked, String> {
     let sections = document(&bytes);
     let name = name.to_string_lossy().into_owned();
     if sections.is_empty() {
-        return Err(format!(
-            "passgate: {name}: no configuration of passgate in it; a plugin or filter counts when its name or module says passgate\n"
-        ));
+        return Err(format!("passgate: {name}: {NONE}\n"));
     }
     Ok(Checked { name, sections })
 }
 
-/// The files of a folder that hold a configuration, or that should.
+/// The files of a folder that hold a configuration, or that should; and a word about the others.
 fn folder(name: &OsStr) -> Result<Vec<Checked>, String> {
     let mut checked = Vec::new();
+    let mut left_out = Vec::new();
     for name in files::inside(name)? {
         let bytes = bytes_of(&name)?;
-        if is_ours(&bytes) {
-            let sections = document(&bytes);
-            let name = name.to_string_lossy().into_owned();
-            checked.push(Checked { name, sections });
+        let name = name.to_string_lossy().into_owned();
+        if !is_ours(&bytes) {
+            left_out.push(name);
+            continue;
         }
+        let mut sections = document(&bytes);
+        if sections.is_empty() {
+            sections.push(refused(None, NONE.to_owned()));
+        }
+        checked.push(Checked { name, sections });
     }
+    let name = name.to_string_lossy().into_owned();
     if checked.is_empty() {
-        let name = name.to_string_lossy();
         return Err(format!(
             "passgate: {name}: no file in it holds a configuration of passgate\n"
         ));
     }
+    if !left_out.is_empty() {
+        let mut section = Section {
+            place: None,
+            summary: format!("left out: {} without a configuration", left_out.len()),
+            findings: Vec::new(),
+        };
+        section.add(Level::Note, left_out);
+        let sections = vec![section];
+        checked.push(Checked { name, sections });
+    }
     Ok(checked)
 }
 
-/// Whether somebody who checks a folder would want to hear of this file.
+/// Whether somebody who checks a folder would want to hear of this file, above all where it is
+/// broken.
 fn is_ours(bytes: &[u8]) -> bool {
     let Ok(documents) = read::documents(bytes) else {
-        return bytes.windows(8).any(|word| word == b"passgate");
+        let text = String::from_utf8_lossy(bytes);
+        return text.contains("passgate") || read::has_our_words(&text);
     };
     let ours = |document: &Json| {
-        if sign::is_around(document) {
-            !find::configurations(document).is_empty()
-        } else {
-            document.get("providers").is_some()
-        }
+        let mut members = ["providers", "provider", "rules"].into_iter();
+        let mut inside = read::all_inside(document, "").into_iter();
+        (!sign::is_resource(document) && members.any(|name| document.get(name).is_some()))
+            || (sign::is_around(document) && !find::configurations(document).is_empty())
+            || inside.any(|file| file.documents.is_err())
     };
     documents.iter().any(ours) || !off::places(&documents).is_empty()
 }

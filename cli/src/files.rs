@@ -35,10 +35,18 @@ pub(crate) fn inside(folder: &OsStr) -> Result<Vec<OsString>, String> {
             let (path, kind) = (entry.path(), entry.file_type().map_err(told)?);
             let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
             let ending = path.extension().and_then(OsStr::to_str);
+            let is_read = |ending: &str| {
+                let mut known = ["yaml", "yml", "json"].into_iter();
+                known.any(|known| known.eq_ignore_ascii_case(ending))
+            };
             if is_hidden {
-            } else if kind.is_dir() && depth < DEPTH {
+            } else if kind.is_dir() {
+                if depth >= DEPTH {
+                    let shown = path.display();
+                    return Err(format!("passgate: {shown}: too many folders in folders\n"));
+                }
                 folders.push((path, depth.saturating_add(1)));
-            } else if matches!(ending, Some("yaml" | "yml" | "json")) && path.is_file() {
+            } else if ending.is_some_and(is_read) && path.is_file() {
                 files.push(path.into_os_string());
             }
         }

@@ -85,6 +85,11 @@ pub(crate) fn inside(resource: &Json, place: &str) -> Vec<Inside> {
 /// Whether a file in a ConfigMap should have been read: by its ending, or by its words.
 fn is_meant(name: &str, text: &str) -> bool {
     let (_, ending) = name.rsplit_once('.').unwrap_or_default();
+    matches!(ending, "yaml" | "yml" | "json") || has_our_words(text)
+}
+
+/// Whether a text that cannot be read looks like a configuration, or like one of Envoy.
+pub(crate) fn has_our_words(text: &str) -> bool {
     let mut words = ["http_filters", "httpFilters", "providers:", "\"providers\""].into_iter();
-    matches!(ending, "yaml" | "yml" | "json") || words.any(|word| text.contains(word))
+    words.any(|word| text.contains(word))
 }

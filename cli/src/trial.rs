@@ -150,7 +150,9 @@ impl Seen {
             let values = self.values(name);
             if !values.contains(&wanted.as_str()) {
                 let seen = shown(&values);
-                faults.push(format!("the header {name} is {seen}; expected {wanted:?}"));
+                faults.push(format!(
+                    "the header {name:?} is {seen}; expected {wanted:?}"
+                ));
             }
         }
         let challenges = self.values("www-authenticate");
@@ -160,7 +162,7 @@ impl Seen {
             if !challenges.iter().any(has) {
                 let seen = shown(&challenges);
                 faults.push(format!(
-                    "the challenge is {seen}; expected {name}={wanted:?} in it"
+                    "the challenge is {seen}; expected {name:?}={wanted:?} in it"
                 ));
             }
         }

@@ -95,10 +95,10 @@ fn a_test_says_what_it_saw_and_what_it_expected() {
         "tests: 3 of 4 failed",
         "tests[0] \"bob is named\": the status is 200 (permitted.token); expected 403",
         "tests[0] \"bob is named\": the reason is permitted.token; expected forbidden.scope",
-        "tests[0] \"bob is named\": the header x-none is missing; expected \"x\"",
-        "tests[0] \"bob is named\": the header x-user is \"alice\"; expected \"bob\"",
-        "tests[1] \"who has no token is told where to get one\": the challenge is \"Bearer realm=\\\"https://api.example.com\\\"\"; expected error=\"invalid_token\" in it",
-        "tests[1] \"who has no token is told where to get one\": the challenge is \"Bearer realm=\\\"https://api.example.com\\\"\"; expected realm=\"https://api.example.co\" in it",
+        "tests[0] \"bob is named\": the header \"x-none\" is missing; expected \"x\"",
+        "tests[0] \"bob is named\": the header \"x-user\" is \"alice\"; expected \"bob\"",
+        "tests[1] \"who has no token is told where to get one\": the challenge is \"Bearer realm=\\\"https://api.example.com\\\"\"; expected \"error\"=\"invalid_token\" in it",
+        "tests[1] \"who has no token is told where to get one\": the challenge is \"Bearer realm=\\\"https://api.example.com\\\"\"; expected \"realm\"=\"https://api.example.co\" in it",
         "tests[3] \"no request\": write the request as 'GET /payments' or 'GET https://api.example.com/payments'",
     ];
     let mut seen: Vec<&str> = lines.collect();
@@ -128,14 +128,28 @@ fn tests_do_not_change_what_the_filter_takes() {
     assert_eq!(printed("with.yaml"), printed("without.yaml"));
 }
 
+/// A ConfigMap whose file is broken.
+const MAP: &str = "
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: policy }
+data: { gate.json: '{\"providers\": {' }
+";
+
 #[test]
 fn a_folder_is_checked_whole() {
     let bad = POLICY.replace("issuer:", "isuer:");
+    let around = format!("admin: {{}}\n{POLICY}");
     let files = [
         ("a.yaml", POLICY),
         ("deep/er/b.yml", &bad),
         ("deep/template.yaml", "{{ if .Values.passgate }}"),
         ("deep/other-template.yaml", "{{ if .Values.other }}"),
+        ("syntax.yaml", "providers:\n  acme: {\n"),
+        ("twice.json", r#"{"providers": {}, "providers": {}}"#),
+        ("slip.YAML", "provider: {}\nrules: []\n"),
+        ("around.yaml", &around),
+        ("map.yaml", MAP),
         ("deep/.hidden.yaml", &bad),
         ("service.yaml", "{ apiVersion: v1, kind: Service }"),
         ("values.json", "{\"replicas\": 3}"),
@@ -150,7 +164,21 @@ fn a_folder_is_checked_whole() {
         .filter_map(|line| line.split_once("folder-")?.1.split_once('/'))
         .map(|(_, name)| name)
         .collect();
-    assert_eq!(named, ["a.yaml", "deep/er/b.yml", "deep/template.yaml"]);
+    let ours = [
+        "a.yaml",
+        "around.yaml",
+        "deep/er/b.yml",
+        "deep/template.yaml",
+        "map.yaml",
+        "slip.YAML",
+        "syntax.yaml",
+        "twice.json",
+        "",
+    ];
+    assert_eq!(named, ours, "{output}");
+    let (_, others) = output.split_once("left out: ").expect("the others");
+    let others: Vec<&str> = others.lines().collect();
+    assert_eq!(others.len(), 5, "{others:?}");
     assert!(
         output.contains("providers.acme.isuer: unknown here"),
         "{output}"
