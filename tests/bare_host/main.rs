@@ -183,7 +183,7 @@ fn what_takes_a_fetch_or_a_timer_is_an_error_of_the_configuration_that_says_so()
     let good = policy(&[&key]);
     let uri = json!({ "uri": "https://id.example.com/x", "cluster": "id" });
     let fetched = "this host has no timer, so nothing is fetched here";
-    let cases: [(&str, &str, Value, String); 5] = [
+    let cases: [(&str, &str, Value, String); 6] = [
         (
             "/providers/acme/remote_jwks",
             "keys that are fetched",
@@ -201,6 +201,12 @@ fn what_takes_a_fetch_or_a_timer_is_an_error_of_the_configuration_that_says_so()
             "status lists",
             json!({ "uri_prefix": "https://id.example.com/status/", "cluster": "id" }),
             format!("passgate providers.acme.status_lists: {fetched}; leave it out"),
+        ),
+        (
+            "/providers/acme/introspection",
+            "questions about opaque tokens",
+            json!({ "http_uri": uri }),
+            format!("passgate providers.acme.introspection: {fetched}; leave it out"),
         ),
         (
             "/streams",

@@ -4,6 +4,7 @@ use super::{Config, InvalidConfig};
 use crate::jwks::KeySource;
 
 const NO_TIMER: &str = "this host has no timer, so nothing is fetched here";
+const NEVER_WAITS: &str = "this host has no timer, so no body is waited for";
 const NEVER_CUT: &str = "this host has no timer, so no stream is cut";
 
 impl Config {
@@ -27,12 +28,16 @@ impl Config {
                 (provider.revocations.is_some(), ".revocations"),
                 (provider.status_lists.is_some(), ".status_lists"),
                 (provider.credentials.is_some(), ".credentials"),
+                (provider.introspection.is_some(), ".introspection"),
             ] {
                 if is_there {
                     let at = ["providers.", &*provider.name, member];
                     add(&at, NO_TIMER, "leave it out");
                 }
             }
+        }
+        if self.reads_bodies() {
+            add(&["rules"], NEVER_WAITS, "leave body: required out");
         }
         if self.ends_streams {
             add(&["streams"], NEVER_CUT, "leave it out");
