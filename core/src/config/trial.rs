@@ -220,8 +220,13 @@ impl Config {
 }
 
 fn expected(raw: RawExpected, at: At<'_>, problems: &mut Problems) -> Option<Expected> {
+    let is_empty = |map: &Field<Map<Text>>| match map {
+        Field::Absent => true,
+        Field::Refused => false,
+        Field::Given(map) => map.0.is_empty(),
+    };
     let says_nothing = raw.status.is_absent() && raw.reason.is_absent();
-    if says_nothing && raw.challenge.is_absent() && raw.headers.is_absent() {
+    if says_nothing && is_empty(&raw.challenge) && is_empty(&raw.headers) {
         problems.add(at, &["expects nothing"], &["write status, or reason"]);
         return None;
     }
