@@ -73,6 +73,10 @@ fn judge(test: &PolicyTest, config: Config) -> Result<Seen, String> {
     supply.ask_no_lists();
     let mut verifier = Verifier::new(config, 1);
     verifier.assume_signatures();
+    if let Some(peer) = &test.peer {
+        let assumed = verifier.assume_peer(peer);
+        assumed.map_err(|_| format!("peer: {peer:?} is not the SPIFFE ID of a workload"))?;
+    }
     let headers = sent.headers();
     match verifier.verify(Request::new(&headers).ending_here(true), &mut supply, now) {
         Step::Settle(Settlement { verdict, record }) => Ok(Seen::of(&verdict, &record)),

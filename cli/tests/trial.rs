@@ -109,6 +109,32 @@ fn a_test_says_what_it_saw_and_what_it_expected() {
 }
 
 #[test]
+fn a_test_may_be_that_of_a_workload() {
+    let policy = "
+peer_verified_by_listener: true
+rules:
+  - match: { prefix: / }
+    requires: { token: none, peer: { spiffe: ['spiffe://mesh/ns/batch/sa/*'] } }
+tests:
+  - name: the report may
+    request: GET /
+    peer: spiffe://mesh/ns/batch/sa/report
+    expect: { status: 200, headers: { x-passgate-peer: spiffe://mesh/ns/batch/sa/report } }
+  - { name: the shop may not, request: GET /, peer: spiffe://mesh/ns/web/sa/shop, expect: { reason: forbidden.peer } }
+  - { name: nobody may not, request: GET /, expect: { reason: missing.peer } }
+";
+    let odd = policy.replace("peer: spiffe://mesh/ns/web/sa/shop", "peer: shop");
+    let folder = Folder::with("peer", &[("good.yaml", policy), ("odd.yaml", &odd)]);
+    let (status, output, _) = run(&["check", &folder.path("good.yaml")]);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.contains("tests: 3 passed"), "{output}");
+    let (status, output, _) = run(&["check", &folder.path("odd.yaml")]);
+    assert_eq!(status, Some(1), "{output}");
+    let told = "tests[1] \"the shop may not\": peer: \"shop\" is not the SPIFFE ID of a workload";
+    assert!(output.contains(told), "{output}");
+}
+
+#[test]
 fn tests_do_not_change_what_the_filter_takes() {
     let tests = "
   - name: alice

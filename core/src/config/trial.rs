@@ -38,6 +38,9 @@ record! {
         headers: Map<Text>,
         /// The client's token; without it the request has none.
         token: RawTestToken => "token",
+        /// SPIFFE ID of the workload at the other end of the connection, as if its certificate had
+        /// been verified.
+        peer: Text,
         /// When it comes, such as 2027-06-30T12:00:00Z. Default: now.
         at: UnixTime,
         /// What the gate must say to it.
@@ -114,6 +117,8 @@ pub struct PolicyTest {
     pub headers: Vec<(String, String)>,
     /// The client's token.
     pub token: Option<TestToken>,
+    /// SPIFFE ID of the workload at the other end of the connection.
+    pub peer: Option<String>,
     /// When it comes, if it says so.
     pub at: Option<UnixTime>,
     /// What the gate must say to it.
@@ -179,6 +184,7 @@ impl Config {
             request: raw.request.given()?.0,
             headers: pairs(raw.headers),
             token,
+            peer: raw.peer.given().map(|peer| peer.0),
             at: raw.at.given(),
             expected,
         })
