@@ -80,8 +80,12 @@ impl Doubts {
                 off("selector", SELECTOR);
             } else if named.is_some() {
                 warnings.push("selector names a Gateway; if that is a waypoint, requests pass unjudged, because a waypoint takes plugins by targetRefs alone; write targetRefs, which is right at both".to_owned());
-            } else if plugin.mode == Some("SERVER") && labels.to_string().contains("gateway") {
-                warnings.push(["match: ", SERVER_AT_GATEWAY].concat());
+            } else if plugin.mode == Some("SERVER") {
+                if around.is_selected_by_gateway(labels) {
+                    off("match", SERVER_AT_GATEWAY);
+                } else if is_like_a_gateways(labels) {
+                    warnings.push(["match: ", SERVER_AT_GATEWAY].concat());
+                }
             }
         }
         if plugin.targets.is_empty()
@@ -177,6 +181,8 @@ fn mode(spec: &Json) -> Option<&str> {
 struct Around<'j> {
     waypoints: Vec<(&'j str, &'j str)>,
     gateways: Vec<(&'j str, &'j str)>,
+    /// What each of Istio's own `Gateway` resources selects its pods by.
+    selectors: Vec<&'j Json>,
     services: Vec<(&'j str, &'j str)>,
     /// Some plugin has targets.
     has_targets: bool,
@@ -198,6 +204,11 @@ impl<'j> Around<'j> {
             (Some("Service"), _) => self.services.push(named),
             _ => {}
         }
+        let of = text(resource, "apiVersion").unwrap_or_default();
+        if kind == Some("Gateway") && of.starts_with("networking.istio.io/") {
+            let selector = resource.get("spec").and_then(|it| it.get("selector"));
+            self.selectors.extend(selector);
+        }
         self.has_targets |= Plugin::of(resource).is_some_and(|it| !it.targets.is_empty());
     }
 
@@ -211,6 +222,13 @@ impl<'j> Around<'j> {
             "Gateway" if is_in(&self.gateways) => At::Gateway,
             _ => At::Unknown,
         }
+    }
+
+    /// Whether a `Gateway` has these pods, or some of them, for its own. Its namespace may be another
+    /// one than theirs.
+    fn is_selected_by_gateway(&self, labels: &Json) -> bool {
+        let mut selectors = self.selectors.iter();
+        selectors.any(|own| is_within(own, labels) || is_within(labels, own))
     }
 
     fn is_waypoint(&self, namespace: Option<&str>, name: &str) -> bool {
@@ -239,6 +257,23 @@ impl<'j> Around<'j> {
         });
         near.next().copied()
     }
+}
+
+/// Whether all of these labels, and at least one, are among those.
+fn is_within(labels: &Json, others: &Json) -> bool {
+    let Json::Object(labels) = labels else {
+        return false;
+    };
+    let is_there = |name: &str, value: &Json| others.get(name) == Some(value);
+    !labels.is_empty() && labels.iter().all(|(name, value)| is_there(name, value))
+}
+
+/// Whether labels look like those that installations of Istio give to gateways: `istio` is
+/// `ingressgateway` by istioctl, and `ingress` by Helm.
+fn is_like_a_gateways(labels: &Json) -> bool {
+    let text = labels.to_string();
+    let words = ["gateway", "ingress", "egress"];
+    labels.get("istio").is_some() || words.iter().any(|word| text.contains(word))
 }
 
 /// Whether it is there, in this namespace if that is known.

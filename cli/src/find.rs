@@ -169,7 +169,7 @@ fn named_by(provider: &Provider) -> Vec<(&String, &'static str)> {
 }
 
 /// What `match` of a plugin leaves out.
-const OUTBOUND: &str = "match: names mode CLIENT alone: in a sidecar only what the workload itself calls is judged, and nothing that comes in; write match: [{ mode: SERVER }]";
+const OUTBOUND: &str = "match: names mode CLIENT alone: in a sidecar only what the workload itself calls is judged, and nothing that comes in; leave match out, which is right at a gateway, too";
 const PORTS: &str =
     "match: names ports, and requests at any other port are not judged; leave ports out";
 

@@ -56,6 +56,13 @@ kind: Gateway
 metadata: { name: waypoint, namespace: books }
 spec: { gatewayClassName: istio }
 ";
+const SELECTING: &str = "
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: public, namespace: shop }
+spec: { selector: { istio: ingress }, servers: [] }
+";
 const SERVICE: &str = "
 ---
 apiVersion: v1
@@ -85,6 +92,8 @@ fn what_certainly_judges_nothing_is_an_error() {
         "  selector: { matchLabels: { gateway.networking.k8s.io/gateway-name: waypoint } }\n";
     let client = "spec.match: mode CLIENT never matches at a waypoint, so requests pass unjudged; leave match out";
     let server = "spec.match: mode SERVER never matches at a gateway, so requests pass unjudged; leave match out";
+    let ingress = "  selector: { matchLabels: { istio: ingress } }\n";
+    let edge = "  selector: { matchLabels: { app: edge, istio: ingress } }\n";
     let other = "spec.targetRefs: a plugin judges Services of its own namespace alone, so requests pass unjudged; put the plugin into the Service's namespace";
     let selects = "spec.selector: selects a waypoint, which takes plugins by targetRefs alone, so requests pass unjudged; write targetRefs in its place";
     for (namespace, spec, around, expected) in [
@@ -92,6 +101,8 @@ fn what_certainly_judges_nothing_is_an_error() {
         ("istio-system", with(&[CLASS, CLIENT]), "", client),
         ("books", with(&[GATEWAY, CLIENT]), WAYPOINT, client),
         ("books", with(&[GATEWAY, SERVER]), EDGE, server),
+        ("edge", with(&[ingress, SERVER]), SELECTING, server),
+        ("edge", with(&[edge, SERVER]), SELECTING, server),
         ("shop", elsewhere.to_owned(), "", other),
         ("books", of_class.to_owned(), "", selects),
         ("books", managed.to_owned(), "", selects),
@@ -109,6 +120,7 @@ fn what_judges_nothing_unless_another_file_says_so_is_a_warning() {
     let of_name =
         "  selector: { matchLabels: { gateway.networking.k8s.io/gateway-name: waypoint } }\n";
     let ingress = "  selector: { matchLabels: { istio: ingressgateway } }\n";
+    let helm = "  selector: { matchLabels: { istio: ingress } }\n";
     let app = "  selector: { matchLabels: { app: accounts } }\n";
     for (namespace, spec, around, expected) in [
         (
@@ -144,6 +156,12 @@ fn what_judges_nothing_unless_another_file_says_so_is_a_warning() {
         (
             "istio-ingress",
             with(&[ingress, SERVER]),
+            "",
+            "match: mode SERVER never matches at a gateway, so requests pass unjudged",
+        ),
+        (
+            "istio-ingress",
+            with(&[helm, SERVER]),
             "",
             "match: mode SERVER never matches at a gateway, so requests pass unjudged",
         ),
@@ -190,6 +208,7 @@ fn a_plugin_that_is_attached_is_not_warned_of() {
         ("istio-system", with(&[CLASS]), WAYPOINT),
         ("books", with(&[app, SERVER]), ""),
         ("shop", with(&[app, SERVER]), WAYPOINT),
+        ("shop", with(&[app, SERVER]), SELECTING),
         ("istio-ingress", ingress.to_owned(), ""),
         // The waypoint has a plugin of its own.
         ("books", with(&[GATEWAY]), &format!("{WAYPOINT}---{second}")),
@@ -197,5 +216,17 @@ fn a_plugin_that_is_attached_is_not_warned_of() {
         let (status, output) = check(&(plugin(namespace, &spec) + around));
         assert!(!output.contains("warning"), "{spec}{around}\n{output}");
         assert_eq!(status, Some(0), "{output}");
+    }
+}
+
+/// At a gateway, mode SERVER would open the gate.
+#[test]
+fn nobody_is_told_to_write_mode_server_where_there_may_be_a_gateway() {
+    let helm = "  selector: { matchLabels: { istio: ingress } }\n";
+    for around in ["", SELECTING] {
+        let (_, output) = check(&(plugin("edge", &with(&[helm, CLIENT])) + around));
+        let warning = "warning: spec.match: names mode CLIENT alone: in a sidecar only what the workload itself calls is judged, and nothing that comes in; leave match out, which is right at a gateway, too\n";
+        assert!(output.contains(warning), "{output}");
+        assert!(!output.contains("SERVER"), "{output}");
     }
 }
