@@ -2,7 +2,7 @@
 //! it sees headers as clients wrote them, and may answer without it; what comes behind may put a
 //! client's header in the place of one that the gate wrote.
 
-use passgate_core::{Config, Json};
+use passgate_core::{Config, Json, PathMatch};
 
 use crate::{
     clusters::Clusters,
@@ -82,7 +82,7 @@ impl Neighbours {
             }
         }
         let filters = elements(self.manager.get(self.list));
-        let named = |header: &str| filters.iter().any(|it| names_header(it, header));
+        let named = |header: &str| filters.iter().any(|it| writes(it, header, &written));
         for routes in ROUTES {
             let Some(json) = self.manager.get(routes) else {
                 continue;
@@ -116,6 +116,8 @@ struct Written<'c> {
     judged: Vec<&'static str>,
     /// Whether there are rules that may differ.
     differs: bool,
+    /// What rules differ by: anything else in its place gets past them.
+    telling: Vec<&'static str>,
 }
 
 impl<'c> Written<'c> {
@@ -133,7 +135,20 @@ impl<'c> Written<'c> {
         if rules.iter().any(|rule| !rule.matcher.hosts.is_empty()) {
             judged.extend([":authority", "host"]);
         }
+        let mut telling = Vec::new();
+        let is_all = |path: &PathMatch| match path {
+            PathMatch::Any => true,
+            PathMatch::Prefix(text) => text == "/",
+            PathMatch::Exact(_) | PathMatch::Segments(_) => false,
+        };
+        if !rules.iter().all(|rule| is_all(&rule.matcher.path)) {
+            telling.push(":path");
+        }
+        if !rules.iter().all(|rule| rule.matcher.methods.is_empty()) {
+            telling.push(":method");
+        }
         Self {
+            telling,
             names,
             judged,
             differs: rules.len() > 1,
@@ -270,17 +285,26 @@ const PROXYS: [&str; 12] = [
 fn overwritten(json: &Json, place: &str, written: &Written<'_>, doubts: &mut Vec<String>) {
     each(json, place, &mut |object, place| {
         let text = |name| object.get(name).and_then(Json::as_str);
-        let mut tell = |key: &str, value: &str, place: &str| {
+        let told = |key: &str, value: &str, place: &str| {
             let key = key.to_ascii_lowercase();
-            if let Some(loss) = written.loss(&key, &value.to_ascii_lowercase()) {
-                let key = key.replace('_', "-");
-                doubts.push(format!(
-                    "{place}: puts what may be the client's in the place of {key}, which {loss}"
-                ));
-            }
+            let loss = written.loss(&key, &value.to_ascii_lowercase())?;
+            let key = key.replace('_', "-");
+            Some(format!(
+                "{place}: puts what may be the client's in the place of {key}, which {loss}"
+            ))
         };
         if let (Some(key), Some(value)) = (text("key"), text("value")) {
-            tell(key, value, place);
+            let is_telling = |name: &&&str| name.eq_ignore_ascii_case(key);
+            match written.telling.iter().find(is_telling) {
+                Some(name) => doubts.push(format!("{place}: puts something else in the place of {name}, by which rules of this filter differ; remove it")),
+                None => doubts.extend(told(key, value, place)),
+            }
+        }
+        for (name, header) in forwards(object) {
+            let header = header.to_ascii_lowercase();
+            if written.is_ours(&header) {
+                doubts.push(format!("{place}.{name}: puts what another filter knows in the place of {header}, which this filter wrote; name another header"));
+            }
         }
         for (name, key) in REWRITES {
             let value = text(name).filter(|value| !value.is_empty());
@@ -290,14 +314,76 @@ fn overwritten(json: &Json, place: &str, written: &Written<'_>, doubts: &mut Vec
                 false => value.to_owned(),
             });
             if let Some(value) = value {
-                tell(key, &value, &format!("{place}.{name}"));
+                doubts.extend(told(key, &value, &format!("{place}.{name}")));
             }
         }
     });
 }
 
+/// Whether a filter writes this header: by a mutation that leaves nothing of the client's, or by
+/// code or a service that is told its name.
+fn writes(filter: &Json, header: &str, written: &Written<'_>) -> bool {
+    let mut is_written = false;
+    each(filter, "", &mut |object, _| {
+        is_written |= sets(object, header, written);
+        let is_writer = |name: &str| WRITERS.iter().any(|writer| name.contains(writer));
+        is_written |= types(object).any(is_writer) && names_header(object, header);
+        is_written |= forwards(object).any(|(_, name)| name.eq_ignore_ascii_case(header));
+    });
+    is_written
+}
+
+/// Whether this `HeaderValueOption` replaces a header by what is not the client's.
+fn sets(option: &Json, header: &str, written: &Written<'_>) -> bool {
+    let text = |json: &Json, name| json.get(name).and_then(Json::as_str).map(str::to_owned);
+    let Some(of) = option.get("header") else {
+        return false;
+    };
+    let is_it = text(of, "key").is_some_and(|key| key.eq_ignore_ascii_case(header));
+    let action = member(option, ["append_action", "appendAction"]).and_then(Json::as_str);
+    let replaces = action.is_some_and(|action| {
+        let action = action.to_ascii_uppercase();
+        action.starts_with("OVERWRITE_IF_EXISTS")
+    });
+    let replaces = replaces || option.get("append") == Some(&Json::Bool(false));
+    let value = text(of, "value").unwrap_or_default().to_ascii_lowercase();
+    is_it && replaces && !may_be_the_clients(&value, |name| written.is_ours(name))
+}
+
+/// HTTP filters of code, and of services, that may write any header.
+const WRITERS: [&str; 6] = [
+    ".http.lua.",
+    ".http.wasm.",
+    ".http.golang.",
+    ".http.dynamic_modules.",
+    ".http.ext_proc.",
+    ".http.ext_authz.",
+];
+
+/// The headers into which a filter that authenticates writes who it is, with the members that say
+/// so.
+fn forwards(object: &Json) -> impl Iterator<Item = (&'static str, &str)> {
+    let of_claim = member(object, ["claim_name", "claimName"]).map(|_| object);
+    let plain = FORWARDS
+        .into_iter()
+        .map(move |name| (name, object.get(name)));
+    let of_claims = ["header_name", "headerName"].into_iter();
+    let of_claims = of_claims.map(move |name| (name, of_claim.and_then(|it| it.get(name))));
+    let forwarding = object.get("forwarding").and_then(|it| it.get("header"));
+    let all = plain.chain(of_claims);
+    let all = all.chain([("forwarding.header", forwarding)]);
+    all.filter_map(|(name, header)| Some((name, header?.as_str()?)))
+}
+
+const FORWARDS: [&str; 4] = [
+    "forward_username_header",
+    "forwardUsernameHeader",
+    "forward_payload_header",
+    "forwardPayloadHeader",
+];
+
 /// Each header that is the client's and chooses the cluster, where rules may differ from cluster to
-/// cluster; but for those that a filter is told about, which may write them.
+/// cluster; but for those that a filter writes.
 fn chosen(
     routes: &Json,
     place: &str,

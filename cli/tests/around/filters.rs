@@ -199,7 +199,25 @@ fn what_was_judged_and_is_made_of_something_else_behind_the_gate_is_said() {
         ":method",
     );
     says(&by_filter(&hosts, "Host", "%REQ(x-host)%"), filter, "host");
+    // By paths and methods rules differ, so not even a constant is meant.
+    let admin = rule("", "/admin/", r#""requires": { "scopes": ["admin"] }"#);
+    let paths = [admin, strict("")];
+    let get = r#"{ "match": { "prefix": "/", "methods": ["GET"] }, "requires": {} }"#;
+    let methods = [get.to_owned(), strict("")];
+    for (rules, key, value) in [
+        (&paths, ":path", "/admin/users"),
+        (&paths, ":path", "/x%REQ(:path)%"),
+        (&methods, ":method", "POST"),
+    ] {
+        let output = by_filter(rules, key, value);
+        let warning = format!(
+            "warning: {list}.{filter}: puts something else in the place of {key}, by which rules of this filter differ; remove it\n"
+        );
+        assert!(output.ends_with(&warning), "{output}");
+    }
     for output in [
+        by_filter(&paths, ":method", "POST"),
+        by_filter(&methods, ":path", "/admin/users"),
         by_route(&all, "host_rewrite_header: x-host"),
         by_route(&hosts, "host_rewrite_header: \"\""),
         by_route(&hosts, "host_rewrite_header: x-user"),
@@ -310,13 +328,77 @@ fn a_header_of_the_client_that_chooses_the_cluster_is_said_where_rules_differ() 
     let lua = r#"                  - { name: l, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, inline_code: 'h:replace("x-to", "a")' } }"#;
     let router = "                  - name: envoy.filters.http.router\n";
     let written = put(&differ, router, &format!("{lua}\n{router}"));
+    let behind = |filter: &str| {
+        put(
+            &differ,
+            router,
+            &format!("                  - {filter}\n{router}"),
+        )
+    };
+    let http = "type.googleapis.com/envoy.extensions.filters.http";
+    let mutation = |value: &str, action: &str| {
+        behind(&format!(
+            r#"{{ name: m, typed_config: {{ "@type": {http}.header_mutation.v3.HeaderMutation, mutations: {{ request_mutations: [{{ append: {{ header: {{ key: X-To, value: "{value}" }}, append_action: {action} }} }}] }} }} }}"#
+        ))
+    };
+    let set = "OVERWRITE_IF_EXISTS_OR_ADD";
+    // One that only reads it, and those that leave, or write, what a client wrote.
+    let reads = behind(&format!(
+        r#"{{ name: h, typed_config: {{ "@type": {http}.header_to_metadata.v3.Config, request_rules: [{{ header: x-to, on_header_present: {{ key: t }} }}] }} }}"#
+    ));
+    for text in [
+        reads,
+        mutation("upstream", "ADD_IF_ABSENT"),
+        mutation("upstream", "APPEND_IF_EXISTS_OR_ADD"),
+        mutation("%REQ(x-other)%", set),
+    ] {
+        let output = with(&text, "x-to");
+        assert!(output.contains("may choose any cluster"), "{output}");
+    }
     for output in [
         with(&differ, "x-user"),
         with(&differ, "x-passgate-subject"),
         with(&written, "x-to"),
+        with(&mutation("upstream", set), "x-to"),
+        with(&mutation("%REQ(x-user)%", set), "x-to"),
         with(&with_rules(&[strict("")]), "x-to"),
         with(SMALLEST, "x-to"),
     ] {
         assert!(!output.contains("may choose any cluster"), "{output}");
     }
+}
+
+#[test]
+fn a_filter_that_is_told_to_write_a_header_of_the_gate_is_said() {
+    let list = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
+    let router = "                  - name: envoy.filters.http.router\n";
+    let with = |of: &str| {
+        let http = "type.googleapis.com/envoy.extensions.filters.http";
+        let filter = format!(
+            r#"                  - {{ name: a, typed_config: {{ "@type": {http}.{of} }} }}"#
+        );
+        check(&put(SMALLEST, router, &format!("{filter}\n{router}")))
+    };
+    for (of, place) in [
+        (
+            "basic_auth.v3.BasicAuth, forward_username_header: X-User",
+            "forward_username_header",
+        ),
+        (
+            "api_key_auth.v3.ApiKeyAuth, forwarding: { header: x-user }",
+            "forwarding.header",
+        ),
+        (
+            "jwt_authn.v3.JwtAuthentication, providers: { a: { claim_to_headers: [{ claim_name: sub, header_name: x-user }] } }",
+            "providers.a.claim_to_headers[0].header_name",
+        ),
+    ] {
+        let output = with(of);
+        let warning = format!(
+            "warning: {list}.http_filters[1].typed_config.{place}: puts what another filter knows in the place of x-user, which this filter wrote; name another header\n"
+        );
+        assert!(output.ends_with(&warning), "{of}: {output}");
+    }
+    let other = with("basic_auth.v3.BasicAuth, forward_username_header: x-name");
+    assert!(!other.contains("warning"), "{other}");
 }
