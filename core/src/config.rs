@@ -277,6 +277,16 @@ impl Config {
         escape::by_rewrite(self.rules().unwrap_or_default(), from, to)
     }
 
+    /// Pairs of rules, where a route puts `to` in the place of whole paths of `from`: as by
+    /// [`by_rewrite`](Self::by_rewrite).
+    pub fn by_whole_rewrite<'c>(
+        &'c self,
+        from: &'c PathMatch,
+        to: &str,
+    ) -> impl Iterator<Item = (usize, usize)> + use<'c> {
+        escape::by_whole_rewrite(self.rules().unwrap_or_default(), from, to)
+    }
+
     /// Pairs of rules: a request with other letters, of those that have two cases, than the path of
     /// the first one gets to the second one, which does not ask for as much.
     pub fn in_another_case(&self) -> impl Iterator<Item = (usize, usize)> {

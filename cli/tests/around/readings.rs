@@ -182,3 +182,147 @@ fn a_route_that_makes_the_path_of_a_stricter_rule_is_said() {
         assert!(!output.contains("makes paths of"), "{routes:?}: {output}");
     }
 }
+
+const ADMIN: &str =
+    r#""match": { "path_separated_prefix": "/admin" }, "requires": { "scopes": ["admin"] }"#;
+const API: &str = r#""match": { "prefix": "/api/" }, "public": { "reason": "r", "owner": "o", "until": "never" }"#;
+const REST: &str = r#""match": { "prefix": "/" }, "requires": {}"#;
+
+/// A route with this match and these members.
+fn route(of: &str, action: &str) -> String {
+    format!("{{ match: {{ {of} }}, route: {{ {action} }} }}")
+}
+
+#[test]
+fn a_route_that_puts_a_stricter_rules_path_in_the_place_of_a_whole_one_is_said() {
+    let with = |rules: &[&str], of: &str, action: &str| {
+        let rewriting = route(of, &format!("{UP}, {action}"));
+        let plain = route("prefix: /", UP);
+        with_own_routes(rules, &format!("{rewriting}, {plain}"))
+    };
+    let users = "prefix_rewrite: /admin/users";
+    let template = |path: &str| {
+        format!("path_match_policy: {{ name: t, typed_config: {{ path_template: {path:?} }} }}")
+    };
+    for (of, action, weak) in [
+        ("path: /api/x", users, 1),
+        ("safe_regex: { regex: \"/api/.*\" }", users, 1),
+        ("safeRegex: { regex: \"/api/?\" }", users, 1),
+        ("safe_regex: { regex: \"/admin/x|/api/x\" }", users, 1),
+        (&template("/api/*"), users, 1),
+        ("prefix: /api/", "path_rewrite: /admin/users", 1),
+        ("path: /x", users, 2),
+    ] {
+        let output = with(&[ADMIN, API, REST], of, action);
+        let said = format!(": makes paths of rules[0] out of paths of rules[{weak}], ");
+        assert!(output.contains(&said), "{of}: {output}");
+    }
+    let health = r#""match": { "path": "/admin/users" }, "public": { "reason": "r", "owner": "o", "until": "never" }"#;
+    for (rules, of, action) in [
+        (&[ADMIN, API, REST][..], "path: /admin/x", users),
+        (&[ADMIN, API, REST], "path: /api/x", "prefix_rewrite: /v1/x"),
+        (
+            &[ADMIN, API, REST],
+            "safe_regex: { regex: \"/admin/.*\" }",
+            users,
+        ),
+        (&[ADMIN, API, REST], &template("/admin/*"), users),
+        (&[health, ADMIN, API, REST], "path: /api/x", users),
+        (&[ADMIN], "path: /api/x", users),
+    ] {
+        let output = with(rules, of, action);
+        assert!(!output.contains("makes paths of"), "{of}: {output}");
+    }
+}
+
+#[test]
+fn a_rewritten_path_is_looked_for_in_all_virtual_hosts_and_in_no_route() {
+    let said = ": makes paths of rules[0] out of paths of rules[1], which does not ask for the same, and the routes lead both to the cluster \"upstream\"; ";
+    let rules = [ADMIN, API, REST].map(|rule| format!("{{ {rule} }}"));
+    let made = route(
+        "prefix: /api/",
+        "cluster: upstream, prefix_rewrite: /admin/",
+    );
+    let with = |routes: &str, cluster: &str| {
+        let text = with_hosts(&rules, &[("www.test", UP), ("api.test", cluster)]);
+        let own = "routes: [{ match: { prefix: / }, route: { cluster: upstream } }]";
+        check(&put(&text, own, &format!("routes: [{routes}]")))
+    };
+    assert!(with(&made, UP).contains(said), "{}", with(&made, UP));
+    assert!(!with(&made, OTHER).contains("makes paths of"));
+    let output = with_own_routes(&[ADMIN, API, REST], &made);
+    assert!(output.contains(said), "{output}");
+}
+
+#[test]
+fn two_routes_to_the_same_paths_of_a_service_are_said() {
+    let to = |of: &str, cluster: &str, to: &str| {
+        route(of, &format!("cluster: {cluster}, prefix_rewrite: {to}"))
+    };
+    let rules = [ADMIN, API, REST];
+    let strict = to("path_separated_prefix: /admin", "upstream", "/inner");
+    let said = |index: usize, weak: usize| {
+        format!(
+            ": leads to the same paths of the cluster \"upstream\" as a route that rewrites those of rules[0], and here rules[{weak}] decides, which does not ask for the same; let rules[{weak}] ask for as much, or write a rule for those paths before it\n"
+        )
+        .replacen(": ", &format!(".routes[{index}].route: "), 1)
+    };
+    let rewritten = |index, weak| said(index, weak).replacen("route:", "route.prefix_rewrite:", 1);
+    for (second, said) in [
+        (to("prefix: /api/", "upstream", "/inner/"), rewritten(1, 1)),
+        (to("prefix: /api/", "upstream", "/"), rewritten(1, 1)),
+        (
+            to("prefix: /api/", "upstream", "/inner/x/"),
+            rewritten(1, 1),
+        ),
+        (route("prefix: /", UP), said(1, 2)),
+    ] {
+        let output = with_own_routes(&rules, &format!("{strict}, {second}"));
+        assert!(output.contains(&said), "{second}: {output}");
+    }
+    let elsewhere = "{ match: { prefix: /inner }, direct_response: { status: 404 } }";
+    for routes in [
+        [&*strict, &to("prefix: /api/", "other", "/inner/")].join(", "),
+        [&*strict, &to("prefix: /api/", "upstream", "/outer/")].join(", "),
+        [&*strict, &route("prefix: /", OTHER)].join(", "),
+        [elsewhere, &strict, &route("prefix: /", UP)].join(", "),
+        // To each service its own prefix.
+        [
+            to("prefix: /admin/", "other", "/"),
+            to("prefix: /api/", "upstream", "/"),
+        ]
+        .join(", "),
+    ] {
+        let output = with_own_routes(&rules, &routes);
+        assert!(
+            !output.contains("route.prefix_rewrite"),
+            "{routes}: {output}"
+        );
+        assert!(!output.contains("the same paths"), "{routes}: {output}");
+    }
+}
+
+#[test]
+fn a_prefix_without_a_slash_that_becomes_one_with_a_slash_is_said() {
+    let with = |of: &str, to: &str| {
+        let rewriting = route(of, &format!("{UP}, prefix_rewrite: {to}"));
+        with_own_routes(
+            &[ADMIN, REST],
+            &format!("{rewriting}, {}", route("prefix: /", UP)),
+        )
+    };
+    let warning = format!(
+        "warning: {LIST}.route_config.virtual_hosts[0].routes[0].route.prefix_rewrite: the prefix does not end in /, and this does, so a client that writes .. behind the prefix gets a path of rules[0] by rules[1], which does not ask for the same, and the routes lead both to the cluster \"upstream\"; write both with / at the end, or neither\n"
+    );
+    let output = with("prefix: /files", "/static/");
+    assert!(output.ends_with(&warning), "{output}");
+    for (of, to) in [
+        ("prefix: /files", "/static"),
+        ("prefix: /files/", "/static/"),
+        ("path_separated_prefix: /files", "/static/"),
+        ("prefix: /files", "/static/x/"),
+    ] {
+        let output = with(of, to);
+        assert!(!output.contains("warning"), "{of} {to}: {output}");
+    }
+}

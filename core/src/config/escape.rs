@@ -155,6 +155,34 @@ pub(super) fn by_rewrite(
     })
 }
 
+/// Each rule that a route's whole new path `to` is about, where the route makes it of some of these
+/// paths; with a rule that decides about those, if it does not ask for as much.
+pub(super) fn by_whole_rewrite<'r>(
+    rules: &'r [Rule],
+    from: &'r PathMatch,
+    to: &str,
+) -> impl Iterator<Item = (usize, usize)> + use<'r> {
+    let on = |path: &PathMatch, rule: &Rule| Matcher {
+        path: path.clone(),
+        ..rule.matcher.clone()
+    };
+    let target = PathMatch::Exact(to.to_owned());
+    rules.iter().enumerate().filter_map(move |(index, rule)| {
+        let (made, visit) = (on(&target, rule), on(from, rule));
+        let decided = rules.iter().find(|other| other.matcher.covers(&made))?;
+        if !core::ptr::eq(decided, rule) || rule.matcher.covers(&visit) {
+            return None;
+        }
+        let is_weaker = |other: &Rule| {
+            !asks_for_as_much(&other.action, &rule.action) && other.matcher.meets(&visit)
+        };
+        let mut all = rules.iter().enumerate();
+        let (decides, other) =
+            all.find(|(_, other)| is_weaker(other) || other.matcher.covers(&visit))?;
+        is_weaker(other).then_some((index, decides))
+    })
+}
+
 /// What a path was, if `to` at its beginning was `from` before.
 fn before_rewrite(path: &PathMatch, from: &str, to: &str) -> Option<PathMatch> {
     let before = |text: &str| Some([from, text.strip_prefix(to)?].concat());
