@@ -30,8 +30,8 @@ pub(crate) struct Found {
     unasked: Option<String>,
     /// Whether the host hands over a body while the headers are held.
     bodies: Bodies,
-    /// Callbacks of the module that the host may not call.
-    blinded: Vec<&'static str>,
+    /// What keeps callbacks of the module from the host.
+    blinded: Option<String>,
     /// The clusters of the file, where it holds all clusters.
     clusters: Option<Vec<String>>,
     /// The HTTP connection manager of the file that it is in.
@@ -61,7 +61,7 @@ impl Found {
             fails_open: None,
             unasked: None,
             bodies: Bodies::Unknown,
-            blinded: Vec::new(),
+            blinded: None,
             clusters: None,
             manager: None,
             asking: Asking::default(),
@@ -92,10 +92,7 @@ impl Found {
         let place_of = |text: String| Off {
             text: [around, dot, &text].concat(),
         };
-        let blinded = (!self.blinded.is_empty()).then(|| {
-            let names = self.blinded.join(", ");
-            place_of(format!("capability_restriction_config: leaves out {names}, but the filter needs all its callbacks, and what it is not asked about passes unjudged; leave capability_restriction_config out"))
-        });
+        let blinded = self.blinded.clone().map(place_of);
         let fails_open = self
             .fails_open
             .map(|member| place_of(format!("{member}: {}", off::when_it_fails(member))));
@@ -199,19 +196,19 @@ const CALLBACKS: [&str; 10] = [
     "proxy_on_delete",
 ];
 
-/// The callbacks that the settings of a plugin keep from the filter; a list that is empty restricts
-/// nothing.
-fn blinded(plugin: &Json) -> Vec<&'static str> {
+/// What is wrong with settings of a plugin that keep callbacks from the filter; a list that is empty
+/// restricts nothing.
+pub(crate) fn blinded(plugin: &Json) -> Option<String> {
     let restriction = member(plugin, CAPABILITIES);
     let allowed = restriction.and_then(|it| member(it, ALLOWED_CAPABILITIES));
-    match allowed {
-        Some(Json::Object(allowed)) if !allowed.is_empty() => {
-            let is_allowed = |name: &str| allowed.iter().any(|(known, _)| &**known == name);
-            let left_out = CALLBACKS.into_iter().filter(|name| !is_allowed(name));
-            left_out.collect()
-        }
-        _ => Vec::new(),
-    }
+    let Some(Json::Object(allowed)) = allowed else {
+        return None;
+    };
+    let is_allowed = |name: &str| allowed.iter().any(|(known, _)| &**known == name);
+    let left_out = CALLBACKS.into_iter().filter(|name| !is_allowed(name));
+    let left_out: Vec<_> = left_out.collect();
+    let names = left_out.join(", ");
+    (!allowed.is_empty() && !names.is_empty()).then(|| format!("capability_restriction_config: leaves out {names}, but the filter needs all its callbacks, and what it is not asked about passes unjudged; leave capability_restriction_config out"))
 }
 
 const CAPABILITIES: [&str; 2] = [

@@ -4,7 +4,7 @@
 use passgate_core::Json;
 
 use crate::{
-    read,
+    find, read,
     sign::{
         fails_open, is_gate, may_be_true, member, mentions_passgate, module_is_passgate,
         names_passgate, plugin_of_istio, types,
@@ -31,6 +31,9 @@ const NETWORK: &str =
     "NETWORK does not see requests, and lets all of them pass unjudged; remove it";
 const OVERRIDES: &str = "puts this policy in the place of the one with the filter, which is the Gateway's, so that requests of this target pass unjudged; put the filter into this policy too";
 const REMOVES: &str = "takes the filter out, so that requests pass unjudged; remove this patch";
+
+const MERGES: &str = "puts this in the place of the policy that stands at the filter, where it is not looked at here; write it there";
+const MODULE: &str = "puts another module in the place of the filter's, and lets every request pass unjudged; remove it";
 
 /// What a setting does by which requests pass when the module fails, or cannot be had.
 pub(crate) fn when_it_fails(member: &str) -> String {
@@ -238,11 +241,28 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
         if value.is_some_and(|value| !is_gate(value) && may_be_true(value.get("disabled"))) {
             add("patch.value.disabled", EVERY);
         }
+        let merges = patch.get("operation").and_then(Json::as_str) == Some("MERGE");
         // A whole plugin in a patch is found as one.
         each(patch, "patch", &mut |inside, place| {
             let is_part = member(inside, ["vm_config", "vmConfig"]).is_none();
             if let Some(member) = fails_open(inside).filter(|_| is_part) {
                 add(&joined(place, member), &when_it_fails(member));
+            }
+            if !merges {
+                return;
+            }
+            if inside.get("configuration").is_some() {
+                add(&joined(place, "configuration"), MERGES);
+            }
+            for vm in ["vm_config", "vmConfig"] {
+                let code = inside.get(vm).and_then(|vm| vm.get("code"));
+                if code.is_some_and(|code| !mentions_passgate(code)) {
+                    add(&joined(place, &format!("{vm}.code")), MODULE);
+                }
+            }
+            let blinded = find::blinded(inside).filter(|_| is_part);
+            if let Some((member, what)) = blinded.as_deref().and_then(|it| it.split_once(": ")) {
+                add(&joined(place, member), what);
             }
         });
     }

@@ -315,3 +315,42 @@ fn what_the_match_of_a_plugin_leaves_out_is_said() {
     let of_gateways = [ports, None, None, ports];
     assert_eq!(warned, [&of_sidecars[..], &of_gateways].concat());
 }
+
+#[test]
+fn a_patch_that_merges_something_weaker_into_the_filter_is_found() {
+    let with = |patch: &str| {
+        checked(&format!(
+            "
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {{ name: patch }}
+spec:
+  configPatches:
+    - applyTo: HTTP_FILTER
+      match: {{ listener: {{ filterChain: {{ filter: {{ subFilter: {{ name: istio-system.passgate }} }} }} }} }}
+      patch: {{ operation: MERGE, value: {{ typed_config: {{ config: {{ {patch} }} }} }} }}
+"
+        ))
+    };
+    let place = "SWITCHED OFF in 1 place\nspec.configPatches[0].patch.value.typed_config.config";
+    for (patch, said) in [
+        (
+            r#"configuration: { value: "{}" }"#,
+            ".configuration: puts this in the place of the policy that stands at the filter, where it is not looked at here; write it there\n",
+        ),
+        (
+            "vm_config: { code: { local: { filename: noop.wasm } } }",
+            ".vm_config.code: puts another module in the place of the filter's, and lets every request pass unjudged; remove it\n",
+        ),
+        (
+            "capability_restriction_config: { allowed_capabilities: { proxy_log: {} } }",
+            ".capability_restriction_config: leaves out proxy_on_request_headers, ",
+        ),
+    ] {
+        let output = with(patch);
+        let expected = [place, said].concat();
+        assert!(output.starts_with(&expected), "{output}");
+    }
+    let output = with("vm_config: { environment_variables: { key_values: { A: b } } }");
+    assert!(!output.contains("SWITCHED OFF"), "{output}");
+}
