@@ -1,7 +1,7 @@
 //! Where Envoy's routes read a request in another way than the rules do: another host, and paths in
 //! any case; and where they make a path of a stricter rule out of one that a weaker rule decides.
 
-use passgate_core::{Config, HostMatch, Json, Matcher, PathMatch};
+use passgate_core::{Config, HostMatch, Json, Matcher, PathMatch, Rule};
 
 use crate::{
     clusters::Clusters,
@@ -30,6 +30,9 @@ pub(crate) fn doubts(
         made.map(move |route| (*host, route))
     });
     let made: Vec<_> = made.collect();
+    // No rule is about CONNECT that does not name it.
+    let names_connect = |rule: &Rule| rule.matcher.methods.iter().any(|it| it == "CONNECT");
+    let takes_connect = rules.is_empty() || rules.iter().any(names_connect);
     let mut doubts = Vec::new();
     each(routes, place, &mut |object, place| {
         for name in ["vhost_header", "vhostHeader"] {
@@ -37,6 +40,9 @@ pub(crate) fn doubts(
             if names_hosts && !header.is_empty() {
                 doubts.push(format!("{place}.{name}: rules name hosts, and Envoy's virtual hosts are chosen by {header:?}, which a client writes as it likes; remove it"));
             }
+        }
+        if takes_connect {
+            tunnel(object, place, &hosts, clusters, &mut doubts);
         }
         rewritten(
             object,
@@ -58,6 +64,36 @@ pub(crate) fn doubts(
     });
     doubts
 }
+
+/// A route by which a client connects to a cluster of other routes, and sends it requests that
+/// nobody judges.
+fn tunnel(
+    route: &Json,
+    place: &str,
+    hosts: &[&Json],
+    clusters: &Clusters,
+    doubts: &mut Vec<String>,
+) {
+    let Some(action) = route.get("route") else {
+        return;
+    };
+    let upgrades = elements(member(action, ["upgrade_configs", "upgradeConfigs"]));
+    let mut ends = upgrades.iter().filter_map(|it| member(it, CONNECT));
+    if ends.next().is_none() {
+        return;
+    }
+    let own = Leads::of(action);
+    let mut others = Leads::default();
+    let routes = hosts.iter().flat_map(|host| elements(host.get("routes")));
+    for other in routes.filter(|other| !core::ptr::eq(*other, route)) {
+        others.add(other);
+    }
+    if let Some(shared) = others.shared_with(&own, clusters) {
+        doubts.push(format!("{place}.route.upgrade_configs: connect_config lets a client connect to {shared}, to which other routes lead, and its requests in there are not judged; remove it, or lead it to a cluster of its own"));
+    }
+}
+
+const CONNECT: [&str; 2] = ["connect_config", "connectConfig"];
 
 /// By which member a route that leads somewhere compares paths in any case, and how these begin.
 fn any_case(route: &Json) -> Option<(&'static str, String)> {

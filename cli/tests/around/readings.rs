@@ -326,3 +326,38 @@ fn a_prefix_without_a_slash_that_becomes_one_with_a_slash_is_said() {
         assert!(!output.contains("warning"), "{of} {to}: {output}");
     }
 }
+
+#[test]
+fn a_tunnel_to_the_service_of_other_routes_is_said() {
+    let connect = "connect_matcher: {}";
+    let tunnel = |cluster: &str, config: &str| {
+        route(
+            connect,
+            &format!(
+                "cluster: {cluster}, upgrade_configs: [{{ upgrade_type: CONNECT, {config} }}]"
+            ),
+        )
+    };
+    let with = |rules: &[&str], tunnel: &str| {
+        with_own_routes(rules, &format!("{tunnel}, {}", route("prefix: /", UP)))
+    };
+    let named = r#""match": { "methods": ["CONNECT"] }, "requires": {}"#;
+    let to_upstream = tunnel("upstream", "connect_config: {}");
+    let warning = format!(
+        "warning: {LIST}.route_config.virtual_hosts[0].routes[0].route.upgrade_configs: connect_config lets a client connect to the cluster \"upstream\", to which other routes lead, and its requests in there are not judged; remove it, or lead it to a cluster of its own\n"
+    );
+    for rules in [&[named, ADMIN][..], &[]] {
+        let output = with(rules, &to_upstream);
+        assert!(output.contains(&warning), "{rules:?}: {output}");
+    }
+    for (rules, tunnel) in [
+        (&[named, ADMIN][..], tunnel("other", "connect_config: {}")),
+        // The service gets CONNECT itself.
+        (&[named, ADMIN], tunnel("upstream", "enabled: true")),
+        // No rule is about CONNECT.
+        (&[ADMIN, REST], to_upstream),
+    ] {
+        let output = with(rules, &tunnel);
+        assert!(!output.contains("connect_config"), "{tunnel}: {output}");
+    }
+}
