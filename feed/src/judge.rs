@@ -16,7 +16,7 @@ use passgate_core::{
 };
 use tokio::{
     runtime,
-    sync::{Notify, Semaphore, mpsc, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::LocalSet,
 };
 
@@ -31,7 +31,11 @@ use crate::{
 
 /// Hands tokens to the thread that judges.
 #[derive(Clone, Debug)]
-pub(crate) struct Judge(mpsc::Sender<Question>);
+pub(crate) struct Judge {
+    questions: mpsc::UnboundedSender<Question>,
+    /// The share of the queue that each provider has: a flood of one takes none of another's.
+    shares: Arc<[Arc<Semaphore>]>,
+}
 
 /// A token that came.
 #[derive(Debug)]
@@ -39,6 +43,10 @@ struct Question {
     provider: usize,
     what: What,
     text: String,
+    /// When it came.
+    came: Instant,
+    /// Its part of the queue, until it is judged or waits for keys.
+    share: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Event, Wrong>>,
 }
 
@@ -62,11 +70,11 @@ pub(crate) enum Wrong {
     Busy,
 }
 
-/// Most tokens that wait to be judged.
-const WAITING: usize = 256;
-/// Most tokens of one provider that wait for its keys.
+/// Most tokens of one provider in the queue of the thread, and most that wait for its keys. Further
+/// ones wait for a place, in the order in which they came.
 const WAITING_EACH: usize = 64;
-/// A token waits this long for keys: a provider that tells of a logout waits for the answer.
+/// A token waits this long for a place and for keys together: a provider that tells of a logout
+/// waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// The clocks of provider and service may be apart by this much.
 const SKEW: Duration = Duration::from_secs(60);
@@ -87,7 +95,13 @@ impl Judge {
             let way = Way::to(&keys.uri, keys.trusted_ca.as_deref());
             ways.push(way.map_err(|error| format!("{}: {error}", provider.name))?);
         }
-        let (sender, questions) = mpsc::channel(WAITING);
+        let places = || {
+            let places = config.providers.iter();
+            places.map(|_| Arc::new(Semaphore::new(WAITING_EACH)))
+        };
+        let (shares, places) = (places().collect(), places().collect());
+        // The shares bound it.
+        let (sender, questions) = mpsc::unbounded_channel();
         let (config, metrics) = (Arc::clone(config), Arc::clone(metrics));
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -95,10 +109,8 @@ impl Judge {
         let thread = thread::Builder::new().name("judge".to_owned());
         // It ends when nobody can ask any more.
         thread.spawn(move || {
-            let places = config.providers.iter();
-            let places = places.map(|_| Arc::new(Semaphore::new(WAITING_EACH)));
             let bench = Rc::new(Bench {
-                places: places.collect(),
+                places,
                 supply: RefCell::new(supply(&config)),
                 config,
                 metrics,
@@ -108,7 +120,10 @@ impl Judge {
             });
             LocalSet::new().block_on(&runtime, bench.run(questions));
         })?;
-        Ok(Self(sender))
+        Ok(Self {
+            questions: sender,
+            shares,
+        })
     }
 
     /// Judges a token.
@@ -118,14 +133,22 @@ impl Judge {
         what: What,
         text: String,
     ) -> Result<Event, Wrong> {
+        let came = Instant::now();
+        let share = self.shares.get(provider).cloned().ok_or(Wrong::Busy)?;
+        let share = tokio::time::timeout(PATIENCE, share.acquire_owned()).await;
+        let Ok(Ok(share)) = share else {
+            return Err(Wrong::Busy);
+        };
         let (answer, told) = oneshot::channel();
         let question = Question {
             provider,
             what,
             text,
+            came,
+            share,
             answer,
         };
-        self.0.try_send(question).map_err(|_| Wrong::Busy)?;
+        self.questions.send(question).map_err(|_| Wrong::Busy)?;
         told.await.unwrap_or(Err(Wrong::Busy))
     }
 }
@@ -187,28 +210,64 @@ fn source(provider: &Provider, index: usize) -> KeySource {
 }
 
 impl Bench {
-    async fn run(self: Rc<Self>, mut questions: mpsc::Receiver<Question>) {
+    async fn run(self: Rc<Self>, mut questions: mpsc::UnboundedReceiver<Question>) {
         let fetches = tokio::task::spawn_local(Rc::clone(&self).fetch_on());
         while let Some(question) = questions.recv().await {
-            // Without a place it is dropped, which says so to whoever asked.
-            let place = self.places.get(question.provider).cloned();
-            let Some(Ok(place)) = place.map(Semaphore::try_acquire_owned) else {
+            if question.answer.is_closed() {
+                continue;
+            }
+            let judged = self.judge(question.provider, question.what, &question.text);
+            let Some(judged) = judged.transpose() else {
+                tokio::task::spawn_local(Rc::clone(&self).wait(question));
                 continue;
             };
-            let this = Rc::clone(&self);
-            tokio::task::spawn_local(async move {
-                let Question {
-                    provider,
-                    what,
-                    text,
-                    answer,
-                } = question;
-                // Who has left need not be told.
-                let _ = answer.send(this.judge(provider, what, &text).await);
-                drop(place);
-            });
+            // Who has left need not be told.
+            let _ = question.answer.send(judged);
         }
         fetches.abort();
+    }
+
+    /// Judges a token when the keys have come, or when whoever asked must be told something.
+    async fn wait(self: Rc<Self>, question: Question) {
+        let Question {
+            provider,
+            what,
+            text,
+            came: began,
+            share,
+            mut answer,
+        } = question;
+        drop(share);
+        let judged = async {
+            let mut place = None;
+            loop {
+                let came = self.came.notified();
+                let mut came = core::pin::pin!(came);
+                came.as_mut().enable();
+                if let Some(judged) = self.judge(provider, what, &text).transpose() {
+                    return judged;
+                }
+                let left = PATIENCE.checked_sub(began.elapsed());
+                let left = left.filter(|left| !left.is_zero());
+                let Some(left) = left else {
+                    let soon = Wrong::Unavailable(Duration::from_secs(1));
+                    return Err(if place.is_some() { soon } else { Wrong::Busy });
+                };
+                self.hurried.notify_one();
+                // When the time is over, it is asked once more, and answered.
+                if place.is_some() {
+                    let _ = tokio::time::timeout(left, came).await;
+                } else if let Some(places) = self.places.get(provider) {
+                    let next = tokio::time::timeout(left, places.acquire()).await;
+                    place = next.ok().and_then(Result::ok);
+                }
+            }
+        };
+        let judged = tokio::select! {
+            judged = judged => judged,
+            () = answer.closed() => return,
+        };
+        let _ = answer.send(judged);
     }
 
     /// Sends what is to be fetched, for ever.
@@ -280,7 +339,8 @@ impl Bench {
         self.hurried.notify_one();
     }
 
-    async fn judge(&self, provider: usize, what: What, text: &str) -> Result<Event, Wrong> {
+    /// Judges a token by what is known now. `None`: it must wait for keys.
+    fn judge(&self, provider: usize, what: What, text: &str) -> Result<Option<Event>, Wrong> {
         let wrong = |fault| Wrong::Fault(fault);
         let Some(of) = self.config.providers.get(provider) else {
             return Err(wrong(EventFault::Issuer));
@@ -300,30 +360,12 @@ impl Bench {
                 ending.person = None;
             }
         }
-        let started = Instant::now();
-        loop {
-            let came = self.came.notified();
-            let mut came = core::pin::pin!(came);
-            came.as_mut().enable();
-            let standing = {
-                let mut supply = self.supply.borrow_mut();
-                token
-                    .verify(&mut supply, provider, clock::now())
-                    .map_err(wrong)?
-            };
-            let left = PATIENCE.checked_sub(started.elapsed());
-            match (standing, left) {
-                (EventStanding::Verified, _) => return Ok(event),
-                (EventStanding::Unavailable(after), _) => return Err(Wrong::Unavailable(after)),
-                (EventStanding::Pending, None) => {
-                    return Err(Wrong::Unavailable(Duration::from_secs(1)));
-                }
-                (EventStanding::Pending, Some(left)) => {
-                    self.hurried.notify_one();
-                    // When the time is over, it is asked once more, and answered.
-                    let _ = tokio::time::timeout(left, came).await;
-                }
-            }
+        let mut supply = self.supply.borrow_mut();
+        let standing = token.verify(&mut supply, provider, clock::now());
+        match standing.map_err(wrong)? {
+            EventStanding::Verified => Ok(Some(event)),
+            EventStanding::Pending => Ok(None),
+            EventStanding::Unavailable(after) => Err(Wrong::Unavailable(after)),
         }
     }
 }

@@ -3,12 +3,13 @@
 
 mod running;
 
-use std::{collections::HashSet, fs, net::TcpStream};
+use std::{collections::HashSet, fs, net::TcpStream, sync::Barrier, thread};
 
 use passgate_harness::{Issuer, Request, eventually};
+use passgate_kit::SigningKey;
 use serde_json::{Value, json};
 
-use running::{Feed, configuration, logout_token, new_folder, spawn};
+use running::{Feed, configuration, logout, logout_token, new_folder, spawn};
 
 fn entries(list: &Value) -> Vec<Value> {
     list["entries"].as_array().unwrap().clone()
@@ -64,6 +65,42 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
     }
     assert_eq!(entries(&feed.list("")).len(), 2_000);
     assert!(feed.metric("passgate_feed_dropped_lines_total") > 0);
+}
+
+#[test]
+fn a_burst_of_forged_tokens_puts_off_no_logout() {
+    let issuer = Issuer::start();
+    let mut words = configuration(issuer.address());
+    words["providers"]["other"] = words["providers"]["acme"].clone();
+    let feed = Feed::with(&words);
+    // The keys are known.
+    let token = |sid: &str| logout_token(&issuer.key, sid).build();
+    let to = |provider: &str, token: &str| {
+        let mut request = logout(token);
+        request.path = format!("/{provider}/backchannel-logout").into_bytes();
+        feed.send(&request).status
+    };
+    assert_eq!(
+        [to("acme", &token("s")), to("other", &token("s"))],
+        [200; 2]
+    );
+    let forged = logout_token(&SigningKey::es256("k1"), "s0").build();
+    let all = Barrier::new(302);
+    thread::scope(|scope| {
+        let start = |provider: &'static str, token: String| {
+            let (all, to) = (&all, &to);
+            scope.spawn(move || {
+                all.wait();
+                to(provider, &token)
+            })
+        };
+        let forged: Vec<_> = (0..300).map(|_| start("acme", forged.clone())).collect();
+        let real = [start("acme", token("s1")), start("other", token("s1"))];
+        assert_eq!(real.map(|real| real.join().unwrap()), [200; 2]);
+        for forged in forged {
+            assert_eq!(forged.join().unwrap(), 400, "judged");
+        }
+    });
 }
 
 #[test]
