@@ -43,8 +43,10 @@ pub enum EventFault {
     Issuer,
     /// For another audience.
     Audience,
-    /// Its time is not now; what was expected.
+    /// It is over, though the signature is right; what was expected.
     Time(&'static str),
+    /// Its time has not come, though the signature is right: one of two clocks is wrong.
+    Early,
     /// The issuer has no such key.
     Key,
     /// The signature is not the key's.
@@ -55,6 +57,7 @@ impl fmt::Display for EventFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed(wanted) | Self::Time(wanted) => wanted,
+            Self::Early => "iat and nbf: not in the future",
             Self::Issuer => "iss: the configured issuer",
             Self::Audience => "aud: one of the configured audiences",
             Self::Key => "kid and alg: a key that the issuer publishes",
@@ -83,6 +86,16 @@ pub struct UnverifiedEvent<'t> {
     parts: Compact<'t>,
     header: Header<()>,
     claims: Json,
+    times: Times,
+}
+
+/// When such a token counts.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// From then on it does not, by a clock that is behind as far as it may be.
+    until: UnixTime,
+    /// Why it does not now.
+    fault: Option<EventFault>,
 }
 
 /// What is known of the signature of such a token.
@@ -97,8 +110,8 @@ pub enum EventStanding {
 }
 
 impl<'t> UnverifiedEvent<'t> {
-    /// Takes a token apart and judges all of it but the signature. That it has a `jti`, and which
-    /// one was here before, is for the caller: see [`Self::unverified_claims`].
+    /// Takes a token apart and judges all of it but the signature and the time. That it has a
+    /// `jti`, and which one was here before, is for the caller: see [`Self::unverified_claims`].
     ///
     /// # Errors
     /// Why it does not count, whoever signed it.
@@ -125,11 +138,12 @@ impl<'t> UnverifiedEvent<'t> {
         if !is_for_us.unwrap_or(false) {
             return Err(EventFault::Audience);
         }
-        check_time(&claims, expected, now)?;
+        let times = Times::read(&claims, expected, now)?;
         Ok(Self {
             parts,
             header,
             claims,
+            times,
         })
     }
 
@@ -139,11 +153,17 @@ impl<'t> UnverifiedEvent<'t> {
         &self.claims
     }
 
+    /// When it counts no longer, whatever clocks say within `skew`.
+    #[must_use]
+    pub const fn until(&self) -> UnixTime {
+        self.times.until
+    }
+
     /// Checks the signature over the exact bytes by the keys of the provider at this place of
-    /// [`crate::Sources`].
+    /// [`crate::Sources`], and then the time as it was at [`Self::parse`].
     ///
     /// # Errors
-    /// The provider has no such key, or the signature is not the key's.
+    /// The provider has no such key, the signature is not the key's, or the time is not right.
     pub fn verify(
         &self,
         supply: &mut Supply,
@@ -164,44 +184,49 @@ impl<'t> UnverifiedEvent<'t> {
         if signature.len() == jwk.key.signature_length()
             && jwk.key.verifies(algorithm, input, &signature)
         {
-            Ok(EventStanding::Verified)
+            let fault = self.times.fault;
+            fault.map_or(Ok(EventStanding::Verified), Err)
         } else {
             Err(EventFault::Signature)
         }
     }
 }
 
-/// `iat` (RFC 8417 section 2.2: when the token was made) is there and recent; what `exp` and `nbf`
-/// say holds.
-fn check_time(
-    claims: &Json,
-    expected: &ExpectedEvent<'_>,
-    now: UnixTime,
-) -> Result<(), EventFault> {
-    let date = |name: &str, wanted| {
-        let date = claims.get(name).map(numeric_date);
-        date.map(|date| date.ok_or(EventFault::Malformed(wanted)))
-            .transpose()
-    };
-    let issued = date("iat", "iat: seconds since 1970, a number")?
-        .ok_or(EventFault::Malformed("iat: seconds since 1970, a number"))?;
-    let expires = date("exp", "exp: seconds since 1970, a number")?;
-    let not_before = date("nbf", "nbf: seconds since 1970, a number")?;
-    let later = now.saturating_add(expected.skew);
-    if issued > later || not_before.is_some_and(|not_before| not_before > later) {
-        return Err(EventFault::Time("iat and nbf: not in the future"));
-    }
-    if now.since(issued) > expected.max_age.saturating_add(expected.skew) {
-        return Err(EventFault::Time("iat: not longer ago than max_event_age"));
-    }
-    match expires {
-        Some(expires) if now >= expires.saturating_add(expected.skew) => {
-            Err(EventFault::Time("exp: not over"))
+impl Times {
+    /// `iat` (RFC 8417 section 2.2: when the token was made) is there and should be recent; what
+    /// `exp` and `nbf` say should hold.
+    fn read(
+        claims: &Json,
+        expected: &ExpectedEvent<'_>,
+        now: UnixTime,
+    ) -> Result<Self, EventFault> {
+        let date = |name: &str, wanted| {
+            let date = claims.get(name).map(numeric_date);
+            date.map(|date| date.ok_or(EventFault::Malformed(wanted)))
+                .transpose()
+        };
+        let issued = date("iat", "iat: seconds since 1970, a number")?
+            .ok_or(EventFault::Malformed("iat: seconds since 1970, a number"))?;
+        let expires = date("exp", "exp: seconds since 1970, a number")?;
+        let not_before = date("nbf", "nbf: seconds since 1970, a number")?;
+        if expires.is_none() && expected.must_expire {
+            return Err(EventFault::Malformed("exp: seconds since 1970, a number"));
         }
-        None if expected.must_expire => {
-            Err(EventFault::Malformed("exp: seconds since 1970, a number"))
-        }
-        Some(_) | None => Ok(()),
+        let later = now.saturating_add(expected.skew);
+        let is_early = issued > later || not_before.is_some_and(|not_before| not_before > later);
+        let is_old = now.since(issued) > expected.max_age.saturating_add(expected.skew);
+        let is_over = |expires: UnixTime| now >= expires.saturating_add(expected.skew);
+        let fault = if is_old {
+            Some(EventFault::Time("iat: not longer ago than max_event_age"))
+        } else if expires.is_some_and(is_over) {
+            Some(EventFault::Time("exp: not over"))
+        } else {
+            is_early.then_some(EventFault::Early)
+        };
+        let old = issued.saturating_add(expected.max_age);
+        let until = expires.map_or(old, |expires| expires.min(old));
+        let until = until.saturating_add(expected.skew.saturating_mul(2));
+        Ok(Self { until, fault })
     }
 }
 

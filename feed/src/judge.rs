@@ -47,7 +47,15 @@ struct Question {
     came: Instant,
     /// Its part of the queue, until it is judged or waits for keys.
     share: OwnedSemaphorePermit,
-    answer: oneshot::Sender<Result<Event, Wrong>>,
+    answer: oneshot::Sender<Result<Judged, Wrong>>,
+}
+
+/// A token that counts.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) event: Event,
+    /// When the token counts no longer, in seconds since 1970.
+    pub(crate) until: u64,
 }
 
 /// As what a token came.
@@ -132,7 +140,7 @@ impl Judge {
         provider: usize,
         what: What,
         text: String,
-    ) -> Result<Event, Wrong> {
+    ) -> Result<Judged, Wrong> {
         let came = Instant::now();
         let share = self.shares.get(provider).cloned().ok_or(Wrong::Busy)?;
         let share = tokio::time::timeout(PATIENCE, share.acquire_owned()).await;
@@ -340,7 +348,7 @@ impl Bench {
     }
 
     /// Judges a token by what is known now. `None`: it must wait for keys.
-    fn judge(&self, provider: usize, what: What, text: &str) -> Result<Option<Event>, Wrong> {
+    fn judge(&self, provider: usize, what: What, text: &str) -> Result<Option<Judged>, Wrong> {
         let wrong = |fault| Wrong::Fault(fault);
         let Some(of) = self.config.providers.get(provider) else {
             return Err(wrong(EventFault::Issuer));
@@ -363,7 +371,10 @@ impl Bench {
         let mut supply = self.supply.borrow_mut();
         let standing = token.verify(&mut supply, provider, clock::now());
         match standing.map_err(wrong)? {
-            EventStanding::Verified => Ok(Some(event)),
+            EventStanding::Verified => Ok(Some(Judged {
+                event,
+                until: token.until().as_secs(),
+            })),
             EventStanding::Pending => Ok(None),
             EventStanding::Unavailable(after) => Err(Wrong::Unavailable(after)),
         }

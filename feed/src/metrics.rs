@@ -25,7 +25,7 @@ pub(crate) struct Metrics {
 }
 
 /// What each name means.
-const HELP: [(&str, &str, &str); 12] = [
+const HELP: [(&str, &str, &str); 13] = [
     (
         "passgate_feed_events_total",
         "counter",
@@ -60,6 +60,11 @@ const HELP: [(&str, &str, &str); 12] = [
         "passgate_feed_remembered_tokens",
         "gauge",
         "Tokens of a provider that are remembered, so that each counts once.",
+    ),
+    (
+        "passgate_feed_unremembered_tokens_total",
+        "counter",
+        "Tokens that were taken and not remembered, by provider.",
     ),
     (
         "passgate_feed_entries",

@@ -44,8 +44,12 @@ pub(crate) struct Work {
 /// What is to be written.
 #[derive(Debug)]
 pub(crate) enum Act {
-    /// A token of this id came. It counts once.
-    Take { id: [u8; 32], endings: Vec<Ending> },
+    /// A token of this id came. It counts once, and no longer than until this second since 1970.
+    Take {
+        id: [u8; 32],
+        endings: Vec<Ending>,
+        until: u64,
+    },
     /// An operator ends something.
     End(Vec<Ending>),
     /// An operator takes an operator's entries away.
@@ -57,6 +61,9 @@ pub(crate) enum Act {
 pub(crate) enum Done {
     /// From now on.
     Written,
+    /// From now on. The token is not remembered: if it comes again, it does the same again, which
+    /// ends nothing more.
+    Unremembered,
     /// It was before.
     Known,
 }
@@ -66,8 +73,6 @@ pub(crate) enum Done {
 pub(crate) enum Refused {
     /// The list is as long as it may be.
     Full,
-    /// As many tokens are remembered as may be.
-    Memory,
     /// The disk does not take it.
     Disk,
     /// More comes than can be written.
@@ -79,7 +84,6 @@ impl Refused {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
-            Self::Memory => "memory",
             Self::Disk => "disk",
             Self::Busy => "busy",
         }
@@ -89,7 +93,6 @@ impl Refused {
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Full => "the list is full",
-            Self::Memory => "the memory of tokens is full",
             Self::Disk => "the store cannot be written",
             Self::Busy => "too much at once",
         }

@@ -190,6 +190,22 @@ fn what_cannot_be_judged_yet_is_not_acknowledged() {
 }
 
 #[test]
+fn what_comes_from_the_future_is_not_answered() {
+    let issuer = Issuer::start();
+    let transmitter = Transmitter::start();
+    let token = event_token(&issuer.key, KIND, person("alice"));
+    let early = token.claim("iat", passgate_kit::now() + 90).build();
+    transmitter.offer("a", early);
+    let feed = start(&issuer, &transmitter);
+    let name = "passgate_feed_events_total{provider=\"acme\",kind=\"unread\",outcome=\"early\"}";
+    eventually("it comes again", || (feed.metric(name) >= 2).then_some(()));
+    transmitter.state(|state| {
+        assert_eq!(state.sets.len(), 1);
+        assert!(state.errors.is_empty());
+    });
+}
+
+#[test]
 fn a_transmitter_that_fails_is_asked_again() {
     let issuer = Issuer::start();
     let transmitter = Transmitter::start();

@@ -71,7 +71,6 @@ fn a_token_that_is_not_the_providers_for_us_now_ends_nothing() {
         (token().header("typ", "secevent+jwt").build(), "typ"),
         (token().claim("iss", "https://other.example").build(), "iss"),
         (token().claim("aud", "other").build(), "aud"),
-        (token().claim("iat", now() + 90).build(), "iat"),
         (token().expires_in(-90).build(), "exp"),
         (token().without("exp").build(), "exp"),
         (token().without("jti").build(), "jti"),
@@ -115,6 +114,40 @@ fn a_token_that_is_not_the_providers_for_us_now_ends_nothing() {
     {
         assert!(!log.contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn a_token_from_the_future_comes_again_when_the_clocks_are_right() {
+    let issuer = Issuer::start();
+    let feed = Feed::start(&issuer);
+    let count = |outcome: &str| {
+        let name = "passgate_feed_events_total{provider=\"acme\",kind=\"unread\",outcome=\"";
+        feed.metric(&format!("{name}{outcome}\"}}"))
+    };
+    let token = |key| logout_token(key, "s1");
+    let kind = "caep/event-type/session-revoked";
+    for name in ["iat", "nbf"] {
+        let early = token(&issuer.key).claim(name, now() + 90).build();
+        let answer = feed.logout(&early);
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(answer.headers.text("retry-after").is_some());
+        let early = event_token(&issuer.key, kind, person("alice"));
+        let early = early.claim(name, now() + 90).build();
+        assert_eq!(feed.push(&early).status, 503);
+    }
+    assert_eq!(count("early"), 4);
+    assert_eq!(
+        feed.logout(&token(&issuer.key).expires_in(-90).build())
+            .status,
+        400
+    );
+    assert_eq!(count("late"), 1);
+    // Who is not the issuer learns and counts nothing by it.
+    let stranger = SigningKey::es256("k1");
+    let forged = token(&stranger).claim("iat", now() + 90).build();
+    assert_eq!(feed.logout(&forged).status, 400);
+    assert_eq!((count("early"), count("late"), count("refused")), (4, 1, 1));
+    assert!(entries(&feed.list("")).is_empty());
 }
 
 #[test]

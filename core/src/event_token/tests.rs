@@ -35,7 +35,8 @@ fn judged_at(text: &str, now: u64, must_expire: bool) -> Result<(), EventFault> 
         max_age: Duration::from_secs(600),
         skew: Duration::from_secs(60),
     };
-    UnverifiedEvent::parse(text, &expected, UnixTime::from_secs(now)).map(drop)
+    let event = UnverifiedEvent::parse(text, &expected, UnixTime::from_secs(now))?;
+    event.times.fault.map_or(Ok(()), Err)
 }
 
 #[test]
@@ -60,12 +61,9 @@ fn only_a_token_of_this_type_issuer_audience_and_time_counts() {
     is("aud", "fee".into(), EventFault::Audience);
     is("aud", serde_json::json!(["feed", 1]), EventFault::Audience);
     assert_eq!(with("aud", serde_json::json!(["x", "other"])), Ok(()));
-    for (name, value) in [
-        ("iat", NOW + 61),
-        ("nbf", NOW + 61),
-        ("iat", NOW - 661),
-        ("exp", NOW - 60),
-    ] {
+    is("iat", (NOW + 61).into(), EventFault::Early);
+    is("nbf", (NOW + 61).into(), EventFault::Early);
+    for (name, value) in [("iat", NOW - 661), ("exp", NOW - 60)] {
         let judged = with(name, value.into());
         assert!(
             matches!(judged, Err(EventFault::Time(_))),
@@ -92,6 +90,27 @@ fn only_a_token_of_this_type_issuer_audience_and_time_counts() {
     assert!(matches!(judged(&by_secret), Err(EventFault::Malformed(_))));
     let of_list = token(&key).raw_claims("[]").build();
     assert!(matches!(judged(&of_list), Err(EventFault::Malformed(_))));
+}
+
+#[test]
+fn a_token_counts_until_it_expires_or_is_too_old() {
+    let key = SigningKey::es256("k1");
+    let until = |token: Token<'_>| {
+        let expected = ExpectedEvent {
+            typ: "logout+jwt",
+            issuer: ISSUER,
+            audiences: &["feed".to_owned()],
+            must_expire: false,
+            max_age: Duration::from_secs(600),
+            skew: Duration::from_secs(60),
+        };
+        let text = token.build();
+        let event = UnverifiedEvent::parse(&text, &expected, UnixTime::from_secs(NOW));
+        event.unwrap().until().as_secs()
+    };
+    assert_eq!(until(token(&key)), NOW + 240);
+    assert_eq!(until(token(&key).without("exp")), NOW + 720);
+    assert_eq!(until(token(&key).claim("exp", NOW + 9_000)), NOW + 720);
 }
 
 /// One provider whose keys are fetched.
@@ -186,6 +205,14 @@ fn a_signature_counts_by_the_keys_that_are_published_now() {
     for forged in [tampered(&good), token(&stranger).build()] {
         assert_eq!(world.standing(&forged).err(), Some(EventFault::Signature));
     }
+    // Its time is told of to nobody but the issuer.
+    let early = |key| token(key).claim("iat", NOW + 90).build();
+    assert_eq!(
+        world.standing(&early(&first)).err(),
+        Some(EventFault::Early)
+    );
+    let forged = world.standing(&early(&stranger)).err();
+    assert_eq!(forged, Some(EventFault::Signature));
     // The provider goes on with another key: the set is fetched again.
     let next = token(&second).build();
     let pending = world.standing(&next);

@@ -114,7 +114,7 @@ impl Service {
                     &[("provider", name), ("why", why.words())],
                 );
                 let status = match why {
-                    Refused::Full | Refused::Memory => StatusCode::INSUFFICIENT_STORAGE,
+                    Refused::Full => StatusCode::INSUFFICIENT_STORAGE,
                     Refused::Disk | Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,
                 };
                 later(refused(status, why.words()), Duration::from_secs(5))

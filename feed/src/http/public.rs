@@ -25,7 +25,7 @@ use crate::{
     clock,
     config::Provider,
     event::Event,
-    judge::{What, Wrong},
+    judge::{Judged, What, Wrong},
     log,
     store::{Act, Done},
 };
@@ -39,6 +39,9 @@ pub(crate) enum Outcome {
 
 /// Most bytes of a body: a token, and what stands around it in a form.
 const BODY_BYTES: usize = limits::EVENT_TOKEN_BYTES + 1_024;
+
+/// A token from the future may come again after this.
+const CLOCKS: Duration = Duration::from_secs(30);
 
 impl Service {
     /// What was asked for, and the answer.
@@ -182,7 +185,19 @@ impl Service {
         token: String,
     ) -> Outcome {
         let (kinds, outcome, result) = match self.judge.ask(index, what, token).await {
-            Err(Wrong::Fault(fault)) => ("unread".to_owned(), "refused", Outcome::Wrong(fault)),
+            // It counts when the clock that is wrong is right again.
+            Err(Wrong::Fault(EventFault::Early)) => {
+                let result =
+                    Outcome::Later(CLOCKS, "iat or nbf is in the future: check the clocks");
+                ("unread".to_owned(), "early", result)
+            }
+            Err(Wrong::Fault(fault)) => {
+                let outcome = match fault {
+                    EventFault::Time(_) => "late",
+                    _ => "refused",
+                };
+                ("unread".to_owned(), outcome, Outcome::Wrong(fault))
+            }
             Err(Wrong::Unavailable(after)) => {
                 let result = Outcome::Later(after, "the keys of the issuer cannot be had");
                 ("unread".to_owned(), "unavailable", result)
@@ -191,10 +206,10 @@ impl Service {
                 let result = Outcome::Later(Duration::from_secs(1), "too much at once");
                 ("unread".to_owned(), "busy", result)
             }
-            Ok(event) => {
+            Ok(Judged { event, until }) => {
                 let kinds = event.kinds.iter().map(|kind| kind.name());
                 let kinds = kinds.collect::<Vec<_>>().join(",");
-                let (outcome, result) = self.keep(index, event).await;
+                let (outcome, result) = self.keep((index, &provider.name), event, until).await;
                 (kinds, outcome, result)
             }
         };
@@ -219,13 +234,24 @@ impl Service {
         result
     }
 
-    async fn keep(&self, index: usize, event: Event) -> (&'static str, Outcome) {
+    async fn keep(
+        &self,
+        (index, provider): (usize, &str),
+        event: Event,
+        until: u64,
+    ) -> (&'static str, Outcome) {
         let act = Act::Take {
             id: Sha256::digest(event.jti.as_bytes()).into(),
             endings: event.endings,
+            until,
         };
         match self.store.write(index, act).await {
             Ok(Done::Written) => ("taken", Outcome::Done),
+            Ok(Done::Unremembered) => {
+                let name = "passgate_feed_unremembered_tokens_total";
+                self.metrics.count(name, &[("provider", provider)]);
+                ("taken", Outcome::Done)
+            }
             // Sent again because the answer was lost, as a rule.
             Ok(Done::Known) => ("known", Outcome::Done),
             Err(refused) => {
@@ -239,7 +265,7 @@ impl Service {
 /// What a transmitter is told of a token that does not count (RFC 8935 section 2.3).
 pub(crate) fn error_of(fault: EventFault) -> Value {
     let err = match fault {
-        EventFault::Malformed(_) | EventFault::Time(_) => "invalid_request",
+        EventFault::Malformed(_) | EventFault::Time(_) | EventFault::Early => "invalid_request",
         EventFault::Issuer => "invalid_issuer",
         EventFault::Audience => "invalid_audience",
         EventFault::Key | EventFault::Signature => "invalid_key",

@@ -12,8 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use passgate_core::limits;
-
 use super::{
     Act, Done, Published, Refused, Work,
     database::{Change, Database},
@@ -44,8 +42,6 @@ pub(super) struct Writer {
 struct Kept {
     provider: String,
     max_token_lifetime: Duration,
-    /// How long a token is remembered, in seconds.
-    remembered: u64,
     /// How many tokens are remembered, and how many may be.
     seen: u64,
     most_seen: u64,
@@ -76,12 +72,9 @@ impl Writer {
         let mut lists = Vec::new();
         let providers = u64::try_from(config.providers.len())?.max(1);
         for provider in &config.providers {
-            // An event that is older than it may be counts no longer, by whichever clock.
-            let remembered = provider.max_event_age.as_secs();
             lists.push(Kept {
                 provider: provider.name.clone(),
                 max_token_lifetime: provider.max_token_lifetime,
-                remembered: remembered.saturating_add(2 * limits::CLOCK_SKEW_SECS),
                 seen: 0,
                 heard: 0,
                 most_seen: SEEN.checked_div(providers).unwrap_or(SEEN),
@@ -300,9 +293,6 @@ fn act(
         if kept.seen >= kept.most_seen {
             kept.forget(change, times.ran)?;
         }
-        if kept.seen >= kept.most_seen {
-            return Ok(Err(Refused::Memory));
-        }
     }
     let gone = kept.list.make_room(by, endings, times);
     record(change, kept, &gone)?;
@@ -312,12 +302,17 @@ fn act(
         Err(list::Full) => return Ok(Err(Refused::Full)),
     };
     record(change, kept, &changes)?;
-    if let Act::Take { id, .. } = act {
-        let ends = times.ran.saturating_add(kept.remembered);
-        change.note(&kept.provider, id, ends)?;
-        kept.hear(change, times.now)?;
-        kept.seen = kept.seen.saturating_add(1);
+    let Act::Take { id, until, .. } = act else {
+        return Ok(Ok(Done::Written));
+    };
+    kept.hear(change, times.now)?;
+    // An event is never refused for want of memory: what it ends is by the dates of its token.
+    if kept.seen >= kept.most_seen {
+        return Ok(Ok(Done::Unremembered));
     }
+    let ends = times.ran.saturating_add(until.saturating_sub(times.now));
+    change.note(&kept.provider, id, ends)?;
+    kept.seen = kept.seen.saturating_add(1);
     Ok(Ok(Done::Written))
 }
 

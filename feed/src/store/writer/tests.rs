@@ -2,9 +2,11 @@
 
 use std::{fs, path::PathBuf, process};
 
+use passgate_core::{Json, RevocationEntry};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::event::Ending;
 
 fn writer(name: &str) -> (Writer, PathBuf) {
     let folder = std::env::temp_dir().join(format!("passgate-feed-{name}-{}", process::id()));
@@ -20,8 +22,26 @@ fn writer(name: &str) -> (Writer, PathBuf) {
     (writer, folder)
 }
 
-/// Writes tokens of these numbers, each in a change of its own.
+fn session(number: u8) -> Ending {
+    let member = ("sid".into(), Json::String(format!("s{number}").into()));
+    Ending {
+        entry: RevocationEntry::read(&Json::Object(vec![member])).unwrap(),
+        reason: None,
+        person: None,
+    }
+}
+
+/// Writes tokens of these numbers that count for a minute, each in a change of its own.
 fn take(writer: &mut Writer, provider: usize, tokens: &[u8]) -> Vec<Result<Done, Refused>> {
+    take_until(writer, provider, tokens, clock::now().as_secs() + 60)
+}
+
+fn take_until(
+    writer: &mut Writer,
+    provider: usize,
+    tokens: &[u8],
+    until: u64,
+) -> Vec<Result<Done, Refused>> {
     let mut outcomes = Vec::new();
     for token in tokens {
         let (done, _) = oneshot::channel();
@@ -29,7 +49,8 @@ fn take(writer: &mut Writer, provider: usize, tokens: &[u8]) -> Vec<Result<Done,
             provider,
             act: Act::Take {
                 id: [*token; 32],
-                endings: Vec::new(),
+                endings: vec![session(*token)],
+                until,
             },
             done,
         };
@@ -44,9 +65,16 @@ fn each_provider_has_its_share_of_what_is_remembered() {
     let (mut writer, folder) = writer("share");
     assert_eq!(writer.lists[0].most_seen, SEEN / 2);
     writer.lists[0].most_seen = 2;
-    let full = Err(Refused::Memory);
+    // One that is not remembered counts, and again if it comes again.
+    let full = Ok(Done::Unremembered);
     assert_eq!(take(&mut writer, 0, &[1, 2, 3]), [NEW, NEW, full]);
+    let (entries, sequence) = (writer.lists[0].list.len(), writer.lists[0].list.sequence);
+    assert_eq!(entries, 3);
     assert_eq!(take(&mut writer, 0, &[1, 3]), [Ok(Done::Known), full]);
+    assert_eq!(
+        writer.lists[0].list.sequence, sequence,
+        "it ends nothing more"
+    );
     // The other has its own, also of tokens with the same name.
     assert_eq!(take(&mut writer, 1, &[1, 2, 3]), [NEW, NEW, NEW]);
     // What was read again from disk is the same.
@@ -60,12 +88,9 @@ fn each_provider_has_its_share_of_what_is_remembered() {
 fn a_memory_that_is_full_forgets_what_is_over_at_once() {
     let (mut writer, folder) = writer("over");
     writer.lists[0].most_seen = 2;
-    writer.lists[0].remembered = 0;
-    assert_eq!(
-        take(&mut writer, 0, &[1, 2, 3]),
-        [Ok(Done::Written); 3],
-        "1 and 2 are over"
-    );
+    let over = clock::now().as_secs();
+    let outcomes = take_until(&mut writer, 0, &[1, 2, 3], over);
+    assert_eq!(outcomes, [Ok(Done::Written); 3], "1 and 2 are over");
     assert_eq!(writer.lists[0].seen, 1);
     drop(writer);
     fs::remove_dir_all(&folder).unwrap();
