@@ -68,7 +68,7 @@ pub(crate) fn finish() {
     let _ = is_written.recv_timeout(PATIENCE.saturating_sub(began.elapsed()));
 }
 
-/// The lines about events that are not taken: anybody can cause them.
+/// The lines about events that are not taken, or were before: anybody can cause them.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<BTreeMap<String, Second>>);
 
@@ -83,13 +83,22 @@ struct Second {
 impl Refusals {
     /// An event of this provider is not taken. A line says how many had none before it.
     pub(crate) fn warn(&self, provider: &str, what: &str, members: &[(&str, &str)]) {
+        self.write("warn", (provider, what), members);
+    }
+
+    /// An event of this provider was taken before.
+    pub(crate) fn info(&self, provider: &str, what: &str, members: &[(&str, &str)]) {
+        self.write("info", (provider, what), members);
+    }
+
+    fn write(&self, level: &str, (provider, what): (&str, &str), members: &[(&str, &str)]) {
         let Some(left_out) = self.next(provider, Instant::now()) else {
             return;
         };
         let left_out = left_out.to_string();
         let told = [("left_out", &*left_out)];
         let told: &[_] = if left_out == "0" { &[] } else { &told };
-        warn(what, &[members, told].concat());
+        write(level, what, &[members, told].concat());
     }
 
     /// How many had no line since the last one; `None`: this one has none either.

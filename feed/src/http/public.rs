@@ -220,6 +220,7 @@ impl Service {
         }
         let told = [("provider", name), ("kinds", &*kinds), ("outcome", outcome)];
         match &result {
+            Outcome::Done if outcome == "known" => self.refusals.info(name, "an event", &told),
             Outcome::Done => log::info("an event", &told),
             Outcome::Wrong(fault) => {
                 let expected = expected(*fault);

@@ -178,7 +178,6 @@ impl Writer {
             now: clock::now().as_secs(),
         };
         let change = self.database.change()?;
-        change.set_ran(times.ran)?;
         if is_tick {
             for kept in &mut self.lists {
                 kept.forget(&change, times.ran)?;
@@ -193,6 +192,9 @@ impl Writer {
                 continue;
             };
             outcomes.push(act(&change, kept, &work.act, times)?);
+        }
+        if is_tick || outcomes.iter().any(|outcome| *outcome != Ok(Done::Known)) {
+            change.set_ran(times.ran)?;
         }
         change.commit()?;
         Ok(outcomes)
@@ -286,8 +288,8 @@ fn act(
         }
     };
     if let Act::Take { id, .. } = act {
+        // Anybody who has seen a token can send it again: nothing is written for it.
         if change.has(&kept.provider, id)? {
-            kept.hear(change, times.now)?;
             return Ok(Ok(Done::Known));
         }
         if kept.seen >= kept.most_seen {

@@ -85,6 +85,24 @@ fn each_provider_has_its_share_of_what_is_remembered() {
 }
 
 #[test]
+fn a_token_that_is_known_writes_nothing() {
+    let (mut writer, folder) = writer("known");
+    assert_eq!(take(&mut writer, 0, &[1]), [Ok(Done::Written)]);
+    writer.lists[0].heard = 5;
+    let change = writer.database.change().unwrap();
+    change.set_heard("acme", 5).unwrap();
+    change.commit().unwrap();
+    let log = folder.join("feed.db-wal");
+    let before = fs::read(&log).unwrap();
+    assert!(!before.is_empty());
+    assert_eq!(take(&mut writer, 0, &[1, 1]), [Ok(Done::Known); 2]);
+    assert!(fs::read(&log).unwrap() == before);
+    assert_eq!(writer.lists[0].heard, 5, "nor does it count as heard");
+    drop(writer);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_memory_that_is_full_forgets_what_is_over_at_once() {
     let (mut writer, folder) = writer("over");
     writer.lists[0].most_seen = 2;
