@@ -60,6 +60,9 @@ const FEWEST_CONNECTIONS: u32 = 64;
 /// So many wait in the kernel until they are taken, if it lets them: after a restart all gates come
 /// at once.
 const BACKLOG: u32 = 4_096;
+/// A client that has not asked anything so long after it has connected has gone: it takes the place
+/// of a gate.
+const FIRST: Duration = Duration::from_secs(3);
 /// A client that is silent for so long between two requests, or within a head, has gone. Gates ask
 /// every few seconds.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -212,8 +215,8 @@ async fn serve(
     place: OwnedSemaphorePermit,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // When the answer that is sent must have been read.
-    let (until, sent) = watch::channel(None);
+    // When the first head must have come, and then when the answer that is sent must have been read.
+    let (until, sent) = watch::channel(Instant::now().checked_add(FIRST));
     let answer = service_fn(|request| {
         until.send_replace(None);
         let (service, until) = (&service, &until);
@@ -246,7 +249,7 @@ async fn serve(
     drop(place);
 }
 
-/// Ends when an answer was not read in time.
+/// Ends when the first head has not come, or an answer was not read, in time.
 async fn too_slow(mut sent: watch::Receiver<Option<Instant>>) {
     loop {
         let until = *sent.borrow_and_update();

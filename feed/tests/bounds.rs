@@ -38,10 +38,11 @@ fn idle_connections_shut_nobody_out() {
         assert_eq!(feed.ask_admin(&Request::get("/readyz")).status, 200);
         let entry = json!([{ "sub": "bob" }]);
         assert_eq!(feed.entries("POST", &entry).status, 200, "{limit}");
-        drop(idle);
+        // They lose their places soon.
         let token = logout_token(&issuer.key, "s1").build();
         assert_eq!(feed.logout(&token).status, 200, "{limit}");
         assert_eq!(entries(&feed.list("")).len(), 2, "{limit}");
+        drop(idle);
         assert!(!feed.log().contains("a connection is not taken"), "{limit}");
     }
     let folder = new_folder();
@@ -104,9 +105,13 @@ fn a_burst_of_forged_tokens_puts_off_no_logout() {
 }
 
 #[test]
-fn a_flood_of_forged_tokens_is_counted_and_does_not_fill_the_log() {
+fn a_flood_of_tokens_is_counted_and_does_not_fill_the_log() {
     let issuer = Issuer::start();
     let feed = Feed::start(&issuer);
+    let known = logout_token(&issuer.key, "s1").build();
+    for _ in 0..=300 {
+        assert_eq!(feed.logout(&known).status, 200);
+    }
     for _ in 0..300 {
         assert_eq!(feed.logout("x").status, 400);
     }
@@ -114,10 +119,10 @@ fn a_flood_of_forged_tokens_is_counted_and_does_not_fill_the_log() {
     assert_eq!(feed.metric(name), 300);
     let (folder, _) = feed.stop();
     let log = fs::read_to_string(folder.join("log")).unwrap();
-    let lines = log.matches("an event is refused").count();
+    let lines = log.matches("an event").count();
     // As many seconds as it took, ten lines each.
     let seconds = log.lines().filter_map(second).collect::<HashSet<_>>().len();
-    assert!(lines <= 10 * (seconds + 1), "{lines} in {seconds} s");
+    assert!(lines <= 10 * (seconds + 1) + 1, "{lines} in {seconds} s");
     fs::remove_dir_all(&folder).unwrap();
 }
 
