@@ -21,6 +21,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub(crate) use self::answer::Bodies;
 use self::answer::{Response, name_of_status};
 pub(crate) use self::public::{Outcome, error_of};
 use crate::{config::Config, judge::Judge, log, metrics::Metrics, store::Store};
@@ -33,6 +34,7 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) judge: Judge,
     pub(crate) refusals: log::Refusals,
+    pub(crate) bodies: Bodies,
 }
 
 /// The service, while it listens.
@@ -215,7 +217,7 @@ async fn serve(
     place: OwnedSemaphorePermit,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // When the first head must have come, and then when the answer that is sent must have been read.
+    // When the first head must have come, and later when the answer must have been read.
     let (until, sent) = watch::channel(Instant::now().checked_add(FIRST));
     let answer = service_fn(|request| {
         until.send_replace(None);

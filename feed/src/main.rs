@@ -90,6 +90,7 @@ fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
             store,
             judge,
             refusals: log::Refusals::default(),
+            bodies: http::Bodies::of(config.providers.len()),
         });
         poll::start(&service)?;
         let serving = http::start(service).await?;

@@ -16,6 +16,7 @@ use hyper::{
     header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::secret::Secret;
 
@@ -118,6 +119,39 @@ pub(super) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
         .and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
+}
+
+/// Places for the large bodies of each provider: from the first byte to the answer.
+#[derive(Debug)]
+pub(crate) struct Bodies(Vec<Semaphore>);
+
+/// A body of at most so many bytes takes no place: one for each connection is less than their heads.
+const SMALL_BYTES: u64 = 8 << 10;
+/// Most bodies that are larger, of all providers.
+const LARGE: usize = 512;
+/// A large body waits this long for a place.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Bodies {
+    pub(crate) fn of(providers: usize) -> Self {
+        let each = LARGE.checked_div(providers).unwrap_or_default().max(1);
+        Self((0..providers).map(|_| Semaphore::new(each)).collect())
+    }
+
+    /// A place for this body, if it needs one. `None`: there is none. Nothing of it is read before.
+    pub(super) async fn place(
+        &self,
+        provider: usize,
+        body: &Incoming,
+    ) -> Option<Option<SemaphorePermit<'_>>> {
+        let bytes = body.size_hint().upper();
+        if bytes.is_some_and(|bytes| bytes <= SMALL_BYTES) {
+            return Some(None);
+        }
+        let place = self.0.get(provider)?.acquire();
+        let place = tokio::time::timeout(PATIENCE, place).await;
+        Some(Some(place.ok()?.ok()?))
+    }
 }
 
 /// Longest that a body may take to come.

@@ -40,6 +40,9 @@ pub(crate) enum Outcome {
 /// Most bytes of a body: a token, and what stands around it in a form.
 const BODY_BYTES: usize = limits::EVENT_TOKEN_BYTES + 1_024;
 
+/// More comes than can be judged: when to try again.
+const SOON: Duration = Duration::from_secs(1);
+const BUSY: &str = "too much at once";
 /// A token from the future may come again after this.
 const CLOCKS: Duration = Duration::from_secs(30);
 
@@ -129,6 +132,9 @@ impl Service {
         if !answer::is_of_type(request.headers(), "application/x-www-form-urlencoded") {
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send a form");
         }
+        let Some(_place) = self.bodies.place(of.0, request.body()).await else {
+            return later(refused(StatusCode::SERVICE_UNAVAILABLE, BUSY), SOON);
+        };
         let body = match answer::text(request.into_body(), BODY_BYTES).await {
             Ok(body) => body,
             Err((status, why)) => return refused(status, why),
@@ -164,6 +170,9 @@ impl Service {
             let why = "send application/secevent+jwt";
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
         }
+        let Some(_place) = self.bodies.place(of.0, request.body()).await else {
+            return later(refused(StatusCode::SERVICE_UNAVAILABLE, BUSY), SOON);
+        };
         let token = match answer::text(request.into_body(), BODY_BYTES).await {
             Ok(token) => token,
             Err((status, why)) => return refused(status, why),
@@ -203,7 +212,7 @@ impl Service {
                 ("unread".to_owned(), "unavailable", result)
             }
             Err(Wrong::Busy) => {
-                let result = Outcome::Later(Duration::from_secs(1), "too much at once");
+                let result = Outcome::Later(SOON, BUSY);
                 ("unread".to_owned(), "busy", result)
             }
             Ok(Judged { event, until }) => {

@@ -48,6 +48,7 @@ providers:
         let (store, _) = Store::open(&config, &metrics).unwrap();
         let judge = Judge::start(&config, &metrics).unwrap();
         let service = Arc::new(Service {
+            bodies: Bodies::of(config.providers.len()),
             config,
             metrics,
             store,
@@ -156,4 +157,49 @@ async fn a_body_that_does_not_come_is_refused() {
     end.unwrap().unwrap();
     let heard = String::from_utf8(heard).unwrap();
     assert!(heard.starts_with("HTTP/1.1 408 "), "{heard}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_large_bodies_are_not_held_at_once_and_small_ones_need_not_wait() {
+    let running = Running::start("bodies");
+    let head = |length: &str| {
+        format!(
+            "POST /acme/events HTTP/1.1\r\nhost: feed\r\ncontent-type: application/secevent+jwt\r\n{length}\r\n\r\n"
+        )
+    };
+    let large = [
+        head("content-length: 60000"),
+        head("transfer-encoding: chunked"),
+    ];
+    let mut held = Vec::new();
+    for number in 0..512 {
+        let mut client = running.connect(1 << 20);
+        let head = large[number % 2].as_bytes();
+        client.stream.write_all(head).await.unwrap();
+        held.push(client);
+    }
+    // Time goes on only when all of them wait for their bodies.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // A body that is not text is not judged, which would let the clock jump.
+    let small = head("content-length: 1").into_bytes();
+    let small = [&small[..], b"\xff"].concat();
+    for (request, status) in [(&small[..], "400"), (large[0].as_bytes(), "503")] {
+        let mut client = running.connect(1 << 20);
+        client.stream.write_all(request).await.unwrap();
+        let mut heard = [0; 12];
+        client.stream.read_exact(&mut heard).await.unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&heard),
+            format!("HTTP/1.1 {status}")
+        );
+    }
+    // Those who do not send give their places back.
+    drop(held);
+    let mut client = running.connect(1 << 20);
+    let token = "x".repeat(60_000);
+    let request = format!("{}{token}", large[0]);
+    client.stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = [0; 12];
+    client.stream.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"HTTP/1.1 400");
 }
