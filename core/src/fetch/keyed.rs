@@ -6,8 +6,8 @@
 //!   awaited, a new one is told to come back.
 //! - **Never older than it says.** The time of an answer counts from the start of its fetch. A
 //!   second after it came is left all the same, for those who have waited for it.
-//! - **Ranks.** Answers of which [`Keyed::ranking`] says that they weigh make room only for others
-//!   that weigh. Each rank has the whole bound.
+//! - **Ranks.** Answers make room only for others of the same rank ([`Keyed::ranking`]). Each rank
+//!   has the whole bound.
 //! - **Urgent** keys start before others, and have places that others leave free.
 //! - **Faults of a key** (an odd status, junk, too large) put off that key alone, for a second. A
 //!   client can cause them.
@@ -45,8 +45,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Keyed<K, V> {
     bounds: Bounds,
     jitter: Jitter,
-    /// Whether an answer weighs.
-    weighs: fn(&V) -> bool,
+    /// The rank of an answer; what is odd has the lowest, zero.
+    rank: fn(&V) -> u8,
     /// In the order of the keys.
     known: Vec<(K, Known<V>)>,
     /// What is to be fetched: first what is urgent, each in the order in which it was asked for.
@@ -84,10 +84,10 @@ impl<V> Known<V> {
         self.until().is_some_and(|until| until <= now)
     }
 
-    fn weighs(&self, weighs: fn(&V) -> bool) -> bool {
+    fn rank(&self, rank: fn(&V) -> u8) -> u8 {
         match self {
-            Self::Said(value, _) => weighs(value),
-            Self::Awaited | Self::Odd(_) => false,
+            Self::Said(value, _) => rank(value),
+            Self::Awaited | Self::Odd(_) => 0,
         }
     }
 }
@@ -122,7 +122,7 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         Self {
             bounds,
             jitter: Jitter::new(seed),
-            weighs: |_| false,
+            rank: |_| 0,
             known: Vec::new(),
             wanted: Vec::new(),
             urgent: 0,
@@ -132,10 +132,10 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
         }
     }
 
-    /// The same, where answers of which `weighs` is true make room for each other alone.
-    pub(crate) fn ranking(bounds: Bounds, weighs: fn(&V) -> bool, seed: u64) -> Self {
+    /// The same, where answers of one rank make room for each other alone.
+    pub(crate) fn ranking(bounds: Bounds, rank: fn(&V) -> u8, seed: u64) -> Self {
         Self {
-            weighs,
+            rank,
             ..Self::new(bounds, seed)
         }
     }
@@ -281,9 +281,9 @@ impl<K: Ord + Clone, V> Keyed<K, V> {
     /// Notes what came. What would end first makes room for it.
     fn remember(&mut self, key: &K, known: Known<V>) {
         self.forget(key);
-        let weighs = known.weighs(self.weighs);
+        let rank = known.rank(self.rank);
         let ends = self.known.iter().enumerate();
-        let ends = ends.filter(|(_, (_, known))| known.weighs(self.weighs) == weighs);
+        let ends = ends.filter(|(_, (_, known))| known.rank(self.rank) == rank);
         let ends = ends.filter_map(|(at, (_, known))| Some((known.until()?, at)));
         if ends.clone().count() >= self.bounds.remembered
             && let Some((_, first)) = ends.min()

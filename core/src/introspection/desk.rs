@@ -40,7 +40,7 @@ fn name_of(token: &str) -> Name {
 pub(crate) struct Desk {
     source: IntrospectionSource,
     issuer: Box<str>,
-    keyed: Keyed<Name, Answered>,
+    keyed: Keyed<Name, Kept>,
     /// Those that somebody waits for.
     questions: Vec<Question>,
     budget: Budget,
@@ -60,6 +60,25 @@ struct Question {
     token: Box<str>,
     /// What it takes out of the budget, unless the token is active.
     admission: Option<Admission>,
+    was_active: bool,
+}
+
+/// An answer that is kept until it is taken, or ends.
+#[derive(Debug)]
+struct Kept {
+    answered: Answered,
+    /// Its token was active before: a stream may rest on it.
+    was_active: bool,
+}
+
+impl Kept {
+    /// Made-up tokens have the lowest.
+    fn rank(&self) -> u8 {
+        match self.answered {
+            Answered::Active(_) => 2,
+            Answered::Unfit(_) => self.was_active.into(),
+        }
+    }
 }
 
 /// What is known of a token.
@@ -125,11 +144,10 @@ impl Desk {
             calls: CALLS,
             spare: SPARE,
         };
-        let is_active = |answered: &Answered| matches!(answered, Answered::Active(_));
         Self {
             source: source.clone(),
             issuer: issuer.into(),
-            keyed: Keyed::ranking(bounds, is_active, seed),
+            keyed: Keyed::ranking(bounds, Kept::rank, seed),
             questions: Vec::new(),
             budget: Budget::of(1, 100, seed),
             #[cfg(feature = "explain")]
@@ -166,8 +184,10 @@ impl Desk {
         let is_out = self.keyed.is_out();
         match self.keyed.ask_as(&name, was_active, now) {
             Asked::Unavailable(_) if is_new && !is_out => Said::NoRoom(number(&name)),
-            Asked::Said(Answered::Active(active)) => Said::Active(Rc::clone(active)),
-            Asked::Said(Answered::Unfit(why)) => Said::Unfit(*why),
+            Asked::Said(kept) => match &kept.answered {
+                Answered::Active(active) => Said::Active(Rc::clone(active)),
+                Answered::Unfit(why) => Said::Unfit(*why),
+            },
             Asked::Unavailable(retry_after) => Said::Unavailable(retry_after),
             Asked::Pending => {
                 if is_new {
@@ -175,7 +195,10 @@ impl Desk {
                         name,
                         token: token.into(),
                         admission,
+                        was_active,
                     });
+                } else if was_active && let Some(question) = find(&mut self.questions, &name) {
+                    question.was_active = true;
                 }
                 Said::Pending(number(&name))
             }
@@ -224,8 +247,7 @@ impl Desk {
         }
         let (source, questions) = (&self.source, &mut self.questions);
         let call = self.keyed.poll(id, now, |name| {
-            let mut questions = questions.iter_mut();
-            let question = questions.find(|question| question.name == *name);
+            let question = find(questions, name);
             let token = question.map(|question| core::mem::take(&mut question.token));
             call(source, &token.unwrap_or_default())
         })?;
@@ -242,11 +264,16 @@ impl Desk {
         let starts = self.keyed.started(id)?;
         let name = *self.keyed.in_flight(id)?;
         let about = (&*self.issuer, self.source.cache_duration, name);
+        let was_active = find(&mut self.questions, &name).is_some_and(|own| own.was_active);
         let mut is_active = false;
         let ended = self.keyed.on_answer(id, answer, now, |body| {
             let (answered, fresh) = answer::read(body?, about, starts, wall)?;
             is_active = matches!(answered, Answered::Active(_));
-            Ok::<_, Unreadable>((answered, fresh))
+            let kept = Kept {
+                answered,
+                was_active,
+            };
+            Ok::<_, Unreadable>((kept, fresh))
         })?;
         let result = ended.result.as_ref().map(|()| is_active);
         self.ended(&ended.key, result);
@@ -329,6 +356,11 @@ impl Desk {
 /// What a question about a token that does not count takes out of a budget that is all the time
 /// there is.
 const COST: Duration = Duration::from_nanos(1_000_000_000 / limits::INTROSPECTION_QUESTIONS);
+
+/// The question about the token of this name, while somebody waits for it.
+fn find<'q>(questions: &'q mut [Question], name: &Name) -> Option<&'q mut Question> {
+    questions.iter_mut().find(|question| question.name == *name)
+}
 
 /// Who waits for it says so by this number.
 const fn number([number, ..]: &Name) -> u64 {

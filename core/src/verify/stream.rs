@@ -174,7 +174,7 @@ impl Verifier {
     fn judge_again(
         &mut self,
         stream: u32,
-        lease: Box<Lease>,
+        mut lease: Box<Lease>,
         supply: &mut Supply,
         now: UnixTime,
     ) -> (Option<Box<Lease>>, Option<Cut>) {
@@ -198,12 +198,19 @@ impl Verifier {
             is_ours,
         };
         let step = self.judge(Request::new(&headers), Some(again), supply, now);
-        let Step::Settle(Settlement {
+        drop(headers);
+        let Settlement {
             verdict,
             mut record,
-        }) = step
-        else {
-            return (Some(lease), None);
+        } = match step {
+            Step::Settle(settlement) => settlement,
+            Step::Await(need) => {
+                let longest = supply.longest_wait(need);
+                return match waits(&mut lease, longest, now) {
+                    Ok(()) => (Some(lease), None),
+                    Err(reason) => self.over(stream, lease, (reason, None), now),
+                };
+            }
         };
         match verdict {
             Verdict::Serve(_) => (None, None),
@@ -392,6 +399,25 @@ fn shadow() -> Shadow {
         decision: "cut",
         ..Shadow::default()
     }
+}
+
+/// Whether a stream may wait on, by its old answer: no longer than a request would, counted from the
+/// end of that answer, and than its token lives.
+fn waits(lease: &mut Lease, longest: Duration, now: UnixTime) -> Result<(), Reason> {
+    if let Some(token) = &lease.token
+        && token.expires <= now
+    {
+        return Err(Untrusted::Expired.into());
+    }
+    match &mut lease.ends {
+        // It was only observed, and begins to wait now.
+        Some(ends) if ends.as_millis() == 0 => *ends = now,
+        Some(ends) if ends.saturating_add(longest) <= now => {
+            return Err(Unavailable::Streams.into());
+        }
+        Some(_) | None => {}
+    }
+    Ok(())
 }
 
 /// Why a stream ends whose token nobody remembers any more. `is_asked`: its issuer would be asked

@@ -4,7 +4,7 @@ use passgate_core::{Cut, Leases, Request, Settlement, Step, Verdict};
 use serde_json::json;
 
 use super::{INACTIVE, OUT, PASSES};
-use crate::world::{Weather, World, active, provider};
+use crate::world::{START, Weather, World, active, provider};
 
 fn world() -> World {
     World::with(&json!({
@@ -106,4 +106,79 @@ fn a_thousand_streams_wait_for_their_turn() {
     }
     assert_eq!(live(&mut world, &mut leases, 200), []);
     assert_eq!(leases.len(), 1_000);
+}
+
+/// Answers about made-up tokens take no place from the one that ends a stream.
+#[test]
+fn a_flood_keeps_no_stream_open() {
+    let mut providers = json!({ "acme": provider(&json!({})) });
+    let mut rules = Vec::new();
+    // They share the room for answers.
+    for number in 0..15 {
+        let name = format!("other-{number}");
+        let issuer = format!("https://{name}.example.com");
+        providers[&name] = provider(&json!({ "issuer": issuer }));
+        rules.push(json!({ "match": { "path": format!("/{name}") }, "requires": { "provider_name": name } }));
+    }
+    rules.push(json!({ "match": { "prefix": "/" }, "requires": { "provider_name": "acme" } }));
+    let mut world = World::with(&json!({
+        "providers": providers,
+        "rules": rules,
+        "streams": { "end_with_authority": true },
+    }));
+    let mut leases = Leases::default();
+    world.says("t", active(&json!({})));
+    open(&mut world, &mut leases, 1, "t");
+    world.said.clear();
+    let mut cut = Vec::new();
+    for half in 0..64 {
+        // Later than the answer about the stream.
+        world.pass(1);
+        for number in 0..20 {
+            world.reason(&format!("made-up-{half}-{number}"));
+        }
+        cut.extend(live(&mut world, &mut leases, 1));
+    }
+    assert_eq!(cut, [(1, INACTIVE)]);
+}
+
+/// An endpoint that is slower than what is asked of it.
+#[test]
+fn a_stream_does_not_wait_for_ever_for_its_turn() {
+    let mut world = world();
+    let mut leases = Leases::default();
+    for stream in 0..1_000 {
+        let token = format!("token-{stream}");
+        world.says(&token, active(&json!({})));
+        open(&mut world, &mut leases, stream, &token);
+    }
+    world.weather = Weather::Slow;
+    let mut cut = Vec::new();
+    // Their answers end after 30 seconds, and nobody waits for more than 40 from then on.
+    for _ in 0..140 {
+        cut.extend(live(&mut world, &mut leases, 1));
+        for _ in 0..6 {
+            world.answer();
+        }
+    }
+    assert!((100..900).contains(&cut.len()), "{}", cut.len());
+    assert!(
+        cut.iter()
+            .all(|(_, reason)| *reason == "unavailable.streams")
+    );
+}
+
+#[test]
+fn a_stream_that_waits_ends_with_its_token() {
+    let acme = provider(&json!({ "clock_skew": "0s" }));
+    let mut world = World::with(&json!({
+        "providers": { "acme": acme }, "streams": { "end_with_authority": true },
+    }));
+    let mut leases = Leases::default();
+    world.says("t", active(&json!({ "exp": START + 32 })));
+    open(&mut world, &mut leases, 1, "t");
+    world.weather = Weather::Slow;
+    assert_eq!(live(&mut world, &mut leases, 63), []);
+    let ended = live(&mut world, &mut leases, 2);
+    assert_eq!(ended, [(1, "untrusted.expired")]);
 }
