@@ -87,7 +87,7 @@ pub const INTROSPECTION_BYTES: usize = 16 << 10;
 /// Most members and elements of an answer about a token.
 pub const INTROSPECTION_NODES: usize = 1_000;
 /// Most questions in a second, of each worker and provider, about tokens that turn out not to be
-/// active: a server that answers a thousand has most of its time for others.
+/// good: a server that answers a thousand has most of its time for others.
 pub const INTROSPECTION_QUESTIONS: u64 = 50;
 /// Most status lists that one worker remembers; each provider that has some gets at least one.
 pub const STATUS_LISTS: usize = 16;

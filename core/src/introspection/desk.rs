@@ -58,7 +58,7 @@ struct Question {
     name: Name,
     /// Until it is sent.
     token: Box<str>,
-    /// What it takes out of the budget, unless the token is active.
+    /// What it takes out of the budget.
     admission: Option<Admission>,
     was_active: bool,
 }
@@ -69,6 +69,8 @@ struct Kept {
     answered: Answered,
     /// Its token was active before: a stream may rest on it.
     was_active: bool,
+    /// What it took out of the budget, to be given back if the gate accepts the token.
+    admission: Option<Admission>,
 }
 
 impl Kept {
@@ -205,9 +207,16 @@ impl Desk {
         }
     }
 
-    /// An answer was taken over by those who remember tokens.
-    pub(crate) fn taken(&mut self, active: &Active) {
-        self.keyed.forget_said(&active.name);
+    /// The gate accepts a token, so its question was free. `is_remembered`: those who remember
+    /// tokens took the answer over.
+    pub(crate) fn taken(&mut self, active: &Active, is_remembered: bool) {
+        let kept = self.keyed.said_mut(&active.name);
+        if let Some(admission) = kept.and_then(|kept| kept.admission.take()) {
+            self.budget.give_back(admission, COST);
+        }
+        if is_remembered {
+            self.keyed.forget_said(&active.name);
+        }
     }
 
     /// From now on this is the answer to each question.
@@ -264,7 +273,9 @@ impl Desk {
         let starts = self.keyed.started(id)?;
         let name = *self.keyed.in_flight(id)?;
         let about = (&*self.issuer, self.source.cache_duration, name);
-        let was_active = find(&mut self.questions, &name).is_some_and(|own| own.was_active);
+        let question = find(&mut self.questions, &name);
+        let (was_active, admission) =
+            question.map_or((false, None), |own| (own.was_active, own.admission));
         let mut is_active = false;
         let ended = self.keyed.on_answer(id, answer, now, |body| {
             let (answered, fresh) = answer::read(body?, about, starts, wall)?;
@@ -272,6 +283,7 @@ impl Desk {
             let kept = Kept {
                 answered,
                 was_active,
+                admission,
             };
             Ok::<_, Unreadable>((kept, fresh))
         })?;
@@ -285,9 +297,7 @@ impl Desk {
         let mut questions = self.questions.iter();
         if let Some(at) = questions.position(|question| question.name == *name) {
             let question = self.questions.swap_remove(at);
-            if let Some(admission) = question.admission
-                && result != Ok(true)
-            {
+            if let Some(admission) = question.admission {
                 self.budget.was_wrong(admission, COST);
             }
         }
@@ -353,8 +363,7 @@ impl Desk {
     }
 }
 
-/// What a question about a token that does not count takes out of a budget that is all the time
-/// there is.
+/// What a question takes out of a budget that is all the time there is.
 const COST: Duration = Duration::from_nanos(1_000_000_000 / limits::INTROSPECTION_QUESTIONS);
 
 /// The question about the token of this name, while somebody waits for it.

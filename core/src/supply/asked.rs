@@ -27,10 +27,16 @@ impl Supply {
         }
     }
 
-    /// What the provider said of a token is remembered from now on, and not here.
-    pub(crate) fn introspection_taken(&mut self, provider: ProviderId, active: &Active) {
+    /// What the provider said of a token was accepted. `is_remembered`: from now on it is
+    /// remembered elsewhere, and not here.
+    pub(crate) fn introspection_taken(
+        &mut self,
+        provider: ProviderId,
+        active: &Active,
+        is_remembered: bool,
+    ) {
         if let Some(desk) = self.endings.introspection_mut(provider) {
-            desk.taken(active);
+            desk.taken(active, is_remembered);
         }
     }
 

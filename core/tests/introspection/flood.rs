@@ -8,7 +8,7 @@ use crate::world::{Weather, World, active};
 
 const QUESTIONS: &str = "unavailable.questions";
 
-/// Made-up tokens, so many in each of so many seconds, and how many questions they cause.
+/// Tokens that do not count, so many in each of so many seconds, and how many questions they cause.
 fn flood(world: &mut World, each_second: usize, seconds: usize) -> usize {
     world.asked();
     for second in 0..seconds {
@@ -49,6 +49,46 @@ fn tokens_that_were_active_go_on_in_a_flood() {
             .saturating_add(std::time::Duration::from_millis(1));
         for token in &known {
             assert_eq!(world.reason(token), PASSES, "{token}");
+        }
+    }
+}
+
+/// An issuer's tokens for others are many, and whoever has one may send it.
+#[test]
+fn tokens_that_the_gate_refuses_cost_as_much_as_made_up_ones() {
+    for change in [json!({ "aud": "another" }), json!({ "exp": null })] {
+        let mut world = World::new();
+        for second in 0..10 {
+            for number in 0..200 {
+                world.says(&format!("{second}-{number}"), active(&change));
+            }
+        }
+        world.asked();
+        for second in 0..10 {
+            for number in 0..200 {
+                let reason = world.reason(&format!("{second}-{number}"));
+                let wanted = ["untrusted.audience", "malformed.claims", QUESTIONS];
+                assert!(wanted.contains(&reason), "{reason}");
+            }
+            world.pass(1_000);
+        }
+        let asked = world.asked();
+        assert!((300..800).contains(&asked), "{change}: {asked}");
+    }
+}
+
+/// With or without a memory for them.
+#[test]
+fn tokens_that_the_gate_accepts_are_free() {
+    for remembered in [0, 4_096] {
+        let mut world = World::with(&json!({
+            "providers": { "acme": crate::world::provider(&json!({})) },
+            "limits": { "remembered_tokens": remembered },
+        }));
+        for number in 0..2_000 {
+            let token = format!("good-{number}");
+            world.says(&token, active(&json!({})));
+            assert_eq!(world.reason(&token), PASSES, "{token}");
         }
     }
 }

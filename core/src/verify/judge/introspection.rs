@@ -170,9 +170,8 @@ impl<'p> Case<'p, '_, '_> {
             claims,
             until: active.until,
         });
-        if moment < told.until && self.remembered.tell(token, Rc::clone(&told)) {
-            self.supply.introspection_taken(id, &active);
-        }
+        let is_remembered = moment < told.until && self.remembered.tell(token, Rc::clone(&told));
+        self.supply.introspection_taken(id, &active, is_remembered);
         Ok((told, binding))
     }
 
