@@ -18,7 +18,7 @@ mod tests;
 
 pub use self::source::{IntrospectedTokens, IntrospectionSource};
 pub(crate) use self::{
-    answer::{Active, Unfit},
+    answer::{Active, Unfit, says_dpop},
     desk::{Desk, Said},
 };
 use crate::{jose::base64url, json::Json, limits};

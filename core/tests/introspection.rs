@@ -132,6 +132,13 @@ fn what_is_said_is_judged_and_passed_on_like_claims() {
             "untrusted.token_type",
         ),
         (json!({ "cnf": { "kid": "k" } }), "untrusted.key_bound"),
+        // Who says that it is bound must say to which key.
+        (json!({ "token_type": "DPoP" }), "untrusted.key_bound"),
+        (json!({ "token_type": "dpop" }), "untrusted.key_bound"),
+        (
+            json!({ "token_type": "urn:ietf:params:oauth:token-type:dPoP" }),
+            "untrusted.key_bound",
+        ),
         (json!({ "active": false }), INACTIVE),
     ] {
         let mut world = World::with(&config);
@@ -145,7 +152,6 @@ fn what_is_said_is_judged_and_passed_on_like_claims() {
         assert_eq!(world.reason("t"), reason, "{change}");
     }
     for kept in [
-        json!({ "token_type": "DPoP" }),
         json!({ "token_type": "bearer", "typ": "Bearer" }),
         json!({ "token_type": null, "iss": ISSUER }),
         json!({ "typ": "at+jwt", "token_use": "access_token" }),

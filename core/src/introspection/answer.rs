@@ -127,6 +127,14 @@ fn with(claims: Json, name: &str, value: Json) -> Json {
 /// What RFC 8693 section 3 puts before types of tokens.
 const TYPES: &str = "urn:ietf:params:oauth:token-type:";
 
+/// Whether claims say that the token is used by DPoP (RFC 9449 section 5), so that it must be bound
+/// to a key.
+pub(crate) fn says_dpop(claims: &Json) -> bool {
+    let said = claims.get("token_type").and_then(Json::as_str);
+    let last = said.and_then(|said| said.rsplit(':').next());
+    last.is_some_and(|last| last.eq_ignore_ascii_case("dpop"))
+}
+
 /// Whether an answer is about an access token. `token_type` says how it is used (RFC 6749 section
 /// 7.1: never one whose type is not understood). In other members some issuers say what it is.
 fn is_access_token(claims: &Json) -> bool {

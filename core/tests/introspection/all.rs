@@ -95,6 +95,16 @@ fn what_the_token_says_itself_stands_and_the_answer_comes_on_top() {
             json!({ "aud": "another" }),
             "untrusted.audience",
         ),
+        (
+            json!({}),
+            json!({ "token_type": "DPoP" }),
+            "untrusted.key_bound",
+        ),
+        (
+            json!({ "token_type": "DPoP" }),
+            json!({}),
+            "untrusted.key_bound",
+        ),
         (json!({}), json!({ "sub": "mallory" }), INACTIVE),
         (json!({}), json!({ "jti": "2" }), INACTIVE),
         (

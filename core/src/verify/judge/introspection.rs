@@ -184,11 +184,18 @@ impl<'p> Case<'p, '_, '_> {
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
     ) -> Result<Binding, Stop> {
-        self.check_claims(claims, credential, (id, provider), requirement)
-            .inspect_err(|stop| {
-                self.record.seen = Some(seen(claims, provider));
-                self.tell_fault(stop, claims, provider);
-            })
+        let checked = self.check_claims(claims, credential, (id, provider), requirement);
+        let checked = checked.and_then(|binding| {
+            if binding.dpop.is_none() && introspection::says_dpop(claims) {
+                self.expect("cnf.jkt, because token_type is DPoP");
+                return Err(Untrusted::KeyBound.into());
+            }
+            Ok(binding)
+        });
+        checked.inspect_err(|stop| {
+            self.record.seen = Some(seen(claims, provider));
+            self.tell_fault(stop, claims, provider);
+        })
     }
 
     /// The token does not count, and has no right from before.
