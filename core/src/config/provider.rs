@@ -69,6 +69,7 @@ pub(super) fn provider(
             ("tenants", tenants.is_absent()),
             ("subject_claims", subject_claims.is_absent()),
             ("discovery", discovery.is_absent()),
+            ("introspection", introspection.is_absent()),
             ("kinds", kinds.is_absent()),
             ("evidence", evidence.is_absent()),
             ("credentials", credentials.is_absent()),

@@ -174,3 +174,18 @@ fn of_a_bundle_the_keys_of_tokens_are_used_and_no_others() {
     assert_eq!((set.keys().len(), set.skipped().len()), (0, 1));
     assert_eq!(set.skipped()[0].fault, "use is not jwt-svid");
 }
+
+/// Who is asked about a token says which issuer it is of.
+#[test]
+fn nobody_is_asked_about_tokens_of_a_trust_domain() {
+    let mut policy = policy();
+    let uri = json!({ "uri": "https://id.example.com/introspect", "cluster": "id" });
+    policy["providers"]["mesh"]["introspection"] = json!({ "http_uri": uri });
+    let key = SigningKey::es256("k");
+    let text = crate::world::with_keys(&policy, &key, &key);
+    let problems = passgate_core::Config::parse(text.as_bytes()).unwrap_err();
+    let problem = problems
+        .iter()
+        .find(|problem| problem.at == "providers.mesh.introspection");
+    assert!(problem.unwrap().seen.starts_with("stands beside spiffe"));
+}
