@@ -221,6 +221,49 @@ fn one_of_several_ways_is_enough() {
     }
 }
 
+/// The ways with a token are of other workloads, so this one has none for it.
+#[test]
+fn a_workload_lends_its_name_to_no_token_that_nobody_looks_at() {
+    let mut policy = policy();
+    policy["providers"]["globex"] = json!({
+        "issuer": "https://globex.example.com",
+        "audiences": [world::AUDIENCE],
+        "from_headers": [{ "name": "x-globex" }],
+        "local_jwks": { "inline_string": passgate_kit::jwks(&[&SigningKey::es256("g")]) },
+    });
+    let report = json!({ "token": "none", "peer": { "spiffe": [REPORT] } });
+    let shop = json!({ "provider_name": "acme", "peer": { "spiffe": [SHOP] } });
+    let globex = json!({ "provider_name": "globex" });
+    let rule = |path: &str, ways: &[&serde_json::Value]| json!({ "match": { "path": path }, "requires": { "requires_any": { "requirements": ways } } });
+    policy["rules"] = json!([
+        rule("/two", &[&shop, &report]),
+        rule("/three", &[&report, &shop, &globex]),
+        { "match": { "path": "/mesh" }, "requires": { "provider_name": "mesh" } },
+    ]);
+    let mut world = World::new(&policy);
+    let person = world.person(&["hwk"]);
+    world.show(Some(REPORT));
+    for path in ["/two", "/three"] {
+        for token in [&person, &"junk".to_owned()] {
+            let judged = world.judge(path, &world::bearer(Some(token)));
+            let refused = ("forbidden.peer", Some(403));
+            assert_eq!((judged.code, judged.status), refused, "{path}");
+            assert_eq!(judged.record()["expected"], SHOP);
+        }
+        // Several are no better than one.
+        let mut twice = world::bearer(Some(&person));
+        twice.extend(world::bearer(Some(&"junk".to_owned())));
+        assert!(world.judge(path, &twice).status.is_some(), "{path}");
+        assert_eq!(world.judge(path, &[]).code, "permitted.peer", "{path}");
+        // It stands where nobody looks for one.
+        let elsewhere = [("x-other", person.clone())];
+        assert_eq!(world.judge(path, &elsewhere).code, "permitted.peer");
+    }
+    world.show(Some(SHOP));
+    let judged = world.judge("/two", &world::bearer(Some(&person)));
+    assert_eq!(judged.code, "permitted.token");
+}
+
 #[test]
 fn what_a_connection_is_asked_costs_only_where_a_rule_asks() {
     let mut world = World::new(&policy());

@@ -290,9 +290,10 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if requirement.wants_peer() {
             left = self.with_peer(requirement)?;
         }
+        let whole = left.as_ref().map(|_| requirement);
         let requirement = left.as_ref().unwrap_or(requirement);
         self.aside.schemes = requirement.schemes();
-        let judged = self.judge_token(requirement);
+        let judged = self.judge_token(requirement, whole);
         if let Err(Stop::Deny(reason)) = &judged
             && reason.wants_sign_in()
         {

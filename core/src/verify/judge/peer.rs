@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Case, Stop};
 use crate::{
     evidence::Kind,
+    extract::extract,
     headers::{self, Edit},
     identity::Identity,
     peer,
@@ -13,6 +14,7 @@ use crate::{
     spiffe::SpiffePattern,
     text::shown,
     verdict::Permit,
+    verify::prepared::places,
 };
 
 impl Case<'_, '_, '_> {
@@ -42,12 +44,7 @@ impl Case<'_, '_, '_> {
             return Ok(Some(Requirement { alternatives }));
         }
         Err(match known {
-            Ok(_) => {
-                let wanted = all.iter().flat_map(|way| &way.peers);
-                let wanted: Vec<&str> = wanted.map(SpiffePattern::as_str).collect();
-                self.record.expected = Some(shown(&wanted.join(" ")));
-                Forbidden::Peer.into()
-            }
+            Ok(_) => self.of_another(&mut all.iter()),
             // Another policy that let the stream begin has not asked who it is.
             Err(_) if self.again.is_some() => Unavailable::Streams.into(),
             Err(wanted) => {
@@ -55,6 +52,15 @@ impl Case<'_, '_, '_> {
                 Missing::Peer.into()
             }
         })
+    }
+
+    /// The request is not of one of the workloads that these ways want.
+    #[inline(never)]
+    fn of_another(&mut self, ways: &mut dyn Iterator<Item = &Rc<Alternative>>) -> Stop {
+        let wanted = ways.flat_map(|way| &way.peers);
+        let wanted: Vec<&str> = wanted.map(SpiffePattern::as_str).collect();
+        self.record.expected = Some(shown(&wanted.join(" ")));
+        Forbidden::Peer.into()
     }
 
     /// The workload at the other end of the connection; else what would have been one.
@@ -69,9 +75,26 @@ impl Case<'_, '_, '_> {
         peer::workload(self.request.peer_certificate()).map(Rc::from)
     }
 
-    /// A request that a workload makes for itself, with no token.
+    /// Whether a token stands where the rule looks for one, though not by what is left of it.
+    fn shows_token(&mut self, whole: &Requirement) -> Result<bool, Stop> {
+        let providers = self.prepared.providers();
+        let accepted = providers.filter(|(id, _)| whole.open_to(*id).next().is_some());
+        let sources = places(accepted.map(|(_, provider)| provider)).into_iter();
+        let find = |bytes: &[u8]| self.remembered.find(bytes);
+        Ok(extract(self.request, self.target, sources, find)?.is_some())
+    }
+
+    /// A request that a workload makes for itself, with no token. `whole`: the rule has ways that
+    /// are of other workloads.
     #[inline(never)]
-    pub(super) fn pass_as_workload(&mut self) -> Permit {
+    pub(super) fn pass_as_workload(&mut self, whole: Option<&Requirement>) -> Result<Permit, Stop> {
+        if let Some(whole) = whole
+            && self.shows_token(whole)?
+        {
+            // Nobody looks at that token, so the workload does not lend it its name.
+            let mut ways = whole.alternatives.iter().filter(|way| !way.without_token);
+            return Err(self.of_another(&mut ways));
+        }
         self.trail.provider = None;
         let kind = Kind::Workload;
         self.record.kind = Some(kind.as_str());
@@ -87,10 +110,10 @@ impl Case<'_, '_, '_> {
             kind,
             edits,
         };
-        Permit {
+        Ok(Permit {
             identity: Some(Rc::new(identity)),
             ..self.pass_unjudged("permitted.peer")
-        }
+        })
     }
 
     /// Says to the service which workload a token came through, where the rule wanted to know.

@@ -29,8 +29,13 @@ use crate::{
 };
 
 impl Case<'_, '_, '_> {
-    /// The one token of the request, by a rule that wants one.
-    pub(super) fn judge_token(&mut self, requirement: &Requirement) -> Result<Permit, Stop> {
+    /// The one token of the request, by a rule that wants one. `whole`: what the rule wants, where
+    /// this is only what is left of it on this connection.
+    pub(super) fn judge_token(
+        &mut self,
+        requirement: &Requirement,
+        whole: Option<&Requirement>,
+    ) -> Result<Permit, Stop> {
         let config = &self.prepared.config;
         let accepted = || {
             self.prepared
@@ -50,7 +55,7 @@ impl Case<'_, '_, '_> {
         };
         let Some(credential) = credential else {
             if requirement.alternatives.iter().any(|way| way.without_token) {
-                return Ok(self.pass_as_workload());
+                return self.pass_as_workload(whole);
             }
             let step_up = requirement.hint(config.providers());
             return Err(Missing::Token { step_up }.into());
