@@ -182,3 +182,47 @@ fn a_stream_that_waits_ends_with_its_token() {
     let ended = live(&mut world, &mut leases, 2);
     assert_eq!(ended, [(1, "untrusted.expired")]);
 }
+
+/// Providers have other names in a new policy, and rules ask for other ones.
+#[test]
+fn a_new_policy_shows_a_token_to_its_own_issuer_alone() {
+    let acme = provider(&json!({}));
+    let globex = provider(&json!({ "issuer": "https://globex.example.com" }));
+    let policy = |[acme_name, globex_name]: [&str; 2], rest: &str, other: &str| {
+        let mut providers = json!({});
+        providers[acme_name] = acme.clone();
+        providers[globex_name] = globex.clone();
+        World::with(&json!({
+            "providers": providers,
+            "rules": [
+                { "match": { "path": "/other" }, "requires": { "provider_name": other } },
+                { "match": { "prefix": "/" }, "requires": { "provider_name": rest } },
+            ],
+            "streams": { "end_with_authority": true },
+        }))
+    };
+    for (names, rest, other, asked, cut) in [
+        (["acme", "globex"], "acme", "globex", 1, &[][..]),
+        (["z", "a"], "z", "a", 1, &[]),
+        (
+            ["acme", "globex"],
+            "globex",
+            "acme",
+            0,
+            &[(1, "untrusted.issuer")],
+        ),
+        (["z", "a"], "a", "z", 0, &[(1, "untrusted.issuer")]),
+    ] {
+        let mut leases = Leases::default();
+        let mut old = policy(["acme", "globex"], "acme", "globex");
+        old.verifier.join(&mut leases);
+        old.says("t", active(&json!({})));
+        open(&mut old, &mut leases, 1, "t");
+        let mut new = policy(names, rest, other);
+        new.says("t", active(&json!({})));
+        new.verifier.join(&mut leases);
+        new.verifier.enter(&mut leases, b"");
+        assert_eq!(live(&mut new, &mut leases, 10), cut, "{names:?} {rest}");
+        assert_eq!(new.asked(), asked, "{names:?} {rest}");
+    }
+}

@@ -43,7 +43,15 @@ impl<'p> Case<'p, '_, '_> {
         if !is_opaque {
             return None;
         }
-        let owner = self.told(&credential.token).map(|told| told.provider);
+        // Whichever policy it was that asked.
+        let owner = match &credential.token {
+            Token::Known(known) => known.told(),
+            Token::New(_) => None,
+        };
+        let is_owner = |provider: &Provider| {
+            let mut owner = owner.iter();
+            owner.all(|told| *told.identity.issuer == *provider.issuer.text())
+        };
         let (mut is_any_asked, mut found, mut several) = (false, None, false);
         for (id, provider) in self.prepared.providers() {
             if provider.introspection.is_none() || requirement.open_to(id).next().is_none() {
@@ -53,7 +61,7 @@ impl<'p> Case<'p, '_, '_> {
             let mut places = credential.found_in.iter();
             let is_looked_for =
                 self.again.is_some() || places.any(|place| provider.sources.contains(place));
-            if is_looked_for && owner.is_none_or(|owner| owner == id) {
+            if is_looked_for && is_owner(provider) {
                 several |= found.replace((id, provider)).is_some();
             }
         }
@@ -123,6 +131,7 @@ impl<'p> Case<'p, '_, '_> {
         requirement: &Requirement,
     ) -> Result<(Rc<Told>, Binding), Stop> {
         let told = self.told(&credential.token);
+        let told = told.filter(|told| told.provider == id);
         let was_active = told.is_some();
         let moment = self.supply.moment(self.now);
         if let Some(told) = told.filter(|told| moment < told.until) {
