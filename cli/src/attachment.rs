@@ -20,6 +20,8 @@ const SERVER_AT_GATEWAY: &str =
 const OTHER_NAMESPACE: &str = "a plugin judges Services of its own namespace alone, so requests pass unjudged; put the plugin into the Service's namespace";
 const SELECTOR: &str = "selects a waypoint, which takes plugins by targetRefs alone, so requests pass unjudged; write targetRefs in its place";
 
+const NO_PROXY: &str = "selector selects pods with sidecar.istio.io/inject: \"false\": they have no proxy, so requests to them pass unjudged; remove it";
+
 /// What is wrong with the attachment of passgate's plugins in these documents.
 #[derive(Default)]
 pub(crate) struct Doubts {
@@ -73,6 +75,15 @@ impl Doubts {
                 |name: &str, value: &str| labels.get(name).and_then(Json::as_str) == Some(value);
             let named = labels.get("gateway.networking.k8s.io/gateway-name");
             let named = named.and_then(Json::as_str);
+            let is_gateway = is_like_a_gateways(labels) || around.is_selected_by_gateway(labels);
+            for gateway in around.gateways_of(labels) {
+                warnings.extend(gateway.unseen());
+            }
+            // The Deployment of a gateway may have its proxy without injection.
+            let mut pods = around.uninjected.iter();
+            if !is_gateway && pods.any(|pod| is_within(labels, pod)) {
+                warnings.push(NO_PROXY.to_owned());
+            }
             if is("gateway.networking.k8s.io/gateway-class-name", WAYPOINT)
                 || is("gateway.istio.io/managed", "istio.io-mesh-controller")
                 || named.is_some_and(|name| around.is_waypoint(plugin.namespace, name))
@@ -181,8 +192,10 @@ fn mode(spec: &Json) -> Option<&str> {
 struct Around<'j> {
     waypoints: Vec<(&'j str, &'j str)>,
     gateways: Vec<(&'j str, &'j str)>,
-    /// What each of Istio's own `Gateway` resources selects its pods by.
-    selectors: Vec<&'j Json>,
+    /// Istio's own `Gateway` resources.
+    selecting: Vec<Selecting<'j>>,
+    /// The labels of pods that get no proxy.
+    uninjected: Vec<&'j Json>,
     services: Vec<(&'j str, &'j str)>,
     /// Some plugin has targets.
     has_targets: bool,
@@ -206,9 +219,9 @@ impl<'j> Around<'j> {
         }
         let of = text(resource, "apiVersion").unwrap_or_default();
         if kind == Some("Gateway") && of.starts_with("networking.istio.io/") {
-            let selector = resource.get("spec").and_then(|it| it.get("selector"));
-            self.selectors.extend(selector);
+            self.selecting.extend(Selecting::of(resource));
         }
+        self.uninjected.extend(uninjected(resource));
         self.has_targets |= Plugin::of(resource).is_some_and(|it| !it.targets.is_empty());
     }
 
@@ -227,8 +240,12 @@ impl<'j> Around<'j> {
     /// Whether a `Gateway` has these pods, or some of them, for its own. Its namespace may be another
     /// one than theirs.
     fn is_selected_by_gateway(&self, labels: &Json) -> bool {
-        let mut selectors = self.selectors.iter();
-        selectors.any(|own| is_within(own, labels) || is_within(labels, own))
+        self.gateways_of(labels).next().is_some()
+    }
+
+    fn gateways_of(&self, labels: &Json) -> impl Iterator<Item = &Selecting<'j>> {
+        let all = self.selecting.iter();
+        all.filter(move |own| is_within(own.labels, labels) || is_within(labels, own.labels))
     }
 
     fn is_waypoint(&self, namespace: Option<&str>, name: &str) -> bool {
@@ -257,6 +274,56 @@ impl<'j> Around<'j> {
         });
         near.next().copied()
     }
+}
+
+/// A `Gateway` of Istio.
+struct Selecting<'j> {
+    name: &'j str,
+    labels: &'j Json,
+    servers: &'j [Json],
+}
+
+impl<'j> Selecting<'j> {
+    fn of(resource: &'j Json) -> Option<Self> {
+        let spec = resource.get("spec")?;
+        let name = resource.get("metadata").and_then(|it| text(it, "name"));
+        Some(Self {
+            name: name.unwrap_or_default(),
+            labels: spec.get("selector")?,
+            servers: elements(spec.get("servers")),
+        })
+    }
+
+    /// What is to be said of its ports that are not of HTTP.
+    fn unseen(&self) -> impl Iterator<Item = String> {
+        self.servers.iter().filter_map(|server| {
+            let port = server.get("port")?;
+            let protocol = text(port, "protocol")?;
+            let is_http = |it: &&str| it.eq_ignore_ascii_case(protocol);
+            let mode = server.get("tls").and_then(|it| text(it, "mode"));
+            let is_passed = mode.is_some_and(|mode| mode.ends_with("PASSTHROUGH"));
+            if HTTP.iter().any(is_http) && !is_passed {
+                return None;
+            }
+            let number = port.get("number").map(ToString::to_string);
+            let (name, number) = (self.name, number.unwrap_or_default());
+            Some(format!("the Gateway {name} has the port {number} ({protocol}), which no HTTP filter sees, so requests there pass unjudged; write HTTP, or HTTPS without PASSTHROUGH, unless nothing behind it needs the gate"))
+        })
+    }
+}
+
+/// The protocols of Istio that are HTTP to Envoy.
+const HTTP: [&str; 5] = ["HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC-WEB"];
+
+/// The labels of pods, if these get no proxy.
+fn uninjected(pods: &Json) -> Option<&Json> {
+    let metadata = pods.get("metadata")?;
+    let is_off = |name| {
+        let value = metadata.get(name)?.get("sidecar.istio.io/inject")?;
+        value.as_str().filter(|it| *it == "false")
+    };
+    is_off("labels").or_else(|| is_off("annotations"))?;
+    metadata.get("labels")
 }
 
 /// Whether all of these labels, and at least one, are among those.

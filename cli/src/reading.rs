@@ -220,6 +220,7 @@ fn literal(of: &Json) -> &str {
         .or(template)
         .and_then(Json::as_str)
         .unwrap_or_default();
+    let text = text.strip_prefix('^').unwrap_or(text);
     if regex.is_some() && text.contains('|') {
         return "";
     }

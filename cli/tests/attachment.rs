@@ -230,3 +230,64 @@ fn nobody_is_told_to_write_mode_server_where_there_may_be_a_gateway() {
         assert!(!output.contains("SERVER"), "{output}");
     }
 }
+
+#[test]
+fn what_no_http_filter_sees_of_selected_pods_is_said() {
+    let helm = "  selector: { matchLabels: { istio: ingress } }\n";
+    let servers =
+        |servers: &str| SELECTING.replace("servers: []", &format!("servers: [{servers}]"));
+    let check = |around: &str| check(&(plugin("edge", helm) + around)).1;
+    let warning = |port: &str| {
+        format!(
+            "warning: passgate: the Gateway public has the port {port}, which no HTTP filter sees, so requests there pass unjudged; write HTTP, or HTTPS without PASSTHROUGH, unless nothing behind it needs the gate\n"
+        )
+    };
+    for (server, port) in [
+        ("{ port: { number: 9000, protocol: TCP } }", "9000 (TCP)"),
+        (
+            "{ port: { number: 443, protocol: TLS }, tls: { mode: SIMPLE } }",
+            "443 (TLS)",
+        ),
+        (
+            "{ port: { number: 443, protocol: HTTPS }, tls: { mode: PASSTHROUGH } }",
+            "443 (HTTPS)",
+        ),
+    ] {
+        let output = check(&servers(server));
+        assert!(output.contains(&warning(port)), "{output}");
+    }
+    for server in [
+        "{ port: { number: 80, protocol: HTTP } }",
+        "{ port: { number: 443, protocol: https }, tls: { mode: SIMPLE } }",
+        "{ port: { number: 80, protocol: HTTP2 } }, { port: { number: 81, protocol: GRPC } }",
+    ] {
+        let output = check(&servers(server));
+        assert!(!output.contains("warning"), "{output}");
+    }
+    let app = "  selector: { matchLabels: { app: accounts } }\n";
+    let check = |around: &str| self::check(&(plugin("edge", app) + around)).1;
+    let pod = |labels: &str, annotations: &str| {
+        format!(
+            "
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{ name: shop, namespace: edge }}
+spec: {{ template: {{ metadata: {{ labels: {{ app: accounts{labels} }}, annotations: {{ a: b{annotations} }} }} }} }}
+"
+        )
+    };
+    let off = ", sidecar.istio.io/inject: \"false\"";
+    let said = "warning: passgate: selector selects pods with sidecar.istio.io/inject: \"false\": they have no proxy, so requests to them pass unjudged; remove it\n";
+    for output in [check(&pod(off, "")), check(&pod("", off))] {
+        assert!(output.contains(said), "{output}");
+    }
+    let other = pod(off, "").replace("accounts", "other");
+    for output in [check(&pod("", "")), check(&other)] {
+        assert!(!output.contains("warning"), "{output}");
+    }
+    // The Deployment of a gateway has its proxy itself.
+    let gateway = pod(off, "").replace("app: accounts", "istio: ingress");
+    let output = self::check(&(plugin("edge", helm) + &gateway)).1;
+    assert!(!output.contains("warning"), "{output}");
+}

@@ -226,6 +226,11 @@ fn a_route_that_puts_a_stricter_rules_path_in_the_place_of_a_whole_one_is_said()
             "safe_regex: { regex: \"/admin/.*\" }",
             users,
         ),
+        (
+            &[ADMIN, API, REST],
+            "safe_regex: { regex: \"^/admin/.*\" }",
+            users,
+        ),
         (&[ADMIN, API, REST], &template("/admin/*"), users),
         (&[health, ADMIN, API, REST], "path: /api/x", users),
         (&[ADMIN], "path: /api/x", users),
