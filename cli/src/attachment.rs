@@ -237,8 +237,8 @@ impl<'j> Around<'j> {
         }
     }
 
-    /// Whether a `Gateway` has these pods, or some of them, for its own. Its namespace may be another
-    /// one than theirs.
+    /// Whether a `Gateway` has these pods, or some of them, for its own. Its namespace may be
+    /// another one than theirs.
     fn is_selected_by_gateway(&self, labels: &Json) -> bool {
         self.gateways_of(labels).next().is_some()
     }

@@ -1,6 +1,7 @@
 //! `passgate`: what the proxy would say, before it says it.
 
 mod attachment;
+mod blinded;
 mod check;
 mod clusters;
 mod command;

@@ -4,7 +4,8 @@
 use passgate_core::Json;
 
 use crate::{
-    find, read,
+    blinded::blinded,
+    read,
     sign::{
         fails_open, is_gate, may_be_true, member, mentions_passgate, module_is_passgate,
         names_passgate, plugin_of_istio, types,
@@ -260,7 +261,7 @@ fn of_object(object: &Json, place: &str, names: &[String], found: &mut Vec<Off>)
                     add(&joined(place, &format!("{vm}.code")), MODULE);
                 }
             }
-            let blinded = find::blinded(inside).filter(|_| is_part);
+            let blinded = blinded(inside).filter(|_| is_part);
             if let Some((member, what)) = blinded.as_deref().and_then(|it| it.split_once(": ")) {
                 add(&joined(place, member), what);
             }

@@ -401,8 +401,8 @@ fn shadow() -> Shadow {
     }
 }
 
-/// Whether a stream may wait on, by its old answer: no longer than a request would, counted from the
-/// end of that answer, and than its token lives.
+/// Whether a stream may wait on, by its old answer: no longer than a request would, counted from
+/// the end of that answer, and than its token lives.
 fn waits(lease: &mut Lease, longest: Duration, now: UnixTime) -> Result<(), Reason> {
     if let Some(token) = &lease.token
         && token.expires <= now

@@ -125,7 +125,8 @@ pub(super) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Bodies(Vec<Semaphore>);
 
-/// A body of at most so many bytes takes no place: one for each connection is less than their heads.
+/// A body of at most so many bytes takes no place: one for each connection is less than their
+/// heads.
 const SMALL_BYTES: u64 = 8 << 10;
 /// Most bodies that are larger, of all providers.
 const LARGE: usize = 512;
