@@ -79,15 +79,16 @@ pub const CREDENTIAL_ANSWER_BYTES: usize = 32 << 10;
 /// 255 characters.
 pub const SUBJECT_BYTES: usize = 512;
 /// Most answers about tokens that one worker keeps of all providers until a request takes them, and
-/// as many about tokens that are not active; each provider that is asked gets at least one. What
-/// was taken is among [`REMEMBERED_TOKENS`].
+/// as many about tokens that are not active, and again as many about those of them that were active
+/// before; each provider that is asked gets at least one. What was taken is among
+/// [`REMEMBERED_TOKENS`].
 pub const INTROSPECTION_ANSWERS: usize = 128;
 /// Most bytes of an answer about a token: the claims of the largest token that is usual.
 pub const INTROSPECTION_BYTES: usize = 16 << 10;
 /// Most members and elements of an answer about a token.
 pub const INTROSPECTION_NODES: usize = 1_000;
-/// Most questions in a second, of each worker and provider, about tokens that turn out not to be
-/// good: a server that answers a thousand has most of its time for others.
+/// Most questions in a second, of each worker and provider, about tokens that the gate does not
+/// accept: a server that answers a thousand has most of its time for others.
 pub const INTROSPECTION_QUESTIONS: u64 = 50;
 /// Most status lists that one worker remembers; each provider that has some gets at least one.
 pub const STATUS_LISTS: usize = 16;
