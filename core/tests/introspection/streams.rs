@@ -226,3 +226,19 @@ fn a_new_policy_shows_a_token_to_its_own_issuer_alone() {
         assert_eq!(new.asked(), asked, "{names:?} {rest}");
     }
 }
+
+/// The gate cannot ask again about a token that it does not have.
+#[test]
+fn a_stream_ends_with_its_answer_where_no_token_is_remembered() {
+    let mut world = World::with(&json!({
+        "providers": { "acme": provider(&json!({})) },
+        "streams": { "end_with_authority": true },
+        "limits": { "remembered_tokens": 0 },
+    }));
+    let mut leases = Leases::default();
+    world.says("t", active(&json!({})));
+    open(&mut world, &mut leases, 1, "t");
+    assert_eq!(live(&mut world, &mut leases, 59), []);
+    let ended = live(&mut world, &mut leases, 2);
+    assert_eq!(ended, [(1, "unavailable.streams")]);
+}
