@@ -125,13 +125,12 @@ fn a_token_from_the_future_comes_again_when_the_clocks_are_right() {
         feed.metric(&format!("{name}{outcome}\"}}"))
     };
     let token = |key| logout_token(key, "s1");
-    let kind = "caep/event-type/session-revoked";
     for name in ["iat", "nbf"] {
         let early = token(&issuer.key).claim(name, now() + 90).build();
         let answer = feed.logout(&early);
         assert_eq!(answer.status, 503, "{answer:?}");
         assert!(answer.headers.text("retry-after").is_some());
-        let early = event_token(&issuer.key, kind, person("alice"));
+        let early = event_token(&issuer.key, "any", person("alice"));
         let early = early.claim(name, now() + 90).build();
         assert_eq!(feed.push(&early).status, 503);
     }

@@ -33,7 +33,12 @@ fn session(number: u8) -> Ending {
 
 /// Writes tokens of these numbers that count for a minute, each in a change of its own.
 fn take(writer: &mut Writer, provider: usize, tokens: &[u8]) -> Vec<Result<Done, Refused>> {
-    take_until(writer, provider, tokens, clock::now().as_secs() + 60)
+    take_until(
+        writer,
+        provider,
+        tokens,
+        clock::now().as_secs().saturating_add(60),
+    )
 }
 
 fn take_until(
