@@ -10,13 +10,14 @@ use std::{
     error::Error,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        mpsc::{Sender, channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use passgate_core::{RevocationEntry, UnixTime};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::{database::Database, writer::Writer};
 use crate::{clock::Dated, config::Config, event::Ending, list::Document, metrics::Metrics};
@@ -24,7 +25,9 @@ use crate::{clock::Dated, config::Config, event::Ending, list::Document, metrics
 /// Hands work to the thread that writes, and shows what gates are told.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    work: SyncSender<Work>,
+    work: Sender<Work>,
+    /// The share of each provider in what waits to be written.
+    shares: Arc<[Arc<Semaphore>]>,
     published: Published,
     dated: Arc<Mutex<Dated>>,
 }
@@ -38,6 +41,8 @@ pub(crate) struct Published(Arc<[Mutex<Arc<Document>>]>);
 pub(crate) struct Work {
     pub(crate) provider: usize,
     pub(crate) act: Act,
+    /// Its part of the share, until it is written.
+    _share: OwnedSemaphorePermit,
     done: oneshot::Sender<Result<Done, Refused>>,
 }
 
@@ -99,8 +104,10 @@ impl Refused {
     }
 }
 
-/// Most that waits to be written.
-const WAITING: usize = 1_024;
+/// Most of one provider that waits to be written. Further work waits for its turn.
+const WAITING_EACH: usize = 256;
+/// It waits so long at most.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Opens the store, or makes it, and starts the thread that writes.
@@ -111,12 +118,17 @@ impl Store {
         let database = Database::open(&config.store)?;
         let mut writer = Writer::new(database, config, Arc::clone(metrics))?;
         let published = writer.published();
-        let (work, of_writer) = sync_channel(WAITING);
+        // The shares bound it.
+        let (work, of_writer) = channel();
+        let shares = config.providers.iter();
+        let shares = shares.map(|_| Arc::new(Semaphore::new(WAITING_EACH)));
+        let shares = shares.collect();
         let thread = thread::Builder::new().name("store".to_owned());
         let thread = thread.spawn(move || writer.run(&of_writer))?;
         let dated = Arc::default();
         let this = Self {
             work,
+            shares,
             published,
             dated,
         };
@@ -125,16 +137,19 @@ impl Store {
 
     /// Writes this. The answer comes when it is on disk.
     pub(crate) async fn write(&self, provider: usize, act: Act) -> Result<Done, Refused> {
+        let share = self.shares.get(provider).cloned().ok_or(Refused::Busy)?;
+        let share = tokio::time::timeout(PATIENCE, share.acquire_owned()).await;
+        let Ok(Ok(share)) = share else {
+            return Err(Refused::Busy);
+        };
         let (done, told) = oneshot::channel();
         let work = Work {
             provider,
             act,
+            _share: share,
             done,
         };
-        self.work.try_send(work).map_err(|error| match error {
-            TrySendError::Full(_) => Refused::Busy,
-            TrySendError::Disconnected(_) => Refused::Disk,
-        })?;
+        self.work.send(work).map_err(|_| Refused::Disk)?;
         told.await.unwrap_or(Err(Refused::Disk))
     }
 

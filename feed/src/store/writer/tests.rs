@@ -1,9 +1,13 @@
 //! What is remembered of tokens, by provider.
 
-use std::{fs, path::PathBuf, process};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process,
+};
 
 use passgate_core::{Json, RevocationEntry};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::*;
 use crate::event::Ending;
@@ -11,15 +15,19 @@ use crate::event::Ending;
 fn writer(name: &str) -> (Writer, PathBuf) {
     let folder = std::env::temp_dir().join(format!("passgate-feed-{name}-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
+    let config = config(&folder);
+    let database = Database::open(&config.store).unwrap();
+    let writer = Writer::new(database, &config, Arc::default()).unwrap();
+    (writer, folder)
+}
+
+fn config(folder: &Path) -> Config {
     let provider = "issuer: https://id.example.com, remote_jwks: { uri: 'http://127.0.0.1:9/' }, max_token_lifetime: 1h, back_channel_logout: { audiences: [shop] }";
     let text = format!(
         "{{ listen: 127.0.0.1:0, admin: {{ listen: 127.0.0.1:0 }}, store: {}, readers: anybody, providers: {{ acme: {{ {provider} }}, other: {{ {provider} }} }} }}",
         folder.join("feed.db").display()
     );
-    let config = Config::parse(&text).unwrap();
-    let database = Database::open(&config.store).unwrap();
-    let writer = Writer::new(database, &config, Arc::default()).unwrap();
-    (writer, folder)
+    Config::parse(&text).unwrap()
 }
 
 fn session(number: u8) -> Ending {
@@ -57,6 +65,7 @@ fn take_until(
                 endings: vec![session(*token)],
                 until,
             },
+            _share: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
             done,
         };
         outcomes.extend(writer.write(&[work], false).unwrap());
@@ -104,6 +113,26 @@ fn a_token_that_is_known_writes_nothing() {
     assert!(fs::read(&log).unwrap() == before);
     assert_eq!(writer.lists[0].heard, 5, "nor does it count as heard");
     drop(writer);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_at_once_waits_and_is_written() {
+    let (writer, folder) = writer("burst");
+    let config = config(&folder);
+    drop(writer);
+    let (store, thread) = crate::store::Store::open(&config, &Arc::default()).unwrap();
+    let mut all = tokio::task::JoinSet::new();
+    for number in 0..3_000 {
+        let store = store.clone();
+        let act = Act::End(vec![session(u8::try_from(number % 200).unwrap())]);
+        all.spawn(async move { store.write(number % 2, act).await });
+    }
+    for outcome in all.join_all().await {
+        assert_eq!(outcome, Ok(Done::Written));
+    }
+    drop(store);
+    thread.join().unwrap();
     fs::remove_dir_all(&folder).unwrap();
 }
 
