@@ -2,26 +2,10 @@
 //! says so. `tests/istio/waypoint_attachments.rs` sees that in a real Istio.
 #![allow(clippy::expect_used, reason = "tests")]
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
+#[path = "common/check.rs"]
+mod common;
 
-/// Status and output of a check of this text.
-fn check(text: &str) -> (Option<i32>, String) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_passgate"));
-    let piped = program
-        .args(["check", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    let mut child = piped.spawn().expect("the program starts");
-    let mut input = child.stdin.take().expect("standard input");
-    input.write_all(text.as_bytes()).expect("it reads");
-    drop(input);
-    let output = child.wait_with_output().expect("the program ends");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    (output.status.code(), text)
-}
+use self::common::judged as check;
 
 /// A plugin in this namespace with these lines in its `spec`.
 fn plugin(namespace: &str, spec: &str) -> String {

@@ -1,10 +1,10 @@
 //! A gate that a file switches off does not guard anything, however good its configuration is.
 #![allow(clippy::expect_used, reason = "tests")]
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
+#[path = "common/check.rs"]
+mod common;
+
+use std::process::Command;
 
 /// Status and output of a check of a file beside these tests.
 fn check(name: &str) -> (Option<i32>, String) {
@@ -264,17 +264,7 @@ fn text_of(name: &str) -> String {
 
 /// What the command says of a text.
 fn checked(text: &str) -> String {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_passgate"))
-        .args(["check", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut input = program.stdin.take().expect("a pipe");
-    input.write_all(text.as_bytes()).expect("it reads");
-    drop(input);
-    let output = program.wait_with_output().expect("it ends");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    common::judged(text).1
 }
 
 /// Envoy Gateway takes the more specific policy alone ("being overridden by other

@@ -2,34 +2,23 @@
 //! do not tell apart, other ways to the same cluster, filters that come first.
 #![allow(clippy::expect_used, reason = "tests")]
 
+#[path = "../common/check.rs"]
+mod common;
 mod filters;
 mod hosts;
 mod peers;
 mod readings;
 mod services;
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
+use self::common::judged;
 
 const SMALLEST: &str = include_str!("../../../envoy/smallest.yaml");
 
 /// What the command says of a text that it accepts.
 fn check(text: &str) -> String {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_passgate"))
-        .args(["check", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut input = program.stdin.take().expect("a pipe");
-    input.write_all(text.as_bytes()).expect("it reads");
-    drop(input);
-    let output = program.wait_with_output().expect("it ends");
-    let output_text = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(output.status.success(), "{output_text}\n{text}");
-    output_text
+    let (status, told) = judged(text);
+    assert_eq!(status, Some(0), "{told}\n{text}");
+    told
 }
 
 fn put(text: &str, place: &str, instead: &str) -> String {

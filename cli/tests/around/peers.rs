@@ -1,11 +1,6 @@
 //! What the listener does about client certificates, where a rule asks for a peer.
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
-
-use super::{SMALLEST, check, put};
+use super::{SMALLEST, check, judged, put};
 
 const WORKLOADS: &str = include_str!("../../../envoy/workloads.yaml");
 const AUTHORITY: &str = "                validation_context:
@@ -14,18 +9,9 @@ const AUTHORITY: &str = "                validation_context:
 
 /// What the command says of a text that it refuses.
 fn refused(text: &str) -> String {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_passgate"))
-        .args(["check", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    let mut input = program.stdin.take().expect("a pipe");
-    input.write_all(text.as_bytes()).expect("it reads");
-    drop(input);
-    let output = program.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    let (status, told) = judged(text);
+    assert_eq!(status, Some(1), "{text}");
+    told
 }
 
 #[test]
