@@ -439,10 +439,8 @@ fn an_approval_goes_on_only_where_the_rule_says_so() {
     let (token, nonce) = (person.token(), person.nonce("/slow"));
     let approval = person.approval("/slow", &token, &nonce).build();
     let [bearer, approval] = sent(&token, &approval);
-    // Nobody has judged this one.
-    let dpop = ("dpop", "x".to_owned());
-    let judged = person.0.judge("/slow", &[bearer, approval, dpop]);
-    assert_eq!(judged.code, "permitted.token");
+    let unjudged = ("dpop", "x".to_owned());
+    let judged = person.0.judge("/slow", &[bearer, approval, unjudged]);
     assert!(!judged.removes("webauthn-proof") && judged.removes("dpop"));
     let bearer = person.0.token_with(|token| token.without("cnf"));
     let headers = [
