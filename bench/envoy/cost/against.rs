@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 /// One process of Envoy is not quite like another.
-const STARTS: usize = 3;
+const STARTS: usize = 9;
 
 pub fn tables(old: &'static Path, options: &Options) {
     let rounds = options.rounds;
