@@ -132,23 +132,33 @@ impl ReplayMemory {
         spend: &Spend,
         now: UnixTime,
     ) -> Result<(), NotSpent> {
+        let mut birth = match &self.known {
+            Some((_, birth)) => Rc::clone(birth),
+            None => self.birth(shared, now)?,
+        };
         for _ in 0..TRIES {
-            let birth = self.birth(shared, now)?;
-            if spend.made < birth.at {
-                return Err(NotSpent::TooOld(birth.at));
-            }
             let (slot, entry) = Entry::of(spend, &birth);
             let key = slot_key(&self.keys.slots, slot);
             let found = shared.get(&key)?;
             let version = found.as_ref().map(|(_, version)| *version);
-            let mut slot = match &found {
-                None => Slot::new(&birth),
-                Some((bytes, _)) => Slot::read(bytes).ok_or(NotSpent::Broken)?,
+            let slot = match &found {
+                None => None,
+                Some((bytes, _)) => Some(Slot::read(bytes).ok_or(NotSpent::Broken)?),
             };
-            // It is from a memory that the host has lost since.
-            if slot.memory != birth.tag {
-                slot = Slot::new(&birth);
+            // The host loses everything at once: a slot of the memory that is known says that it is
+            // still the one. Where there is none, the memory itself has to say so.
+            let slot = slot.filter(|slot| slot.memory == birth.tag);
+            if slot.is_none() {
+                let asked = self.birth(shared, now)?;
+                if asked.tag != birth.tag {
+                    birth = asked;
+                    continue;
+                }
             }
+            if spend.made < birth.at {
+                return Err(NotSpent::TooOld(birth.at));
+            }
+            let mut slot = slot.unwrap_or_else(|| Slot::new(&birth));
             slot.let_go(self.retention, now);
             slot.enter(entry)?;
             if shared.set(&key, &slot.write(), version)? == Stored::Yes {
@@ -158,9 +168,9 @@ impl ReplayMemory {
         Err(NotSpent::Broken)
     }
 
-    /// The beginning of the memory, by whoever is the first to ask. It is asked for each time: the
-    /// host may have lost it. The mark is read first. If the host loses both in between, the next
-    /// mark has another version.
+    /// The beginning of the memory, by whoever is the first to ask. The host may have lost the one
+    /// that is known. The mark is read first. If the host loses both in between, the next mark has
+    /// another version.
     fn birth(&mut self, shared: &Shared, now: UnixTime) -> Result<Rc<Birth>, NotSpent> {
         let version = |found: Option<(Vec<u8>, u32)>| found.map(|(_, version)| version);
         let mark = version(shared.get(&self.keys.mark)?);
