@@ -67,13 +67,14 @@ impl Proofs {
         self.memory.begin(&self.shared, now);
     }
 
-    /// A nonce for this use with tokens of this issuer.
+    /// A nonce for this use with tokens of this issuer. `before`: the one that the client has used.
     pub(crate) fn nonce(
         &mut self,
         usage: (NonceUse, &str),
         at: UnixTime,
+        before: Option<&str>,
     ) -> Result<String, NotShared> {
-        self.nonces.make(&self.shared, usage, at)
+        self.nonces.make(&self.shared, usage, at, before)
     }
 
     /// The time of such a nonce; `None`: it is not one.

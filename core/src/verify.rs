@@ -445,7 +445,7 @@ impl Verifier {
                     let issuer = provider.map_or("", |provider| provider.issuer.text());
                     let at = now.max(begin.saturating_add(Duration::from_millis(1)));
                     if let Some(usage) = spend.kind.nonce() {
-                        let nonce = self.proofs.nonce((usage, issuer), at);
+                        let nonce = self.proofs.nonce((usage, issuer), at, None);
                         aside.nonce = nonce.ok().map(|nonce| usage.header(nonce));
                         if usage == NonceUse::Dpop {
                             aside.schemes = DPOP;

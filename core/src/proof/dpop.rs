@@ -44,8 +44,15 @@ pub(crate) enum Fault {
     Signature,
 }
 
-/// A nonce is of now if some rule would take it.
-const A_WHILE: Duration = Duration::from_secs(limits::PROOF_WINDOW_MAX_SECS);
+impl Fault {
+    /// Of a proof with this nonce, which is not ours.
+    pub(crate) fn not_ours(nonce: Option<&str>, now: UnixTime) -> Self {
+        if nonce.is_some_and(|nonce| nonce::is_of_now(nonce, now)) {
+            return Self::ForeignNonce;
+        }
+        Self::Nonce("nonce: one of ours")
+    }
+}
 
 /// A proof that was taken apart, and of which nothing is true yet.
 #[derive(Debug)]
@@ -186,7 +193,7 @@ impl<'a> UnverifiedProof<'a> {
         match nonce {
             Some(made) if now <= made.saturating_add(terms.window) => Ok(made),
             Some(_) => Err(Fault::Nonce("nonce: a recent one")),
-            None if terms.wants_nonce => Err(self.without_nonce(now)),
+            None if terms.wants_nonce => Err(Fault::not_ours(self.unverified_nonce(), now)),
             None => {
                 let made = self.claims.iat;
                 let distance = now.since(made).max(made.since(now));
@@ -198,19 +205,13 @@ impl<'a> UnverifiedProof<'a> {
         }
     }
 
-    /// Why a proof without a nonce of ours does not count.
-    fn without_nonce(&self, now: UnixTime) -> Fault {
-        let nonce = self.unverified_nonce();
-        match nonce.and_then(nonce::unverified_time) {
-            Some(made) if now.since(made).max(made.since(now)) <= A_WHILE => Fault::ForeignNonce,
-            _ => Fault::Nonce("nonce: one of ours"),
-        }
-    }
-
-    /// The latest time by which it could count now: `iat`, which is asked when its nonce is ours no
-    /// longer, because a policy has another secret.
+    /// The latest time by which it could count now. A policy with another secret asks another part
+    /// of its nonce, or `iat`.
     pub(crate) fn latest(&self, terms: Terms, now: UnixTime) -> UnixTime {
-        self.claims.iat.min(now.saturating_add(terms.window))
+        let nonce = self.unverified_nonce().unwrap_or_default();
+        let times = nonce::unverified_times(nonce).chain([self.claims.iat]);
+        let latest = times.max().unwrap_or(now);
+        latest.min(now.saturating_add(terms.window))
     }
 
     /// What checking the signature costs.

@@ -2,6 +2,10 @@
 //!
 //! A nonce is `base64url(time || HMAC-SHA-256(secret, use, issuer, time)[..16])`, the time in
 //! milliseconds, six bytes. It needs no memory. It is good for one use and one provider.
+//!
+//! Where replicas share no secret, the nonces of several stand in one, separated by dots: a gate
+//! believes the part that is its own, and hands the others on. So a client that meets another
+//! replica with each request has soon a nonce for all of them.
 
 use core::time::Duration;
 
@@ -11,6 +15,7 @@ use sha2::Sha256;
 use super::shared::{self, NotShared, Shared};
 use crate::{
     jose::{base64url, to_base64url},
+    limits,
     reason::Nonce,
     time::UnixTime,
 };
@@ -63,6 +68,14 @@ impl core::fmt::Debug for Nonces {
 const TIME: usize = 6;
 /// Bytes of the hash: 128 bits.
 const MAC: usize = 16;
+/// Characters of one.
+const LENGTH: usize = 30;
+/// Replicas whose nonces stand in one.
+const REPLICAS: usize = 8;
+/// Characters of so many, less one.
+const LONGEST: usize = (REPLICAS - 1) * (LENGTH + 1);
+/// A nonce is of now if some rule would take it.
+const A_WHILE: Duration = Duration::from_secs(limits::PROOF_WINDOW_MAX_SECS);
 /// Where the workers' own secret is. It is the same for all plugins that share it: two gates in one
 /// proxy believe each other's nonces, so that one proof can satisfy both.
 const SECRET: &str = "passgate/1/nonce";
@@ -80,25 +93,34 @@ impl Nonces {
         }
     }
 
-    /// A nonce of this time.
+    /// A nonce of this time, and behind it what `before` has of other replicas and of now.
     pub(crate) fn make(
         &mut self,
         shared: &Shared,
         (usage, issuer): (NonceUse, &str),
         at: UnixTime,
+        before: Option<&str>,
     ) -> Result<String, NotShared> {
         if self.configured.is_empty() && self.shared.is_none() {
             self.read_shared(shared)?;
         }
         let key = self.configured.first().or(self.shared.as_ref());
+        let key = key.ok_or(NotShared)?;
         let time = time_bytes(at);
-        let mut nonce = time.to_vec();
-        nonce.extend(
-            mac(key.ok_or(NotShared)?, usage, issuer, time)
-                .into_iter()
-                .take(MAC),
-        );
-        Ok(to_base64url(&nonce))
+        let mut own = time.to_vec();
+        own.extend(mac(key, usage, issuer, time).into_iter().take(MAC));
+        let mut nonce = to_base64url(&own);
+        let before = before.filter(|_| self.configured.is_empty());
+        for part in split(before.unwrap_or_default()) {
+            if nonce.len() < LONGEST
+                && is_of_now(part, at)
+                && parts(part).is_some_and(|(time, tag)| !mac_is(key, usage, issuer, time, &tag))
+            {
+                nonce.push('.');
+                nonce.push_str(part);
+            }
+        }
+        Ok(nonce)
     }
 
     /// The time of a nonce that was made here, or by a replica with the same secret, for this use
@@ -106,31 +128,29 @@ impl Nonces {
     pub(crate) fn time_of(
         &mut self,
         shared: &Shared,
-        (usage, issuer): (NonceUse, &str),
+        usage: (NonceUse, &str),
         nonce: &str,
     ) -> Result<Option<UnixTime>, NotShared> {
-        let Some((time, tag)) = parts(nonce) else {
-            return Ok(None);
-        };
-        let is_made_by = |key: &Hmac<Sha256>| mac_is(key, usage, issuer, time, &tag);
-        let found = Ok(Some(time_of_bytes(time)));
-        if !self.configured.is_empty() {
-            return if self.configured.iter().any(is_made_by) {
-                found
-            } else {
-                Ok(None)
-            };
-        }
-        if self.shared.as_ref().is_some_and(is_made_by) {
-            return found;
+        let own = self.own(usage, nonce);
+        if own.is_some() || !self.configured.is_empty() || !split(nonce).any(is_one) {
+            return Ok(own);
         }
         // The first one that is asked for; or the secret is another since: the host has lost it.
         self.read_shared(shared)?;
-        if self.shared.as_ref().is_some_and(is_made_by) {
-            found
-        } else {
-            Ok(None)
-        }
+        Ok(self.own(usage, nonce))
+    }
+
+    fn own(&self, (usage, issuer): (NonceUse, &str), nonce: &str) -> Option<UnixTime> {
+        let made_by = |key: &Hmac<Sha256>, nonce: &str| {
+            let (time, tag) = parts(nonce)?;
+            mac_is(key, usage, issuer, time, &tag).then(|| time_of_bytes(time))
+        };
+        // Replicas that share a secret agree on the one time of a nonce.
+        let mut configured = self.configured.iter();
+        let shared = self.shared.as_ref();
+        configured
+            .find_map(|key| made_by(key, nonce))
+            .or_else(|| split(nonce).find_map(|part| made_by(shared?, part)))
     }
 
     fn read_shared(&mut self, shared: &Shared) -> Result<(), NotShared> {
@@ -166,14 +186,29 @@ fn mac_is(
     differences.fold(0, |all, one| all | one) == 0
 }
 
-/// The time of what looks like a nonce of this or another gate.
-pub(crate) fn unverified_time(nonce: &str) -> Option<UnixTime> {
-    parts(nonce).map(|(time, _)| time_of_bytes(time))
+/// Whether it looks like a nonce of this or another gate that some rule would take now.
+pub(crate) fn is_of_now(nonce: &str, now: UnixTime) -> bool {
+    let mut times = unverified_times(nonce);
+    times.any(|made| now.since(made).max(made.since(now)) <= A_WHILE)
+}
+
+/// The times that a nonce could have, for this or another gate.
+pub(crate) fn unverified_times(nonce: &str) -> impl Iterator<Item = UnixTime> {
+    let parts = split(nonce).filter_map(parts);
+    parts.map(|(time, _)| time_of_bytes(time))
+}
+
+fn split(nonce: &str) -> impl Iterator<Item = &str> {
+    nonce.split('.').take(REPLICAS)
+}
+
+fn is_one(nonce: &str) -> bool {
+    parts(nonce).is_some()
 }
 
 fn parts(nonce: &str) -> Option<([u8; TIME], [u8; MAC])> {
     // Before it is decoded: a nonce has one length.
-    if nonce.len() != 30 {
+    if nonce.len() != LENGTH {
         return None;
     }
     let bytes = base64url(nonce)?;

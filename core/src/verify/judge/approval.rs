@@ -119,7 +119,8 @@ impl<'r> Case<'_, 'r, '_> {
         };
         if !goes_on {
             // The next one needs a nonce.
-            self.want_approval(&ways, party, provider)?;
+            let is_foreign = matches!(judged, Err(Halt::Fault(Fault::ForeignNonce)));
+            self.want_approval(&ways, party, provider, is_foreign)?;
         }
         match judged {
             Ok(approval) => Ok(Some(approval)),
@@ -162,7 +163,7 @@ impl<'r> Case<'_, 'r, '_> {
         let wanting: Vec<&Alternative> = requirement.open_to(id).filter(wants_one).collect();
         let party = self.prepared.config.relying_party();
         let party = party.filter(|_| !wanting.is_empty());
-        party.is_some_and(|party| self.want_approval(&wanting, party, provider).is_ok())
+        party.is_some_and(|party| self.want_approval(&wanting, party, provider, false).is_ok())
     }
 
     /// What a client is told of the approval that these ways want.
@@ -172,6 +173,7 @@ impl<'r> Case<'_, 'r, '_> {
         ways: &[&Alternative],
         party: &RelyingParty,
         provider: &Provider,
+        is_foreign: bool,
     ) -> Result<(), Stop> {
         let Some(terms) = ways.iter().find_map(|way| way.approval()) else {
             return Ok(());
@@ -196,7 +198,13 @@ impl<'r> Case<'_, 'r, '_> {
             covers_body,
             expires,
         });
-        self.give_nonce(usage, provider)
+        let shown = proof::find(self.request, APPROVAL).ok().flatten();
+        let shown = shown.filter(|_| is_foreign);
+        let shown = shown.and_then(|text| UnverifiedApproval::parse(text).ok());
+        let before = shown
+            .as_ref()
+            .and_then(UnverifiedApproval::unverified_nonce);
+        self.give_nonce(usage, provider, before)
     }
 
     #[inline(never)]
@@ -244,7 +252,7 @@ impl<'r> Case<'_, 'r, '_> {
         let nonce = approval.unverified_nonce().unwrap_or_default();
         let made = self.proofs.time_of(usage, nonce);
         let made = made.map_err(|error| Halt::Stop(broken(error)))?;
-        let made = made.ok_or(Fault::Nonce("nonce: one of ours"))?;
+        let made = made.ok_or_else(|| Fault::not_ours(Some(nonce), self.now))?;
         let mut approved = Approved {
             gesture,
             made,

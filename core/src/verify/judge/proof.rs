@@ -162,7 +162,7 @@ impl<'r> Case<'_, 'r, '_> {
             && !times.any(|made| made.is_ok())
         {
             if let Fault::Nonce(_) | Fault::ForeignNonce = fault {
-                self.give_nonce(NonceUse::Dpop, provider)?;
+                self.give_nonce(NonceUse::Dpop, provider, proof.unverified_nonce())?;
             }
             return Err(self.at_fault(fault));
         }
@@ -209,7 +209,8 @@ impl<'r> Case<'_, 'r, '_> {
             None => terms.wants_nonce,
         };
         if needs_nonce {
-            self.give_nonce(NonceUse::Dpop, provider)?;
+            let before = possession.proof.unverified_nonce();
+            self.give_nonce(NonceUse::Dpop, provider, before)?;
         }
         let made = made.map_err(|fault| self.at_fault(fault))?;
         self.record.proof = Some(ShownProof {
@@ -264,16 +265,21 @@ impl<'r> Case<'_, 'r, '_> {
     /// A nonce for the next proof, where some alternative wants one.
     fn offer_nonce(&mut self, provider: &Provider, ways: &[&Alternative]) -> Result<(), Stop> {
         if ways.iter().any(|way| way.terms().wants_nonce) {
-            self.give_nonce(NonceUse::Dpop, provider)?;
+            self.give_nonce(NonceUse::Dpop, provider, None)?;
         }
         Ok(())
     }
 
     #[inline(never)]
-    pub(super) fn give_nonce(&mut self, usage: NonceUse, provider: &Provider) -> Result<(), Stop> {
+    pub(super) fn give_nonce(
+        &mut self,
+        usage: NonceUse,
+        provider: &Provider,
+        before: Option<&str>,
+    ) -> Result<(), Stop> {
         let nonce = self
             .proofs
-            .nonce((usage, provider.issuer.text()), self.now)
+            .nonce((usage, provider.issuer.text()), self.now, before)
             .map_err(broken)?;
         self.aside.nonce = Some(usage.header(nonce));
         Ok(())
