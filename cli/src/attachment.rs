@@ -7,6 +7,7 @@ use passgate_core::Json;
 use crate::{
     off::{self, Off},
     sign::{elements, module_is_passgate, names_passgate, plugin_of_istio},
+    unseen::{self, Bare, Selecting, Served},
 };
 
 /// The class of waypoints, and the mesh's root namespace unless the mesh configuration has another.
@@ -20,7 +21,7 @@ const SERVER_AT_GATEWAY: &str =
 const OTHER_NAMESPACE: &str = "a plugin judges Services of its own namespace alone, so requests pass unjudged; put the plugin into the Service's namespace";
 const SELECTOR: &str = "selects a waypoint, which takes plugins by targetRefs alone, so requests pass unjudged; write targetRefs in its place";
 
-const NO_PROXY: &str = "selector selects pods with sidecar.istio.io/inject: \"false\": they have no proxy, so requests to them pass unjudged; remove it";
+const NO_PROXY: &str = "pods with sidecar.istio.io/inject: \"false\": they have no proxy, so requests to them pass unjudged; remove it";
 
 /// What is wrong with the attachment of passgate's plugins in these documents.
 #[derive(Default)]
@@ -79,10 +80,19 @@ impl Doubts {
             for gateway in around.gateways_of(labels) {
                 warnings.extend(gateway.unseen());
             }
-            // The Deployment of a gateway may have its proxy without injection.
-            let mut pods = around.uninjected.iter();
-            if !is_gateway && pods.any(|pod| is_within(labels, pod)) {
-                warnings.push(NO_PROXY.to_owned());
+            // The Deployment of a gateway may have its proxy without injection, and what its ports
+            // are is said by its `Gateway`.
+            if !is_gateway {
+                if around
+                    .bare
+                    .iter()
+                    .any(|pods| is_within(labels, pods.labels))
+                {
+                    warnings.push(["selector selects ", NO_PROXY].concat());
+                }
+                let met = |own: &Json| is_within(own, labels) || is_within(labels, own);
+                let served = around.served.iter().filter(|it| met(it.labels));
+                warnings.extend(served.flat_map(Served::unseen));
             }
             if is("gateway.networking.k8s.io/gateway-class-name", WAYPOINT)
                 || is("gateway.istio.io/managed", "istio.io-mesh-controller")
@@ -97,6 +107,17 @@ impl Doubts {
                 } else if is_like_a_gateways(labels) {
                     warnings.push(["match: ", SERVER_AT_GATEWAY].concat());
                 }
+            }
+        }
+        if plugin.targets.is_empty() && plugin.selector.is_none() {
+            let has = |namespace: &str| plugin.is_of_mesh() || plugin.is_in(namespace);
+            if around.bare.iter().any(|pods| has(pods.namespace)) {
+                warnings.push(["it is for all pods of a namespace, also for ", NO_PROXY].concat());
+            }
+            let served = around.served.iter().filter(|it| has(it.namespace));
+            warnings.extend(served.flat_map(Served::unseen));
+            if plugin.is_of_mesh() && plugin.mode.is_none() {
+                warnings.extend(around.selecting.iter().flat_map(Selecting::unseen));
             }
         }
         if plugin.targets.is_empty()
@@ -149,13 +170,24 @@ impl<'j> Plugin<'j> {
             return None;
         }
         let selector = spec.get("selector");
+        let selector = selector.and_then(|it| it.get("matchLabels"));
+        let names_some = |labels: &&Json| matches!(labels, Json::Object(it) if !it.is_empty());
         Some(Self {
             name: name.and_then(Json::as_str).unwrap_or_default(),
             namespace: namespace(resource),
-            selector: selector.and_then(|it| it.get("matchLabels")),
+            selector: selector.filter(names_some),
             targets: targets(spec),
             mode: mode(spec),
         })
+    }
+
+    /// Whether it is for pods of all namespaces.
+    fn is_of_mesh(&self) -> bool {
+        self.namespace == Some(ROOT)
+    }
+
+    fn is_in(&self, namespace: &str) -> bool {
+        self.namespace.is_none_or(|own| own == namespace)
     }
 }
 
@@ -194,8 +226,10 @@ struct Around<'j> {
     gateways: Vec<(&'j str, &'j str)>,
     /// Istio's own `Gateway` resources.
     selecting: Vec<Selecting<'j>>,
-    /// The labels of pods that get no proxy.
-    uninjected: Vec<&'j Json>,
+    bare: Vec<Bare<'j>>,
+    served: Vec<Served<'j>>,
+    /// The namespace of the resource that is looked at.
+    within: &'j str,
     services: Vec<(&'j str, &'j str)>,
     /// Some plugin has targets.
     has_targets: bool,
@@ -205,10 +239,7 @@ impl<'j> Around<'j> {
     fn add(&mut self, resource: &'j Json) {
         let kind = text(resource, "kind");
         let name = resource.get("metadata").and_then(|it| text(it, "name"));
-        let named = (
-            namespace(resource).unwrap_or("default"),
-            name.unwrap_or_default(),
-        );
+        let named = (unseen::namespace(resource), name.unwrap_or_default());
         let class = resource.get("spec");
         let class = class.and_then(|it| text(it, "gatewayClassName"));
         match (kind, class) {
@@ -217,11 +248,12 @@ impl<'j> Around<'j> {
             (Some("Service"), _) => self.services.push(named),
             _ => {}
         }
-        let of = text(resource, "apiVersion").unwrap_or_default();
-        if kind == Some("Gateway") && of.starts_with("networking.istio.io/") {
-            self.selecting.extend(Selecting::of(resource));
+        if kind.is_some() {
+            self.within = unseen::namespace(resource);
         }
-        self.uninjected.extend(uninjected(resource));
+        self.selecting.extend(Selecting::of(resource));
+        self.served.extend(Served::of(resource));
+        self.bare.extend(Bare::of(resource, self.within));
         self.has_targets |= Plugin::of(resource).is_some_and(|it| !it.targets.is_empty());
     }
 
@@ -274,56 +306,6 @@ impl<'j> Around<'j> {
         });
         near.next().copied()
     }
-}
-
-/// A `Gateway` of Istio.
-struct Selecting<'j> {
-    name: &'j str,
-    labels: &'j Json,
-    servers: &'j [Json],
-}
-
-impl<'j> Selecting<'j> {
-    fn of(resource: &'j Json) -> Option<Self> {
-        let spec = resource.get("spec")?;
-        let name = resource.get("metadata").and_then(|it| text(it, "name"));
-        Some(Self {
-            name: name.unwrap_or_default(),
-            labels: spec.get("selector")?,
-            servers: elements(spec.get("servers")),
-        })
-    }
-
-    /// What is to be said of its ports that are not of HTTP.
-    fn unseen(&self) -> impl Iterator<Item = String> {
-        self.servers.iter().filter_map(|server| {
-            let port = server.get("port")?;
-            let protocol = text(port, "protocol")?;
-            let is_http = |it: &&str| it.eq_ignore_ascii_case(protocol);
-            let mode = server.get("tls").and_then(|it| text(it, "mode"));
-            let is_passed = mode.is_some_and(|mode| mode.ends_with("PASSTHROUGH"));
-            if HTTP.iter().any(is_http) && !is_passed {
-                return None;
-            }
-            let number = port.get("number").map(ToString::to_string);
-            let (name, number) = (self.name, number.unwrap_or_default());
-            Some(format!("the Gateway {name} has the port {number} ({protocol}), which no HTTP filter sees, so requests there pass unjudged; write HTTP, or HTTPS without PASSTHROUGH, unless nothing behind it needs the gate"))
-        })
-    }
-}
-
-/// The protocols of Istio that are HTTP to Envoy.
-const HTTP: [&str; 5] = ["HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC-WEB"];
-
-/// The labels of pods, if these get no proxy.
-fn uninjected(pods: &Json) -> Option<&Json> {
-    let metadata = pods.get("metadata")?;
-    let is_off = |name| {
-        let value = metadata.get(name)?.get("sidecar.istio.io/inject")?;
-        value.as_str().filter(|it| *it == "false")
-    };
-    is_off("labels").or_else(|| is_off("annotations"))?;
-    metadata.get("labels")
 }
 
 /// Whether all of these labels, and at least one, are among those.

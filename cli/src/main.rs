@@ -22,6 +22,7 @@ mod report;
 mod routes;
 mod sign;
 mod trial;
+mod unseen;
 mod yaml;
 
 use std::{

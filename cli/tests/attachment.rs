@@ -270,8 +270,82 @@ spec: {{ template: {{ metadata: {{ labels: {{ app: accounts{labels} }}, annotati
     for output in [check(&pod("", "")), check(&other)] {
         assert!(!output.contains("warning"), "{output}");
     }
+    // A plugin without a selector is for all pods of its namespace, or of the mesh.
+    let all = said.replace(
+        "selector selects",
+        "it is for all pods of a namespace, also for",
+    );
+    let check_all = |namespace: &str, spec: &str, around: &str| {
+        self::check(&(plugin(namespace, spec) + around)).1
+    };
+    for (namespace, spec) in [
+        ("edge", SERVER),
+        ("istio-system", SERVER),
+        ("istio-system", "  selector: { matchLabels: {} }\n"),
+    ] {
+        let output = check_all(namespace, spec, &pod(off, ""));
+        assert!(output.contains(&all), "{output}");
+    }
+    let output = check_all("other", SERVER, &pod(off, ""));
+    assert!(!output.contains("warning"), "{output}");
+    let passes = servers("{ port: { number: 443, protocol: TLS }, tls: { mode: PASSTHROUGH } }");
+    let output = check_all("istio-system", "", &passes);
+    assert!(output.contains(&warning("443 (TLS)")), "{output}");
+    for output in [
+        check_all("istio-system", SERVER, &passes),
+        check_all("edge", "", &passes),
+    ] {
+        assert!(!output.contains("warning"), "{output}");
+    }
     // The Deployment of a gateway has its proxy itself.
     let gateway = pod(off, "").replace("app: accounts", "istio: ingress");
     let output = self::check(&(plugin("edge", helm) + &gateway)).1;
     assert!(!output.contains("warning"), "{output}");
+}
+
+/// Istio takes the protocol of a port from `appProtocol`, else from its name.
+#[test]
+fn ports_of_services_that_istio_does_not_take_for_http_are_said() {
+    let app = "  selector: { matchLabels: { app: accounts } }\n";
+    let service = |selector: &str, port: &str| {
+        format!(
+            "
+---
+apiVersion: v1
+kind: Service
+metadata: {{ name: accounts, namespace: edge }}
+spec: {{ selector: {{ {selector} }}, ports: [{{ port: 80, {port} }}] }}
+"
+        )
+    };
+    for (port, member, value) in [
+        ("name: tcp-api", "name", "tcp-api"),
+        ("name: https", "name", "https"),
+        ("name: http-api, appProtocol: tls", "appProtocol", "tls"),
+    ] {
+        let said = format!(
+            "warning: passgate: the Service accounts has a port with {member}: {value}, which Istio does not take for HTTP, so requests there pass unjudged; write {member}: http, unless nothing behind it needs the gate\n"
+        );
+        for spec in [app, SERVER] {
+            let (_, output) = check(&(plugin("edge", spec) + &service("app: accounts", port)));
+            assert!(output.contains(&said), "{output}");
+        }
+        for (spec, selector) in [(app, "app: other"), (GATEWAY, "app: accounts")] {
+            let (_, output) = check(&(plugin("edge", spec) + &service(selector, port)));
+            assert!(!output.contains("Service accounts"), "{output}");
+        }
+        let (_, output) = check(&(plugin("other", SERVER) + &service("app: accounts", port)));
+        assert!(!output.contains("warning"), "{output}");
+    }
+    for port in [
+        "name: http",
+        "name: web",
+        "targetPort: 8080",
+        "name: grpc-tls",
+        "name: tcp, appProtocol: http",
+        "appProtocol: kubernetes.io/h2c",
+    ] {
+        let (_, output) = check(&(plugin("edge", app) + &service("app: accounts", port)));
+        assert!(!output.contains("warning"), "{output}");
+    }
 }
