@@ -2,7 +2,7 @@
 
 use super::{
     Issuer, ending, keys,
-    raw::{RawBySubject, RawCredentialDocument, RawCredentials, RawHttpUri, RawSubjectUri},
+    raw::{RawBySubject, RawCredentialDocument, RawCredentials, RawSubjectUri},
 };
 use crate::{
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
@@ -55,15 +55,9 @@ fn document(
     let place = at.member("cache_duration");
     let cache_duration = ending::age(cache_duration, 60, 1, place, problems);
     let max_stale = ending::age(max_stale, 600, 0, at.member("max_stale"), problems);
-    let RawHttpUri {
-        uri,
-        cluster,
-        timeout,
-    } = http_uri.given()?;
-    let timeout = keys::bounded_timeout(timeout, at.member("http_uri"), problems);
-    let uri = uri.given()?;
+    let (endpoint, timeout) = keys::http_uri_of(http_uri, at, problems)?;
     Some(CredentialDocument {
-        endpoint: uri.through(cluster.given()?.0),
+        endpoint,
         timeout,
         cache_duration,
         max_stale,

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{
     duration, keys,
-    raw::{RawHttpUri, RawRevocations, RawStatusLists},
+    raw::{RawRevocations, RawStatusLists},
 };
 use crate::{
     decode::{At, Field, Problems, Text, Words},
@@ -41,17 +41,7 @@ pub(super) fn revocations(
     } = raw;
     let cache_duration = age(cache_duration, 5, 1, at.member("cache_duration"), problems);
     let max_stale = age(max_stale, 60, 0, at.member("max_stale"), problems);
-    let fetched = |raw: RawHttpUri, problems: &mut Problems| {
-        let RawHttpUri {
-            uri,
-            cluster,
-            timeout,
-        } = raw;
-        let timeout = keys::bounded_timeout(timeout, at.member("http_uri"), problems);
-        let uri = uri.given()?;
-        Some((uri.through(cluster.given()?.0), timeout))
-    };
-    let (endpoint, timeout) = fetched(http_uri.given()?, problems)?;
+    let (endpoint, timeout) = keys::http_uri_of(http_uri, at, problems)?;
     let claim = |field: Field<Text>| field.given().map(|claim| claim.0);
     let or = |claim: Option<String>, usual: &str| claim.unwrap_or_else(|| usual.to_owned());
     Some(Revocations {

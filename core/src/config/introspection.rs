@@ -1,10 +1,7 @@
 //! Where a provider is asked about tokens: from what people write to where it is; and that each
 //! token leads to one provider.
 
-use super::{
-    Action, Issuer, Provider, ProviderId, Rule, ending, keys,
-    raw::{RawHttpUri, RawIntrospection},
-};
+use super::{Action, Issuer, Provider, ProviderId, Rule, ending, keys, raw::RawIntrospection};
 use crate::{
     decode::{At, Problems, Words},
     introspection::{IntrospectedTokens, IntrospectionSource},
@@ -46,15 +43,9 @@ pub(super) fn introspection(
     }
     let place = at.member("cache_duration");
     let cache_duration = ending::age(cache_duration, 30, 1, place, problems);
-    let RawHttpUri {
-        uri,
-        cluster,
-        timeout,
-    } = http_uri.given()?;
-    let timeout = keys::bounded_timeout(timeout, at.member("http_uri"), problems);
-    let uri = uri.given()?;
+    let (endpoint, timeout) = keys::http_uri_of(http_uri, at, problems)?;
     Some(IntrospectionSource {
-        endpoint: uri.through(cluster.given()?.0),
+        endpoint,
         timeout,
         cache_duration,
         tokens,

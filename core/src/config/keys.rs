@@ -11,6 +11,7 @@ use super::{
 use crate::{
     crypto::Algorithm,
     decode::{At, Field, Problems, shown},
+    fetch::Endpoint,
     jose::{JwkSet, JwkSetError, KeyUse},
     limits::{self, Limits},
 };
@@ -83,17 +84,8 @@ pub(super) fn source(
 
 fn remote_jwks(raw: RawRemoteJwks, at: At<'_>, problems: &mut Problems) -> Option<RemoteJwks> {
     let RawRemoteJwks { http_uri, times } = raw;
-    let fetched = |raw: RawHttpUri, problems: &mut Problems| {
-        let RawHttpUri {
-            uri,
-            cluster,
-            timeout,
-        } = raw;
-        let timeout = bounded_timeout(timeout, at.member("http_uri"), problems);
-        let uri = uri.given()?;
-        Some((Location::Fixed(uri.through(cluster.given()?.0)), timeout))
-    };
-    let fetched = http_uri.given().and_then(|raw| fetched(raw, problems));
+    let fetched = http_uri_of(http_uri, at, problems);
+    let fetched = fetched.map(|(endpoint, timeout)| (Location::Fixed(endpoint), timeout));
     within(times, fetched, at, problems)
 }
 
@@ -169,6 +161,22 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Shorter than the five seconds within which a provider that comes back is served again, though
 /// its last attempt hang.
 const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Where something is fetched, and the most that one try may take; `at` is what has the member.
+pub(super) fn http_uri_of(
+    http_uri: Field<RawHttpUri>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<(Endpoint, Duration)> {
+    let RawHttpUri {
+        uri,
+        cluster,
+        timeout,
+    } = http_uri.given()?;
+    let timeout = bounded_timeout(timeout, at.member("http_uri"), problems);
+    let uri = uri.given()?;
+    Some((uri.through(cluster.given()?.0), timeout))
+}
 
 pub(super) fn bounded_timeout(
     timeout: Field<Duration>,
