@@ -3,12 +3,15 @@
 
 #[path = "approvals.rs"]
 mod approvals;
+#[path = "certificates.rs"]
+mod certificates;
 #[path = "credentials.rs"]
 mod credentials;
 
 use std::sync::LazyLock;
 
 pub(crate) use approvals::{authenticator_data, cbor, client_data, session, statement};
+pub(crate) use certificates::certificate;
 pub(crate) use credentials::credentials;
 use passgate_core::{
     Algorithm, Config, Edit, JwkSet, Request, Settlement, Step, Supply, UnixTime, Verdict,

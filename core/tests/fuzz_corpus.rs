@@ -14,11 +14,12 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 15] = [
+const TARGETS: [(&str, Target); 16] = [
     ("authenticator_data", |data| {
         _ = judge::authenticator_data(data)
     }),
     ("cbor", |data| _ = judge::cbor(data)),
+    ("certificate", |data| _ = judge::certificate(data)),
     ("claims", judge::claims),
     ("client_data", |data| _ = judge::client_data(data)),
     ("configuration", judge::configuration),
@@ -88,6 +89,18 @@ fn what_is_good_about_an_approval_would_pass() {
     assert!(!judge::authenticator_data(&read(
         "authenticator_data/nobody"
     )));
+    for (name, is_workload) in [
+        ("good", true),
+        ("pem", true),
+        ("long-name", true),
+        ("two-uris", false),
+        ("authority", false),
+        ("another-domain", false),
+        ("cut", false),
+    ] {
+        let input = read(&format!("certificate/{name}"));
+        assert_eq!(judge::certificate(&input), is_workload, "{name}");
+    }
     assert!(judge::cbor(&read("cbor/deep")));
     assert!(!judge::cbor(&read("cbor/deeper")));
     for key in ["es256", "es384", "es512", "ed25519", "rs256"] {
