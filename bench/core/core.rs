@@ -40,6 +40,12 @@ fn opaque(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| gate.judge(Some(&token)));
 }
 
+/// The same on a rule that asks for the workload of the connection, too.
+#[divan::bench]
+fn peer(bencher: Bencher<'_, '_>) {
+    repeat(bencher, Gate::peered());
+}
+
 /// The same with 50 providers and 1,000 rules.
 #[divan::bench]
 fn much_configured(bencher: Bencher<'_, '_>) {

@@ -2,9 +2,10 @@
 //! or not.
 
 use passgate_core::{
-    Answer, Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
+    Answer, Config, Connection, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier,
 };
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, now};
+use rcgen::{CertificateParams, KeyPair, SanType};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://id.example.com";
@@ -23,6 +24,21 @@ pub struct Gate {
     key: SigningKey,
     keys: Supply,
     verifier: Verifier,
+    connection: Shown,
+}
+
+/// The certificate that the connection shows, as the host tells it.
+#[derive(Debug, Default)]
+struct Shown(Vec<u8>);
+
+impl Connection for Shown {
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        None
+    }
+
+    fn peer_certificate(&self) -> Option<Vec<u8>> {
+        Some(self.0.clone())
+    }
 }
 
 impl Gate {
@@ -97,6 +113,19 @@ impl Gate {
         next.is_some_and(|next| next <= self.now)
     }
 
+    /// With one provider, and a rule that asks for the workload of the connection, too.
+    pub fn peered() -> Self {
+        let key = SigningKey::of("ES256", "k");
+        let text = config(&key, Remember::Tokens, 1, 1);
+        let mut text: Value = serde_json::from_str(&text).expect("JSON");
+        text["peer_verified_by_listener"] = json!(true);
+        text["rules"][0]["requires"]["peer"] =
+            json!({ "spiffe": ["spiffe://example.org/ns/web/sa/*"] });
+        let mut gate = Self::of(key, &text.to_string());
+        gate.connection = Shown(workload("spiffe://example.org/ns/web/sa/shop"));
+        gate
+    }
+
     /// With one provider, which is asked about opaque tokens and not about JWTs.
     pub fn asked() -> Self {
         let key = SigningKey::of("ES256", "k");
@@ -135,6 +164,7 @@ impl Gate {
             config: parse(),
             now: UnixTime::from_secs(u64::try_from(now()).expect("after 1970")),
             key,
+            connection: Shown::default(),
         }
     }
 
@@ -199,9 +229,18 @@ impl Gate {
             (b"x-request-id", b"ce4c313b-52a2-4e5f-9b0a-0b6b1c1a5e6d"),
             (name, value),
         ];
-        self.verifier
-            .verify(Request::new(&headers), &mut self.keys, self.now)
+        let request = Request::new(&headers).on(&self.connection);
+        self.verifier.verify(request, &mut self.keys, self.now)
     }
+}
+
+/// A certificate as workloads have them, in PEM.
+fn workload(id: &str) -> Vec<u8> {
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![SanType::URI(id.try_into().expect("ASCII"))];
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    certificate.pem().into_bytes()
 }
 
 type Header<'a> = (&'a [u8], &'a [u8]);

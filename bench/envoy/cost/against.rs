@@ -51,7 +51,7 @@ pub fn tables(old: &'static Path, options: &Options) {
             .iter()
             .copied()
             .chain(new.iter().map(|guard| guard.of(old)));
-        let guards: Vec<Guard> = [Guard::NOTHING].into_iter().chain(both).collect();
+        let guards: Vec<Guard> = [case.nothing()].into_iter().chain(both).collect();
         let costs = measure(case, &guards, rounds);
         for guard in new {
             let both = [costs.of(guard), costs.of(guard.of(old))];

@@ -1,7 +1,7 @@
 //! How often Envoy and the module call each other for a request, by Envoy's own trace of it.
 
 use super::case::{Case, Tokens};
-use super::filter::{Guard, Keys, gate};
+use super::filter::{Guard, Keys, connect, gate};
 use super::load::Client;
 use super::measure::{nonce, requests};
 use super::table;
@@ -43,7 +43,7 @@ fn calls(case: &Case, guard: Guard, keys: &Keys) -> BTreeMap<String, f64> {
     let gate = gate(guard, keys, 1, None);
     let tokens = case.tokens_for(guard);
     let status = match tokens {
-        Tokens::New | Tokens::Repeated | Tokens::Proved | Tokens::Approved => 200,
+        Tokens::New | Tokens::Repeated | Tokens::Opaque | Tokens::Proved | Tokens::Approved => 200,
         Tokens::Expired | Tokens::None => 401,
     };
     let nonce = nonce(tokens, &gate, keys);
@@ -51,7 +51,7 @@ fn calls(case: &Case, guard: Guard, keys: &Keys) -> BTreeMap<String, f64> {
     // A proof counts once.
     let (probe, requests) = requests.split_first().expect("a request");
     let (first, rest) = requests.split_at(COUNTED);
-    let mut client = Client::connect(gate.address, probe, status);
+    let mut client = Client::connect(|| connect(guard, &gate), probe, status);
     client.send(first);
     let trace = gate.traced(|| client.send(&rest[..COUNTED]));
     let mut calls = BTreeMap::new();

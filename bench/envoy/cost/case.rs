@@ -19,13 +19,22 @@ pub struct Case {
 impl Case {
     /// All gates of its lines, and before them one without a filter.
     pub fn guards(&self) -> Vec<Guard> {
-        let mut guards = vec![Guard::NOTHING];
+        let mut guards = vec![self.nothing()];
         for guard in self.lines.iter().flat_map(|line| [line.ours, line.other]) {
             if !guards.contains(&guard) {
                 guards.push(guard);
             }
         }
         guards
+    }
+
+    /// A gate without a filter, behind the same listener.
+    pub fn nothing(&self) -> Guard {
+        let mutual = self.lines.iter().any(|line| line.ours.mutual);
+        Guard {
+            mutual,
+            ..Guard::NOTHING
+        }
     }
 
     /// What requests of this gate have.
@@ -37,6 +46,7 @@ impl Case {
                 Proof::Dpop => Tokens::Proved,
                 Proof::Approval => Tokens::Approved,
             },
+            (Tokens::Repeated, Filter::Passgate(Passgate { opaque: true, .. })) => Tokens::Opaque,
             (tokens, _) => tokens,
         }
     }
@@ -48,6 +58,8 @@ pub enum Tokens {
     New,
     /// Twenty tokens, again and again.
     Repeated,
+    /// Twenty opaque tokens, again and again.
+    Opaque,
     /// Twenty tokens, again and again, each request with a proof of its own (DPoP, RFC 9449).
     Proved,
     /// Twenty tokens, again and again, each request with an approval of its own by a passkey.
@@ -121,6 +133,17 @@ const SPENDING: Guard = Guard::small(Filter::Passgate(Passgate {
     single_use: true,
     ..Passgate::COMES
 }));
+/// Asks the provider about opaque tokens.
+const OPAQUE: Guard = Guard::small(Filter::Passgate(Passgate {
+    opaque: true,
+    ..Passgate::COMES
+}));
+/// Asks which workload the client is, behind a listener that verifies certificates.
+const PEER: Guard = Guard::small(Filter::Passgate(Passgate {
+    peer: true,
+    ..Passgate::COMES
+}))
+.mutual();
 const JWT_AUTHN: Guard = Guard::small(Filter::JwtAuthn { cache: false });
 const JWT_AUTHN_WITH_CACHE: Guard = Guard::small(Filter::JwtAuthn { cache: true });
 /// As many providers and rules as a large gateway has.
@@ -249,6 +272,32 @@ pub const COMPARED: &[Case] = &[
                 Wanted::Nothing,
             ),
         ],
+    },
+    Case {
+        algorithm: "ES256",
+        tokens: Tokens::Repeated,
+        starts: 3,
+        turns: 50,
+        turn: 160,
+        lines: &[line(
+            "an opaque token, repeated, beside a repeated JWT",
+            OPAQUE,
+            COMES,
+            Wanted::AtMost(1.1),
+        )],
+    },
+    Case {
+        algorithm: "ES256",
+        tokens: Tokens::Repeated,
+        starts: 3,
+        turns: 50,
+        turn: 160,
+        lines: &[line(
+            "ES256, repeated, over mutual TLS: a rule with `peer`, beside one without",
+            PEER,
+            COMES.mutual(),
+            Wanted::Nothing,
+        )],
     },
     // The gates that want no proofs get bearer tokens that they have never seen.
     Case {

@@ -1,10 +1,15 @@
 //! The filters that are compared, configured alike.
 
+use super::load::Stream;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use passgate_harness::{AUDIENCE, Bootstrap, Gate, ISSUER, Setup};
-use passgate_kit::{SigningKey, jwks};
+use passgate_harness::{
+    AUDIENCE, Authority, Bootstrap, Gate, ISSUER, Introspector, PATIENCE, Setup, TlsClient,
+};
+use passgate_kit::{SigningKey, jwks, now};
 use serde_json::{Value, json};
+use std::net::TcpStream;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// A filter, and how much is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +18,8 @@ pub struct Guard {
     pub size: Size,
     /// A module in place of the one under test.
     pub module: Option<&'static Path>,
+    /// Behind TLS with client certificates.
+    pub mutual: bool,
 }
 
 impl Guard {
@@ -28,6 +35,14 @@ impl Guard {
             filter,
             size,
             module: None,
+            mutual: false,
+        }
+    }
+
+    pub const fn mutual(self) -> Self {
+        Self {
+            mutual: true,
+            ..self
         }
     }
 
@@ -92,6 +107,10 @@ pub struct Passgate {
     pub proof: Proof,
     /// The rule takes each token once.
     pub single_use: bool,
+    /// The provider is asked about opaque tokens.
+    pub opaque: bool,
+    /// The rule asks which workload the client is.
+    pub peer: bool,
 }
 
 /// What a rule wants beside the token.
@@ -112,6 +131,8 @@ impl Passgate {
         log: "denials",
         proof: Proof::None,
         single_use: false,
+        opaque: false,
+        peer: false,
     };
 }
 
@@ -206,11 +227,65 @@ pub fn gate_with(
         manager["access_log"] = json!([]);
         manager["route_config"]["virtual_hosts"][0]["routes"] =
             json!([{ "match": { "prefix": "/" }, "direct_response": { "status": 200 } }]);
+        if settings.opaque {
+            bootstrap.add_cluster("introspection", introspector().address());
+        }
+        if guard.mutual {
+            bootstrap.listener()["filter_chains"][0]["transport_socket"] = transport_socket();
+        }
         edit(bootstrap);
     });
     let mut gate = setup.start();
     gate.end();
     gate
+}
+
+/// One for all gates: every token is active, and of the last provider of one.
+fn introspector() -> &'static Introspector {
+    static INTROSPECTOR: LazyLock<Introspector> = LazyLock::new(|| {
+        let introspector = Introspector::start("");
+        introspector.says_of_all(json!({
+            "active": true, "aud": AUDIENCE, "sub": "alice", "client_id": "shop",
+            "scope": "read write", "iat": now(), "exp": now() + 7_200,
+        }));
+        introspector
+    });
+    &INTROSPECTOR
+}
+
+/// The authority of clients and gates where both have certificates.
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(Authority::generate);
+const NAME: &str = "localhost";
+
+/// A connection to this gate; over mutual TLS of the workload that rules ask for.
+pub fn connect(guard: Guard, gate: &Gate) -> Box<dyn Stream> {
+    static CLIENT: LazyLock<TlsClient> =
+        LazyLock::new(|| AUTHORITY.workload(&["spiffe://example.org/ns/web/sa/shop"]));
+    if guard.mutual {
+        return Box::new(CLIENT.connect(gate.address, NAME));
+    }
+    let stream = TcpStream::connect(gate.address).expect("the gate listens");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    Box::new(stream)
+}
+
+fn transport_socket() -> Value {
+    let (certificate, key) = AUTHORITY.server_pem(NAME);
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "require_client_certificate": true,
+            "common_tls_context": {
+                "tls_certificates": [{
+                    "certificate_chain": { "inline_string": certificate },
+                    "private_key": { "inline_string": key },
+                }],
+                "validation_context": { "trusted_ca": { "inline_string": AUTHORITY.pem() } },
+            },
+        },
+    })
 }
 
 /// Two claims that the tokens of the benchmark have; no two providers write one header.
@@ -251,6 +326,11 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
         })
     };
     let mut rules = rules(size);
+    if settings.peer {
+        for rule in &mut rules {
+            rule["requires"]["peer"] = json!({ "spiffe": ["spiffe://example.org/ns/web/sa/*"] });
+        }
+    }
     if settings.single_use {
         for rule in &mut rules {
             rule["requires"]["single_use"] = json!(true);
@@ -262,6 +342,15 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
         "host_crypto": settings.host_crypto,
         "audit": { "access_log": settings.access_log, "counters": settings.counters, "log": settings.log },
     });
+    if settings.peer {
+        policy["peer_verified_by_listener"] = json!(true);
+    }
+    if settings.opaque {
+        let uri = json!({ "uri": "http://id.example.com/introspect", "cluster": "introspection" });
+        let last = format!("provider-{}", size.providers - 1);
+        policy["providers"][last]["introspection"] =
+            json!({ "http_uri": uri, "cache_duration": "2h" });
+    }
     let proof = match settings.proof {
         Proof::None => return policy,
         Proof::Dpop => json!({ "dpop": { "nonce": "none" } }),

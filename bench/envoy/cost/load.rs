@@ -2,16 +2,19 @@
 //! a connection on which more than two answers wait to be read, so several in flight on one are not
 //! possible.)
 
-use passgate_harness::{Http1, PATIENCE};
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{Read, Write};
 
 /// Connections at once.
 const CONNECTIONS: usize = 16;
 
+/// A connection, with TLS or without.
+pub trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 /// Connections to a gate that stay open.
 pub struct Client {
-    streams: Vec<TcpStream>,
+    streams: Vec<Box<dyn Stream>>,
     start: String,
     /// One answer; all are as long as the first.
     answer: Vec<u8>,
@@ -19,17 +22,13 @@ pub struct Client {
 
 impl Client {
     /// For requests like this one, which all get this status.
-    pub fn connect(address: SocketAddr, request: &str, status: u16) -> Self {
-        let connect = |_| {
-            let stream = TcpStream::connect(address).expect("the gate listens");
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            stream.set_nodelay(true).unwrap();
-            stream
-        };
+    pub fn connect(connect: impl Fn() -> Box<dyn Stream>, request: &str, status: u16) -> Self {
+        let mut streams: Vec<_> = (0..CONNECTIONS).map(|_| connect()).collect();
+        let length = answer_length(&mut *streams[0], request);
         Self {
-            streams: (0..CONNECTIONS).map(connect).collect(),
+            streams,
             start: format!("HTTP/1.1 {status} "),
-            answer: vec![0; answer_length(address, request)],
+            answer: vec![0; length],
         }
     }
 
@@ -51,22 +50,21 @@ impl Client {
     }
 }
 
-/// How many bytes Envoy sends for it, by the one that is sent alone.
-fn answer_length(address: SocketAddr, request: &str) -> usize {
-    let mut client = Http1::connect(address);
-    client.send(request);
-    let answer = client.read();
-    let fields = &answer.headers.0;
-    let names_and_values = fields
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 4);
-    let reason = match answer.status {
-        200 => "OK",
-        401 => "Unauthorized",
-        other => panic!("the benchmark knows no status {other}: {answer:?}"),
-    };
-    "HTTP/1.1 200 \r\n\r\n".len()
-        + reason.len()
-        + names_and_values.sum::<usize>()
-        + answer.body.len()
+/// How many bytes Envoy sends for it.
+fn answer_length(stream: &mut dyn Stream, request: &str) -> usize {
+    stream
+        .write_all(request.as_bytes())
+        .expect("the gate reads");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("an answer");
+        head.extend(byte);
+    }
+    let text = String::from_utf8(head).expect("text");
+    let length = text.split_once("content-length: ");
+    let length = length.and_then(|(_, rest)| rest.split_once("\r\n"));
+    let body: usize = length.map_or(0, |(number, _)| number.parse().expect("a number"));
+    stream.read_exact(&mut vec![0; body]).expect("a body");
+    text.len() + body
 }

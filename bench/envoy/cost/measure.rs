@@ -1,7 +1,7 @@
 //! Measures a case: the CPU time of each gate for one request of it.
 
 use super::case::{Case, Tokens};
-use super::filter::{ASKING, Filter, Guard, Keys, ORIGIN, Size, gate};
+use super::filter::{ASKING, Filter, Guard, Keys, ORIGIN, Size, connect, gate};
 use super::load::Client;
 use super::process::cpu_micros;
 use super::sample::Sample;
@@ -114,13 +114,16 @@ impl Contender {
         let tokens = case.tokens_for(guard);
         let status = match (guard.filter, tokens) {
             (Filter::Nothing, _)
-            | (_, Tokens::New | Tokens::Repeated | Tokens::Proved | Tokens::Approved) => 200,
+            | (
+                _,
+                Tokens::New | Tokens::Repeated | Tokens::Opaque | Tokens::Proved | Tokens::Approved,
+            ) => 200,
             (_, Tokens::Expired | Tokens::None) => 401,
         };
         let gate = gate(guard, keys, 1, core());
         let first = request(tokens, keys, 0, 0, &nonce(tokens, &gate, keys));
         Self {
-            client: Client::connect(gate.address, &first, status),
+            client: Client::connect(|| connect(guard, &gate), &first, status),
             guard,
             gate,
         }
@@ -161,7 +164,7 @@ pub fn requests(
     match tokens {
         Tokens::New | Tokens::Expired => (0..count).map(request).collect(),
         Tokens::None => vec![request(0); count],
-        Tokens::Repeated => {
+        Tokens::Repeated | Tokens::Opaque => {
             let some: Vec<String> = (0..20).map(request).collect();
             some.into_iter().cycle().take(count).collect()
         }
@@ -181,7 +184,7 @@ pub fn requests(
 /// A request as it goes over the wire.
 fn request(tokens: Tokens, keys: &Keys, round: usize, number: usize, nonce: &str) -> String {
     let round = match tokens {
-        Tokens::Repeated | Tokens::Proved | Tokens::Approved => 0,
+        Tokens::Repeated | Tokens::Opaque | Tokens::Proved | Tokens::Approved => 0,
         Tokens::New | Tokens::Expired | Tokens::None => round,
     };
     let (issuer, key) = keys.last();
@@ -190,6 +193,9 @@ fn request(tokens: Tokens, keys: &Keys, round: usize, number: usize, nonce: &str
         Tokens::Proved => proved(keys, &bound(keys, number)),
         Tokens::Approved => approved(keys, &named(keys, number), nonce),
         Tokens::New | Tokens::Repeated => wire(Some(&token().build())),
+        Tokens::Opaque => wire(Some(&format!(
+            "7Xk2mQp0Vt9rLw4sBn6yHc1ZdEg8aJfUiO3x{number:06}"
+        ))),
         Tokens::Expired => wire(Some(&token().expires_in(-3_600).build())),
         Tokens::None => wire(None),
     }

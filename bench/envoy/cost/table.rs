@@ -108,8 +108,14 @@ pub fn settings(guard: Guard) -> String {
         Proof::Dpop => words.push("proof: dpop".to_owned()),
         Proof::Approval => words.push("proof: webauthn".to_owned()),
     }
-    if settings.single_use {
-        words.push("single_use".to_owned());
+    for (is_set, word) in [
+        (settings.single_use, "single_use"),
+        (settings.opaque, "introspection"),
+        (settings.peer, "peer"),
+    ] {
+        if is_set {
+            words.push(word.to_owned());
+        }
     }
     if settings.log != comes.log {
         words.push(format!("log: {}", settings.log));

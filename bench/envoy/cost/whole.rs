@@ -1,7 +1,7 @@
 //! What the filter costs beside requests: memory, module, start.
 
 use super::chunks::{self, CHUNK};
-use super::filter::{Filter, Guard, Keys, Passgate, Size, gate};
+use super::filter::{Filter, Guard, Keys, Passgate, Size, connect, gate};
 use super::load::Client;
 use super::measure::{core, token, wire};
 use super::process::{anonymous_kib, cpu_micros};
@@ -59,7 +59,7 @@ pub fn memories(guards: [Guard; 3], rounds: usize) -> [Sample; 3] {
         let gate = gate(guard.sized(SIZE), &keys, workers, core());
         // Connections are spread by chance: often enough, and each worker has seen each token.
         for _ in 0..if workers == 1 { 2 } else { 12 } {
-            Client::connect(gate.address, &requests[0], 200).send(&requests);
+            Client::connect(|| connect(guard, &gate), &requests[0], 200).send(&requests);
         }
         anonymous_kib(gate.process_id())
     };

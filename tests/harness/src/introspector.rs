@@ -22,6 +22,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     said: BTreeMap<String, Value>,
+    of_all: Option<Value>,
     secrets: Vec<String>,
     held: bool,
     /// The tokens that were asked about, each with the `Authorization` of the question.
@@ -57,6 +58,11 @@ impl Introspector {
         });
     }
 
+    /// Says this of each token of which it was told nothing else.
+    pub fn says_of_all(&self, answer: Value) {
+        self.change(|state| state.of_all = Some(answer));
+    }
+
     /// Says that the token is not active from now on.
     pub fn revoke(&self, token: &str) {
         self.change(|state| {
@@ -82,6 +88,11 @@ impl Introspector {
     /// The tokens that were asked about so far, each with the `Authorization` of the question.
     pub fn questions(&self) -> Vec<(String, String)> {
         self.shared.state.lock().unwrap().questions.clone()
+    }
+
+    /// What it says to this question, for a server that is not its own.
+    pub fn answer(&self, question: &Message) -> Vec<u8> {
+        self.shared.answer(question)
     }
 
     fn change(&self, edit: impl FnOnce(&mut State)) {
@@ -112,11 +123,9 @@ impl Shared {
             .unwrap();
         let is_known = state.secrets.iter().any(|known| known == secret);
         let (status, body) = if is_known && request.start.starts_with(b"POST ") {
-            let said = state.said.get(&token);
-            (
-                200,
-                said.cloned().unwrap_or_else(|| json!({ "active": false })),
-            )
+            let said = state.said.get(&token).or(state.of_all.as_ref());
+            let said = said.cloned();
+            (200, said.unwrap_or_else(|| json!({ "active": false })))
         } else {
             (401, json!({ "error": "invalid_client" }))
         };

@@ -36,7 +36,7 @@ pub use policy::{
 pub use process::{module, module_with_trap};
 pub use server::{Server, serve};
 pub use streams::{Crowd, Endless};
-pub use tls::{Authority, TlsClient};
+pub use tls::{Authority, TlsClient, TlsStream};
 pub use upstream::{Received, Upstream};
 
 use std::time::{Duration, Instant};

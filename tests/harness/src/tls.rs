@@ -105,6 +105,9 @@ pub struct TlsClient {
 
 type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
+/// A connection over TLS.
+pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+
 impl TlsClient {
     fn new(trusted: &Authority, identity: Option<Identity>) -> Self {
         let mut roots = RootCertStore::empty();
@@ -127,11 +130,7 @@ impl TlsClient {
     /// One request over HTTP/1.1 on a connection of its own, to a gate of this name; and whether an
     /// earlier session was resumed.
     pub fn send(&self, address: SocketAddr, name: &str, request: &Request) -> (Response, bool) {
-        let stream = TcpStream::connect(address).expect("the gate listens");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        let connection = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
-        let mut wire = Wire::new(StreamOwned::new(connection, stream));
+        let mut wire = Wire::new(self.connect(address, name));
         wire.send(&request.to_http1()).expect("the gate reads");
         let message = wire.read(Unsized::UntilClose).expect("an answer");
         let status = String::from_utf8_lossy(&message.start[9..12]).into_owned();
@@ -142,6 +141,16 @@ impl TlsClient {
         };
         let handshake = wire.stream().conn.handshake_kind();
         (response, handshake == Some(HandshakeKind::Resumed))
+    }
+
+    /// A connection to a gate of this name, for HTTP/1.1.
+    pub fn connect(&self, address: SocketAddr, name: &str) -> TlsStream {
+        let stream = TcpStream::connect(address).expect("the gate listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let connection = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
+        StreamOwned::new(connection, stream)
     }
 
     /// Where one connection may come without TLS. Its bytes go to a gate of this name over TLS that
