@@ -16,6 +16,8 @@ mod histories;
 mod streams;
 #[path = "introspection/time.rs"]
 mod time;
+#[path = "introspection/ways.rs"]
+mod ways;
 #[path = "introspection/world.rs"]
 mod world;
 
@@ -23,7 +25,7 @@ use passgate_core::{Number, Step, Verdict};
 use passgate_kit::{SigningKey, TokenBuilder, thumbprint};
 use serde_json::json;
 
-use world::{ISSUER, START, Weather, World, active, provider};
+use world::{ISSUER, START, Weather, World, active, provider, with};
 
 const PASSES: &str = "permitted.token";
 const INACTIVE: &str = "untrusted.inactive";
@@ -142,10 +144,7 @@ fn what_is_said_is_judged_and_passed_on_like_claims() {
         (json!({ "active": false }), INACTIVE),
     ] {
         let mut world = World::with(&config);
-        let mut claims = good.clone();
-        let members = change.as_object().unwrap().clone();
-        claims.as_object_mut().unwrap().extend(members);
-        world.says("t", active(&claims));
+        world.says("t", active(&with(good.clone(), &change)));
         let (_, record) = world.judge("t");
         assert_eq!(record.reason, reason, "{change}: {record:?}");
         // The second time it is judged by what is remembered.
@@ -157,10 +156,7 @@ fn what_is_said_is_judged_and_passed_on_like_claims() {
         json!({ "typ": "at+jwt", "token_use": "access_token" }),
     ] {
         let mut world = World::with(&config);
-        let mut claims = good.clone();
-        let members = kept.as_object().unwrap().clone();
-        claims.as_object_mut().unwrap().extend(members);
-        world.says("t", active(&claims));
+        world.says("t", active(&with(good.clone(), &kept)));
         assert_eq!(world.reason("t"), PASSES, "{kept}");
     }
 }

@@ -189,6 +189,7 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
         })
         .collect();
 
+    answers_that_are_remembered();
     let start = live();
     let parse = || Config::parse(text.as_bytes()).unwrap();
     let config = parse();
@@ -295,6 +296,35 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     assert_eq!(world.grown.len(), sum::PARTS.len());
     eprintln!("all: {all} of {bounds}");
     drop((lists, holders, asker));
+}
+
+/// What issuers say of 10,000 tokens that pass stays within the bound of remembered tokens, and
+/// thousands are remembered if it is as long as such answers are.
+fn answers_that_are_remembered() {
+    let plain = json!({
+        "active": true, "iss": issuer(0), "aud": AUDIENCE, "exp": START + 3_600, "iat": START - 10,
+        "sub": "5f7c8ec7-c33c-6c00-4bba-0242ac120002", "client_id": "shop", "token_type": "Bearer",
+        "scope": "openid read write", "acr": "phr", "amr": ["hwk", "user"], "auth_time": START - 60,
+        "sid": "08a5019c-17e1-4977-8f42-65a12843ea02", "username": "alice",
+    });
+    let mut long = plain.clone();
+    long["x"] = json!(vec![1; 900]);
+    for (answer, tokens, least) in [(plain, 10_000, 5_000), (long, 1_000, 200)] {
+        let mut asked = Asked::start();
+        let before = live();
+        assert_eq!(asked.pass(0..tokens, &answer), tokens);
+        let grown = live() - before;
+        let bound = sum::bound("remembered tokens", 1);
+        eprintln!("{tokens} remembered answers: {grown} of {bound}");
+        assert!(grown <= bound, "{grown} > {bound}");
+        // The newest first, so that none makes room for another one before it is looked for.
+        let kept = tokens - asked.pass((0..tokens).rev(), &answer);
+        eprintln!("{kept} of them stay");
+        assert!(
+            (least..=limits::REMEMBERED_TOKENS).contains(&kept),
+            "{kept}"
+        );
+    }
 }
 
 /// Opens streams until there is no room.

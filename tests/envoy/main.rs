@@ -64,3 +64,4 @@ mod tenants;
 mod tls;
 mod token_sources;
 mod waiting;
+mod ways;

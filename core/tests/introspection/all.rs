@@ -1,10 +1,10 @@
 //! `for: all`: JWTs are asked about, too, after their signature.
 
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{INACTIVE, OUT, PASSES};
-use crate::world::{ISSUER, START, Weather, World, active, provider};
+use crate::world::{ISSUER, START, Weather, World, active, provider, with};
 
 fn world(key: &SigningKey) -> World {
     let uri = json!({ "uri": "https://id.example.com/introspect", "cluster": "id" });
@@ -130,10 +130,7 @@ fn what_the_token_says_itself_stands_and_the_answer_comes_on_top() {
             builder = builder.claim(name, value.clone());
         }
         let token = builder.build();
-        let mut said = json!({ "active": true });
-        let members: serde_json::Map<String, Value> = answer.as_object().unwrap().clone();
-        said.as_object_mut().unwrap().extend(members);
-        world.says(&token, said);
+        world.says(&token, with(json!({ "active": true }), &answer));
         let (_, record) = world.judge(&token);
         assert_eq!(record.reason, reason, "{own} {answer}: {record:?}");
     }

@@ -35,28 +35,31 @@ pub(crate) struct World {
     pub(crate) open: VecDeque<(FetchId, String)>,
 }
 
+/// The members of both; the second ones stand where both have one.
+pub(crate) fn with(mut all: Value, more: &Value) -> Value {
+    let more = more.as_object().unwrap().clone();
+    all.as_object_mut().unwrap().extend(more);
+    all
+}
+
 /// A provider with these words beside the usual ones.
 pub(crate) fn provider(more: &Value) -> Value {
     let uri = json!({ "uri": "https://id.example.com/introspect", "cluster": "id" });
-    let mut provider = json!({
+    let provider = json!({
         "issuer": ISSUER,
         "audiences": ["api"],
         "introspection": { "http_uri": uri, "cache_duration": "30s" },
     });
-    let more = more.as_object().unwrap().clone();
-    provider.as_object_mut().unwrap().extend(more);
-    provider
+    with(provider, more)
 }
 
 /// An answer about an active token of Alice.
 pub(crate) fn active(more: &Value) -> Value {
-    let mut answer = json!({
+    let answer = json!({
         "active": true, "sub": "alice", "aud": "api", "token_type": "Bearer",
         "iat": START - 10, "exp": START + 100_000,
     });
-    let more = more.as_object().unwrap().clone();
-    answer.as_object_mut().unwrap().extend(more);
-    answer
+    with(answer, more)
 }
 
 /// The token in a question.
