@@ -3,7 +3,7 @@
 // program. Proofs are made by libraries that are not ours.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,10 +11,10 @@ import { Browser, until } from '../browser/browser.mjs';
 import { Program } from '../browser/program.mjs';
 import { KeyedPage, KeyedProgram } from './bound.mjs';
 import { decoded } from './client.mjs';
-import { ENVOY, Gate, ROOT, Service } from './gate.mjs';
+import { Gate, ROOT, Service } from './gate.mjs';
 import { Guide, shows } from './guide.mjs';
 import { ADMINISTRATOR, SECRETS, alice } from './keycloak/keycloak.mjs';
-import { freePorts, moved } from './ports.mjs';
+import { freePorts } from './ports.mjs';
 
 const GUIDE = 'docs/guides/bind-tokens.md';
 const FILE = 'envoy/bound-tokens.yaml';
@@ -33,28 +33,10 @@ before(async () => {
     9001: ports.service,
     3000: ports.page,
   };
-  const local = (file, numbers) => {
-    const path = join(folder, file.split('/').at(-1));
-    writeFileSync(path, moved(readFileSync(join(ROOT, file), 'utf8'), numbers));
-    return path;
-  };
-  const envoy = local(FILE, numbers);
-  const realm = local(REALM, { 8080: ports.gate, 3000: ports.page });
-  const secret = (text, [name, value]) =>
-    text.replace(new RegExp(`\\b${name}=(\\$\\([^)]*\\)|\\S+)`), `${name}=${value}`);
-  guide = new Guide(GUIDE, {
+  guide = Guide.elsewhere(GUIDE, numbers, folder, {
+    files: { [FILE]: numbers, [REALM]: { 8080: ports.gate, 3000: ports.page } },
+    secrets: { ...SECRETS, ...ADMINISTRATOR },
     env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m' },
-    // The same commands, with other ports and files, secrets that the tests know, and an Envoy that
-    // does not disturb others.
-    edit: (text) =>
-      Object.entries({ ...SECRETS, ...ADMINISTRATOR })
-        .reduce(secret, moved(text, numbers))
-        .replaceAll(`--config-path ${FILE}`, `--config-path ${envoy}`)
-        .replaceAll(`cp ${REALM}`, `cp ${realm}`)
-        .replaceAll(
-          '.tools/envoy/envoy --log-level warn',
-          `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`,
-        ),
   });
 });
 

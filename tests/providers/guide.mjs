@@ -11,11 +11,12 @@
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PATIENCE } from '../browser/browser.mjs';
-import { ROOT } from './gate.mjs';
+import { ENVOY, ROOT } from './gate.mjs';
+import { moved } from './ports.mjs';
 
 /** A guide in the hands of one reader. */
 export class Guide {
@@ -27,6 +28,36 @@ export class Guide {
   constructor(file, { edit = (text) => text, env = {} } = {}) {
     this.#steps = steps(edit(readFileSync(join(ROOT, file), 'utf8')));
     this.#shell = new Shell(env);
+  }
+
+  /**
+   * The same commands with other ports, `{ 8080: 41001 }`, and Envoys that do not disturb others.
+   * Each of the `files` is copied into `folder` with ports of its own, as in
+   * `{ [file]: { 8080: 41001 } }`, and the commands read the copy. `secrets` take the place of
+   * those that the commands make.
+   */
+  static elsewhere(
+    guide,
+    ports,
+    folder,
+    { files = {}, secrets = {}, edit = (text) => text, env } = {},
+  ) {
+    const copies = Object.entries(files).map(([file, own]) => [file, local(file, own, folder)]);
+    const known = (text, [name, value]) =>
+      text.replace(new RegExp(`\\b${name}=(\\$\\([^)]*\\)|\\S+)`), `${name}=${value}`);
+    const command = (text, [file, copy]) =>
+      ['--config-path', 'cp'].reduce(
+        (text, reads) => text.replaceAll(`${reads} ${file}`, `${reads} ${copy}`),
+        text,
+      );
+    const all = (text) =>
+      copies
+        .reduce(command, Object.entries(secrets).reduce(known, moved(text, ports)))
+        .replaceAll(
+          '.tools/envoy/envoy --log-level warn',
+          `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`,
+        );
+    return new Guide(guide, { edit: (text) => edit(all(text)), env });
   }
 
   /**
@@ -61,6 +92,13 @@ export class Guide {
   stop() {
     return this.#shell.stop();
   }
+}
+
+/** A copy of a file of the project with other ports: its path. */
+function local(file, ports, folder) {
+  const path = join(folder, file.split('/').at(-1));
+  writeFileSync(path, moved(readFileSync(join(ROOT, file), 'utf8'), ports));
+  return path;
 }
 
 /** What a guide shows as ```json and is not a whole document: each of them, as text. */

@@ -2,13 +2,13 @@
 // browser, and a real Envoy with the filter.
 
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, until } from '../browser/browser.mjs';
 import { Client, decoded, discovered } from './client.mjs';
-import { challenge, ENVOY, Gate, ROOT, Service } from './gate.mjs';
+import { challenge, Gate, ROOT, Service } from './gate.mjs';
 import { fragments, Guide, shows } from './guide.mjs';
 import { ADMINISTRATOR, Administrator, SECRETS, alice } from './keycloak/keycloak.mjs';
 import { traps } from './keycloak/traps.mjs';
@@ -20,13 +20,6 @@ let ports, folder, guide, browser, application, keycloak, administrator;
 /** Alice with the passkey that she registered in the realm `demo`. */
 let person;
 
-/** A copy of a file of the project with other ports. */
-const local = (file, numbers) => {
-  const path = join(folder, file.split('/').at(-1));
-  writeFileSync(path, moved(readFileSync(join(ROOT, file), 'utf8'), numbers));
-  return path;
-};
-
 before(async () => {
   ports = await freePorts('keycloak', 'gate', 'service', 'application', 'admin');
   keycloak = `http://localhost:${ports.keycloak}`;
@@ -36,39 +29,19 @@ before(async () => {
   application = await Service.start(ports.application);
 
   const numbers = { 8180: ports.keycloak, 8080: ports.gate, 9001: ports.service };
-  const realm = local(REALM, { 8080: ports.gate, 3000: ports.application });
-  const files = ['envoy/keycloak.yaml', 'envoy/oauth2.yaml'].map((file) => [
-    file,
-    local(file, numbers),
-  ]);
-  const [, oauth2] = files[1];
+  guide = Guide.elsewhere(GUIDE, numbers, folder, {
+    files: {
+      'envoy/keycloak.yaml': numbers,
+      'envoy/oauth2.yaml': numbers,
+      [REALM]: { 8080: ports.gate, 3000: ports.application },
+    },
+    secrets: { ...SECRETS, ...ADMINISTRATOR },
+    env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m' },
+  });
   appendFileSync(
-    oauth2,
+    join(folder, 'oauth2.yaml'),
     `\nadmin: { address: { socket_address: { address: 127.0.0.1, port_value: ${ports.admin} } } }\n`,
   );
-  const secret = (text, [name, value]) =>
-    text.replace(new RegExp(`\\b${name}=(\\$\\([^)]*\\)|\\S+)`), `${name}=${value}`);
-  guide = new Guide(GUIDE, {
-    env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m' },
-    edit: (text) => {
-      // The same commands, with other ports and files, secrets that the tests know, and Envoys that
-      // do not disturb others.
-      const known = Object.entries({ ...SECRETS, ...ADMINISTRATOR }).reduce(
-        secret,
-        moved(text, numbers),
-      );
-      return files
-        .reduce(
-          (text, [from, to]) => text.replaceAll(`--config-path ${from}`, `--config-path ${to}`),
-          known,
-        )
-        .replaceAll(`cp ${REALM}`, `cp ${realm}`)
-        .replaceAll(
-          '.tools/envoy/envoy --log-level warn',
-          `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`,
-        );
-    },
-  });
 });
 
 after(async () => {

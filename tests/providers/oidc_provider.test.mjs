@@ -2,15 +2,16 @@
 // a passkey in a real browser, and a real Envoy with the filter.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, until } from '../browser/browser.mjs';
 import { Client, decoded, discovered } from './client.mjs';
-import { challenge, ENVOY, Gate, ROOT, Service } from './gate.mjs';
+import { challenge, Gate, Service } from './gate.mjs';
 import { Guide, shows } from './guide.mjs';
-import { freePorts, moved } from './ports.mjs';
+import { presses } from './oidc-provider/presses.mjs';
+import { freePorts } from './ports.mjs';
 
 const FILE = 'envoy/any-oidc-provider.yaml';
 const GUIDE = 'docs/guides/any-oidc-provider.md';
@@ -26,18 +27,9 @@ before(async () => {
   person = await browser.visitor();
 
   const numbers = { 8280: ports.provider, 8080: ports.gate, 9001: ports.service };
-  const local = join(folder, 'envoy.yaml');
-  writeFileSync(local, moved(readFileSync(join(ROOT, FILE), 'utf8'), numbers));
-  guide = new Guide(GUIDE, {
+  guide = Guide.elsewhere(GUIDE, numbers, folder, {
+    files: { [FILE]: numbers },
     env: { GATE: audience, APPLICATION: `http://localhost:${ports.application}` },
-    // The same commands, with other ports, and Envoys that do not disturb others.
-    edit: (text) =>
-      moved(text, numbers)
-        .replaceAll(`--config-path ${FILE}`, `--config-path ${local}`)
-        .replaceAll(
-          '.tools/envoy/envoy --log-level warn',
-          `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`,
-        ),
   });
 });
 
@@ -47,28 +39,6 @@ after(async () => {
   await application?.stop();
   if (folder) rmSync(folder, { recursive: true });
 });
-
-/**
- * What alice does at the provider's page: presses one of its buttons, if the page comes at all.
- * Resolves to whether it came.
- */
-const presses =
-  (button) =>
-  async ({ page }, arrived) => {
-    let asked = false;
-    await until(`the end of the sign-in by ${button}`, async () => {
-      if (arrived(page.url())) return true;
-      const pressed = await page.evaluate((button) => {
-        if (document.body?.dataset.ready !== 'yes' || window.pressed) return false;
-        window.pressed = true;
-        document.getElementById(button)?.click();
-        return true;
-      }, button);
-      asked ||= pressed;
-      return false;
-    });
-    return asked;
-  };
 
 const client = (id = 'application') =>
   new Client(metadata, id, `http://localhost:${ports.application}/callback`);

@@ -6,9 +6,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ENVOY, ROOT } from './gate.mjs';
+import { ROOT } from './gate.mjs';
 import { Guide, shows } from './guide.mjs';
-import { freePorts, moved } from './ports.mjs';
+import { freePorts } from './ports.mjs';
 
 const GUIDE = 'docs/guides/workloads.md';
 const FILE = 'envoy/workloads.yaml';
@@ -18,20 +18,14 @@ before(async () => {
   const ports = await freePorts('gate', 'service');
   folder = mkdtempSync(join(tmpdir(), 'passgate-workloads-'));
   const numbers = { 8443: ports.gate, 9001: ports.service };
-  const envoy = join(folder, 'envoy.yaml');
   const certificates = (text) => text.replaceAll('dist/workloads', folder);
-  writeFileSync(envoy, certificates(moved(readFileSync(join(ROOT, FILE), 'utf8'), numbers)));
-  guide = new Guide(GUIDE, {
+  guide = Guide.elsewhere(GUIDE, numbers, folder, {
+    files: { [FILE]: numbers },
     env: { PATH: [join(ROOT, 'target/debug'), process.env.PATH].join(delimiter) },
-    // The same commands, with other ports and folders, and an Envoy that does not disturb others.
-    edit: (text) =>
-      certificates(moved(text, numbers))
-        .replaceAll(`--config-path ${FILE}`, `--config-path ${envoy}`)
-        .replaceAll(
-          '.tools/envoy/envoy --log-level warn',
-          `${ENVOY} --log-level warn --use-dynamic-base-id --concurrency 1`,
-        ),
+    edit: certificates,
   });
+  const envoy = join(folder, 'workloads.yaml');
+  writeFileSync(envoy, certificates(readFileSync(envoy, 'utf8')));
 });
 
 after(async () => {
