@@ -118,6 +118,21 @@ export class Gate {
   }
 }
 
+/** The text of a file of `envoy/` with another configuration of the filter. */
+export function configured(text, configuration) {
+  const value = /value: \|\n[^]*?\n(?= *- name: envoy\.filters\.http\.router)/;
+  if (!value.test(text)) throw new Error('the text has no configuration');
+  return text.replace(value, () => `value: ${JSON.stringify(JSON.stringify(configuration))}\n`);
+}
+
+/** The same with one more cluster, at a port of this machine. */
+export function withCluster(text, name, port) {
+  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+  const cluster = { name, load_assignment: { cluster_name: name, endpoints } };
+  return text.replace(/^ {2}clusters:$/m, `  clusters:\n    - ${JSON.stringify(cluster)}`);
+}
+
 function parsed(body) {
   try {
     return JSON.parse(body);

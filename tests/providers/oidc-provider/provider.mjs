@@ -6,7 +6,7 @@
 // SIGHUP rotates its keys: a new one signs, and the one before stays published. All of it lives in
 // memory. Its access tokens are JWTs for the resources below, but for OPAQUE; GATE, APPLICATION and
 // ROBOT_SECRET in the environment say where the gate and an application are, and the secret of the
-// client `robot`.
+// clients `robot` and `site`.
 
 import { createServer } from 'node:http';
 import { generateKeyPair, randomBytes, randomUUID } from 'node:crypto';
@@ -72,6 +72,14 @@ function provider(keys) {
       publicClient('application'),
       publicClient(gate), // whose ID tokens have the gate's own address as their audience
       {
+        client_id: 'site', // Envoy's oauth2 filter
+        client_secret: process.env.ROBOT_SECRET ?? randomUUID(),
+        token_endpoint_auth_method: 'client_secret_post',
+        grant_types: ['authorization_code'],
+        redirect_uris: [`${application}/callback`],
+        id_token_signed_response_alg: 'ES256',
+      },
+      {
         client_id: 'robot',
         client_secret: process.env.ROBOT_SECRET ?? randomUUID(),
         grant_types: ['client_credentials'],
@@ -80,6 +88,7 @@ function provider(keys) {
         id_token_signed_response_alg: 'ES256',
       },
     ],
+    clientDefaults: { introspection_signed_response_alg: 'ES256' },
     jwks: { keys },
     cookies: { keys: cookieKeys },
     acrValues: ['phr', 'pwd'],
@@ -90,6 +99,7 @@ function provider(keys) {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       introspection: { enabled: true }, // RFC 7662
+      jwtIntrospection: { enabled: true }, // RFC 9701, to who asks for it
       revocation: { enabled: true }, // RFC 7009
       dPoP: { enabled: true }, // a client that sends a proof gets a bound token (RFC 9449)
       resourceIndicators: {
