@@ -50,6 +50,8 @@ pub(crate) enum Unfit {
 pub(super) enum Unreadable {
     Fetch(Fault),
     TooLarge,
+    /// Signed (RFC 9701), though JSON was asked for.
+    Signed,
     NotJson(String),
     /// `active` is mandatory (RFC 7662 section 2.2), and a boolean.
     NoActive,
@@ -66,6 +68,9 @@ impl fmt::Display for Unreadable {
         match self {
             Self::Fetch(fault) => fault.fmt(f),
             Self::TooLarge => f.write_str("it is too large"),
+            Self::Signed => {
+                f.write_str("it is signed (RFC 9701), and not the JSON that was asked for")
+            }
             Self::NotJson(why) => f.write_str(why),
             Self::NoActive => f.write_str("it is not an object with active: true or false"),
         }
@@ -85,6 +90,9 @@ pub(super) fn read(
 ) -> Result<(Answered, Duration), Unreadable> {
     if body.len() > limits::INTROSPECTION_BYTES {
         return Err(Unreadable::TooLarge);
+    }
+    if body.starts_with(b"eyJ") {
+        return Err(Unreadable::Signed);
     }
     let json = Json::parse(body, limits::INTROSPECTION_NODES)
         .map_err(|error| Unreadable::NotJson(error.about(body)))?;

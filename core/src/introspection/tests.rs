@@ -73,6 +73,10 @@ fn active_is_a_boolean_and_there_once() {
     for body in ["[]", "{}", r#"{"active":"true"}"#, r#"{"active":null}"#] {
         assert_eq!(told(body), Err(Unreadable::NoActive), "{body}");
     }
+    assert_eq!(
+        told("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"),
+        Err(Unreadable::Signed)
+    );
     for body in ["", "<html>", r#"{"active":false,"active":true}"#] {
         assert!(matches!(told(body), Err(Unreadable::NotJson(_))), "{body}");
     }
