@@ -11,6 +11,7 @@ mod examples;
 mod gateway;
 mod guides;
 mod images;
+mod introspection;
 mod mesh_wide;
 mod migration;
 mod mutual_tls;

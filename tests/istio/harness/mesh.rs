@@ -8,7 +8,7 @@ use super::image::{file, layout_digest};
 use super::program::{Program, run, tool};
 use super::servers::{self, Count};
 use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually, workspace};
-use passgate_harness::Authority;
+use passgate_harness::{Authority, Introspector};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
 use serde_json::Value;
 use std::fs;
@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All of it. It ends with the machine of the tests.
 pub struct Mesh {
@@ -25,6 +25,8 @@ pub struct Mesh {
     pub key: SigningKey,
     /// How often the identity provider was asked for its keys.
     pub key_fetches: Count,
+    /// What it says of opaque tokens.
+    pub introspection: Arc<Introspector>,
     pub gateway: Proxy,
     /// A gateway of the Gateway API.
     pub edge: Proxy,
@@ -105,7 +107,8 @@ impl Mesh {
         let authority = Authority::generate();
         fs::write("/etc/ssl/certs/ca-certificates.crt", authority.pem()).unwrap();
         let key = SigningKey::es256("k1");
-        let key_fetches = identity_provider(&authority, &key);
+        let introspection = Arc::new(Introspector::start(""));
+        let key_fetches = identity_provider(&authority, &key, Arc::clone(&introspection));
         servers::echo("127.0.0.1:18081", "ledger");
         servers::echo("127.0.0.1:18082", "bank");
         servers::echo("10.0.0.8:8080", "ledger-next");
@@ -138,6 +141,7 @@ impl Mesh {
             folder,
             key,
             key_fetches,
+            introspection,
             istiod,
             _programs: programs,
             bare: Vec::new(),
@@ -272,6 +276,8 @@ impl Mesh {
         self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
         let ways = "envoyfilters,virtualservices,serviceentries";
         self.kubectl(&["delete", ways, "--all", "--namespace", "books"]);
+        let one = ["envoyfilter", "introspection", "--namespace", "payments"];
+        self.kubectl(&[&["delete", "--ignore-not-found"], &one[..]].concat());
         configure(&self.folder, "");
         self.apply(&format!(
             "{OBJECTS}\n---\n{}",
@@ -369,8 +375,12 @@ impl Mesh {
     }
 }
 
-/// Serves the keys of the examples' issuer, over TLS.
-fn identity_provider(authority: &Authority, key: &SigningKey) -> Count {
+/// Serves the keys of the examples' issuer, over TLS, and answers questions about opaque tokens.
+fn identity_provider(
+    authority: &Authority,
+    key: &SigningKey,
+    introspection: Arc<Introspector>,
+) -> Count {
     let fetches = Count::default();
     let (keys, count) = (jwks(&[key]), fetches.clone());
     servers::serve_tls(
@@ -378,7 +388,11 @@ fn identity_provider(authority: &Authority, key: &SigningKey) -> Count {
         "id.example.com",
         authority,
         move |request| {
+            if servers::path_of(&request) == "/realms/acme/introspect" {
+                return Some(introspection.answer(&request));
+            }
             assert_eq!(servers::path_of(&request), "/realms/acme/certs");
+            assert_eq!(request.headers.text("authorization"), None);
             count.up();
             servers::ok("application/json", keys.as_bytes())
         },
