@@ -19,6 +19,7 @@ pub(crate) mod endpoint;
 pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod freshness;
+pub(crate) mod health;
 pub(crate) mod jitter;
 pub(crate) mod keyed;
 pub(crate) mod measure;

@@ -9,7 +9,7 @@ use super::{
     draft::Draft,
     register::Register,
     source::CredentialDocument,
-    told::{Event, Failure, Outcome, Told},
+    told::{Failure, Outcome, Told},
 };
 use crate::{
     fetch::{
@@ -21,6 +21,7 @@ use crate::{
         document::{Document, Lifetime, Received},
         fault::Fault,
         flight::{FetchId, Flight, SLACK},
+        health::Event,
         jitter::Jitter,
     },
     json::{Slices, Unreadable},
@@ -218,11 +219,11 @@ impl Book {
         };
         if self.document.value().is_none() {
             let event = [&register.len().to_string(), " in force"].concat();
-            self.told.tell((event, false));
+            self.told.health.tell((event, false));
         }
         if skipped > self.skipped {
             let event = [&skipped.to_string(), " entries cannot be read"].concat();
-            self.told.tell((event, true));
+            self.told.health.tell((event, true));
         }
         self.skipped = skipped;
         received.value = Rc::new(register);
@@ -232,7 +233,9 @@ impl Book {
 
     fn put(&mut self, received: Received<Rc<Register>>, started: Moment, now: Moment) {
         if self.document.succeeded(started, now) {
-            self.told.tell(("fetches succeed again".to_owned(), false));
+            self.told
+                .health
+                .tell(("fetches succeed again".to_owned(), false));
         }
         let max_stale = self.source.max_stale;
         self.document
@@ -253,7 +256,7 @@ impl Book {
         let jitter = &mut self.jitter;
         let told = self.document.failed(failure, words, started, now, jitter);
         if let Some(event) = told {
-            self.told.tell(event);
+            self.told.health.tell(event);
         }
     }
 
@@ -261,7 +264,7 @@ impl Book {
     fn age(&mut self, now: Moment) {
         if self.document.take_ended(now).is_some() {
             let event = "the document is too old: approvals are answered 503";
-            self.told.tell((event.to_owned(), true));
+            self.told.health.tell((event.to_owned(), true));
         }
     }
 
@@ -277,7 +280,7 @@ impl Book {
 
     /// The changes of state since the last call, for the log.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        self.told.take_events()
+        self.told.health.take_events()
     }
 
     /// Numbers, for metrics.

@@ -7,9 +7,10 @@ use super::{
     book::{Book, BookBounds},
     people::People,
     source::CredentialSource,
-    told::Event,
 };
-use crate::fetch::{Measure, answer::Answer, call::Call, clock::Moment, flight::FetchId};
+use crate::fetch::{
+    Measure, answer::Answer, call::Call, clock::Moment, flight::FetchId, health::Event,
+};
 
 /// The credentials of one provider's people.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Directory {
     }
 
     /// Longest that a request waits.
-    pub(crate) const fn longest_wait(&self) -> Duration {
+    pub(crate) fn longest_wait(&self) -> Duration {
         match self {
             Self::Document(book) => book.longest_wait(),
             Self::BySubject(people) => people.longest_wait(),

@@ -11,7 +11,7 @@ use super::{
     draft::Draft,
     register::Register,
     source::{CredentialsBySubject, Piece},
-    told::{Event, Failure, Outcome, Told},
+    told::{Failure, Outcome, Told},
 };
 use crate::{
     fetch::{
@@ -20,7 +20,8 @@ use crate::{
         call::Call,
         clock::Moment,
         fault::Fault,
-        flight::{FetchId, SLACK},
+        flight::FetchId,
+        health::Event,
         keyed::{Asked, Bounds, Keyed},
     },
     limits,
@@ -32,7 +33,6 @@ use crate::{
 pub(crate) struct People {
     source: CredentialsBySubject,
     keyed: Keyed<Person, Rc<Register>>,
-    is_failing: bool,
     told: Told,
 }
 
@@ -48,8 +48,6 @@ struct Person {
 /// Most people that somebody waits for, and how many of them are asked for at once.
 const AWAITED: usize = 64;
 const CALLS: usize = 16;
-/// So many fetches one after the other, at most, and its own is among them.
-const TURNS: u32 = 5;
 
 impl People {
     /// Most fetches in flight.
@@ -57,11 +55,8 @@ impl People {
 
     /// Those of one of so many providers that are asked so.
     pub(crate) fn new(source: &CredentialsBySubject, providers: usize, seed: u64) -> Self {
-        let share = limits::CREDENTIAL_SUBJECTS
-            .checked_div(providers)
-            .unwrap_or_default();
         let bounds = Bounds {
-            remembered: share.max(1),
+            remembered: Bounds::share(limits::CREDENTIAL_SUBJECTS, providers),
             awaited: AWAITED,
             calls: CALLS,
             spare: 0,
@@ -69,7 +64,6 @@ impl People {
         Self {
             source: source.clone(),
             keyed: Keyed::new(bounds, seed),
-            is_failing: false,
             told: Told::default(),
         }
     }
@@ -100,9 +94,8 @@ impl People {
     }
 
     /// Longest that a request waits: for those before it, and its own fetch.
-    pub(crate) const fn longest_wait(&self) -> Duration {
-        let fetch = self.source.timeout.saturating_add(SLACK);
-        fetch.saturating_mul(TURNS)
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.keyed.bounds().longest_wait(self.source.timeout)
     }
 
     /// The next call to send now, and the number of whom it is about.
@@ -149,10 +142,7 @@ impl People {
             Err(failure) => self.failed(&failure),
             Ok(()) => {
                 self.told.note(Outcome::Ok);
-                if core::mem::take(&mut self.is_failing) {
-                    self.told
-                        .tell(("answers can be had again".to_owned(), false));
-                }
+                self.told.health.came("answers can be had again");
             }
         }
         Some(person.number)
@@ -160,10 +150,8 @@ impl People {
 
     fn failed(&mut self, failure: &Failure) {
         self.told.note(failure.outcome());
-        if !core::mem::replace(&mut self.is_failing, true) {
-            let event = ["an answer cannot be had: ", &failure.to_string()].concat();
-            self.told.tell((event, true));
-        }
+        let what = "an answer cannot be had: ";
+        self.told.health.failed(what, failure, "");
     }
 
     /// When time alone changes something next.
@@ -173,7 +161,7 @@ impl People {
 
     /// The changes of state since the last call, for the log.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        self.told.take_events()
+        self.told.health.take_events()
     }
 
     /// Numbers, for metrics.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::{
-    fetch::{Measure, Number, fault::Fault},
+    fetch::{Measure, Number, fault::Fault, health::Health},
     json::Unreadable,
 };
 
@@ -57,19 +57,16 @@ impl Failure {
     }
 }
 
-/// A log line, and whether an operator should look into it.
-pub(crate) type Event = (String, bool);
-
 /// What was not told yet.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    events: Vec<Event>,
+    pub(super) health: Health,
     outcomes: Vec<Outcome>,
     /// Entries of answers about one person that could not be read.
     unreadable: u64,
 }
 
-/// Most that is kept of each for a shell that does not ask.
+/// Most outcomes that are kept for a shell that does not ask for them.
 const MOST: usize = 64;
 
 impl Told {
@@ -82,16 +79,6 @@ impl Told {
     pub(super) fn unreadable(&mut self, entries: usize) {
         let entries = u64::try_from(entries).unwrap_or(u64::MAX);
         self.unreadable = self.unreadable.saturating_add(entries);
-    }
-
-    pub(super) fn tell(&mut self, event: Event) {
-        if self.events.len() < MOST {
-            self.events.push(event);
-        }
-    }
-
-    pub(super) fn take_events(&mut self) -> Vec<Event> {
-        core::mem::take(&mut self.events)
     }
 
     pub(super) fn take_measures(&mut self) -> Vec<Measure> {

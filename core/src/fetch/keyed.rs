@@ -21,7 +21,7 @@ use super::{
     call::Call,
     clock::Moment,
     fault::Fault,
-    flight::{FetchId, Flight},
+    flight::{FetchId, Flight, SLACK},
     freshness::SHORTEST,
     jitter::Jitter,
 };
@@ -93,6 +93,20 @@ impl<V> Known<V> {
 }
 
 impl Bounds {
+    /// What one of so many endpoints may remember, which share so many answers.
+    pub(crate) fn share(answers: usize, endpoints: usize) -> usize {
+        answers.checked_div(endpoints).unwrap_or_default().max(1)
+    }
+
+    /// Longest that somebody waits for a key: for the fetches before its own, and for it; and one
+    /// more for the pauses between them.
+    pub(crate) fn longest_wait(self, timeout: Duration) -> Duration {
+        let places = self.awaited.saturating_add(self.spare);
+        let turns = places.div_ceil(self.calls.max(1)).saturating_add(1);
+        let turns = u32::try_from(turns).unwrap_or(u32::MAX);
+        timeout.saturating_add(SLACK).saturating_mul(turns)
+    }
+
     /// Places, and calls at once, that only urgent keys have.
     fn spare(self, is_urgent: bool) -> usize {
         if is_urgent { self.spare } else { 0 }
@@ -118,6 +132,10 @@ pub(crate) struct Ended<K, E> {
 }
 
 impl<K: Ord + Clone, V> Keyed<K, V> {
+    pub(crate) const fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     pub(crate) fn new(bounds: Bounds, seed: u64) -> Self {
         Self {
             bounds,

@@ -17,7 +17,8 @@ use crate::{
         call::Call,
         clock::Moment,
         fault::Fault,
-        flight::{FetchId, SLACK},
+        flight::FetchId,
+        health::{Event, Health},
         keyed::{Asked, Bounds, Keyed},
     },
     limits,
@@ -47,9 +48,7 @@ pub(crate) struct Desk {
     /// Answers from the command line come in the place of questions.
     #[cfg(feature = "explain")]
     given: Option<Vec<u8>>,
-    is_failing: bool,
-    /// And whether an operator should look into it.
-    events: Vec<(String, bool)>,
+    health: Health,
     counts: [u64; COUNTED.len()],
 }
 
@@ -121,10 +120,6 @@ const REFUSED: usize = 5;
 const AWAITED: usize = 48;
 const CALLS: usize = 12;
 const SPARE: usize = 16;
-/// So many questions one after the other, at most, and its own is among them.
-const TURNS: u32 = 6;
-/// Most events that are kept for a shell that does not ask for them.
-const EVENTS: usize = 64;
 /// The only provider of its budget.
 const ONLY: ProviderId = ProviderId(0);
 
@@ -139,9 +134,8 @@ impl Desk {
         providers: usize,
         seed: u64,
     ) -> Self {
-        let share = limits::INTROSPECTION_ANSWERS.checked_div(providers);
         let bounds = Bounds {
-            remembered: share.unwrap_or_default().max(1),
+            remembered: Bounds::share(limits::INTROSPECTION_ANSWERS, providers),
             awaited: AWAITED,
             calls: CALLS,
             spare: SPARE,
@@ -154,8 +148,7 @@ impl Desk {
             budget: Budget::of(1, 100, seed),
             #[cfg(feature = "explain")]
             given: None,
-            is_failing: false,
-            events: Vec::new(),
+            health: Health::default(),
             counts: [0; COUNTED.len()],
         }
     }
@@ -242,9 +235,8 @@ impl Desk {
     }
 
     /// Longest that a request waits: for those before it, and for its own answer.
-    pub(crate) const fn longest_wait(&self) -> Duration {
-        let fetch = self.source.timeout.saturating_add(SLACK);
-        fetch.saturating_mul(TURNS)
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.keyed.bounds().longest_wait(self.source.timeout)
     }
 
     /// The next question to send now, and its number.
@@ -309,10 +301,7 @@ impl Desk {
             Ok(is_active) => {
                 self.count(OK);
                 self.count(if is_active { ACTIVE } else { INACTIVE });
-                if core::mem::take(&mut self.is_failing) {
-                    self.tell("answers can be had again".to_owned(), false);
-                }
-                return;
+                return self.health.came("answers can be had again");
             }
             Err(unreadable) => unreadable,
         };
@@ -320,27 +309,19 @@ impl Desk {
             Unreadable::Fetch(_) => FAILED,
             _ => UNUSABLE,
         });
-        if !core::mem::replace(&mut self.is_failing, true) {
-            let advice = match unreadable {
-                Unreadable::Fetch(Fault::Status(400 | 401 | 403)) => {
-                    "; does the cluster add the client's secret?"
-                }
-                _ => "",
-            };
-            let why = unreadable.to_string();
-            self.tell(["an answer cannot be had: ", &why, advice].concat(), true);
-        }
+        let advice = match unreadable {
+            Unreadable::Fetch(Fault::Status(400 | 401 | 403)) => {
+                "; does the cluster add the client's secret?"
+            }
+            _ => "",
+        };
+        let what = "an answer cannot be had: ";
+        self.health.failed(what, unreadable, advice);
     }
 
     fn count(&mut self, what: usize) {
         if let Some(count) = self.counts.get_mut(what) {
             *count = count.saturating_add(1);
-        }
-    }
-
-    fn tell(&mut self, event: String, is_bad: bool) {
-        if self.events.len() < EVENTS {
-            self.events.push((event, is_bad));
         }
     }
 
@@ -350,8 +331,8 @@ impl Desk {
     }
 
     /// The changes of state since the last call, for the log.
-    pub(crate) fn events(&mut self) -> Vec<(String, bool)> {
-        core::mem::take(&mut self.events)
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        self.health.take_events()
     }
 
     /// Numbers, for metrics.

@@ -1,6 +1,6 @@
 //! The lists of one provider: each is fetched once for all tokens that name it.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 use std::rc::Rc;
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
         fault::{Fault, shown},
         flight::{FetchId, SLACK},
         freshness::SHORTEST,
+        health::{Event, Health},
         keyed::{Asked, Bounds, Keyed},
     },
     jwks::UriPrefix,
@@ -53,9 +54,7 @@ pub(crate) struct Lists {
     paced_until: Moment,
     /// When the newest list of an address was made, of as many addresses as are remembered.
     newest: Vec<(Box<str>, UnixTime)>,
-    is_failing: bool,
-    /// And whether an operator should look into it.
-    events: Vec<(String, bool)>,
+    health: Health,
     outcomes: Vec<ListOutcome>,
 }
 
@@ -135,7 +134,7 @@ const ACCEPT: &str = "application/statuslist+jwt";
 const PACE: Duration = Duration::from_millis(100);
 /// What all lists that are awaited wait for their turn.
 const LONGEST_PACE: Duration = Duration::from_secs(2);
-/// Most outcomes and events that are kept for a shell that does not ask for them; and most
+/// Most outcomes that are kept for a shell that does not ask for them; and most
 /// addresses of which it is known when their newest list was made.
 const MOST: usize = 64;
 
@@ -150,11 +149,8 @@ impl Lists {
         providers: usize,
         seed: u64,
     ) -> Self {
-        let share = limits::STATUS_LISTS
-            .checked_div(providers)
-            .unwrap_or_default();
         let bounds = Bounds {
-            remembered: share.max(1),
+            remembered: Bounds::share(limits::STATUS_LISTS, providers),
             awaited: limits::STATUS_LISTS,
             calls: Self::MOST_CALLS,
             spare: 0,
@@ -167,8 +163,7 @@ impl Lists {
             burst: PACE.saturating_mul(u32::try_from(bounds.remembered).unwrap_or(u32::MAX)),
             paced_until: Moment::default(),
             newest: Vec::new(),
-            is_failing: false,
-            events: Vec::new(),
+            health: Health::default(),
             outcomes: Vec::new(),
         }
     }
@@ -269,31 +264,21 @@ impl Lists {
         }
         self.newest.push((uri.into(), list.issued));
         self.note(ListOutcome::Ok);
-        if core::mem::take(&mut self.is_failing) {
-            self.tell("lists can be had again".to_owned(), false);
-        }
+        self.health.came("lists can be had again");
     }
 
     fn failed(&mut self, uri: &str, unusable: &Unusable) {
-        let (outcome, why) = match unusable {
-            Unusable::Fetch(fault) => (ListOutcome::Fetch, fault.to_string()),
-            Unusable::List(error) => (ListOutcome::Unusable, error.to_string()),
+        let (outcome, why): (_, &dyn fmt::Display) = match unusable {
+            Unusable::Fetch(fault) => (ListOutcome::Fetch, fault),
+            Unusable::List(error) => (ListOutcome::Unusable, error),
         };
         self.note(outcome);
-        if !core::mem::replace(&mut self.is_failing, true) {
-            self.tell(format!("{}: {why}", shown(uri)), true);
-        }
+        self.health.failed(&[&*shown(uri), ": "].concat(), why, "");
     }
 
     fn note(&mut self, outcome: ListOutcome) {
         if self.outcomes.len() < MOST {
             self.outcomes.push(outcome);
-        }
-    }
-
-    fn tell(&mut self, event: String, is_bad: bool) {
-        if self.events.len() < MOST {
-            self.events.push((event, is_bad));
         }
     }
 
@@ -315,8 +300,8 @@ impl Lists {
     }
 
     /// Changes of state since the last call, for the log.
-    pub(crate) fn events(&mut self) -> Vec<(String, bool)> {
-        core::mem::take(&mut self.events)
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        self.health.take_events()
     }
 
     /// Numbers, for metrics.
