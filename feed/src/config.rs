@@ -1,5 +1,6 @@
 //! The configuration: one YAML file, read strictly, every mistake at once.
 
+mod credentials;
 mod raw;
 
 use core::{net::SocketAddr, time::Duration};
@@ -7,14 +8,17 @@ use std::{ffi::OsStr, fmt::Write as _, fs, path::PathBuf};
 
 use passgate_core::{
     Json,
-    decode::{At, Decode as _, Field, Problem, Problems},
+    decode::{At, Decode, Field, Map, Problem, Problems},
     limits,
 };
 use serde_saphyr::{DuplicateKeyPolicy, Options};
 
-pub(crate) use self::raw::{HttpUri, SubjectType};
 use self::raw::{
     Named, RawClient, RawEvents, RawFeed, RawKeys, RawPoll, RawProvider, RawReaders, RawSecret,
+};
+pub(crate) use self::{
+    credentials::{Credentials, Realm},
+    raw::{HttpUri, SubjectType},
 };
 use crate::secret::{SHORTEST, Secret, Shown};
 
@@ -108,15 +112,7 @@ impl Config {
     /// # Errors
     /// All that is wrong with it, a line each.
     pub(crate) fn load(file: &OsStr) -> Result<Self, String> {
-        let shown = file.to_string_lossy();
-        let text = fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
-        Self::parse(&text).map_err(|problems| {
-            let mut told = format!("{shown} is refused");
-            for problem in problems {
-                let _ = write!(told, "\n{problem}");
-            }
-            told
-        })
+        loaded(file, Self::parse)
     }
 
     /// The same of a text.
@@ -124,16 +120,37 @@ impl Config {
     /// # Errors
     /// All that is wrong with it, in the order of the places.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        let mut problems = Problems::default();
-        let config = json(text)
-            .map_err(|(seen, wanted)| problems.add(At::Root.member("file"), &[&seen], &[wanted]))
-            .ok()
-            .and_then(|json| RawFeed::decode(&json, At::Root, &mut problems))
-            .and_then(|raw| build(raw, &mut problems));
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => Err(problems.into_list()),
+        parsed(text, build)
+    }
+}
+
+/// A file as `parse` reads it, or all that is wrong with it.
+fn loaded<T>(file: &OsStr, parse: fn(&str) -> Result<T, Vec<Problem>>) -> Result<T, String> {
+    let shown = file.to_string_lossy();
+    let text = fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+    parse(&text).map_err(|problems| {
+        let mut told = format!("{shown} is refused");
+        for problem in problems {
+            let _ = write!(told, "\n{problem}");
         }
+        told
+    })
+}
+
+/// A text as `build` understands it, or all that is wrong with it.
+fn parsed<R: Decode, T>(
+    text: &str,
+    build: fn(R, &mut Problems) -> Option<T>,
+) -> Result<T, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let config = json(text)
+        .map_err(|(seen, wanted)| problems.add(At::Root.member("file"), &[&seen], &[wanted]))
+        .ok()
+        .and_then(|json| R::decode(&json, At::Root, &mut problems))
+        .and_then(|raw| build(raw, &mut problems));
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems.into_list()),
     }
 }
 
@@ -180,7 +197,24 @@ fn build(raw: RawFeed, problems: &mut Problems) -> Option<Config> {
         None | Some(RawReaders::Anybody) => None,
         Some(RawReaders::Bearer(raw)) => secret(raw, at.member("readers"), problems),
     };
-    let at = at.member("providers");
+    let built = each(providers, provider, problems)?;
+    Some(Config {
+        listen: listen.given()?.0,
+        admin_listen: admin_listen?.0,
+        operator,
+        store: PathBuf::from(store.given()?.0),
+        reader,
+        providers: built,
+    })
+}
+
+/// All providers, in the order of their names.
+fn each<R, P>(
+    providers: Field<Map<R>>,
+    build: fn(String, R, At<'_>, &mut Problems) -> Option<P>,
+    problems: &mut Problems,
+) -> Option<Vec<P>> {
+    let at = At::Root.member("providers");
     let mut named = providers.given()?.0;
     named.sort_by(|(one, _), (other, _)| one.cmp(other));
     if named.is_empty() {
@@ -197,16 +231,9 @@ fn build(raw: RawFeed, problems: &mut Problems) -> Option<Config> {
             let wanted = ["write a name of a-z, 0-9, - and _, which stands in the path"];
             problems.add(at, &["is not a name"], &wanted);
         }
-        built.extend(raw.and_then(|raw| provider(name.clone(), raw, at, problems)));
+        built.extend(raw.and_then(|raw| build(name.clone(), raw, at, problems)));
     }
-    Some(Config {
-        listen: listen.given()?.0,
-        admin_listen: admin_listen?.0,
-        operator,
-        store: PathBuf::from(store.given()?.0),
-        reader,
-        providers: built,
-    })
+    Some(built)
 }
 
 fn is_segment(name: &str) -> bool {

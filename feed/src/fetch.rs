@@ -68,6 +68,21 @@ impl Way {
         self.ask(request, call.max_bytes, call.timeout).await
     }
 
+    /// Gets what is below, at this path behind its own, with this `Authorization`.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        authorization: &str,
+        (most, timeout): (usize, Duration),
+    ) -> Result<Came, Failure> {
+        let request = Request::get([&*self.uri.path, path].concat())
+            .header(HOST, &*self.uri.authority)
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, authorization)
+            .body(Full::default())?;
+        self.ask(request, most, timeout).await
+    }
+
     /// Posts a body of this type, with this `Authorization`.
     pub(crate) async fn post(
         &self,

@@ -21,8 +21,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub(crate) use self::answer::Bodies;
-use self::answer::{Response, name_of_status};
+pub(crate) use self::answer::{
+    Bodies, Response, answer, json, name_of_status, refused, shows, unauthorized,
+};
 pub(crate) use self::public::{Outcome, error_of};
 use crate::{config::Config, judge::Judge, log, metrics::Metrics, store::Store};
 
@@ -37,6 +38,19 @@ pub(crate) struct Service {
     pub(crate) bodies: Bodies,
 }
 
+/// Who answers at two addresses.
+pub(crate) trait Answers: Send + Sync + 'static {
+    /// For whom it listens, as the log says it, and where: the public and operators.
+    fn listens(&self) -> [(&'static str, SocketAddr); 2];
+
+    /// What is answered at one of them.
+    fn answer(
+        &self,
+        side: Side,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response> + Send;
+}
+
 /// The service, while it listens.
 #[derive(Debug)]
 pub(crate) struct Serving {
@@ -47,7 +61,7 @@ pub(crate) struct Serving {
 
 /// Who asks at which address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Public,
     Admin,
 }
@@ -77,7 +91,7 @@ const HEAD_BYTES: usize = 16 << 10;
 const STOPPING: Duration = Duration::from_secs(10);
 
 /// Listens at both addresses.
-pub(crate) async fn start(service: Arc<Service>) -> Result<Serving, Box<dyn Error>> {
+pub(crate) async fn start(service: Arc<impl Answers>) -> Result<Serving, Box<dyn Error>> {
     let (stop, stopped) = watch::channel(false);
     let mut serving = Serving {
         stop,
@@ -85,13 +99,14 @@ pub(crate) async fn start(service: Arc<Service>) -> Result<Serving, Box<dyn Erro
         places: Vec::new(),
     };
     let connections = connections()?;
-    for (side, address, most) in [
-        (Side::Public, service.config.listen, connections),
-        (Side::Admin, service.config.admin_listen, ADMIN_CONNECTIONS),
+    let [public, admin] = service.listens();
+    for (side, (message, address), most) in [
+        (Side::Public, public, connections),
+        (Side::Admin, admin, ADMIN_CONNECTIONS),
     ] {
         let listener = listen(address);
         let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        tell(side, listener.local_addr()?, most);
+        tell(message, listener.local_addr()?, most);
         let places = Arc::new(Semaphore::new(usize::try_from(most)?));
         serving.places.push((Arc::clone(&places), most));
         let accepting = accept(
@@ -143,14 +158,10 @@ fn connections() -> Result<u32, Box<dyn Error>> {
     Ok(connections)
 }
 
-fn tell(side: Side, address: SocketAddr, connections: u32) {
-    let name = match side {
-        Side::Public => "listening for gates and providers",
-        Side::Admin => "listening for operators",
-    };
+fn tell(message: &str, address: SocketAddr, connections: u32) {
     let (address, connections) = (address.to_string(), connections.to_string());
     log::info(
-        name,
+        message,
         &[("address", &address), ("connections", &connections)],
     );
 }
@@ -177,7 +188,7 @@ impl Serving {
 async fn accept(
     listener: TcpListener,
     side: Side,
-    service: Arc<Service>,
+    service: Arc<impl Answers>,
     places: Arc<Semaphore>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -213,7 +224,7 @@ async fn accept(
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     side: Side,
-    service: Arc<Service>,
+    service: Arc<impl Answers>,
     place: OwnedSemaphorePermit,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -269,7 +280,14 @@ async fn too_slow(mut sent: watch::Receiver<Option<Instant>>) {
     }
 }
 
-impl Service {
+impl Answers for Service {
+    fn listens(&self) -> [(&'static str, SocketAddr); 2] {
+        [
+            ("listening for gates and providers", self.config.listen),
+            ("listening for operators", self.config.admin_listen),
+        ]
+    }
+
     async fn answer(&self, side: Side, request: Request<Incoming>) -> Response {
         let (what, answer) = match side {
             Side::Public => self.public(request).await,
@@ -280,7 +298,9 @@ impl Service {
         self.metrics.count("passgate_feed_requests_total", &labels);
         answer
     }
+}
 
+impl Service {
     /// The provider of this name, and its place.
     fn provider(&self, name: &str) -> Option<(usize, &crate::config::Provider)> {
         let mut providers = self.config.providers.iter().enumerate();

@@ -5,12 +5,17 @@
 //! operator -- entries ------------------------------------------^
 //! ```
 //!
+//! Apart from it, as a process with a configuration of its own, [`credentials`] serves people's
+//! passkeys.
+//!
 //! Four threads: the main one serves HTTP, one judges tokens and fetches keys ([`judge`]), one
 //! writes the store ([`store`]), and one the log ([`log`]). What an event does is decided without
 //! input or output, in [`event`] and [`list`].
 
+mod client;
 mod clock;
 mod config;
+mod credentials;
 mod event;
 mod fetch;
 mod http;
@@ -27,13 +32,21 @@ use std::{error::Error, ffi::OsStr, process::ExitCode, sync::Arc};
 use passgate_arguments::Program;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{config::Config, judge::Judge, metrics::Metrics, store::Store};
+use crate::{
+    config::{Config, Credentials},
+    judge::Judge,
+    metrics::Metrics,
+    store::Store,
+};
 
 const PROGRAM: Program = Program {
     name: "passgate-feed",
     usage: "\
 usage: passgate-feed FILE           serve what FILE says, until TERM or INT
-       passgate-feed --check FILE   only say whether FILE is accepted
+       passgate-feed credentials FILE
+                                    serve people's passkeys, signed: a role of its own
+       passgate-feed --check [credentials] FILE
+                                    only say whether FILE is accepted
        passgate-feed --new-epoch FILE [--at-least EPOCH]
                                     begin a new epoch in the store, after it was set back or lost
 
@@ -46,21 +59,34 @@ FILE is YAML; docs/feed.md describes it.
 fn main() -> ExitCode {
     PROGRAM.run(|line| {
         let (check, new_epoch) = (line.has("check"), line.has("new-epoch"));
-        let [file] = *line.words() else {
-            return None;
+        let at_least = line.value("at-least");
+        let (role, file) = match *line.words() {
+            [file] => (Role::Revocations, file),
+            [role, file] if role == "credentials" => (Role::Credentials, file),
+            _ => return None,
         };
-        match (check, new_epoch) {
-            (false, true) => Some(begin_epoch(file, line.value("at-least"))),
-            _ if line.value("at-least").is_some() => None,
-            (true, true) => None,
-            (true, false) => Some(check_file(file)),
-            (false, false) => Some(serve(file)),
+        match (role, check, new_epoch) {
+            (Role::Revocations, false, true) => Some(begin_epoch(file, at_least)),
+            _ if new_epoch || at_least.is_some() => None,
+            (role, true, _) => Some(check_file(role, file)),
+            (Role::Revocations, false, _) => Some(serve(file)),
+            (Role::Credentials, false, _) => Some(serve_credentials(file)),
         }
     })
 }
 
-fn check_file(file: &OsStr) -> Result<(), Box<dyn Error>> {
-    Config::load(file)?;
+/// What the program does, and nothing else.
+#[derive(Clone, Copy)]
+enum Role {
+    Revocations,
+    Credentials,
+}
+
+fn check_file(role: Role, file: &OsStr) -> Result<(), Box<dyn Error>> {
+    match role {
+        Role::Revocations => drop(Config::load(file)?),
+        Role::Credentials => drop(Credentials::load(file)?),
+    }
     println!("accepted");
     Ok(())
 }
@@ -81,9 +107,7 @@ fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+    let starting = async {
         let service = Arc::new(http::Service {
             config: Arc::clone(&config),
             metrics,
@@ -93,20 +117,41 @@ fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
             bodies: http::Bodies::of(config.providers.len()),
         });
         poll::start(&service)?;
-        let serving = http::start(service).await?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        log::info("stopping", &[]);
-        serving.stop().await;
-        Ok::<(), Box<dyn Error>>(())
-    })?;
+        http::start(service).await
+    };
+    runtime.block_on(until_stopped(starting))?;
     drop(runtime);
     // Nobody sends it anything any more: it writes what it has, and ends.
     writer.join().map_err(|_| "the store's thread has failed")?;
     log::info("stopped", &[]);
     log::finish();
+    Ok(())
+}
+
+fn serve_credentials(file: &OsStr) -> Result<(), Box<dyn Error>> {
+    end_at_a_panic();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(until_stopped(credentials::start(file)))?;
+    log::info("stopped", &[]);
+    log::finish();
+    Ok(())
+}
+
+/// Starts, and serves until a signal asks to end.
+async fn until_stopped(
+    starting: impl Future<Output = Result<http::Serving, Box<dyn Error>>>,
+) -> Result<(), Box<dyn Error>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let serving = starting.await?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    log::info("stopping", &[]);
+    serving.stop().await;
     Ok(())
 }
 

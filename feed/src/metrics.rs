@@ -25,7 +25,7 @@ pub(crate) struct Metrics {
 }
 
 /// What each name means.
-const HELP: [(&str, &str, &str); 13] = [
+const HELP: [(&str, &str, &str); 15] = [
     (
         "passgate_feed_events_total",
         "counter",
@@ -90,6 +90,16 @@ const HELP: [(&str, &str, &str); 13] = [
         "passgate_feed_dropped_lines_total",
         "counter",
         "Log lines that nobody read in time.",
+    ),
+    (
+        "passgate_feed_credential_answers_total",
+        "counter",
+        "Questions about a person's passkeys by provider and outcome.",
+    ),
+    (
+        "passgate_feed_credentials_skipped_total",
+        "counter",
+        "Passkeys that no gate could read, or that were too many, by provider.",
     ),
 ];
 

@@ -48,6 +48,7 @@ CONTENTS = {
         "docs/revocation",
         "docs/hosts",
         "docs/feed",
+        "docs/passkeys-from-keycloak",
         "docs/limitations",
     ],
     "Operate": [

@@ -21,11 +21,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::secret::Secret;
 
 /// An answer.
-pub(super) type Response = hyper::Response<Parts>;
+pub(crate) type Response = hyper::Response<Parts>;
 
 /// A body in parts that are sent as they are, without a copy.
 #[derive(Debug, Default)]
-pub(super) struct Parts(VecDeque<Bytes>);
+pub(crate) struct Parts(VecDeque<Bytes>);
 
 impl Body for Parts {
     type Data = Bytes;
@@ -56,7 +56,7 @@ impl<const N: usize> From<[Bytes; N]> for Parts {
 }
 
 /// An answer with a body of this type.
-pub(super) fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response {
+pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response {
     let mut answer = Response::new(Parts::from([Bytes::from(body)]));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -72,7 +72,7 @@ pub(super) fn answer(status: StatusCode, content_type: &'static str, body: Strin
 }
 
 /// An answer in JSON.
-pub(super) fn json(status: StatusCode, body: &Value) -> Response {
+pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
     answer(status, "application/json", body.to_string())
 }
 
@@ -84,12 +84,12 @@ pub(super) fn empty(status: StatusCode) -> Response {
 }
 
 /// Not what is asked for, by whom, or how.
-pub(super) fn refused(status: StatusCode, why: &str) -> Response {
+pub(crate) fn refused(status: StatusCode, why: &str) -> Response {
     answer(status, "text/plain; charset=utf-8", format!("{why}\n"))
 }
 
 /// The secret was not shown (RFC 6750 section 3).
-pub(super) fn unauthorized() -> Response {
+pub(crate) fn unauthorized() -> Response {
     let mut answer = refused(StatusCode::UNAUTHORIZED, "show the bearer");
     let bearer = hyper::header::HeaderValue::from_static("Bearer");
     answer.headers_mut().insert(WWW_AUTHENTICATE, bearer);
@@ -97,14 +97,14 @@ pub(super) fn unauthorized() -> Response {
 }
 
 /// It may be tried again.
-pub(super) fn later(mut answer: Response, after: Duration) -> Response {
+pub(crate) fn later(mut answer: Response, after: Duration) -> Response {
     let after = after.as_secs().max(1);
     answer.headers_mut().insert(RETRY_AFTER, after.into());
     answer
 }
 
 /// Whether the one `Authorization` header shows this.
-pub(super) fn shows(headers: &HeaderMap, secret: &Secret) -> bool {
+pub(crate) fn shows(headers: &HeaderMap, secret: &Secret) -> bool {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => secret.is_shown_by(value.as_bytes()),
@@ -177,6 +177,6 @@ pub(super) async fn text(
 }
 
 /// For metrics.
-pub(super) fn name_of_status(status: StatusCode) -> String {
+pub(crate) fn name_of_status(status: StatusCode) -> String {
     status.as_str().to_owned()
 }
