@@ -51,6 +51,7 @@ use crate::{
     audit::{Audit, Lines},
     evidence::{ClaimEquals, ClaimValue, Kinds, When},
     fetch::Endpoint,
+    jose::KeyUse,
     jwks::{Discovery, KeySource, Location, RemoteJwks, UriPrefix},
     jwks::{SourceOf, Sources},
     login::{Login, LoginParam, Placeholder},
@@ -331,9 +332,21 @@ impl<'c> From<&'c Config> for Sources<'c> {
             rsa: provider.rsa(),
             usage: provider.key_use(),
         };
+        let mut providers: Vec<_> = config.providers.iter().map(source).collect();
+        // Behind them, what signs their credentials.
+        for provider in &config.providers {
+            if let Some((name, keys)) = provider.credential_keys.as_deref() {
+                providers.push(SourceOf {
+                    name,
+                    keys,
+                    rsa: None,
+                    usage: KeyUse::Signature,
+                });
+            }
+        }
         Self {
             limits: config.limits,
-            providers: config.providers.iter().map(source).collect(),
+            providers,
         }
     }
 }
@@ -341,7 +354,10 @@ impl<'c> From<&'c Config> for Sources<'c> {
 impl<'c> From<&'c Config> for Suppliers<'c> {
     fn from(config: &'c Config) -> Self {
         let numbered = config.providers.iter().enumerate();
+        let mut signers = config.providers.len()..;
         let ending = |(index, provider): (usize, &'c Provider)| {
+            let keys = provider.credential_keys.as_ref();
+            let signed_by = keys.and_then(|_| signers.next()).map(ProviderId);
             let revocations = provider.revocations.as_ref();
             let ending = EndingOf {
                 provider: ProviderId(index),
@@ -351,6 +367,7 @@ impl<'c> From<&'c Config> for Suppliers<'c> {
                 revocations: revocations.map(|revocations| &revocations.source),
                 status_lists: provider.status_lists.as_ref(),
                 credentials: provider.credentials.as_ref(),
+                signed_by,
                 introspection: provider.introspection.as_ref(),
             };
             let is_one = ending.revocations.is_some()

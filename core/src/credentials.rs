@@ -6,7 +6,7 @@
 //! - **One document** for all people ([`book`]) has the life of every document that is fetched. It
 //!   is read a slice at a time, because parsing a key takes long.
 //! - **By subject** ([`people`]): one answer for each person, when an approval of theirs comes and
-//!   at no other time.
+//!   at no other time. With `signed_by`, an answer counts only if these keys have signed it.
 //!
 //! A key that is not here is never trusted, whatever a request brings.
 
@@ -30,19 +30,25 @@ pub(crate) use self::{
     directory::{Directory, Shares},
     register::Credential,
 };
+use crate::{jose::Signed, provider_id::ProviderId};
 
 /// What is known of a credential.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// It is this person's.
     Known(Rc<Credential>),
+    /// An answer came whose signature nobody has checked.
+    Unverified(Rc<Signed>),
     /// This person has none of this id.
     Unknown,
     /// Wait for what is fetched or read, which has this number, then ask again.
     Pending(u64),
+    /// Wait for the keys that sign answers, then ask again.
+    Keyless(ProviderId),
     /// It cannot be known now; when to try again.
     Unavailable(Duration),
 }
 
 /// What is asked for.
 const ACCEPT: &str = "application/json";
+const ACCEPT_SIGNED: &str = "application/credentials+jwt";

@@ -6,6 +6,7 @@ mod header;
 mod jwk;
 mod media_type;
 mod numeric_date;
+mod signed;
 mod thumbprint;
 
 pub(crate) use compact::{Compact, JwsError};
@@ -14,6 +15,7 @@ pub use jwk::{Jwk, JwkSet, JwkSetError, KeyUse, SelectError, SkippedKey};
 pub use media_type::MediaType;
 pub(crate) use media_type::is_plain;
 pub(crate) use numeric_date::numeric_date;
+pub(crate) use signed::Signed;
 pub use thumbprint::thumbprint;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

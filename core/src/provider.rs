@@ -64,6 +64,8 @@ pub struct Provider {
     pub cnf_jwk: Option<CnfJwk>,
     /// Where it says which passkeys its people have.
     pub credentials: Option<CredentialSource>,
+    /// The keys that sign that, and their name in metrics.
+    pub credential_keys: Option<Box<(Rc<str>, KeySource)>>,
     /// Where it says what is revoked.
     pub revocations: Option<Revocations>,
     /// Where it says the status of each token.

@@ -29,7 +29,7 @@ pub use self::{
 use self::endings::Endings;
 use crate::{
     credentials::{Directory, Found},
-    crypto::Algorithm,
+    crypto::{Algorithm, Backend},
     fetch::{Answer, Asked, Call, FetchId, clock::Clock, jitter::Jitter},
     introspection::Desk,
     jwks::{Event, JwksCache, KeySetId, Lookup, Purpose, Report, Sources},
@@ -178,20 +178,36 @@ impl Supply {
         }
     }
 
-    /// The credential with this id of a person: of this issuer and subject.
+    /// The credential with this id of a person: of this issuer and subject. The signature of a
+    /// signed answer is checked once.
     pub(crate) fn credential(
         &mut self,
         provider: ProviderId,
         person: (&str, &str),
         id: &[u8],
-        now: UnixTime,
+        (crypto, now): (&mut Backend, UnixTime),
     ) -> Found {
         let now = self.clock.advance(now);
-        match self.endings.credentials_mut(provider) {
-            Some(directory) => directory.find(person, id, now),
+        let Some((directory, keys)) = self.endings.credentials_mut(provider) else {
             // A provider of another configuration, or keys alone.
-            None => Found::Unavailable(Duration::from_secs(1)),
-        }
+            return Found::Unavailable(Duration::from_secs(1));
+        };
+        let found = directory.find(person, id, now);
+        let (Found::Unverified(signed), Some(keys)) = (&found, keys) else {
+            return found;
+        };
+        let (kid, algorithm) = (signed.kid.as_deref(), signed.algorithm);
+        let content = match self.keys.lookup(keys, kid, algorithm, now).0 {
+            Lookup::Found(jwk) => {
+                let content = signed.open(&jwk.key, crypto);
+                content.ok_or("its signature is wrong")
+            }
+            Lookup::Pending => return Found::Keyless(keys),
+            Lookup::Unavailable { retry_after, .. } => return Found::Unavailable(retry_after),
+            Lookup::Unknown | Lookup::Misfit | Lookup::Ambiguous => Err("no key is for it"),
+        };
+        directory.opened(person, content, now);
+        directory.find(person, id, now)
     }
 
     /// Names as the provider's list knows them.

@@ -1,23 +1,35 @@
 //! Which passkeys people have: from what people write to where it is fetched.
 
+use core::time::Duration;
+use std::rc::Rc;
+
 use super::{
-    Issuer, ending, keys,
-    raw::{RawBySubject, RawCredentialDocument, RawCredentials, RawSubjectUri},
+    Issuer, KeySource, ending, keys,
+    raw::{RawBySubject, RawCredentialDocument, RawCredentials, RawSignedBy, RawSubjectUri},
 };
 use crate::{
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
-    decode::{At, Problems},
+    crypto::Algorithm,
+    decode::{At, Field, Problems},
+    jose::KeyUse,
+    limits::Limits,
 };
 
+/// The keys that sign what is said, and their name in metrics.
+type Signers = Box<(Rc<str>, KeySource)>;
+
+/// Where they are, and the keys that sign them. `skew`: how far clocks may be apart.
 pub(super) fn credentials(
     raw: RawCredentials,
-    issuer: Option<&Issuer>,
+    (name, issuer): (&str, Option<&Issuer>),
+    (limits, skew): (&Limits, Duration),
     at: At<'_>,
     problems: &mut Problems,
-) -> Option<CredentialSource> {
+) -> Option<(CredentialSource, Option<Signers>)> {
     let RawCredentials {
         document: whole,
         by_subject,
+        signed_by,
     } = raw;
     if whole.is_absent() == by_subject.is_absent() {
         let seen = if whole.is_absent() {
@@ -30,16 +42,51 @@ pub(super) fn credentials(
         return None;
     }
     let has_many = matches!(issuer, Some(Issuer::Template(..)));
+    let is_signed = !signed_by.is_absent();
+    if is_signed && !whole.is_absent() {
+        let wanted = "write by_subject: one document for all people is not read signed";
+        problems.add(at.member("signed_by"), &["is beside document"], &[wanted]);
+    }
+    let place = at.member("signed_by");
+    let keys = signed_by.given();
+    let keys = keys.map(|raw| signers(raw, (name, limits), place, problems));
     if let Some(raw) = by_subject.given() {
         let at = at.member("by_subject");
-        return of_each(raw, has_many, at, problems).map(CredentialSource::BySubject);
+        let mut source = of_each(raw, has_many, at, problems)?;
+        source.signed_within = is_signed.then_some(skew);
+        return Some((CredentialSource::BySubject(source), keys.flatten()));
     }
     let at = at.member("document");
     if has_many {
         let wanted = "write by_subject, with {iss} in its uri: a document names one issuer";
         problems.add(at, &["issuer_template has no one issuer"], &[wanted]);
     }
-    document(whole.given()?, at, problems).map(CredentialSource::Document)
+    let document = document(whole.given()?, at, problems)?;
+    Some((CredentialSource::Document(document), None))
+}
+
+fn signers(
+    raw: RawSignedBy,
+    (name, limits): (&str, &Limits),
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<Signers> {
+    let RawSignedBy {
+        remote_jwks,
+        local_jwks,
+    } = raw;
+    let sources = keys::Sources {
+        remote: remote_jwks,
+        discovery: Field::Absent,
+        local: local_jwks,
+    };
+    if !sources.is_some() {
+        problems.add(at, &["has no keys"], &["write remote_jwks or local_jwks"]);
+        return None;
+    }
+    let bounds = (limits, KeyUse::Signature);
+    let keys = keys::source(sources, None, &Algorithm::ALL, bounds, at, problems)?;
+    Some(Box::new(([name, "_credentials"].concat().into(), keys)))
 }
 
 fn document(
@@ -93,5 +140,6 @@ fn of_each(
         pieces: uri.pieces,
         timeout,
         cache_duration,
+        signed_within: None,
     })
 }

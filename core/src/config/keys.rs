@@ -31,6 +31,7 @@ impl Sources {
 }
 
 /// The one source that is given.
+#[inline(never)]
 pub(super) fn source(
     sources: Sources,
     issuer: Option<&Issuer>,

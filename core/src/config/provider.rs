@@ -145,7 +145,8 @@ pub(super) fn provider(
         .map(|raw| evidence::evidence(raw, party, at.member("evidence"), problems));
     let credentials = credentials.given().map(|raw| {
         let at = at.member("credentials");
-        credentials::credentials(raw, issuer.as_ref(), at, problems)
+        let (of, bounds) = ((&*name, issuer.as_ref()), (limits, clock_skew));
+        credentials::credentials(raw, of, bounds, at, problems)
     });
     let revocations = revocations
         .given()
@@ -161,6 +162,11 @@ pub(super) fn provider(
             &[wanted],
         );
     }
+    // What was written and is wrong is no policy without it.
+    let (credentials, credential_keys) = match credentials {
+        None => (None, None),
+        Some(found) => found.map(|(source, keys)| (Some(source), keys))?,
+    };
     Some(Provider {
         name: name.into(),
         issuer: issuer?,
@@ -187,8 +193,8 @@ pub(super) fn provider(
         max_token_lifetime,
         kinds: kinds.unwrap_or_default(),
         cnf_jwk: cnf_jwk.given(),
-        // What was written and is wrong is no policy without it.
-        credentials: credentials.map_or(Some(None), |found| found.map(Some))?,
+        credentials,
+        credential_keys,
         revocations: revocations.map_or(Some(None), |found| found.map(Some))?,
         status_lists: status_lists.map_or(Some(None), |found| found.map(Some))?,
         login: login.given().and_then(|raw| raw.uri.given()),

@@ -10,7 +10,9 @@ mod provider;
 mod rule;
 
 pub(super) use self::{
-    credentials::{RawBySubject, RawCredentialDocument, RawCredentials, RawSubjectUri},
+    credentials::{
+        RawBySubject, RawCredentialDocument, RawCredentials, RawSignedBy, RawSubjectUri,
+    },
     ending::{RawRevocations, RawStatusLists},
     introspection::RawIntrospection,
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},

@@ -8,8 +8,9 @@ use super::{
     people::People,
     source::CredentialSource,
 };
-use crate::fetch::{
-    Measure, answer::Answer, call::Call, clock::Moment, flight::FetchId, health::Event,
+use crate::{
+    fetch::{Measure, answer::Answer, call::Call, clock::Moment, flight::FetchId, health::Event},
+    time::UnixTime,
 };
 
 /// The credentials of one provider's people.
@@ -124,11 +125,24 @@ impl Directory {
         &mut self,
         id: FetchId,
         answer: &Answer<'_>,
-        now: Moment,
+        times: (Moment, UnixTime),
     ) -> Option<u64> {
         match self {
             Self::Document(_) => None,
-            Self::BySubject(people) => people.on_answer(id, answer, now),
+            Self::BySubject(people) => people.on_answer(id, answer, times),
+        }
+    }
+
+    /// The signature of the answer about a person was checked: what was signed, or why it does not
+    /// count.
+    pub(crate) fn opened(
+        &mut self,
+        person: (&str, &str),
+        signed: Result<Vec<u8>, &'static str>,
+        now: Moment,
+    ) {
+        if let Self::BySubject(people) = self {
+            people.opened(person, signed, now);
         }
     }
 

@@ -2,8 +2,10 @@
 
 use super::{entry, register::Register};
 use crate::{
+    jose::numeric_date,
     json::{Json, Sink, Slices, Unreadable},
     limits,
+    time::UnixTime,
 };
 
 /// What is read of an answer.
@@ -15,6 +17,8 @@ pub(super) struct Draft {
     register: Register,
     skipped: usize,
     most: usize,
+    /// `iat` and `exp`, if they are dates: a signed answer says them.
+    pub(super) dates: [Option<UnixTime>; 2],
 }
 
 /// Most bytes that are read in one go: a key takes longer than the text around it.
@@ -30,6 +34,7 @@ impl Draft {
             register: Register::new(most),
             skipped: 0,
             most,
+            dates: [None; 2],
         }
     }
 
@@ -76,15 +81,19 @@ impl Draft {
 
 impl Sink for Draft {
     fn member(&mut self, name: &str, value: &Json) -> Result<(), &'static str> {
+        let [issued, expires] = &mut self.dates;
         match name {
             "iss" if value.as_str() != Some(&*self.issuer) => {
-                Err("its iss is not the provider's issuer")
+                return Err("its iss is not the provider's issuer");
             }
             "sub" if self.subject.is_some() && value.as_str() != self.subject.as_deref() => {
-                Err("its sub is another person's")
+                return Err("its sub is another person's");
             }
-            _ => Ok(()),
+            "iat" => *issued = numeric_date(value),
+            "exp" => *expires = numeric_date(value),
+            _ => {}
         }
+        Ok(())
     }
 
     fn element(&mut self, element: Option<&Json>) -> Result<(), Unreadable> {

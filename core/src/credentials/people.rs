@@ -7,7 +7,7 @@ use std::rc::Rc;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    ACCEPT, Found,
+    ACCEPT, ACCEPT_SIGNED, Found,
     draft::Draft,
     register::Register,
     source::{CredentialsBySubject, Piece},
@@ -21,19 +21,31 @@ use crate::{
         clock::Moment,
         fault::Fault,
         flight::FetchId,
+        freshness::SHORTEST,
         health::Event,
         keyed::{Asked, Bounds, Keyed},
     },
+    jose::Signed,
     limits,
     text::percent,
+    time::UnixTime,
 };
 
 /// The credentials of one provider's people, by person.
 #[derive(Debug)]
 pub(crate) struct People {
     source: CredentialsBySubject,
-    keyed: Keyed<Person, Rc<Register>>,
+    keyed: Keyed<Person, Held>,
     told: Told,
+}
+
+/// An answer that came.
+#[derive(Debug)]
+enum Held {
+    /// Nobody has checked its signature.
+    Unverified(Rc<Signed>),
+    /// What it says.
+    Open(Rc<Register>),
 }
 
 /// Whose they are.
@@ -80,12 +92,36 @@ impl People {
         }
         let person = Person::new(issuer, subject);
         match self.keyed.ask(&person, now) {
-            Asked::Said(register) => register
+            Asked::Said(Held::Unverified(signed)) => Found::Unverified(Rc::clone(signed)),
+            Asked::Said(Held::Open(register)) => register
                 .find(subject, id)
                 .map_or(Found::Unknown, Found::Known),
             Asked::Pending => Found::Pending(person.number),
             Asked::Unavailable(retry_after) => Found::Unavailable(retry_after),
         }
+    }
+
+    /// The signature of the answer about a person was checked: what was signed, or why it does not
+    /// count.
+    pub(crate) fn opened(
+        &mut self,
+        (issuer, subject): (&str, &str),
+        signed: Result<Vec<u8>, &'static str>,
+        now: Moment,
+    ) {
+        let person = Person::new(issuer, subject);
+        let signed = signed.map_err(Failure::Signed);
+        let read = signed.and_then(|content| person.read(&content));
+        let result = read.map(|(register, skipped, _)| {
+            self.told.unreadable(skipped);
+            if let Some(held) = self.keyed.said_mut(&person) {
+                *held = Held::Open(Rc::new(register));
+            }
+        });
+        if result.is_err() {
+            self.keyed.spoil(&person, now);
+        }
+        self.ended(result);
     }
 
     /// Whether those who wait for this person wait for a fetch.
@@ -109,7 +145,9 @@ impl People {
         let call = self.keyed.poll(id, now, |person| {
             let most = limits::CREDENTIAL_ANSWER_BYTES;
             let endpoint = person.endpoint(source);
-            Call::get(endpoint, ACCEPT, None, most, source.timeout)
+            let is_signed = source.signed_within.is_some();
+            let accept = if is_signed { ACCEPT_SIGNED } else { ACCEPT };
+            Call::get(endpoint, accept, None, most, source.timeout)
         })?;
         Some((self.keyed.in_flight(id)?.number, call))
     }
@@ -119,33 +157,41 @@ impl People {
         &mut self,
         id: FetchId,
         answer: &Answer<'_>,
-        now: Moment,
+        (now, wall): (Moment, UnixTime),
     ) -> Option<u64> {
         let person = self.keyed.in_flight(id)?.clone();
-        let fresh = self.source.cache_duration;
+        let (fresh, skew) = (self.source.cache_duration, self.source.signed_within);
         let mut skipped = 0;
         let ended = self.keyed.on_answer(id, answer, now, |body| {
-            let register = match body {
-                Ok(body) => {
-                    let (register, odd) = person.read(body)?;
+            let register = match (body, skew) {
+                (Ok(body), Some(skew)) => return person.unverified(body, fresh, (skew, wall)),
+                (Ok(body), None) => {
+                    let (register, odd, _) = person.read(body)?;
                     skipped = odd;
                     register
                 }
                 // Nobody of this name has any.
-                Err(Fault::Status(404)) => Register::new(1),
-                Err(fault) => return Err(Failure::Fetch(fault)),
+                (Err(Fault::Status(404)), None) => Register::new(1),
+                (Err(fault), _) => return Err(Failure::Fetch(fault)),
             };
-            Ok((Rc::new(register), fresh))
+            Ok((Held::Open(Rc::new(register)), fresh))
         })?;
         self.told.unreadable(skipped);
-        match ended.result {
+        // What is signed has come when its signature was right.
+        if ended.result.is_err() || skew.is_none() {
+            self.ended(ended.result);
+        }
+        Some(person.number)
+    }
+
+    fn ended(&mut self, result: Result<(), Failure>) {
+        match result {
             Err(failure) => self.failed(&failure),
             Ok(()) => {
                 self.told.note(Outcome::Ok);
                 self.told.health.came("answers can be had again");
             }
         }
-        Some(person.number)
     }
 
     fn failed(&mut self, failure: &Failure) {
@@ -201,12 +247,39 @@ impl Person {
         endpoint
     }
 
-    /// Reads an answer about this person.
-    fn read(&self, body: &[u8]) -> Result<(Register, usize), Failure> {
+    /// Reads an answer about this person: what it says, how many entries were skipped, its dates.
+    #[inline(never)]
+    fn read(&self, body: &[u8]) -> Result<(Register, usize, [Option<UnixTime>; 2]), Failure> {
         let mut draft = Draft::of(&self.issuer, &self.subject);
         let mut slices = Draft::slices(body.to_vec());
         while !slices.read_on(&mut draft)? {}
-        Ok(draft.end(&slices)?)
+        let dates = draft.dates;
+        let (register, skipped) = draft.end(&slices)?;
+        Ok((register, skipped, dates))
+    }
+
+    /// Takes a signed answer about this person apart, and says how long it counts: what it says of
+    /// itself can only refuse.
+    fn unverified(
+        &self,
+        body: &[u8],
+        fresh: Duration,
+        (skew, wall): (Duration, UnixTime),
+    ) -> Result<(Held, Duration), Failure> {
+        let most = limits::CREDENTIAL_ANSWER_BYTES;
+        let signed = Signed::parse(body, "credentials+jwt", most);
+        let (signed, content) = signed.map_err(Failure::Signed)?;
+        let (_, _, [Some(issued), Some(expires)]) = self.read(&content)? else {
+            return Err(Failure::Signed("its iat or exp is not a number of seconds"));
+        };
+        if issued > wall.saturating_add(skew) {
+            return Err(Failure::Signed("its iat is to come; do the clocks agree?"));
+        }
+        if wall >= expires.saturating_add(skew) {
+            return Err(Failure::Signed("expired"));
+        }
+        let fresh = fresh.min(expires.since(wall)).max(SHORTEST);
+        Ok((Held::Unverified(Rc::new(signed)), fresh))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct CredentialsBySubject {
     pub timeout: Duration,
     /// How long an answer counts.
     pub cache_duration: Duration,
+    /// How far the clocks of signer and gate may be apart, if answers are signed.
+    pub signed_within: Option<Duration>,
 }
 
 /// A piece of a path.

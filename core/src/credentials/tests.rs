@@ -7,4 +7,5 @@
 mod life;
 mod people;
 mod reading;
+mod signed;
 mod world;

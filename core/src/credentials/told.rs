@@ -25,6 +25,8 @@ pub(super) enum Outcome {
 pub(super) enum Failure {
     Fetch(Fault),
     Unreadable(Unreadable),
+    /// It is not signed as it must be, and how.
+    Signed(&'static str),
 }
 
 impl From<Fault> for Failure {
@@ -44,6 +46,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Fetch(fault) => fault.fmt(f),
             Self::Unreadable(unreadable) => unreadable.fmt(f),
+            Self::Signed(why) => write!(f, "not a credentials+jwt of signed_by: {why}"),
         }
     }
 }
@@ -52,7 +55,7 @@ impl Failure {
     pub(super) const fn outcome(&self) -> Outcome {
         match self {
             Self::Fetch(_) => Outcome::Failed,
-            Self::Unreadable(_) => Outcome::Unusable,
+            Self::Unreadable(_) | Self::Signed(_) => Outcome::Unusable,
         }
     }
 }

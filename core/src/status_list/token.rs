@@ -4,8 +4,8 @@ use core::{fmt, time::Duration};
 
 use super::bits::Bits;
 use crate::{
-    crypto::{Algorithm, Backend, VerifyingKey},
-    jose::{Compact, Header, JwsError, base64url, numeric_date},
+    crypto::{Backend, VerifyingKey},
+    jose::{Signed, base64url, numeric_date},
     json::Json,
     limits,
     time::UnixTime,
@@ -53,26 +53,10 @@ impl fmt::Display for ListError {
     }
 }
 
-impl From<JwsError> for ListError {
-    fn from(error: JwsError) -> Self {
-        Self::Jwt(match error {
-            JwsError::Size => "too large",
-            JwsError::Shape => "not three parts",
-            JwsError::Base64url => "not base64url",
-            JwsError::Header => "its header",
-            JwsError::Critical => "its header has crit or b64",
-            JwsError::Nested => "encrypted or nested",
-            JwsError::Algorithm => "its algorithm",
-        })
-    }
-}
-
 /// A list whose signature nobody has checked.
 #[derive(Debug)]
 pub(crate) struct UnverifiedList {
-    text: Box<str>,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<String>,
+    pub(crate) signed: Signed,
     pub(super) issued: UnixTime,
     pub(super) expires: Option<UnixTime>,
     pub(super) ttl: Option<Duration>,
@@ -94,16 +78,10 @@ impl UnverifiedList {
         expected: Expected<'_>,
         now: UnixTime,
     ) -> Result<Self, ListError> {
-        if body.len() > limits::STATUS_LIST_TOKEN_BYTES {
-            return Err(JwsError::Size.into());
-        }
-        let text = core::str::from_utf8(body.trim_ascii()).map_err(|_| JwsError::Base64url)?;
-        let parts = Compact::split(text, limits::STATUS_LIST_TOKEN_BYTES)?;
-        let header = Header::parse(&Compact::decode(parts.header)?, |typ, _| {
-            let is_list = typ.is_some_and(|typ| typ.essence() == "statuslist+jwt");
-            is_list.then_some(()).ok_or(ListError::Jwt("its typ"))
-        })?;
-        let claims = claims(parts.payload)?;
+        let most = limits::STATUS_LIST_TOKEN_BYTES;
+        let signed = Signed::parse(body, "statuslist+jwt", most);
+        let (signed, payload) = signed.map_err(ListError::Jwt)?;
+        let claims = claims(&payload)?;
         if claims.get("sub").and_then(Json::as_str) != Some(expected.uri) {
             return Err(ListError::Subject);
         }
@@ -124,9 +102,7 @@ impl UnverifiedList {
         let bits = bits.filter(|bits| [1, 2, 4, 8].contains(bits));
         lst(&claims)?;
         let this = Self {
-            text: text.into(),
-            algorithm: header.algorithm,
-            kid: header.kid,
+            signed,
             issued,
             expires,
             ttl: match claims.get("ttl") {
@@ -153,22 +129,16 @@ impl UnverifiedList {
 
     /// About what it takes to hash it, read it and inflate it.
     fn cost(&self) -> Duration {
-        let bytes = u64::try_from(self.text.len()).unwrap_or(u64::MAX);
+        let bytes = u64::try_from(self.signed.len()).unwrap_or(u64::MAX);
         Duration::from_nanos(bytes.saturating_mul(NANOS_A_BYTE))
     }
 
     /// Checks the signature, and inflates what was signed.
     pub(crate) fn open(&self, key: &VerifyingKey, crypto: &mut Backend) -> Result<Bits, ListError> {
-        let parts = Compact::split(&self.text, limits::STATUS_LIST_TOKEN_BYTES)?;
-        let signature = Compact::decode(parts.signature)?;
-        let input = parts.signing_input.as_bytes();
-        if signature.len() != key.signature_length()
-            || !crypto.verifies(key, self.algorithm, input, &signature)
-        {
-            return Err(ListError::Signature);
-        }
+        let payload = self.signed.open(key, crypto);
+        let payload = payload.ok_or(ListError::Signature)?;
         crypto.spend(self.cost());
-        let claims = claims(parts.payload)?;
+        let claims = claims(&payload)?;
         let compressed = base64url(lst(&claims)?).ok_or(ListError::Inflate)?;
         Bits::inflate(self.bits, &compressed).ok_or(ListError::Inflate)
     }
@@ -179,8 +149,8 @@ const NANOS_A_BYTE: u64 = 10;
 /// Members and elements of a list's claims: eight that the draft names, and some more.
 const NODES: usize = 256;
 
-fn claims(payload: &str) -> Result<Json, ListError> {
-    Json::parse(&Compact::decode(payload)?, NODES)
+fn claims(payload: &[u8]) -> Result<Json, ListError> {
+    Json::parse(payload, NODES)
         .map_err(|_| ListError::Claims("its claims are not one strict JSON object"))
 }
 

@@ -34,6 +34,8 @@ pub struct EndingOf<'c> {
     pub status_lists: Option<&'c StatusListSource>,
     /// Its people's passkeys.
     pub credentials: Option<&'c CredentialSource>,
+    /// Whose keys sign what is said of them, if any do: their place in the sources of keys.
+    pub signed_by: Option<ProviderId>,
     /// Where it is asked about tokens.
     pub introspection: Option<&'c IntrospectionSource>,
 }
@@ -93,6 +95,7 @@ struct Ending {
     revocations: Option<Box<Feed>>,
     lists: Option<Box<Lists>>,
     credentials: Option<Directory>,
+    signed_by: Option<ProviderId>,
     introspection: Option<Box<Desk>>,
 }
 
@@ -126,6 +129,7 @@ impl Endings {
                 revocations,
                 lists,
                 credentials,
+                signed_by: ending.signed_by,
                 introspection,
             }
         };
@@ -169,8 +173,13 @@ impl Endings {
         self.of(provider)?.credentials.as_ref()
     }
 
-    pub(super) fn credentials_mut(&mut self, provider: ProviderId) -> Option<&mut Directory> {
-        self.of_mut(provider)?.credentials.as_mut()
+    /// And whose keys sign what is said there.
+    pub(super) fn credentials_mut(
+        &mut self,
+        provider: ProviderId,
+    ) -> Option<(&mut Directory, Option<ProviderId>)> {
+        let ending = self.of_mut(provider)?;
+        Some((ending.credentials.as_mut()?, ending.signed_by))
     }
 
     pub(super) fn introspection(&self, provider: ProviderId) -> Option<&Desk> {
@@ -304,7 +313,7 @@ impl Endings {
                 return Some(Need::StatusLists(ending.provider));
             }
             let directory = ending.credentials.as_mut();
-            let number = directory.and_then(|own| own.on_answer(id, answer, now));
+            let number = directory.and_then(|own| own.on_answer(id, answer, (now, wall)));
             if let Some(number) = number {
                 return Some(Need::Credentials(ending.provider, number));
             }

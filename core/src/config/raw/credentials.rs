@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::keys::RawHttpUri;
+use super::keys::{RawHttpUri, RawLocalJwks, RawRemoteJwks};
 use crate::{
     config::uri::SubjectUri,
     decode::{Text, record},
@@ -16,7 +16,22 @@ record! {
         /// An answer about each person, asked for when an approval of theirs comes. Exactly one of
         /// `document` and `by_subject`.
         by_subject: RawBySubject,
+        /// The keys that sign each answer of `by_subject`. An answer that they have not signed does
+        /// not count. Absent: answers are not signed.
+        signed_by: RawSignedBy,
         "http_uri": "write it inside document, or inside by_subject",
+    }
+}
+
+record! {
+    /// The keys that sign answers. Exactly one of `remote_jwks` and `local_jwks`.
+    pub(in crate::config) RawSignedBy "signed_by" {
+        /// A JWK set behind a URI.
+        remote_jwks: RawRemoteJwks,
+        "http_uri": "write it inside remote_jwks",
+        /// A JWK set in the configuration.
+        local_jwks: RawLocalJwks,
+        "inline_string": "write it inside local_jwks",
     }
 }
 

@@ -55,6 +55,7 @@ impl World {
             ],
             timeout: secs(2),
             cache_duration: secs(60),
+            signed_within: None,
         };
         Self {
             people: People::new(&source, 1, 7),
@@ -105,7 +106,7 @@ impl World {
             panic!("one fetch");
         };
         let now = self.now();
-        let number = self.people.on_answer(id, answer, now).unwrap();
+        let number = self.people.on_answer(id, answer, (now, self.wall)).unwrap();
         assert!(!self.people.holds(number));
     }
 

@@ -71,6 +71,8 @@ pub(super) fn word(found: &Found) -> &'static str {
         Found::Known(credential) if credential.is_disabled => "disabled",
         Found::Known(_) => "known",
         Found::Unknown => "unknown",
+        Found::Unverified(_) => "unverified",
+        Found::Keyless(_) => "keyless",
         Found::Pending(_) => "pending",
         Found::Unavailable(_) => "unavailable",
     }

@@ -100,7 +100,8 @@ impl World {
         wall: UnixTime,
     ) -> Result<Rc<Bits>, ListError> {
         list.check_end(wall)?;
-        let key = self.keys.select(list.kid.as_deref(), list.algorithm);
+        let (kid, algorithm) = (list.signed.kid.as_deref(), list.signed.algorithm);
+        let key = self.keys.select(kid, algorithm);
         let key = key.map_err(|_| ListError::Key)?;
         let bits = Rc::new(list.open(&key.key, &mut self.crypto)?);
         self.lists.opened(uri, list, Rc::clone(&bits));

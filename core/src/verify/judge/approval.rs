@@ -1,6 +1,7 @@
 //! A passkey's approval of a request, or of the key that proves it, where the rule wants it. The
 //! token names the passkey, or the provider says which ones the person has.
 
+use core::time::Duration;
 use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
@@ -386,7 +387,8 @@ impl<'r> Case<'_, 'r, '_> {
     ) -> Result<Rc<Registered>, Halt> {
         let id = &approval.assertion.id;
         let person = (issuer, subject);
-        let registered = match self.supply.credential(provider, person, id, self.now) {
+        let asked = (&mut *self.crypto, self.now);
+        let registered = match self.supply.credential(provider, person, id, asked) {
             Found::Known(registered) => registered,
             Found::Unknown => {
                 return Err(Fault::Credential("id: that of a passkey of this person").into());
@@ -395,7 +397,13 @@ impl<'r> Case<'_, 'r, '_> {
                 let need = Need::Credentials(provider, number);
                 return Err(Halt::Stop(Stop::Await(need)));
             }
+            Found::Keyless(keys) => return Err(Halt::Stop(Stop::Await(Need::Keys(keys)))),
             Found::Unavailable(retry_after) => {
+                return Err(Halt::Stop(Unavailable::Credentials { retry_after }.into()));
+            }
+            // Nobody says whose keys sign it.
+            Found::Unverified(_) => {
+                let retry_after = Duration::from_secs(1);
                 return Err(Halt::Stop(Unavailable::Credentials { retry_after }.into()));
             }
         };

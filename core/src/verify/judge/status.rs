@@ -90,11 +90,11 @@ impl<'s> Status<'s> {
         uri: &str,
     ) -> Result<Result<Rc<Bits>, ListError>, Stop> {
         let ends = list.check_end(self.now);
-        if ends.is_err() || !provider.algorithms.contains(&list.algorithm) {
+        if ends.is_err() || !provider.algorithms.contains(&list.signed.algorithm) {
             return Ok(ends.and(Err(ListError::Key)));
         }
-        let kid = list.kid.as_deref();
-        let opened = match self.supply.lookup(id, kid, list.algorithm, self.now) {
+        let (kid, algorithm) = (list.signed.kid.as_deref(), list.signed.algorithm);
+        let opened = match self.supply.lookup(id, kid, algorithm, self.now) {
             Lookup::Found(jwk) => list.open(&jwk.key, self.crypto),
             Lookup::Pending => return Err(Stop::Await(Need::Keys(id))),
             Lookup::Unavailable { retry_after, .. } => {
