@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use crate::{
     check, explain, presets, print,
     report::{Format, Report},
+    revoke,
 };
 
 /// What a command does. An error is printed as it is. `None` is a wrong usage.
@@ -18,6 +19,7 @@ usage: passgate check FILE...      check configurations; - reads standard input
                                    StringValue wants
        passgate presets [NAME]     print what presets of evidence prove, as lines, and
                                    what they cannot
+       passgate revoke OPTIONS     end what a name names, through the feed
        passgate schema             print the JSON Schema of the configuration
        passgate schema audit       print the JSON Schema of the audit record
        passgate COMMAND --help     say more about a command
@@ -32,7 +34,7 @@ exit status: 0 accepted or passed, 1 refused, 2 unreadable or wrong usage
 /// The arguments where no command is named.
 const NONE: Program = program(USAGE, &[]);
 
-const COMMANDS: [(&str, Program, Work); 5] = [
+const COMMANDS: [(&str, Program, Work); 6] = [
     (
         "check",
         Program {
@@ -44,6 +46,7 @@ const COMMANDS: [(&str, Program, Work); 5] = [
     ("explain", explain::PROGRAM, |line| Some(explain::run(line))),
     ("print", program(PRINT, &["json"]), print),
     ("presets", program(PRESETS, &[]), presets),
+    ("revoke", revoke::PROGRAM, revoke::run),
     ("schema", program(SCHEMA, &[]), schema),
 ];
 
