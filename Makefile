@@ -110,7 +110,7 @@ test-browser: wasm envoy browser ## the demo and streams in a real browser: Chro
 		$(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
 
 test-providers: wasm envoy browser providers ## real identity providers, real passkeys: the guides of docs/guides/, followed
-	cargo build --locked --package passgate-feed
+	cargo build --locked --package passgate-feed --package passgate-cli
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
 		$(NODE) --test --test-concurrency=1 --test-timeout=600000 tests/providers/*.test.mjs
 
