@@ -35,11 +35,16 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-run: will-take wasm envoy ## start the demo: a page, an identity provider, and Envoy with the filter on port 8080
+run: will-take wasm envoy demo-feed ## start the demo: a page, an identity provider, and Envoy with the filter on port 8080
 	@$(DEMO) --envoy '$(ENVOY)'
 
-run-func-e: will-take wasm envoy func-e ## the same, with Envoy started by func-e
+run-func-e: will-take wasm envoy demo-feed func-e ## the same, with Envoy started by func-e
 	@$(FUNC_E) --envoy '$(ENVOY)'
+
+# What the demo starts beside Envoy.
+.PHONY: demo-feed
+demo-feed: rust
+	@cargo build --quiet --locked --profile demo --package passgate-feed
 
 # Says how long the first run takes, before it does.
 will-take:
@@ -98,14 +103,14 @@ test-replicas: wasm envoy replicas ## two Envoys that share a rate-limit service
 		RATELIMIT='$(abspath $(RATELIMIT))' \
 		cargo test --locked --package passgate-envoy-tests --test replicas
 
-test-run: wasm envoy ## what `make run` prints, tried once on ports that are free
+test-run: wasm envoy demo-feed ## what `make run` prints, tried once on ports that are free
 	GATE_PORT=0 $(DEMO) --envoy '$(ENVOY)' --check
 
-test-func-e: wasm envoy func-e ## the same through func-e
+test-func-e: wasm envoy demo-feed func-e ## the same through func-e
 	GATE_PORT=0 $(FUNC_E) --envoy '$(ENVOY)' --check
 
 test-browser: wasm envoy browser ## the demo and streams in a real browser: Chromium with a virtual authenticator
-	cargo build --locked --package passgate-demo
+	cargo build --locked --package passgate-demo --package passgate-feed
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
 		$(NODE) --test --test-concurrency=1 --test-timeout=120000 tests/browser/*.test.mjs
 

@@ -1,7 +1,16 @@
 // The page: registers, signs in, calls routes, and shows what the gate decided.
 
-import { call, callBound, counters, records, rules, session } from '/page/gate.js';
-import { CeremonyError, ceremony, register, rotate, signIn, signOut } from '/page/passkeys.js';
+import { call, callBound, counters, records, rules, session, streamEnds } from '/page/gate.js';
+import {
+  CeremonyError,
+  ceremony,
+  register,
+  revoke,
+  rotate,
+  signIn,
+  signOut,
+  signOutEverywhere,
+} from '/page/passkeys.js';
 import { challengeOf, reasonOf } from '/page/advice.js';
 import { TRANSFERS, contentsOf, pay, payWith, payWithAnotherKey } from '/page/approval.js';
 import * as view from '/page/view.js';
@@ -16,6 +25,7 @@ let approver = null; // the token that names the passkey, and the passkey's id
 let payment = null; // the last one that was approved: `{ amount, approval }`
 let pending = null; // what a step-up would ask for, and the route that wants it
 let policy = []; // the gate's rules
+let watched = null; // what leaves the stream that the gate ends with the session
 
 /**
  * Runs a ceremony with the buttons shut and two ways to cancel; says what went wrong. Returns null
@@ -91,6 +101,22 @@ function showProgress() {
   view.showAge(age, signedIn?.name, registered);
 }
 
+/** Notices when the gate ends the session, wherever that was asked for. */
+async function watch() {
+  watched?.abort();
+  watched = new AbortController();
+  const { signal } = watched;
+  while (signedIn !== null) {
+    await streamEnds(signal);
+    if (signal.aborted) return;
+    await refreshSession();
+    if (signedIn !== null) await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  bound = approver = payment = null;
+  forgetOutcome();
+  view.notice('2', 'The gate has ended this session. The token is good for nothing now.', 'bad');
+}
+
 /** An outcome of another session would contradict the present one. */
 function forgetOutcome() {
   pending = null;
@@ -104,6 +130,7 @@ async function doSignIn(place, wish, asking) {
   ({ bound, approver } = done);
   payment = null;
   await refreshSession();
+  watch();
   view.notice('2', `Signed in as ${done.name}.`, 'good');
   return true;
 }
@@ -231,9 +258,29 @@ byId('step-up').addEventListener(
   }),
 );
 
+byId('everywhere').addEventListener(
+  'click',
+  idle('2', async () => {
+    const { name } = signedIn;
+    view.notice('2', `The provider tells the gate that ${name} has signed out everywhere …`, 'busy');
+    await signOutEverywhere(name);
+  }),
+);
+
+byId('revoke').addEventListener(
+  'click',
+  idle('2', async () => {
+    const { name } = signedIn;
+    view.notice('2', `The gate is told that the passkey of ${name} is revoked …`, 'busy');
+    registered = null;
+    await revoke(name);
+  }),
+);
+
 byId('sign-out').addEventListener(
   'click',
   idle('2', async () => {
+    watched?.abort();
     await signOut();
     bound = approver = payment = null;
     forgetOutcome();
@@ -317,6 +364,7 @@ await Promise.all([
     policy = seen ?? [];
   }),
 ]);
+if (signedIn !== null) watch();
 setInterval(showProgress, 1000);
 setInterval(() => document.visibilityState === 'visible' && refreshCounters(), 5000);
 document.body.setAttribute('data-ready', '');

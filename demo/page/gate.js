@@ -67,6 +67,18 @@ export async function session() {
   };
 }
 
+/** Keeps a stream of this session open, and returns when the gate has ended it. */
+export async function streamEnds(signal) {
+  try {
+    const headers = { accept: 'text/event-stream' };
+    const answer = await fetch('/live', { headers, cache: 'no-store', signal });
+    const reader = answer.body.getReader();
+    while (!(await reader.read()).done);
+  } catch {
+    // cut, or left
+  }
+}
+
 /**
  * What was logged about a request: `{ audit, access }`. The log is written a moment after the
  * answer.

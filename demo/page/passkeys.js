@@ -47,6 +47,12 @@ export async function signIn(wish, signal) {
 /** Takes the cookie away. */
 export const signOut = () => ask('sign-out', {});
 
+/** Ends all sessions of this person: the provider tells the gate so. */
+export const signOutEverywhere = (name) => ask('sign-out-everywhere', { name });
+
+/** Ends all that the passkey of this person has signed in. The provider forgets it. */
+export const revoke = (name) => ask('revoke', { name });
+
 /** Signs with another key from now on. */
 export const rotate = () => ask('rotate', {});
 

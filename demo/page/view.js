@@ -59,7 +59,7 @@ export function showSteps(done) {
 
 /** The header's state and the facts of the present session (`null`: none). */
 export function showSession(session) {
-  byId('sign-out').hidden = session === null;
+  byId('leaving').hidden = session === null;
   byId('proof').hidden = session === null;
   byId('who').classList.toggle('in', session !== null);
   if (session === null) {

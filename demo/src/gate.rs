@@ -4,7 +4,7 @@ use crate::Result;
 use crate::options::{MODULE, Options};
 use crate::ports::{IN_THE_FILE, Ports};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn start(options: &Options, ports: &Ports, log: Log) -> Result<Self> {
+    pub(crate) fn start(options: &Options, ports: &Ports, feed: u16, log: Log) -> Result<Self> {
         for path in [&options.envoy, &options.module] {
             if !path.is_file() {
                 return Err(format!("{} is not there", path.display()).into());
@@ -39,8 +39,9 @@ impl Gate {
             .module
             .to_str()
             .ok_or("the module's path is not text")?;
-        let config = configuration(&template, ports, module)
-            .map_err(|missing| format!("{file} does not hold {missing}"))?;
+        let config = configuration(&template, ports, module);
+        let config = config.and_then(|config| with_feed(&config, feed));
+        let config = config.map_err(|missing| format!("{file} does not hold {missing}"))?;
 
         std::fs::create_dir_all(FOLDER)?;
         let config_path = format!("{FOLDER}/envoy-{}.yaml", ports.gate);
@@ -168,6 +169,36 @@ fn configuration(
         text = text.replace(&mark, &port.to_string());
     }
     Ok(text)
+}
+
+/// The same with the list of a feed at this port, which ends tokens and streams.
+fn with_feed(text: &str, port: u16) -> std::result::Result<String, String> {
+    const PASSKEY: &str = r#""cnf_jwk": "passkey","#;
+    const PROVIDERS: &str = r#""providers": {"#;
+    const UPSTREAM: &str = "    - name: upstream";
+    let revocations = json!({
+        "http_uri": { "uri": format!("http://127.0.0.1:{port}/demo/revocations"), "cluster": "feed" },
+        "cache_duration": "1s",
+        "credential_claim": "passkey",
+    });
+    let streams = r#""streams": { "end_with_authority": true },"#;
+    let cluster = format!(
+        "    - name: feed
+      connect_timeout: 1s
+      load_assignment:
+        cluster_name: feed
+        endpoints:
+          - lb_endpoints:
+              - endpoint: {{ address: {{ socket_address: {{ address: 127.0.0.1, port_value: {port} }} }} }}
+"
+    );
+    let text = replace(
+        text,
+        PASSKEY,
+        &format!(r#"{PASSKEY} "revocations": {revocations},"#),
+    )?;
+    let text = replace(&text, PROVIDERS, &format!("{streams} {PROVIDERS}"))?;
+    replace(&text, UPSTREAM, &format!("{cluster}{UPSTREAM}"))
 }
 
 fn replace(text: &str, old: &str, new: &str) -> std::result::Result<String, String> {
@@ -299,6 +330,16 @@ mod tests {
         );
         assert_eq!(rules_in("value: |\n  {}\n"), None);
         assert_eq!(rules_in("value: none\n"), None);
+    }
+
+    #[test]
+    fn the_gate_of_the_demo_asks_the_feed() {
+        let template = include_str!("../../envoy/envoy.yaml");
+        let text = with_feed(template, 7).unwrap();
+        assert_eq!(text.matches("\"revocations\"").count(), 1);
+        assert_eq!(text.matches("end_with_authority").count(), 1);
+        assert_eq!(text.matches("    - name: feed\n").count(), 1);
+        assert!(with_feed("", 7).is_err());
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! The least HTTP that the demo needs: answer a request, make a request.
 
 use crate::Result;
-use http_body_util::{BodyExt as _, Empty, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -13,7 +17,43 @@ use tokio::time::{sleep, timeout};
 /// A request with its whole body.
 pub(crate) type Received = Request<Bytes>;
 /// What a server of the demo says.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Body>;
+
+/// What it says it with.
+pub(crate) enum Body {
+    Whole(Full<Bytes>),
+    /// Some bytes at first, and then nothing for ever.
+    Open(Option<Bytes>),
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Open(first) => match first.take() {
+                Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(body) if body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Open(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// Answers every request of this socket, in the background, until the program ends.
 pub(crate) fn serve<F>(
@@ -57,21 +97,42 @@ pub(crate) async fn get(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Result<Response<Bytes>> {
-    timeout(REQUEST_TIMEOUT, get_unbounded(port, path, headers)).await?
+    let request = request("GET", path, headers, String::new());
+    timeout(REQUEST_TIMEOUT, send(port, request?)).await?
 }
 
-async fn get_unbounded(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Response<Bytes>> {
+/// POST on 127.0.0.1, bounded in time and size.
+pub(crate) async fn post(
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> Result<Response<Bytes>> {
+    let request = request("POST", path, headers, body);
+    timeout(REQUEST_TIMEOUT, send(port, request?)).await?
+}
+
+fn request(
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> Result<Request<Full<Bytes>>> {
+    let mut request = Request::builder().method(method).uri(path);
+    for &(name, value) in headers {
+        request = request.header(name, value);
+    }
+    Ok(request.body(Full::from(body))?)
+}
+
+async fn send(port: u16, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let mut request = Request::get(path).header("host", format!("127.0.0.1:{port}"));
-    for &(name, value) in headers {
-        request = request.header(name, value);
-    }
-    let response = sender
-        .send_request(request.body(Empty::<Bytes>::new())?)
-        .await?;
+    let host = HeaderValue::try_from(format!("127.0.0.1:{port}"))?;
+    request.headers_mut().entry(HOST).or_insert(host);
+    let response = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, BODY_LIMIT).collect().await?;
     Ok(Response::from_parts(head, body.to_bytes()))
@@ -80,16 +141,22 @@ async fn get_unbounded(port: u16, path: &str, headers: &[(&str, &str)]) -> Resul
 /// An answer with a JSON body, indented for people.
 pub(crate) fn json(value: &serde_json::Value) -> Answer {
     let mut answer = text(&format!("{value:#}\n"));
-    answer.headers_mut().insert(
-        hyper::header::CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static("application/json"),
-    );
+    let kind = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer
 }
 
 /// An answer with a body of text.
 pub(crate) fn text(text: &str) -> Answer {
-    Response::new(Full::from(text.to_owned()))
+    Response::new(Body::Whole(Full::from(text.to_owned())))
+}
+
+/// An event stream that stays open.
+pub(crate) fn open() -> Answer {
+    let mut answer = Response::new(Body::Open(Some(Bytes::from_static(b": open\n\n"))));
+    let kind = HeaderValue::from_static("text/event-stream");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
 }
 
 /// 404.

@@ -1,4 +1,5 @@
-//! What `make run` starts: an identity provider, a service, and Envoy with the filter between them.
+//! What `make run` starts: an identity provider, a service, Envoy with the filter between them, and
+//! the feed, by which the provider ends sessions.
 //!
 //! ```text
 //! passgate-demo --envoy PATH [--func-e PATH] [--config envoy/envoy.yaml] [--module
@@ -12,6 +13,7 @@
 //! 127.0.0.1.
 
 mod cases;
+mod feed;
 mod gate;
 mod http;
 mod options;
@@ -21,6 +23,7 @@ mod site;
 mod upstream;
 
 use crate::cases::Case;
+use crate::feed::Feed;
 use crate::gate::Gate;
 use crate::options::{Options, PROGRAM};
 use crate::ports::Ports;
@@ -68,7 +71,8 @@ async fn run(options: Options) -> Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
 
     let (ports, listeners) = Ports::choose()?;
-    let provider = Provider::new(&ports)?;
+    let feed = Feed::start(&ports).await?;
+    let provider = Provider::new(&ports, feed.wire.clone())?;
     let upstream = Upstream::default();
     let log = gate::Log::default();
     let site = Site::new(
@@ -86,7 +90,7 @@ async fn run(options: Options) -> Result<()> {
         async move { site.answer(&request).await }
     })?;
 
-    let mut gate = Gate::start(&options, &ports, log.clone())?;
+    let mut gate = Gate::start(&options, &ports, feed.port, log.clone())?;
     let outcome = tokio::select! {
         outcome = show(&options, &ports, &upstream, &log) => outcome,
         outcome = gate.ended() => outcome,
@@ -95,8 +99,10 @@ async fn run(options: Options) -> Result<()> {
         _ = hangup.recv() => Ok(()),
     };
     let stopped = gate.stop().await;
+    let feed_stopped = feed.stop().await;
     outcome?;
     stopped?;
+    feed_stopped?;
     match log.find(&passgate_kit::minted()) {
         Some(line) => Err(format!("Envoy's log holds a token: {line}").into()),
         None => Ok(()),

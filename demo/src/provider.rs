@@ -5,19 +5,23 @@ mod jwk;
 mod keys;
 mod passkeys;
 
+use crate::feed::{AUDIENCE, Wire};
 use crate::http::{self, Answer, Received};
 use crate::ports::Ports;
 use hyper::header::{HeaderValue, ORIGIN, SET_COOKIE};
 use hyper::{Method, StatusCode};
 use keys::KeyRing;
-use passgate_kit::{Token, tampered};
+use passgate_kit::{Token, base64url, tampered};
 use passkeys::{Effort, Passkeys, Refused, SignIn};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The cookie that carries the token, as `from_cookies` in `envoy/envoy.yaml` names it.
 const COOKIE: &str = "passgate_demo";
+
+const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 
 /// How long a sign-in lasts (`exp - iat`). A rotated key stays published that long.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -33,16 +37,19 @@ struct Inner {
     origin: String,
     keys: KeyRing,
     passkeys: Passkeys,
+    /// Who tells gates what has ended.
+    feed: Wire,
 }
 
 impl Provider {
-    pub(crate) fn new(ports: &Ports) -> Result<Self, String> {
+    pub(crate) fn new(ports: &Ports, feed: Wire) -> Result<Self, String> {
         let origin = ports.gate_url();
         Ok(Self(Arc::new(Inner {
             issuer: ports.issuer(),
             keys: KeyRing::new(TOKEN_LIFETIME),
             passkeys: Passkeys::new("localhost", origin.clone())?,
             origin,
+            feed,
         })))
     }
 
@@ -91,9 +98,14 @@ impl Provider {
     ///   another's key, it is of no use to the page. The other names the passkey (`cnf.jwk`, RFC
     ///   7800), which approves requests.
     /// - `sign-out`: takes the cookie away
+    /// - `sign-out-everywhere` `{name}`: ends all sessions of this person, by an event
+    /// - `revoke` `{name}`: forgets the passkey of this person, and ends what it signed in
     /// - `rotate`: signs with another key from now on
-    pub(crate) fn answer_page(&self, request: &Received) -> Answer {
-        let result = self.page_request(request);
+    pub(crate) async fn answer_page(&self, request: &Received) -> Answer {
+        let result = match self.body_of(request) {
+            Ok(body) => self.page_request(request.uri().path(), &body).await,
+            Err(refused) => Err(refused),
+        };
         result.unwrap_or_else(|Refused { status, message }| {
             let mut answer = http::json(&json!({ "error": message }));
             *answer.status_mut() = status;
@@ -101,7 +113,7 @@ impl Provider {
         })
     }
 
-    fn page_request(&self, request: &Received) -> Result<Answer, Refused> {
+    fn body_of(&self, request: &Received) -> Result<Value, Refused> {
         // The browser sends Origin with every POST. Another site's page must not sign anybody in or
         // out.
         let origin = request.headers().get(ORIGIN);
@@ -111,14 +123,17 @@ impl Provider {
             let message = format!("only a POST from {} is answered here", self.0.origin);
             return Err(Refused::new(StatusCode::FORBIDDEN, message));
         }
-        let body: Value = serde_json::from_slice(request.body())
-            .map_err(|error| Refused::bad(format!("the body is not JSON: {error}")))?;
+        serde_json::from_slice(request.body())
+            .map_err(|error| Refused::bad(format!("the body is not JSON: {error}")))
+    }
+
+    async fn page_request(&self, path: &str, body: &Value) -> Result<Answer, Refused> {
         let member = |name: &str| body.get(name).filter(|value| !value.is_null());
         let text = |name: &str| member(name).and_then(Value::as_str).unwrap_or_default();
         let credential = || member("credential").ok_or(Refused::bad("credential is missing"));
 
         let passkeys = &self.0.passkeys;
-        match request.uri().path() {
+        match path {
             "/provider/register/options" => passkeys
                 .start_registration(text("name"))
                 .map(|options| http::json(&options)),
@@ -152,6 +167,19 @@ impl Provider {
                 with_cookie(answer, &token, seconds)
             }
             "/provider/sign-out" => with_cookie(http::json(&json!({})), "", 0),
+            "/provider/sign-out-everywhere" => {
+                let event = self.session_revoked(text("name"));
+                let told = self.0.feed.push(event).await;
+                told.map(|()| http::json(&json!({})))
+                    .map_err(|error| unheard(&error))
+            }
+            "/provider/revoke" => {
+                let id = passkeys.remove(text("name"));
+                let id = id.ok_or_else(|| Refused::bad("nobody of this name has a passkey"))?;
+                let told = self.0.feed.revoke(&id).await;
+                told.map(|()| http::json(&json!({})))
+                    .map_err(|error| unheard(&error))
+            }
             "/provider/rotate" => self.0.keys.rotate().map(|kid| {
                 let published = self.0.keys.len();
                 http::json(&json!({ "kid": kid, "published": published }))
@@ -181,8 +209,13 @@ impl Provider {
     }
 }
 
+/// The feed was not told.
+fn unheard(error: &impl std::fmt::Display) -> Refused {
+    Refused::new(StatusCode::BAD_GATEWAY, error.to_string())
+}
+
 /// The claims of a sign-in: all that the ceremony proved, and no more.
-fn claims_of(sign_in: &SignIn) -> [(&'static str, Value); 5] {
+fn claims_of(sign_in: &SignIn) -> [(&'static str, Value); 6] {
     // RFC 8176: a key was proven and somebody was there. Not `hwk` or `swk`: where the key lives is
     // known from attestation alone, and this provider asks for none.
     let mut amr = vec!["pop", "user"];
@@ -211,10 +244,29 @@ fn claims_of(sign_in: &SignIn) -> [(&'static str, Value); 5] {
         ("acr", json!("phr")),
         ("amr", json!(amr)),
         ("webauthn", json!(flags)),
+        // Which passkey it was: a list of revocations may name it.
+        ("passkey", json!(base64url(&sign_in.id))),
     ]
 }
 
 impl Provider {
+    /// An event that says that all sessions of a person have ended (CAEP `session-revoked`, in a
+    /// security event token, RFC 8417).
+    fn session_revoked(&self, name: &str) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let key = self.0.keys.signing();
+        let person = json!({ "format": "iss_sub", "iss": self.0.issuer, "sub": name });
+        Token::of(&key, &self.0.issuer, AUDIENCE)
+            .header("typ", "secevent+jwt")
+            .without("sub")
+            .without("exp")
+            .claim("jti", format!("{}-{count}", passgate_kit::now()))
+            .claim("sub_id", person)
+            .claim("events", json!({ SESSION_REVOKED: {} }))
+            .build()
+    }
+
     /// A token about this sign-in, bound to the key that `cnf` names.
     fn token_of(&self, sign_in: &SignIn, cnf: Option<Value>) -> String {
         let key = self.0.keys.signing();

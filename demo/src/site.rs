@@ -61,7 +61,7 @@ impl Site {
                 http::json(&Value::from(site.log.of_request(id)))
             }
             path if path.starts_with("/page/") => file(path),
-            path if path.starts_with("/provider/") => site.provider.answer_page(request),
+            path if path.starts_with("/provider/") => site.provider.answer_page(request).await,
             _ => site.upstream.answer(request),
         }
     }

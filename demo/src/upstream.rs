@@ -1,9 +1,12 @@
-//! The service behind the gate: says as JSON what reached it.
+//! The service behind the gate: says as JSON what reached it. At [`LIVE`] it opens a stream.
 
 use crate::http::{self, Answer, Received};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Where a page keeps a stream open, which the gate ends with the session.
+const LIVE: &str = "/live";
 
 /// A service that counts its requests.
 #[derive(Clone, Default)]
@@ -14,6 +17,9 @@ pub(crate) struct Upstream {
 impl Upstream {
     pub(crate) fn answer(&self, request: &Received) -> Answer {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if request.uri().path() == LIVE {
+            return http::open();
+        }
         let mut headers = Map::new();
         for name in request.headers().keys() {
             let values = request.headers().get_all(name).iter();

@@ -135,6 +135,7 @@ export class Guest {
   async leave() {
     this.visitor.isClean(
       /Failed to load resource: the server responded with a status of (400|401|403|404|429)/,
+      /Failed to load resource: net::ERR_[A-Z0-9_]+ \(\S*\/live\)/, // which the gate has ended
     );
     await this.visitor.close();
   }

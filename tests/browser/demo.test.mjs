@@ -363,3 +363,49 @@ test('identity headers of the browser never reach the service', async () => {
   assert.equal((await guest.received('ours'))['x-user'], 'ines');
   await guest.leave();
 });
+
+for (const [button, again] of [
+  ['Sign out everywhere', 'signs in again'],
+  ['Revoke this passkey', 'needs a new one'],
+]) {
+  test(`${button}: each open page of the person notices it, and who ${again}`, async () => {
+    const guest = await Guest.at(demo, browser);
+    const other = await Guest.at(demo, browser);
+    const name = button.startsWith('Sign') ? 'olga' : 'otto';
+    await guest.register(name);
+    await guest.signIn();
+    await other.register('nina');
+    await other.signIn();
+    // Another page of the same browser, which nobody touches.
+    const second = await guest.visitor.context.newPage();
+    await second.goto(demo.url);
+    await second.waitForSelector('body[data-ready]');
+    const who = (page) => page.locator('#who').textContent();
+    assert.match(await who(second), new RegExp(`^Signed in as ${name}`));
+
+    await guest.button(button).click();
+    for (const page of [guest.page, second]) {
+      await until('the end of the session', async () => (await who(page)) === 'Not signed in');
+      await page.getByText('The gate has ended this session').waitFor();
+    }
+    assert.equal(await guest.call('/account'), 401);
+    assert.match(await who(other.page), /^Signed in as nina/, 'nobody else');
+    assert.equal(await other.call('/account'), 200);
+
+    await second.close();
+    await guest.page.bringToFront();
+    if (name === 'olga') {
+      // What is issued in the same second has ended, too.
+      await until('a session', async () => {
+        await guest.signIn();
+        return (await guest.call('/account')) === 200;
+      });
+    } else {
+      await guest.button('Sign in').click();
+      await guest.told(/not known here/);
+      await guest.register(name);
+    }
+    await guest.leave();
+    await other.leave();
+  });
+}

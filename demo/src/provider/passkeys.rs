@@ -63,6 +63,8 @@ pub(super) enum Effort {
 /// A finished sign-in, with the flags that the authenticator signed (WebAuthn section 6.1).
 pub(super) struct SignIn {
     pub(super) name: String,
+    /// Of the passkey.
+    pub(super) id: Vec<u8>,
     /// Of the passkey, as a JWK.
     pub(super) public_key: Value,
     pub(super) user_verified: bool,
@@ -236,11 +238,22 @@ impl Passkeys {
         let flags = data.flags();
         Ok(SignIn {
             name: passkey.name.clone(),
+            id: id.as_ref().to_vec(),
             public_key: passkey.public_key.clone(),
             user_verified: flags.user_verified,
             backup_eligible: flags.backup != Backup::NotEligible,
             backed_up: flags.backup == Backup::Exists,
         })
+    }
+
+    /// Forgets the passkey of this person; returns its id.
+    pub(super) fn remove(&self, name: &str) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        let mut passkeys = state.passkeys.iter();
+        let (id, _) = passkeys.find(|(_, passkey)| passkey.name == name)?;
+        let id = id.clone();
+        state.passkeys.remove(&id);
+        Some(id)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
