@@ -39,6 +39,7 @@ mod limits;
 mod login;
 mod many_keys;
 mod methods;
+mod missing_filter;
 mod observability;
 mod odd_bytes;
 mod paths;

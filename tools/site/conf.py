@@ -47,6 +47,7 @@ CONTENTS = {
         "client/README",
         "docs/revocation",
         "docs/hosts",
+        "docs/missing_filter",
         "docs/feed",
         "docs/passkeys-from-keycloak",
         "docs/limitations",

@@ -301,7 +301,13 @@ impl Gate {
 
     /// Hands Envoy another plugin configuration through the watched file.
     pub fn reconfigure(&mut self, policy: &Value) {
-        self.bootstrap.set_policy(policy);
+        self.relisten(|bootstrap| bootstrap.set_policy(policy));
+    }
+
+    /// Hands Envoy another listener through the watched file, and waits until it is taken or
+    /// refused. One that is taken may have to wait for more before it serves.
+    pub fn relisten(&mut self, edit: impl FnOnce(&mut Bootstrap)) {
+        edit(&mut self.bootstrap);
         let folder = self.process.folder();
         let fresh = folder.join("lds.json.new");
         fs::write(&fresh, self.bootstrap.listener_resource().to_string()).unwrap();
