@@ -13,6 +13,8 @@ PROMETHEUS ?= .tools/prometheus
 
 # The folders of another redis-server, where there is no apt, and of another rate-limit service.
 REDIS ?= .tools/redis
+# The folder of another nginx, where there is no apt.
+NGINX ?= .tools/nginx
 RATELIMIT ?= .tools/ratelimit
 
 MODULE := dist/passgate.wasm
@@ -27,10 +29,10 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run run-func-e will-take wasm wasm-trap check test test-core \
-	test-native test-envoy test-feed test-observability test-replicas test-run test-func-e \
-	test-browser test-providers \
+	test-native test-envoy test-feed test-observability test-replicas test-nginx test-run \
+	test-func-e test-browser test-providers \
 	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy \
-	func-e prometheus replicas browser providers clean
+	func-e prometheus replicas nginx browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -69,7 +71,7 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
+test: check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-nginx test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -102,6 +104,10 @@ test-replicas: wasm envoy replicas ## two Envoys that share a rate-limit service
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' REDIS='$(abspath $(REDIS))' \
 		RATELIMIT='$(abspath $(RATELIMIT))' \
 		cargo test --locked --package passgate-envoy-tests --test replicas
+
+test-nginx: wasm envoy nginx ## a real NGINX with the shipped file, in front of gates
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' NGINX='$(abspath $(NGINX))' \
+		cargo test --locked --package passgate-envoy-tests --test nginx
 
 test-run: wasm envoy demo-feed ## what `make run` prints, tried once on ports that are free
 	GATE_PORT=0 $(DEMO) --envoy '$(ENVOY)' --check
@@ -145,7 +151,7 @@ schema: rust ## write the schemas in schema/ anew: of the configuration, and of 
 		> schema/audit-record.schema.json.new
 	mv schema/audit-record.schema.json.new schema/audit-record.schema.json
 
-tools: rust envoy func-e prometheus replicas browser providers ## install everything that the other targets use
+tools: rust envoy func-e prometheus replicas nginx browser providers ## install everything that the other targets use
 
 rust:
 	@tools/install-rust
@@ -158,6 +164,11 @@ endif
 prometheus:
 ifeq ($(PROMETHEUS),.tools/prometheus)
 	@tools/install-prometheus
+endif
+
+nginx:
+ifeq ($(NGINX),.tools/nginx)
+	@tools/install-nginx
 endif
 
 replicas:

@@ -156,8 +156,13 @@ impl TlsClient {
     /// Where one connection may come without TLS. Its bytes go to a gate of this name over TLS that
     /// speaks HTTP/2.
     pub fn tunnel(&self, address: SocketAddr, name: &str) -> SocketAddr {
+        self.tunnel_of("h2", address, name)
+    }
+
+    /// The same for a gate that speaks this protocol, by its name in ALPN (RFC 7301).
+    pub fn tunnel_of(&self, protocol: &'static str, address: SocketAddr, name: &str) -> SocketAddr {
         let mut config = (*self.config).clone();
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let connection = ClientConnection::new(Arc::new(config), name).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -167,7 +172,7 @@ impl TlsClient {
             let stream = TcpStream::connect(address).expect("the gate listens");
             let mut tls = StreamOwned::new(connection, stream);
             tls.conn.complete_io(&mut tls.sock).expect("a handshake");
-            assert_eq!(tls.conn.alpn_protocol(), Some(&b"h2"[..]));
+            assert_eq!(tls.conn.alpn_protocol(), Some(protocol.as_bytes()));
             for stream in [&plain, &tls.sock] {
                 stream.set_read_timeout(Some(TICK)).unwrap();
             }
