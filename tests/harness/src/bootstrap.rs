@@ -67,6 +67,16 @@ impl Bootstrap {
         vm["environment_variables"] = json!({ "key_values": { name: value } });
     }
 
+    /// Hands the filter a variable of Envoy's own environment, beside others.
+    pub fn hand_over_variable(&mut self, name: &str) {
+        let vm = member(self.passgate(), "/typed_config/config/vm_config");
+        let names = &mut vm["environment_variables"]["host_env_keys"];
+        match names.as_array_mut() {
+            Some(names) => names.push(json!(name)),
+            None => *names = json!([name]),
+        }
+    }
+
     /// Sets `allow_on_headers_stop_iteration` of the filter.
     pub fn allow_on_headers_stop_iteration(&mut self, allowed: bool) {
         let config = member(self.passgate(), "/typed_config/config");

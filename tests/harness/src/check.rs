@@ -136,6 +136,12 @@ impl Gate {
         );
         self.no_vm_was_lost();
         let refused = self.stat("listener_manager.lds.update_rejected");
+        if self.has_secrets {
+            for page in ["/config_dump", "/stats", "/clusters", "/server_info"] {
+                let found = secrets::find_in(&self.admin(page));
+                assert_eq!(found, None, "a secret that Envoy's admin shows at {page}");
+            }
+        }
         self.process.admin("POST", "/quitquitquit");
         let status = self.process.wait().expect("Envoy stops when asked");
         assert!(

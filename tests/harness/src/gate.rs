@@ -24,6 +24,7 @@ pub struct Setup {
     core: Option<usize>,
     watched: bool,
     clock: Option<WallClock>,
+    environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -48,6 +49,7 @@ impl Setup {
             core: None,
             watched: false,
             clock: None,
+            environment: Vec::new(),
         }
     }
 
@@ -70,6 +72,15 @@ impl Setup {
     /// Hands the filter an environment variable.
     pub fn variable(self, name: &str, value: &str) -> Self {
         self.edit(|bootstrap| bootstrap.set_variable(name, value))
+    }
+
+    /// Hands the filter a variable of Envoy's own environment, so that no file and no dump has its
+    /// value.
+    pub fn host_variable(mut self, name: &str, value: &str) -> Self {
+        super::secrets::keep(value);
+        self.bootstrap.hand_over_variable(name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Changes the bootstrap.
@@ -119,6 +130,7 @@ impl Setup {
 
     /// Starts all of it and waits until the gate listens.
     pub fn start(self) -> Gate {
+        let has_secrets = !self.environment.is_empty();
         let (mut process, upstream, issuer, bootstrap, clock) = self.spawn();
         let address = process.ready();
         Gate {
@@ -130,6 +142,7 @@ impl Setup {
             finished: false,
             versions: 1,
             clock,
+            has_secrets,
         }
     }
 
@@ -163,6 +176,7 @@ impl Setup {
             self.workers,
             self.core,
             clock.as_ref(),
+            &self.environment,
         );
         (process, self.upstream, self.issuer, full, clock)
     }
@@ -178,6 +192,8 @@ pub struct Gate {
     pub(super) finished: bool,
     versions: u32,
     clock: Option<WallClock>,
+    /// Envoy has some in its environment.
+    pub(super) has_secrets: bool,
 }
 
 impl Gate {

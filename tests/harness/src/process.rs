@@ -24,6 +24,7 @@ impl Process {
         workers: u32,
         core: Option<usize>,
         clock: Option<&WallClock>,
+        environment: &[(String, String)],
     ) -> Self {
         let file = folder.join("envoy.json");
         fs::write(&file, bootstrap.0.to_string()).unwrap();
@@ -39,7 +40,9 @@ impl Process {
         if let Some(clock) = clock {
             command.envs(clock.environment());
         }
+        let environment = environment.iter().map(|(name, value)| (name, value));
         let child = command
+            .envs(environment)
             .arg("-c")
             .arg(&file)
             .arg("--admin-address-path")

@@ -1,6 +1,7 @@
 //! A key that signs, and what an identity provider publishes of it.
 
 use crate::base64url;
+use base64::Engine as _;
 use p521::ecdsa::signature::Signer as _;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::rsa;
@@ -53,6 +54,19 @@ impl SigningKey {
         Self::of("ES256", kid)
     }
 
+    /// A fresh P-256 key, and its private half as PKCS #8 in PEM (RFC 7468 section 10).
+    pub fn es256_with_pem(kid: &str) -> (Self, String) {
+        let (key, pkcs8) = Self::ec_with_pkcs8("ES256", kid, &ECDSA_P256_SHA256_FIXED_SIGNING);
+        let text = base64::engine::general_purpose::STANDARD.encode(pkcs8);
+        let lines: Vec<&str> = (0..text.len())
+            .step_by(64)
+            .map(|start| &text[start..text.len().min(start + 64)])
+            .collect();
+        let lines = lines.join("\n");
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n");
+        (key, pem)
+    }
+
     /// A fixed RSA key of 2048 bits.
     pub fn rs256(kid: &str) -> Self {
         Self::of("RS256", kid)
@@ -64,15 +78,24 @@ impl SigningKey {
     }
 
     fn ec(alg: &'static str, kid: &str, algorithm: &'static EcdsaSigningAlgorithm) -> Self {
+        Self::ec_with_pkcs8(alg, kid, algorithm).0
+    }
+
+    fn ec_with_pkcs8(
+        alg: &'static str,
+        kid: &str,
+        algorithm: &'static EcdsaSigningAlgorithm,
+    ) -> (Self, Vec<u8>) {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a new EC key");
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random)
             .expect("the key just made");
-        Self {
+        let key = Self {
             kid: kid.to_owned(),
             alg,
             pair: Pair::Ec(pair),
-        }
+        };
+        (key, pkcs8.as_ref().to_vec())
     }
 
     fn es512(kid: &str) -> Self {
