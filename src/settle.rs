@@ -2,8 +2,8 @@
 //! reply.
 
 use passgate_core::{
-    AnswerHeader, Internal, Lease, Permit, Rejection, Request, SERVED, Settlement, UnixTime,
-    Verdict, Verifier,
+    AnswerHeader, Internal, Lease, Permit, Rejection, Request, Settlement, UnixTime, Verdict,
+    Verifier,
 };
 use proxy_wasm::types::{LogLevel, MapType};
 
@@ -52,7 +52,7 @@ pub(crate) fn settle(
             let headers = document.headers();
             told(host_reply(
                 document.status,
-                SERVED,
+                document.code,
                 &headers,
                 &document.body,
             ));

@@ -42,6 +42,7 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
         text += &evidence(provider, claims);
     }
     let rules = rules(&config);
+    let identity_header = config.identity_header().map(str::to_owned);
     let mut suppliers = Suppliers::from(&config);
     let source = index.and_then(|index| suppliers.keys.providers.get_mut(index));
     if let (Some(source), Some(given)) = (source, &given) {
@@ -74,7 +75,7 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
     };
     text += &told(&record, &rules);
     let accepted = !matches!(verdict, Verdict::Deny(_));
-    text += &outcome(&verdict);
+    text += &outcome(&verdict, identity_header.as_deref());
     text += &meaning::of(record.reason);
     Ok(Report { text, accepted })
 }
@@ -270,14 +271,22 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
     text
 }
 
-fn outcome(verdict: &Verdict) -> String {
+/// `identity_header`: what carries a token of the gate's own. Its key is not here, so its claims are
+/// shown.
+fn outcome(verdict: &Verdict, identity_header: Option<&str>) -> String {
     match verdict {
         Verdict::Allow(permit) => {
             let mut text = "the upstream gets the request with\n".to_owned();
             for edit in permit.edits() {
                 text += &match edit {
                     Edit::Set(name, value) => {
-                        format!("  {name}: {}\n", String::from_utf8_lossy(value))
+                        let value = String::from_utf8_lossy(value);
+                        let is_token = identity_header == Some(&**name);
+                        let claims = explain::unverified_claims(&value).filter(|_| is_token);
+                        match claims {
+                            Some(claims) => format!("  {name}: a token that says {claims}\n"),
+                            None => format!("  {name}: {value}\n"),
+                        }
                     }
                     Edit::Remove(name) => {
                         format!("  no {}\n", String::from_utf8_lossy(name))
@@ -286,7 +295,13 @@ fn outcome(verdict: &Verdict) -> String {
             }
             text
         }
-        Verdict::Serve(_) => "the client gets the document about this resource\n".to_owned(),
+        Verdict::Serve(document) => {
+            let what = match document.code {
+                "permitted.identity_keys" => "the public keys of identity tokens",
+                _ => "the document about this resource",
+            };
+            format!("the client gets {what}\n")
+        }
         Verdict::Deny(rejection) => {
             let mut text = format!("the client gets {}\n", rejection.status);
             for (name, value) in rejection.headers() {

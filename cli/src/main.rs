@@ -54,12 +54,10 @@ fn main() -> ExitCode {
 const REFUSED: u8 = 1;
 const UNREADABLE: u8 = 2;
 
-/// A configuration as the filter would read it. Secrets stay where the filter runs: each stands for
-/// itself here.
+/// A configuration as the filter would read it. Secrets stay where the filter runs: something else
+/// stands for each here.
 fn parse(bytes: &[u8]) -> Result<Config, Vec<InvalidConfig>> {
-    Config::parse_with(bytes, &|name| {
-        Some(format!("the value of the variable {name}"))
-    })
+    Config::parse_with(bytes, &|name| Some(passgate_core::explain::stand_in(name)))
 }
 
 /// The time on this machine.

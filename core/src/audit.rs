@@ -94,6 +94,8 @@ pub struct AuditRecord {
     pub policy: Rc<str>,
     /// The host's name for this instance of the filter.
     pub plugin: Rc<str>,
+    /// The name of the gate, as it is configured.
+    pub gate: Option<Rc<str>>,
 }
 
 /// What a token says, believed or not.
@@ -120,11 +122,12 @@ impl AuditRecord {
         self.authentication_age = proved.age.map(|age| age.as_secs());
     }
 
-    pub(crate) fn new(request: Request<'_>, policy: &Rc<str>) -> Self {
+    pub(crate) fn new(request: Request<'_>, policy: &Rc<str>, gate: Option<&Rc<str>>) -> Self {
         Self {
             version: VERSION,
             request_id: request.id().map(str::to_owned),
             policy: Rc::clone(policy),
+            gate: gate.map(Rc::clone),
             ..Self::default()
         }
     }
@@ -189,6 +192,7 @@ impl AuditRecord {
                 "plugin",
                 Some(&*self.plugin).filter(|name| !name.is_empty()),
             );
+            line.word("gate", self.gate.as_deref());
         })
     }
 }

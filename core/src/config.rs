@@ -19,6 +19,7 @@ mod ending;
 mod escape;
 mod evidence;
 mod header_name;
+mod identity_token;
 mod introspection;
 mod issuer;
 mod keys;
@@ -55,6 +56,7 @@ use crate::{
     jwks::{Discovery, KeySource, Location, RemoteJwks, UriPrefix},
     jwks::{SourceOf, Sources},
     login::{Login, LoginParam, Placeholder},
+    mint::IdentityToken,
     policy::{
         Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
         ProofDemand, Public, Requirement, Rule,
@@ -114,6 +116,10 @@ pub struct Config {
     relying_party: Option<RelyingParty>,
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
     nonce_secrets: Vec<Secret>,
+    /// The name of this gate.
+    gate: Option<Rc<str>>,
+    /// The token that the gate signs for the services behind it.
+    identity_token: Option<IdentityToken>,
     /// Stable hash of the document, for logs.
     hash: Rc<str>,
 }
@@ -247,6 +253,23 @@ impl Config {
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
     pub(crate) fn nonce_secrets(&self) -> impl Iterator<Item = &[u8]> {
         self.nonce_secrets.iter().map(|Secret(bytes)| &**bytes)
+    }
+
+    /// The name of this gate.
+    #[must_use]
+    pub const fn gate(&self) -> Option<&Rc<str>> {
+        self.gate.as_ref()
+    }
+
+    /// The header of the token that the gate signs for the services behind it, where it does.
+    #[must_use]
+    pub fn identity_header(&self) -> Option<&str> {
+        self.identity_token.as_ref().map(|token| &*token.header)
+    }
+
+    /// That token.
+    pub(crate) const fn identity_token(&self) -> Option<&IdentityToken> {
+        self.identity_token.as_ref()
     }
 
     /// Stable hash of the document, for logs.

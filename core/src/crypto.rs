@@ -3,8 +3,8 @@
 //! The key decides: a [`VerifyingKey`] knows which algorithms its type and curve allow, and a token
 //! can choose among these only (RFC 8725 section 3.1). The pairing of algorithm, key and signature
 //! is typed by `jwt_compact`'s [`Algorithm`](jwt_compact::Algorithm) trait; one file per key type
-//! implements it. This crate does not have a signing key: the type in its place does not have a
-//! value.
+//! implements it. This room does not have a signing key: the type in its place does not have a
+//! value. Only [`mint`](crate::mint) has one.
 
 mod cost;
 mod der;
@@ -19,6 +19,7 @@ use core::time::Duration;
 use jwt_compact::{Algorithm as Jwa, AlgorithmSignature as _};
 use sha2::{Sha256, Sha384, Sha512};
 
+pub(crate) use der::p256_number;
 pub use host::{Distrust, ForeignFunctions};
 
 use ec::{Es256, Es256Signature, Es384, Es512};

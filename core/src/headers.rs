@@ -48,11 +48,13 @@ pub(crate) struct OwnedNames {
 }
 
 impl OwnedNames {
-    /// `kept` are names of headers that change method or path and may stay.
-    pub(crate) fn of(kept: &[String], providers: &[Provider]) -> Self {
+    /// `kept` are names of headers that change method or path and may stay. `identity` is the header
+    /// of identity tokens.
+    pub(crate) fn of(kept: &[String], providers: &[Provider], identity: Option<&str>) -> Self {
         let overrides = OVERRIDE_HEADERS.iter().map(|&name| name.to_owned());
         let mut ours: Vec<String> = overrides.filter(|name| !kept.contains(name)).collect();
         ours.extend([PROOF, APPROVAL].map(str::to_owned));
+        ours.extend(identity.map(folded));
         let mut sources = Vec::new();
         for provider in providers {
             let claims = provider.claim_to_headers.iter().map(|claim| &claim.header);

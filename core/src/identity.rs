@@ -8,6 +8,7 @@ use crate::{
     headers::{Edit, set},
     jose::to_base64url,
     json::Json,
+    mint::{About, IdentityToken},
     provider::{ClaimHeader, Issuer, Provider},
     text::percent,
     token::VerifiedJwt,
@@ -22,10 +23,17 @@ pub(crate) struct Identity {
     pub(crate) subject: Option<Rc<str>>,
     pub(crate) kind: Kind,
     pub(crate) edits: Vec<Edit>,
+    /// What an identity token says of them, where one is written.
+    pub(crate) onward: Option<Box<str>>,
 }
 
 impl Identity {
-    pub(crate) fn of(provider: &Provider, jwt: &VerifiedJwt<'_>) -> Self {
+    /// `token`: what identity tokens are like, where they are written.
+    pub(crate) fn of(
+        provider: &Provider,
+        jwt: &VerifiedJwt<'_>,
+        token: Option<&IdentityToken>,
+    ) -> Self {
         let claims = &jwt.claims;
         let issuer = provider.issuer.of(claims);
         let subject = claims::subject(claims, &provider.subject_claims);
@@ -37,12 +45,21 @@ impl Identity {
         if let Some(name) = &provider.forward_payload_header {
             edits.push(set(name.clone(), jwt.payload.clone().into_owned()));
         }
+        let mut onward = None;
         if let Some(subject) = &subject {
             let principal = match provider.issuer {
                 // A SPIFFE ID says of itself whose it is.
                 Issuer::TrustDomain(_) => subject.clone().into_owned(),
                 Issuer::Exact(_) | Issuer::Template(..) => principal(&issuer, subject),
             };
+            onward = token.map(|token| {
+                token.about(&About {
+                    principal: &principal,
+                    original: Some((&issuer, Some(subject))),
+                    kind,
+                    claims: Some(claims),
+                })
+            });
             edits.push(set("x-passgate-principal", principal));
         }
         edits.push(set("x-passgate-provider", String::from(&*provider.name)));
@@ -53,6 +70,7 @@ impl Identity {
             subject: subject.map(|subject| Rc::from(&*subject)),
             kind,
             edits,
+            onward,
         }
     }
 
@@ -66,7 +84,8 @@ impl Identity {
         let boxes = self.edits.len().saturating_mul(size_of::<Edit>());
         let subject = self.subject.as_ref().map_or(0, |subject| subject.len());
         let issuer = self.issuer.len();
-        let texts = subject.saturating_add(issuer);
+        let onward = self.onward.as_ref().map_or(0, |about| about.len());
+        let texts = subject.saturating_add(issuer).saturating_add(onward);
         bytes.saturating_add(boxes).saturating_add(texts)
     }
 }

@@ -89,6 +89,7 @@ mod jwks;
 mod lease;
 pub mod limits;
 mod login;
+mod mint;
 mod peer;
 mod policy;
 mod proof;
@@ -161,7 +162,7 @@ pub use crate::{
     status_list::{StatusListSource, inspect as inspect_status_list},
     supply::{EndingEvent, EndingOf, EndingReport, Fetch, Need, Suppliers, Supply},
     time::UnixTime,
-    verdict::{AnswerHeader, Permit, SERVED, Verdict},
+    verdict::{AnswerHeader, Permit, Verdict},
     verify::{Cut, Settlement, Step, Verifier},
     version::VERSION,
     waiting::{Place, WaitingRoom},

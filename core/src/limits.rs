@@ -224,6 +224,20 @@ pub const REMEMBERED_HEADERS: usize = 64;
 /// Longest header that is remembered, in bytes of base64url. One without certificates has a
 /// hundred.
 pub const REMEMBERED_HEADER_BYTES: usize = 1_024;
+/// Bytes of the identity tokens that one worker makes and keeps, with what they say: some two
+/// thousand, each for half its lifetime.
+pub const IDENTITY_TOKEN_BYTES: usize = 4 << 20;
+/// Most keys of `identity_token`: one that signs, the one before, and the next.
+pub const IDENTITY_KEYS: usize = 8;
+/// How long an identity token lasts where nothing is configured, in seconds.
+pub const IDENTITY_SECS: u64 = 60;
+/// Shortest time that an identity token may last, in seconds: half of it is for the way to the
+/// service, and for its clock.
+pub const IDENTITY_MIN_SECS: u64 = 10;
+/// Longest time that an identity token may last, in seconds: so long it outlives a revocation.
+pub const IDENTITY_MAX_SECS: u64 = 3_600;
+/// Longest name of a gate, in bytes.
+pub const GATE_BYTES: usize = 64;
 /// Most providers of a configuration.
 pub const PROVIDERS: usize = 100;
 /// Most rules of a configuration: a thousand cost no more than ten (`policy/index.rs`), and nobody

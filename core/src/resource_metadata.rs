@@ -35,9 +35,17 @@ impl ResourceMetadata {
     }
 }
 
-/// The document, as an answer.
+/// Why such a document is served.
+pub(crate) const METADATA_SERVED: &str = "permitted.resource_metadata";
+
+/// Why the keys of identity tokens are served.
+pub(crate) const KEYS_SERVED: &str = "permitted.identity_keys";
+
+/// A document of the gate's own, as an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
+    /// Why it is served, for details of the answer and records.
+    pub code: &'static str,
     /// 200; 204 for a preflight.
     pub status: u16,
     /// JSON.
@@ -45,6 +53,21 @@ pub struct Document {
 }
 
 impl Document {
+    /// The answer to a request for it: itself, a preflight's, or none of the gate's.
+    pub(crate) fn answering(
+        request: Request<'_>,
+        target: &Target<'_>,
+        code: &'static str,
+        body: &dyn Fn() -> String,
+    ) -> Option<Self> {
+        let (status, body) = match target.method {
+            "GET" | "HEAD" => (200, body()),
+            _ if request.is_preflight(target) => (204, String::new()),
+            _ => return None,
+        };
+        Some(Self { code, status, body })
+    }
+
     /// Header names and values of the answer. Any page may read it: everything in it is public.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
@@ -97,17 +120,8 @@ impl Documents {
                 continue;
             }
             let origin = target.origin(origins)?;
-            return match target.method {
-                "GET" | "HEAD" => Some(Document {
-                    status: 200,
-                    body: body(shared, &[&*origin.text, resource].concat()),
-                }),
-                _ if request.is_preflight(target) => Some(Document {
-                    status: 204,
-                    body: String::new(),
-                }),
-                _ => None,
-            };
+            let body = || body(shared, &[&*origin.text, resource].concat());
+            return Document::answering(request, target, METADATA_SERVED, &body);
         }
         None
     }

@@ -3,7 +3,12 @@
 use std::rc::Rc;
 
 use crate::{
-    headers::Edit, identity::Identity, lease::Lease, reason::Rejection, resource_metadata::Document,
+    headers::Edit,
+    identity::Identity,
+    lease::Lease,
+    mint::Shown,
+    reason::Rejection,
+    resource_metadata::{Document, KEYS_SERVED, METADATA_SERVED},
 };
 
 /// The decision.
@@ -13,7 +18,7 @@ pub enum Verdict {
     Allow(Permit),
     /// Answer in place of the service.
     Deny(Rejection),
-    /// Answer with the document about this resource.
+    /// Answer with a document: about this resource, or with the keys of identity tokens.
     Serve(Document),
 }
 
@@ -23,7 +28,7 @@ impl Verdict {
         match self {
             Self::Allow(permit) => permit.code,
             Self::Deny(rejection) => rejection.code,
-            Self::Serve(_) => SERVED,
+            Self::Serve(document) => document.code,
         }
     }
 }
@@ -45,6 +50,7 @@ pub struct Permit {
     pub(crate) code: &'static str,
     pub(crate) edits: Vec<Edit>,
     pub(crate) identity: Option<Rc<Identity>>,
+    pub(crate) shown: Shown,
     pub(crate) answer: Vec<AnswerHeader>,
     pub(crate) is_observed: bool,
     pub(crate) lease: Option<Box<Lease>>,
@@ -82,14 +88,12 @@ impl Permit {
     }
 
     /// The codes of all that passes, or is served, without a refusal.
-    pub const CODES: [&'static str; 5] = [
+    pub const CODES: [&'static str; 6] = [
         "permitted.token",
         "permitted.peer",
         "permitted.public",
         "permitted.preflight",
-        SERVED,
+        METADATA_SERVED,
+        KEYS_SERVED,
     ];
 }
-
-/// The code of a document that is served.
-pub const SERVED: &str = "permitted.resource_metadata";

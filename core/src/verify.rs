@@ -3,6 +3,7 @@
 #[cfg(feature = "explain")]
 pub mod explain;
 mod judge;
+mod onward;
 mod prepared;
 mod stream;
 
@@ -22,6 +23,7 @@ use crate::{
     jose::to_base64url,
     lease::Round,
     limits,
+    mint::{MintedTokens, Shown},
     proof::{self, NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
     reason::{DPOP, Internal, Nonce, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
@@ -85,6 +87,7 @@ pub struct Verifier {
     proof_budget: Budget,
     proofs: Proofs,
     remembered: RememberedTokens,
+    minted: MintedTokens,
     /// Whether no more streams may begin that end with their authority.
     is_full: bool,
     /// This verifier's number among those that share open streams.
@@ -106,6 +109,7 @@ impl Verifier {
             proof_budget: Budget::new(limits::PROOF_KEY_SHARES, config.limits(), seed),
             proofs: prepared::proofs(&config),
             remembered: RememberedTokens::new(config.limits()),
+            minted: MintedTokens::default(),
             prepared: Prepared::new(config),
         }
     }
@@ -176,7 +180,7 @@ impl Verifier {
         now: UnixTime,
     ) -> Step {
         let target = self.prepared.target(request);
-        let mut record = AuditRecord::new(request, self.prepared.config.hash());
+        let mut record = self.prepared.record(request);
         let is_again = again.is_some();
         let lasts = is_again || (self.prepared.ends_streams && request.lasts());
         let mut stands = Stands::default();
@@ -251,6 +255,9 @@ impl Verifier {
                             permit.answer = answer(nonce, self.page(request).is_some());
                         }
                         permit.edits.extend(once(request, &spends));
+                        if !is_again && let Ok(target) = &target {
+                            self.sign(request, target, &trail, &mut permit, now);
+                        }
                         Verdict::Allow(permit)
                     }
                     Grant::Serve(document) => Verdict::Serve(document),
@@ -319,7 +326,7 @@ impl Verifier {
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Settlement {
-        let mut record = AuditRecord::new(request, self.prepared.config.hash());
+        let mut record = self.prepared.record(request);
         let target = self.prepared.target(request).ok();
         let rules = target.as_ref().map(|target| self.prepared.rules_of(target));
         let trail = Trail::of(rules.unwrap_or_default());
@@ -393,6 +400,7 @@ impl Verifier {
             code: verdict.code(),
             edits: Vec::new(),
             identity: None,
+            shown: Shown::default(),
             answer: Vec::new(),
             is_observed: true,
             lease: None,

@@ -31,7 +31,7 @@ const FLOORS: &[&[&str]] = &[
     &["extract"],
     &["remembered"],
     &["event_token", "identity"],
-    &["claims", "headers", "token", "waiting"],
+    &["claims", "headers", "mint", "token", "waiting"],
     &["provider", "supply"],
     &["credentials", "introspection", "status_list"],
     &["evidence", "jwks", "login", "proof", "revocation"],
@@ -315,6 +315,29 @@ fn imports_of_the_core_go_down() {
         }
     }
     assert!(wrong.is_empty(), "these imports go up: {wrong:#?}");
+}
+
+/// [What signs](../../docs/decisions/025-one-signing-key.md): what judges cannot, and nobody else
+/// makes what is signed.
+#[test]
+fn only_the_mint_signs() {
+    let mut files = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    find(&root, &mut Vec::new(), &mut files);
+    let signing = [
+        "ecdsa::SigningKey",
+        "Signer",
+        "SecretKey",
+        "PrivateKey",
+        "generator.sign(",
+    ];
+    let mut found: Vec<String> = Vec::new();
+    for (module, text) in files {
+        if signing.iter().any(|word| text.contains(word)) {
+            found.push(module.join("/"));
+        }
+    }
+    assert_eq!(found, ["mint/key"]);
 }
 
 #[test]

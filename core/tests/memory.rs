@@ -20,6 +20,8 @@ mod holders;
 mod host;
 #[path = "memory/lists.rs"]
 mod lists;
+#[path = "memory/signed.rs"]
+mod signed;
 #[path = "memory/sum.rs"]
 mod sum;
 
@@ -37,6 +39,7 @@ use passgate_core::{
 };
 use passgate_kit::{SigningKey, TokenBuilder, base64url, jwks};
 use serde_json::{Value, json};
+use signed::Signed;
 
 const AUDIENCE: &str = "https://api.example.com";
 const START: u64 = 1_700_000_000;
@@ -271,6 +274,8 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     world.grow(&["open streams"], |_| {
         open_streams(&signers[0], &mut streams)
     });
+    let mut signer = Signed::start();
+    world.grow(&["identity tokens"], |_| signer.sign());
     world.grow(&["counters of verdicts"], |world| {
         let config = parse();
         for provider in 0..PROVIDERS {
@@ -295,7 +300,7 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
     assert!(all <= bounds, "{all} > {bounds}");
     assert_eq!(world.grown.len(), sum::PARTS.len());
     eprintln!("all: {all} of {bounds}");
-    drop((lists, holders, asker));
+    drop((lists, holders, asker, signer));
 }
 
 /// What issuers say of 10,000 tokens that pass stays within the bound of remembered tokens, and

@@ -24,6 +24,7 @@ mod held;
 mod holders;
 mod host_crypto;
 mod identity_headers;
+mod identity_token;
 mod instances;
 mod introspection;
 mod jwt_authn;

@@ -107,3 +107,44 @@ rules:
         );
     }
 }
+
+/// The key is not here, so the token is shown by what it says.
+#[test]
+fn an_identity_token_is_shown_by_its_claims() {
+    let policy = POLICY.replace(
+        "rules:\n",
+        "gate: { id: edge-1 }
+identity_token: { issuer: https://gate.example.com, audience: orders.internal, keys: [{ env: KEY }], claims: [email], keys_uri: /keys }
+rules:\n",
+    );
+    let claims = serde_json::json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": 1_700_000_030, "email": "a@b",
+    });
+    let claims = claims.to_string();
+    let folder = Folder::with(
+        "explain-identity",
+        &[("policy.yaml", &policy), ("claims.json", &claims)],
+    );
+    let (config, claims) = (folder.path("policy.yaml"), folder.path("claims.json"));
+    let at = "2023-11-14T22:13:20Z";
+    let arguments = ["explain", "--config", &config, "--at", at, "--request"];
+    let explain = |rest: &[&str]| run(&[&arguments, rest].concat(), "");
+    let (status, text, _) = explain(&["GET /", "--claims", &claims]);
+    assert_eq!(status, Some(0), "{text}");
+    holds_all(
+        &text,
+        &[
+            "  x-passgate-gate: edge-1\n",
+            "  x-passgate-identity: a token that says {\"iss\":\"https://gate.example.com\",\"aud\":\"orders.internal\",\"sub\":\"https://id.example.com/alice\",\"orig_iss\":\"https://id.example.com\",\"orig_sub\":\"alice\",\"kind\":\"unknown\",\"gate\":\"edge-1\",\"email\":\"a@b\",\"exp\":1700000030,\"iat\":1700000000}\n",
+        ],
+    );
+    let (status, text, _) = explain(&["GET https://api.example.com/keys"]);
+    assert_eq!(status, Some(0), "{text}");
+    holds_all(
+        &text,
+        &[
+            "decision: allow, permitted.identity_keys\n",
+            "the client gets the public keys of identity tokens\n",
+        ],
+    );
+}

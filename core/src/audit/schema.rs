@@ -100,6 +100,7 @@ pub(super) fn document() -> Value {
             "request_id": shown("The proxy's id of the request."),
             "policy": { "type": "string", "pattern": "^[0-9a-f]{12}$", "description": "Hash of the configuration." },
             "plugin": { "type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,128}$", "description": "The instance of the filter." },
+            "gate": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$", "description": "The name of the gate, as gate.id has it." },
         },
         "required": ["version", "software", "decision", "reason", "policy", "plugin"],
         "additionalProperties": false,

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use super::{
     Action, Alternative, HostMatch, InvalidConfig, Login, Matcher, Mode, Origin, PathMatch,
-    PathPolicy, Provider, ProviderId, Rule, escape, literal, neighbours, path,
+    PathPolicy, Provider, ProviderId, Rule, TokenSource, escape, header_name::IDENTITY, literal,
+    neighbours, path,
 };
 use crate::{
     decode::{At, Problems, shown},
@@ -130,6 +131,10 @@ fn of_login(login: &Login, origins: &[Origin], rules: &[Rule], at: At<'_>, doubt
     }
 }
 
+fn is_identity(source: &TokenSource) -> bool {
+    matches!(source, TokenSource::Header { name, .. } if name == IDENTITY)
+}
+
 fn of_alternative(
     alternative: &Alternative,
     providers: &[Provider],
@@ -139,6 +144,18 @@ fn of_alternative(
     literal::of_alternative(alternative, at, doubts);
     if alternative.without_token {
         return;
+    }
+    let reads_identity = |(index, provider): (usize, &Provider)| {
+        let mut sources = provider.sources.iter();
+        alternative.accepts(ProviderId(index)) && sources.any(is_identity)
+    };
+    if alternative.peers.is_empty() && providers.iter().enumerate().any(reads_identity) {
+        let seen = [
+            IDENTITY,
+            " is another gate's, and whoever has seen a token in it could send it",
+        ];
+        let wanted = ["write peer: { spiffe: [the workload of that gate] }"];
+        doubts.add(at.member("peer"), &seen, &wanted);
     }
     let open = || {
         let numbered = providers.iter().enumerate();

@@ -68,6 +68,8 @@ impl HeaderName {
                 "holds cookies",
                 "write from_cookies: [<name of the cookie>]",
             )),
+            // Another gate's, which is read before it is removed.
+            IDENTITY => None,
             name if name.starts_with("x-passgate-") => Some((
                 "is removed from every request, as all x-passgate- headers",
                 "write another name",
@@ -80,6 +82,9 @@ impl HeaderName {
         }
     }
 }
+
+/// The header of identity tokens where none is configured.
+pub(super) const IDENTITY: &str = "x-passgate-identity";
 
 /// Headers that frame the message or belong to one connection (RFC 9110 section 7.6.1).
 const FRAMING: [&str; 11] = [

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{
     Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, document, doubts,
+    identity_token::{self, Around, GateId},
     introspection, origin, peer, proof, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider, RawSecrets},
     requirement::Providers,
@@ -67,6 +68,8 @@ fn read(
         mode,
         streams,
         resource_metadata,
+        gate,
+        identity_token,
         tests: _unread,
     } = RawConfig::decode(&document, root, problems)?;
     let limits = limits
@@ -132,6 +135,21 @@ fn read(
         let at = root.member("resource_metadata");
         resource_metadata::resource_metadata(raw, &origins, path, at, problems)
     });
+    let resource_metadata = resource_metadata.unwrap_or_default();
+    let gate = gate.given().and_then(|raw| raw.id.given());
+    let gate = gate.map(|GateId(id)| Rc::from(id));
+    let identity_token = identity_token.given().and_then(|raw| {
+        let around = Around {
+            providers: &providers,
+            origins: &origins,
+            rules: ready,
+            metadata: &resource_metadata,
+            policy: path,
+            gate: gate.as_deref(),
+            environment,
+        };
+        identity_token::identity_token(raw, &around, root.member("identity_token"), problems)
+    });
     let mode = mode.given().unwrap_or_default();
     let audit = audit
         .given()
@@ -160,9 +178,11 @@ fn read(
         limits,
         mode,
         ends_streams: rule::ends_streams(streams).unwrap_or(false),
-        resource_metadata: resource_metadata.unwrap_or_default(),
+        resource_metadata,
         relying_party: party,
         nonce_secrets: nonce_secrets.unwrap_or_default(),
+        gate,
+        identity_token,
         // A good document has few members, whatever a bad one has.
         hash: if problems.is_empty() {
             document::hash(&document).into()

@@ -29,6 +29,7 @@ pub(super) use self::{
 };
 use super::{
     Lines, Mode, Origin,
+    identity_token::{RawGate, RawIdentityToken},
     resource_metadata::RawDocuments,
     subject::{Environment, RawSubject},
     trial::Tests,
@@ -79,6 +80,10 @@ record! {
         /// The document that tells clients which issuers this resource trusts (RFC 9728); or a list
         /// of them, for paths of their own.
         resource_metadata: RawDocuments,
+        /// The name of this gate.
+        gate: RawGate,
+        /// A token about who was let in, signed by the gate for the services behind it.
+        identity_token: RawIdentityToken => "identity_token",
         /// Requests, and what the gate must say to them: `passgate check` tries them. The filter
         /// leaves them out.
         tests: Tests,

@@ -84,6 +84,12 @@ impl Environment {
         value
     }
 
+    /// The variable.
+    pub(super) fn name(&self) -> &str {
+        let Self(VariableName(name)) = self;
+        name
+    }
+
     /// Whether a secret is long enough.
     pub(super) fn check(&self, secret: &[u8], at: At<'_>, problems: &mut Problems) -> bool {
         let Self(VariableName(name)) = self;

@@ -1,5 +1,5 @@
-//! What is written in DER (X.690): keys and signatures for the host, RSA keys; and the signatures
-//! of WebAuthn, which are read.
+//! What is written in DER (X.690): keys and signatures for the host, RSA keys; and what is read:
+//! signatures of WebAuthn, and the gate's own key.
 
 /// A positive INTEGER (X.690 section 8.3) from big-endian bytes.
 pub(super) fn integer(bytes: &[u8]) -> Vec<u8> {
@@ -54,8 +54,28 @@ pub(super) fn ecdsa_fixed(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
     Some(fixed)
 }
 
-/// The content of the first element, which has this tag, and what follows it. One
-/// with a length of two bytes is longer than any signature.
+/// The private number of a P-256 key in PKCS #8 (RFC 5958 section 2, RFC 5915 section 3). `None`: it
+/// is something else.
+pub(crate) fn p256_number(bytes: &[u8]) -> Option<&[u8]> {
+    /// id-ecPublicKey with secp256r1 (RFC 5480 section 2.1.1).
+    const P256: &[u8] =
+        b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+    let (info, []) = element(0x30, bytes)? else {
+        return None;
+    };
+    let (_version, rest) = element(0x02, info)?;
+    let (algorithm, rest) = element(0x30, rest)?;
+    let (octets, _attributes) = element(0x04, rest)?;
+    let (key, []) = element(0x30, octets)? else {
+        return None;
+    };
+    let (version, rest) = element(0x02, key)?;
+    let (number, _public) = element(0x04, rest)?;
+    (algorithm == P256 && version == [1]).then_some(number)
+}
+
+/// The content of the first element, which has this tag, and what follows it. One with a length of
+/// two bytes is longer than any signature, and than a key of P-256.
 fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match bytes {
         [own, length @ 0..=0x7f, rest @ ..] if *own == tag => (length, rest),

@@ -39,6 +39,7 @@ fn insert(memory: &mut RememberedTokens, token: &str) {
         subject: None,
         kind: Kind::Unknown,
         edits: Vec::new(),
+        onward: None,
     });
     memory.insert(token, jwt.unverified_header(), &verified, &identity, SET);
 }

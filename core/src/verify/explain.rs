@@ -6,7 +6,7 @@ use crate::{
     evidence::Line,
     jose::{base64url, to_base64url},
     json::Json,
-    limits,
+    limits, mint,
     provider::Provider,
     spiffe,
 };
@@ -31,6 +31,13 @@ impl Verifier {
 /// Not the SPIFFE ID of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAWorkload;
+
+/// What stands for the value of a variable where nobody has it: long enough for a secret, and a
+/// key where one is wanted. Everybody can make it.
+#[must_use]
+pub fn stand_in(variable: &str) -> String {
+    mint::stand_in(variable)
+}
 
 /// The claims of a token, believed by nobody.
 #[must_use]

@@ -26,6 +26,7 @@ use crate::{
     headers::{self, Edit},
     lease::LeasedToken,
     login::Visit,
+    mint::Shown,
     policy::{self, Action, Alternative, Public, Requirement, Rule},
     proof::{Proofs, Spend},
     provider_id::ProviderId,
@@ -165,6 +166,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if let Some(document) = documents.asked_for(metadata, self.request, target, origins) {
             return Ok(Grant::Serve(document));
         }
+        if let Some(document) = prepared.keys_asked_for(self.request, target) {
+            return Ok(Grant::Serve(document));
+        }
         if target.readings.is_empty() {
             let rule = rule.map(|(_, rule)| rule);
             return self.judge_by(rule).map(Grant::Pass);
@@ -263,6 +267,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
             code,
             edits: self.clean(&[]),
             identity: None,
+            shown: Shown::default(),
             answer: Vec::new(),
             is_observed: false,
             lease: None,
@@ -280,6 +285,8 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         let mut edits = self.prepared.owned_names.strip(names);
         edits.extend(self.prepared.owned_names.strip_connection(self.request));
         edits.extend(headers::remove_credentials(self.request, sources));
+        let gate = self.prepared.config.gate();
+        edits.extend(gate.map(|gate| headers::set("x-passgate-gate", String::from(&**gate))));
         edits
     }
 

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use crate::{
+    audit::AuditRecord,
     config::Config,
     headers::OwnedNames,
     policy::{Action, Index, Requirement, Rule},
@@ -12,7 +13,7 @@ use crate::{
     provider_id::ProviderId,
     reason::Ambiguous,
     request::{Request, Target, TokenSource},
-    resource_metadata::Documents,
+    resource_metadata::{Document, Documents, KEYS_SERVED},
     time::UnixTime,
 };
 
@@ -45,7 +46,12 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(config: Config) -> Self {
-        let owned_names = OwnedNames::of(config.kept_override_headers(), config.providers());
+        let identity_header = config.identity_header();
+        let owned_names = OwnedNames::of(
+            config.kept_override_headers(),
+            config.providers(),
+            identity_header,
+        );
         let any_provider = Requirement {
             alternatives: vec![Rc::default()],
         };
@@ -115,6 +121,38 @@ impl Prepared {
             && (authority.port.is_none()
                 || target.origin(self.config.origins()).is_some()
                 || !is_named())
+    }
+
+    /// The record of a request, with nothing decided.
+    pub(super) fn record(&self, request: Request<'_>) -> AuditRecord {
+        AuditRecord::new(request, self.config.hash(), self.config.gate())
+    }
+
+    /// The public keys of identity tokens, if these are what is asked for.
+    pub(super) fn keys_asked_for(
+        &self,
+        request: Request<'_>,
+        target: &Target<'_>,
+    ) -> Option<Document> {
+        let own = self.config.identity_token()?;
+        let is_there =
+            own.keys_path.is_some() && own.keys_path.as_deref() == target.path.as_deref();
+        target.origin(self.config.origins()).filter(|_| is_there)?;
+        Document::answering(request, target, KEYS_SERVED, &|| own.key_set())
+    }
+
+    /// The host that was asked for, if the configuration names it: with its port where an origin
+    /// has one.
+    pub(super) fn named_host<'t>(&'t self, target: &'t Target<'_>) -> Option<&'t str> {
+        if let Some(origin) = target.origin(self.config.origins()) {
+            return origin
+                .text
+                .split_once("://")
+                .map(|(_, authority)| authority);
+        }
+        let authority = &target.authority;
+        let is_named = rules(&self.config).any(|rule| rule.matcher.names(&authority.host));
+        (is_named && authority.port.is_none()).then_some(&authority.host)
     }
 
     /// The rules that are about the request in each of its readings, as far as anybody can tell.

@@ -262,7 +262,7 @@ impl Verifier {
     ) -> (Option<Box<Lease>>, Option<Cut>) {
         let headers = told(&lease);
         let request = Request::new(&headers);
-        let mut record = AuditRecord::new(request, self.prepared.config.hash());
+        let mut record = self.prepared.record(request);
         record.expected = expected;
         record.peer.clone_from(&lease.peer);
         let is_ours = lease.judge == self.judge;

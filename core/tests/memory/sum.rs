@@ -2,9 +2,9 @@
 
 use passgate_core::limits::{
     self, CONFIG_BYTES, CREDENTIAL_ANSWER_BYTES, CREDENTIAL_BYTES, CREDENTIAL_SUBJECTS,
-    CREDENTIALS, CREDENTIALS_OF_SUBJECT, ETAG_BYTES, INTROSPECTION_ANSWERS, INTROSPECTION_BYTES,
-    INTROSPECTION_NODES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES, KID_BYTES, PROVIDERS,
-    REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, REVOCATION_BYTES,
+    CREDENTIALS, CREDENTIALS_OF_SUBJECT, ETAG_BYTES, IDENTITY_TOKEN_BYTES, INTROSPECTION_ANSWERS,
+    INTROSPECTION_BYTES, INTROSPECTION_NODES, JWKS_KEYS, JWKS_URI_BYTES, KEY_TABLES, KID_BYTES,
+    PROVIDERS, REMEMBERED_BYTES, REMEMBERED_HEADER_BYTES, REMEMBERED_HEADERS, REVOCATION_BYTES,
     REVOCATION_ENTRIES, RSA_BITS, STATUS_LIST_TOKEN_BYTES, STATUS_LISTS, STREAM_BYTES, STREAMS,
     TOKEN_BYTES, UNKNOWN_KEYS, VERDICT_COUNTERS, WAITING_BYTES, WAITING_REQUESTS, WITHDRAWN_KEYS,
 };
@@ -26,7 +26,7 @@ pub(crate) struct Part {
 }
 
 /// All that one configuration keeps on one worker.
-pub(crate) const PARTS: [Part; 14] = [
+pub(crate) const PARTS: [Part; 15] = [
     Part {
         name: "configuration",
         made_of: "8 × `CONFIG_BYTES`",
@@ -100,6 +100,11 @@ pub(crate) const PARTS: [Part; 14] = [
         name: "open streams",
         made_of: "`streams` × `STREAM_BYTES`",
         bound: |_, _| STREAMS * STREAM_BYTES,
+    },
+    Part {
+        name: "identity tokens",
+        made_of: "5/4 × `IDENTITY_TOKEN_BYTES`",
+        bound: |_, _| IDENTITY_TOKEN_BYTES / 4 * 5,
     },
     Part {
         name: "counters of verdicts",

@@ -175,7 +175,11 @@ impl<'p> Case<'p, '_, '_> {
         let verified = VerifiedJwt::told(Rc::clone(&claims), payload);
         let told = Rc::new(Told {
             provider: id,
-            identity: Rc::new(Identity::of(provider, &verified)),
+            identity: Rc::new(Identity::of(
+                provider,
+                &verified,
+                self.prepared.config.identity_token(),
+            )),
             claims,
             until: active.until,
         });

@@ -8,6 +8,7 @@ use crate::{
     extract::extract,
     headers::{self, Edit},
     identity::Identity,
+    mint::About,
     peer,
     policy::{Alternative, Requirement},
     reason::{Forbidden, Missing, Unavailable},
@@ -104,11 +105,19 @@ impl Case<'_, '_, '_> {
             headers::set("x-passgate-kind", kind.as_str()),
             headers::set("x-passgate-peer", peer.to_owned()),
         ];
+        let about = About {
+            principal: peer,
+            original: None,
+            kind,
+            claims: None,
+        };
+        let token = self.prepared.config.identity_token();
         let identity = Identity {
             issuer: Rc::default(),
             subject: None,
             kind,
             edits,
+            onward: token.map(|token| token.about(&about)),
         };
         Ok(Permit {
             identity: Some(Rc::new(identity)),

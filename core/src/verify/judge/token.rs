@@ -13,6 +13,7 @@ use crate::{
     jose::{self, MediaType},
     json::Json,
     jwks::Lookup,
+    mint::Shown,
     policy::{ProofDemand, Requirement},
     proof::{APPROVAL, Binding},
     provider::{Issuer, Provider},
@@ -226,7 +227,11 @@ impl Case<'_, '_, '_> {
         }
         edits.extend(headers::sign_in(&proved));
         edits.extend(self.peer_header(alternative));
-        Ok(self.permit(provider, credential, identity, edits, forwards))
+        let mut permit = self.permit(provider, credential, identity, edits, forwards);
+        if self.prepared.config.identity_token().is_some() {
+            permit.shown = Shown::of(&proved, claims, self.now);
+        }
+        Ok(permit)
     }
 
     /// The token in its parts, as they are remembered, with whom it was about then; or from its
@@ -333,7 +338,8 @@ impl Case<'_, '_, '_> {
         #[cfg(feature = "explain")]
         if self.prepared.signatures_assumed {
             let assumed = jwt.as_verified();
-            let identity = Identity::of(provider, &assumed);
+            let onward = self.prepared.config.identity_token();
+            let identity = Identity::of(provider, &assumed, onward);
             return Ok((assumed, Rc::new(identity)));
         }
         let header = jwt.unverified_header();
@@ -386,7 +392,8 @@ impl Case<'_, '_, '_> {
         self.remembered.count_miss();
         match jwt.verify(&jwk.key, self.crypto) {
             Ok(verified) => {
-                let identity = Rc::new(Identity::of(provider, &verified));
+                let onward = self.prepared.config.identity_token();
+                let identity = Rc::new(Identity::of(provider, &verified, onward));
                 self.remembered
                     .insert(token, header, &verified, &identity, set);
                 self.record.key_id.clone_from(&jwk.kid);
@@ -425,6 +432,7 @@ impl Case<'_, '_, '_> {
             code: "permitted.token",
             edits,
             identity: Some(identity),
+            shown: Shown::default(),
             answer: Vec::new(),
             is_observed: false,
             lease: None,
