@@ -1,6 +1,6 @@
 //! The cases: one kind of requests, sent to several filters in turn, and the lines that they make.
 
-use super::filter::{Bare, Filter, Guard, Passgate, Proof, Size};
+use super::filter::{Bare, Filter, Guard, Identity, Passgate, Proof, Size};
 
 /// One kind of requests.
 #[derive(Clone, Copy)]
@@ -144,6 +144,16 @@ const PEER: Guard = Guard::small(Filter::Passgate(Passgate {
     ..Passgate::COMES
 }))
 .mutual();
+/// Signs an identity token for the service, which serves again.
+const SIGNING: Guard = Guard::small(Filter::Passgate(Passgate {
+    identity: Identity::Token,
+    ..Passgate::COMES
+}));
+/// Signs one for each request.
+const TRANSACTION: Guard = Guard::small(Filter::Passgate(Passgate {
+    identity: Identity::Transaction,
+    ..Passgate::COMES
+}));
 const JWT_AUTHN: Guard = Guard::small(Filter::JwtAuthn { cache: false });
 const JWT_AUTHN_WITH_CACHE: Guard = Guard::small(Filter::JwtAuthn { cache: true });
 /// As many providers and rules as a large gateway has.
@@ -360,6 +370,27 @@ pub const COMPARED: &[Case] = &[
                 MEMORY,
                 EMPTY,
                 Wanted::MoreAtMost(5.0),
+            ),
+        ],
+    },
+    Case {
+        algorithm: "ES256",
+        tokens: Tokens::Repeated,
+        starts: 3,
+        turns: 50,
+        turn: 160,
+        lines: &[
+            line(
+                "an identity token for the service, repeated token, beside none",
+                SIGNING,
+                COMES,
+                Wanted::MoreAtMost(3.0),
+            ),
+            line(
+                "a Transaction Token for each request, repeated token, beside none",
+                TRANSACTION,
+                COMES,
+                Wanted::Nothing,
             ),
         ],
     },

@@ -111,6 +111,18 @@ pub struct Passgate {
     pub opaque: bool,
     /// The rule asks which workload the client is.
     pub peer: bool,
+    /// What is signed for the service.
+    pub identity: Identity,
+}
+
+/// What is signed for the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    None,
+    /// A token that serves again.
+    Token,
+    /// One for each request.
+    Transaction,
 }
 
 /// What a rule wants beside the token.
@@ -133,6 +145,7 @@ impl Passgate {
         single_use: false,
         opaque: false,
         peer: false,
+        identity: Identity::None,
     };
 }
 
@@ -204,6 +217,10 @@ pub fn gate_with(
     // One secret for all gates: what one gives as a nonce is one for each.
     let setup = Setup::new(passgate(size, keys, settings));
     let mut setup = setup.variable("NONCE", "a secret of thirty-two characters");
+    if settings.identity != Identity::None {
+        let (_, key) = SigningKey::es256_with_pem("identity");
+        setup = setup.host_variable("KEY", &key);
+    }
     if let Some(module) = guard.module {
         setup = setup.module(module);
     }
@@ -350,6 +367,14 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
         let last = format!("provider-{}", size.providers - 1);
         policy["providers"][last]["introspection"] =
             json!({ "http_uri": uri, "cache_duration": "2h" });
+    }
+    if settings.identity != Identity::None {
+        policy["identity_token"] = json!({
+            "issuer": "https://gate.example.com",
+            "audience": "orders.internal",
+            "keys": [{ "env": "KEY" }],
+            "transaction": settings.identity == Identity::Transaction,
+        });
     }
     let proof = match settings.proof {
         Proof::None => return policy,

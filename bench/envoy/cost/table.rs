@@ -1,7 +1,7 @@
 //! What is printed.
 
 use super::case::{Case, Line, Wanted};
-use super::filter::{Bare, Filter, Guard, Passgate, Proof};
+use super::filter::{Bare, Filter, Guard, Identity, Passgate, Proof};
 use super::measure::Costs;
 use super::sample::Sample;
 
@@ -116,6 +116,11 @@ pub fn settings(guard: Guard) -> String {
         if is_set {
             words.push(word.to_owned());
         }
+    }
+    match settings.identity {
+        Identity::None => {}
+        Identity::Token => words.push("identity_token".to_owned()),
+        Identity::Transaction => words.push("identity_token, transaction".to_owned()),
     }
     if settings.log != comes.log {
         words.push(format!("log: {}", settings.log));
