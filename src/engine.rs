@@ -416,7 +416,7 @@ impl Engine {
         self.ledger
             .stats
             .count_remembered(self.verifier.take_tally());
-        self.ledger.show_build();
+        self.ledger.show_build(self.verifier.config());
         self.ledger.show_exemptions(self.verifier.config(), now);
         for (provider, report) in self.supply.reports() {
             let mut measures = report.measures(now);

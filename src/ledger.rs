@@ -16,7 +16,7 @@ pub(crate) struct Ledger {
     property: String,
     /// When the ends of exemptions are to be shown again; `None`: there are none.
     exemptions_due: Option<UnixTime>,
-    /// When the version is to be shown; `None`: it has been.
+    /// When version and policy are to be shown; `None`: it has been.
     build_due: Option<UnixTime>,
     /// There is something to tell now, and no timer runs for it yet.
     wants_timer: bool,
@@ -79,10 +79,10 @@ impl Ledger {
         core::mem::replace(&mut self.wants_timer, false)
     }
 
-    /// Shows the version, the first time that this is called.
-    pub(crate) fn show_build(&mut self) {
+    /// Shows the version and the policy, the first time that this is called.
+    pub(crate) fn show_build(&mut self, config: &Config) {
         if self.build_due.take().is_some() {
-            self.stats.show_build();
+            self.stats.show_build(config);
         }
     }
 
@@ -90,7 +90,7 @@ impl Ledger {
     /// its way out takes its numbers with it, and some of them may be ours.
     pub(crate) fn show_exemptions(&mut self, config: &Config, now: UnixTime) {
         if self.exemptions_due.is_some_and(|due| due <= now) {
-            self.stats.show_exemptions(config.exemption_ends());
+            self.stats.show_exemptions(config);
             self.exemptions_due = Some(now.saturating_add(EXEMPTIONS_SHOWN_EVERY));
         }
     }

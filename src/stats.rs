@@ -4,9 +4,7 @@
 //! Envoy adds all workers up. So a gauge that says how the keys are counts the threads for which
 //! they are so.
 
-use passgate_core::{
-    AuditRecord, Config, Counters, LeftOut, Measure, Number, Tally, UnixTime, VERSION,
-};
+use passgate_core::{AuditRecord, Config, Counters, LeftOut, Measure, Number, Tally, VERSION};
 
 use crate::host::{self, Metric};
 
@@ -18,7 +16,7 @@ pub(crate) struct Stats {
     known: Vec<Known>,
     exemptions: Vec<u32>,
     remembered: Option<[u32; 2]>,
-    build: Option<u32>,
+    build: Vec<u32>,
     /// About proofs, by what they count.
     proofs: Vec<(&'static str, u32)>,
 }
@@ -37,7 +35,8 @@ impl Stats {
     /// Counts a verdict; [`Counters`] says under which name.
     pub(crate) fn count(&mut self, record: &AuditRecord, config: &Config) {
         let define = |name: &str| host::define_metric(Metric::Counter, name).ok();
-        if let Some(counter) = self.verdicts.number(record, config.providers(), define) {
+        let labels = (config.providers(), config.audit().labels);
+        if let Some(counter) = self.verdicts.number(record, labels, define) {
             host::add(counter, 1);
         }
     }
@@ -120,10 +119,12 @@ impl Stats {
     }
 
     /// Shows when each dated exemption ends, in seconds since the epoch, under
-    /// `passgate.exemptions.rule.<index>.ends_at_seconds`. All workers write the same number.
-    pub(crate) fn show_exemptions(&mut self, ends: impl Iterator<Item = (usize, UnixTime)>) {
+    /// `passgate.exemptions.rule.<name or index>.ends_at_seconds`. All workers write the same
+    /// number.
+    pub(crate) fn show_exemptions(&mut self, config: &Config) {
         self.exemptions.clear();
-        for (rule, end) in ends {
+        for (rule, end) in config.exemption_ends() {
+            let rule = config.rule_label(rule);
             let name = format!("passgate.exemptions.rule.{rule}.ends_at_seconds");
             if let Ok(gauge) = host::define_metric(Metric::Gauge, &name) {
                 host::record(gauge, end.as_secs());
@@ -132,14 +133,18 @@ impl Stats {
         }
     }
 
-    /// Shows the version, once, under `passgate.build.version.<version>`: how many threads run it.
-    pub(crate) fn show_build(&mut self) {
-        let name = format!("passgate.build.version.{VERSION}");
-        if self.build.is_none()
-            && let Ok(gauge) = host::define_metric(Metric::Gauge, &name)
-        {
-            host::add(gauge, 1);
-            self.build = Some(gauge);
+    /// Shows the version and the policy, once, under `passgate.build.version.<version>` and
+    /// `passgate.policy.hash.<hash>`: how many threads run them.
+    pub(crate) fn show_build(&mut self, config: &Config) {
+        if !self.build.is_empty() {
+            return;
+        }
+        for (what, text) in [("build.version", VERSION), ("policy.hash", config.hash())] {
+            let name = ["passgate.", what, ".", text].concat();
+            if let Ok(gauge) = host::define_metric(Metric::Gauge, &name) {
+                host::add(gauge, 1);
+                self.build.push(gauge);
+            }
         }
     }
 
@@ -148,7 +153,7 @@ impl Stats {
         for gauge in self.exemptions.drain(..) {
             host::record(gauge, 0);
         }
-        if let Some(gauge) = self.build.take() {
+        for gauge in self.build.drain(..) {
             host::add(gauge, -1);
         }
         for known in &mut self.known {

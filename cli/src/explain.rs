@@ -220,6 +220,12 @@ fn rules(config: &Config) -> Vec<String> {
     rules
         .map(|rule| match &rule.action {
             Action::Public(public) => format!("public ({}, owner {})", public.reason, public.owner),
+            Action::Deny(denial) => {
+                format!(
+                    "refuses everybody ({}, owner {})",
+                    denial.reason, denial.owner
+                )
+            }
             Action::Requires(requirement) => {
                 let ways = &requirement.alternatives;
                 let by_token = ways.iter().any(|way| !way.without_token);
@@ -239,7 +245,9 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
     let mut text = match record.rule {
         Some(index) => {
             let says = rules.get(index).map(String::as_str).unwrap_or_default();
-            format!("rule: rules[{index}], {says}\n")
+            let name = record.rule_name.as_deref();
+            let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+            format!("rule: rules[{index}]{name}, {says}\n")
         }
         None if rules.is_empty() => "rule: none is configured\n".to_owned(),
         None => "rule: none is about this request\n".to_owned(),
@@ -252,7 +260,12 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
     line("provider", record.provider.as_deref().map(str::to_owned));
     line("subject", record.subject.as_deref().map(str::to_owned));
     line("kind", record.kind.map(str::to_owned));
+    line("actor", record.actor.as_deref().map(str::to_owned));
     line("peer", record.peer.as_deref().map(str::to_owned));
+    let roles = record.roles.join(", ");
+    line("roles", Some(roles).filter(|roles| !roles.is_empty()));
+    let product = record.product.as_ref();
+    line("product", product.map(|(name, _)| name.to_string()));
     let facts = record.facts.join(", ");
     line("facts", Some(facts).filter(|facts| !facts.is_empty()));
     let age = record.authentication_age;

@@ -1,6 +1,7 @@
 //! The record of one verdict, for the operator: who, what, and why not. Never token text.
 
 mod auditor;
+mod correlation;
 mod counter;
 mod line;
 mod proof;
@@ -16,10 +17,10 @@ pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
     proof::ShownProof,
-    settings::{Audit, Lines, SubjectForm},
+    settings::{Audit, Labels, Lines, SubjectForm},
     shadow::Shadow,
 };
-pub(crate) use self::{line::Line, proof::shown_key};
+pub(crate) use self::{correlation::Correlation, line::Line, proof::shown_key};
 use crate::{
     evidence::Proved,
     json::Json,
@@ -31,7 +32,7 @@ use crate::{
 
 /// The version of the record's shape. It grows when a member is removed, changes its meaning, or
 /// from then on stands in every record. It does not grow when a member is added that may be absent.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
 
 /// The JSON Schema of the record (draft 2020-12), exact for this version of the filter.
 #[cfg(feature = "schema")]
@@ -56,6 +57,8 @@ pub struct AuditRecord {
     /// Index of the rule that matched the request. Where several matched, it is the one that
     /// refused, or whose permit this is.
     pub rule: Option<usize>,
+    /// The name of that rule, where it has one.
+    pub rule_name: Option<Rc<str>>,
     /// Name of the provider whose token it was.
     pub provider: Option<Rc<str>>,
     /// The same provider by its index; not written.
@@ -70,7 +73,14 @@ pub struct AuditRecord {
     pub remembered: bool,
     /// Kind of a verified token, or of the workload that needs none.
     pub kind: Option<&'static str>,
-    /// SPIFFE ID of the workload at the other end of the connection, where the rule asks for it.
+    /// Who acts for the subject of a verified token. The [`Auditor`] decides how it is shown.
+    pub actor: Option<Rc<str>>,
+    /// The roles of a caller that is let pass.
+    pub roles: Vec<Rc<str>>,
+    /// The product of a caller that is let pass, with its index, which is not written.
+    pub product: Option<(Rc<str>, u16)>,
+    /// SPIFFE ID of the workload at the other end of the connection, where the rule, a role or a
+    /// product asks for it.
     pub peer: Option<Rc<str>>,
     /// What the sign-in behind a verified token proves.
     pub facts: Vec<&'static str>,
@@ -78,6 +88,12 @@ pub struct AuditRecord {
     pub authentication_age: Option<u64>,
     /// How its sender proved to hold the key that the token is bound to, or failed to.
     pub proof: Option<ShownProof>,
+    /// The model of the authenticator by which a passkey has approved the request.
+    pub aaguid: Option<Box<str>>,
+    /// Keyed hash of the id of that passkey.
+    pub credential: Option<Rc<str>>,
+    /// Keyed hash of a verified token.
+    pub token: Option<Rc<str>>,
     /// The proof carries a nonce of now that another replica has made; not written.
     pub has_foreign_nonce: bool,
     /// What the token says, for refusals.
@@ -167,17 +183,26 @@ impl AuditRecord {
             line.word("reason", Some(self.reason));
             let rule = self.rule.and_then(|index| u64::try_from(index).ok());
             line.number("rule", rule);
+            line.word("rule_name", self.rule_name.as_deref());
             line.word("provider", self.provider.as_deref());
             line.string("key_id", self.key_id.as_deref().map(cut));
             line.string("subject", self.subject.as_deref().map(cut));
             line.truth("remembered", self.remembered);
             line.word("kind", self.kind);
+            line.string("actor", self.actor.as_deref().map(cut));
+            let roles: Vec<&str> = self.roles.iter().map(|role| &**role).collect();
+            line.strings("roles", &roles);
+            let product = self.product.as_ref();
+            line.word("product", product.map(|(name, _)| &**name));
             line.string("peer", self.peer.as_deref().map(cut));
             line.strings("facts", &self.facts);
             line.number("authentication_age", self.authentication_age);
             if let Some(proof) = &self.proof {
                 line.object("proof", |line| proof.write(line));
             }
+            line.word("aaguid", self.aaguid.as_deref());
+            line.word("credential", self.credential.as_deref());
+            line.word("token", self.token.as_deref());
             if let Some(seen) = &self.seen {
                 line.object("seen", |line| seen.write(line));
             }

@@ -1,5 +1,6 @@
 //! The registered claims (RFC 7519 section 4.1) and the shapes in which others come.
 
+use core::time::Duration;
 use std::borrow::Cow;
 
 use crate::{
@@ -62,6 +63,12 @@ pub(crate) fn check_time(claims: &Json, provider: &Provider, now: UnixTime) -> R
         (Some(_), _) => Err(Untrusted::Lifetime.into()),
         (None, _) => Ok(()),
     }
+}
+
+/// `exp - iat`, where both are there.
+pub(crate) fn lifetime(claims: &Json) -> Option<Duration> {
+    let date = |name: &str| claims.get(name).and_then(numeric_date);
+    Some(date("exp")?.since(date("iat")?))
 }
 
 /// Which claim has a wrong type or is missing, and what it is instead, where [`check`] or

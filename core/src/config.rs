@@ -6,6 +6,7 @@
 
 mod across;
 mod audit;
+mod callers;
 mod claim;
 mod claim_name;
 mod credentials;
@@ -49,7 +50,8 @@ mod words;
 use std::rc::Rc;
 
 use crate::{
-    audit::{Audit, Lines},
+    audit::{Audit, Correlation, Lines},
+    callers::{Caller, Callers, Named},
     evidence::{ClaimEquals, ClaimValue, Kinds, When},
     fetch::Endpoint,
     jose::KeyUse,
@@ -58,8 +60,8 @@ use crate::{
     login::{Login, LoginParam, Placeholder},
     mint::IdentityToken,
     policy::{
-        Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
-        ProofDemand, Public, Requirement, Rule,
+        Action, Alternative, ClaimCondition, ClaimTest, Denial, HostMatch, Matcher, Mode,
+        PathMatch, ProofDemand, Public, Requirement, Rule,
     },
     proof::Approves,
     provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},
@@ -122,6 +124,10 @@ pub struct Config {
     identity_token: Option<IdentityToken>,
     /// Stable hash of the document, for logs.
     hash: Rc<str>,
+    /// The roles and products of callers.
+    callers: Callers,
+    /// The key of hashes by which records of one thing are told to be of one.
+    correlation: Option<Correlation>,
 }
 
 impl Config {
@@ -224,7 +230,7 @@ impl Config {
         let rules = self.rules.iter().flatten();
         let ways = rules.flat_map(|rule| match &rule.action {
             Action::Requires(requirement) => &*requirement.alternatives,
-            Action::Public(_) => &[],
+            Action::Public(_) | Action::Deny(_) => &[],
         });
         let mut approvals = ways.filter_map(|way| way.approval());
         let covers = |of: Approves| {
@@ -239,15 +245,16 @@ impl Config {
         approvals.any(|terms| covers(terms.of))
     }
 
-    /// Whether some rule asks for the workload at the other end of the connection: the listener
+    /// Whether a rule, a role or a product asks for the workload at the other end: the listener
     /// must verify client certificates then.
     #[must_use]
     pub fn wants_peer(&self) -> bool {
         let mut rules = self.rules.iter().flatten();
-        rules.any(|rule| match &rule.action {
+        let by_rule = rules.any(|rule| match &rule.action {
             Action::Requires(requirement) => requirement.wants_peer(),
-            Action::Public(_) => false,
-        })
+            Action::Public(_) | Action::Deny(_) => false,
+        });
+        by_rule || self.callers.wants_peer()
     }
 
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
@@ -283,8 +290,16 @@ impl Config {
         let numbered = self.rules.iter().flatten().enumerate();
         numbered.filter_map(|(index, rule)| match &rule.action {
             Action::Public(public) => Some((index, public.until?)),
-            Action::Requires(_) => None,
+            Action::Requires(_) | Action::Deny(_) => None,
         })
+    }
+
+    /// What a rule is called in metrics and messages: its name, or else its index.
+    #[must_use]
+    pub fn rule_label(&self, rule: usize) -> String {
+        let rules = self.rules.as_deref().unwrap_or_default();
+        let name = rules.get(rule).and_then(|rule| rule.name.as_deref());
+        name.map_or_else(|| rule.to_string(), str::to_owned)
     }
 
     /// Hosts by which a client gets past rules, unless Envoy leads them elsewhere: those that rules
@@ -322,6 +337,22 @@ impl Config {
     /// `None`: it has none, and only the requests for its path itself are left to it.
     pub fn taken_by_any_segment(&self) -> impl Iterator<Item = (usize, usize, Option<&str>)> {
         neighbours::taken_by_any(self.rules().unwrap_or_default())
+    }
+
+    /// The key of hashes in records.
+    pub(crate) const fn correlation(&self) -> Option<&Correlation> {
+        self.correlation.as_ref()
+    }
+
+    /// The roles and products of callers.
+    #[must_use]
+    pub const fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    /// What is kept of who was let in: what decides their names, and what is written for services.
+    pub(crate) const fn told_of_callers(&self) -> (&Callers, Option<&IdentityToken>) {
+        (&self.callers, self.identity_token())
     }
 
     /// A provider by its index.

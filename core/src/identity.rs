@@ -1,8 +1,10 @@
 //! Whom a verified token is about, in the words of headers and records.
 
+use core::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::{
+    callers::{Callers, Held},
     claims,
     evidence::Kind,
     headers::{Edit, set},
@@ -10,6 +12,7 @@ use crate::{
     json::Json,
     mint::{About, IdentityToken},
     provider::{ClaimHeader, Issuer, Provider},
+    provider_id::ProviderId,
     text::percent,
     token::VerifiedJwt,
 };
@@ -23,6 +26,12 @@ pub(crate) struct Identity {
     pub(crate) subject: Option<Rc<str>>,
     pub(crate) kind: Kind,
     pub(crate) edits: Vec<Edit>,
+    /// Who acts for the subject.
+    pub(crate) actor: Option<Rc<str>>,
+    /// The roles and products that it may have.
+    pub(crate) held: Held,
+    /// The keyed hash of the token, once some record wants it.
+    pub(crate) hash: OnceCell<Option<Rc<str>>>,
     /// What an identity token says of them, where one is written.
     pub(crate) onward: Option<Box<str>>,
 }
@@ -30,8 +39,9 @@ pub(crate) struct Identity {
 impl Identity {
     /// `token`: what identity tokens are like, where they are written.
     pub(crate) fn of(
-        provider: &Provider,
+        (id, provider): (ProviderId, &Provider),
         jwt: &VerifiedJwt<'_>,
+        callers: &Callers,
         token: Option<&IdentityToken>,
     ) -> Self {
         let claims = &jwt.claims;
@@ -64,8 +74,12 @@ impl Identity {
         }
         edits.push(set("x-passgate-provider", String::from(&*provider.name)));
         edits.push(set("x-passgate-kind", kind.as_str()));
-        edits.extend(actor(&issuer, claims).map(|actor| set("x-passgate-actor", actor)));
+        let actor = actor(&issuer, claims);
+        edits.extend(actor.clone().map(|actor| set("x-passgate-actor", actor)));
         Self {
+            actor: actor.map(Rc::from),
+            held: callers.held(Some((id, claims)), kind),
+            hash: OnceCell::new(),
             issuer,
             subject: subject.map(|subject| Rc::from(&*subject)),
             kind,
@@ -85,7 +99,12 @@ impl Identity {
         let subject = self.subject.as_ref().map_or(0, |subject| subject.len());
         let issuer = self.issuer.len();
         let onward = self.onward.as_ref().map_or(0, |about| about.len());
-        let texts = subject.saturating_add(issuer).saturating_add(onward);
+        let actor = self.actor.as_ref().map_or(0, |actor| actor.len());
+        let texts = subject
+            .saturating_add(issuer)
+            .saturating_add(onward)
+            .saturating_add(actor)
+            .saturating_add(self.held.weight());
         bytes.saturating_add(boxes).saturating_add(texts)
     }
 }

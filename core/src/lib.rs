@@ -69,6 +69,7 @@ compile_error!("the filter must not be able to take a signature for good");
 mod alarm;
 mod audit;
 mod budget;
+mod callers;
 mod cbor;
 mod claims;
 mod config;
@@ -119,9 +120,10 @@ pub use crate::verify::explain;
 pub use crate::{
     alarm::Alarm,
     audit::{
-        Audit, AuditRecord, Auditor, Counter, Counters, LeftOut, Lines, Seen, Shadow, ShownProof,
-        SubjectForm, Written,
+        Audit, AuditRecord, Auditor, Counter, Counters, Labels, LeftOut, Lines, Seen, Shadow,
+        ShownProof, SubjectForm, Written,
     },
+    callers::{Caller, Callers, Named},
     config::{Config, Expected, HostEscape, InvalidConfig, Past, PolicyTest, TestToken},
     cose::read as read_cose_key,
     credentials::{CredentialDocument, CredentialSource, CredentialsBySubject, Piece},
@@ -143,8 +145,8 @@ pub use crate::{
     lease::{Lease, Leases},
     login::{Login, LoginParam, Placeholder},
     policy::{
-        Action, Alternative, ClaimCondition, ClaimTest, HostMatch, Matcher, Mode, PathMatch,
-        ProofDemand, Public, Requirement, Rule,
+        Action, Alternative, ClaimCondition, ClaimTest, Denial, HostMatch, Matcher, Mode,
+        PathMatch, ProofDemand, Public, Requirement, Rule,
     },
     proof::{ApprovalTerms, Approves, CnfJwk, NotShared, SharedData, Stored, Terms},
     provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},

@@ -240,6 +240,9 @@ pub const IDENTITY_MAX_SECS: u64 = 3_600;
 pub const GATE_BYTES: usize = 64;
 /// Most providers of a configuration.
 pub const PROVIDERS: usize = 100;
+/// Most entries of `roles`, and as many of `products`: all roles of a caller stand in one header,
+/// where Envoy takes 60 KiB by default.
+pub const CALLER_NAMES: usize = 200;
 /// Most rules of a configuration: a thousand cost no more than ten (`policy/index.rs`), and nobody
 /// reads more.
 pub const RULES: usize = 1_000;

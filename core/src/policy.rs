@@ -4,6 +4,7 @@ mod claim;
 mod index;
 mod matcher;
 mod mode;
+mod named;
 mod proof;
 mod requirement;
 mod rule;
@@ -14,11 +15,12 @@ pub use self::{
     mode::Mode,
     proof::ProofDemand,
     requirement::{Alternative, Requirement},
-    rule::{Action, Public, Rule},
+    rule::{Action, Denial, Public, Rule},
 };
 pub(crate) use self::{
     index::Index,
     matcher::{ONE, must_be_named},
+    requirement::Met,
 };
 
 #[cfg(test)]

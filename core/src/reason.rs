@@ -219,6 +219,12 @@ facts! {
         BodySize => "forbidden.body_size",
         /// Another workload than the rule wants.
         Peer => "forbidden.peer",
+        /// A role that the rule wants.
+        Role => "forbidden.role",
+        /// None of the products that the rule wants.
+        Product => "forbidden.product",
+        /// A rule refuses everybody.
+        Denied => "forbidden.denied",
     }
 }
 

@@ -244,7 +244,7 @@ impl Verifier {
             }
             _ => {}
         }
-        record.rule = trail.rule;
+        self.prepared.name_rule(&mut record, trail.rule);
         let (settlement, hides_rule) = match judged {
             Ok(grant) => {
                 record.decision = "allow";
@@ -330,7 +330,7 @@ impl Verifier {
         let target = self.prepared.target(request).ok();
         let rules = target.as_ref().map(|target| self.prepared.rules_of(target));
         let trail = Trail::of(rules.unwrap_or_default());
-        record.rule = trail.rule;
+        self.prepared.name_rule(&mut record, trail.rule);
         let denied = self.deny(request, target.as_ref(), reason, Aside::default(), record);
         self.in_mode(denied, &trail, reason.hides_rule(), now)
     }

@@ -93,7 +93,7 @@ fn the_record_of_a_permit_says_who_when_by_which_key_and_by_which_gate() {
     assert!(written.to_access_log && !written.to_log);
     let record = record(&written);
     for (member, value) in [
-        ("version", json!(2)),
+        ("version", json!(3)),
         (
             "software",
             json!(format!("passgate/{}", passgate_core::VERSION)),
@@ -313,7 +313,9 @@ fn no_label_of_a_counter_can_grow_with_traffic() {
         if index % 7 == 0 {
             specimen.path = "/nowhere";
         }
-        names.insert(Counter::of(&specimen.judge().1).name(config.providers()));
+        let record = specimen.judge().1;
+        let counter = Counter::of(&record, config.audit().labels);
+        names.insert(counter.name(&record, config.providers()));
     }
     assert!(names.len() > 3, "{names:?}");
     assert!(
@@ -323,18 +325,78 @@ fn no_label_of_a_counter_can_grow_with_traffic() {
     );
 }
 
+/// Names stand in the place of indexes, and labels are those of the policy.
 #[test]
-fn a_configuration_with_too_many_combinations_is_counted_without_rule_and_provider() {
+fn a_counter_names_rule_product_kind_and_strength() {
+    let named = |amr: &str| {
+        let mut specimen = specimen(|token| token.claim("amr", json!([amr])).build());
+        specimen.config["rules"][1]["name"] = json!("payments");
+        specimen.config["products"] =
+            json!([{ "product": "gold", "when": { "provider_name": "acme" } }]);
+        specimen
+    };
+    let labels = json!({ "labels": ["phishing_resistant", "kind"] });
+    for (audit, amr, name) in [
+        (
+            json!({}),
+            "hwk",
+            "allow.rule.payments.provider.acme.product.gold.permitted.token",
+        ),
+        (
+            labels.clone(),
+            "hwk",
+            "allow.rule.payments.provider.acme.product.gold.kind.human.phishing_resistant.true.permitted.token",
+        ),
+        (
+            labels,
+            "pwd",
+            "deny.rule.payments.provider.acme.kind.human.phishing_resistant.false.insufficient.authentication",
+        ),
+    ] {
+        let (specimen, config) = with_audit(named(amr), audit);
+        let record = specimen.judge().1;
+        let counter = Counter::of(&record, config.audit().labels);
+        let told = counter.name(&record, config.providers());
+        assert_eq!(told, format!("passgate.verdicts.{name}"));
+    }
+}
+
+#[test]
+fn an_actor_is_shown_as_the_subject_is() {
+    let acting = || {
+        let mut specimen = specimen(|token| token.claim("act", json!({ "sub": "bot" })).build());
+        specimen.path = "/pay/1";
+        specimen.config["rules"][1]["requires"] = json!({ "provider_name": "acme" });
+        specimen
+    };
+    let actor = |audit: Value| record(&written(acting(), audit))["actor"].clone();
+    assert_eq!(actor(json!({})), format!("{ISSUER}/bot"));
+    assert_eq!(actor(json!({ "subject": "omitted" })), Value::Null);
+    let hashed = |variable| {
+        let actor = actor(json!({ "subject": salted(variable) }));
+        actor.as_str().unwrap().to_owned()
+    };
+    assert!(hashed("SALT").starts_with("hmac-sha256:"));
+    assert_eq!(hashed("SALT"), hashed("SALT"));
+    assert_ne!(hashed("SALT"), hashed("OTHER_SALT"));
+}
+
+#[test]
+fn a_configuration_with_too_many_combinations_is_counted_without_labels() {
     let (specimen, config) = with_audit(good(), json!({}));
     let mut record = *specimen.judge().1;
     let mut counters = Counters::default();
     let mut defined = Vec::new();
     for rule in 0..VERDICT_COUNTERS + 500 {
         record.rule = Some(rule);
-        let number = counters.number(&record, config.providers(), |name| {
-            defined.push(name.to_owned());
-            u32::try_from(defined.len()).ok()
-        });
+        let number = counters.number(
+            &record,
+            (config.providers(), config.audit().labels),
+            |name| {
+                defined.push(name.to_owned());
+                u32::try_from(defined.len()).ok()
+            },
+        );
         assert!(number.is_some());
     }
     assert_eq!(defined.len(), VERDICT_COUNTERS + 1);

@@ -47,7 +47,7 @@ fn requirement(requires: &str) -> Requirement {
     ));
     match &config.rules().unwrap()[0].action {
         Action::Requires(requirement) => requirement.clone(),
-        Action::Public(_) => panic!("public"),
+        Action::Public(_) | Action::Deny(_) => panic!("no requirement"),
     }
 }
 
@@ -262,7 +262,7 @@ fn an_exemption_ends_with_its_last_day_and_may_have_ended_already() {
     );
     let until = |index: usize| match &config.rules().unwrap()[index].action {
         Action::Public(public) => (public.until, public.identity_from.is_some()),
-        Action::Requires(_) => panic!("requires"),
+        Action::Requires(_) | Action::Deny(_) => panic!("no exemption"),
     };
     assert_eq!(until(0), (Some(UnixTime::from_millis(86_399_999)), true));
     assert_eq!(until(1), (None, false));

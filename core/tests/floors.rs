@@ -32,7 +32,7 @@ const FLOORS: &[&[&str]] = &[
     &["remembered"],
     &["event_token", "identity"],
     &["claims", "headers", "mint", "token", "waiting"],
-    &["provider", "supply"],
+    &["callers", "provider", "supply"],
     &["credentials", "introspection", "status_list"],
     &["evidence", "jwks", "login", "proof", "revocation"],
     &["peer", "webauthn"],

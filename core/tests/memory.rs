@@ -287,7 +287,9 @@ fn each_part_stays_within_its_bound_and_all_within_the_sum() {
                 let number = Some((provider * RULES + rule) as u32);
                 world
                     .counters
-                    .number(&record, config.providers(), |_| number)
+                    .number(&record, (config.providers(), config.audit().labels), |_| {
+                        number
+                    })
                     .unwrap();
             }
         }

@@ -15,6 +15,8 @@ mod approvals;
 mod bodies;
 #[path = "proofs/certificate.rs"]
 mod certificate;
+#[path = "proofs/custody.rs"]
+mod custody;
 #[path = "proofs/holders.rs"]
 mod holders;
 #[path = "proofs/host.rs"]

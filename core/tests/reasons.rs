@@ -94,6 +94,9 @@ fn reasons() -> Vec<Reason> {
         Forbidden::CrossSite.into(),
         Forbidden::BodySize.into(),
         Forbidden::Peer.into(),
+        Forbidden::Role.into(),
+        Forbidden::Product.into(),
+        Forbidden::Denied.into(),
         Unavailable::Keys {
             retry_after: Duration::from_secs(1),
         }
@@ -402,6 +405,9 @@ fn the_record_of_what_a_rule_wants_says_what() {
         ),
         (Forbidden::Audience.into(), AUDIENCE),
         (Forbidden::Peer.into(), "spiffe://mesh/ns/web/sa/*"),
+        (Forbidden::Role.into(), "chair"),
+        (Forbidden::Product.into(), "chair"),
+        (Forbidden::Denied.into(), "frozen"),
         (Untrusted::Issuer.into(), ISSUER),
     ] {
         let (_, record) = mutation(&reason).judge();

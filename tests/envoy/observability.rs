@@ -230,7 +230,7 @@ fn each_verdict_has_one_record_in_the_access_log() {
         ("kind", json!("unknown")),
         ("key_id", json!("k1")),
         ("plugin", json!("passgate")),
-        ("version", json!(2)),
+        ("version", json!(3)),
         ("software", json!(SOFTWARE)),
     ] {
         assert_eq!(record[member], value, "{member} of {record}");
@@ -432,7 +432,7 @@ fn a_metric_says_when_an_exemption_ends() {
 }
 
 #[test]
-fn the_version_is_in_the_log_and_a_gauge_of_all_threads_that_run_it() {
+fn version_and_policy_are_in_the_log_and_gauges_of_all_threads_that_run_them() {
     // Keys that are never fetched: nothing else sets a timer.
     let keys = jwks(&[&SigningKey::es256("k1")]);
     let policy = policy_with(json!({
@@ -445,6 +445,18 @@ fn the_version_is_in_the_log_and_a_gauge_of_all_threads_that_run_it() {
     eventually("two workers and the main thread", || {
         (gate.stat(&name) == 3).then_some(())
     });
+    // So does a gauge of the policy, by its hash.
+    let policy_of = |gate: &Gate| {
+        let log = gate.log();
+        let line = log
+            .lines()
+            .rfind(|line| line.contains("passgate accepted: "));
+        let (_, rest) = line.unwrap().rsplit_once("policy ").unwrap();
+        let hash = rest.split(',').next().unwrap();
+        format!("wasmcustom.passgate.policy.hash.{hash}")
+    };
+    let first = policy_of(&gate);
+    eventually("the policy", || (gate.stat(&first) == 3).then_some(()));
     let told = format!(", version {version}");
     let accepted = |log: &str| {
         let lines = log.lines();
@@ -462,6 +474,11 @@ fn the_version_is_in_the_log_and_a_gauge_of_all_threads_that_run_it() {
     eventually("the same threads", || {
         (gate.stat("listener_manager.total_listeners_draining") == 0 && gate.stat(&name) == 3)
             .then_some(())
+    });
+    let second = policy_of(&gate);
+    assert_ne!(first, second);
+    eventually("the new policy alone", || {
+        (gate.stat(&first) == 0 && gate.stat(&second) == 3).then_some(())
     });
     gate.finish();
 }

@@ -2,15 +2,13 @@
 
 use std::rc::Rc;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
 use super::{
     AuditRecord,
+    correlation::keyed_hash,
     quota::{Quota, Warned},
     settings::{Audit, Lines, SubjectForm},
 };
-use crate::{jose::to_base64url, time::UnixTime};
+use crate::time::UnixTime;
 
 /// What is to be written about one verdict: the record as one line of JSON in ASCII.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -83,6 +81,7 @@ impl Auditor {
         {
             proof.key = None;
         }
+        record.actor = record.actor.take().and_then(|actor| self.actor(actor));
         record.subject = record
             .subject
             .take()
@@ -122,15 +121,17 @@ impl Auditor {
             SubjectForm::Clear => Some(subject),
             SubjectForm::Omitted => None,
             SubjectForm::Hashed { salt } => {
-                // A key of any length is one for HMAC (RFC 2104 section 3).
-                let mut mac = Hmac::<Sha256>::new_from_slice(salt).ok()?;
-                // No issuer holds a control character, so two pairs never give the same bytes.
-                mac.update(record.issuer.as_ref()?.as_bytes());
-                mac.update(&[0]);
-                mac.update(subject.as_bytes());
-                let hash = to_base64url(&mac.finalize().into_bytes());
-                Some(["hmac-sha256:", &hash].concat().into())
+                keyed_hash(salt, &[record.issuer.as_deref()?, &subject])
             }
+        }
+    }
+
+    /// The actor in the same way: it may be a person.
+    fn actor(&self, actor: Rc<str>) -> Option<Rc<str>> {
+        match &self.audit.subject {
+            SubjectForm::Clear => Some(actor),
+            SubjectForm::Omitted => None,
+            SubjectForm::Hashed { salt } => keyed_hash(salt, &[&actor]),
         }
     }
 

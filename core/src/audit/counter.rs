@@ -3,8 +3,10 @@
 
 use core::fmt;
 
-use super::AuditRecord;
-use crate::{limits, provider::Provider, provider_id::ProviderId, sorted::SortedMap};
+use super::{AuditRecord, Labels};
+use crate::{
+    evidence::Fact, limits, provider::Provider, provider_id::ProviderId, sorted::SortedMap,
+};
 
 /// The labels of one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,43 +15,66 @@ pub struct Counter {
     reason: &'static str,
     rule: Option<usize>,
     provider: Option<ProviderId>,
+    product: Option<u16>,
+    kind: Option<&'static str>,
+    phishing_resistant: Option<bool>,
 }
 
 impl Counter {
     /// The counter of this verdict.
     #[must_use]
-    pub const fn of(record: &AuditRecord) -> Self {
+    pub fn of(record: &AuditRecord, labels: Labels) -> Self {
+        let proves = || record.facts.contains(&Fact::PhishingResistant.as_str());
+        let is_known = record.kind.is_some();
         Self {
             decision: record.decision,
             reason: record.reason,
             rule: record.rule,
             provider: record.provider_id,
+            product: record.product.as_ref().map(|(_, index)| *index),
+            kind: record.kind.filter(|_| labels.kind),
+            phishing_resistant: (labels.phishing_resistant && is_known).then(proves),
         }
     }
 
-    /// The same without rule and provider.
+    /// The same with nothing but decision and reason.
     const fn plain(self) -> Self {
         Self {
             rule: None,
             provider: None,
+            product: None,
+            kind: None,
+            phishing_resistant: None,
             ..self
         }
     }
 
-    /// `passgate.verdicts.<decision>[.rule.<index>][.provider.<name>].<code>`. The names of
-    /// providers have no dots, and a code is always two words, so the parts can be told apart from
-    /// both ends.
+    /// `passgate.verdicts.<decision>[.rule.<name or index>][.provider.<name>][.product.<name>]
+    /// [.kind.<kind>][.phishing_resistant.<true or false>].<code>`. Names have no dots, and a code
+    /// is always two words, so the parts can be told apart from both ends. `record` is the one of
+    /// which this is the counter.
     #[must_use]
-    pub fn name(self, providers: &[Provider]) -> String {
+    pub fn name(self, record: &AuditRecord, providers: &[Provider]) -> String {
         use fmt::Write as _;
         let mut name = format!("passgate.verdicts.{}", self.decision);
+        let mut label = |label: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                for part in [".", label, ".", value] {
+                    name.push_str(part);
+                }
+            }
+        };
+        let index = self.rule.map(|index| index.to_string());
+        let rule = record.rule_name.as_deref().or(index.as_deref());
+        label("rule", rule.filter(|_| self.rule.is_some()));
+        let provider = self.provider.and_then(|id| providers.get(id.0));
+        label("provider", provider.map(|provider| &*provider.name));
+        let product = self.product.and(record.product.as_ref());
+        label("product", product.map(|(name, _)| &**name));
+        label("kind", self.kind);
+        let word = |is: bool| if is { "true" } else { "false" };
+        label("phishing_resistant", self.phishing_resistant.map(word));
         // Writing into a string cannot fail.
-        if let Some(rule) = self.rule {
-            let _ = write!(name, ".rule.{rule}");
-        }
-        if let Some(provider) = self.provider.and_then(|id| providers.get(id.0)) {
-            let _ = write!(name, ".provider.{}", provider.name);
-        }
         let _ = write!(name, ".{}", self.reason);
         name
     }
@@ -66,15 +91,15 @@ impl Counters {
     /// the host refused.
     ///
     /// A configuration of a thousand rules and a hundred providers has more combinations than a
-    /// proxy can bear. After [`limits::VERDICT_COUNTERS`] of them, further ones are counted without
-    /// rule and provider.
+    /// proxy can bear. After [`limits::VERDICT_COUNTERS`] of them, further ones are counted by
+    /// decision and reason alone.
     pub fn number(
         &mut self,
         record: &AuditRecord,
-        providers: &[Provider],
+        (providers, labels): (&[Provider], Labels),
         define: impl FnOnce(&str) -> Option<u32>,
     ) -> Option<u32> {
-        let mut counter = Counter::of(record);
+        let mut counter = Counter::of(record, labels);
         if let Some(number) = self.known.get(&counter) {
             return Some(*number);
         }
@@ -84,7 +109,7 @@ impl Counters {
                 return Some(*number);
             }
         }
-        let number = define(&counter.name(providers))?;
+        let number = define(&counter.name(record, providers))?;
         self.known.insert(counter, number);
         Some(number)
     }

@@ -7,7 +7,7 @@ use crate::version::SOFTWARE;
 use crate::{
     crypto::Algorithm,
     evidence::{Fact, Kind},
-    limits::{SHOWN_BYTES, SHOWN_HEADERS},
+    limits::{CALLER_NAMES, SHOWN_BYTES, SHOWN_HEADERS},
     reason::Reason,
     verdict::Permit,
 };
@@ -20,6 +20,16 @@ fn shown(description: &str) -> Value {
 /// Names of headers.
 fn headers(description: &str) -> Value {
     json!({ "type": "array", "items": shown("A name."), "maxItems": SHOWN_HEADERS, "description": description })
+}
+
+/// A name of the configuration.
+fn name(description: &str) -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": description })
+}
+
+/// A keyed hash.
+fn hash(description: &str) -> Value {
+    json!({ "type": "string", "pattern": "^hmac-sha256:[A-Za-z0-9_-]{43}$", "description": description })
 }
 
 pub(super) fn document() -> Value {
@@ -42,6 +52,7 @@ pub(super) fn document() -> Value {
             "decision": { "enum": ["allow", "deny", "cut", "shadow"], "description": "cut: an open stream was ended; the request_id is that of its permit. shadow: passed unchanged; what would have been decided stands in the member of that name." },
             "reason": { "enum": reasons, "description": "The code; docs/reference/reasons.md says what each means." },
             "rule": { "type": "integer", "minimum": 0, "description": "Index of the rule that was about the request." },
+            "rule_name": name("Name of that rule, where it has one."),
             "provider": {
                 "type": "string",
                 "pattern": "^[A-Za-z0-9_-]{1,64}$",
@@ -51,7 +62,16 @@ pub(super) fn document() -> Value {
             "key_id": shown("kid of the key that verified the token."),
             "subject": shown("Subject of a token whose signature was verified; or hmac-sha256: and its keyed hash; or absent, as audit.subject says."),
             "kind": { "enum": kinds, "description": "Who acts, by a verified token; or workload, where a rule wants none." },
-            "peer": shown("SPIFFE ID of the certificate of the connection, where the rule asks for it."),
+            "actor": shown("Who acts for the subject of a verified token, as issuer/subject; or hmac-sha256: and its keyed hash; or absent, as audit.subject says."),
+            "roles": {
+                "type": "array",
+                "items": name("A role."),
+                "uniqueItems": true,
+                "maxItems": CALLER_NAMES,
+                "description": "The roles of a caller that is let pass.",
+            },
+            "product": name("The product of a caller that is let pass."),
+            "peer": shown("SPIFFE ID of the certificate of the connection, where the rule, a role or a product asks for it."),
             "facts": {
                 "type": "array",
                 "items": { "enum": Fact::ALL.map(Fact::as_str) },
@@ -70,6 +90,9 @@ pub(super) fn document() -> Value {
                 "required": ["kind"],
                 "additionalProperties": false,
             },
+            "aaguid": { "type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "description": "The model of the authenticator whose passkey has approved the request, where it is known." },
+            "credential": hash("Keyed hash of the id of that passkey, where secrets.correlation is set."),
+            "token": hash("Keyed hash of a verified token without its signature, where secrets.correlation is set."),
             "seen": {
                 "type": "object",
                 "description": "What a refused token says, believed or not.",

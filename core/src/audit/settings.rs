@@ -13,6 +13,17 @@ pub struct Audit {
     pub counters: bool,
     /// How the subject is shown.
     pub subject: SubjectForm,
+    /// What counters of verdicts name beside rule, provider and product.
+    pub labels: Labels,
+}
+
+/// What counters of verdicts name of a verified caller.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Labels {
+    /// Who acts.
+    pub kind: bool,
+    /// Whether the sign-in proves that it resists phishing.
+    pub phishing_resistant: bool,
 }
 
 impl Default for Audit {
@@ -22,6 +33,7 @@ impl Default for Audit {
             access_log: true,
             counters: true,
             subject: SubjectForm::Clear,
+            labels: Labels::default(),
         }
     }
 }

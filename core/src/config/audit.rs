@@ -2,8 +2,8 @@
 
 use super::raw::RawAudit;
 use crate::{
-    audit::{Audit, Lines},
-    decode::{At, Problems, words},
+    audit::{Audit, Labels, Lines},
+    decode::{At, Filled, Problems, Text, shown, words},
 };
 
 /// Gives the raw record its meaning.
@@ -18,7 +18,25 @@ pub(super) fn audit(
         access_log,
         counters,
         subject,
+        labels,
     } = raw;
+    let mut named = Labels::default();
+    let labels = labels.given().into_iter();
+    for (index, Text(label)) in labels.flat_map(Filled::into_numbered) {
+        match &*label {
+            "kind" => named.kind = true,
+            "phishing_resistant" => named.phishing_resistant = true,
+            _ => {
+                let at = at.member("labels");
+                let seen = [&shown::text(&label), " is unknown here"];
+                problems.add(
+                    at.element(index),
+                    &seen,
+                    &["write kind or phishing_resistant"],
+                );
+            }
+        }
+    }
     let default = Audit::default();
     Audit {
         log: log.given().unwrap_or(default.log),
@@ -28,6 +46,7 @@ pub(super) fn audit(
             .given()
             .and_then(|subject| subject.with_salt(environment, at.member("subject"), problems))
             .unwrap_or(default.subject),
+        labels: named,
     }
 }
 

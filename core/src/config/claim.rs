@@ -25,6 +25,7 @@ pub(super) fn condition(
         starts_with,
         has_member,
         split,
+        none_of,
     } = raw;
     let path = claim_path(claim_name, path, at, problems);
     let given = [
@@ -33,12 +34,13 @@ pub(super) fn condition(
         !equals.is_absent(),
         !starts_with.is_absent(),
         !has_member.is_absent(),
+        !none_of.is_absent(),
     ];
     if given.iter().filter(|given| **given).count() != 1 {
         problems.add(
             at,
             &["compares with nothing, or in two ways"],
-            &["write exactly one of any_of, all_of, equals, starts_with and has_member"],
+            &["write exactly one of any_of, all_of, equals, starts_with, has_member and none_of"],
         );
         return None;
     }
@@ -60,10 +62,13 @@ pub(super) fn condition(
             .map(|list| ClaimTest::StartsWith(texts(list))))
         .or(has_member
             .given()
-            .map(|list| ClaimTest::HasMember(texts(list))))?;
+            .map(|list| ClaimTest::HasMember(texts(list))))
+        .or(none_of.given().map(unwanted))?;
     let split = split.given().is_some();
     let compared = match &test {
-        ClaimTest::AnyOf(compared) | ClaimTest::AllOf(compared) => &**compared,
+        ClaimTest::AnyOf(compared) | ClaimTest::AllOf(compared) | ClaimTest::NoneOf(compared) => {
+            &**compared
+        }
         ClaimTest::StartsWith(_) => &[],
         ClaimTest::HasMember(_) => {
             if split {
@@ -92,6 +97,12 @@ pub(super) fn condition(
     })
 }
 
+#[inline(never)]
+fn unwanted(list: Filled<Text>) -> ClaimTest {
+    let texts = texts(list).into_iter();
+    ClaimTest::NoneOf(texts.map(|text| Json::String(text.into())).collect())
+}
+
 /// What tells people, workloads and agents apart.
 pub(super) fn kinds(raw: RawKinds, at: At<'_>, problems: &mut Problems) -> Kinds {
     let RawKinds {
@@ -115,7 +126,8 @@ pub(super) fn kinds(raw: RawKinds, at: At<'_>, problems: &mut Problems) -> Kinds
     }
 }
 
-pub(super) fn when(raw: RawWhen, at: At<'_>, problems: &mut Problems) -> When {
+/// Whether a condition on a token is given.
+pub(super) fn says_something(raw: &RawWhen) -> bool {
     let RawWhen {
         amr_all_of,
         amr_any_of,
@@ -124,20 +136,26 @@ pub(super) fn when(raw: RawWhen, at: At<'_>, problems: &mut Problems) -> When {
         acr_any_of,
         claim,
     } = raw;
-    let lists = [
-        &amr_all_of,
-        &amr_any_of,
-        &amr_exactly,
-        &amr_none_of,
-        &acr_any_of,
-    ];
-    if claim.is_absent() && lists.iter().all(|list| list.is_absent()) {
+    let lists = [amr_all_of, amr_any_of, amr_exactly, amr_none_of, acr_any_of];
+    !claim.is_absent() || lists.iter().any(|list| !list.is_absent())
+}
+
+pub(super) fn when(raw: RawWhen, at: At<'_>, problems: &mut Problems) -> When {
+    if !says_something(&raw) {
         problems.add(
             at,
             &["would hold for every token"],
             &["write a condition, such as amr_any_of: [hwk]"],
         );
     }
+    let RawWhen {
+        amr_all_of,
+        amr_any_of,
+        amr_exactly,
+        amr_none_of,
+        acr_any_of,
+        claim,
+    } = raw;
     let list = |field: Field<Filled<Text>>| field.given().map(texts).unwrap_or_default();
     When {
         amr_all_of: list(amr_all_of),

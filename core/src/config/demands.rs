@@ -3,7 +3,10 @@
 
 use core::time::Duration;
 
-use super::{Alternative, claim, duration, evidence, peer, proof, raw::Demands, words::Delegated};
+use super::{
+    Alternative, Callers, callers, claim, duration, evidence, peer, proof, raw::Demands,
+    words::Delegated,
+};
 use crate::decode::{At, Filled, Problems, texts};
 
 impl Demands {
@@ -13,6 +16,7 @@ impl Demands {
         self,
         alternative: &mut Alternative,
         beside: Option<Delegated>,
+        known: &Callers,
         at: At<'_>,
         problems: &mut Problems,
     ) -> Option<Delegated> {
@@ -73,6 +77,17 @@ impl Demands {
             }
             alternative.peers = peer::patterns(raw, at, problems);
         }
+        if let Some(longest) = self.max_token_lifetime.given() {
+            let (least, at) = (Duration::from_secs(1), at.member("max_token_lifetime"));
+            duration::bound(longest, least, Duration::MAX, at, problems);
+            let shortest = alternative
+                .max_token_lifetime
+                .unwrap_or(longest)
+                .min(longest);
+            alternative.max_token_lifetime = Some(shortest);
+        }
+        let names = (self.roles, self.products);
+        callers::add_to(alternative, names, known, at, problems);
         alternative.origin_bound |= self.origin_bound.given().unwrap_or(false);
         alternative.single_use |= self.single_use.given().unwrap_or(false);
         let said = match (beside, self.delegated.given()) {

@@ -210,8 +210,8 @@ fn before_rewrite(path: &PathMatch, from: &str, to: &str) -> Option<PathMatch> {
 /// Whether whatever passes by `this` would pass by `that`. False where that is not plain to see.
 pub(super) fn asks_for_as_much(this: &Action, that: &Action) -> bool {
     match (this, that) {
-        (_, Action::Public(_)) => true,
-        (Action::Public(_), Action::Requires(_)) => false,
+        (Action::Deny(_), _) | (_, Action::Public(_)) => true,
+        (_, Action::Deny(_)) | (Action::Public(_), Action::Requires(_)) => false,
         (Action::Requires(this), Action::Requires(that)) => this.asks_at_least(that),
     }
 }

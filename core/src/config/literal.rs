@@ -23,7 +23,7 @@ pub(super) fn of_alternative(alternative: &Alternative, at: At<'_>, doubts: &mut
         let at = at.member("claims");
         of_path(path, at, doubts);
         match test {
-            ClaimTest::AnyOf(values) | ClaimTest::AllOf(values) => {
+            ClaimTest::AnyOf(values) | ClaimTest::AllOf(values) | ClaimTest::NoneOf(values) => {
                 let values = values.iter().filter_map(Json::as_str);
                 of_values(values, "starts_with compares the start", at, doubts);
             }

@@ -4,15 +4,18 @@
 use std::rc::Rc;
 
 use super::{
-    Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, document, doubts,
+    Callers, Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, callers,
+    document, doubts,
     identity_token::{self, Around, GateId},
     introspection, origin, peer, proof, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider, RawSecrets},
     requirement::Providers,
     resource_metadata, rule,
     subject::Environment,
+    text::is_name,
 };
 use crate::{
+    audit::Correlation,
     decode::{At, Decode as _, Field, List, Map, OrNone, Problems},
     limits::{self, Limits},
 };
@@ -71,6 +74,8 @@ fn read(
         gate,
         identity_token,
         tests: _unread,
+        roles,
+        products,
     } = RawConfig::decode(&document, root, problems)?;
     let limits = limits
         .given()
@@ -98,6 +103,16 @@ fn read(
     across::issuers(&providers, at, problems);
 
     let mut used = Providers::new(&names);
+    used.callers = Callers {
+        roles: callers::named(roles, "role", &used, root.member("roles"), problems),
+        products: callers::named(
+            products,
+            "product",
+            &used,
+            root.member("products"),
+            problems,
+        ),
+    };
     let denies_all = rules.as_ref().is_none_or(List::is_empty);
     let rules = rules
         .given()
@@ -127,10 +142,18 @@ fn read(
     }
     let is_verified = peer_verified_by_listener.given().unwrap_or(false);
     peer::can_be_known(is_verified, ready, root.member("rules"), problems);
-    let nonce_secrets = secrets
-        .given()
-        .and_then(|RawSecrets { nonce }| nonce.given())
-        .map(|nonce| nonce_secrets(nonce, environment, root.member("secrets"), problems));
+    let callers = used.callers;
+    if !problems.any_in("roles") && !problems.any_in("products") {
+        callers::can_be_known(is_verified, &callers, root, problems);
+    }
+    let (nonce, correlation) = match secrets.given() {
+        Some(RawSecrets { nonce, correlation }) => (nonce.given(), correlation.given()),
+        None => (None, None),
+    };
+    let at_secrets = root.member("secrets");
+    let nonce_secrets = nonce.map(|name| nonce_secrets(name, environment, at_secrets, problems));
+    let correlation =
+        correlation.and_then(|name| correlation_key(name, environment, at_secrets, problems));
     let resource_metadata = resource_metadata.given().map(|raw| {
         let at = root.member("resource_metadata");
         resource_metadata::resource_metadata(raw, &origins, path, at, problems)
@@ -162,6 +185,8 @@ fn read(
     } else {
         Vec::new()
     };
+    #[cfg(feature = "explain")]
+    let warnings = callers::with_doubts(warnings, &callers, &providers, rules.as_deref(), problems);
     Some(Config {
         warnings,
         origins,
@@ -189,6 +214,8 @@ fn read(
         } else {
             Rc::default()
         },
+        callers,
+        correlation,
     })
 }
 
@@ -232,8 +259,7 @@ fn named_providers(
         sorted.push(providers.swap_remove(least));
     }
     for (name, _) in &sorted {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
+        if !is_name(name) {
             problems.add(
                 at.member(name),
                 &["is not a name for headers and logs"],
@@ -285,6 +311,19 @@ fn nonce_secrets(
         name.check(bytes, at, problems);
     }
     secrets
+}
+
+#[inline(never)]
+fn correlation_key(
+    name: Environment,
+    environment: &dyn Fn(&str) -> Option<String>,
+    at: At<'_>,
+    problems: &mut Problems,
+) -> Option<Correlation> {
+    let at = at.member("correlation");
+    let at = at.member("env");
+    let key = name.value(environment, at, problems)?.into_bytes();
+    name.check(&key, at, problems).then_some(Correlation(key))
 }
 
 fn path_policy(raw: RawPath) -> PathPolicy {

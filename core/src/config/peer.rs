@@ -107,6 +107,7 @@ pub(super) fn check_tokenless(
         && way.max_age.is_none()
         && way.proof.is_none()
         && way.kind.is_none_or(|kind| kind == Kind::Workload)
+        && way.max_token_lifetime.is_none()
         && !(way.origin_bound || way.single_use);
     if !asks_nothing {
         let seen = ["token: none, and something is asked of a token"];
@@ -119,15 +120,18 @@ pub(super) fn check_tokenless(
 pub(super) fn can_be_known(is_verified: bool, rules: &[Rule], at: At<'_>, problems: &mut Problems) {
     let wants = |rule: &Rule| match &rule.action {
         Action::Requires(requirement) => requirement.wants_peer(),
-        Action::Public(_) => false,
+        Action::Public(_) | Action::Deny(_) => false,
     };
     if let Some(index) = rules.iter().position(wants)
         && !is_verified
     {
-        let at = at.element(index);
-        let seen = "asks for peer, and Envoy does not tell a filter whether it has verified the \
-                    client certificate";
-        let wanted = ["write peer_verified_by_listener: true at the top, if the listener does"];
-        problems.add(at.member("requires"), &[seen], &wanted);
+        say_unverified(at.element(index).member("requires"), problems);
     }
+}
+
+pub(super) fn say_unverified(at: At<'_>, problems: &mut Problems) {
+    let seen = "asks for peer, and Envoy does not tell a filter whether it has verified the client \
+                certificate";
+    let wanted = ["write peer_verified_by_listener: true at the top, if the listener does"];
+    problems.add(at, &[seen], &wanted);
 }

@@ -1,5 +1,6 @@
 //! What people write: the shape of the document, field by field. Meaning is given one module up.
 
+mod callers;
 mod credentials;
 mod ending;
 mod introspection;
@@ -10,6 +11,7 @@ mod provider;
 mod rule;
 
 pub(super) use self::{
+    callers::{RawCaller, RawDeny, RawNamed},
     credentials::{
         RawBySubject, RawCredentialDocument, RawCredentials, RawSignedBy, RawSubjectUri,
     },
@@ -35,7 +37,7 @@ use super::{
     trial::Tests,
     words::{OverrideHeader, Spelling},
 };
-use crate::decode::{List, Map, OrNone, record};
+use crate::decode::{Filled, List, Map, OrNone, Text, record};
 
 record! {
     /// The configuration of the gate.
@@ -87,6 +89,11 @@ record! {
         /// Requests, and what the gate must say to them: `passgate check` tries them. The filter
         /// leaves them out.
         tests: Tests,
+        /// Names for callers, which rules may want and services are told.
+        roles: List<RawNamed> => "roles",
+        /// What callers have bought: each has one, or none, which rules may want and services are
+        /// told.
+        products: List<RawNamed> => "products",
         // Words of Envoy's `jwt_authn` that nothing stands in for.
         "strip_failure_response": "remove it; a refusal never tells the client why in detail",
         "stat_prefix": "remove it; counters are named wasmcustom.passgate.verdicts.…",
@@ -100,6 +107,10 @@ record! {
         /// replicas. Two values, separated by a comma, while it is exchanged: the first makes
         /// nonces, both are believed. Default: the workers of one proxy share one of their own.
         nonce: Environment,
+        /// Makes the keyed hashes of tokens and credentials in records: at least 16 bytes that
+        /// nobody can guess, the same in all gates whose records are compared. Default: records
+        /// hold no such hash.
+        correlation: Environment,
     }
 }
 
@@ -135,6 +146,9 @@ record! {
         /// How the subject is shown in records: `clear` (default),
         /// `{ hashed: { salt: { env: NAME } } }` or `omitted`.
         subject: RawSubject,
+        /// What counters of verdicts name of a verified caller, beside rule, provider and product:
+        /// `kind`, `phishing_resistant`. Default: neither.
+        labels: Filled<Text>,
     }
 }
 

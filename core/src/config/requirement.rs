@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Alternative, ProviderId, Requirement, peer,
+    Alternative, Callers, ProviderId, Requirement, peer,
     raw::{RawAlternative, RawRequires, RawRequiresAny},
     words::TokenWish,
 };
@@ -13,6 +13,8 @@ use crate::decode::{At, Field, Problems, Text, shown, suggest};
 pub(super) struct Providers<'n> {
     names: &'n [String],
     used: Vec<bool>,
+    /// The roles and products that rules may want.
+    pub(super) callers: Callers,
 }
 
 impl<'n> Providers<'n> {
@@ -20,6 +22,7 @@ impl<'n> Providers<'n> {
         Self {
             names,
             used: vec![false; names.len()],
+            callers: Callers::default(),
         }
     }
 
@@ -30,10 +33,26 @@ impl<'n> Providers<'n> {
         at: At<'_>,
         problems: &mut Problems,
     ) -> Option<ProviderId> {
+        let found = self.known(name, at, problems)?;
+        if let Some(used) = self.used.get_mut(found.0) {
+            *used = true;
+        }
+        Some(found)
+    }
+
+    /// The only provider, if there is no other.
+    pub(super) fn only(&self) -> Option<ProviderId> {
+        (self.names.len() == 1).then_some(ProviderId(0))
+    }
+
+    /// The provider with this name.
+    pub(super) fn known(
+        &self,
+        name: &str,
+        at: At<'_>,
+        problems: &mut Problems,
+    ) -> Option<ProviderId> {
         if let Some(index) = self.names.iter().position(|known| known == name) {
-            if let Some(used) = self.used.get_mut(index) {
-                *used = true;
-            }
             return Some(ProviderId(index));
         }
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
@@ -90,7 +109,7 @@ pub(super) fn requirement(
     }
     let mut beside = Alternative::default();
     let beside_peer = !demands.peer.is_absent();
-    let delegated = demands.add_to(&mut beside, None, at, problems);
+    let delegated = demands.add_to(&mut beside, None, &providers.callers, at, problems);
     if !several {
         let named = (provider_name, token, beside_peer);
         choose(&mut beside, named, providers, at, problems);
@@ -115,7 +134,13 @@ pub(super) fn requirement(
             let at = at.element(index);
             let mut alternative = beside.clone();
             let asks_for_peer = beside_peer || !demands.peer.is_absent();
-            demands.add_to(&mut alternative, delegated, at, problems);
+            demands.add_to(
+                &mut alternative,
+                delegated,
+                &providers.callers,
+                at,
+                problems,
+            );
             let named = (provider_name, token, asks_for_peer);
             choose(&mut alternative, named, providers, at, problems);
             Rc::new(alternative)

@@ -1,10 +1,13 @@
 //! Rules: which requests they are about and what they say.
 
+use std::rc::Rc;
+
 use super::{
-    Action, Matcher, PathMatch, PathPolicy, Public, Rule,
+    Action, Denial, Matcher, PathMatch, PathPolicy, Public, Rule,
     pattern::{self, Refused},
-    raw::{RawMatch, RawPublic, RawRule, RawStreams},
+    raw::{RawDeny, RawMatch, RawPublic, RawRule, RawStreams},
     requirement::{self, Providers},
+    text::Name,
 };
 use crate::{
     decode::{At, Fault, Field, List, Problems, shown},
@@ -38,6 +41,8 @@ pub(super) fn rules(
             requires,
             mode,
             streams,
+            name,
+            deny,
         } = raw;
         let matcher = matches
             .given()
@@ -49,19 +54,15 @@ pub(super) fn rules(
                     None
                 }
             });
-        match (public.is_absent(), requires.is_absent()) {
-            (true, true) => problems.add(
-                at,
-                &["says nothing about its requests"],
-                &["write requires: {} for a token of any provider, or public to let them pass"],
-            ),
-            (false, false) => problems.add(
-                at,
-                &["public and requires are both given"],
-                &["write one of them"],
-            ),
-            (false, true) | (true, false) => {}
-        }
+        one_is_said(
+            [
+                ("public", public.is_absent()),
+                ("requires", requires.is_absent()),
+                ("deny", deny.is_absent()),
+            ],
+            at,
+            problems,
+        );
         let public = public
             .given()
             .map(|raw| exemption(raw, providers, at.member("public"), problems));
@@ -83,14 +84,18 @@ pub(super) fn rules(
         let action = public
             .flatten()
             .map(Action::Public)
-            .or(requires.map(Action::Requires));
+            .or(requires.map(Action::Requires))
+            .or(deny.given().and_then(denial));
         let mode = mode.given();
         let ends_streams = ends_streams(streams);
+        let name = name.given().map(|Name(name)| Rc::from(name));
+        is_first(&name, &rules, at.member("name"), problems);
         rules.extend(action.map(|action| Rule {
             matcher,
             action,
             mode,
             ends_streams,
+            name,
         }));
     }
     for (index, lost) in lost {
@@ -111,6 +116,55 @@ pub(super) fn rules(
         problems.add(at.member(lost.field), &seen, &[&lost.fault.wanted]);
     }
     rules
+}
+
+/// A rule says one thing about its requests.
+#[inline(never)]
+fn one_is_said(fields: [(&str, bool); 3], at: At<'_>, problems: &mut Problems) {
+    let given = fields.iter().filter(|(_, is_absent)| !is_absent);
+    let given: Vec<&str> = given.map(|(name, _)| *name).collect();
+    match &*given {
+        [_] => {}
+        [] => problems.add(
+            at,
+            &["says nothing about its requests"],
+            &["write requires: {} for a token of any provider, or public to let them pass"],
+        ),
+        several => {
+            let both = if several.len() == 2 { "both" } else { "all" };
+            let seen = [&several.join(" and "), " are ", both, " given"];
+            problems.add(at, &seen, &["write one of them"]);
+        }
+    }
+}
+
+/// No two rules have one name, and no name is a number.
+#[inline(never)]
+fn is_first(name: &Option<Rc<str>>, earlier: &[Rule], at: At<'_>, problems: &mut Problems) {
+    let Some(name) = name else { return };
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        let wanted = ["write a letter first"];
+        problems.add(at, &[name, " could be taken for an index"], &wanted);
+    }
+    if earlier
+        .iter()
+        .any(|other| other.name.as_ref() == Some(name))
+    {
+        problems.add(
+            at,
+            &[name, " is the name of a rule before, too"],
+            &["write another"],
+        );
+    }
+}
+
+#[inline(never)]
+fn denial(raw: RawDeny) -> Option<Action> {
+    let RawDeny { reason, owner } = raw;
+    Some(Action::Deny(Denial {
+        reason: reason.given()?.0,
+        owner: owner.given()?.0,
+    }))
 }
 
 /// Whether streams end with their authority, where that is said.

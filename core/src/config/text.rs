@@ -166,3 +166,29 @@ impl FromText for RequestAcr {
             .into())
     }
 }
+
+/// A name for headers, metrics and logs, whose parts are separated by dots and commas.
+#[derive(Debug)]
+pub(super) struct Name(pub(super) String);
+
+impl FromText for Name {
+    const WANTED: &'static str = "a name, such as payer";
+    const PATTERN: &'static str = "^[A-Za-z0-9_-]{1,64}$";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        if is_name(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err((
+            "is not a name for headers and logs",
+            "write up to 64 letters, digits, - and _",
+        )
+            .into())
+    }
+}
+
+/// Whether this can stand in a header, a metric and a log as it is.
+pub(super) fn is_name(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}

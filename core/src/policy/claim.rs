@@ -24,6 +24,8 @@ pub enum ClaimTest {
     StartsWith(Vec<String>),
     /// The claim is an object with a member of one of these names that is neither null nor false.
     HasMember(Vec<String>),
+    /// The claim is a string, or a list of strings that is not empty, with none of these.
+    NoneOf(Vec<Json>),
 }
 
 impl ClaimCondition {
@@ -41,6 +43,7 @@ impl ClaimCondition {
             ClaimTest::AllOf(wanted) => ("all of ", wanted.clone()),
             ClaimTest::StartsWith(starts) => ("a start of ", strings(starts)),
             ClaimTest::HasMember(names) => ("a member of ", strings(names)),
+            ClaimTest::NoneOf(unwanted) => ("none of ", unwanted.clone()),
         };
         let words = if self.split {
             " as words of a string"
@@ -76,6 +79,9 @@ impl ClaimCondition {
         match &self.test {
             ClaimTest::AnyOf(wanted) => wanted.iter().any(offers),
             ClaimTest::AllOf(wanted) => wanted.iter().all(offers),
+            ClaimTest::NoneOf(unwanted) => {
+                self.says_something(claim) && !unwanted.iter().any(offers)
+            }
             ClaimTest::StartsWith(starts) => {
                 let begins = |text: &str| starts.iter().any(|start| text.starts_with(start));
                 match claim {
@@ -88,6 +94,21 @@ impl ClaimCondition {
                 let member = claim.get(name);
                 member.is_some_and(|value| !matches!(value, Json::Null | Json::Bool(false)))
             }),
+        }
+    }
+
+    /// Whether a claim is one or more strings that are not empty, and nothing else: only then does
+    /// it mean something that a word is missing.
+    fn says_something(&self, claim: &Json) -> bool {
+        let is_filled = |text: &str| !text.is_empty();
+        match claim {
+            Json::String(text) if self.split => text.split(' ').any(is_filled),
+            Json::String(text) => is_filled(text),
+            Json::Array(elements) => {
+                let is_one = |element: &Json| element.as_str().is_some_and(is_filled);
+                !elements.is_empty() && elements.iter().all(is_one)
+            }
+            _ => false,
         }
     }
 }

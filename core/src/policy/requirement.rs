@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{ClaimCondition, ProofDemand};
 use crate::{
+    callers::{Asking, Names},
     claims,
     evidence::{
         Demand, Facts, Kind, Proved, Shortfall, SignIn, acr_values, acr_values_left,
@@ -60,6 +61,20 @@ pub struct Alternative {
     pub aaguids: Aaguids,
     /// Whether the token counts for one request only.
     pub single_use: bool,
+    /// All of these roles.
+    pub roles: Vec<Rc<str>>,
+    /// One of these products; empty: any, and none.
+    pub products: Vec<Rc<str>>,
+    /// The longest `exp - iat`, beside the provider's own bound.
+    pub max_token_lifetime: Option<Duration>,
+}
+
+/// How a requirement is met.
+#[derive(Debug)]
+pub(crate) struct Met<'r> {
+    pub(crate) proved: Proved,
+    pub(crate) alternative: &'r Alternative,
+    pub(crate) names: Names,
 }
 
 impl Requirement {
@@ -120,17 +135,12 @@ impl Requirement {
         &self,
         (id, provider): (ProviderId, &Provider),
         (claims, binding, approved): (&Json, &Binding, Option<Approved>),
+        asking: Asking<'_>,
         now: UnixTime,
         tells_values: bool,
-    ) -> Result<(Proved, &Alternative), Unmet> {
+    ) -> Result<Met<'_>, Unmet> {
         let sign_in = SignIn::of(claims, &provider.evidence, provider.clock_skew, now);
-        let mut furthest = Unmet {
-            step: 0,
-            reason: Untrusted::ProofToken.into(),
-            expected: String::new(),
-            proved: Proved::default(),
-            wants_gesture: false,
-        };
+        let mut furthest = Unmet::at(0, Untrusted::ProofToken.into(), String::new());
         let mut condition = None;
         let approval =
             approved.map(|Approved { gesture, made, .. }| gesture_proves(gesture, now.since(made)));
@@ -144,8 +154,19 @@ impl Requirement {
             let lends =
                 |approved: Approved| approved.expires.is_none() || alternative.approves_session();
             let gesture = approval.as_ref().filter(|_| approved.is_some_and(lends));
-            match alternative.met_by(provider, claims, (&sign_in, gesture)) {
-                Ok(proved) => return Ok((proved, alternative)),
+            let met = alternative.met_by(provider, claims, (&sign_in, gesture), asking);
+            let named = met.and_then(|proved| {
+                let names = alternative.names(asking, (&sign_in, gesture));
+                names
+                    .map(|names| Met {
+                        proved,
+                        alternative,
+                        names,
+                    })
+                    .map_err(|(reason, expected)| Unmet::at(8, reason.into(), expected))
+            });
+            match named {
+                Ok(met) => return Ok(met),
                 Err(unmet) if unmet.step > furthest.step => {
                     condition = alternative.first_unmet(claims);
                     furthest = unmet;
@@ -175,6 +196,18 @@ pub(crate) struct Unmet {
     pub(crate) proved: Proved,
     /// A passkey has approved what is judged, too long ago, and would do again.
     pub(crate) wants_gesture: bool,
+}
+
+impl Unmet {
+    fn at(step: u8, reason: Reason, expected: String) -> Self {
+        Self {
+            step,
+            reason,
+            expected,
+            proved: Proved::default(),
+            wants_gesture: false,
+        }
+    }
 }
 
 impl Alternative {
@@ -262,6 +295,13 @@ impl Alternative {
             && (other.aaguids.is_empty() || other.aaguids == self.aaguids)
             && (self.origin_bound || !other.origin_bound)
             && (self.single_use || !other.single_use)
+            && other.roles.iter().all(|role| self.roles.contains(role))
+            && (other.products.is_empty() || !self.products.is_empty())
+            && (self.products.iter())
+                .all(|own| other.products.is_empty() || other.products.contains(own))
+            && other
+                .max_token_lifetime
+                .is_none_or(|most| self.max_token_lifetime.is_some_and(|own| own <= most))
     }
 
     /// The steps in the order in which they are reported: what no better token of this client could
@@ -271,18 +311,17 @@ impl Alternative {
         provider: &Provider,
         claims: &Json,
         (sign_in, approval): (&SignIn<'_>, Option<&Proved>),
+        asking: Asking<'_>,
     ) -> Result<Proved, Unmet> {
-        let unmet = |step, reason, expected| {
-            Err(Unmet {
-                step,
-                reason,
-                expected,
-                proved: Proved::default(),
-                wants_gesture: false,
-            })
-        };
+        let unmet = |step, reason, expected| Err(Unmet::at(step, reason, expected));
         if let Err((reason, wanted)) = self.audience_met_by(provider, claims) {
             return unmet(1, reason, shown(&wanted.join(" ")));
+        }
+        if let Some(most) = self.max_token_lifetime
+            && claims::lifetime(claims).is_none_or(|lifetime| lifetime > most)
+        {
+            let wanted = ["max_token_lifetime ", &most.as_secs().to_string(), "s"].concat();
+            return unmet(1, Untrusted::Lifetime.into(), wanted);
         }
         if let Some(kind) = self.kind
             && kind != Kind::of(claims, &provider.kinds)
@@ -292,6 +331,10 @@ impl Alternative {
         if self.first_unmet(claims).is_some() {
             // What it wanted is put into words once, for the alternative that got furthest.
             return unmet(3, Forbidden::Claim.into(), String::new());
+        }
+        // What a better sign-in could prove is asked for first.
+        if let Err((reason, wanted)) = self.named_so(asking, &|_| true, true) {
+            return unmet(3, reason.into(), wanted);
         }
         if !claims::grants(claims, &self.scopes) {
             let required = self.scopes.clone();

@@ -1,5 +1,7 @@
 //! One rule: which requests it is about, and what it says about them.
 
+use std::rc::Rc;
+
 use super::{Matcher, Mode, Requirement};
 use crate::{provider_id::ProviderId, time::UnixTime};
 
@@ -14,6 +16,8 @@ pub struct Rule {
     pub mode: Option<Mode>,
     /// Whether streams end with their authority; `None`: as the whole configuration.
     pub ends_streams: Option<bool>,
+    /// What it is called in metrics, records and messages.
+    pub name: Option<Rc<str>>,
 }
 
 /// What a rule says.
@@ -23,6 +27,8 @@ pub enum Action {
     Public(Public),
     /// A token is needed.
     Requires(Requirement),
+    /// Nobody may pass.
+    Deny(Denial),
 }
 
 /// An exemption, the only way past.
@@ -36,4 +42,13 @@ pub struct Public {
     pub until: Option<UnixTime>,
     /// A token of this provider, when there is one, must be valid and is written into headers.
     pub identity_from: Option<ProviderId>,
+}
+
+/// A refusal, whoever asks.
+#[derive(Clone, Debug)]
+pub struct Denial {
+    /// Why.
+    pub reason: String,
+    /// Whose responsibility.
+    pub owner: String,
 }

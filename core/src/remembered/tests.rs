@@ -1,12 +1,13 @@
 //! What is remembered, and what has to go.
 
+use core::cell::OnceCell;
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    evidence::Kind, jose::to_base64url, limits::Limits, provider_id::ProviderId,
+    callers::Held, evidence::Kind, jose::to_base64url, limits::Limits, provider_id::ProviderId,
     token::UnverifiedJwt,
 };
 
@@ -40,6 +41,9 @@ fn insert(memory: &mut RememberedTokens, token: &str) {
         kind: Kind::Unknown,
         edits: Vec::new(),
         onward: None,
+        actor: None,
+        held: Held::default(),
+        hash: OnceCell::new(),
     });
     memory.insert(token, jwt.unverified_header(), &verified, &identity, SET);
 }

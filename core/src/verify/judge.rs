@@ -2,6 +2,7 @@
 //! to wait and to ask again, and nothing of the first attempt is kept.
 
 mod approval;
+mod callers;
 mod ending;
 mod introspection;
 mod lease;
@@ -35,6 +36,7 @@ use crate::{
     request::{Request, Target, TokenSource},
     revocation::NameDigest,
     supply::{Need, Supply},
+    text::shown,
     time::UnixTime,
     verdict::Permit,
 };
@@ -211,6 +213,14 @@ impl<'p, 'r> Case<'p, 'r, '_> {
 
     fn judge_by(&mut self, rule: Option<&'p Rule>) -> Result<Permit, Stop> {
         let (prepared, target) = (self.prepared, self.target);
+        if let Some(Rule {
+            action: Action::Deny(denial),
+            ..
+        }) = rule
+        {
+            self.expect(&shown(&denial.reason));
+            return Err(Forbidden::Denied.into());
+        }
         if prepared.config.bypasses_cors_preflight() && self.request.is_preflight(target) {
             return Ok(self.pass_unjudged("permitted.preflight"));
         }
@@ -227,6 +237,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         match &rule.action {
             Action::Public(public) => self.exempt(public),
             Action::Requires(requirement) => self.require(requirement),
+            Action::Deny(_) => Err(Forbidden::Denied.into()),
         }
     }
 
@@ -294,7 +305,7 @@ impl<'p, 'r> Case<'p, 'r, '_> {
     /// shown the way to one.
     fn require(&mut self, requirement: &Requirement) -> Result<Permit, Stop> {
         let mut left = None;
-        if requirement.wants_peer() {
+        if requirement.wants_peer() || self.prepared.names_peers {
             left = self.with_peer(requirement)?;
         }
         let whole = left.as_ref().map(|_| requirement);

@@ -36,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) introspects: bool,
     /// Whether some streams end with their authority.
     pub(super) ends_streams: bool,
+    /// Whether some role or product depends on the workload at the other end of a connection.
+    pub(super) names_peers: bool,
     /// For people at a command line only.
     #[cfg(feature = "explain")]
     pub(super) signatures_assumed: bool,
@@ -92,6 +94,7 @@ impl Prepared {
             ends_streams: config.ends_streams()
                 || rules(&config).any(|rule| rule.ends_streams == Some(true)),
             token_params,
+            names_peers: config.callers().wants_peer(),
             config,
             owned_names,
             any_provider,
@@ -192,6 +195,14 @@ impl Prepared {
         mode.unwrap_or(self.config.mode()).observes(now)
     }
 
+    /// Notes which rule a verdict is by.
+    pub(super) fn name_rule(&self, record: &mut AuditRecord, rule: Option<usize>) {
+        record.rule = rule;
+        let rules = self.config.rules();
+        let rule = rule.and_then(|index| rules?.get(index));
+        record.rule_name = rule.and_then(|rule| rule.name.clone());
+    }
+
     /// Whether a stream of these rules ends with its authority: where readings of a path differ, if
     /// it does by one of them.
     pub(super) fn ends_streams_of(&self, rule: Option<usize>, others: &[Option<usize>]) -> bool {
@@ -221,7 +232,7 @@ impl Prepared {
 pub(super) fn proofs(config: &Config) -> Proofs {
     let requirements = rules(config).filter_map(|rule| match &rule.action {
         Action::Requires(requirement) => Some(requirement),
-        Action::Public(_) => None,
+        Action::Public(_) | Action::Deny(_) => None,
     });
     let ways = requirements.flat_map(|requirement| &requirement.alternatives);
     let windows = ways.filter_map(|way| way.proof?.window());

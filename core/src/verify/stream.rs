@@ -273,7 +273,7 @@ impl Verifier {
             let rules = target.map(|target| self.prepared.rules_of(&target));
             Trail::of(rules.unwrap_or_default())
         };
-        record.rule = trail.rule;
+        self.prepared.name_rule(&mut record, trail.rule);
         if let Some(token) = &lease.token {
             if is_ours {
                 let provider = self.prepared.config.provider(token.provider);

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Of the authenticator that made the passkey, and of another one.
-const MODEL: &str = "ee882879-721c-4913-9775-3dfcce97072a";
+pub(crate) const MODEL: &str = "ee882879-721c-4913-9775-3dfcce97072a";
 const OTHER_MODEL: &str = "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4";
 /// Which credential an assertion of the kit says that it is of.
 const ID: [u8; 16] = [7; 16];
@@ -121,7 +121,7 @@ impl Holder {
     }
 
     /// Sends a request with an approval that would be good without the change.
-    fn send(
+    pub(crate) fn send(
         &mut self,
         path: &str,
         change: impl FnOnce(ApprovalBuilder<'_>) -> ApprovalBuilder<'_>,

@@ -114,7 +114,8 @@ impl Judged {
 
     /// The record as it is written.
     pub(crate) fn record(&self) -> Value {
-        let config = Config::parse(self.policy.to_string().as_bytes()).unwrap();
+        let policy = self.policy.to_string();
+        let config = Config::parse_with(policy.as_bytes(), &secret).unwrap();
         let mut auditor = Auditor::new(config.audit(), "gate");
         let written = auditor.write(self.record.clone(), None);
         serde_json::from_str(&written.record).unwrap()
@@ -363,10 +364,11 @@ impl Says {
     }
 }
 
+fn secret(variable: &str) -> Option<String> {
+    (variable == "NONCE").then(|| "a secret of thirty-two characters".to_owned())
+}
+
 fn gate(policy: &Value, proxy: &Proxy, number: u8, name: &str) -> (Verifier, Supply) {
-    let secret = |variable: &str| {
-        (variable == "NONCE").then(|| "a secret of thirty-two characters".to_owned())
-    };
     let config = Config::parse_with(policy.to_string().as_bytes(), &secret);
     let config = config.unwrap_or_else(|errors| panic!("{errors:?}"));
     let supply = Supply::new(&config, 1);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 #[path = "held.rs"]
 mod held;
+#[path = "named.rs"]
+mod named;
 #[path = "through.rs"]
 mod through;
 #[path = "told.rs"]
@@ -11,6 +13,7 @@ mod told;
 
 use self::{
     held::held,
+    named::named,
     through::{Shown, through},
     told::{flooded, told},
 };
@@ -472,6 +475,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             }
             Forbidden::BodySize => covering(Body::TooLarge),
             Forbidden::Peer => through(&["spiffe://mesh/ns/batch/sa/report"]),
+            lacking @ (Forbidden::Role | Forbidden::Product | Forbidden::Denied) => named(lacking),
         },
         Reason::Unavailable(Unavailable::Keys { .. }) => Specimen {
             jwks: None,

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use super::{RawPeer, RawProof};
+use super::{RawDeny, RawPeer, RawProof};
 use crate::{
     config::{
         HostMatch, Mode,
         claim_name::{ClaimName, Scalar},
         date::Until,
-        text::{Method, Scope},
+        text::{Method, Name, Scope},
         words::{Delegated, Split, TokenWish},
     },
     decode::{Filled, Text, record},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 record! {
-    /// One rule. Exactly one of `public` and `requires`.
+    /// One rule. Exactly one of `public`, `requires` and `deny`.
     pub(in crate::config) RawRule "rule" {
         /// Which requests it is about.
         matches as "match": RawMatch = "{ prefix: / }" => "match",
@@ -30,6 +30,11 @@ record! {
         /// What becomes of these requests' streams. Default: that of the whole configuration.
         streams: RawStreams,
         "requirement_name": "write the requirement itself, under requires",
+        /// What it is called in metrics, records and messages, in place of a number. Begins with a
+        /// letter.
+        name: Name,
+        /// Refuses these requests, whoever makes them.
+        deny: RawDeny,
     }
 }
 
@@ -128,6 +133,12 @@ record! {
         single_use: bool,
         /// The workload at the other end of the connection, by its client certificate.
         peer: RawPeer,
+        /// All of these roles, which stand under `roles` at the top.
+        roles: Filled<Text>,
+        /// One of these products, which stand under `products` at the top.
+        products: Filled<Text>,
+        /// Most that `exp - iat` of the token may be, beside the provider's own bound.
+        max_token_lifetime: Duration,
         "principals": "write peer: { spiffe: [\"spiffe://cluster.local/ns/pay/sa/*\"] }",
     }
 }
@@ -169,7 +180,7 @@ record! {
 
 record! {
     /// A condition on a claim. Exactly one of `claim_name` and `claim_path`, and exactly one of
-    /// `any_of`, `all_of`, `equals`, `starts_with` and `has_member`.
+    /// `any_of`, `all_of`, `equals`, `starts_with`, `has_member` and `none_of`.
     pub(in crate::config) RawClaim "claims" {
         /// The claim; dots nest.
         claim_name: ClaimName,
@@ -181,7 +192,6 @@ record! {
         any_of: Filled<Scalar>,
         "values": "write any_of",
         "contains": "write any_of; a claim that is a list offers each of its elements",
-        "none_of": "conditions say what a claim must hold, not what it must not; write any_of",
         /// The claim holds all of these.
         all_of: Filled<Scalar>,
         /// The claim is, or holds, this.
@@ -197,5 +207,8 @@ record! {
         has_member: Filled<Text>,
         /// `space`: split a string at blanks before comparing.
         split: Split,
+        /// The claim is a string, or a list of strings, neither of them empty, with none of these.
+        none_of: Filled<Text>,
+        "not": "write none_of: [ … ]",
     }
 }

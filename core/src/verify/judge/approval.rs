@@ -286,6 +286,9 @@ impl<'r> Case<'_, 'r, '_> {
         let named = binding.passkey.is_none().then_some(&*approval.assertion.id);
         self.check_passkey_not_ended((named, &thumbprint, approved), (id, provider))
             .map_err(Halt::Stop)?;
+        self.record.aaguid = approved.aaguid.map(|aaguid| aaguid.as_str().into());
+        let key = self.prepared.config.correlation();
+        self.record.credential = key.and_then(|key| key.of_credential(named?));
         let proves = match session {
             None => Proves::Request(id_of_request),
             Some(session) => {

@@ -173,13 +173,10 @@ impl<'p> Case<'p, '_, '_> {
             None => payload(provider, &claims),
         };
         let verified = VerifiedJwt::told(Rc::clone(&claims), payload);
+        let (callers, onward) = self.prepared.config.told_of_callers();
         let told = Rc::new(Told {
             provider: id,
-            identity: Rc::new(Identity::of(
-                provider,
-                &verified,
-                self.prepared.config.identity_token(),
-            )),
+            identity: Rc::new(Identity::of((id, provider), &verified, callers, onward)),
             claims,
             until: active.until,
         });

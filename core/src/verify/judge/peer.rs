@@ -1,9 +1,11 @@
 //! The workload at the other end of the connection, by a rule that wants to know it.
 
+use core::cell::OnceCell;
 use std::rc::Rc;
 
 use super::{Case, Stop};
 use crate::{
+    callers::Held,
     evidence::Kind,
     extract::extract,
     headers::{self, Edit},
@@ -88,7 +90,11 @@ impl Case<'_, '_, '_> {
     /// A request that a workload makes for itself, with no token. `whole`: the rule has ways that
     /// are of other workloads.
     #[inline(never)]
-    pub(super) fn pass_as_workload(&mut self, whole: Option<&Requirement>) -> Result<Permit, Stop> {
+    pub(super) fn pass_as_workload(
+        &mut self,
+        requirement: &Requirement,
+        whole: Option<&Requirement>,
+    ) -> Result<Permit, Stop> {
         if let Some(whole) = whole
             && self.shows_token(whole)?
         {
@@ -99,14 +105,16 @@ impl Case<'_, '_, '_> {
         self.trail.provider = None;
         let kind = Kind::Workload;
         self.record.kind = Some(kind.as_str());
-        let peer = self.stands.peer.as_deref().unwrap_or_default();
-        let edits = vec![
-            headers::set("x-passgate-principal", peer.to_owned()),
+        let names = self.names_of_workload(requirement)?;
+        let peer = self.stands.peer.clone().unwrap_or_default();
+        let mut edits = vec![
+            headers::set("x-passgate-principal", String::from(&*peer)),
             headers::set("x-passgate-kind", kind.as_str()),
-            headers::set("x-passgate-peer", peer.to_owned()),
+            headers::set("x-passgate-peer", String::from(&*peer)),
         ];
+        self.tell_names(names, &mut edits);
         let about = About {
-            principal: peer,
+            principal: &peer,
             original: None,
             kind,
             claims: None,
@@ -117,6 +125,9 @@ impl Case<'_, '_, '_> {
             subject: None,
             kind,
             edits,
+            actor: None,
+            held: Held::default(),
+            hash: OnceCell::new(),
             onward: token.map(|token| token.about(&about)),
         };
         Ok(Permit {

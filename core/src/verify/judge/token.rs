@@ -14,7 +14,7 @@ use crate::{
     json::Json,
     jwks::Lookup,
     mint::Shown,
-    policy::{ProofDemand, Requirement},
+    policy::{Met, ProofDemand, Requirement},
     proof::{APPROVAL, Binding},
     provider::{Issuer, Provider},
     provider_id::ProviderId,
@@ -56,7 +56,7 @@ impl Case<'_, '_, '_> {
         };
         let Some(credential) = credential else {
             if requirement.alternatives.iter().any(|way| way.without_token) {
-                return self.pass_as_workload(whole);
+                return self.pass_as_workload(requirement, whole);
             }
             let step_up = requirement.hint(config.providers());
             return Err(Missing::Token { step_up }.into());
@@ -166,6 +166,11 @@ impl Case<'_, '_, '_> {
         self.record.issuer = Some(Rc::clone(&identity.issuer));
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
+        self.record.actor.clone_from(&identity.actor);
+        if let Some(key) = self.prepared.config.correlation() {
+            let hash = || key.of_token(credential.token.as_str());
+            self.record.token = identity.hash.get_or_init(hash).clone();
+        }
         self.check_not_ended((claims, binding), &identity, (id, provider))?;
         // A name or an address may stand in any claim.
         let tells_values = self.prepared.config.audit().subject == SubjectForm::Clear;
@@ -174,8 +179,13 @@ impl Case<'_, '_, '_> {
         let approval = self.approval((claims, binding), credential, (id, provider), requirement)?;
         let approved = approval.as_ref().map(|approval| approval.approved);
         let shown = (claims, binding, approved);
-        let met = requirement.met_by((id, provider), shown, self.now, tells_values);
-        let (proved, alternative) = match met {
+        let asking = self.asking(&identity);
+        let met = requirement.met_by((id, provider), shown, asking, self.now, tells_values);
+        let Met {
+            proved,
+            alternative,
+            names,
+        } = match met {
             Ok(met) => met,
             Err(unmet) => {
                 self.record.expected = Some(unmet.expected);
@@ -225,6 +235,7 @@ impl Case<'_, '_, '_> {
         if alternative.single_use && self.again.is_none() {
             self.take_token(claims, &identity)?;
         }
+        self.tell_names(names, &mut edits);
         edits.extend(headers::sign_in(&proved));
         edits.extend(self.peer_header(alternative));
         let mut permit = self.permit(provider, credential, identity, edits, forwards);
@@ -338,8 +349,8 @@ impl Case<'_, '_, '_> {
         #[cfg(feature = "explain")]
         if self.prepared.signatures_assumed {
             let assumed = jwt.as_verified();
-            let onward = self.prepared.config.identity_token();
-            let identity = Identity::of(provider, &assumed, onward);
+            let (callers, onward) = self.prepared.config.told_of_callers();
+            let identity = Identity::of((id, provider), &assumed, callers, onward);
             return Ok((assumed, Rc::new(identity)));
         }
         let header = jwt.unverified_header();
@@ -392,8 +403,9 @@ impl Case<'_, '_, '_> {
         self.remembered.count_miss();
         match jwt.verify(&jwk.key, self.crypto) {
             Ok(verified) => {
-                let onward = self.prepared.config.identity_token();
-                let identity = Rc::new(Identity::of(provider, &verified, onward));
+                let (callers, onward) = self.prepared.config.told_of_callers();
+                let identity = Identity::of((id, provider), &verified, callers, onward);
+                let identity = Rc::new(identity);
                 self.remembered
                     .insert(token, header, &verified, &identity, set);
                 self.record.key_id.clone_from(&jwk.kid);

@@ -1,0 +1,124 @@
+//! Rules that refuse everybody, claims that lack a word, and how long tokens live.
+
+use serde_json::{Value, json};
+
+use crate::{
+    gate, of, requires, token, with,
+    world::{NOW, World, bearer},
+};
+
+#[test]
+fn a_rule_that_denies_refuses_everybody() {
+    let rules = json!([
+        { "match": { "path": "/admin" }, "name": "frozen",
+          "deny": { "reason": "nobody until the audit is over", "owner": "platform" } },
+        { "requires": { "provider_name": "acme" } },
+    ]);
+    let mut policy = of(json!([]), json!([]), rules);
+    policy["bypass_cors_preflight"] = json!(true);
+    let mut gate = World::new(&policy);
+    let person = token(&gate, |token| token);
+    let preflight = [
+        ("origin", "https://app.example.com".to_owned()),
+        ("access-control-request-method", "GET".to_owned()),
+    ];
+    for headers in [&bearer(Some(&person))[..], &[], &preflight] {
+        let judged = gate.judge("/admin", headers);
+        assert_eq!(
+            (judged.code, judged.status),
+            ("forbidden.denied", Some(403))
+        );
+        assert_eq!(judged.header("www-authenticate"), None);
+        let record = judged.record();
+        assert_eq!(record["expected"], "nobody until the audit is over");
+        assert_eq!(
+            (&record["rule"], &record["rule_name"]),
+            (&json!(1), &json!("frozen"))
+        );
+    }
+    assert_eq!(
+        gate.judge("/", &bearer(Some(&person))).code,
+        "permitted.token"
+    );
+}
+
+#[test]
+fn a_claim_that_is_missing_or_odd_does_not_lack_a_word() {
+    let condition = |split: bool| {
+        let mut condition = json!({ "claim_name": "groups", "none_of": ["suspended", "locked"] });
+        if split {
+            condition["split"] = json!("space");
+        }
+        requires(&json!({ "provider_name": "acme", "claims": [condition] }))
+    };
+    let mut gates = [false, true].map(|split| gate(json!([]), json!([]), condition(split)));
+    let mut code = |split: bool, claim: Option<Value>| {
+        with(&mut gates[usize::from(split)], |token| match claim {
+            Some(claim) => token.claim("groups", claim),
+            None => token,
+        })
+        .code
+    };
+    for good in [
+        json!("finance"),
+        json!(["finance", "audit"]),
+        json!(["Suspended"]),
+        json!("x locked"),
+    ] {
+        assert_eq!(code(false, Some(good.clone())), "permitted.token", "{good}");
+    }
+    for bad in [
+        json!("suspended"),
+        json!(["finance", "locked"]),
+        json!(""),
+        json!([]),
+        json!([""]),
+        json!(["finance", 1]),
+        json!(["finance", null]),
+        json!([["finance"]]),
+        json!({ "finance": true }),
+        json!(null),
+        json!(true),
+        json!(7),
+    ] {
+        assert_eq!(code(false, Some(bad.clone())), "forbidden.claim", "{bad}");
+        assert_eq!(
+            code(true, Some(bad.clone())),
+            "forbidden.claim",
+            "{bad} split"
+        );
+    }
+    for split in [false, true] {
+        assert_eq!(code(split, None), "forbidden.claim");
+    }
+    assert_eq!(code(true, Some(json!("a b"))), "permitted.token");
+    for bad in ["a locked", "suspended", "  ", " locked"] {
+        assert_eq!(code(true, Some(json!(bad))), "forbidden.claim", "{bad}");
+    }
+}
+
+#[test]
+fn a_rule_bounds_how_long_its_tokens_live() {
+    let ways = json!({ "max_token_lifetime": "10m", "requires_any": { "requirements": [
+        { "provider_name": "acme", "max_token_lifetime": "5m" },
+        { "provider_name": "acme", "scopes": ["slow"] },
+    ] } });
+    let mut gate = gate(json!([]), json!([]), requires(&ways));
+    for (lifetime, scope, code) in [
+        (300, "", "permitted.token"),
+        (301, "", "insufficient.scope"),
+        (301, "slow", "permitted.token"),
+        (600, "slow", "permitted.token"),
+        (601, "slow", "untrusted.lifetime"),
+    ] {
+        let judged = with(&mut gate, |token| {
+            token.claim("exp", NOW + lifetime).claim("scope", scope)
+        });
+        assert_eq!(judged.code, code, "{lifetime} {scope}");
+    }
+    let judged = with(&mut gate, |token| token.without("iat"));
+    assert_eq!(
+        (judged.code, judged.status),
+        ("untrusted.lifetime", Some(401))
+    );
+}
