@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use crate::{
     check, explain, presets, print,
     report::{Format, Report},
-    revoke,
+    review, revoke,
 };
 
 /// What a command does. An error is printed as it is. `None` is a wrong usage.
@@ -19,6 +19,8 @@ usage: passgate check FILE...      check configurations; - reads standard input
                                    StringValue wants
        passgate presets [NAME]     print what presets of evidence prove, as lines, and
                                    what they cannot
+       passgate review RECORDS...  print who used which sign-in where, or which roles,
+                                   groups and rules nobody uses
        passgate revoke OPTIONS     end what a name names, through the feed
        passgate schema             print the JSON Schema of the configuration
        passgate schema audit       print the JSON Schema of the audit record
@@ -46,6 +48,7 @@ const COMMANDS: [(&str, Program, Work); 6] = [
     ("explain", explain::PROGRAM, |line| Some(explain::run(line))),
     ("print", program(PRINT, &["json"]), print),
     ("presets", program(PRESETS, &[]), presets),
+    ("review", review::PROGRAM, review::run),
     ("revoke", revoke::PROGRAM, revoke::run),
     ("schema", program(SCHEMA, &[]), schema),
 ];

@@ -19,6 +19,7 @@ mod print;
 mod read;
 mod reading;
 mod report;
+mod review;
 mod revoke;
 mod routes;
 mod sign;
