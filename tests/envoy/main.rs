@@ -47,6 +47,7 @@ mod paths;
 mod patterns;
 mod peers;
 mod public_rules;
+mod quotas;
 mod rbac_and_routes;
 mod refusals;
 mod reload;

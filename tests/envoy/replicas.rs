@@ -3,6 +3,8 @@
 
 #[path = "replicas/memory.rs"]
 mod memory;
+#[path = "replicas/quotas.rs"]
+mod quotas;
 
 use memory::{FILE, Memory};
 use passgate_harness::{

@@ -99,6 +99,40 @@ fn a_route_is_chosen_by_who_the_token_is_about() {
 }
 
 #[test]
+fn each_caller_at_a_gateway_spends_its_own_quota() {
+    let mesh = story();
+    mesh.apply(&file("gateway.yaml"));
+    mesh.apply(&file("quotas.yaml"));
+    mesh.gateway.until(401, &Request::get("/"));
+    mesh.eventually("the quotas", || {
+        mesh.gateway
+            .admin("/config_dump")
+            .contains("local_ratelimit")
+    });
+    mesh.settled();
+    let of = |subject: &str| {
+        let token = mesh.token().claim("sub", subject).build();
+        Request::get("/").bearer(&token)
+    };
+    let status = |request: &Request| mesh.gateway.send(request).unwrap().status;
+    // Its kind is not known.
+    let alice = of("alice");
+    let spent: Vec<u16> = (0..6).map(|_| status(&alice)).collect();
+    assert_eq!(spent, [200, 200, 200, 200, 200, 429]);
+    for (name, value) in [
+        (
+            "x-passgate-principal",
+            "https://id.example.com/realms/acme/carol",
+        ),
+        ("x_passgate_kind", "human"),
+        ("x-passgate-kind", "workload"),
+    ] {
+        assert_eq!(status(&alice.clone().header(name, value)), 429, "{name}");
+    }
+    assert_eq!(status(&of("carol")), 200);
+}
+
+#[test]
 fn a_gateway_of_the_gateway_api_is_guarded_by_target_refs() {
     for form in ["", ".traffic-extension"] {
         let mesh = story();
