@@ -190,6 +190,11 @@ impl Connection for ThisConnection {
     fn peer_certificate(&self) -> Option<Vec<u8>> {
         abi::get_property("connection\0peer_certificate").ok()
     }
+
+    fn mcp(&self, member: &str) -> Option<Vec<u8>> {
+        let of_filter = "metadata\0filter_metadata\0envoy.filters.http.mcp\0";
+        abi::get_property(&[of_filter, member].concat()).ok()
+    }
 }
 
 /// The door that the request of the effective context came through: port and filter chain.

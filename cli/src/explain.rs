@@ -67,6 +67,15 @@ pub(crate) fn run(line: &Line) -> Result<Report, String> {
         text +=
             "peer: NOT CHECKED; what follows holds only if the listener verifies certificates\n";
     }
+    if let Some(call) = arguments.mcp {
+        let call = call.to_string_lossy();
+        let (method, name) = match call.split_once(' ') {
+            Some((method, name)) => (method, Some(name)),
+            None => (&*call, None),
+        };
+        verifier.assume_call(method, name);
+        text += "mcp: NOT READ; what follows holds only if the body calls this\n";
+    }
     let headers = request.headers();
     let request = Request::new(&headers).ending_here(true);
     let (verdict, record) = match verifier.verify(request, &mut keys, now) {

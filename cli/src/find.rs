@@ -9,6 +9,7 @@ use crate::{
     blinded::blinded,
     files::bytes_of,
     manager::{self, Manager},
+    mcp::Reader,
     off::{self, Off},
     peers::Asking,
     read,
@@ -39,6 +40,8 @@ pub(crate) struct Found {
     manager: Option<Manager>,
     /// What its listener does about client certificates.
     asking: Asking,
+    /// What reads bodies before it.
+    reader: Reader,
 }
 
 /// Whether a host hands over the body of a request whose headers are held
@@ -66,6 +69,7 @@ impl Found {
             clusters: None,
             manager: None,
             asking: Asking::default(),
+            reader: Reader::default(),
         }
     }
 
@@ -77,7 +81,9 @@ impl Found {
         };
         let wants_peer = || crate::parse(&self.bytes).is_ok_and(|config| config.wants_peer());
         let peers = self.asking.error().filter(|_| wants_peer());
-        bodies.into_iter().chain(peers).collect()
+        let names_calls = || crate::parse(&self.bytes).is_ok_and(|config| config.names_calls());
+        let readers = self.reader.errors().filter(|_| names_calls());
+        bodies.into_iter().chain(peers).chain(readers).collect()
     }
 
     /// Whether some rule wants the body of a request approved.
@@ -113,6 +119,9 @@ impl Found {
         warnings.extend(self.unasked.clone());
         if config.wants_peer() {
             warnings.extend(self.asking.warning());
+        }
+        if config.names_calls() {
+            warnings.extend(self.reader.warning());
         }
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
@@ -235,6 +244,9 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
             found.manager = place.and_then(|place| Manager::around(document, place));
             found.asking = place
                 .map(|place| Asking::around(document, place))
+                .unwrap_or_default();
+            found.reader = place
+                .map(|place| Reader::around(document, place))
                 .unwrap_or_default();
         }
     } else {
@@ -407,6 +419,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     clusters: None,
                     manager: None,
                     asking: Asking::default(),
+                    reader: Reader::default(),
                 });
                 return;
             }

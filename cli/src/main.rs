@@ -11,6 +11,7 @@ mod find;
 mod foreign;
 mod lock;
 mod manager;
+mod mcp;
 mod neighbours;
 mod off;
 mod peers;

@@ -131,7 +131,7 @@ fn tls_context(json: &Json) -> Option<&Json> {
 }
 
 /// One step down a place, as `find` writes it.
-fn step<'j, 'p>(json: &'j Json, place: &'p str) -> Option<(&'j Json, &'p str)> {
+pub(crate) fn step<'j, 'p>(json: &'j Json, place: &'p str) -> Option<(&'j Json, &'p str)> {
     match json {
         Json::Object(members) => {
             let place = place.strip_prefix('.').unwrap_or(place);

@@ -77,6 +77,9 @@ fn judge(test: &PolicyTest, config: Config) -> Result<Seen, String> {
         let assumed = verifier.assume_peer(peer);
         assumed.map_err(|_| format!("peer: {peer:?} is not the SPIFFE ID of a workload"))?;
     }
+    if let Some((method, name)) = &test.call {
+        verifier.assume_call(method, name.as_deref());
+    }
     let headers = sent.headers();
     match verifier.verify(Request::new(&headers).ending_here(true), &mut supply, now) {
         Step::Settle(Settlement { verdict, record }) => Ok(Seen::of(&verdict, &record)),

@@ -212,9 +212,12 @@ impl Names {
             .filter(|(language, _)| language != "json");
         let texts = page.codes.iter().chain(commands.map(|(_, block)| block));
         let mut missing = Vec::new();
+        // A method of MCP is not a file of tools/.
+        let is_call = |word: &&str| matches!(*word, "tools/call" | "tools/list");
         for line in texts.flat_map(|text| text.lines()) {
             let is_missing = |word: &&str| self.lack_path(word) || self.lack_test(word);
-            missing.extend(words(line).filter(is_missing).map(str::to_owned));
+            let words = words(line).filter(|word| !is_call(word));
+            missing.extend(words.filter(is_missing).map(str::to_owned));
             let target = line.trim_start_matches("$ ").strip_prefix("make ");
             let target = target.and_then(|rest| rest.split([' ', ';']).next());
             missing.extend(

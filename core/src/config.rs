@@ -26,6 +26,7 @@ mod issuer;
 mod keys;
 mod literal;
 mod login;
+mod mcp;
 mod mode;
 mod neighbours;
 mod origin;
@@ -60,7 +61,7 @@ use crate::{
     login::{Login, LoginParam, Placeholder},
     mint::IdentityToken,
     policy::{
-        Action, Alternative, ClaimCondition, ClaimTest, Denial, HostMatch, Matcher, Mode,
+        Action, Alternative, ClaimCondition, ClaimTest, Denial, HostMatch, Matcher, McpMatch, Mode,
         PathMatch, ProofDemand, Public, Requirement, Rule,
     },
     proof::Approves,
@@ -255,6 +256,13 @@ impl Config {
             Action::Public(_) | Action::Deny(_) => false,
         });
         by_rule || self.callers.wants_peer()
+    }
+
+    /// Whether some rule is about some calls of MCP only.
+    #[must_use]
+    pub fn names_calls(&self) -> bool {
+        let mut rules = self.rules.iter().flatten();
+        rules.any(|rule| rule.matcher.mcp.is_some())
     }
 
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.

@@ -12,6 +12,7 @@ use crate::{
     limits::{Limits, STREAM_BYTES},
     provider_id::ProviderId,
     remembered::Known,
+    request::McpCall,
     revocation::NameDigest,
     time::UnixTime,
 };
@@ -37,6 +38,8 @@ pub struct Lease {
     pub(crate) token: Option<LeasedToken>,
     /// The SPIFFE ID of the workload that made it, where that was asked.
     pub(crate) peer: Option<Rc<str>>,
+    /// What it calls, where that was asked.
+    pub(crate) mcp: Option<McpCall>,
     /// It would have been refused or cut, and that was told: it is only observed.
     pub(crate) is_told: bool,
 }
@@ -71,7 +74,8 @@ impl Lease {
             .saturating_add(size_of_val(&*self.rules))
             .saturating_add(text(&self.request))
             .saturating_add(text(&self.request_id))
-            .saturating_add(self.peer.as_ref().map_or(0, |peer| peer.len()));
+            .saturating_add(self.peer.as_ref().map_or(0, |peer| peer.len()))
+            .saturating_add(self.mcp.as_ref().map_or(0, McpCall::weight));
         if let Some(token) = &self.token {
             let subject = token.subject.as_ref().map_or(0, |subject| subject.len());
             let status = token.status.as_ref().map_or(0, |(uri, _)| uri.len());

@@ -145,7 +145,7 @@ pub use crate::{
     lease::{Lease, Leases},
     login::{Login, LoginParam, Placeholder},
     policy::{
-        Action, Alternative, ClaimCondition, ClaimTest, Denial, HostMatch, Matcher, Mode,
+        Action, Alternative, ClaimCondition, ClaimTest, Denial, HostMatch, Matcher, McpMatch, Mode,
         PathMatch, ProofDemand, Public, Requirement, Rule,
     },
     proof::{ApprovalTerms, Approves, CnfJwk, NotShared, SharedData, Stored, Terms},

@@ -3,6 +3,7 @@
 mod claim;
 mod index;
 mod matcher;
+mod mcp;
 mod mode;
 mod named;
 mod proof;
@@ -12,6 +13,7 @@ mod rule;
 pub use self::{
     claim::{ClaimCondition, ClaimTest},
     matcher::{HostMatch, Matcher, PathMatch},
+    mcp::McpMatch,
     mode::Mode,
     proof::ProofDemand,
     requirement::{Alternative, Requirement},

@@ -118,6 +118,8 @@ facts! {
         /// An authority that is absent, doubled, has user information, or names a host of the rules
         /// as Envoy's routes would not.
         Authority => "ambiguous.authority",
+        /// `Mcp-Method` or `Mcp-Name` says something else than the body, or stands there twice.
+        Mcp => "ambiguous.mcp",
     }
 }
 

@@ -5,6 +5,7 @@ mod authority;
 mod body;
 mod connection;
 pub(crate) mod credentials;
+mod mcp;
 mod origin;
 pub(crate) mod path;
 mod source;
@@ -12,6 +13,7 @@ mod source;
 pub(crate) use authority::Authority;
 pub use body::Body;
 pub use connection::Connection;
+pub(crate) use mcp::McpCall;
 pub use origin::Origin;
 pub use source::TokenSource;
 
@@ -131,6 +133,7 @@ impl<'a> Request<'a> {
             readings: Vec::new(),
             query: None,
             authority,
+            mcp: None,
         };
         match self.one(":path") {
             // CONNECT to an authority has no path (RFC 9113 section 8.5).
@@ -266,6 +269,8 @@ pub(crate) struct Target<'a> {
     /// What follows the first `?`.
     pub(crate) query: Option<&'a [u8]>,
     pub(crate) authority: Authority<'a>,
+    /// What it calls, where some rule about its path wants to know.
+    pub(crate) mcp: Option<McpCall>,
 }
 
 impl Target<'_> {

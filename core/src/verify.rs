@@ -179,7 +179,8 @@ impl Verifier {
         supply: &mut Supply,
         now: UnixTime,
     ) -> Step {
-        let target = self.prepared.target(request);
+        let told = again.as_ref().and_then(|again| again.mcp.clone());
+        let target = self.prepared.target(request, told);
         let mut record = self.prepared.record(request);
         let is_again = again.is_some();
         let lasts = is_again || (self.prepared.ends_streams && request.lasts());
@@ -210,6 +211,9 @@ impl Verifier {
                 #[rustfmt::skip]
                 let Case { trail, aside, spends, unpaid, stands: on, .. } = case;
                 stands = on;
+                if lasts {
+                    stands.mcp.clone_from(&target.mcp);
+                }
                 (judged, trail, aside, spends, unpaid)
             }
             Err(ambiguous) => {
@@ -327,7 +331,7 @@ impl Verifier {
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Settlement {
         let mut record = self.prepared.record(request);
-        let target = self.prepared.target(request).ok();
+        let target = self.prepared.target(request, None).ok();
         let rules = target.as_ref().map(|target| self.prepared.rules_of(target));
         let trail = Trail::of(rules.unwrap_or_default());
         self.prepared.name_rule(&mut record, trail.rule);

@@ -49,6 +49,7 @@ fn reasons() -> Vec<Reason> {
         Ambiguous::Path.into(),
         Ambiguous::Method.into(),
         Ambiguous::Authority.into(),
+        Ambiguous::Mcp.into(),
         Untrusted::TokenType.into(),
         Untrusted::Algorithm.into(),
         Untrusted::Issuer.into(),

@@ -39,6 +39,7 @@ mod leaving;
 mod limits;
 mod login;
 mod many_keys;
+mod mcp;
 mod methods;
 mod missing_filter;
 mod observability;

@@ -16,6 +16,7 @@ pub(crate) const PROGRAM: Program = Program {
         "jwks",
         "revocations",
         "peer",
+        "mcp",
         "introspection",
         "request",
         "at",
@@ -35,6 +36,8 @@ usage: passgate explain OPTIONS    judge one request and say why
   --revocations FILE            the provider's list of revocations
   --peer SPIFFE-ID              the workload at the other end of the connection,
                                 as if its certificate had been verified
+  --mcp 'tools/call delete_x'   what the request calls, as if Envoy's filter had
+                                read it in the body; default: nobody can tell
   --introspection FILE          what the provider answers about the token
   --at 2027-06-30T12:00:00Z     the time, with its offset, or in seconds since 1970;
                                 default: now
@@ -50,6 +53,7 @@ pub(super) struct Arguments<'l> {
     pub(super) jwks: Option<&'l OsStr>,
     pub(super) revocations: Option<&'l OsStr>,
     pub(super) peer: Option<&'l OsStr>,
+    pub(super) mcp: Option<&'l OsStr>,
     pub(super) introspection: Option<&'l OsStr>,
     pub(super) request: String,
     pub(super) at: Option<UnixTime>,
@@ -82,6 +86,7 @@ impl<'l> Arguments<'l> {
             jwks: line.value("jwks"),
             revocations: line.value("revocations"),
             peer: line.value("peer"),
+            mcp: line.value("mcp"),
             introspection: line.value("introspection"),
             request: request.to_string_lossy().into_owned(),
             at,

@@ -6,6 +6,7 @@
 mod common;
 mod filters;
 mod hosts;
+mod mcp;
 mod peers;
 mod readings;
 mod services;

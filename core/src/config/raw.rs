@@ -5,6 +5,7 @@ mod credentials;
 mod ending;
 mod introspection;
 mod keys;
+mod mcp;
 mod peer;
 mod proof;
 mod provider;
@@ -18,6 +19,7 @@ pub(super) use self::{
     ending::{RawRevocations, RawStatusLists},
     introspection::RawIntrospection,
     keys::{RawDiscovery, RawHttpUri, RawLocalJwks, RawRemoteJwks, Times},
+    mcp::RawMcp,
     peer::{RawPeer, RawSpiffe},
     proof::{RawAaguids, RawDpop, RawProof, RawRelyingParty, RawWebauthn},
     provider::{

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Action, Denial, Matcher, PathMatch, PathPolicy, Public, Rule,
+    Action, Denial, Matcher, PathMatch, PathPolicy, Public, Rule, mcp,
     pattern::{self, Refused},
     raw::{RawDeny, RawMatch, RawPublic, RawRule, RawStreams},
     requirement::{self, Providers},
@@ -193,6 +193,7 @@ fn matcher(
         hosts,
         methods,
         ignore_case,
+        mcp,
     } = raw;
     let fields = [
         (pattern::Field::Path, path),
@@ -217,7 +218,13 @@ fn matcher(
             pattern::read(field, &text, policy).map_err(|refused| (field.name(), text, refused))
         }
     };
-    let is_whole = hosts.is_whole() && methods.is_whole() && !ignore_case.is_refused();
+    let names_calls = !mcp.is_absent();
+    let mcp = mcp.given();
+    let mcp = mcp.and_then(|raw| mcp::calls(raw, at.member("mcp"), problems));
+    let is_whole = hosts.is_whole()
+        && methods.is_whole()
+        && !ignore_case.is_refused()
+        && mcp.is_some() == names_calls;
     let ignore_case = ignore_case.given().unwrap_or(false);
     let hosts = hosts.into_values();
     let methods = methods.into_values().into_iter();
@@ -227,6 +234,7 @@ fn matcher(
         ignore_case,
         hosts,
         methods,
+        mcp,
     };
     match path {
         Ok(path) => is_whole.then(|| Ok(matcher(path))),

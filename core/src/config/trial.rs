@@ -41,10 +41,22 @@ record! {
         /// SPIFFE ID of the workload at the other end of the connection, as if its certificate had
         /// been verified.
         peer: Text,
+        /// What it calls, as if Envoy's filter had read it in the body. Default: nobody can tell.
+        mcp: RawTestCall => "mcp",
         /// When it comes, such as 2027-06-30T12:00:00Z. Default: now.
         at: UnixTime,
         /// What the gate must say to it.
         expect: RawExpected = "{ status: 401 }" => "expect",
+    }
+}
+
+record! {
+    /// A call of MCP.
+    RawTestCall "mcp" {
+        /// Such as `tools/call`.
+        method: Text = "tools/call",
+        /// The tool, the prompt, or the URI of the resource.
+        name: Text,
     }
 }
 
@@ -119,6 +131,8 @@ pub struct PolicyTest {
     pub token: Option<TestToken>,
     /// SPIFFE ID of the workload at the other end of the connection.
     pub peer: Option<String>,
+    /// Method and name of what it calls.
+    pub call: Option<(String, Option<String>)>,
     /// When it comes, if it says so.
     pub at: Option<UnixTime>,
     /// What the gate must say to it.
@@ -185,6 +199,10 @@ impl Config {
             headers: pairs(raw.headers),
             token,
             peer: raw.peer.given().map(|peer| peer.0),
+            call: raw.mcp.given().and_then(|call| {
+                let name = call.name.given().map(|name| name.0);
+                Some((call.method.given()?.0, name))
+            }),
             at: raw.at.given(),
             expected,
         })

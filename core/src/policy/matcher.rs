@@ -1,6 +1,7 @@
-//! Which requests a rule is about: path, host and method. Whether one rule takes all that another
-//! is about, or some.
+//! Which requests a rule is about: path, host, method and call of MCP. Whether one rule takes all
+//! that another is about, or some.
 
+use super::McpMatch;
 use crate::request::Target;
 
 /// Which requests a rule is about; all members must fit.
@@ -14,6 +15,8 @@ pub struct Matcher {
     pub hosts: Vec<HostMatch>,
     /// Any of these; empty: all but CONNECT and TRACE.
     pub methods: Vec<String>,
+    /// One of these calls; `None`: whatever it calls.
+    pub mcp: Option<McpMatch>,
 }
 
 /// How a path is compared. The texts are in the normal form that requests are brought to, in which
@@ -49,8 +52,14 @@ pub(crate) fn must_be_named(method: &str) -> bool {
 }
 
 impl Matcher {
-    /// Whether host and method fit.
+    /// Whether host, method and call fit.
     pub(crate) fn fits_all_but_path(&self, target: &Target<'_>) -> bool {
+        let mcp = self.mcp.as_ref();
+        mcp.is_none_or(|mcp| mcp.fits(target.mcp.as_ref())) && self.fits_host_and_method(target)
+    }
+
+    /// Whether host and method fit.
+    pub(crate) fn fits_host_and_method(&self, target: &Target<'_>) -> bool {
         let method = if self.methods.is_empty() {
             !must_be_named(target.method)
         } else {
@@ -75,9 +84,13 @@ impl Matcher {
         self.path_covers(later)
             && hosts_cover(&self.hosts, &later.hosts)
             && methods_cover(&self.methods, &later.methods)
+            && self.mcp.as_ref().is_none_or(|own| {
+                let later = later.mcp.as_ref();
+                later.is_some_and(|later| own.covers(later))
+            })
     }
 
-    /// Whether some request is matched by both.
+    /// Whether some request is matched by both, as far as path, host and method tell.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         self.path_meets(other)
             && hosts_meet(&self.hosts, &other.hosts)

@@ -12,6 +12,7 @@ fn any() -> Matcher {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        mcp: None,
     }
 }
 

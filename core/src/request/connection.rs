@@ -11,4 +11,9 @@ pub trait Connection: Debug {
 
     /// The same certificate, in PEM. Whether it was verified, no host says.
     fn peer_certificate(&self) -> Option<Vec<u8>>;
+
+    /// A member of what Envoy's `mcp` filter, before this one, has read in the request's body, as
+    /// Envoy writes such values: a string as it is, a boolean as one byte. Names of a path are
+    /// separated by zero bytes. `None`: there is none, or the host has no such filter.
+    fn mcp(&self, member: &str) -> Option<Vec<u8>>;
 }

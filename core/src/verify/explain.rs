@@ -8,6 +8,7 @@ use crate::{
     json::Json,
     limits, mint,
     provider::Provider,
+    request::McpCall,
     spiffe,
 };
 
@@ -25,6 +26,12 @@ impl Verifier {
         spiffe::trust_domain(spiffe_id).ok_or(NotAWorkload)?;
         self.prepared.assumed_peer = Some(spiffe_id.into());
         Ok(())
+    }
+
+    /// From now on every request calls this, as if Envoy's filter had read it in the body: a method
+    /// of MCP, and the tool, the prompt or the URI that it names.
+    pub fn assume_call(&mut self, method: &str, name: Option<&str>) {
+        self.prepared.assumed_call = Some(McpCall::of(method, name));
     }
 }
 

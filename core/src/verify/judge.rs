@@ -33,7 +33,7 @@ use crate::{
     provider_id::ProviderId,
     reason::{Ambiguous, BEARER, Detour, Forbidden, Missing, Nonce, PasskeyWanted, Reason, Scheme},
     remembered::{Known, RememberedTokens},
-    request::{Request, Target, TokenSource},
+    request::{McpCall, Request, Target, TokenSource},
     revocation::NameDigest,
     supply::{Need, Supply},
     text::shown,
@@ -59,7 +59,8 @@ impl<R: Into<Reason>> From<R> for Stop {
 pub(super) struct Trail {
     /// The rule that is about it; of several, the one that refused it or whose permit it is.
     pub(super) rule: Option<usize>,
-    /// All rules that a path with several readings belongs to, `None` for no rule.
+    /// All rules that a path with several readings belongs to, or a call that nobody can tell; `None` for
+    /// no rule.
     pub(super) rules: Vec<Option<usize>>,
     /// Whose token it brought.
     pub(super) provider: Option<ProviderId>,
@@ -115,6 +116,8 @@ pub(super) struct Stands {
     pub(super) token: Option<LeasedToken>,
     /// The workload at the other end of the connection, where the rule wants to know it.
     pub(super) peer: Option<Rc<str>>,
+    /// What the request calls, where some rule wants to know it.
+    pub(super) mcp: Option<McpCall>,
     /// By which names a list may revoke that token.
     names: Box<[NameDigest]>,
     /// The same for the passkey that has approved the request, and when that was.
@@ -127,6 +130,8 @@ pub(super) struct Again {
     pub(super) token: Option<Rc<Known>>,
     /// The workload that began it, where that was known.
     pub(super) peer: Option<Rc<str>>,
+    /// What it called, where that was known.
+    pub(super) mcp: Option<McpCall>,
     /// By this very verifier.
     pub(super) is_ours: bool,
 }
@@ -171,14 +176,15 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         if let Some(document) = prepared.keys_asked_for(self.request, target) {
             return Ok(Grant::Serve(document));
         }
-        if target.readings.is_empty() {
+        if target.readings.is_empty() && target.mcp != Some(McpCall::Unknown) {
             let rule = rule.map(|(_, rule)| rule);
             return self.judge_by(rule).map(Grant::Pass);
         }
         self.judge_readings().map(Grant::Pass)
     }
 
-    /// A path that readers differ about: each reading must be permitted by its own rule. The record
+    /// A path that readers differ about, or a call that nobody can tell: each reading must be permitted
+    /// by its own rule, and any call by all of them. The record
     /// names the rule that refuses; or whose permit it is: the last one with an identity, or else
     /// the first one.
     #[inline(never)]

@@ -12,7 +12,7 @@ use crate::{
     provider::Provider,
     provider_id::ProviderId,
     reason::Ambiguous,
-    request::{Request, Target, TokenSource},
+    request::{McpCall, Request, Target, TokenSource},
     resource_metadata::{Document, Documents, KEYS_SERVED},
     time::UnixTime,
 };
@@ -34,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) token_params: Vec<String>,
     /// Whether some provider is asked about tokens.
     pub(super) introspects: bool,
+    /// Whether some rule is about some calls of MCP only.
+    names_calls: bool,
     /// Whether some streams end with their authority.
     pub(super) ends_streams: bool,
     /// Whether some role or product depends on the workload at the other end of a connection.
@@ -44,6 +46,9 @@ pub(super) struct Prepared {
     /// The same: the workload of every connection.
     #[cfg(feature = "explain")]
     pub(super) assumed_peer: Option<Rc<str>>,
+    /// The same: what every request calls.
+    #[cfg(feature = "explain")]
+    pub(super) assumed_call: Option<McpCall>,
 }
 
 impl Prepared {
@@ -69,6 +74,7 @@ impl Prepared {
             | TokenSource::WebSocketProtocol(_) => None,
         };
         let token_params = places.clone().filter_map(|source| param(&source)).collect();
+        let names_calls = config.names_calls();
         let names_hosts = rules(&config).any(|rule| !rule.matcher.hosts.is_empty());
         Self {
             places: places
@@ -87,6 +93,7 @@ impl Prepared {
                     .map(|rule| &rule.matcher),
             ),
             names_hosts,
+            names_calls,
             introspects: config
                 .providers()
                 .iter()
@@ -102,14 +109,24 @@ impl Prepared {
             signatures_assumed: false,
             #[cfg(feature = "explain")]
             assumed_peer: None,
+            #[cfg(feature = "explain")]
+            assumed_call: None,
         }
     }
 
-    /// What the request is about, if we and Envoy's routes read it alike.
-    pub(super) fn target<'r>(&self, request: Request<'r>) -> Result<Target<'r>, Ambiguous> {
-        let target = request.target(self.config.path())?;
+    /// What the request is about, if we and Envoy's routes read it alike. `told`: what it calls, where
+    /// that was found out before.
+    pub(super) fn target<'r>(
+        &self,
+        request: Request<'r>,
+        told: Option<McpCall>,
+    ) -> Result<Target<'r>, Ambiguous> {
+        let mut target = request.target(self.config.path())?;
         if self.names_hosts && !self.is_host_alone(&target) {
             return Err(Ambiguous::Authority);
+        }
+        if self.names_calls {
+            self.read_call(request, told, &mut target)?;
         }
         Ok(target)
     }
@@ -177,14 +194,73 @@ impl Prepared {
 
     /// The first rule about each reading of this request, each rule once.
     pub(super) fn all_matches(&self, target: &Target<'_>) -> Vec<Match<'_>> {
-        let mut matches = vec![self.first_match(target)];
+        let mut matches = Vec::new();
+        self.add_matches(target, &mut matches);
         for reading in target.read_otherwise() {
-            let rule = self.first_match(&reading);
-            if !matches.iter().any(|other| number(other) == number(&rule)) {
-                matches.push(rule);
-            }
+            self.add_matches(&reading, &mut matches);
         }
         matches
+    }
+
+    fn add_matches<'p>(&'p self, target: &Target<'_>, matches: &mut Vec<Match<'p>>) {
+        let mut indices: Vec<Option<usize>> = Vec::new();
+        if target.mcp == Some(McpCall::Unknown) {
+            self.rules_of_calls(target, &mut indices);
+        }
+        let first = self.first_match(target);
+        indices.push(number(&first));
+        let rules = self.config.rules().unwrap_or_default();
+        for index in indices {
+            if !matches.iter().any(|other| number(other) == index) {
+                matches.push(index.and_then(|index| Some((index, rules.get(index)?))));
+            }
+        }
+    }
+
+    /// Finds out what the request calls, if some rule about it wants to know. A call that a laxer
+    /// reader takes for another one may be either.
+    #[inline(never)]
+    fn read_call(
+        &self,
+        request: Request<'_>,
+        told: Option<McpCall>,
+        target: &mut Target<'_>,
+    ) -> Result<(), Ambiguous> {
+        let mut indices = Vec::new();
+        self.rules_of_calls(target, &mut indices);
+        for reading in target.read_otherwise() {
+            self.rules_of_calls(&reading, &mut indices);
+        }
+        if indices.is_empty() {
+            return Ok(());
+        }
+        #[cfg(feature = "explain")]
+        let told = told.or_else(|| self.assumed_call.clone());
+        let call = match told {
+            Some(call) => call,
+            None => request.call()?,
+        };
+        let rules = self.config.rules().unwrap_or_default();
+        let is_unsure = indices.iter().any(|index| {
+            let rule = index.and_then(|index| rules.get(index));
+            let own = rule.and_then(|rule| rule.matcher.mcp.as_ref());
+            own.is_some_and(|own| own.nearly_fits(&call))
+        });
+        target.mcp = Some(if is_unsure { McpCall::Unknown } else { call });
+        Ok(())
+    }
+
+    /// The rules about some calls of MCP whose path, host and method fit.
+    #[inline(never)]
+    fn rules_of_calls(&self, target: &Target<'_>, found: &mut Vec<Option<usize>>) {
+        let rules = self.config.rules().unwrap_or_default();
+        self.index.first(target, |index| {
+            let matcher = rules.get(index).map(|rule| &rule.matcher);
+            if matcher.is_some_and(|it| it.mcp.is_some() && it.fits_host_and_method(target)) {
+                found.push(Some(index));
+            }
+            false
+        });
     }
 
     /// Whether what this rule decides, or what no rule is about, is only observed.

@@ -192,9 +192,11 @@ impl Verifier {
         let headers = told(&lease);
         let is_ours = lease.judge == self.judge;
         let peer = lease.peer.clone();
+        let mcp = lease.mcp.clone();
         let again = Again {
             token,
             peer,
+            mcp,
             is_ours,
         };
         let step = self.judge(Request::new(&headers), Some(again), supply, now);
@@ -221,6 +223,7 @@ impl Verifier {
                 next.door = lease.door;
                 // It is the same connection, whichever rule asks.
                 next.peer = next.peer.or(lease.peer);
+                next.mcp = next.mcp.or(lease.mcp);
                 next.is_grpc = lease.is_grpc;
                 if !next.is_told {
                     return (Some(next), None);
@@ -269,7 +272,7 @@ impl Verifier {
         let trail = if is_ours {
             trail(&lease)
         } else {
-            let target = self.prepared.target(request).ok();
+            let target = self.prepared.target(request, lease.mcp.clone()).ok();
             let rules = target.map(|target| self.prepared.rules_of(&target));
             Trail::of(rules.unwrap_or_default())
         };
@@ -354,6 +357,7 @@ impl Verifier {
             rules: trail.rules.into(),
             token: stands.token,
             peer: stands.peer,
+            mcp: stands.mcp,
             is_told,
         })
     }

@@ -134,6 +134,10 @@ impl Connection for Shown<'_> {
         self.asked.set(self.asked.get() + 1);
         self.certificate.map(|pem| pem.as_bytes().to_vec())
     }
+
+    fn mcp(&self, _: &str) -> Option<Vec<u8>> {
+        panic!("no rule asks for it")
+    }
 }
 
 /// A certificate with these URIs.

@@ -138,6 +138,10 @@ impl Connection for Shown<'_> {
     fn peer_certificate(&self) -> Option<Vec<u8>> {
         panic!("no rule asks for it")
     }
+
+    fn mcp(&self, _: &str) -> Option<Vec<u8>> {
+        panic!("no rule asks for it")
+    }
 }
 
 impl World {

@@ -14,7 +14,7 @@ mod told;
 use self::{
     held::held,
     named::named,
-    through::{Shown, through},
+    through::{Shown, calling, through},
     told::{flooded, told},
 };
 use crate::host::Proxy;
@@ -45,6 +45,8 @@ pub(crate) struct Specimen {
     pub(crate) approval: Option<String>,
     /// The client's certificate of its connection, in PEM.
     pub(crate) certificate: Option<String>,
+    /// `Mcp-Name`
+    pub(crate) mcp_name: Option<&'static str>,
     /// What is known of its body.
     pub(crate) body: Body,
     /// The data that the workers share; `None`: the host has none.
@@ -126,6 +128,7 @@ pub(crate) fn specimen(make: impl FnOnce(TokenBuilder<'_>) -> String) -> Specime
         dpop: None,
         approval: None,
         certificate: None,
+        mcp_name: None,
         body: Body::None,
         proxy: None,
         jwks: Some(jwks(&[&key])),
@@ -265,6 +268,16 @@ impl Specimen {
                 .iter()
                 .map(|value| (&b"origin"[..], value.as_bytes())),
         );
+        headers.extend(
+            self.mcp_name
+                .iter()
+                .map(|_| (&b"content-type"[..], &b"application/json"[..])),
+        );
+        headers.extend(
+            self.mcp_name
+                .iter()
+                .map(|value| (&b"mcp-name"[..], value.as_bytes())),
+        );
         if let Ask::Stream = self.ask {
             headers.push((b"accept", b"text/event-stream"));
         }
@@ -382,6 +395,7 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
                 authority: "user@api.example.com",
                 ..good()
             },
+            Ambiguous::Mcp => calling("read"),
         },
         Reason::Untrusted(fact) => match fact {
             Untrusted::TokenType => specimen(|token| token.header("typ", "dpop+jwt").build()),

@@ -22,7 +22,15 @@ pub(super) fn through(uris: &[&str]) -> Specimen {
     specimen
 }
 
-/// A connection with this certificate.
+/// A specimen whose rule is about a tool, and whose headers name this one; the body names `pay`.
+pub(super) fn calling(name: &'static str) -> Specimen {
+    let mut specimen = good();
+    specimen.mcp_name = Some(name);
+    specimen.config["rules"][1]["match"]["mcp"] = json!({ "names": ["pay"] });
+    specimen
+}
+
+/// A connection with this certificate, and a request whose body calls `pay`.
 #[derive(Debug)]
 pub(super) struct Shown<'s>(pub(super) Option<&'s str>);
 
@@ -33,5 +41,14 @@ impl Connection for Shown<'_> {
 
     fn peer_certificate(&self) -> Option<Vec<u8>> {
         self.0.map(|pem| pem.as_bytes().to_vec())
+    }
+
+    fn mcp(&self, member: &str) -> Option<Vec<u8>> {
+        match member {
+            "is_mcp_request" => Some(vec![1]),
+            "method" => Some(b"tools/call".to_vec()),
+            "params\0name" => Some(b"pay".to_vec()),
+            _ => None,
+        }
     }
 }

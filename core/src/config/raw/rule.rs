@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{RawDeny, RawPeer, RawProof};
+use super::{RawDeny, RawMcp, RawPeer, RawProof};
 use crate::{
     config::{
         HostMatch, Mode,
@@ -70,6 +70,8 @@ record! {
         "connect_matcher": "write methods: [CONNECT]",
         /// Compare the path without regard to the case of ASCII letters. Default: false.
         ignore_case: bool,
+        /// One of these calls of MCP.
+        mcp: RawMcp,
         "case_sensitive": "write ignore_case: true for case_sensitive: false",
         // What no rule sees.
         "runtime_fraction": "remove it; a rule holds for all requests or for none",

@@ -38,6 +38,7 @@ fn matcher() -> impl Strategy<Value = Matcher> {
             ignore_case,
             hosts: host.into_iter().collect(),
             methods: method.map(str::to_owned).into_iter().collect(),
+            mcp: None,
         }
     })
 }
@@ -93,6 +94,7 @@ fn a_request_about_no_path_is_found_by_rules_about_all() {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        mcp: None,
     };
     let matchers = [
         root(PathMatch::Prefix("/".to_owned())),
@@ -110,6 +112,7 @@ fn very_many_segments_are_no_deeper_than_few() {
         ignore_case: true,
         hosts: Vec::new(),
         methods: Vec::new(),
+        mcp: None,
     };
     let matchers = [
         matcher(PathMatch::Exact(deep.clone())),

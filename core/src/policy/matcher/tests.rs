@@ -1,4 +1,4 @@
-use super::{HostMatch, Matcher, PathMatch};
+use super::{HostMatch, Matcher, McpMatch, PathMatch};
 
 /// What a matcher means, written down once more and as plainly as can be.
 pub(in crate::policy) fn matches(matcher: &Matcher, path: &str, host: &str, method: &str) -> bool {
@@ -83,6 +83,7 @@ fn matchers() -> Vec<Matcher> {
                         ignore_case,
                         hosts: hosts.clone(),
                         methods: methods.iter().map(|&method| method.to_owned()).collect(),
+                        mcp: None,
                     });
                 }
             }
@@ -144,6 +145,7 @@ fn path(path: PathMatch) -> Matcher {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        mcp: None,
     }
 }
 
@@ -183,5 +185,59 @@ fn patterns_cover_what_they_match_and_meet_what_they_share() {
     ] {
         assert!(!one.meets(&two) && !two.meets(&one), "{one:?} {two:?}");
         assert!(!one.covers(&two), "{one:?} {two:?}");
+    }
+}
+
+fn anything() -> Matcher {
+    Matcher {
+        path: PathMatch::Any,
+        ignore_case: false,
+        hosts: Vec::new(),
+        methods: Vec::new(),
+        mcp: None,
+    }
+}
+
+/// Rules about calls, where each has every other thing in common.
+#[test]
+fn calls_cover_each_other() {
+    let calls = |methods: &[&str], names: &[&str]| {
+        let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
+        let mcp = McpMatch {
+            methods: texts(methods),
+            names: texts(names),
+        };
+        Matcher {
+            mcp: Some(mcp),
+            ..anything()
+        }
+    };
+    let call = "tools/call";
+    let all = anything();
+    for (wide, narrow, covers) in [
+        (&all, &calls(&[], &["a"]), true),
+        (&calls(&[], &["a"]), &all, false),
+        (&calls(&[], &["*"]), &calls(&[], &["a*"]), true),
+        (
+            &calls(&[call], &["a*"]),
+            &calls(&[call], &["ab", "a*", "abc*"]),
+            true,
+        ),
+        (
+            &calls(&[call], &["a*"]),
+            &calls(&[call], &["ab", "b"]),
+            false,
+        ),
+        (&calls(&[call], &["ab*"]), &calls(&[call], &["a*"]), false),
+        (&calls(&[call], &["ab"]), &calls(&[call], &["a*"]), false),
+        (&calls(&[call], &["a"]), &calls(&[call], &["b"]), false),
+        (&calls(&[call], &["a*"]), &calls(&[call], &["b*"]), false),
+        (&calls(&[call], &["a*"]), &calls(&[call], &[]), false),
+        (&calls(&[call], &[]), &calls(&[call], &["a*"]), true),
+        (&calls(&[], &[]), &calls(&[call], &["a*"]), true),
+        (&calls(&[call], &[]), &calls(&[], &[]), false),
+        (&calls(&["x"], &[]), &calls(&[call], &[]), false),
+    ] {
+        assert_eq!(wide.covers(narrow), covers, "{wide:?} {narrow:?}");
     }
 }
