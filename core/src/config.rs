@@ -5,6 +5,7 @@
 //! verifier and the face of the library import from here.
 
 mod across;
+mod actor;
 mod audit;
 mod callers;
 mod claim;

@@ -112,7 +112,7 @@ impl Identity {
 /// Who acts for the subject (RFC 8693 section 4.1): the outermost `act`, whose issuer is the
 /// token's own unless it names one. `None` where a member is of the wrong type, or where its issuer
 /// could not stand in a header as it is.
-fn actor(own: &str, claims: &Json) -> Option<String> {
+pub(crate) fn actor(own: &str, claims: &Json) -> Option<String> {
     let act = claims.get("act")?;
     let subject = act.get("sub")?.as_str()?;
     let issuer = match act.get("iss") {

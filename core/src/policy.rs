@@ -1,5 +1,6 @@
 //! Rules: which one is about a request, and whether a token that is believed meets it.
 
+mod actor;
 mod claim;
 mod index;
 mod matcher;

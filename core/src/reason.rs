@@ -227,6 +227,8 @@ facts! {
         Product => "forbidden.product",
         /// A rule refuses everybody.
         Denied => "forbidden.denied",
+        /// Somebody else acts for the person than the rule wants, or through too many others.
+        Actor => "forbidden.actor",
     }
 }
 

@@ -98,6 +98,7 @@ fn reasons() -> Vec<Reason> {
         Forbidden::Role.into(),
         Forbidden::Product.into(),
         Forbidden::Denied.into(),
+        Forbidden::Actor.into(),
         Unavailable::Keys {
             retry_after: Duration::from_secs(1),
         }

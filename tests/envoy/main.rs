@@ -5,6 +5,7 @@
 //! `$ENVOY`, or the one that `make tools` brought; the module is `$PASSGATE_WASM`, or
 //! `dist/passgate.wasm`.
 
+mod agents;
 mod algorithms;
 mod approvals;
 mod authorities;

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::{
-    Alternative, Callers, callers, claim, duration, evidence, peer, proof, raw::Demands,
+    Alternative, Callers, actor, callers, claim, duration, evidence, peer, proof, raw::Demands,
     words::Delegated,
 };
 use crate::decode::{At, Filled, Problems, texts};
@@ -88,6 +88,8 @@ impl Demands {
         }
         let names = (self.roles, self.products);
         callers::add_to(alternative, names, known, at, problems);
+        let (actors, depth) = (self.actors, self.max_act_depth);
+        actor::add_to(alternative, actors, depth, at, problems);
         alternative.origin_bound |= self.origin_bound.given().unwrap_or(false);
         alternative.single_use |= self.single_use.given().unwrap_or(false);
         let said = match (beside, self.delegated.given()) {

@@ -108,7 +108,9 @@ pub(super) fn check_tokenless(
         && way.proof.is_none()
         && way.kind.is_none_or(|kind| kind == Kind::Workload)
         && way.max_token_lifetime.is_none()
-        && !(way.origin_bound || way.single_use);
+        && !(way.origin_bound || way.single_use)
+        && way.actors.is_empty()
+        && way.max_act_depth.is_none();
     if !asks_nothing {
         let seen = ["token: none, and something is asked of a token"];
         problems.add(at, &seen, &["remove one of them"]);

@@ -67,6 +67,10 @@ pub struct Alternative {
     pub products: Vec<Rc<str>>,
     /// The longest `exp - iat`, beside the provider's own bound.
     pub max_token_lifetime: Option<Duration>,
+    /// Who may act for somebody, as `issuer/subject`; empty: anybody.
+    pub actors: Vec<String>,
+    /// Most actors of a token, one within the other.
+    pub max_act_depth: Option<usize>,
 }
 
 /// How a requirement is met.
@@ -302,6 +306,7 @@ impl Alternative {
             && other
                 .max_token_lifetime
                 .is_none_or(|most| self.max_token_lifetime.is_some_and(|own| own <= most))
+            && self.asks_at_least_of_actor(other)
     }
 
     /// The steps in the order in which they are reported: what no better token of this client could
@@ -327,6 +332,10 @@ impl Alternative {
             && kind != Kind::of(claims, &provider.kinds)
         {
             return unmet(2, Forbidden::Kind.into(), kind.as_str().to_owned());
+        }
+        let issuer = provider.issuer.of(claims);
+        if let Some(wanted) = self.actor_fault(&issuer, claims) {
+            return unmet(2, Forbidden::Actor.into(), shown(&wanted));
         }
         if self.first_unmet(claims).is_some() {
             // What it wanted is put into words once, for the alternative that got furthest.

@@ -490,6 +490,14 @@ pub(crate) fn mutation(reason: &Reason) -> Specimen {
             Forbidden::BodySize => covering(Body::TooLarge),
             Forbidden::Peer => through(&["spiffe://mesh/ns/batch/sa/report"]),
             lacking @ (Forbidden::Role | Forbidden::Product | Forbidden::Denied) => named(lacking),
+            Forbidden::Actor => {
+                let mut specimen =
+                    specimen(|token| token.claim("act", json!({ "sub": "agent-8" })).build());
+                let requires = &mut specimen.config["rules"][1]["requires"];
+                requires["kind"] = json!("agent");
+                requires["actors"] = json!([format!("{ISSUER}/agent-7")]);
+                specimen
+            }
         },
         Reason::Unavailable(Unavailable::Keys { .. }) => Specimen {
             jwks: None,

@@ -1,0 +1,233 @@
+//! Tokens that name an actor (RFC 8693 section 4.1): who may act, through how many, and when a
+//! person's sign-in counts through an agent.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+use passgate_core::{Config, Request, Settlement, Step, Supply, UnixTime, Verdict, Verifier};
+use passgate_kit::{SigningKey, TokenBuilder, jwks};
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://id.example.com/realms/acme";
+const AUDIENCE: &str = "https://api.example.com";
+const AGENT: &str = "https://id.example.com/realms/acme/agent-7";
+const NOW: i64 = 1_700_000_000;
+
+fn policy(key: &SigningKey) -> Value {
+    let rule =
+        |path: &str, requires: Value| json!({ "match": { "path": path }, "requires": requires });
+    let strong = |mut more: Value| {
+        more["facts"] = json!(["phishing_resistant"]);
+        more["max_age"] = json!("60s");
+        more
+    };
+    let two = json!({ "actors": [AGENT, "https://other.example.com/bot"] });
+    json!({
+        "providers": { "acme": {
+            "issuer": ISSUER,
+            "audiences": [AUDIENCE],
+            "local_jwks": { "inline_string": jwks(&[key]) },
+            "kinds": { "human": { "amr_any_of": ["hwk", "pwd"] } },
+            "evidence": { "lines": [{
+                "when": { "amr_all_of": ["hwk"] }, "proves": ["phishing_resistant"],
+            }] },
+        } },
+        "rules": [
+            rule("/any", json!({})),
+            rule("/person", json!({ "kind": "human" })),
+            rule("/agent", json!({ "kind": "agent", "actors": [AGENT] })),
+            rule("/actors", two),
+            rule("/one", json!({ "max_act_depth": 1 })),
+            rule("/two", json!({ "max_act_depth": 2 })),
+            rule("/both", json!({ "actors": [AGENT], "max_act_depth": 1 })),
+            rule("/own", strong(json!({}))),
+            rule("/lent", strong(json!({ "delegated": "allow" }))),
+            rule("/lent-to", strong(json!({ "delegated": "allow", "actors": [AGENT], "max_act_depth": 1 }))),
+            rule("/either", json!({ "requires_any": { "requirements": [
+                { "actors": [AGENT] }, { "scopes": ["anybody"] },
+            ] } })),
+        ],
+    })
+}
+
+/// The code for a token of alice's, who signed in by passkey so many seconds ago, with this `act`,
+/// and the record's `expected` and `actor`.
+fn judge(path: &str, act: Option<Value>, age: i64) -> (&'static str, Value) {
+    let key = SigningKey::es256("k");
+    let config = Config::parse(policy(&key).to_string().as_bytes());
+    let config = config.unwrap_or_else(|errors| panic!("{errors:?}"));
+    let mut token = TokenBuilder::of(&key, ISSUER, AUDIENCE)
+        .claim("iat", NOW)
+        .claim("exp", NOW.saturating_add(300))
+        .claim("amr", json!(["hwk"]))
+        .claim("auth_time", NOW.saturating_sub(age));
+    if let Some(act) = act {
+        token = token.claim("act", act);
+    }
+    let bearer = format!("Bearer {}", token.build());
+    let headers: [(&[u8], &[u8]); 4] = [
+        (b":method", b"GET"),
+        (b":authority", b"api.example.com"),
+        (b":path", path.as_bytes()),
+        (b"authorization", bearer.as_bytes()),
+    ];
+    let mut supply = Supply::new(&config, 1);
+    let mut verifier = Verifier::new(config, 1);
+    let now = UnixTime::from_secs(NOW.unsigned_abs());
+    let step = verifier.verify(Request::new(&headers), &mut supply, now);
+    let Step::Settle(Settlement { verdict, record }) = step else {
+        panic!("the keys are there");
+    };
+    let record = serde_json::from_str(&record.to_json()).unwrap();
+    match verdict {
+        Verdict::Allow(permit) => (permit.code(), record),
+        Verdict::Deny(rejection) => {
+            let is_of_sign_in = ["insufficient.authentication", "insufficient.max_age"];
+            let status = if is_of_sign_in.contains(&rejection.code) {
+                401
+            } else {
+                403
+            };
+            assert_eq!(rejection.status, status, "{}", rejection.code);
+            (rejection.code, record)
+        }
+        Verdict::Serve(_) => panic!("nothing is served"),
+    }
+}
+
+fn act(subject: &str) -> Value {
+    json!({ "sub": subject })
+}
+
+const PASSED: &str = "permitted.token";
+const ACTOR: &str = "forbidden.actor";
+
+#[test]
+fn a_persons_own_token_is_refused_by_nothing_that_speaks_of_actors() {
+    for path in [
+        "/any", "/person", "/actors", "/one", "/both", "/own", "/lent", "/lent-to",
+    ] {
+        assert_eq!(judge(path, None, 10).0, PASSED, "{path}");
+    }
+    // `kind` does that.
+    assert_eq!(judge("/agent", None, 10).0, "forbidden.kind");
+}
+
+#[test]
+fn only_the_outermost_actor_is_the_actor() {
+    let within = |outer: &str, inner: &str| json!({ "sub": outer, "act": act(inner) });
+    for (path, act, code) in [
+        ("/any", act("agent-8"), PASSED),
+        ("/person", act("agent-7"), "forbidden.kind"),
+        ("/agent", act("agent-7"), PASSED),
+        ("/agent", act("agent-8"), ACTOR),
+        ("/actors", act("agent-7"), PASSED),
+        ("/actors", act("agent-8"), ACTOR),
+        ("/actors", act("Agent-7"), ACTOR),
+        ("/actors", act("realms/acme/agent-7"), ACTOR),
+        ("/actors", act(AGENT), ACTOR),
+        ("/actors", within("agent-7", "agent-8"), PASSED),
+        ("/actors", within("agent-8", "agent-7"), ACTOR),
+        // Of another issuer, as the token says.
+        (
+            "/actors",
+            json!({ "iss": "https://other.example.com", "sub": "bot" }),
+            PASSED,
+        ),
+        (
+            "/actors",
+            json!({ "iss": "https://other.example.com/", "sub": "bot" }),
+            ACTOR,
+        ),
+        (
+            "/actors",
+            json!({ "iss": "https://other.example.com", "sub": "agent-7" }),
+            ACTOR,
+        ),
+        (
+            "/actors",
+            json!({ "iss": ISSUER, "sub": "agent-7" }),
+            PASSED,
+        ),
+        ("/actors", act("bot"), ACTOR),
+        ("/either", act("agent-7"), PASSED),
+        ("/either", act("agent-8"), "insufficient.scope"),
+    ] {
+        assert_eq!(judge(path, Some(act.clone()), 10).0, code, "{path} {act}");
+    }
+}
+
+#[test]
+fn actors_within_actors_are_counted() {
+    let chain = |depth: usize| {
+        let mut chain = act("agent-7");
+        for _ in 1..depth {
+            chain = json!({ "sub": "agent-7", "act": chain });
+        }
+        chain
+    };
+    for (path, most) in [
+        ("/one", 1),
+        ("/two", 2),
+        ("/both", 1),
+        ("/lent-to", 1),
+        ("/actors", 9),
+    ] {
+        for depth in 1..=9 {
+            let code = if depth <= most { PASSED } else { ACTOR };
+            assert_eq!(
+                judge(path, Some(chain(depth)), 10).0,
+                code,
+                "{path} {depth}"
+            );
+        }
+    }
+    let (_, record) = judge("/one", Some(chain(2)), 10);
+    assert_eq!(record["expected"], "max_act_depth 1");
+}
+
+#[test]
+fn an_actor_that_is_not_named_as_it_should_be_refuses() {
+    for odd in [
+        json!(null),
+        json!(true),
+        json!("agent-7"),
+        json!([]),
+        json!(["agent-7"]),
+        json!([act("agent-7")]),
+        json!({}),
+        json!({ "sub": null }),
+        json!({ "sub": "" }),
+        json!({ "sub": 7 }),
+        json!({ "sub": ["agent-7"] }),
+        json!({ "client_id": "agent-7" }),
+        json!({ "iss": null, "sub": "agent-7" }),
+        json!({ "iss": "", "sub": "agent-7" }),
+        json!({ "iss": [ISSUER], "sub": "agent-7" }),
+    ] {
+        let inner = json!({ "sub": "agent-7", "act": odd });
+        let innermost = json!({ "sub": "agent-7", "act": { "sub": "agent-7", "act": odd } });
+        for act in [odd, inner, innermost] {
+            for path in ["/agent", "/actors", "/two", "/both", "/lent", "/lent-to"] {
+                assert_eq!(judge(path, Some(act.clone()), 10).0, ACTOR, "{path} {act}");
+            }
+            assert_eq!(judge("/any", Some(act), 10).0, PASSED);
+        }
+    }
+}
+
+/// What an agent shows is as old as the person's sign-in, whenever the agent got its token.
+#[test]
+fn a_sign_in_counts_through_an_agent_where_the_rule_says_so_and_never_longer() {
+    let agent = || Some(act("agent-7"));
+    assert_eq!(judge("/own", agent(), 10).0, "insufficient.authentication");
+    assert_eq!(judge("/lent", agent(), 60).0, PASSED);
+    assert_eq!(judge("/lent", agent(), 61).0, "insufficient.max_age");
+    assert_eq!(judge("/lent-to", agent(), 60).0, PASSED);
+    assert_eq!(judge("/lent-to", agent(), 61).0, "insufficient.max_age");
+    assert_eq!(judge("/lent-to", Some(act("agent-8")), 10).0, ACTOR);
+    assert_eq!(judge("/lent", None, 61).0, "insufficient.max_age");
+}
