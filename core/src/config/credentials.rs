@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The keys that sign what is said, and their name in metrics.
-type Signers = Box<(Rc<str>, KeySource)>;
+type SignedBy = Box<(Rc<str>, KeySource)>;
 
 /// Where they are, and the keys that sign them. `skew`: how far clocks may be apart.
 pub(super) fn credentials(
@@ -25,7 +25,7 @@ pub(super) fn credentials(
     (limits, skew): (&Limits, Duration),
     at: At<'_>,
     problems: &mut Problems,
-) -> Option<(CredentialSource, Option<Signers>)> {
+) -> Option<(CredentialSource, Option<SignedBy>)> {
     let RawCredentials {
         document: whole,
         by_subject,
@@ -70,7 +70,7 @@ fn signers(
     (name, limits): (&str, &Limits),
     at: At<'_>,
     problems: &mut Problems,
-) -> Option<Signers> {
+) -> Option<SignedBy> {
     let RawSignedBy {
         remote_jwks,
         local_jwks,

@@ -155,12 +155,12 @@ fn an_actor_keeps_its_own_issuer_through_all_gates() {
         .token()
         .claim("amr", json!(["hwk"]))
         .claim("auth_time", NOW)
-        .claim("act", json!("odd"))
+        .claim("act", json!({ "sub": "agent-7" }))
         .build();
     let identity = onward(&mut first, &token);
     let (_, claims) = first.key.read(&identity);
     assert_eq!(claims["facts"], json!(["phishing_resistant"]));
-    assert_eq!(claims["act"], "odd");
+    assert_eq!(claims["act"]["sub"], "agent-7");
     let sent = |path| Sent::get(path).header("x-passgate-identity", &identity);
     assert_eq!(second.judge(&sent("/agents")).code(), "permitted.token");
     assert_eq!(
