@@ -11,6 +11,7 @@ import { Client, decoded, discovered } from './client.mjs';
 import { challenge, Gate, ROOT, Service } from './gate.mjs';
 import { fragments, Guide, shows } from './guide.mjs';
 import { ADMINISTRATOR, Administrator, SECRETS, alice } from './keycloak/keycloak.mjs';
+import { lightweight } from './keycloak/lightweight.mjs';
 import { traps } from './keycloak/traps.mjs';
 import { freePorts, moved } from './ports.mjs';
 
@@ -292,6 +293,23 @@ test('keys are rotated while requests run, and none of them fails; a withdrawn k
   );
   await gate.says(/untrusted\.key/);
   assert.equal((await gate.get('/', { token })).status, 200);
+});
+
+test('lightweight tokens: Keycloak is asked about them, and a logout ends them', async (t) => {
+  const clients = { app: await client('demo', 'app'), legacy: await client('demo', 'legacy') };
+  await lightweight(t, {
+    administrator,
+    port: ports.keycloak,
+    issuer: `${keycloak}/realms/demo`,
+    audience: `http://localhost:${ports.gate}`,
+    folder,
+    robot: await client('demo', 'robot'),
+    signIn: async (id) => {
+      await person.context.clearCookies();
+      const how = alice(id === 'app' ? 'passkey' : 'password');
+      return (await clients[id].signIn(person, how)).access_token;
+    },
+  });
 });
 
 test('the five traps', async (t) => {
