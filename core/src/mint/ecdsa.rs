@@ -1,7 +1,8 @@
 //! ECDSA signatures on P-256 (FIPS 186-5 section 6.4.1) with nonces by RFC 6979, in constant time.
 //!
-//! Field, scalar and group arithmetic are the crate's. What it signs with itself would be 30 KiB of
-//! the module, because it needs more of that arithmetic than verifying does.
+//! Field, scalar and group arithmetic are the crate's, and its signatures are the same to the last bit
+//! (`mint/tests.rs`). Its own signing would be 4 KiB more of the module, and has no table of the
+//! generator's multiples: 320 additions and doublings where these are 64.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use p256::{

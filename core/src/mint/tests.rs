@@ -60,10 +60,9 @@ fn signatures_are_those_of_the_crate() {
 fn the_examples_of_rfc_6979_hold() {
     let secret = "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721";
     let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02X}")).collect() };
-    let number: Vec<u8> = (0..64)
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&secret[at..at + 2], 16).unwrap())
-        .collect();
+    let digits = secret.as_bytes().chunks(2);
+    let byte = |pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let number: Vec<u8> = digits.map(byte).collect();
     let generator = Generator::default();
     let secret = **Crates::from_slice(&number).unwrap().as_nonzero_scalar();
     for (text, r, s) in [

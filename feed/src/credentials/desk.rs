@@ -1,7 +1,8 @@
 //! The questions to one Keycloak, and what it said, for seconds.
 //!
 //! - **Once**: whoever asks about a person while Keycloak is asked waits for that answer.
-//! - **Never older**: an answer counts from the time at which Keycloak was asked.
+//! - **Never older**: an answer counts from the time at which Keycloak was asked. A second after it
+//!   came is left all the same, for those who have waited for it.
 //! - **Bounded**: ten thousand answers, sixteen questions at once.
 //! - **An outage is told as one**: nothing that is over is served.
 
@@ -59,8 +60,8 @@ const PEOPLE: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 const CALLS: usize = 16;
 /// Most bytes of an answer of Keycloak's.
 const BYTES: usize = 256 << 10;
-/// So long a failure is remembered.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// So long what came is remembered at least, and a failure.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Desk {
     pub(super) fn of(realm: &Realm) -> Result<Self, Failure> {
@@ -110,10 +111,11 @@ impl Desk {
                     log::warn("passkeys cannot be read", &told);
                     let is_odd = matches!(outcome, "odd" | "unreadable");
                     let said = if is_odd { Said::Odd } else { Said::Unavailable };
-                    (said, outcome, Instant::now().checked_add(AFTER_FAILURE))
+                    (said, outcome, None)
                 }
             };
             count(outcome);
+            let until = until.max(Instant::now().checked_add(SHORTEST));
             *held = until.map(|until| (said.clone(), until));
             said
         };
