@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod bodies;
 mod examples;
 mod gateway;
 mod guides;

@@ -276,8 +276,10 @@ impl Mesh {
         self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
         let ways = "envoyfilters,virtualservices,serviceentries";
         self.kubectl(&["delete", ways, "--all", "--namespace", "books"]);
-        let one = ["envoyfilter", "introspection", "--namespace", "payments"];
-        self.kubectl(&[&["delete", "--ignore-not-found"], &one[..]].concat());
+        for name in ["introspection", "passgate-approvals"] {
+            let one = ["envoyfilter", name, "--namespace", "payments"];
+            self.kubectl(&[&["delete", "--ignore-not-found"], &one[..]].concat());
+        }
         configure(&self.folder, "");
         self.apply(&format!(
             "{OBJECTS}\n---\n{}",
