@@ -361,6 +361,7 @@ impl Verifier {
         let mut rejection = reason
             .rejection_in(realm, aside.schemes, aside.passkey.as_ref())
             .with_nonce(aside.nonce)
+            .asking_for(&aside.scopes)
             .naming(metadata.as_deref())
             .readable_by(self.page(request))
             .for_grpc(request.is_grpc());

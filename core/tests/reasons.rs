@@ -195,7 +195,10 @@ fn the_blame_decides_status_and_challenge() {
             Reason::Untrusted(Untrusted::ProofNonce) => (401, Some(", error=\"use_dpop_nonce\", ")),
             reason if is_of_proof(reason) => (401, Some(", error=\"invalid_dpop_proof\", ")),
             Reason::Missing(Missing::Peer) => (403, None),
-            Reason::Missing(_) => (401, Some(", acr_values=\"phr\", max_age=\"900\"")),
+            Reason::Missing(_) => (
+                401,
+                Some(", acr_values=\"phr\", max_age=\"900\", scope=\"write\""),
+            ),
             Reason::Malformed(_) | Reason::Untrusted(_) => {
                 (401, Some(", error=\"invalid_token\", error_description=\""))
             }
@@ -293,12 +296,14 @@ fn the_realm_is_the_configured_origin_and_never_the_clients_text() {
     };
     assert_eq!(
         challenge(&specimen).as_deref(),
-        Some("Bearer realm=\"https://api.example.com\", acr_values=\"phr\", max_age=\"900\"")
+        Some(
+            "Bearer realm=\"https://api.example.com\", acr_values=\"phr\", max_age=\"900\", scope=\"write\""
+        )
     );
     specimen.authority = "evil.example";
     assert_eq!(
         challenge(&specimen).as_deref(),
-        Some("Bearer realm=\"passgate\", acr_values=\"phr\", max_age=\"900\"")
+        Some("Bearer realm=\"passgate\", acr_values=\"phr\", max_age=\"900\", scope=\"write\"")
     );
 }
 

@@ -71,6 +71,20 @@ impl Rejection {
         self
     }
 
+    /// The same, whose challenge says what a token must grant (RFC 6750 section 3). Scopes hold
+    /// quotable characters only.
+    #[must_use]
+    pub fn asking_for(mut self, scopes: &[String]) -> Self {
+        if !scopes.is_empty() {
+            let scopes = scopes.join(" ");
+            for challenge in &mut self.challenges {
+                // Writing into a string cannot fail.
+                let _ = write!(challenge, ", scope=\"{scopes}\"");
+            }
+        }
+        self
+    }
+
     /// The same, whose challenge names the document about this resource (RFC 9728 section 5.1). The
     /// address holds quotable characters only.
     #[must_use]

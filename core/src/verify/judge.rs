@@ -59,8 +59,8 @@ impl<R: Into<Reason>> From<R> for Stop {
 pub(super) struct Trail {
     /// The rule that is about it; of several, the one that refused it or whose permit it is.
     pub(super) rule: Option<usize>,
-    /// All rules that a path with several readings belongs to, or a call that nobody can tell; `None` for
-    /// no rule.
+    /// All rules that a path with several readings belongs to, or a call that nobody can tell;
+    /// `None` for no rule.
     pub(super) rules: Vec<Option<usize>>,
     /// Whose token it brought.
     pub(super) provider: Option<ProviderId>,
@@ -147,6 +147,8 @@ pub(super) struct Aside {
     pub(super) nonce: Option<Nonce>,
     /// What a passkey's approval would have to be, where the rule wants one.
     pub(super) passkey: Option<PasskeyWanted>,
+    /// What a token must grant, for a client that has none.
+    pub(super) scopes: Vec<String>,
 }
 
 impl Default for Aside {
@@ -156,6 +158,7 @@ impl Default for Aside {
             schemes: BEARER,
             nonce: None,
             passkey: None,
+            scopes: Vec::new(),
         }
     }
 }
@@ -183,10 +186,9 @@ impl<'p, 'r> Case<'p, 'r, '_> {
         self.judge_readings().map(Grant::Pass)
     }
 
-    /// A path that readers differ about, or a call that nobody can tell: each reading must be permitted
-    /// by its own rule, and any call by all of them. The record
-    /// names the rule that refuses; or whose permit it is: the last one with an identity, or else
-    /// the first one.
+    /// A path that readers differ about, or a call that nobody can tell: each reading must be
+    /// permitted by its own rule, and any call by all of them. The record names the rule that
+    /// refuses; or whose permit it is: the last one with an identity, or else the first one.
     #[inline(never)]
     fn judge_readings(&mut self) -> Result<Permit, Stop> {
         let matches = self.prepared.all_matches(self.target);

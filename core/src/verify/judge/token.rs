@@ -58,6 +58,8 @@ impl Case<'_, '_, '_> {
             if requirement.alternatives.iter().any(|way| way.without_token) {
                 return self.pass_as_workload(requirement, whole);
             }
+            let first = requirement.by_token().next();
+            self.aside.scopes = first.map(|way| way.scopes.clone()).unwrap_or_default();
             let step_up = requirement.hint(config.providers());
             return Err(Missing::Token { step_up }.into());
         };
