@@ -82,6 +82,8 @@ pub struct AuditRecord {
     /// SPIFFE ID of the workload at the other end of the connection, where the rule, a role or a
     /// product asks for it.
     pub peer: Option<Rc<str>>,
+    /// Method and name of what the request calls, where a rule about its path wants to know.
+    pub call: Option<(Box<str>, Option<Box<str>>)>,
     /// What the sign-in behind a verified token proves.
     pub facts: Vec<&'static str>,
     /// Age of that sign-in, in seconds.
@@ -195,6 +197,12 @@ impl AuditRecord {
             let product = self.product.as_ref();
             line.word("product", product.map(|(name, _)| &**name));
             line.string("peer", self.peer.as_deref().map(cut));
+            if let Some((method, name)) = &self.call {
+                line.object("mcp", |line| {
+                    line.string("method", Some(cut(method)));
+                    line.string("name", name.as_deref().map(cut));
+                });
+            }
             line.strings("facts", &self.facts);
             line.number("authentication_age", self.authentication_age);
             if let Some(proof) = &self.proof {

@@ -26,7 +26,7 @@ pub(crate) struct Identity {
     pub(crate) subject: Option<Rc<str>>,
     pub(crate) kind: Kind,
     pub(crate) edits: Vec<Edit>,
-    /// Who acts for the subject.
+    /// Who acts for the subject, as `issuer/subject`.
     pub(crate) actor: Option<Rc<str>>,
     /// The roles and products that it may have.
     pub(crate) held: Held,

@@ -27,7 +27,7 @@ use crate::{
     proof::{self, NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
     reason::{DPOP, Internal, Nonce, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
-    request::{Body, Request, Target},
+    request::{Body, McpCall, Request, Target},
     resource_metadata::{self, Document},
     supply::{Need, Supply},
     time::UnixTime,
@@ -182,6 +182,13 @@ impl Verifier {
         let told = again.as_ref().and_then(|again| again.mcp.clone());
         let target = self.prepared.target(request, told);
         let mut record = self.prepared.record(request);
+        if let Ok(Target {
+            mcp: Some(McpCall::Known { method, name }),
+            ..
+        }) = &target
+        {
+            record.call = Some((method.clone(), name.clone()));
+        }
         let is_again = again.is_some();
         let lasts = is_again || (self.prepared.ends_streams && request.lasts());
         let mut stands = Stands::default();

@@ -187,6 +187,12 @@ fn actors_within_actors_are_counted() {
     }
     let (_, record) = judge("/one", Some(chain(2)), 10);
     assert_eq!(record["expected"], "max_act_depth 1");
+    assert_eq!(
+        (&record["actor"], &record["kind"]),
+        (&json!(AGENT), &json!("agent"))
+    );
+    let (_, record) = judge("/one", None, 10);
+    assert_eq!(record["actor"], json!(null));
 }
 
 #[test]

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "mcp/streams.rs"]
+mod streams;
 #[path = "mcp/world.rs"]
 mod world;
 
@@ -46,6 +48,8 @@ fn a_call_meets_the_first_rule_that_names_it() {
         };
         assert_eq!(judged.code, expected, "{method} {named:?}");
         assert_eq!(judged.rule, Some(rule), "{method} {named:?}");
+        let name = named.map_or("", |(_, name)| name);
+        assert_eq!(judged.call, Some(format!("{method} {name}")));
         assert_eq!(world.post(&[], &world.strong()).code, "permitted.token");
     }
 }
@@ -100,7 +104,7 @@ fn a_call_that_nobody_can_tell_meets_every_rule_of_its_path() {
         world.body.clone_from(&body);
         let weak = world.post(&[], &world.weak());
         assert_eq!(weak.code, "insufficient.authentication", "{body:?}");
-        assert_eq!(weak.rule, Some(0));
+        assert_eq!((weak.rule, weak.call), (Some(0), None));
         let signed_in = world.token(&["hwk"], "read");
         let scope = world.post(&[], &signed_in);
         assert_eq!((scope.code, scope.rule), ("insufficient.scope", Some(1)));

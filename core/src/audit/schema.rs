@@ -72,6 +72,16 @@ pub(super) fn document() -> Value {
             },
             "product": name("The product of a caller that is let pass."),
             "peer": shown("SPIFFE ID of the certificate of the connection, where the rule, a role or a product asks for it."),
+            "mcp": {
+                "type": "object",
+                "description": "What the request calls, as Envoy's filter has read it in the body, where a rule about its path names calls.",
+                "properties": {
+                    "method": shown("Such as tools/call."),
+                    "name": shown("The tool, the prompt, or the URI of the resource."),
+                },
+                "required": ["method"],
+                "additionalProperties": false,
+            },
             "facts": {
                 "type": "array",
                 "items": { "enum": Fact::ALL.map(Fact::as_str) },

@@ -56,12 +56,14 @@ pub(crate) struct Judged {
     pub(crate) status: Option<u16>,
     pub(crate) rule: Option<usize>,
     pub(crate) is_observed: bool,
+    /// What the record says that it calls.
+    pub(crate) call: Option<String>,
 }
 
 #[derive(Debug)]
-struct Read<'w> {
-    body: Option<&'w Members>,
-    asked: &'w Cell<usize>,
+pub(crate) struct Read<'w> {
+    pub(crate) body: Option<&'w Members>,
+    pub(crate) asked: &'w Cell<usize>,
 }
 
 impl Connection for Read<'_> {
@@ -174,6 +176,9 @@ impl World {
             status,
             rule: record.rule,
             is_observed,
+            call: record
+                .call
+                .map(|(method, name)| format!("{method} {}", name.unwrap_or_default())),
         }
     }
 }
