@@ -122,6 +122,7 @@ impl Found {
         }
         if config.names_calls() {
             warnings.extend(self.reader.warning());
+            notes.extend(self.reader.note());
         }
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
@@ -308,6 +309,7 @@ fn extensions(spec: Option<&Json>, named: bool, place: &str, found: &mut Vec<Fou
         found.push(Found {
             fails_open: fails_open(extension),
             bodies: Bodies::Kept(IN_GATEWAY),
+            reader: Reader::elsewhere(),
             ..Found::of(Some(format!("{place}spec.wasm[{index}].config")), bytes)
         });
     }
@@ -347,6 +349,7 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
         fails_open: spec.and_then(fails_open),
         unasked,
         bodies: Bodies::Kept(IN_ISTIO),
+        reader: Reader::elsewhere(),
         ..Found::of(Some(format!("{place}.pluginConfig")), bytes)
     });
 }

@@ -15,6 +15,8 @@ pub(crate) struct Reader {
     faults: Vec<String>,
     /// Why nobody reads bodies.
     missing: Option<&'static str>,
+    /// The file does not hold what stands before the filter.
+    is_elsewhere: bool,
 }
 
 const FILTER: &str = ".http.mcp.v3.Mcp";
@@ -22,6 +24,14 @@ const OVERRIDE: &str = ".http.mcp.v3.McpOverride";
 const NAMESPACE: &str = "envoy.filters.http.mcp";
 
 impl Reader {
+    /// Before a plugin that a resource of Kubernetes loads.
+    pub(crate) fn elsewhere() -> Self {
+        Self {
+            is_elsewhere: true,
+            ..Self::default()
+        }
+    }
+
     /// Before the filter at this place.
     pub(crate) fn around(document: &Json, place: &str) -> Self {
         let Some((chain, index)) = chain(document, place) else {
@@ -46,10 +56,9 @@ impl Reader {
         }
         each(document, "", &mut |object, place| {
             let name = |text: &str| [place, ": ", text].concat();
-            if types(object).any(|it| it.ends_with(OVERRIDE)) {
-                if !may_be_true(member(object, REJECTS)) {
-                    reader.faults.push(name(DUPLICATES));
-                }
+            let is_override = types(object).any(|it| it.ends_with(OVERRIDE));
+            if is_override && !may_be_true(member(object, REJECTS)) {
+                reader.faults.push(name(DUPLICATES));
             }
             let namespaces = ["metadata_namespace", "metadataNamespace"];
             let written = member(object, namespaces).and_then(Json::as_str);
@@ -91,6 +100,11 @@ impl Reader {
         self.faults.iter().map(said)
     }
 
+    /// What nobody can tell by the file.
+    pub(crate) fn note(&self) -> Option<String> {
+        self.is_elsewhere.then(|| ELSEWHERE.to_owned())
+    }
+
     /// What lets such rules refuse more than is meant.
     pub(crate) fn warning(&self) -> Option<String> {
         let why = self.missing?;
@@ -100,6 +114,7 @@ impl Reader {
     }
 }
 
+const ELSEWHERE: &str = "a rule has mcp, and whether envoy.filters.http.mcp stands before this filter is not in the file; without it, each request has to meet all such rules of its path (istio/mcp.yaml puts it there)";
 const REJECTS: [&str; 2] = ["reject_duplicate_keys", "rejectDuplicateKeys"];
 const DUPLICATES: &str = "envoy.filters.http.mcp does not refuse a body that names its tool twice, of which the service may read the other one; write reject_duplicate_keys: true";
 const SOURCE: &str = "envoy.filters.http.mcp takes headers for what is called, which are the client's to choose; remove attribute_source";

@@ -121,3 +121,21 @@ fn what_lets_a_client_past_such_a_rule_is_an_error() {
         assert!(said.contains(why), "{said}");
     }
 }
+
+/// A resource of Istio or of Envoy Gateway does not hold the filters around it.
+#[test]
+fn in_a_resource_there_is_a_note() {
+    let plugin = include_str!("../../../istio/gateway.yaml");
+    assert!(!check(plugin).contains("mcp"));
+    let rules =
+        "    rules:\n      - { match: { path: /mcp, mcp: { names: [a] } }, requires: {} }\n";
+    let said = check(&put(
+        plugin,
+        "    providers:\n",
+        &format!("{rules}    providers:\n"),
+    ));
+    assert!(
+        said.contains("note: ") && said.contains("istio/mcp.yaml puts it there"),
+        "{said}"
+    );
+}
