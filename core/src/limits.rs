@@ -104,8 +104,8 @@ pub const STREAM_BYTES: usize = 512;
 /// Longest method, authority and path of a stream that are kept, in bytes: it is judged anew by
 /// them.
 pub const STREAM_REQUEST_BYTES: usize = 1_024;
-/// Longest method, tool or URI of MCP that is looked at, in bytes: as [`JWKS_URI_BYTES`]. Of tools the
-/// protocol wants at most 128; what is longer is not told apart.
+/// Longest method, tool or URI of MCP that is looked at, in bytes: as [`JWKS_URI_BYTES`]. Of tools
+/// the protocol wants at most 128; what is longer is not told apart.
 pub const MCP_NAME_BYTES: usize = 2_048;
 /// Longest `kid` that is looked up, in bytes; longer ones are unknown keys.
 pub const KID_BYTES: usize = 512;

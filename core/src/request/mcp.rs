@@ -81,8 +81,8 @@ impl Request<'_> {
         Some((method, name))
     }
 
-    /// Whether all readers take the same bytes for the body's text. Envoy's filter takes it for UTF-8
-    /// without a coding, whatever these headers say.
+    /// Whether all readers take the same bytes for the body's text. Envoy's filter takes it for
+    /// UTF-8 without a coding, whatever these headers say.
     fn is_plain_json(&self) -> bool {
         let mut types = self.values("content-type");
         let is_plain = types.next().is_some_and(|value| {
@@ -110,8 +110,8 @@ impl Request<'_> {
     }
 }
 
-/// Where a call of this method names a tool, a prompt or a resource, also for a reader that does not
-/// look at the case of letters.
+/// Where a call of this method names a tool, a prompt or a resource, also for a reader that does
+/// not look at the case of letters.
 fn named_by(method: &str) -> Option<&'static str> {
     match &*method.to_ascii_lowercase() {
         "tools/call" | "prompts/get" => Some("params\0name"),

@@ -114,8 +114,8 @@ impl Prepared {
         }
     }
 
-    /// What the request is about, if we and Envoy's routes read it alike. `told`: what it calls, where
-    /// that was found out before.
+    /// What the request is about, if we and Envoy's routes read it alike. `told`: what it calls,
+    /// where that was found out before.
     pub(super) fn target<'r>(
         &self,
         request: Request<'r>,

@@ -4,8 +4,8 @@ use crate::decode::{Filled, Text, record};
 
 record! {
     /// One of these calls of MCP, as Envoy's `mcp` filter, before this one, reads them in bodies. A
-    /// request of which nobody can tell what it calls must meet every rule with `mcp` that its path,
-    /// host and method fit, and the first rule without.
+    /// request of which nobody can tell what it calls must meet every rule with `mcp` that its
+    /// path, host and method fit, and the first rule without.
     pub(in crate::config) RawMcp "mcp" {
         /// Any of these methods. Absent: all, or those with a name.
         methods: Filled<Text>,

@@ -141,8 +141,8 @@ record! {
         products: Filled<Text>,
         /// Most that `exp - iat` of the token may be, beside the provider's own bound.
         max_token_lifetime: Duration,
-        /// Who may act for a person, where the token names an actor (`act`): `ISSUER/SUBJECT`, as in
-        /// `x-passgate-actor`. A token without one is not refused.
+        /// Who may act for a person, where the token names an actor (`act`): `ISSUER/SUBJECT`, as
+        /// in `x-passgate-actor`. A token without one is not refused.
         actors: Filled<Text>,
         "may_act": "write actors",
         /// Most actors that such a token names, one within the other: 1 or more.
