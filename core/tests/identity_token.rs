@@ -2,9 +2,9 @@
 //! get one that is not theirs.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     reason = "a test that cannot go on fails"
 )]
 
