@@ -71,7 +71,7 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-nginx test-run test-func-e test-browser test-providers test-istio test-release test-reproducible site ## everything
+test: check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-nginx test-run test-func-e test-browser test-providers test-istio test-envoy-gateway test-release test-reproducible site ## everything
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
@@ -80,7 +80,8 @@ test-core: rust ## the core's own tests
 test-native: rust ## the tests of every other package that needs no Envoy
 	cargo test --locked --workspace --exclude passgate --exclude passgate-core \
 		--exclude passgate-feed --exclude passgate-envoy-tests --exclude passgate-istio-tests \
-		--exclude passgate-release-tests --exclude passgate-bare-host-tests
+		--exclude passgate-envoy-gateway-tests --exclude passgate-release-tests \
+		--exclude passgate-bare-host-tests
 
 test-bare-host: wasm ## the module on a host that offers headers, clock, log and configuration only
 	PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-bare-host-tests
@@ -229,7 +230,7 @@ bench-core: rust ## what the parts of the core cost, natively (half a minute)
 IMAGE ?= registry.example.com/passgate
 
 .PHONY: image test-istio istio
-image: wasm ## build the image for Istio in dist/image, and the examples with its digest in dist/istio
+image: wasm ## build the image for Istio and Envoy Gateway in dist/image, and the examples with its digest in dist/
 	cargo run --locked --quiet --package passgate-image -- $(MODULE) dist '$(IMAGE)'
 
 # Compiled before, because inside the network is missing.
@@ -242,6 +243,18 @@ test-istio: image envoy istio ## the stories in a real Istio: control plane, age
 istio:
 	@tools/install-istio
 tools: istio
+
+.PHONY: test-envoy-gateway envoy-gateway
+# Compiled before, because inside the network is missing. One after the other: the ports are fixed.
+test-envoy-gateway: image wasm-trap envoy envoy-gateway ## the stories in a real Envoy Gateway: its control plane, standalone
+	cargo build --locked --package passgate-cli
+	cargo test --locked --package passgate-envoy-gateway-tests --no-run
+	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' tools/isolated --folder /certs \
+		cargo test --locked --offline --package passgate-envoy-gateway-tests
+
+envoy-gateway:
+	@tools/install-envoy-gateway
+tools: envoy-gateway
 
 # The version to release; `make release` refuses one that Cargo.toml and CHANGELOG.md do not say.
 VERSION ?=

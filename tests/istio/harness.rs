@@ -8,7 +8,6 @@ mod image;
 mod mesh;
 mod program;
 mod proxy;
-mod servers;
 
 pub use client::{AUDIENCE, DENIED, ISSUER, Load};
 pub use control_plane::OBJECTS;

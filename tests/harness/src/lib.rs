@@ -1,5 +1,6 @@
 //! What stories and benchmarks stand on: a real Envoy, an origin behind it, an issuer beside it,
-//! and clients. The stories in Istio share the clients, the servers and the certificates.
+//! and clients. The stories in Istio and in Envoy Gateway share the clients, the servers and the
+//! certificates.
 
 mod bootstrap;
 mod check;
@@ -13,9 +14,11 @@ mod load;
 mod message;
 mod policy;
 mod process;
+mod program;
 mod records;
 mod secrets;
 mod server;
+pub mod servers;
 mod streams;
 mod tls;
 mod upstream;
@@ -34,6 +37,7 @@ pub use policy::{
     the_rest, with,
 };
 pub use process::{module, module_with_trap};
+pub use program::{Program, run, said};
 pub use server::{Server, serve};
 pub use streams::{Crowd, Endless};
 pub use tls::{Authority, TlsClient, TlsStream};

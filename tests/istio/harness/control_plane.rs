@@ -4,9 +4,8 @@
 use super::client::send;
 use super::image::file;
 use super::program::{Program, run, said, tool};
-use super::servers;
 use super::{Request, eventually, workspace};
-use passgate_harness::Authority;
+use passgate_harness::{Authority, servers};
 use std::fs;
 use std::io::Write;
 use std::path::Path;

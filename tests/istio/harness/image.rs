@@ -1,7 +1,7 @@
 //! What `make image` left in `dist/`, and a server that offers the bare module.
 
-use super::servers::{self, Count};
 use super::workspace;
+use passgate_harness::servers::{self, Count};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;

@@ -6,8 +6,8 @@ use super::control_plane::{OBJECTS, apply, configure, istiod, kubectl, kubelet, 
 use super::hbone::{self, ACCOUNTS, Behind, NEWS};
 use super::image::{file, layout_digest};
 use super::program::{Program, run, tool};
-use super::servers::{self, Count};
 use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually, workspace};
+use passgate_harness::servers::{self, Count};
 use passgate_harness::{Authority, Introspector};
 use passgate_kit::{SigningKey, Token, TokenBuilder, jwks};
 use serde_json::Value;

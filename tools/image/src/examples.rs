@@ -1,6 +1,6 @@
 //! The examples with an image that exists. A digest that is checked in would be wrong after the
-//! next change of the filter, so the files of `istio/` hold zeros in its place, which no image has:
-//! who applies them as they are denies everything.
+//! next change of the filter, so the files of `istio/` and `envoy-gateway/` hold zeros in its
+//! place, which no image has: who applies them as they are denies everything.
 
 use std::fs;
 use std::io;

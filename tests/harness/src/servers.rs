@@ -1,7 +1,7 @@
-//! The servers beside the mesh, each at the address that `tests/istio/hosts` gives its name.
+//! Servers beside a proxy on a machine of its own (`tools/isolated`), each at the address that
+//! `tests/istio/hosts` gives its name.
 
-use passgate_harness::Authority;
-use passgate_harness::{Headers, Message, Unsized, Wire};
+use super::{Authority, Headers, Message, Unsized, Wire};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Map, Value, json};
 use std::io::{Read, Write};
