@@ -65,6 +65,7 @@ fn tables(options: &Options) {
     }
     if memory {
         whole::memory(rounds.min(3));
+        whole::proxies();
     }
     if module {
         whole::module_size();

@@ -15,10 +15,17 @@ pub fn cpu_micros(process: u32) -> f64 {
 
 /// Memory of its own that a process holds, in KiB.
 pub fn anonymous_kib(process: u32) -> f64 {
+    status_kib(process, "RssAnon:")
+}
+
+/// All memory that a process holds, with the parts of its files that it has read, in KiB.
+pub fn resident_kib(process: u32) -> f64 {
+    status_kib(process, "VmRSS:")
+}
+
+fn status_kib(process: u32, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a running Envoy");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.trim().split(' ').next()?.parse().ok());
-    number.expect("RssAnon in the process's status")
+    number.expect("the number in the process's status")
 }

@@ -4,11 +4,12 @@ use super::chunks::{self, CHUNK};
 use super::filter::{Filter, Guard, Keys, Passgate, Size, connect, gate};
 use super::load::Client;
 use super::measure::{core, token, wire};
-use super::process::{anonymous_kib, cpu_micros};
+use super::process::{anonymous_kib, cpu_micros, resident_kib};
 use super::sample::Sample;
 use super::table::{verdict, whole};
+use passgate_harness::Gate;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// No filter, passgate as it comes, and `jwt_authn`.
 fn guards(cache: bool) -> [Guard; 3] {
@@ -38,6 +39,23 @@ pub const START: &str = "start of Envoy with the filter minus without";
 pub fn memory(rounds: usize) {
     let taken = memories(guards(true), rounds);
     whole(MEMORY, &more(&taken), "MiB", Some(16.0));
+}
+
+/// All memory of proxies that were started a minute ago and have nothing to do, with one worker and
+/// with four.
+pub fn proxies() {
+    const WORKERS: [u32; 2] = [1, 4];
+    let keys = Keys::new(guards(true)[0].size, "ES256");
+    let start = |workers| guards(true).map(|guard| gate(guard, &keys, workers, None));
+    let proxies = WORKERS.map(start);
+    std::thread::sleep(Duration::from_secs(60));
+    for (workers, gates) in WORKERS.iter().zip(&proxies) {
+        let mib = |gate: &Gate| Sample(vec![resident_kib(gate.process_id()) / 1_024.0]);
+        let taken: [Sample; 3] = gates.each_ref().map(mib);
+        let name = format!("the whole proxy after a minute, {workers} workers, minus without");
+        let limit = (*workers == 1).then_some(28.0);
+        whole(&name, &more(&taken), "MiB", limit);
+    }
 }
 
 /// MiB of one more worker.
