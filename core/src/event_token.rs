@@ -32,6 +32,8 @@ pub struct ExpectedEvent<'e> {
     pub max_age: Duration,
     /// How far clocks may be apart.
     pub skew: Duration,
+    /// How long after its `exp` it counts all the same.
+    pub grace: Duration,
 }
 
 /// Why such a token does not count.
@@ -215,7 +217,7 @@ impl Times {
         let later = now.saturating_add(expected.skew);
         let is_early = issued > later || not_before.is_some_and(|not_before| not_before > later);
         let is_old = now.since(issued) > expected.max_age.saturating_add(expected.skew);
-        let is_over = |expires: UnixTime| now >= expires.saturating_add(expected.skew);
+        let is_over = |expires: UnixTime| now >= expires.saturating_add(expected.grace);
         let fault = if is_old {
             Some(EventFault::Time("iat: not longer ago than max_event_age"))
         } else if expires.is_some_and(is_over) {
@@ -223,9 +225,10 @@ impl Times {
         } else {
             is_early.then_some(EventFault::Early)
         };
-        let old = issued.saturating_add(expected.max_age);
-        let until = expires.map_or(old, |expires| expires.min(old));
-        let until = until.saturating_add(expected.skew.saturating_mul(2));
+        let old = issued.saturating_add(expected.max_age.saturating_add(expected.skew));
+        let over = expires.map(|expires| expires.saturating_add(expected.grace));
+        let until = over.map_or(old, |over| over.min(old));
+        let until = until.saturating_add(expected.skew);
         Ok(Self { until, fault })
     }
 }

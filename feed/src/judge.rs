@@ -86,6 +86,10 @@ const WAITING_EACH: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(8);
 /// The clocks of provider and service may be apart by this much.
 const SKEW: Duration = Duration::from_secs(60);
+/// A token counts so long after its `exp`: a few minutes, as OpenID Connect Core section 2 allows.
+/// What a logout token ends is over whenever it comes, so a late one takes nothing more from
+/// anybody. One that is refused because our clock is ahead is not sent again.
+const GRACE: Duration = Duration::from_secs(300);
 /// How long keys that are no longer fresh serve while fetches fail, and the pace of fetches for
 /// unknown keys: the defaults of a gate.
 const MAX_STALE: Duration = Duration::from_secs(3_600);
@@ -397,5 +401,6 @@ fn expected(provider: &Provider, what: What) -> ExpectedEvent<'_> {
         must_expire: what == What::Logout,
         max_age: provider.max_event_age,
         skew: SKEW,
+        grace: GRACE,
     }
 }

@@ -101,7 +101,7 @@ fn begin_epoch(file: &OsStr, at_least: Option<&OsStr>) -> Result<(), Box<dyn Err
 fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
     end_at_a_panic();
     let config = Arc::new(Config::load(file)?);
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::new(Metrics::of(&config));
     let (store, writer) = Store::open(&config, &metrics)?;
     let judge = Judge::start(&config, &metrics)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use crate::log;
+use crate::{config::Config, log};
 
 /// All counters.
 #[derive(Debug, Default)]
@@ -104,6 +104,19 @@ const HELP: [(&str, &str, &str); 15] = [
 ];
 
 impl Metrics {
+    /// All at zero: what an alert looks for is there before it happens, so that once is seen.
+    pub(crate) fn of(config: &Config) -> Self {
+        let this = Self::default();
+        for provider in &config.providers {
+            for outcome in ["refused", "early", "late", "unavailable", "busy"] {
+                let name = ("provider", &*provider.name);
+                let labels = [name, ("kind", "unread"), ("outcome", outcome)];
+                this.add("passgate_feed_events_total", &labels, 0);
+            }
+        }
+        this
+    }
+
     /// Counts one.
     pub(crate) fn count(&self, name: &'static str, labels: &[(&str, &str)]) {
         self.add(name, labels, 1);

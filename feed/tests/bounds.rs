@@ -6,7 +6,7 @@ mod running;
 use std::{collections::HashSet, fs, net::TcpStream, sync::Barrier, thread};
 
 use passgate_harness::{Issuer, Request, eventually};
-use passgate_kit::SigningKey;
+use passgate_kit::{SigningKey, now, tampered};
 use serde_json::{Value, json};
 
 use running::{Feed, configuration, logout, logout_token, new_folder, spawn};
@@ -129,4 +129,44 @@ fn a_flood_of_tokens_is_counted_and_does_not_fill_the_log() {
 fn second(line: &str) -> Option<u64> {
     let line: Value = serde_json::from_str(line).ok()?;
     Some(line.get("time_unix_ms")?.as_u64()? / 1_000)
+}
+
+#[test]
+fn a_logout_that_comes_a_few_minutes_late_counts_and_a_later_one_is_told_apart() {
+    let issuer = Issuer::start();
+    let feed = Feed::start(&issuer);
+    let late = |sid: &str, seconds: i64| {
+        let token = logout_token(&issuer.key, sid).claim("iat", now() - seconds - 120);
+        token.expires_in(-seconds).build()
+    };
+    // By a clock of ours that is ahead, or after a wait at the provider.
+    let token = late("s1", 280);
+    assert_eq!(feed.logout(&token).status, 200);
+    let list = feed.list("");
+    assert_eq!(
+        entries(&list),
+        [json!({ "sid": "s1", "reason": "logged out" })]
+    );
+    // It is remembered for as long as it counts.
+    assert_eq!(feed.logout(&token).status, 200);
+    assert_eq!(feed.list("")["sequence"], list["sequence"]);
+    let count = |outcome: &str| {
+        let kind = if outcome == "late" {
+            "unread"
+        } else {
+            "logout"
+        };
+        feed.metric(&format!(
+            "passgate_feed_events_total{{provider=\"acme\",kind=\"{kind}\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    assert_eq!((count("taken"), count("known")), (1, 1));
+    // What is over for longer is refused for good, as the standard says, and an alert tells of it.
+    let answer = feed.logout(&late("s2", 310));
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(count("late"), 1);
+    assert_eq!(feed.list("")["sequence"], list["sequence"]);
+    // Only of a token that is rightly signed is anything said about clocks.
+    assert_eq!(feed.logout(&tampered(&late("s3", 310))).status, 400);
+    assert_eq!(count("late"), 1);
 }

@@ -34,6 +34,7 @@ fn judged_at(text: &str, now: u64, must_expire: bool) -> Result<(), EventFault> 
         must_expire,
         max_age: Duration::from_secs(600),
         skew: Duration::from_secs(60),
+        grace: Duration::from_secs(60),
     };
     let event = UnverifiedEvent::parse(text, &expected, UnixTime::from_secs(now))?;
     event.times.fault.map_or(Ok(()), Err)
@@ -103,6 +104,7 @@ fn a_token_counts_until_it_expires_or_is_too_old() {
             must_expire: false,
             max_age: Duration::from_secs(600),
             skew: Duration::from_secs(60),
+            grace: Duration::from_secs(60),
         };
         let text = token.build();
         let event = UnverifiedEvent::parse(&text, &expected, UnixTime::from_secs(NOW));
@@ -161,6 +163,7 @@ impl World {
             must_expire: true,
             max_age: Duration::from_secs(600),
             skew: Duration::from_secs(60),
+            grace: Duration::from_secs(60),
         };
         let event = UnverifiedEvent::parse(text, &expected, self.now)?;
         event.verify(&mut self.supply, 0, self.now)
