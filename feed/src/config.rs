@@ -83,6 +83,8 @@ pub(crate) struct Poll {
     /// How long to wait when there is nothing.
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
+    /// How long the transmitter may wait for an event before it answers. `None`: not at all.
+    pub(crate) long_polling: Option<Duration>,
     pub(crate) trusted_ca: Option<PathBuf>,
     pub(crate) shows: Shows,
 }
@@ -339,10 +341,20 @@ fn poll_of(raw: RawPoll, at: At<'_>, problems: &mut Problems) -> Option<Poll> {
         uri,
         interval,
         timeout,
+        long_polling,
         trusted_ca,
         bearer,
         client_credentials,
     } = raw;
+    let long_polling = (!long_polling.is_absent()).then(|| {
+        bounds(
+            long_polling,
+            at.member("long_polling"),
+            30,
+            (1, 300),
+            problems,
+        )
+    });
     let (bearer, client) = (bearer.given(), client_credentials.given());
     let shows = match (bearer, client) {
         (Some(Named(raw)), None) => shown(raw, at.member("bearer"), problems).map(Shows::Bearer),
@@ -357,6 +369,7 @@ fn poll_of(raw: RawPoll, at: At<'_>, problems: &mut Problems) -> Option<Poll> {
         uri: uri.given()?,
         interval: bounds(interval, at.member("interval"), 5, (1, 300), problems),
         timeout: bounds(timeout, at.member("timeout"), 10, (1, 60), problems),
+        long_polling,
         trusted_ca: trusted_ca.given().map(|path| PathBuf::from(path.0)),
         shows: shows?,
     })

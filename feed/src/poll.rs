@@ -81,9 +81,15 @@ impl Stream {
         let name = &*provider.name;
         let mut pause = poll.interval;
         loop {
+            let began = Instant::now();
             let outcome = match self.poll(poll).await {
                 Ok(is_more) => {
-                    pause = if is_more { NEXT } else { poll.interval };
+                    // A transmitter that has held the poll was waited for already.
+                    let rest = poll.interval.saturating_sub(match poll.long_polling {
+                        Some(_) => began.elapsed(),
+                        None => Duration::ZERO,
+                    });
+                    pause = if is_more { NEXT } else { rest.max(NEXT) };
                     "ok"
                 }
                 Err((outcome, why)) => {
@@ -104,9 +110,13 @@ impl Stream {
     /// Tells what became of the last tokens, and fetches the next. True: there is something to tell
     /// or to fetch at once.
     async fn poll(&mut self, poll: &Poll) -> Result<bool, Failed> {
+        // What is to be told is told at once: a poll that is held may break off. The next one is.
+        let tells = !self.told.acknowledged.is_empty() || !self.told.errors.is_empty();
+        let held = poll.long_polling.filter(|_| !tells);
+        let is_next = poll.long_polling.is_some() && tells;
         let body = json!({
             "maxEvents": AT_ONCE,
-            "returnImmediately": true,
+            "returnImmediately": held.is_none(),
             "ack": self.told.acknowledged,
             "setErrs": self.told.errors,
         });
@@ -116,7 +126,7 @@ impl Stream {
             .post(
                 ("application/json", body.to_string()),
                 &authorization,
-                (BYTES, poll.timeout),
+                (BYTES, poll.timeout.saturating_add(held.unwrap_or_default())),
             )
             .await
             .map_err(no_answer)?;
@@ -150,6 +160,6 @@ impl Stream {
             acknowledged,
             errors,
         } = &self.told;
-        Ok(!acknowledged.is_empty() || !errors.is_empty())
+        Ok(is_next || !acknowledged.is_empty() || !errors.is_empty())
     }
 }

@@ -12,6 +12,8 @@ use std::{
     collections::BTreeMap,
     fs,
     sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
 };
 
 use passgate_harness::{Issuer, Message, Server, eventually, serve};
@@ -32,7 +34,18 @@ struct State {
     /// How many tokens it gave; the last one is good.
     tokens: u64,
     polls: u64,
+    /// How many of them were held.
+    held: u64,
     status: Option<u16>,
+}
+
+/// How long a poll is held at most.
+const HELD: Duration = Duration::from_secs(2);
+
+/// Whether the transmitter may wait before it answers (RFC 8936 section 2.2).
+fn is_long(request: &Message) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+    body.is_some_and(|body| body["returnImmediately"] == false)
 }
 
 const KIND: &str = "caep/event-type/session-revoked";
@@ -43,6 +56,13 @@ impl Transmitter {
         let held = Arc::clone(&state);
         let server = Server::start(move |stream| {
             serve(stream, |request| {
+                // A poll that may be held is, until there is something.
+                let is_long = is_long(&request);
+                let is_empty = || held.lock().unwrap().sets.is_empty();
+                let began = Instant::now();
+                while is_long && is_empty() && began.elapsed() < HELD {
+                    thread::sleep(Duration::from_millis(10));
+                }
                 let (status, body) = held.lock().unwrap().answer(&request);
                 let body = body.to_string();
                 let length = body.len();
@@ -102,7 +122,7 @@ impl State {
             return (status, json!({}));
         }
         let body: Value = serde_json::from_slice(&request.body).unwrap();
-        assert_eq!(body["returnImmediately"], true);
+        self.held += u64::from(is_long(request));
         for jti in body["ack"].as_array().unwrap() {
             assert!(self.sets.remove(jti.as_str().unwrap()).is_some(), "{jti}");
         }
@@ -138,6 +158,7 @@ fn what_is_fetched_ends_what_it_says_and_is_acknowledged_when_it_is_on_disk() {
     eventually("both are answered", is_empty);
     assert_eq!(names(&feed), ["alice"]);
     transmitter.state(|state| {
+        assert_eq!(state.held, 0);
         assert_eq!(state.errors["b"]["err"], "invalid_audience");
         assert_eq!(state.errors.len(), 1);
         assert_eq!(state.tokens, 1);
@@ -222,4 +243,38 @@ fn a_transmitter_that_fails_is_asked_again() {
         transmitter.state(|state| state.sets.is_empty().then_some(()))
     });
     assert_eq!(names(&feed), ["alice"]);
+}
+
+#[test]
+fn a_transmitter_that_may_wait_is_not_asked_every_interval() {
+    let issuer = Issuer::start();
+    let transmitter = Transmitter::start();
+    let mut words = transmitter.configuration(&issuer);
+    let poll = &mut words["providers"]["acme"]["security_events"]["poll"];
+    // Neither the interval nor the time for an answer is waited for.
+    (poll["interval"], poll["timeout"]) = (json!("1s"), json!("1s"));
+    poll["long_polling"] = json!("30s");
+    let folder = new_folder();
+    fs::write(folder.join("client"), "a&secret\n").unwrap();
+    let feed = Feed::in_folder(folder, &words, &[]);
+    let held = |more: u64| {
+        let before = transmitter.state(|state| state.held);
+        eventually("polls that are held", || {
+            transmitter.state(|state| (state.held >= before + more).then_some(()))
+        });
+    };
+    held(2);
+    for name in ["alice", "bob"] {
+        let token = event_token(&issuer.key, KIND, person(name)).build();
+        transmitter.offer(name, token);
+        let is_empty = || transmitter.state(|state| state.sets.is_empty().then_some(()));
+        eventually("an answer", is_empty);
+        held(1);
+    }
+    assert_eq!(names(&feed), ["alice", "bob"]);
+    let (polls, held) = transmitter.state(|state| (state.polls, state.held));
+    // What became of an event is told at once, and not with a poll that is held.
+    assert_eq!(polls - held, 2);
+    let failed = "passgate_feed_polls_total{provider=\"acme\",outcome=\"no_answer\"}";
+    assert_eq!(feed.metric(failed), 0);
 }

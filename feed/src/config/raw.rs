@@ -145,6 +145,9 @@ record! {
         interval: Duration,
         /// Most that one answer may take. Default: 10s.
         timeout: Duration,
+        /// How long the transmitter may wait for an event before it answers. Absent: it answers at
+        /// once.
+        long_polling: Duration,
         /// A file of certificates to trust in place of the machine's.
         trusted_ca: Text,
         /// The bearer that the transmitter wants to see.
