@@ -36,7 +36,7 @@ exit status: 0 accepted or passed, 1 refused, 2 unreadable or wrong usage
 /// The arguments where no command is named.
 const NONE: Program = program(USAGE, &[]);
 
-const COMMANDS: [(&str, Program, Work); 6] = [
+const COMMANDS: [(&str, Program, Work); 7] = [
     (
         "check",
         Program {

@@ -293,8 +293,8 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
     text
 }
 
-/// `identity_header`: what carries a token of the gate's own. Its key is not here, so its claims are
-/// shown.
+/// `identity_header`: what carries a token of the gate's own. Its key is not here, so its claims
+/// are shown.
 fn outcome(verdict: &Verdict, identity_header: Option<&str>) -> String {
     match verdict {
         Verdict::Allow(permit) => {

@@ -48,8 +48,8 @@ pub(crate) struct OwnedNames {
 }
 
 impl OwnedNames {
-    /// `kept` are names of headers that change method or path and may stay. `identity` is the header
-    /// of identity tokens.
+    /// `kept` are names of headers that change method or path and may stay. `identity` is the
+    /// header of identity tokens.
     pub(crate) fn of(kept: &[String], providers: &[Provider], identity: Option<&str>) -> Self {
         let overrides = OVERRIDE_HEADERS.iter().map(|&name| name.to_owned());
         let mut ours: Vec<String> = overrides.filter(|name| !kept.contains(name)).collect();

@@ -1,8 +1,8 @@
 //! Identity tokens: who was let in, signed by the gate for the services behind it.
 //!
-//! The only room that signs. What it signs is [`Content`], which nothing else can make, under one of
-//! the two types that [`Typ`] has: so no signature of the gate's key is one of an access token, a
-//! proof or an assertion.
+//! The only room that signs. What it signs is [`Content`], which nothing else can make, under one
+//! of the two types that [`Typ`] has: so no signature of the gate's key is one of an access token,
+//! a proof or an assertion.
 
 mod claims;
 mod ecdsa;

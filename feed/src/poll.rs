@@ -1,7 +1,11 @@
 //! Fetches security event tokens (RFC 8936) where a provider does not push them. What was fetched
 //! is judged as what is pushed, and acknowledged when it is on disk.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use passgate_core::{Json, limits};
 use serde_json::{Map, Value, json};

@@ -238,7 +238,8 @@ fn keys_rotate_under_load_without_a_refused_request() {
         let entries = chain.edge.access_log();
         entries.iter().filter(|entry| entry["path"] == KEYS).count()
     };
-    // Published; then known to all threads of the second gate; then it signs; then the old one goes.
+    // Published; then known to all threads of the second gate; then it signs; then the old one
+    // goes.
     for keys in [&["OLD", "NEW"][..], &["NEW", "OLD"], &["NEW"]] {
         chain.edge.reconfigure(&edge_policy(keys));
         let before = fetched(&chain);

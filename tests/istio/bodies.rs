@@ -1,4 +1,5 @@
-//! Bodies that a passkey approves, at one workload's sidecar: an `EnvoyFilter` has them handed over.
+//! Bodies that a passkey approves, at one workload's sidecar: an `EnvoyFilter` has them handed
+//! over.
 
 use crate::harness::{ISSUER, Request, file, story};
 use passgate_kit::{ApprovalBuilder, SigningKey, now};

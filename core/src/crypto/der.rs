@@ -54,8 +54,8 @@ pub(super) fn ecdsa_fixed(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
     Some(fixed)
 }
 
-/// The private number of a P-256 key in PKCS #8 (RFC 5958 section 2, RFC 5915 section 3). `None`: it
-/// is something else.
+/// The private number of a P-256 key in PKCS #8 (RFC 5958 section 2, RFC 5915 section 3). `None`:
+/// it is something else.
 pub(crate) fn p256_number(bytes: &[u8]) -> Option<&[u8]> {
     /// id-ecPublicKey with secp256r1 (RFC 5480 section 2.1.1).
     const P256: &[u8] =

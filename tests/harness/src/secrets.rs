@@ -28,8 +28,8 @@ pub fn note(name: &str, value: &[u8]) {
     }
 }
 
-/// Notes a secret of Envoy's environment, such as a private key: each line of it, and each member of
-/// a JWK.
+/// Notes a secret of Envoy's environment, such as a private key: each line of it, and each member
+/// of a JWK.
 pub fn keep(secret: &str) {
     let words = secret.split(|c: char| c.is_whitespace() || "\",:{}".contains(c));
     let long = words.filter(|word| word.len() >= SHORTEST && !word.starts_with('-'));
