@@ -5,7 +5,6 @@
 //! a proof or an assertion.
 
 mod claims;
-mod ecdsa;
 mod key;
 mod memory;
 
@@ -14,7 +13,6 @@ use core::time::Duration;
 use self::{claims::Content, key::Typ, memory::Minted};
 pub(crate) use self::{
     claims::{About, is_reserved},
-    ecdsa::Generator,
     key::SigningKey,
     memory::MintedTokens,
 };
@@ -37,8 +35,6 @@ pub(crate) struct IdentityToken {
     pub(crate) audience: Option<String>,
     /// The longest time from `iat` to `exp`, in whole seconds.
     pub(crate) lifetime: Duration,
-    /// What they sign with.
-    pub(crate) generator: Generator,
     /// The first one signs, all are published. Not empty.
     pub(crate) keys: Vec<SigningKey>,
     /// Names of claims that are taken over, none of which [`is_reserved`].
@@ -134,7 +130,7 @@ impl MintedTokens {
         } else {
             Typ::Identity
         };
-        let token = own.keys.first()?.sign(typ, &content, &own.generator)?;
+        let token = own.keys.first()?.sign(typ, &content)?;
         if !own.is_transaction {
             let half = Duration::from_secs(own.lifetime.as_secs() / 2);
             let until = match shown.ends.filter(|_| ends.is_some()) {

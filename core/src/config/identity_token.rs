@@ -11,7 +11,7 @@ use crate::{
     decode::{At, Decode, Fault, Field, Filled, FromText, Problems, Text, record, shown, texts},
     json::Json,
     limits,
-    mint::{Generator, IdentityToken, SigningKey, is_reserved},
+    mint::{IdentityToken, SigningKey, is_reserved},
     request::{folded, path},
     resource_metadata::ResourceMetadata,
 };
@@ -107,8 +107,7 @@ pub(super) fn identity_token(
     let (least, most) = (limits::IDENTITY_MIN_SECS, limits::IDENTITY_MAX_SECS);
     let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
     duration::bound(lifetime, least, most, at.member("lifetime"), problems);
-    let generator = Generator::default();
-    let keys = self::keys(keys, around, &generator, at.member("keys"), problems);
+    let keys = self::keys(keys, around, at.member("keys"), problems);
     let claims = self::claims(claims, at.member("claims"), problems);
     let keys_path = keys_uri
         .given()
@@ -118,7 +117,6 @@ pub(super) fn identity_token(
         issuer: issuer?,
         audience: audience?,
         lifetime: Duration::from_secs(lifetime.as_secs()),
-        generator,
         keys,
         claims,
         is_transaction: transaction.given().unwrap_or(false),
@@ -171,7 +169,6 @@ fn header(
 fn keys(
     names: Field<Filled<Environment>>,
     around: &Around<'_>,
-    generator: &Generator,
     at: At<'_>,
     problems: &mut Problems,
 ) -> Vec<SigningKey> {
@@ -188,7 +185,7 @@ fn keys(
         let Some(text) = name.value(around.environment, at, problems) else {
             continue;
         };
-        let Some(key) = SigningKey::read(&text, generator) else {
+        let Some(key) = SigningKey::read(&text) else {
             let seen = [name.name(), " does not hold a private key of P-256"];
             let wanted = "set it to PKCS #8, as PEM or as the base64 of it, or to a JWK with d";
             problems.add(at, &seen, &[wanted]);

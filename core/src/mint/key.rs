@@ -3,11 +3,11 @@
 use core::fmt;
 
 use p256::{
-    Scalar,
-    elliptic_curve::ff::{Field as _, PrimeField as _},
+    ecdsa::{self, Signature, signature::Signer as _},
+    elliptic_curve::point::AffineCoordinates as _,
 };
 
-use super::{Content, Generator};
+use super::Content;
 use crate::{
     crypto::{VerifyingKey, p256_number},
     jose::{base64url, thumbprint, to_base64url},
@@ -16,7 +16,7 @@ use crate::{
 
 /// A key that signs identity tokens.
 pub(crate) struct SigningKey {
-    secret: Scalar,
+    secret: ecdsa::SigningKey,
     /// Its thumbprint (RFC 7638).
     kid: String,
     /// The coordinates of its public half, in base64url.
@@ -49,13 +49,13 @@ impl Typ {
 impl SigningKey {
     /// A key as PKCS #8, in PEM (RFC 7468 section 10) or the base64 of it alone, or as a JWK (RFC
     /// 7518 section 6.2). `None`: it is something else.
-    pub(crate) fn read(text: &str, generator: &Generator) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.starts_with('{') {
             let jwk = Json::parse(text.as_bytes(), JWK_NODES).ok()?;
             let member = |name| jwk.get(name).and_then(Json::as_str);
             let is = |name, wanted| member(name).is_none_or(|value| value == wanted);
-            let key = Self::of(&base64url(member("d")?)?, generator)?;
+            let key = Self::of(&base64url(member("d")?)?)?;
             let is_own = member("kty") == Some("EC")
                 && member("crv") == Some("P-256")
                 && member("x") == Some(&key.x)
@@ -77,14 +77,14 @@ impl SigningKey {
         while letters.last() == Some(&b'=') {
             letters.pop();
         }
-        Self::of(p256_number(&base64url(letters)?)?, generator)
+        Self::of(p256_number(&base64url(letters)?)?)
     }
 
-    pub(super) fn of(number: &[u8], generator: &Generator) -> Option<Self> {
-        let number: [u8; 32] = number.try_into().ok()?;
-        let secret: Option<Scalar> = Scalar::from_repr(number.into()).into_option();
-        let secret = secret.filter(|secret| !bool::from(secret.is_zero()))?;
-        let (x, y) = generator.times(&secret);
+    /// From its private number, whose length is that of the order.
+    pub(super) fn of(number: &[u8]) -> Option<Self> {
+        let secret = ecdsa::SigningKey::from_bytes(number.try_into().ok()?).ok()?;
+        let point = secret.verifying_key().as_affine();
+        let (x, y) = (point.x(), point.y());
         Some(Self {
             kid: to_base64url(&thumbprint(&VerifyingKey::p256(&x, &y).ok()?)),
             x: to_base64url(&x),
@@ -113,14 +113,8 @@ impl SigningKey {
         parts.concat()
     }
 
-    /// A token of this type with this content (RFC 7515 section 7.1). The signature is
-    /// deterministic (RFC 6979).
-    pub(super) fn sign(
-        &self,
-        typ: Typ,
-        content: &Content,
-        generator: &Generator,
-    ) -> Option<String> {
+    /// A token of this type with this content (RFC 7515 section 7.1).
+    pub(super) fn sign(&self, typ: Typ, content: &Content) -> Option<String> {
         let header = [
             r#"{"alg":"ES256","typ":""#,
             typ.name(),
@@ -131,8 +125,13 @@ impl SigningKey {
         let header = to_base64url(header.concat().as_bytes());
         let claims = to_base64url(content.to_json().as_bytes());
         let input = [&*header, ".", &claims].concat();
-        let signature = generator.sign(&self.secret, input.as_bytes())?;
-        Some([&*input, ".", &to_base64url(&signature)].concat())
+        let signature = self.signature(input.as_bytes())?;
+        Some([&*input, ".", &to_base64url(&signature.to_bytes())].concat())
+    }
+
+    /// Deterministic (RFC 6979).
+    pub(super) fn signature(&self, text: &[u8]) -> Option<Signature> {
+        self.secret.try_sign(text).ok()
     }
 }
 

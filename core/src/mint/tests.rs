@@ -1,8 +1,6 @@
 use core::time::Duration;
 
-use p256::ecdsa::{Signature, SigningKey as Crates, signature::Signer as _};
-
-use super::{Generator, IdentityToken, MintedTokens, Shown, SigningKey, Way};
+use super::{IdentityToken, MintedTokens, Shown, SigningKey, Way};
 use crate::{limits::IDENTITY_TOKEN_BYTES, time::UnixTime};
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
@@ -13,45 +11,11 @@ fn own() -> IdentityToken {
         issuer: "i".to_owned(),
         audience: None,
         lifetime: Duration::from_secs(60),
-        keys: SigningKey::of(&[7; 32], &Generator::default())
-            .into_iter()
-            .collect(),
-        generator: Generator::default(),
+        keys: SigningKey::of(&[7; 32]).into_iter().collect(),
         claims: Vec::new(),
         is_transaction: false,
         keys_path: None,
         gate: None,
-    }
-}
-
-/// The crate's own signatures are deterministic, too, so they are the same to the last bit.
-#[test]
-fn signatures_are_those_of_the_crate() {
-    let generator = Generator::default();
-    let order_less_one =
-        b"\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x50";
-    let mut keys: Vec<[u8; 32]> = vec![*order_less_one];
-    let mut small = [0; 32];
-    small[31] = 1;
-    keys.push(small);
-    // Digits of every value in every window.
-    for byte in 0..=255 {
-        let mut number = [byte; 32];
-        number[0] &= 0x7f;
-        number[31] |= 1;
-        keys.push(number);
-    }
-    for number in keys {
-        let crates = Crates::from_slice(&number).unwrap();
-        let secret = **crates.as_nonzero_scalar();
-        let point = crates.verifying_key().to_sec1_point(false);
-        let (x, y) = generator.times(&secret);
-        assert_eq!(point.as_bytes()[1..], [x, y].concat());
-        for text in [&b""[..], b"sample", &number] {
-            let expected: Signature = crates.sign(text);
-            let signature = generator.sign(&secret, text).unwrap();
-            assert_eq!(signature[..], expected.to_bytes()[..], "{number:?}");
-        }
     }
 }
 
@@ -63,8 +27,7 @@ fn the_examples_of_rfc_6979_hold() {
     let digits = secret.as_bytes().chunks(2);
     let byte = |pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap();
     let number: Vec<u8> = digits.map(byte).collect();
-    let generator = Generator::default();
-    let secret = **Crates::from_slice(&number).unwrap().as_nonzero_scalar();
+    let key = SigningKey::of(&number).unwrap();
     for (text, r, s) in [
         (
             "sample",
@@ -77,8 +40,8 @@ fn the_examples_of_rfc_6979_hold() {
             "019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083",
         ),
     ] {
-        let signature = generator.sign(&secret, text.as_bytes()).unwrap();
-        assert_eq!(hex(&signature), [r, s].concat());
+        let signature = key.signature(text.as_bytes()).unwrap();
+        assert_eq!(hex(&signature.to_bytes()), [r, s].concat());
     }
 }
 
@@ -154,8 +117,7 @@ fn a_token_that_is_made_anew_takes_the_place_of_the_old_one() {
 #[cfg(feature = "explain")]
 #[test]
 fn what_stands_for_a_variable_is_a_key_of_its_own() {
-    let keys =
-        ["A", "B"].map(|name| SigningKey::read(&super::stand_in(name), &Generator::default()));
+    let keys = ["A", "B"].map(|name| SigningKey::read(&super::stand_in(name)));
     let [Some(a), Some(b)] = keys else {
         panic!("keys");
     };
