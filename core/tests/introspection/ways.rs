@@ -148,7 +148,7 @@ fn a_person_a_workload_or_an_opaque_token_passes() {
         let told = if [[0, 1, 2], [1, 0, 2]].contains(&order) {
             r#"Bearer realm="passgate", acr_values="phr", max_age="300""#
         } else {
-            r#"Bearer realm="passgate""#
+            r#"Bearer realm="passgate", scope="reports""#
         };
         assert_eq!(challenge, told, "{order:?}");
         // Only the opaque way needs the provider that is asked.
