@@ -17,6 +17,9 @@ REDIS ?= .tools/redis
 NGINX ?= .tools/nginx
 RATELIMIT ?= .tools/ratelimit
 
+# The folder of another PostgreSQL (postgres, initdb), where there is no apt.
+POSTGRES ?= .tools/postgres
+
 MODULE := dist/passgate.wasm
 # The profile is quick to build; the demo has little to do.
 DEMO := cargo run --locked --profile demo --package passgate-demo -- \
@@ -32,7 +35,7 @@ FUNC_E := FUNC_E_HOME='$(CURDIR)/.tools/func-e-home' $(DEMO) --func-e .tools/fun
 	test-native test-envoy test-feed test-observability test-replicas test-nginx test-run \
 	test-func-e test-browser test-providers \
 	test-docs test-module test-files test-reproducible fuzz matrix schema tools rust envoy \
-	func-e prometheus replicas nginx browser providers clean
+	func-e prometheus replicas nginx postgres browser providers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -89,11 +92,11 @@ test-bare-host: wasm ## the module on a host that offers headers, clock, log and
 test-envoy: wasm wasm-trap envoy ## the stories on a real Envoy
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-envoy-tests --test envoy
 
-test-feed: wasm envoy prometheus ## the feed: what it takes, 100 kills, a full disk; its alerts; a real Envoy that fetches from it
+test-feed: wasm envoy prometheus postgres ## the feed: what it takes, 100 kills, a full disk, two replicas on PostgreSQL; its alerts; a real Envoy that fetches from it
 	$(PROMETHEUS)/promtool check rules feed/alerts.yaml
 	$(PROMETHEUS)/promtool test rules feed/alerts.test.yaml
 	ENVOY='$(abspath $(ENVOY))' PASSGATE_WASM='$(abspath $(MODULE))' \
-		cargo test --locked --package passgate-feed
+		POSTGRES='$(abspath $(POSTGRES))' cargo test --locked --package passgate-feed
 
 test-observability: wasm envoy prometheus ## alerts and dashboard, by a real Prometheus that scrapes a real Envoy
 	$(PROMETHEUS)/promtool check rules observability/alerts.yaml
@@ -152,7 +155,7 @@ schema: rust ## write the schemas in schema/ anew: of the configuration, and of 
 		> schema/audit-record.schema.json.new
 	mv schema/audit-record.schema.json.new schema/audit-record.schema.json
 
-tools: rust envoy func-e prometheus replicas nginx browser providers ## install everything that the other targets use
+tools: rust envoy func-e prometheus replicas nginx postgres browser providers ## install everything that the other targets use
 
 rust:
 	@tools/install-rust
@@ -178,6 +181,11 @@ ifeq ($(REDIS),.tools/redis)
 endif
 ifeq ($(RATELIMIT),.tools/ratelimit)
 	@tools/install-ratelimit
+endif
+
+postgres:
+ifeq ($(POSTGRES),.tools/postgres)
+	@tools/install-postgres
 endif
 
 .PHONY: deny

@@ -26,6 +26,13 @@ impl Ran {
         Self { before, since }
     }
 
+    /// Another replica has run for longer.
+    pub(crate) fn catch_up(&mut self, ran: u64) {
+        if ran > self.seconds() {
+            *self = Self::from(ran);
+        }
+    }
+
     /// Whole seconds.
     pub(crate) fn seconds(self) -> u64 {
         self.before.saturating_add(self.since.elapsed().as_secs())
@@ -50,6 +57,14 @@ impl Dated {
         }
         self.0
     }
+
+    /// The same for a gate that has seen a document of this date, which another replica may have
+    /// made by a clock that is a little ahead.
+    pub(crate) fn date_after(&mut self, now: UnixTime, seen: Option<u64>) -> u64 {
+        let date = self.date(now);
+        let seen = seen.filter(|seen| seen.saturating_sub(now.as_secs()) <= AHEAD);
+        seen.map_or(date, |seen| seen.max(date))
+    }
 }
 
 #[cfg(test)]
@@ -70,5 +85,24 @@ mod tests {
         );
         assert_eq!(date(2_000_000), 2_000_000);
         assert_eq!(date(941), 941);
+    }
+
+    #[test]
+    fn a_gate_that_saw_a_later_date_elsewhere_is_not_shown_an_earlier_one() {
+        let mut dated = Dated::default();
+        let mut date = |now, seen| dated.date_after(UnixTime::from_secs(now), seen);
+        assert_eq!(date(1_000, Some(999)), 1_000);
+        assert_eq!(date(1_000, Some(1_003)), 1_003);
+        assert_eq!(date(1_000, None), 1_000, "others are not concerned");
+        assert_eq!(date(1_000, Some(1_061)), 1_000, "no gate has taken that");
+    }
+
+    #[test]
+    fn the_time_that_a_service_has_run_is_that_of_the_replica_that_ran_longest() {
+        let mut ran = Ran::from(100);
+        ran.catch_up(50);
+        assert!((100..110).contains(&ran.seconds()));
+        ran.catch_up(500);
+        assert!((500..510).contains(&ran.seconds()));
     }
 }

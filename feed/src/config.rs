@@ -1,6 +1,7 @@
 //! The configuration: one YAML file, read strictly, every mistake at once.
 
 mod credentials;
+mod entrance;
 mod raw;
 
 use core::{net::SocketAddr, time::Duration};
@@ -13,12 +14,14 @@ use passgate_core::{
 };
 use serde_saphyr::{DuplicateKeyPolicy, Options};
 
-use self::raw::{
-    Named, RawClient, RawEvents, RawFeed, RawKeys, RawPoll, RawProvider, RawReaders, RawSecret,
-};
 pub(crate) use self::{
     credentials::{Credentials, Realm},
+    entrance::{Place, Readers, Server, Tls},
     raw::{HttpUri, SubjectType},
+};
+use self::{
+    entrance::{place, readers_of, tls_of},
+    raw::{Named, RawClient, RawEvents, RawFeed, RawKeys, RawPoll, RawProvider, RawSecret},
 };
 use crate::secret::{SHORTEST, Secret, Shown};
 
@@ -27,14 +30,15 @@ use crate::secret::{SHORTEST, Secret, Shown};
 pub(crate) struct Config {
     /// For gates and providers.
     pub(crate) listen: SocketAddr,
+    pub(crate) tls: Option<Tls>,
     /// For operators and their tools.
     pub(crate) admin_listen: SocketAddr,
+    pub(crate) admin_tls: Option<Tls>,
     /// What operators show who write entries. `None`: nobody writes any.
     pub(crate) operator: Option<Secret>,
-    /// The file that holds everything.
-    pub(crate) store: PathBuf,
-    /// What gates show who read lists. `None`: anybody may.
-    pub(crate) reader: Option<Secret>,
+    /// What holds everything.
+    pub(crate) store: Place,
+    pub(crate) readers: Readers,
     /// In the order of their names.
     pub(crate) providers: Vec<Provider>,
 }
@@ -179,33 +183,42 @@ fn json(text: &str) -> Result<Json, (String, &'static str)> {
 fn build(raw: RawFeed, problems: &mut Problems) -> Option<Config> {
     let RawFeed {
         listen,
+        tls,
         admin,
         store,
         readers,
         providers,
     } = raw;
     let at = At::Root;
-    let (admin_listen, operator) = match admin.given() {
-        None => (None, None),
+    let tls = tls.given().and_then(tls_of);
+    let (admin_listen, admin_tls, operator) = match admin.given() {
+        None => (None, None, None),
         Some(admin) => {
             let at = at.member("admin");
             let operator = admin.operator.given();
             let operator =
                 operator.and_then(|Named(raw)| secret(raw, at.member("operator"), problems));
-            (admin.listen.given(), operator)
+            let tls = admin.tls.given().and_then(tls_of);
+            (admin.listen.given(), tls, operator)
         }
     };
-    let reader = match readers.given() {
-        None | Some(RawReaders::Anybody) => None,
-        Some(RawReaders::Bearer(raw)) => secret(raw, at.member("readers"), problems),
-    };
+    let store = store.given();
+    let store = store.and_then(|raw| place(raw, at.member("store"), problems));
+    let readers = readers.given();
+    let readers = readers.and_then(|raw| readers_of(raw, at.member("readers"), problems));
+    if matches!(readers, Some(Readers::Certificate { .. })) && tls.is_none() {
+        let wanted = ["write tls, too: a certificate is shown over TLS"];
+        problems.add(at.member("readers"), &["asks for a certificate"], &wanted);
+    }
     let built = each(providers, provider, problems)?;
     Some(Config {
         listen: listen.given()?.0,
+        tls,
         admin_listen: admin_listen?.0,
+        admin_tls,
         operator,
-        store: PathBuf::from(store.given()?.0),
-        reader,
+        store: store?,
+        readers: readers?,
         providers: built,
     })
 }

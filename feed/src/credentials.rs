@@ -19,8 +19,12 @@ use self::desk::{Desk, Said};
 pub(crate) use self::key::SigningKey;
 use crate::{
     config::Credentials,
-    http::{Answers, Response, Side, answer, json, name_of_status, refused, shows, unauthorized},
+    http::{
+        Answers, Listens, Response, Side, answer, json, name_of_status, refused, shows,
+        unauthorized,
+    },
     metrics::Metrics,
+    tls::Peer,
 };
 
 /// What requests are answered with.
@@ -51,14 +55,24 @@ pub(crate) async fn start(file: &OsStr) -> Result<crate::http::Serving, Box<dyn 
 }
 
 impl Answers for Role {
-    fn listens(&self) -> [(&'static str, core::net::SocketAddr); 2] {
+    fn listens(&self) -> [Listens<'_>; 2] {
         [
             ("listening for gates", self.config.listen),
             ("listening for operators", self.config.admin_listen),
         ]
+        .map(|(message, address)| Listens {
+            message,
+            address,
+            tls: None,
+            authority: None,
+        })
     }
 
-    async fn answer(&self, side: Side, request: Request<Incoming>) -> Response {
+    fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    async fn answer(&self, side: Side, _: &Peer, request: Request<Incoming>) -> Response {
         let (what, answer) = match side {
             Side::Public => self.public(&request).await,
             Side::Admin => self.admin(&request),

@@ -154,6 +154,11 @@ where
 }
 
 fn connector(trusted_ca: Option<&Path>) -> Result<TlsConnector, Failure> {
+    Ok(TlsConnector::from(Arc::new(client(trusted_ca)?)))
+}
+
+/// How we speak TLS to a server that has a certificate of these authorities, or of the machine's.
+pub(crate) fn client(trusted_ca: Option<&Path>) -> Result<ClientConfig, Failure> {
     let mut roots = RootCertStore::empty();
     match trusted_ca {
         Some(path) => {
@@ -175,6 +180,5 @@ fn connector(trusted_ca: Option<&Path>) -> Result<TlsConnector, Failure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

@@ -8,14 +8,14 @@ mod public;
 mod tests;
 
 use core::{convert::Infallible, net::SocketAddr, time::Duration};
-use std::{error::Error, io, sync::Arc};
+use std::{error::Error, io, path::Path, sync::Arc};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpSocket},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinHandle,
     time::{Instant, sleep_until},
@@ -25,7 +25,14 @@ pub(crate) use self::answer::{
     Bodies, Response, answer, json, name_of_status, refused, shows, unauthorized,
 };
 pub(crate) use self::public::{Outcome, error_of};
-use crate::{config::Config, judge::Judge, log, metrics::Metrics, store::Store};
+use crate::{
+    config::{self, Config, Readers},
+    judge::Judge,
+    log,
+    metrics::Metrics,
+    store::Store,
+    tls::{Peer, Tls},
+};
 
 /// What requests are answered with.
 #[derive(Debug)]
@@ -40,15 +47,30 @@ pub(crate) struct Service {
 
 /// Who answers at two addresses.
 pub(crate) trait Answers: Send + Sync + 'static {
-    /// For whom it listens, as the log says it, and where: the public and operators.
-    fn listens(&self) -> [(&'static str, SocketAddr); 2];
+    /// Where it listens: for the public, and for operators.
+    fn listens(&self) -> [Listens<'_>; 2];
+
+    fn metrics(&self) -> &Arc<Metrics>;
 
     /// What is answered at one of them.
     fn answer(
         &self,
         side: Side,
+        peer: &Peer,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response> + Send;
+}
+
+/// An address where someone listens.
+#[derive(Debug)]
+pub(crate) struct Listens<'a> {
+    /// For whom, as the log says it.
+    pub(crate) message: &'static str,
+    pub(crate) address: SocketAddr,
+    /// `None`: HTTP without TLS.
+    pub(crate) tls: Option<&'a config::Tls>,
+    /// The file of the authorities of clients, who may show a certificate.
+    pub(crate) authority: Option<&'a Path>,
 }
 
 /// The service, while it listens.
@@ -64,6 +86,23 @@ pub(crate) struct Serving {
 pub(crate) enum Side {
     Public,
     Admin,
+}
+
+impl Side {
+    /// For metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What stands behind an address.
+struct Entrance<S> {
+    side: Side,
+    tls: Option<Arc<Tls>>,
+    service: Arc<S>,
 }
 
 /// Most connections: thousands of gates hold one for each worker.
@@ -87,6 +126,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const READING: Duration = Duration::from_secs(60);
 /// Most bytes of a request's head.
 const HEAD_BYTES: usize = 16 << 10;
+/// A connection with TLS ends after this: a certificate that is over does not read for ever.
+const LONGEST: Duration = Duration::from_secs(3_600);
 /// Longest that answers in flight may take when the service stops.
 const STOPPING: Duration = Duration::from_secs(10);
 
@@ -100,22 +141,29 @@ pub(crate) async fn start(service: Arc<impl Answers>) -> Result<Serving, Box<dyn
     };
     let connections = connections()?;
     let [public, admin] = service.listens();
-    for (side, (message, address), most) in [
-        (Side::Public, public, connections),
-        (Side::Admin, admin, ADMIN_CONNECTIONS),
+    for (side, most, listens) in [
+        (Side::Public, connections, public),
+        (Side::Admin, ADMIN_CONNECTIONS, admin),
     ] {
+        let Listens {
+            message,
+            address,
+            tls,
+            authority,
+        } = listens;
+        let tls = tls.map(|files| Tls::start(files, authority, service.metrics()));
+        let tls = tls.transpose().map_err(|error| format!("tls: {error}"))?;
         let listener = listen(address);
         let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
         tell(message, listener.local_addr()?, most);
         let places = Arc::new(Semaphore::new(usize::try_from(most)?));
         serving.places.push((Arc::clone(&places), most));
-        let accepting = accept(
-            listener,
+        let entrance = Entrance {
             side,
-            Arc::clone(&service),
-            places,
-            stopped.clone(),
-        );
+            tls,
+            service: Arc::clone(&service),
+        };
+        let accepting = entrance.accept(listener, places, stopped.clone());
         serving.accepting.push(tokio::spawn(accepting));
     }
     Ok(serving)
@@ -185,81 +233,125 @@ impl Serving {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    side: Side,
-    service: Arc<impl Answers>,
-    places: Arc<Semaphore>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    loop {
-        let next = async {
-            // Further ones wait in the kernel.
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (stream, place) = tokio::select! {
-            next = next => next,
-            _ = stopped.changed() => return,
-        };
-        match (stream, place) {
-            (Ok((stream, _)), Ok(place)) => {
-                let _ = stream.set_nodelay(true);
-                let service = Arc::clone(&service);
-                tokio::spawn(serve(stream, side, service, place, stopped.clone()));
+impl<S: Answers> Entrance<S> {
+    async fn accept(
+        self,
+        listener: TcpListener,
+        places: Arc<Semaphore>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        loop {
+            let next = async {
+                // Further ones wait in the kernel.
+                let place = Arc::clone(&places).acquire_owned().await;
+                (listener.accept().await, place)
+            };
+            let (stream, place) = tokio::select! {
+                next = next => next,
+                _ = stopped.changed() => return,
+            };
+            match (stream, place) {
+                (Ok((stream, _)), Ok(place)) => {
+                    let _ = stream.set_nodelay(true);
+                    let entrance = Self {
+                        service: Arc::clone(&self.service),
+                        tls: self.tls.clone(),
+                        ..self
+                    };
+                    tokio::spawn(entrance.greet(stream, place, stopped.clone()));
+                }
+                // Too many open files, as a rule.
+                (Err(error), _) => {
+                    log::warn(
+                        "a connection is not taken",
+                        &[("error", &error.to_string())],
+                    );
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                (_, Err(_)) => return,
             }
-            // Too many open files, as a rule.
-            (Err(error), _) => {
-                log::warn(
-                    "a connection is not taken",
-                    &[("error", &error.to_string())],
-                );
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Agrees on TLS, if it is spoken here, and serves.
+    async fn greet(
+        self,
+        stream: TcpStream,
+        place: OwnedSemaphorePermit,
+        stopped: watch::Receiver<bool>,
+    ) {
+        let Some(tls) = &self.tls else {
+            self.serve(stream, Peer::default(), None, stopped).await;
+            drop(place);
+            return;
+        };
+        match tokio::time::timeout(FIRST, tls.accept(stream)).await {
+            Ok(Ok((stream, peer))) => {
+                let until = Instant::now().checked_add(LONGEST);
+                self.serve(stream, peer, until, stopped).await;
             }
-            (_, Err(_)) => return,
+            Ok(Err(_)) | Err(_) => {
+                let labels = [("side", self.side.name())];
+                let metrics = self.service.metrics();
+                metrics.count("passgate_feed_failed_handshakes_total", &labels);
+            }
+        }
+        drop(place);
+    }
+
+    async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: Peer,
+        end: Option<Instant>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        // When the first head must have come, and later when the answer must have been read.
+        let (until, sent) = watch::channel(Instant::now().checked_add(FIRST));
+        let answer = service_fn(|request| {
+            until.send_replace(None);
+            let (peer, until) = (&peer, &until);
+            async move {
+                let answer = self.service.answer(self.side, peer, request).await;
+                until.send_replace(Instant::now().checked_add(READING));
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(SILENCE)
+            .max_buf_size(HEAD_BYTES)
+            .half_close(false);
+        let connection = http.serve_connection(TokioIo::new(stream), answer);
+        let mut connection = core::pin::pin!(connection);
+        let mut too_slow = core::pin::pin!(too_slow(sent));
+        // How a connection ends is the client's affair.
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = too_slow.as_mut() => {}
+            () = is_over(end, &mut stopped) => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    _ = connection => {}
+                    () = too_slow => {}
+                }
+            }
         }
     }
 }
 
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    side: Side,
-    service: Arc<impl Answers>,
-    place: OwnedSemaphorePermit,
-    mut stopped: watch::Receiver<bool>,
-) {
-    // When the first head must have come, and later when the answer must have been read.
-    let (until, sent) = watch::channel(Instant::now().checked_add(FIRST));
-    let answer = service_fn(|request| {
-        until.send_replace(None);
-        let (service, until) = (&service, &until);
-        async move {
-            let answer = service.answer(side, request).await;
-            until.send_replace(Instant::now().checked_add(READING));
-            Ok::<_, Infallible>(answer)
+/// Ends when this time has come, or the service stops.
+async fn is_over(end: Option<Instant>, stopped: &mut watch::Receiver<bool>) {
+    let end = async {
+        match end {
+            Some(end) => sleep_until(end).await,
+            None => core::future::pending().await,
         }
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(SILENCE)
-        .max_buf_size(HEAD_BYTES)
-        .half_close(false);
-    let connection = http.serve_connection(TokioIo::new(stream), answer);
-    let mut connection = core::pin::pin!(connection);
-    let mut too_slow = core::pin::pin!(too_slow(sent));
-    // How a connection ends is the client's affair.
+    };
     tokio::select! {
-        _ = connection.as_mut() => {}
-        () = too_slow.as_mut() => {}
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                _ = connection => {}
-                () = too_slow => {}
-            }
-        }
+        () = end => {}
+        _ = stopped.changed() => {}
     }
-    drop(place);
 }
 
 /// Ends when the first head has not come, or an answer was not read, in time.
@@ -281,16 +373,42 @@ async fn too_slow(mut sent: watch::Receiver<Option<Instant>>) {
 }
 
 impl Answers for Service {
-    fn listens(&self) -> [(&'static str, SocketAddr); 2] {
+    fn listens(&self) -> [Listens<'_>; 2] {
+        let Config {
+            listen,
+            tls,
+            admin_listen,
+            admin_tls,
+            readers,
+            ..
+        } = &*self.config;
+        let readers = match readers {
+            Readers::Certificate { trusted_ca, .. } => Some(&**trusted_ca),
+            Readers::Anybody | Readers::Bearer(_) => None,
+        };
         [
-            ("listening for gates and providers", self.config.listen),
-            ("listening for operators", self.config.admin_listen),
+            Listens {
+                message: "listening for gates and providers",
+                address: *listen,
+                tls: tls.as_ref(),
+                authority: readers,
+            },
+            Listens {
+                message: "listening for operators",
+                address: *admin_listen,
+                tls: admin_tls.as_ref(),
+                authority: None,
+            },
         ]
     }
 
-    async fn answer(&self, side: Side, request: Request<Incoming>) -> Response {
+    fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    async fn answer(&self, side: Side, peer: &Peer, request: Request<Incoming>) -> Response {
         let (what, answer) = match side {
-            Side::Public => self.public(request).await,
+            Side::Public => self.public(peer, request).await,
             Side::Admin => self.admin(request).await,
         };
         let status = name_of_status(answer.status());
@@ -302,7 +420,7 @@ impl Answers for Service {
 
 impl Service {
     /// The provider of this name, and its place.
-    fn provider(&self, name: &str) -> Option<(usize, &crate::config::Provider)> {
+    fn provider(&self, name: &str) -> Option<(usize, &config::Provider)> {
         let mut providers = self.config.providers.iter().enumerate();
         providers.find(|(_, provider)| provider.name == name)
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use passgate_core::{RevocationEntry, limits};
 use serde_json::{Map, Value};
 
-pub(crate) use self::document::Document;
+pub(crate) use self::document::{Document, read_tag};
 use crate::event::Ending;
 
 /// Who wrote an entry. What events ended and what an operator wrote stand apart: whoever takes one
@@ -93,8 +93,9 @@ pub(crate) const BYTES: usize = limits::REVOCATION_BYTES - 1_024;
 /// A list that is not longer loses entries as soon as they end. A longer one is sent whole to every
 /// gate when it loses some, so it loses a quarter at once.
 const SHORT: usize = 1_000;
-/// Clocks of providers and gates may be apart, at both ends of a token's life.
-const APART: u64 = 2 * limits::CLOCK_SKEW_SECS;
+/// Clocks of providers and gates may be apart, at both ends of a token's life. Of two replicas one
+/// may know of a minute less for which they have run.
+const APART: u64 = 2 * limits::CLOCK_SKEW_SECS + 60;
 
 impl List {
     /// An empty one.

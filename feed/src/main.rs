@@ -26,6 +26,7 @@ mod metrics;
 mod poll;
 mod secret;
 mod store;
+mod tls;
 
 use std::{error::Error, ffi::OsStr, process::ExitCode, sync::Arc};
 

@@ -25,7 +25,7 @@ pub(crate) struct Metrics {
 }
 
 /// What each name means.
-const HELP: [(&str, &str, &str); 15] = [
+const HELP: [(&str, &str, &str); 17] = [
     (
         "passgate_feed_events_total",
         "counter",
@@ -87,6 +87,16 @@ const HELP: [(&str, &str, &str); 15] = [
         "1 while the store cannot be written.",
     ),
     (
+        "passgate_feed_certificate_reloads_total",
+        "counter",
+        "Certificates of our own that have changed, by what came of it.",
+    ),
+    (
+        "passgate_feed_failed_handshakes_total",
+        "counter",
+        "Connections that did not agree on TLS, by address.",
+    ),
+    (
         "passgate_feed_dropped_lines_total",
         "counter",
         "Log lines that nobody read in time.",
@@ -113,6 +123,10 @@ impl Metrics {
                 let labels = [name, ("kind", "unread"), ("outcome", outcome)];
                 this.add("passgate_feed_events_total", &labels, 0);
             }
+        }
+        for outcome in ["ok", "failed"] {
+            let labels = [("outcome", outcome)];
+            this.add("passgate_feed_certificate_reloads_total", &labels, 0);
         }
         this
     }

@@ -1,9 +1,14 @@
 //! What is kept: the lists, and which tokens were here before. One thread writes, many events in
 //! one transaction, and says that it has taken them when they are on disk.
 //!
-//! The lists in memory are those on disk. When a transaction fails, they are read again.
+//! The lists in memory are those on disk. When a transaction fails, they are read again. Where
+//! several replicas share a store, each reads what the others have written: twice a second, before
+//! it changes something, and when a gate has seen a later edition elsewhere.
 
 mod database;
+mod file;
+mod kept;
+mod server;
 mod writer;
 
 use std::{
@@ -19,8 +24,14 @@ use std::{
 use passgate_core::{RevocationEntry, UnixTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use self::{database::Database, writer::Writer};
-use crate::{clock::Dated, config::Config, event::Ending, list::Document, metrics::Metrics};
+use self::writer::Writer;
+use crate::{
+    clock::Dated,
+    config::{Config, Place},
+    event::Ending,
+    list::Document,
+    metrics::Metrics,
+};
 
 /// Hands work to the thread that writes, and shows what gates are told.
 #[derive(Clone, Debug)]
@@ -30,6 +41,9 @@ pub(crate) struct Store {
     shares: Arc<[Arc<Semaphore>]>,
     published: Published,
     dated: Arc<Mutex<Dated>>,
+    metrics: Arc<Metrics>,
+    /// Who looks what other replicas have written. `None`: there are none.
+    looking: Option<Arc<tokio::sync::Mutex<()>>>,
 }
 
 /// The lists as they are on disk, in the order of the providers.
@@ -59,6 +73,8 @@ pub(crate) enum Act {
     End(Vec<Ending>),
     /// An operator takes an operator's entries away.
     Remove(Vec<RevocationEntry>),
+    /// A gate has seen a later edition: another replica has written it.
+    Look,
 }
 
 /// It is on disk.
@@ -108,6 +124,8 @@ impl Refused {
 const WAITING_EACH: usize = 256;
 /// It waits so long at most.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A store that has not answered for so long does not.
+const ANSWERING: Duration = Duration::from_secs(20);
 
 impl Store {
     /// Opens the store, or makes it, and starts the thread that writes.
@@ -115,8 +133,9 @@ impl Store {
         config: &Config,
         metrics: &Arc<Metrics>,
     ) -> Result<(Self, JoinHandle<()>), Box<dyn Error>> {
-        let database = Database::open(&config.store)?;
-        let mut writer = Writer::new(database, config, Arc::clone(metrics))?;
+        let database = database::open(&config.store).map_err(plain)?;
+        let writer = Writer::new(database, config, Arc::clone(metrics));
+        let mut writer = writer.map_err(plain)?;
         let published = writer.published();
         // The shares bound it.
         let (work, of_writer) = channel();
@@ -125,12 +144,14 @@ impl Store {
         let shares = shares.collect();
         let thread = thread::Builder::new().name("store".to_owned());
         let thread = thread.spawn(move || writer.run(&of_writer))?;
-        let dated = Arc::default();
+        let is_shared = matches!(config.store, Place::Server(_));
         let this = Self {
             work,
             shares,
             published,
-            dated,
+            dated: Arc::default(),
+            metrics: Arc::clone(metrics),
+            looking: is_shared.then(Arc::default),
         };
         Ok((this, thread))
     }
@@ -150,15 +171,51 @@ impl Store {
             done,
         };
         self.work.send(work).map_err(|_| Refused::Disk)?;
-        told.await.unwrap_or(Err(Refused::Disk))
+        match tokio::time::timeout(ANSWERING, told).await {
+            Ok(told) => told.unwrap_or(Err(Refused::Disk)),
+            // It may be written yet. Then it is known when it comes again.
+            Err(_) => {
+                self.metrics.set_store_fails(true);
+                Err(Refused::Disk)
+            }
+        }
     }
 
-    /// When a document is made that is made now, in seconds since 1970.
-    pub(crate) fn date(&self, now: UnixTime) -> u64 {
-        self.dated
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .date(now)
+    /// When a document is made that is made now for a gate that has seen one of this date, in
+    /// seconds since 1970.
+    pub(crate) fn date(&self, now: UnixTime, seen: Option<u64>) -> u64 {
+        let mut dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
+        dated.date_after(now, seen)
+    }
+
+    /// The list of a provider, for a gate that has seen this edition (epoch, sequence and date) or
+    /// asks for what is new after one: not an earlier one, unless the store was set back.
+    pub(crate) async fn document_for(
+        &self,
+        provider: usize,
+        seen: Option<(u64, u64, u64)>,
+        after: Option<u64>,
+    ) -> Result<Option<Arc<Document>>, Refused> {
+        let is_late = |document: &Arc<Document>| {
+            let held = (document.epoch, document.sequence);
+            let seen = seen.map(|(epoch, sequence, _)| (epoch, sequence));
+            seen > Some(held) || after > Some(document.sequence)
+        };
+        let held = self.document(provider);
+        let Some(looking) = &self.looking else {
+            return Ok(held);
+        };
+        if !held.as_ref().is_some_and(is_late) {
+            return Ok(held);
+        }
+        // Many gates come at once: one look is for all of them.
+        let turn = tokio::time::timeout(PATIENCE, looking.lock()).await;
+        let _turn = turn.map_err(|_| Refused::Busy)?;
+        let held = self.document(provider);
+        if held.as_ref().is_some_and(is_late) {
+            self.write(provider, Act::Look).await?;
+        }
+        Ok(self.document(provider))
     }
 
     /// The list of a provider as it is on disk.
@@ -181,6 +238,10 @@ impl Published {
 /// Begins a new epoch of every list, for a store that was set back or lost: gates take nothing that
 /// is older than what they have.
 pub(crate) fn begin_epoch(config: &Config, at_least: u64) -> Result<(), Box<dyn Error>> {
-    let database = Database::open(&config.store)?;
-    writer::begin_epoch(database, config, at_least)
+    let database = database::open(&config.store).map_err(plain)?;
+    writer::begin_epoch(database, config, at_least).map_err(plain)
+}
+
+fn plain(failure: database::Failure) -> Box<dyn Error> {
+    failure
 }

@@ -11,7 +11,7 @@ mod running;
 use std::fs;
 
 use passgate_harness::{
-    AUDIENCE, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy_with,
+    AUDIENCE, Authority, Gate, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy_with,
 };
 use passgate_kit::{Token, jwks, now};
 use serde_json::json;
@@ -129,5 +129,76 @@ fn what_a_provider_tells_ends_a_session_and_then_a_person_at_each_worker() {
         gate.stat("wasmcustom.passgate.revocations.provider.acme.fetches.rolled_back"),
         0
     );
+    gate.finish();
+}
+
+/// A gate that trusts the feed's authority, and shows a certificate of it.
+fn certified_gate(feed: &Feed, relay: &Relay, issuer: &Issuer, authority: &Authority) -> Gate {
+    let policy = policy_with(json!({
+        "remote_jwks": null,
+        "local_jwks": { "inline_string": jwks(&[&issuer.key]) },
+        "revocations": {
+            "http_uri": { "uri": format!("https://{NAME}/acme/revocations"), "cluster": "feed" },
+            "cache_duration": "1s",
+        },
+    }));
+    let file = |name: &str, text: String| {
+        let path = feed.folder.join(name);
+        fs::write(&path, text).unwrap();
+        json!({ "filename": path })
+    };
+    let (certificate, key) = authority.server_pem("gate.example.com");
+    let context = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "sni": NAME,
+        "common_tls_context": {
+            "tls_certificates": [{
+                "certificate_chain": file("gate.crt", certificate),
+                "private_key": file("gate.key", key),
+            }],
+            "validation_context": {
+                "trusted_ca": file("feed.pem", authority.pem()),
+                "match_typed_subject_alt_names": [{ "san_type": "DNS", "matcher": { "exact": NAME } }],
+            },
+        },
+    });
+    let setup = Setup::new(policy)
+        .workers(2)
+        .cluster("feed", relay.address());
+    let setup = setup.edit(|bootstrap| {
+        bootstrap.cluster("feed")["transport_socket"] =
+            json!({ "name": "envoy.transport_sockets.tls", "typed_config": context });
+    });
+    setup.start()
+}
+
+const NAME: &str = "feed.example.com";
+
+#[test]
+fn a_gate_reads_over_tls_with_a_certificate_of_its_own() {
+    let (issuer, authority) = (Issuer::start(), Authority::generate());
+    let folder = running::new_folder();
+    let (certificate, key) = authority.server_pem(NAME);
+    fs::write(folder.join("tls.crt"), certificate).unwrap();
+    fs::write(folder.join("tls.key"), key).unwrap();
+    fs::write(folder.join("gates.pem"), authority.pem()).unwrap();
+    let mut words = running::configuration(issuer.address());
+    words["tls"] = json!({ "certificate": "tls.crt", "private_key": "tls.key" });
+    let certificate = json!({ "trusted_ca": "gates.pem", "names": ["gate.example.com"] });
+    words["readers"] = json!({ "certificate": certificate });
+    let feed = Feed::in_folder(folder, &words, &[]);
+    let relay = Relay::to(&feed);
+    let gate = certified_gate(&feed, &relay, &issuer, &authority);
+    let token = Token::of(&issuer.key, ISSUER, AUDIENCE)
+        .claim("sid", "s1")
+        .build();
+    assert!(all_are(&gate, &token, 200), "{:?}", gate.log());
+    let logout = running::logout(&logout_token(&issuer.key, "s1").build());
+    let logout = logout.header("connection", "close");
+    let (answer, _) = authority.stranger().send(feed.address, NAME, &logout);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    eventually("the end of the session", || {
+        all_are(&gate, &token, 401).then_some(())
+    });
     gate.finish();
 }

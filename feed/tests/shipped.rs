@@ -15,7 +15,7 @@ fn alerts_and_page_name_metrics_that_there_are() {
     let exposed = feed.metrics();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages = ["../docs/feed.md", "../docs/passkeys-from-keycloak.md"];
-    for file in ["alerts.yaml"].iter().chain(&pages) {
+    for file in ["alerts.yaml", "dashboard.json"].iter().chain(&pages) {
         let text = fs::read_to_string(folder.join(file)).unwrap();
         let word = |byte: char| !byte.is_ascii_alphanumeric() && byte != '_';
         let names = text

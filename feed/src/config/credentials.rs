@@ -58,6 +58,7 @@ record! {
         signing_key: Named = "{ file: /run/secrets/credentials.pem }",
         /// The realms whose people's passkeys are served.
         providers: Map<RawRealm> = "{ acme: { issuer: https://id.example.com/realms/acme, … } }",
+        "tls": "remove it; put a proxy with TLS before it",
         "store": "remove it; what Keycloak says is kept in memory, for a short time",
     }
 }
@@ -130,6 +131,15 @@ fn build(raw: RawCredentials, problems: &mut Problems) -> Option<Credentials> {
     let reader = match readers.given() {
         None | Some(RawReaders::Anybody) => None,
         Some(RawReaders::Bearer(raw)) => secret(raw, At::Root.member("readers"), problems),
+        Some(RawReaders::Certificate(_)) => {
+            let wanted = ["write { env: NAME }, { file: PATH } or anybody: TLS is not spoken here"];
+            problems.add(
+                At::Root.member("readers"),
+                &["asks for a certificate"],
+                &wanted,
+            );
+            None
+        }
     };
     let key = signing_key.given();
     let key = key.and_then(|named| key_of(named, At::Root.member("signing_key"), problems));

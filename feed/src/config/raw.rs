@@ -13,10 +13,12 @@ record! {
     pub(super) RawFeed "the file" {
         /// Address and port for gates and providers.
         listen: Address = "127.0.0.1:8090",
+        /// The certificate at this address. Absent: HTTP without TLS.
+        tls: RawTls,
         /// For operators and their tools.
         admin: RawAdmin = "{ listen: 127.0.0.1:8091 }",
-        /// The file that holds everything; its folder exists.
-        store: Text = "/var/lib/passgate-feed/feed.db",
+        /// What holds everything.
+        store: RawStore = "/var/lib/passgate-feed/feed.db",
         /// Who may read lists.
         readers: RawReaders = "{ file: /run/secrets/readers }",
         /// The sign-in systems whose events are taken.
@@ -29,8 +31,60 @@ record! {
     pub(super) RawAdmin "admin" {
         /// Address and port.
         listen: Address = "127.0.0.1:8091",
+        /// The certificate at this address. Absent: HTTP without TLS.
+        tls: RawTls,
         /// The bearer that operators show who write entries. Absent: nobody writes any.
         operator: Named,
+    }
+}
+
+record! {
+    /// The certificate of an address, in files that are read again when they change.
+    pub(super) RawTls "tls" {
+        /// The certificate and those between it and the authority, in PEM.
+        certificate: Text = "/etc/passgate-feed/tls.crt",
+        /// Its key, in PEM.
+        private_key: Text = "/etc/passgate-feed/tls.key",
+    }
+}
+
+record! {
+    /// A database that several replicas share.
+    pub(super) RawServer "store" {
+        /// Where it is and who we are there: a connection string, with a password as a rule.
+        postgresql: Named = "{ file: /run/secrets/database }",
+        /// A file of certificates to trust in place of the machine's.
+        trusted_ca: Text,
+    }
+}
+
+/// What holds everything.
+#[derive(Debug)]
+pub(super) enum RawStore {
+    /// A file; its folder exists.
+    File(String),
+    /// A database.
+    Server(RawServer),
+}
+
+impl Decode for RawStore {
+    fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
+        match json {
+            Json::Object(_) => RawServer::decode(json, at, problems).map(Self::Server),
+            Json::String(_) => Text::decode(json, at, problems).map(|text| Self::File(text.0)),
+            _ => {
+                let wanted = ["write the path of a file, or { postgresql: { file: PATH } }"];
+                problems.add(at, &[json.kind()], &wanted);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl passgate_core::decode::schema::Schema for RawStore {
+    fn schema() -> passgate_core::decode::schema::Value {
+        RawServer::schema()
     }
 }
 
@@ -171,6 +225,24 @@ record! {
     }
 }
 
+record! {
+    /// Readers with a certificate.
+    pub(super) RawCertified "readers" {
+        /// Which certificates count.
+        certificate: RawCertificate = "{ trusted_ca: /etc/passgate-feed/gates.pem }",
+    }
+}
+
+record! {
+    /// Certificates of readers.
+    pub(super) RawCertificate "certificate" {
+        /// A file of the authorities that make them.
+        trusted_ca: Text = "/etc/passgate-feed/gates.pem",
+        /// URIs and host names, of which one has one. Absent: each certificate counts.
+        names: Filled<Text>,
+    }
+}
+
 /// Who may read lists.
 #[derive(Debug)]
 pub(super) enum RawReaders {
@@ -178,15 +250,22 @@ pub(super) enum RawReaders {
     Anybody,
     /// Those who show it.
     Bearer(RawSecret),
+    /// Those who have one.
+    Certificate(RawCertified),
 }
 
 impl Decode for RawReaders {
     fn decode(json: &Json, at: At<'_>, problems: &mut Problems) -> Option<Self> {
         match json {
             Json::String(word) if **word == *"anybody" => Some(Self::Anybody),
+            Json::Object(_) if json.get("certificate").is_some() => {
+                RawCertified::decode(json, at, problems).map(Self::Certificate)
+            }
             Json::Object(_) => RawSecret::decode(json, at, problems).map(Self::Bearer),
             _ => {
-                let wanted = ["write { env: NAME }, { file: PATH } or anybody"];
+                let wanted = [
+                    "write { env: NAME }, { file: PATH }, { certificate: { trusted_ca: PATH } } or anybody",
+                ];
                 problems.add(at, &[json.kind()], &wanted);
                 None
             }

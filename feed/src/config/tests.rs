@@ -1,6 +1,8 @@
 //! What the configuration takes, and what it says to mistakes.
 
-use super::Config;
+use std::path::Path;
+
+use super::{Config, Place, Readers};
 
 const GOOD: &str = "
 listen: 127.0.0.1:8090
@@ -42,7 +44,9 @@ fn a_good_one_is_taken() {
     };
     assert_eq!(acme.name, "acme");
     assert_eq!(acme.logout, ["shop"]);
-    assert!(acme.events.is_none() && config.reader.is_none() && config.operator.is_none());
+    assert!(acme.events.is_none() && config.tls.is_none() && config.operator.is_none());
+    assert!(matches!(config.readers, Readers::Anybody));
+    assert!(matches!(config.store, Place::File(path) if path == Path::new("feed.db")));
     assert_eq!(acme.max_token_lifetime.as_secs(), 3_600);
     assert_eq!((acme.keys.uri.port, &*acme.keys.uri.path), (443, "/keys"));
 }
@@ -73,7 +77,42 @@ fn each_mistake_says_where_it_is_what_was_seen_and_what_to_write() {
         (
             "readers",
             "readers: everybody",
-            "readers: a string; write { env: NAME }, { file: PATH } or anybody",
+            "readers: a string; write { env: NAME }, { file: PATH }, { certificate: { trusted_ca: PATH } } or anybody",
+        ),
+        (
+            "readers",
+            "readers: { certificate: { names: [gate] } }",
+            "readers.certificate.trusted_ca: missing; write trusted_ca: /etc/passgate-feed/gates.pem",
+        ),
+        (
+            "readers",
+            "readers: { certificate: { trusted_ca: gates.pem } }",
+            "readers: asks for a certificate; write tls, too: a certificate is shown over TLS",
+        ),
+        (
+            "store",
+            "store: 5",
+            "store: a number; write the path of a file, or { postgresql: { file: PATH } }",
+        ),
+        (
+            "store",
+            "store: { postgresql: 'postgresql://feed:secret@db/feed' }",
+            "store.postgresql: a string; write { env: NAME } or { file: PATH }",
+        ),
+        (
+            "store",
+            "store: { postgresql: { file: /dev/null } }",
+            "store.postgresql: the file /dev/null does not say where the database is; name a host in it",
+        ),
+        (
+            "store",
+            "store: { postgresql: { file: Cargo.toml } }",
+            "store.postgresql: the file Cargo.toml does not hold a connection string; give it one, such as postgresql://feed:PASSWORD@db.example.com/feed",
+        ),
+        (
+            "store",
+            "tls: { certificate: tls.crt }",
+            "tls.private_key: missing; write private_key: /etc/passgate-feed/tls.key",
         ),
         (
             "admin",

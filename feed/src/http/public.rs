@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Service,
+    Peer, Service,
     answer::{self, Parts, Response, later, refused, shows},
 };
 use crate::{
     clock,
-    config::Provider,
+    config::{Provider, Readers},
     event::Event,
     judge::{Judged, What, Wrong},
-    log,
+    list, log,
     store::{Act, Done},
 };
 
@@ -48,7 +48,11 @@ const CLOCKS: Duration = Duration::from_secs(30);
 
 impl Service {
     /// What was asked for, and the answer.
-    pub(super) async fn public(&self, request: Request<Incoming>) -> (&'static str, Response) {
+    pub(super) async fn public(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> (&'static str, Response) {
         let path = request.uri().path().to_owned();
         let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let found = parts.and_then(|(name, what)| Some((self.provider(name)?, what)));
@@ -61,7 +65,7 @@ impl Service {
         let method = request.method();
         match (method, what) {
             (&Method::GET | &Method::HEAD, "revocations") => {
-                ("revocations", self.list(index, &request))
+                ("revocations", self.list(index, peer, &request).await)
             }
             (&Method::POST, "backchannel-logout") if !provider.logout.is_empty() => {
                 ("logout", self.logout((index, provider), request).await)
@@ -83,25 +87,38 @@ impl Service {
         }
     }
 
-    fn list(&self, index: usize, request: &Request<Incoming>) -> Response {
-        let reader = self.config.reader.as_ref();
-        if reader.is_some_and(|secret| !shows(request.headers(), secret)) {
-            return answer::unauthorized();
+    async fn list(&self, index: usize, peer: &Peer, request: &Request<Incoming>) -> Response {
+        match &self.config.readers {
+            Readers::Anybody => {}
+            Readers::Bearer(secret) if shows(request.headers(), secret) => {}
+            Readers::Bearer(_) => return answer::unauthorized(),
+            Readers::Certificate { names, .. } if peer.is_one_of(names) => {}
+            Readers::Certificate { .. } => {
+                return refused(StatusCode::FORBIDDEN, "show a certificate of a reader");
+            }
         }
-        let Some(document) = self.store.document(index) else {
-            return refused(StatusCode::NOT_FOUND, "there is nothing here");
-        };
         let query = request.uri().query().unwrap_or_default();
         let after = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "after");
         let after = after.and_then(|(_, value)| value.parse().ok());
-        let written = document.written(after, self.store.date(clock::now()));
         let tags = request.headers().get_all(IF_NONE_MATCH).iter();
-        let is_known = tags.filter_map(|tags| tags.to_str().ok()).any(|tags| {
-            tags.split(',').any(|tag| {
-                let tag = tag.trim();
-                tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == written.tag
-            })
-        });
+        let tags = tags
+            .filter_map(|tags| tags.to_str().ok())
+            .flat_map(|tags| tags.split(','))
+            .map(|tag| tag.trim().trim_start_matches("W/"));
+        let tags: Vec<&str> = tags.collect();
+        let seen = tags.iter().copied().filter_map(list::read_tag).max();
+        let document = match self.store.document_for(index, seen, after).await {
+            Ok(Some(document)) => document,
+            Ok(None) => return refused(StatusCode::NOT_FOUND, "there is nothing here"),
+            // What is here is older than what the gate has from another replica.
+            Err(why) => {
+                return later(refused(StatusCode::SERVICE_UNAVAILABLE, why.words()), SOON);
+            }
+        };
+        let seen = seen.filter(|(epoch, ..)| *epoch == document.epoch);
+        let date = self.store.date(clock::now(), seen.map(|(.., date)| date));
+        let written = document.written(after, date);
+        let is_known = tags.iter().any(|tag| *tag == "*" || *tag == written.tag);
         let mut answer = if is_known {
             answer::empty(StatusCode::NOT_MODIFIED)
         } else {

@@ -70,7 +70,15 @@ providers:
         let place = Arc::clone(&places).try_acquire_owned().unwrap();
         let service = Arc::clone(&self.service);
         let stopped = self.stop.subscribe();
-        let connection = serve(other, Side::Public, service, place, stopped);
+        let entrance = Entrance {
+            side: Side::Public,
+            tls: None,
+            service,
+        };
+        let connection = async move {
+            entrance.serve(other, Peer::default(), None, stopped).await;
+            drop(place);
+        };
         Client {
             stream,
             connection: tokio::spawn(connection),

@@ -22,6 +22,15 @@ pub(crate) struct Written {
     pub(crate) parts: [Bytes; 3],
 }
 
+/// What a tag says of the document that a gate has: epoch, sequence and date. `None`: it is not
+/// one of ours.
+pub(crate) fn read_tag(tag: &str) -> Option<(u64, u64, u64)> {
+    let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let mut numbers = tag.split('.').map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some((next()?, next()?, next()?))
+}
+
 impl Document {
     pub(super) fn of<'t>(
         (epoch, sequence, floor): (u64, u64, u64),

@@ -4,7 +4,6 @@
 mod tests;
 
 use std::{
-    error::Error,
     sync::{
         Arc, Mutex,
         mpsc::{Receiver, RecvTimeoutError},
@@ -14,12 +13,13 @@ use std::{
 
 use super::{
     Act, Done, Published, Refused, Work,
-    database::{Change, Database},
+    database::{Database, Outcome},
+    kept::Kept,
 };
 use crate::{
     clock::{self, Ran},
     config::Config,
-    list::{self, By, List, Times},
+    list::Times,
     log,
     metrics::Metrics,
 };
@@ -27,27 +27,13 @@ use crate::{
 /// All that is kept, and its copy in memory.
 #[derive(Debug)]
 pub(super) struct Writer {
-    database: Database,
+    database: Box<dyn Database>,
     lists: Vec<Kept>,
     ran: Ran,
     published: Published,
     metrics: Arc<Metrics>,
-    /// The disk does not take anything, and is not tried again before then.
+    /// The store does not take anything, and is not tried again before then.
     fails_until: Option<Instant>,
-    /// Memory is not what is on disk.
-    is_ahead: bool,
-}
-
-#[derive(Debug)]
-struct Kept {
-    provider: String,
-    max_token_lifetime: Duration,
-    /// How many tokens are remembered, and how many may be.
-    seen: u64,
-    most_seen: u64,
-    /// When an event was taken last, or else the list began, in seconds since 1970.
-    heard: u64,
-    list: List,
 }
 
 /// Most that one transaction takes.
@@ -57,30 +43,27 @@ const AT_ONCE: usize = 256;
 const SEEN: u64 = 1_000_000;
 /// How often what has ended is looked for, and how much of the time that the service has run a kill
 /// can lose.
-const TICK: Duration = Duration::from_secs(30);
-/// A disk that fails is tried again after this.
+pub(super) const TICK: Duration = Duration::from_secs(30);
+/// How often replicas look what others have written.
+const LOOK: Duration = Duration::from_millis(500);
+/// A store that fails is tried again after this.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Writer {
     /// Reads all there is. A provider that is new gets a list.
     pub(super) fn new(
-        database: Database,
+        database: Box<dyn Database>,
         config: &Config,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, Box<dyn Error>> {
-        let ran = Ran::from(database.ran()?);
-        let mut lists = Vec::new();
+    ) -> Outcome<Self> {
         let providers = u64::try_from(config.providers.len())?.max(1);
-        for provider in &config.providers {
-            lists.push(Kept {
-                provider: provider.name.clone(),
-                max_token_lifetime: provider.max_token_lifetime,
-                seen: 0,
-                heard: 0,
-                most_seen: SEEN.checked_div(providers).unwrap_or(SEEN),
-                list: List::new(clock::now().as_secs(), provider.max_token_lifetime),
-            });
-        }
+        let most_seen = SEEN.checked_div(providers).unwrap_or(SEEN);
+        let lists = config.providers.iter();
+        let lists = lists.map(|provider| {
+            let lifetime = provider.max_token_lifetime;
+            Kept::new(&provider.name, lifetime, most_seen)
+        });
+        let lists: Vec<Kept> = lists.collect();
         let documents = lists
             .iter()
             .map(|kept| Mutex::new(Arc::new(kept.list.document())));
@@ -88,14 +71,12 @@ impl Writer {
         let mut this = Self {
             database,
             lists,
-            ran,
+            ran: Ran::from(0),
             published,
             metrics,
             fails_until: None,
-            is_ahead: false,
         };
-        this.load()?;
-        this.begin_lists()?;
+        this.change(|_| {})?;
         this.publish();
         this.measure();
         Ok(this)
@@ -112,29 +93,46 @@ impl Writer {
             let wait = tick.saturating_duration_since(Instant::now());
             // However much there is to write.
             if wait.is_zero() {
-                self.take(Vec::new());
+                self.take(Vec::new(), true);
                 tick = Instant::now().checked_add(TICK).unwrap_or(tick);
                 continue;
             }
-            match work.recv_timeout(wait) {
+            match work.recv_timeout(wait.min(LOOK)) {
                 Ok(first) => {
                     let others = work.try_iter().take(AT_ONCE);
                     let batch: Vec<Work> = core::iter::once(first).chain(others).collect();
-                    self.take(batch);
+                    self.take(batch, false);
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.take(Vec::new());
+        self.take(Vec::new(), true);
     }
 
-    /// Writes these together, and tells each what became of it. Without any it looks for what has
-    /// ended.
-    fn take(&mut self, batch: Vec<Work>) {
-        let is_tick = batch.is_empty();
+    /// Takes over what other replicas have written.
+    fn look(&mut self) {
+        if self.is_pausing() {
+            return;
+        }
+        let held = self.lists.iter().map(|kept| kept.version).min().flatten();
+        // Nobody has the last version: after a failure all is read.
+        match self.database.has_news(held.unwrap_or(u64::MAX)) {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => self.take(Vec::new(), held.is_none()),
+            Some(Err(error)) => self.has_failed(&*error),
+        }
+    }
+
+    fn is_pausing(&self) -> bool {
         let now = Instant::now();
-        if self.fails_until.is_some_and(|until| now < until) {
+        self.fails_until.is_some_and(|until| now < until)
+    }
+
+    /// Writes these together, and tells each what became of it. At a tick it looks for what has
+    /// ended.
+    fn take(&mut self, batch: Vec<Work>, is_tick: bool) {
+        if self.is_pausing() {
             answer(batch, |_| Err(Refused::Disk));
             return;
         }
@@ -150,39 +148,41 @@ impl Writer {
                 answer(batch, |_| outcomes.next().unwrap_or(Err(Refused::Disk)));
             }
             Err(error) => {
-                if self.fails_until.is_none() {
-                    log::warn(
-                        "the store cannot be written",
-                        &[("error", &error.to_string())],
-                    );
-                }
-                self.fails_until = Some(now.checked_add(PAUSE).unwrap_or(now));
-                self.metrics.set_store_fails(true);
-                self.is_ahead = true;
+                self.has_failed(&*error);
                 answer(batch, |_| Err(Refused::Disk));
             }
         }
     }
 
-    fn write(
-        &mut self,
-        batch: &[Work],
-        is_tick: bool,
-    ) -> rusqlite::Result<Vec<Result<Done, Refused>>> {
-        if self.is_ahead {
-            self.load()?;
-            self.is_ahead = false;
+    fn has_failed(&mut self, error: &dyn core::error::Error) {
+        if self.fails_until.is_none() {
+            log::warn(
+                "the store cannot be written",
+                &[("error", &error.to_string())],
+            );
         }
+        let now = Instant::now();
+        self.fails_until = Some(now.checked_add(PAUSE).unwrap_or(now));
+        self.metrics.set_store_fails(true);
+        self.database.failed();
+        // Memory may be ahead of it, or behind.
+        for kept in &mut self.lists {
+            kept.version = None;
+        }
+    }
+
+    fn write(&mut self, batch: &[Work], is_tick: bool) -> Outcome<Vec<Result<Done, Refused>>> {
+        let mut change = self.database.change()?;
+        self.ran.catch_up(change.ran());
         let times = Times {
             ran: self.ran.seconds(),
             now: clock::now().as_secs(),
         };
-        let change = self.database.change()?;
-        if is_tick {
-            for kept in &mut self.lists {
-                kept.forget(&change, times.ran)?;
-                let gone = kept.list.prune(times.ran);
-                record(&change, kept, &gone)?;
+        for kept in &mut self.lists {
+            change.read(kept)?;
+            if is_tick {
+                kept.forget(&mut *change, times.ran)?;
+                kept.prune(&mut *change, times.ran)?;
             }
         }
         let mut outcomes = Vec::new();
@@ -191,25 +191,40 @@ impl Writer {
                 outcomes.push(Err(Refused::Disk));
                 continue;
             };
-            outcomes.push(act(&change, kept, &work.act, times)?);
+            outcomes.push(kept.act(&mut *change, &work.act, times)?);
         }
-        if is_tick || outcomes.iter().any(|outcome| *outcome != Ok(Done::Known)) {
-            change.set_ran(times.ran)?;
+        // After a failure something is written in any case: that it can be read is not enough.
+        let mut is_changed = is_tick || self.fails_until.is_some();
+        for kept in &mut self.lists {
+            if core::mem::take(&mut kept.is_changed) {
+                change.save(kept)?;
+                is_changed = true;
+            }
         }
-        change.commit()?;
+        let version = change.commit(is_changed.then_some(times.ran))?;
+        for kept in &mut self.lists {
+            kept.version = Some(version);
+        }
         Ok(outcomes)
     }
 
-    /// Takes over what is on disk.
-    fn load(&mut self) -> rusqlite::Result<()> {
+    /// Reads everything, and writes down the numbers of lists that are new or that this changes.
+    fn change(&mut self, change_list: impl Fn(&mut Kept)) -> Outcome<()> {
+        let mut change = self.database.change()?;
+        self.ran.catch_up(change.ran());
+        let mut is_changed = false;
         for kept in &mut self.lists {
-            kept.seen = self.database.seen(&kept.provider)?;
-            let mut list = List::new(kept.list.epoch, kept.max_token_lifetime);
-            self.database.load(&kept.provider, &mut list)?;
-            kept.list = list;
-            let began = kept.list.epoch.min(clock::now().as_secs());
-            let heard = self.database.heard(&kept.provider)?;
-            kept.heard = heard.unwrap_or(began);
+            let is_there = change.read(kept)?;
+            let before = kept.list.epoch;
+            change_list(kept);
+            if !is_there || kept.list.epoch != before {
+                change.save(kept)?;
+                is_changed = true;
+            }
+        }
+        let version = change.commit(is_changed.then(|| self.ran.seconds()))?;
+        for kept in &mut self.lists {
+            kept.version = Some(version);
         }
         Ok(())
     }
@@ -219,15 +234,6 @@ impl Writer {
             self.metrics.set_heard(&kept.provider, kept.heard);
             self.metrics.set_remembered(&kept.provider, kept.seen);
         }
-    }
-
-    /// Writes down the epoch of lists that are new: later than that of any store that was lost.
-    fn begin_lists(&mut self) -> rusqlite::Result<()> {
-        let change = self.database.change()?;
-        for kept in &self.lists {
-            change.set_numbers(&kept.provider, &kept.list)?;
-        }
-        change.commit()
     }
 
     fn publish(&self) {
@@ -247,95 +253,6 @@ impl Writer {
     }
 }
 
-impl Kept {
-    /// Forgets the tokens that would be too old now.
-    fn forget(&mut self, change: &Change<'_>, ran: u64) -> rusqlite::Result<()> {
-        let forgotten = change.forget(&self.provider, ran)?;
-        let forgotten = u64::try_from(forgotten).unwrap_or(u64::MAX);
-        self.seen = self.seen.saturating_sub(forgotten);
-        Ok(())
-    }
-
-    /// An event was taken now.
-    fn hear(&mut self, change: &Change<'_>, now: u64) -> rusqlite::Result<()> {
-        self.heard = now;
-        change.set_heard(&self.provider, now)
-    }
-}
-
-/// One act within a change.
-fn act(
-    change: &Change<'_>,
-    kept: &mut Kept,
-    act: &Act,
-    times: Times,
-) -> rusqlite::Result<Result<Done, Refused>> {
-    let (by, endings) = match act {
-        Act::Take { endings, .. } => (By::Events, &**endings),
-        Act::End(endings) => (By::Operator, &**endings),
-        Act::Remove(entries) => {
-            let gone: Vec<list::Change> = entries
-                .iter()
-                .filter_map(|entry| kept.list.take(&list::name_of(entry, By::Operator)))
-                .collect();
-            record(change, kept, &gone)?;
-            let done = if gone.is_empty() {
-                Done::Known
-            } else {
-                Done::Written
-            };
-            return Ok(Ok(done));
-        }
-    };
-    if let Act::Take { id, .. } = act {
-        // Anybody who has seen a token can send it again: nothing is written for it.
-        if change.has(&kept.provider, id)? {
-            return Ok(Ok(Done::Known));
-        }
-        if kept.seen >= kept.most_seen {
-            kept.forget(change, times.ran)?;
-        }
-    }
-    let gone = kept.list.make_room(by, endings, times);
-    record(change, kept, &gone)?;
-    // A token that finds no room counts as one that never came, so that it may come again.
-    let changes = match kept.list.end(by, endings, times) {
-        Ok(changes) => changes,
-        Err(list::Full) => return Ok(Err(Refused::Full)),
-    };
-    record(change, kept, &changes)?;
-    let Act::Take { id, until, .. } = act else {
-        return Ok(Ok(Done::Written));
-    };
-    kept.hear(change, times.now)?;
-    // An event is never refused for want of memory: what it ends is by the dates of its token.
-    if kept.seen >= kept.most_seen {
-        return Ok(Ok(Done::Unremembered));
-    }
-    let ends = times.ran.saturating_add(until.saturating_sub(times.now));
-    change.note(&kept.provider, id, ends)?;
-    kept.seen = kept.seen.saturating_add(1);
-    Ok(Ok(Done::Written))
-}
-
-/// Writes down what has become of a list.
-fn record(change: &Change<'_>, kept: &Kept, changes: &[list::Change]) -> rusqlite::Result<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    for one in changes {
-        match one {
-            list::Change::Put(name) => {
-                if let Some(row) = kept.list.row(name) {
-                    change.put(&kept.provider, name, row)?;
-                }
-            }
-            list::Change::Gone(name) => change.remove(&kept.provider, name)?,
-        }
-    }
-    change.set_numbers(&kept.provider, &kept.list)
-}
-
 fn answer(batch: Vec<Work>, mut outcome: impl FnMut(&Act) -> Result<Done, Refused>) {
     for work in batch {
         // Who has left need not be told.
@@ -345,14 +262,13 @@ fn answer(batch: Vec<Work>, mut outcome: impl FnMut(&Act) -> Result<Done, Refuse
 
 /// Begins a new epoch of every list.
 pub(super) fn begin_epoch(
-    database: Database,
+    database: Box<dyn Database>,
     config: &Config,
     at_least: u64,
-) -> Result<(), Box<dyn Error>> {
+) -> Outcome<()> {
     let mut writer = Writer::new(database, config, Arc::default())?;
-    for kept in &mut writer.lists {
+    writer.change(|kept| {
         let next = kept.list.epoch.saturating_add(1);
         kept.list.epoch = clock::now().as_secs().max(next).max(at_least);
-    }
-    writer.begin_lists().map_err(Into::into)
+    })
 }

@@ -3,9 +3,12 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a test that cannot go on fails"
 )]
+
+pub(crate) mod database;
 
 use std::{
     fs::{self, File},

@@ -54,6 +54,11 @@ fn each_mistake_says_where_it_is_what_was_seen_and_what_to_write() {
             "store: unknown here; remove it; what Keycloak says is kept in memory, for a short time",
         ),
         (
+            "readers",
+            "readers: { certificate: { trusted_ca: gates.pem } }",
+            "readers: asks for a certificate; write { env: NAME }, { file: PATH } or anybody: TLS is not spoken here",
+        ),
+        (
             "admin:",
             "admin: { listen: 127.0.0.1:1, operator: { env: X } }",
             "admin.operator: unknown here; remove it; nobody writes passkeys here",

@@ -10,13 +10,13 @@ use passgate_core::{Json, RevocationEntry};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::*;
-use crate::event::Ending;
+use crate::{event::Ending, store::database};
 
 fn writer(name: &str) -> (Writer, PathBuf) {
     let folder = std::env::temp_dir().join(format!("passgate-feed-{name}-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
     let config = config(&folder);
-    let database = Database::open(&config.store).unwrap();
+    let database = database::open(&config.store).unwrap();
     let writer = Writer::new(database, &config, Arc::default()).unwrap();
     (writer, folder)
 }
@@ -92,7 +92,8 @@ fn each_provider_has_its_share_of_what_is_remembered() {
     // The other has its own, also of tokens with the same name.
     assert_eq!(take(&mut writer, 1, &[1, 2, 3]), [NEW, NEW, NEW]);
     // What was read again from disk is the same.
-    writer.load().unwrap();
+    writer.lists.iter_mut().for_each(|kept| kept.version = None);
+    writer.write(&[], false).unwrap();
     assert_eq!((writer.lists[0].seen, writer.lists[1].seen), (2, 3));
     drop(writer);
     fs::remove_dir_all(&folder).unwrap();
@@ -103,9 +104,6 @@ fn a_token_that_is_known_writes_nothing() {
     let (mut writer, folder) = writer("known");
     assert_eq!(take(&mut writer, 0, &[1]), [Ok(Done::Written)]);
     writer.lists[0].heard = 5;
-    let change = writer.database.change().unwrap();
-    change.set_heard("acme", 5).unwrap();
-    change.commit().unwrap();
     let log = folder.join("feed.db-wal");
     let before = fs::read(&log).unwrap();
     assert!(!before.is_empty());
