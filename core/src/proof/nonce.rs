@@ -5,7 +5,8 @@
 //!
 //! Where replicas share no secret, the nonces of several stand in one, separated by dots: a gate
 //! believes the part that is its own, and hands the others on. So a client that meets another
-//! replica with each request has soon a nonce for all of them.
+//! replica with each request has soon a nonce for all of them. Not so for the approval of a
+//! request: a person has approved it once.
 
 use core::time::Duration;
 
@@ -110,7 +111,8 @@ impl Nonces {
         let mut own = time.to_vec();
         own.extend(mac(key, usage, issuer, time).into_iter().take(MAC));
         let mut nonce = to_base64url(&own);
-        let before = before.filter(|_| self.configured.is_empty());
+        let is_joined = self.configured.is_empty() && usage != NonceUse::Approval;
+        let before = before.filter(|_| is_joined);
         for part in split(before.unwrap_or_default()) {
             if nonce.len() < LONGEST
                 && is_of_now(part, at)
@@ -145,12 +147,14 @@ impl Nonces {
             let (time, tag) = parts(nonce)?;
             mac_is(key, usage, issuer, time, &tag).then(|| time_of_bytes(time))
         };
-        // Replicas that share a secret agree on the one time of a nonce.
-        let mut configured = self.configured.iter();
-        let shared = self.shared.as_ref();
-        configured
-            .find_map(|key| made_by(key, nonce))
-            .or_else(|| split(nonce).find_map(|part| made_by(shared?, part)))
+        // Replicas that share a secret agree on the one time of a nonce. And what a person approves
+        // once is not to pass at each of several that share none.
+        if !self.configured.is_empty() || usage == NonceUse::Approval {
+            let mut keys = self.configured.iter().chain(&self.shared);
+            return keys.find_map(|key| made_by(key, nonce));
+        }
+        let shared = self.shared.as_ref()?;
+        split(nonce).find_map(|part| made_by(shared, part))
     }
 
     fn read_shared(&mut self, shared: &Shared) -> Result<(), NotShared> {

@@ -148,7 +148,8 @@ impl ReplayMemory {
             // The host loses everything at once: a slot of the memory that is known says that it is
             // still the one. Where there is none, the memory itself has to say so.
             let slot = slot.filter(|slot| slot.memory == birth.tag);
-            if slot.is_none() {
+            let is_new = slot.is_none();
+            if is_new {
                 let asked = self.birth(shared, now)?;
                 if asked.tag != birth.tag {
                     birth = asked;
@@ -160,10 +161,19 @@ impl ReplayMemory {
             }
             let mut slot = slot.unwrap_or_else(|| Slot::new(&birth));
             slot.let_go(self.retention, now);
-            slot.enter(entry)?;
-            if shared.set(&key, &slot.write(), version)? == Stored::Yes {
-                return Ok(());
+            slot.enter(entry, spend.made)?;
+            if shared.set(&key, &slot.write(), version)? != Stored::Yes {
+                continue;
             }
+            // A new slot may have been written into a memory that has begun since.
+            if is_new {
+                let asked = self.birth(shared, now)?;
+                if asked.tag != birth.tag {
+                    birth = asked;
+                    continue;
+                }
+            }
+            return Ok(());
         }
         Err(NotSpent::Broken)
     }
@@ -415,16 +425,17 @@ impl Slot {
         });
     }
 
-    fn enter(&mut self, entry: Entry) -> Result<(), NotSpent> {
+    /// A proof is of the time that it was made at: its date depends on the clock.
+    fn enter(&mut self, entry: Entry, made: UnixTime) -> Result<(), NotSpent> {
         if self.entries.iter().any(|other| other.id == entry.id) {
             return Err(NotSpent::Replayed);
         }
         let [proofs, tokens] = self.gone;
-        let gone = match entry.kind() {
-            Some(SpendKind::Token) => tokens,
-            _ => proofs,
+        let (gone, of) = match entry.kind() {
+            Some(SpendKind::Token) => (tokens, entry.dated()),
+            _ => (proofs, made),
         };
-        if entry.dated() <= gone {
+        if of <= gone {
             return Err(NotSpent::TooOld(gone));
         }
         let is_own = |other: &&Entry| other.principal == entry.principal;

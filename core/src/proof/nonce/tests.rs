@@ -184,3 +184,17 @@ fn replicas_with_a_shared_secret_collect_nothing() {
     let both = [&*nonce, &foreign].join(".");
     assert_eq!(with.time_of(&one, ACME, &both), Ok(None));
 }
+
+/// A client could join the nonces of several, and have one approval pass at each.
+#[test]
+fn an_approval_of_a_request_is_for_one_replica() {
+    let [one, two] = [replica(1), replica(2)];
+    let usage = (NonceUse::Approval, ACME.1);
+    let other = nonces().make(&two, usage, NOW, None).unwrap();
+    let nonce = nonces().make(&one, usage, NOW, Some(&other)).unwrap();
+    assert_eq!(nonce.len(), LENGTH);
+    for joined in [[&*nonce, &other].join("."), [&*other, &nonce].join(".")] {
+        assert_eq!(nonces().time_of(&one, usage, &joined), Ok(None));
+    }
+    assert_eq!(nonces().time_of(&one, usage, &nonce), Ok(Some(NOW)));
+}

@@ -73,14 +73,14 @@ fn a_policy_that_accepts_proofs_for_longer_does_not_accept_them_again() {
     let birth = birth();
     let (_, entry) = Entry::of(&proof(1, "alice", NOW), &birth);
     let mut slot = Slot::new(&birth);
-    slot.enter(entry).unwrap();
+    slot.enter(entry, entry.dated()).unwrap();
     slot.let_go(MINUTE, after(61));
     assert!(slot.entries.is_empty());
     let mut slot = Slot::read(&slot.write()).unwrap();
     slot.let_go(MINUTE * 5, after(62));
-    assert_eq!(slot.enter(entry), Err(NotSpent::TooOld(NOW)));
+    assert_eq!(slot.enter(entry, entry.dated()), Err(NotSpent::TooOld(NOW)));
     let (_, newer) = Entry::of(&proof(2, "alice", after(1)), &birth);
-    assert_eq!(slot.enter(newer), Ok(()));
+    assert_eq!(slot.enter(newer, newer.dated()), Ok(()));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn fill(slot: &mut Slot, who: &str, number: &mut u64) -> usize {
     loop {
         *number += 1;
         let (_, entry) = Entry::of(&proof(*number, who, NOW), &birth());
-        match slot.enter(entry) {
+        match slot.enter(entry, entry.dated()) {
             Ok(()) => entered += 1,
             Err(refused) => {
                 assert_eq!(refused, NotSpent::Full);
@@ -227,7 +227,7 @@ fn no_client_fills_a_slot_for_others_and_full_means_refused() {
     number = 1_000;
     let later = proof(number, "mallory", after(61));
     let (_, entry) = Entry::of(&later, &birth);
-    assert_eq!(slot.enter(entry), Ok(()));
+    assert_eq!(slot.enter(entry, entry.dated()), Ok(()));
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn a_memory_that_is_lost_is_noticed_by_those_who_knew_it() {
     assert_eq!(again, Err(NotSpent::Replayed));
 }
 
-/// A slot is read and written. Where there is none yet, the mark is read as well.
+/// A slot is read and written. Where there is none yet, the mark is read as well, before and after.
 #[test]
 fn a_proof_costs_two_calls_of_the_host() {
     let proxy = Proxy::default();
@@ -301,7 +301,7 @@ fn a_proof_costs_two_calls_of_the_host() {
     }
     calls.sort_unstable();
     calls.dedup();
-    assert_eq!(calls, [(false, 2), (true, 3)]);
+    assert_eq!(calls, [(false, 2), (true, 4)]);
 }
 
 proptest! {
@@ -337,7 +337,7 @@ proptest! {
         let mut slot = Slot::new(&birth());
         for (number, who) in entries {
             let (_, entry) = Entry::of(&proof(number, &who, NOW), &birth());
-            let _ = slot.enter(entry);
+            let _ = slot.enter(entry, entry.dated());
         }
         let bytes = slot.write();
         prop_assert_eq!(Slot::read(&bytes).map(|slot| slot.write()), Some(bytes));

@@ -79,7 +79,7 @@ proptest! {
                 dated: step.dated,
             };
             slot.let_go(Duration::from_millis(step.retention), UnixTime::from_millis(step.now));
-            prop_assert_eq!(slot.enter(entry), model.spend(step));
+            prop_assert_eq!(slot.enter(entry, entry.dated()), model.spend(step));
             prop_assert_eq!(slot.entries.len(), model.entries.len());
             slot = Slot::read(&slot.write()).unwrap();
         }
