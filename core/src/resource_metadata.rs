@@ -216,6 +216,7 @@ fn scopes<'r>(prefix: &str, rules: &'r [Rule]) -> Vec<&'r str> {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        all_methods: false,
         mcp: None,
     };
     let mut scopes = Vec::new();

@@ -122,6 +122,7 @@ fn of_login(login: &Login, origins: &[Origin], rules: &[Rule], at: At<'_>, doubt
         ignore_case: false,
         hosts: vec![HostMatch::Exact(origin.host.clone())],
         methods: vec!["GET".to_owned()],
+        all_methods: false,
         mcp: None,
     };
     let decides = rules.iter().find(|rule| rule.matcher.covers(&visit));

@@ -131,6 +131,7 @@ pub(super) fn by_rewrite(
     let by_path = |matcher: &Matcher| Matcher {
         hosts: Vec::new(),
         methods: Vec::new(),
+        all_methods: true,
         ..matcher.clone()
     };
     rules.iter().enumerate().filter_map(move |(index, rule)| {

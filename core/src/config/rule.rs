@@ -69,7 +69,7 @@ pub(super) fn rules(
         let requires = requires
             .given()
             .map(|raw| requirement::requirement(raw, providers, at.member("requires"), problems));
-        let Some(matcher) = matcher else { continue };
+        let Some(mut matcher) = matcher else { continue };
         if let Some((first, _)) = earlier.iter().find(|(_, other)| other.covers(&matcher)) {
             let first = first.to_string();
             let seen = [
@@ -80,6 +80,8 @@ pub(super) fn rules(
             let wanted = ["move this rule before it, or remove it"];
             problems.add(at.member("match"), &seen, &wanted);
         }
+        // After that: a rule that only CONNECT and TRACE get to is misplaced, too.
+        matcher.all_methods = !deny.is_absent();
         earlier.push((index, matcher.clone()));
         let action = public
             .flatten()
@@ -234,6 +236,7 @@ fn matcher(
         ignore_case,
         hosts,
         methods,
+        all_methods: false,
         mcp,
     };
     match path {

@@ -15,6 +15,8 @@ pub struct Matcher {
     pub hosts: Vec<HostMatch>,
     /// Any of these; empty: all but CONNECT and TRACE.
     pub methods: Vec<String>,
+    /// Without a list it is about CONNECT and TRACE, too: a rule that denies.
+    pub all_methods: bool,
     /// One of these calls; `None`: whatever it calls.
     pub mcp: Option<McpMatch>,
 }
@@ -61,7 +63,7 @@ impl Matcher {
     /// Whether host and method fit.
     pub(crate) fn fits_host_and_method(&self, target: &Target<'_>) -> bool {
         let method = if self.methods.is_empty() {
-            !must_be_named(target.method)
+            self.all_methods || !must_be_named(target.method)
         } else {
             self.methods.iter().any(|method| method == target.method)
         };
@@ -83,7 +85,7 @@ impl Matcher {
     pub(crate) fn covers(&self, later: &Self) -> bool {
         self.path_covers(later)
             && hosts_cover(&self.hosts, &later.hosts)
-            && methods_cover(&self.methods, &later.methods)
+            && self.methods_cover(later)
             && self.mcp.as_ref().is_none_or(|own| {
                 let later = later.mcp.as_ref();
                 later.is_some_and(|later| own.covers(later))
@@ -92,9 +94,26 @@ impl Matcher {
 
     /// Whether some request is matched by both, as far as path, host and method tell.
     pub(crate) fn meets(&self, other: &Self) -> bool {
-        self.path_meets(other)
-            && hosts_meet(&self.hosts, &other.hosts)
-            && methods_meet(&self.methods, &other.methods)
+        self.path_meets(other) && hosts_meet(&self.hosts, &other.hosts) && self.methods_meet(other)
+    }
+
+    /// No list means all methods, or all but CONNECT and TRACE.
+    fn methods_cover(&self, later: &Self) -> bool {
+        let (own, others) = (&self.methods, &later.methods);
+        if own.is_empty() {
+            let misses = later.all_methods && others.is_empty();
+            return self.all_methods || !(misses || others.iter().any(|it| must_be_named(it)));
+        }
+        !others.is_empty() && others.iter().all(|method| own.contains(method))
+    }
+
+    fn methods_meet(&self, other: &Self) -> bool {
+        match (&*self.methods, &*other.methods) {
+            ([], []) => true,
+            ([], named) => self.all_methods || named.iter().any(|it| !must_be_named(it)),
+            (named, []) => other.all_methods || named.iter().any(|it| !must_be_named(it)),
+            (own, others) => own.iter().any(|method| others.contains(method)),
+        }
     }
 
     fn path_covers(&self, later: &Self) -> bool {
@@ -209,22 +228,6 @@ fn hosts_cover(earlier: &[HostMatch], later: &[HostMatch]) -> bool {
 fn hosts_meet(one: &[HostMatch], two: &[HostMatch]) -> bool {
     let meets = |one: &HostMatch| two.iter().any(|two| one.covers(two) || two.covers(one));
     one.is_empty() || two.is_empty() || one.iter().any(meets)
-}
-
-/// No list means all methods but CONNECT and TRACE.
-fn methods_cover(earlier: &[String], later: &[String]) -> bool {
-    if earlier.is_empty() {
-        return !later.iter().any(|method| must_be_named(method));
-    }
-    !later.is_empty() && later.iter().all(|method| earlier.contains(method))
-}
-
-fn methods_meet(one: &[String], two: &[String]) -> bool {
-    match (one, two) {
-        ([], []) => true,
-        ([], named) | (named, []) => named.iter().any(|method| !must_be_named(method)),
-        _ => one.iter().any(|method| two.contains(method)),
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ fn any() -> Matcher {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        all_methods: false,
         mcp: None,
     }
 }

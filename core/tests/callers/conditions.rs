@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    gate, of, requires, token, with,
+    gate, of, problems, requires, token, with,
     world::{NOW, World, bearer},
 };
 
@@ -121,4 +121,42 @@ fn a_rule_bounds_how_long_its_tokens_live() {
         (judged.code, judged.status),
         ("untrusted.lifetime", Some(401))
     );
+}
+
+#[test]
+fn a_rule_that_denies_is_about_every_method() {
+    let denied = json!({ "reason": "r", "owner": "o" });
+    let public = json!({ "reason": "r", "owner": "o", "until": "never" });
+    let rules = json!([
+        { "match": { "path_separated_prefix": "/admin" }, "deny": denied },
+        { "match": { "path": "/some", "methods": ["GET"] }, "deny": denied },
+        { "match": { "prefix": "/", "methods": ["GET", "TRACE", "CONNECT"] }, "public": public },
+        { "requires": { "provider_name": "acme" } },
+    ]);
+    let mut gate = gate(json!([]), json!([]), rules);
+    for method in ["GET", "POST", "TRACE", "CONNECT"] {
+        let judged = gate.judge_as(method, "/admin/x", &[]);
+        assert_eq!(judged.code, "forbidden.denied", "{method}");
+    }
+    for method in ["TRACE", "CONNECT"] {
+        assert_eq!(gate.judge_as(method, "/", &[]).code, "permitted.public");
+        assert_eq!(gate.judge_as(method, "/some", &[]).code, "permitted.public");
+    }
+    // A rule behind it, about the same path, is reached by nobody.
+    let deny = json!({ "match": { "path": "/x" }, "deny": denied });
+    let trace = json!({ "match": { "path": "/x", "methods": ["TRACE"] }, "public": public });
+    let open = json!({ "match": { "path": "/x" }, "public": public });
+    for (rules, count) in [
+        (json!([deny, trace]), 1),
+        (json!([open, deny]), 1),
+        (json!([open, trace]), 0),
+    ] {
+        let told = problems(json!([]), json!([]), rules.clone());
+        let is_lost = |told: &&String| told.contains("no request gets here");
+        assert_eq!(
+            told.iter().filter(is_lost).count(),
+            count,
+            "{rules} {told:?}"
+        );
+    }
 }

@@ -211,8 +211,17 @@ impl World {
     }
 
     pub(crate) fn judge(&mut self, path: &str, headers: &[(&str, String)]) -> Judged {
+        self.judge_as("GET", path, headers)
+    }
+
+    pub(crate) fn judge_as(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, String)],
+    ) -> Judged {
         let mut all = vec![
-            (":method", "GET"),
+            (":method", method),
             (":authority", "api.example.com"),
             (":path", path),
         ];

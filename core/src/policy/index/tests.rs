@@ -38,6 +38,7 @@ fn matcher() -> impl Strategy<Value = Matcher> {
             ignore_case,
             hosts: host.into_iter().collect(),
             methods: method.map(str::to_owned).into_iter().collect(),
+            all_methods: false,
             mcp: None,
         }
     })
@@ -94,6 +95,7 @@ fn a_request_about_no_path_is_found_by_rules_about_all() {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        all_methods: false,
         mcp: None,
     };
     let matchers = [
@@ -112,6 +114,7 @@ fn very_many_segments_are_no_deeper_than_few() {
         ignore_case: true,
         hosts: Vec::new(),
         methods: Vec::new(),
+        all_methods: false,
         mcp: None,
     };
     let matchers = [

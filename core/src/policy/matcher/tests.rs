@@ -25,7 +25,7 @@ pub(in crate::policy) fn matches(matcher: &Matcher, path: &str, host: &str, meth
             HostMatch::Suffix(text) => host.ends_with(text) && host != text,
         });
     let method = if matcher.methods.is_empty() {
-        method != "CONNECT" && method != "TRACE"
+        matcher.all_methods || (method != "CONNECT" && method != "TRACE")
     } else {
         matcher.methods.iter().any(|wanted| wanted == method)
     };
@@ -72,17 +72,24 @@ fn matchers() -> Vec<Matcher> {
         vec![suffix(".b")],
         vec![exact("b"), suffix(".x.b")],
     ];
-    let methods: [&[&str]; 3] = [&[], &["GET"], &["GET", "TRACE"]];
+    let methods: [(&[&str], bool); 5] = [
+        (&[], false),
+        (&[], true),
+        (&["GET"], false),
+        (&["GET", "TRACE"], false),
+        (&["TRACE"], true),
+    ];
     let mut matchers = Vec::new();
     for path in all {
         for hosts in &hosts {
-            for methods in methods {
+            for (methods, all_methods) in methods {
                 for ignore_case in [false, true] {
                     matchers.push(Matcher {
                         path: path.clone(),
                         ignore_case,
                         hosts: hosts.clone(),
                         methods: methods.iter().map(|&method| method.to_owned()).collect(),
+                        all_methods,
                         mcp: None,
                     });
                 }
@@ -145,6 +152,7 @@ fn path(path: PathMatch) -> Matcher {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        all_methods: false,
         mcp: None,
     }
 }
@@ -194,6 +202,7 @@ fn anything() -> Matcher {
         ignore_case: false,
         hosts: Vec::new(),
         methods: Vec::new(),
+        all_methods: false,
         mcp: None,
     }
 }
