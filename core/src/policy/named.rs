@@ -1,5 +1,7 @@
 //! Roles and products that a rule wants.
 
+use core::time::Duration;
+
 use super::Alternative;
 use crate::{
     callers::{Asking, Names, Proves},
@@ -36,16 +38,31 @@ impl Alternative {
         asking: Asking<'_>,
         (sign_in, approval): (&SignIn<'_>, Option<&Proved>),
     ) -> Result<Names, (Forbidden, String)> {
-        let proves = |facts: Facts| {
+        let proves = |facts: Facts, max_age: Option<Duration>| {
             let demand = Demand {
                 facts,
-                max_age: None,
+                max_age,
                 delegated: self.delegated,
             };
             let now = approval.is_some_and(|own| own.meets(&demand));
             now && !sign_in.is_of_another(&demand) || sign_in.meets(&demand).is_ok()
         };
-        self.named_so(asking, &proves, false)?;
-        Ok(asking.names(&proves))
+        let of_any_age = |facts: Facts| proves(facts, None);
+        self.named_so(asking, &of_any_age, false)?;
+        let mut names = asking.names(&of_any_age);
+        if self.max_age.is_some() {
+            // What the rule wants is proved by what is young enough for it.
+            let young = |facts: Facts| proves(facts, self.max_age);
+            self.named_so(asking, &young, false)?;
+            if !self.products.is_empty() {
+                let Names {
+                    product,
+                    tells_product,
+                    ..
+                } = asking.names(&young);
+                (names.product, names.tells_product) = (product, tells_product);
+            }
+        }
+        Ok(names)
     }
 }

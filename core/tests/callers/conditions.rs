@@ -160,3 +160,82 @@ fn a_rule_that_denies_is_about_every_method() {
         );
     }
 }
+
+#[test]
+fn the_facts_of_a_wanted_name_are_as_young_as_the_rule_wants() {
+    let facts = json!({ "provider_name": "acme", "facts": ["user_verified"] });
+    let boss = json!({ "path": ["boss"], "equals": true });
+    let boss = json!({ "provider_name": "acme", "claim": boss });
+    let roles = json!([
+        { "role": "approver", "when": facts },
+        { "role": "approver", "when": boss },
+    ]);
+    let products = json!([
+        { "product": "gold", "when": facts },
+        { "product": "silver", "when": boss },
+        { "product": "silver", "when": { "provider_name": "acme", "facts": ["multi_factor"] } },
+    ]);
+    let rule = |path: &str, wants: Value| {
+        let mut requires = json!({ "provider_name": "acme", "max_age": "5m" });
+        for (name, value) in wants.as_object().unwrap() {
+            requires[name] = value.clone();
+        }
+        json!({ "match": { "path": path }, "requires": requires })
+    };
+    let rules = json!([
+        rule("/role", json!({ "roles": ["approver"] })),
+        rule("/product", json!({ "products": ["gold", "silver"] })),
+        rule("/silver", json!({ "products": ["silver"] })),
+        rule("/", json!({})),
+    ]);
+    let mut policy = of(roles, products, rules);
+    let pk = json!({ "path": ["pk"], "equals": true });
+    policy["providers"]["acme"]["evidence"] = json!({ "lines": [
+        { "when": { "claim": pk }, "proves": ["user_verified"], "dated_by": "pk_time" },
+    ] });
+    let mut gate = World::new(&policy);
+    for (age, boss, codes, product) in [
+        (
+            86_400,
+            false,
+            ["forbidden.role", "forbidden.product", "forbidden.product"],
+            "",
+        ),
+        (
+            60,
+            false,
+            ["permitted.token", "permitted.token", "forbidden.product"],
+            "gold",
+        ),
+        (
+            60,
+            true,
+            ["permitted.token", "permitted.token", "forbidden.product"],
+            "gold",
+        ),
+        (
+            86_400,
+            true,
+            ["permitted.token", "permitted.token", "forbidden.product"],
+            "silver",
+        ),
+    ] {
+        let token = token(&gate, |token| {
+            token
+                .claim("pk", true)
+                .claim("pk_time", NOW - age)
+                .claim("auth_time", NOW)
+                .claim("boss", boss)
+        });
+        for (path, code) in ["/role", "/product", "/silver"].into_iter().zip(codes) {
+            let judged = gate.judge(path, &bearer(Some(&token)));
+            assert_eq!(judged.code, code, "{path} {age} {boss}");
+            if path == "/product" && !product.is_empty() {
+                assert_eq!(judged.record()["product"], product);
+            }
+        }
+        // Who wants no name is told of those that anything proves.
+        let judged = gate.judge("/", &bearer(Some(&token)));
+        assert_eq!(judged.record()["product"], "gold");
+    }
+}
