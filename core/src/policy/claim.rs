@@ -98,14 +98,16 @@ impl ClaimCondition {
     }
 
     /// Whether a claim is one or more strings that are not empty, and nothing else: only then does
-    /// it mean something that a word is missing.
+    /// it mean something that a word is missing. Where words are split, an element with a blank may
+    /// be several.
     fn says_something(&self, claim: &Json) -> bool {
         let is_filled = |text: &str| !text.is_empty();
         match claim {
             Json::String(text) if self.split => text.split(' ').any(is_filled),
             Json::String(text) => is_filled(text),
             Json::Array(elements) => {
-                let is_one = |element: &Json| element.as_str().is_some_and(is_filled);
+                let is_word = |text: &str| is_filled(text) && !(self.split && text.contains(' '));
+                let is_one = |element: &Json| element.as_str().is_some_and(is_word);
                 !elements.is_empty() && elements.iter().all(is_one)
             }
             _ => false,

@@ -95,6 +95,11 @@ fn a_claim_that_is_missing_or_odd_does_not_lack_a_word() {
     for bad in ["a locked", "suspended", "  ", " locked"] {
         assert_eq!(code(true, Some(json!(bad))), "forbidden.claim", "{bad}");
     }
+    // An element of a list is not split, so one with a blank may be several words.
+    for bad in [json!(["read suspended"]), json!(["read", "a b"])] {
+        assert_eq!(code(true, Some(bad.clone())), "forbidden.claim", "{bad}");
+        assert_eq!(code(false, Some(bad.clone())), "permitted.token", "{bad}");
+    }
 }
 
 #[test]
