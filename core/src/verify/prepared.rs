@@ -162,15 +162,18 @@ impl Prepared {
     }
 
     /// The host that was asked for, if the configuration names it: with its port where an origin
-    /// has one.
+    /// has one. Envoy's virtual hosts tell a host from the same with a trailing dot, or with a port
+    /// that no origin is written with.
     pub(super) fn named_host<'t>(&'t self, target: &'t Target<'_>) -> Option<&'t str> {
-        if let Some(origin) = target.origin(self.config.origins()) {
-            return origin
-                .text
-                .split_once("://")
-                .map(|(_, authority)| authority);
-        }
         let authority = &target.authority;
+        if !authority.is_plain {
+            return None;
+        }
+        if let Some(origin) = target.origin(self.config.origins()) {
+            let (_, named) = origin.text.split_once("://")?;
+            let has_port = named != authority.host;
+            return (authority.port.is_none() || has_port).then_some(named);
+        }
         let is_named = rules(&self.config).any(|rule| rule.matcher.names(&authority.host));
         (is_named && authority.port.is_none()).then_some(&authority.host)
     }

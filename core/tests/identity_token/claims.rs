@@ -189,7 +189,7 @@ fn the_audience_is_the_host_that_was_asked_for_where_the_configuration_names_it(
     for (host, expected) in [
         ("api.example.com", Some("api.example.com")),
         ("API.example.com", Some("api.example.com")),
-        ("api.example.com:443", Some("api.example.com")),
+        ("api.example.com:443", None),
         // Envoy may take the port away.
         ("other.example.com", Some("other.example.com:8443")),
         ("other.example.com:8443", Some("other.example.com:8443")),
@@ -201,6 +201,26 @@ fn the_audience_is_the_host_that_was_asked_for_where_the_configuration_names_it(
         ("api.example.com.evil.example", None),
     ] {
         assert_eq!(audience(host).as_deref(), expected, "{host}");
+    }
+}
+
+#[test]
+fn a_host_that_envoy_tells_from_an_origin_is_not_that_origin() {
+    let mut world = World::saying("audience", json!({ "of_host": true }));
+    let token = world.token().build();
+    for (host, is_told) in [
+        ("api.example.com", true),
+        ("other.example.com:8443", true),
+        ("api.example.com.", false),
+        ("api.example.com:443", false),
+        ("api.example.com.:443", false),
+        ("other.example.com.", false),
+        ("other.example.com.:8443", false),
+        ("other.example.com:08443", false),
+    ] {
+        let judged = world.judge(&Sent::get("/").bearer(&token).host(host));
+        assert_eq!(judged.code(), "permitted.token", "{host}");
+        assert_eq!(judged.token().is_some(), is_told, "{host}");
     }
 }
 
