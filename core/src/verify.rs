@@ -358,6 +358,9 @@ impl Verifier {
     ) -> Settlement {
         record.decision = "deny";
         record.reason = reason.code();
+        // Who is refused after all has no names.
+        record.roles.clear();
+        record.product = None;
         // The configured origin that the request reached; never text of the client's.
         let origins = self.prepared.config.origins();
         let origin = target.and_then(|target| target.origin(origins));

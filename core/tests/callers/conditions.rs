@@ -244,3 +244,18 @@ fn the_facts_of_a_wanted_name_are_as_young_as_the_rule_wants() {
         assert_eq!(judged.record()["product"], "gold");
     }
 }
+
+#[test]
+fn a_refusal_gives_nobody_a_role_or_a_product() {
+    let anybody = json!({ "provider_name": "acme" });
+    let roles = json!([{ "role": "payer", "when": anybody }]);
+    let products = json!([{ "product": "gold", "when": anybody }]);
+    let once = json!({ "provider_name": "acme", "single_use": true });
+    let mut gate = gate(roles, products, requires(&once));
+    // All else is well, but nobody remembers which tokens were spent.
+    let judged = with(&mut gate, |token| token.claim("jti", "1"));
+    assert_eq!(judged.code, "unavailable.replay_memory");
+    let record = judged.record();
+    assert_eq!(record["provider"], "acme");
+    assert_eq!((record.get("roles"), record.get("product")), (None, None));
+}
