@@ -19,10 +19,11 @@ impl fmt::Debug for Correlation {
 }
 
 impl Correlation {
-    /// The hash of a token: of all of it but its signature, which can be written in two ways
+    /// The hash of a token: of a JWT all but its signature, which can be written in two ways
     /// without a key (ECDSA).
-    pub(crate) fn of_token(&self, token: &str) -> Option<Rc<str>> {
-        let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
+    pub(crate) fn of_token(&self, token: &str, is_jwt: bool) -> Option<Rc<str>> {
+        let cut = token.rsplit_once('.').filter(|_| is_jwt);
+        let signed = cut.map_or(token, |(signed, _)| signed);
         keyed_hash(&self.0, &["token", signed])
     }
 

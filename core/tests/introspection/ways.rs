@@ -1,5 +1,7 @@
 //! One rule for all: a person with a passkey, a workload, or an opaque token of another provider.
 
+use std::collections::BTreeSet;
+
 use passgate_core::{Connection, Request, Settlement, Step, Verdict};
 use passgate_kit::{SigningKey, TokenBuilder, jwks};
 use rcgen::{CertificateParams, KeyPair, SanType};
@@ -157,4 +159,22 @@ fn a_person_a_workload_or_an_opaque_token_passes() {
         assert_eq!(mixed.judge(None, Some(REPORT)).0, "permitted.peer");
         assert_eq!(mixed.judge(Some("another"), None).0, OUT);
     }
+}
+
+#[test]
+fn opaque_tokens_with_dots_have_a_hash_each() {
+    let mut world = World::with(&json!({
+        "providers": { "acme": provider(&json!({})) },
+        "secrets": { "correlation": { "env": "KEY" } },
+    }));
+    let mut hash = |token: &str| {
+        world.says(token, active(&json!({})));
+        let (_, record) = world.judge(token);
+        assert_eq!(record.reason, "permitted.token");
+        record.token.unwrap()
+    };
+    let tokens = ["ya29.aaa", "ya29.bbb", "ya29", "a.b.c", "a.b.d"];
+    let hashes: BTreeSet<_> = tokens.into_iter().map(&mut hash).collect();
+    assert_eq!(hashes.len(), tokens.len(), "{hashes:?}");
+    assert!(hashes.contains(&hash("ya29.aaa")));
 }

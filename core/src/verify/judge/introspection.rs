@@ -114,7 +114,7 @@ impl<'p> Case<'p, '_, '_> {
         let identity = Rc::clone(&told.identity);
         self.weigh(
             (claims, &binding),
-            identity,
+            (identity, own.is_some()),
             credential,
             (id, provider),
             requirement,

@@ -148,19 +148,19 @@ impl Case<'_, '_, '_> {
         let (jwt, identity) = self.check_signature(jwt, known, token, (id, provider))?;
         self.weigh(
             (&jwt.claims, &binding),
-            identity,
+            (identity, true),
             credential,
             (id, provider),
             requirement,
         )
     }
 
-    /// A token whose claims are believed.
+    /// A token whose claims are believed. `is_jwt`: by its own signature.
     #[inline(never)]
     pub(super) fn weigh(
         &mut self,
         (claims, binding): (&Json, &Binding),
-        identity: Rc<Identity>,
+        (identity, is_jwt): (Rc<Identity>, bool),
         credential: &Credential<'_, '_>,
         (id, provider): (ProviderId, &Provider),
         requirement: &Requirement,
@@ -170,7 +170,7 @@ impl Case<'_, '_, '_> {
         self.record.kind = Some(identity.kind.as_str());
         self.record.actor.clone_from(&identity.actor);
         if let Some(key) = self.prepared.config.correlation() {
-            let hash = || key.of_token(credential.token.as_str());
+            let hash = || key.of_token(credential.token.as_str(), is_jwt);
             self.record.token = identity.hash.get_or_init(hash).clone();
         }
         self.check_not_ended((claims, binding), &identity, (id, provider))?;
