@@ -276,8 +276,13 @@ impl Mesh {
         self.kubectl(&["delete", KINDS, "--all", "--all-namespaces"]);
         let ways = "envoyfilters,virtualservices,serviceentries";
         self.kubectl(&["delete", ways, "--all", "--namespace", "books"]);
-        for name in ["introspection", "passgate-approvals"] {
-            let one = ["envoyfilter", name, "--namespace", "payments"];
+        for (name, namespace) in [
+            ("introspection", "payments"),
+            ("passgate-approvals", "payments"),
+            ("quotas", "istio-ingress"),
+            ("mcp", "istio-ingress"),
+        ] {
+            let one = ["envoyfilter", name, "--namespace", namespace];
             self.kubectl(&[&["delete", "--ignore-not-found"], &one[..]].concat());
         }
         configure(&self.folder, "");
