@@ -55,6 +55,7 @@ CONTENTS = {
     "Operate": [
         "docs/troubleshooting",
         "docs/observability",
+        "docs/access-reviews",
         "docs/upgrade",
         "docs/cost",
         "docs/memory",
