@@ -181,7 +181,7 @@ fn what_only_builds_or_tests_is_in_no_list() {
             "proptest",
             "serde_derive",
             "syn",
-            "tokio",
+            "rcgen",
             "jsonschema",
         ] {
             let foreign = format!("pkg:cargo/{foreign}@");
