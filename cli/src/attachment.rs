@@ -7,7 +7,7 @@ use passgate_core::Json;
 use crate::{
     off::{self, Off},
     sign::{elements, module_is_passgate, names_passgate, plugin_of_istio},
-    unseen::{self, Bare, Selecting, Served},
+    unseen::{self, Bare, Selecting, Served, text},
 };
 
 /// The class of waypoints, and the mesh's root namespace unless the mesh configuration has another.
@@ -193,10 +193,6 @@ impl<'j> Plugin<'j> {
 
 fn namespace(resource: &Json) -> Option<&str> {
     text(resource.get("metadata")?, "namespace")
-}
-
-fn text<'j>(json: &'j Json, name: &str) -> Option<&'j str> {
-    json.get(name).and_then(Json::as_str)
 }
 
 /// `targetRefs`, or the one `targetRef` of before.

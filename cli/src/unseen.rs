@@ -123,6 +123,7 @@ fn name(resource: &Json) -> &str {
     metadata.and_then(|it| text(it, "name")).unwrap_or_default()
 }
 
-fn text<'j>(json: &'j Json, name: &str) -> Option<&'j str> {
+/// A member that is a string.
+pub(crate) fn text<'j>(json: &'j Json, name: &str) -> Option<&'j str> {
     json.get(name).and_then(Json::as_str)
 }

@@ -19,19 +19,18 @@ use crate::{
     budget::Budget,
     config::Config,
     crypto::{Backend, Distrust, ForeignFunctions},
-    headers::{self, Edit},
-    jose::to_base64url,
+    headers::Edit,
     lease::Round,
     limits,
     mint::{MintedTokens, Shown},
-    proof::{self, NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
-    reason::{DPOP, Internal, Nonce, Reason, Unavailable, Untrusted},
+    proof::{NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
+    reason::{DPOP, Internal, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
     request::{Body, McpCall, Request, Target},
     resource_metadata::{self, Document},
     supply::{Need, Supply},
     time::UnixTime,
-    verdict::{AnswerHeader, Permit, Verdict},
+    verdict::{Permit, Verdict},
 };
 
 /// What to do about a request now.
@@ -57,24 +56,6 @@ pub struct Settlement {
 enum Grant {
     Pass(Permit),
     Serve(Document),
-}
-
-/// What a request that has spent something goes on with: the host sends it once, and the service
-/// learns the id of a proof, and the window in which a memory of all replicas has to keep it.
-#[inline(never)]
-fn once(request: Request<'_>, spends: &[Spend]) -> Vec<Edit> {
-    if spends.is_empty() {
-        return Vec::new();
-    }
-    let mut edits = headers::send_once(request);
-    for Spend { kind, id, made, .. } in spends {
-        if *kind != SpendKind::Token {
-            edits.push(headers::set("x-passgate-proof-id", to_base64url(id)));
-            let window = proof::window(*made);
-            edits.push(headers::set("x-passgate-proof-window", window));
-        }
-    }
-    edits
 }
 
 /// Judges requests by one configuration.
@@ -263,9 +244,9 @@ impl Verifier {
                 let verdict = match grant {
                     Grant::Pass(mut permit) => {
                         if let Some(nonce) = aside.nonce {
-                            permit.answer = answer(nonce, self.page(request).is_some());
+                            permit.answer = onward::answer(nonce, self.page(request).is_some());
                         }
-                        permit.edits.extend(once(request, &spends));
+                        permit.edits.extend(onward::once(request, &spends));
                         if !is_again && let Ok(target) = &target {
                             self.sign(request, target, &trail, &mut permit, now);
                         }
@@ -487,23 +468,4 @@ impl Verifier {
         }
         Ok(())
     }
-}
-
-/// What the service's answer gets: a nonce for the next proof, and leave for a page of ours to read
-/// it.
-fn answer(nonce: Nonce, is_page_of_ours: bool) -> Vec<AnswerHeader> {
-    let header = |name, value, replaces| AnswerHeader {
-        name,
-        value,
-        replaces,
-    };
-    let mut answer = vec![header(nonce.name, nonce.value, true)];
-    if is_page_of_ours {
-        answer.push(header(
-            "access-control-expose-headers",
-            nonce.shown.to_owned(),
-            false,
-        ));
-    }
-    answer
 }

@@ -1,8 +1,16 @@
-//! The identity that goes on with a request, signed.
+//! What goes on with a request beside its headers: a signed identity, and the ids of what it has
+//! spent; and what its answer gets.
 
 use super::{Trail, Verifier};
 use crate::{
-    headers, mint::Way, request::Request, request::Target, time::UnixTime, verdict::Permit,
+    headers::{self, Edit},
+    jose::to_base64url,
+    mint::Way,
+    proof::{self, Spend, SpendKind},
+    reason::Nonce,
+    request::{Request, Target},
+    time::UnixTime,
+    verdict::{AnswerHeader, Permit},
 };
 
 impl Verifier {
@@ -32,4 +40,41 @@ impl Verifier {
         let edit = token.map(|token| headers::set(own.header.clone(), token));
         permit.edits.extend(edit);
     }
+}
+
+/// What a request that has spent something goes on with: the host sends it once, and the service
+/// learns the id of a proof, and the window in which a memory of all replicas has to keep it.
+#[inline(never)]
+pub(super) fn once(request: Request<'_>, spends: &[Spend]) -> Vec<Edit> {
+    if spends.is_empty() {
+        return Vec::new();
+    }
+    let mut edits = headers::send_once(request);
+    for Spend { kind, id, made, .. } in spends {
+        if *kind != SpendKind::Token {
+            edits.push(headers::set("x-passgate-proof-id", to_base64url(id)));
+            let window = proof::window(*made);
+            edits.push(headers::set("x-passgate-proof-window", window));
+        }
+    }
+    edits
+}
+
+/// What the service's answer gets: a nonce for the next proof, and leave for a page of ours to read
+/// it.
+pub(super) fn answer(nonce: Nonce, is_page_of_ours: bool) -> Vec<AnswerHeader> {
+    let header = |name, value, replaces| AnswerHeader {
+        name,
+        value,
+        replaces,
+    };
+    let mut answer = vec![header(nonce.name, nonce.value, true)];
+    if is_page_of_ours {
+        answer.push(header(
+            "access-control-expose-headers",
+            nonce.shown.to_owned(),
+            false,
+        ));
+    }
+    answer
 }

@@ -200,7 +200,8 @@ impl<'r> Case<'_, 'r, '_> {
             expires,
         });
         let shown = proof::find(self.request, APPROVAL).ok().flatten();
-        let shown = shown.filter(|_| is_foreign);
+        // Those of one request are for one replica.
+        let shown = shown.filter(|_| is_foreign && usage == NonceUse::Session);
         let shown = shown.and_then(|text| UnverifiedApproval::parse(text).ok());
         let before = shown
             .as_ref()
