@@ -41,8 +41,7 @@ impl Identity {
     pub(crate) fn of(
         (id, provider): (ProviderId, &Provider),
         jwt: &VerifiedJwt<'_>,
-        callers: &Callers,
-        token: Option<&IdentityToken>,
+        (callers, token): (&Callers, Option<&IdentityToken>),
     ) -> Self {
         let claims = &jwt.claims;
         let issuer = provider.issuer.of(claims);

@@ -1,6 +1,8 @@
 //! A passkey approves one request, and the gate verifies that itself.
 
-use passgate_harness::{BOTH, Gate, ISSUER, Request, Response, policy_with, ruled, with};
+use passgate_harness::{
+    BOTH, Gate, ISSUER, Issuer, Protocol, Request, Response, Setup, policy_with, ruled, with,
+};
 use passgate_kit::{ApprovalBuilder, SigningKey, TokenBuilder, public_members};
 use serde_json::{Value, json};
 
@@ -151,4 +153,34 @@ fn a_passkey_approves_one_payment_and_no_other() {
         gate.denied(&gate.send(protocol, &request), "untrusted.proof_replayed");
     }
     gate.finish();
+}
+
+/// Replicas that share no secret hand on each other's nonces for proofs by a program's key. What a
+/// person has approved once is not to pass at each of them, and a client can join nonces itself.
+#[test]
+fn an_approval_passes_at_one_of_two_replicas_without_a_shared_secret() {
+    let one = Gate::start(approving());
+    let issuer = Issuer::start();
+    issuer.publish(&[&one.issuer.key]);
+    let two = Setup::new(approving()).issuer(issuer).start();
+    let person = Person::of(&one);
+    let request = || Request::new("POST", "/pay/7");
+    let send = |gate: &Gate, nonce: &str| {
+        let approval = person.approval("POST", "/pay/7", nonce);
+        gate.send(Protocol::Http1, &person.with(request(), approval))
+    };
+    let asked = |gate: &Gate| nonce(&gate.send(Protocol::Http1, &person.without(request())));
+    let [at_one, at_two] = [&one, &two].map(asked);
+    for joined in [[&*at_one, &at_two].join("."), [&*at_two, &at_one].join(".")] {
+        for gate in [&one, &two] {
+            let refusal = send(gate, &joined);
+            gate.denied(&refusal, "untrusted.proof_nonce");
+            assert!(!nonce(&refusal).contains('.'), "{refusal:?}");
+        }
+    }
+    one.passed(&send(&one, &at_one));
+    two.denied(&send(&two, &at_one), "untrusted.proof_nonce");
+    for gate in [one, two] {
+        gate.finish();
+    }
 }

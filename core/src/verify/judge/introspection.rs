@@ -173,10 +173,10 @@ impl<'p> Case<'p, '_, '_> {
             None => payload(provider, &claims),
         };
         let verified = VerifiedJwt::told(Rc::clone(&claims), payload);
-        let (callers, onward) = self.prepared.config.told_of_callers();
+        let told_of = self.prepared.config.told_of_callers();
         let told = Rc::new(Told {
             provider: id,
-            identity: Rc::new(Identity::of((id, provider), &verified, callers, onward)),
+            identity: Rc::new(Identity::of((id, provider), &verified, told_of)),
             claims,
             until: active.until,
         });

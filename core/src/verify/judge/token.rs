@@ -351,8 +351,8 @@ impl Case<'_, '_, '_> {
         #[cfg(feature = "explain")]
         if self.prepared.signatures_assumed {
             let assumed = jwt.as_verified();
-            let (callers, onward) = self.prepared.config.told_of_callers();
-            let identity = Identity::of((id, provider), &assumed, callers, onward);
+            let told_of = self.prepared.config.told_of_callers();
+            let identity = Identity::of((id, provider), &assumed, told_of);
             return Ok((assumed, Rc::new(identity)));
         }
         let header = jwt.unverified_header();
@@ -405,9 +405,8 @@ impl Case<'_, '_, '_> {
         self.remembered.count_miss();
         match jwt.verify(&jwk.key, self.crypto) {
             Ok(verified) => {
-                let (callers, onward) = self.prepared.config.told_of_callers();
-                let identity = Identity::of((id, provider), &verified, callers, onward);
-                let identity = Rc::new(identity);
+                let told_of = self.prepared.config.told_of_callers();
+                let identity = Rc::new(Identity::of((id, provider), &verified, told_of));
                 self.remembered
                     .insert(token, header, &verified, &identity, set);
                 self.record.key_id.clone_from(&jwk.kid);
