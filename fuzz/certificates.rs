@@ -42,10 +42,6 @@ impl Connection for Shown {
     fn peer_certificate(&self) -> Option<Vec<u8>> {
         Some(self.0.clone())
     }
-
-    fn mcp(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
 }
 
 /// The workload that a connection with this certificate is.

@@ -15,5 +15,7 @@ pub trait Connection: Debug {
     /// A member of what Envoy's `mcp` filter, before this one, has read in the request's body, as
     /// Envoy writes such values: a string as it is, a boolean as one byte. Names of a path are
     /// separated by zero bytes. `None`: there is none, or the host has no such filter.
-    fn mcp(&self, member: &str) -> Option<Vec<u8>>;
+    fn mcp(&self, _member: &str) -> Option<Vec<u8>> {
+        None
+    }
 }

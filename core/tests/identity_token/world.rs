@@ -214,10 +214,6 @@ impl Connection for Peer<'_> {
     fn peer_certificate(&self) -> Option<Vec<u8>> {
         self.0.map(|pem| pem.as_bytes().to_vec())
     }
-
-    fn mcp(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
 }
 
 impl World {

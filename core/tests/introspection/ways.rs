@@ -28,10 +28,6 @@ impl Connection for Shown {
         let key = KeyPair::generate().unwrap();
         Some(params.self_signed(&key).unwrap().pem().into_bytes())
     }
-
-    fn mcp(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
 }
 
 struct Mixed {
