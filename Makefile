@@ -74,7 +74,12 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
-test: check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-nginx test-run test-func-e test-browser test-providers test-istio test-envoy-gateway test-release test-reproducible site ## everything
+test: ahead check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-nginx test-run test-func-e test-browser test-providers test-istio test-envoy-gateway test-release test-reproducible site ## everything
+
+# Go's programs are built while tests wait.
+.PHONY: ahead
+ahead:
+	@tools/ahead "$$PPID"
 
 test-core: rust ## the core's own tests
 	cargo test --locked --package passgate-core
