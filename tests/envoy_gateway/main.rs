@@ -5,6 +5,7 @@
 //! `make test-envoy-gateway` runs them, one after the other. A prober asks without a token all the
 //! time, and what passed is counted by the step that it fell into.
 
+mod oidc;
 mod world;
 
 use passgate_harness::{Request, Response, eventually, run, workspace};

@@ -3,10 +3,10 @@
 
 use passgate_harness::servers::{self, ok, path_of};
 use passgate_harness::{
-    Authority, Http1, Program, Request, Response, eventually_within, module_with_trap, run,
-    workspace,
+    Authority, Http1, Message, Program, Request, Response, eventually_within, module_with_trap,
+    run, workspace,
 };
-use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, sha256};
+use passgate_kit::{SigningKey, Token, TokenBuilder, jwks, sha256, tampered};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,6 +21,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "https://api.example.com";
+const CLIENT_SECRET: &str = "known-to-both";
 
 /// A control plane with its Envoy, and a prober, for the time of a story.
 pub struct World {
@@ -58,18 +59,21 @@ impl World {
             .env("HOME", &folder)
             .args(certgen)
             .arg(folder.join("config")));
-        let certificates = folder.join("config/certs/envoy");
-        fs::copy(certificates.join("ca.crt"), "/certs/ca.crt").unwrap();
+        let certificates = folder.join("config/certs");
+        fs::copy(certificates.join("envoy/ca.crt"), "/certs/ca.crt").unwrap();
         let words = [
-            ("CA", "ca.crt"),
-            ("CERTIFICATE", "tls.crt"),
-            ("KEY", "tls.key"),
+            ("CA", "envoy/ca.crt"),
+            ("CERTIFICATE", "envoy/tls.crt"),
+            ("KEY", "envoy/tls.key"),
+            ("HMAC", "envoy-oidc-hmac/hmac-secret"),
         ];
         let words = words.map(|(word, file)| {
             let bytes = fs::read(certificates.join(file)).unwrap();
             (word, base64(&bytes))
         });
         let mut words: Vec<(&str, &str)> = words.iter().map(|(w, text)| (*w, &**text)).collect();
+        let secret = base64(CLIENT_SECRET.as_bytes());
+        words.push(("CLIENT_SECRET", &secret));
         words.push(("ENVOY_VERSION", &version));
         let mut world = Self {
             gateway: Self::program(&folder),
@@ -315,9 +319,10 @@ fn beside() -> &'static Beside {
             "127.0.0.3:443",
             "id.example.com",
             &authority,
-            move |request| {
-                assert_eq!(path_of(&request), "/jwks");
-                ok("application/json", keys.as_bytes())
+            move |request| match &*path_of(&request) {
+                "/jwks" => ok("application/json", keys.as_bytes()),
+                "/token" => tokens(&request),
+                path => panic!("{path}"),
             },
         );
         servers::serve_tls(
@@ -347,6 +352,22 @@ fn beside() -> &'static Beside {
         });
         Beside { key, files }
     })
+}
+
+/// The identity provider's answer at its token endpoint (RFC 6749, section 4.1.3): a good token for
+/// the code `good`, and one whose signature is wrong for any other.
+fn tokens(request: &Message) -> Option<Vec<u8>> {
+    let client = base64(format!("gate:{CLIENT_SECRET}").as_bytes());
+    let said = request.headers.text("authorization");
+    assert_eq!(said, Some(&*format!("Basic {client}")));
+    let form = String::from_utf8_lossy(&request.body);
+    assert!(form.contains("&code_verifier="), "{form}");
+    let mut token = token().build();
+    if !form.split('&').any(|pair| pair == "code=good") {
+        token = tampered(&token);
+    }
+    let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 300 });
+    ok("application/json", answer.to_string().as_bytes())
 }
 
 /// The image in this form: its digest, and the folder of its blobs.
