@@ -129,6 +129,11 @@ impl List {
         self.rows.get(name)
     }
 
+    /// All entries, in no order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Name, &Row)> {
+        self.rows.iter()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

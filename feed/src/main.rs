@@ -28,7 +28,7 @@ mod secret;
 mod store;
 mod tls;
 
-use std::{error::Error, ffi::OsStr, process::ExitCode, sync::Arc};
+use std::{error::Error, ffi::OsStr, path::Path, process::ExitCode, sync::Arc};
 
 use passgate_arguments::Program;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,10 +50,13 @@ usage: passgate-feed FILE           serve what FILE says, until TERM or INT
                                     only say whether FILE is accepted
        passgate-feed --new-epoch FILE [--at-least EPOCH]
                                     begin a new epoch in the store, after it was set back or lost
+       passgate-feed --carry-over DATABASE_FILE FILE
+                                    write what a file of SQLite holds into FILE's PostgreSQL, which
+                                    is empty
 
 FILE is YAML; docs/feed.md describes it.
 ",
-    options: &["at-least"],
+    options: &["at-least", "carry-over"],
     flags: &["check", "new-epoch"],
 };
 
@@ -66,6 +69,11 @@ fn main() -> ExitCode {
             [role, file] if role == "credentials" => (Role::Credentials, file),
             _ => return None,
         };
+        if let Some(from) = line.value("carry-over") {
+            let is_alone = !check && !new_epoch && at_least.is_none();
+            let is_of_lists = matches!(role, Role::Revocations);
+            return (is_alone && is_of_lists).then(|| carry_over(from, file));
+        }
         match (role, check, new_epoch) {
             (Role::Revocations, false, true) => Some(begin_epoch(file, at_least)),
             _ if new_epoch || at_least.is_some() => None,
@@ -97,6 +105,12 @@ fn begin_epoch(file: &OsStr, at_least: Option<&OsStr>) -> Result<(), Box<dyn Err
     let at_least = at_least.map(|epoch| epoch.ok_or("--at-least: write a whole number"));
     let config = Config::load(file)?;
     store::begin_epoch(&config, at_least.transpose()?.unwrap_or_default())
+}
+
+fn carry_over(from: &OsStr, file: &OsStr) -> Result<(), Box<dyn Error>> {
+    store::carry_over(Path::new(from), &Config::load(file)?)?;
+    println!("carried over; do not start a feed with the file again");
+    Ok(())
 }
 
 fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {

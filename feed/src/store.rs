@@ -13,6 +13,7 @@ mod writer;
 
 use std::{
     error::Error,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Sender, channel},
@@ -240,6 +241,21 @@ impl Published {
 pub(crate) fn begin_epoch(config: &Config, at_least: u64) -> Result<(), Box<dyn Error>> {
     let database = database::open(&config.store).map_err(plain)?;
     writer::begin_epoch(database, config, at_least).map_err(plain)
+}
+
+/// Writes what a file holds into the PostgreSQL of this configuration, which is empty.
+pub(crate) fn carry_over(file: &Path, config: &Config) -> Result<(), Box<dyn Error>> {
+    let Place::Server(to) = &config.store else {
+        return Err("store: write postgresql, which takes over what the file holds".into());
+    };
+    // Opening makes one.
+    if !file.is_file() {
+        return Err(format!("{}: there is no such file", file.display()).into());
+    }
+    let mut file = file::File::open(file).map_err(plain)?;
+    let everything = file.everything().map_err(plain)?;
+    let mut server = server::Server::open(to).map_err(plain)?;
+    server.take_over(everything).map_err(plain)
 }
 
 fn plain(failure: database::Failure) -> Box<dyn Error> {

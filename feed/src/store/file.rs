@@ -1,5 +1,6 @@
 //! The file: SQLite, with a write-ahead log that is synced at each commit.
 
+use core::time::Duration;
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use rusqlite::{
@@ -87,16 +88,74 @@ impl File {
     }
 }
 
+/// Everything that a file holds, for another store.
+pub(super) struct Everything<'f>(Change<'f>);
+
+impl File {
+    /// All of it, which nobody changes meanwhile.
+    pub(super) fn everything(&mut self) -> Outcome<Everything<'_>> {
+        Ok(Everything(self.begin()?))
+    }
+
+    fn begin(&mut self) -> Outcome<Change<'_>> {
+        let behavior = TransactionBehavior::Immediate;
+        let transaction = self.0.transaction_with_behavior(behavior)?;
+        let ran = transaction.query_row("SELECT ran FROM service", [], |row| row.get(0))?;
+        Ok(Change { transaction, ran })
+    }
+}
+
+/// A token that is remembered: its id, and when it is forgotten.
+pub(super) type Token = (Vec<u8>, u64);
+
+impl Everything<'_> {
+    /// How long the service has run, in seconds.
+    pub(super) const fn ran(&self) -> u64 {
+        self.0.ran
+    }
+
+    /// The lists, of which the configuration need not name each provider.
+    pub(super) fn lists(&mut self) -> Outcome<Vec<Kept>> {
+        let names = {
+            let select = "SELECT provider FROM list ORDER BY provider";
+            let mut select = self.0.transaction.prepare(select)?;
+            let names = select.query_map([], |row| row.get(0))?;
+            names.collect::<Result<Vec<String>>>()?
+        };
+        let mut lists = Vec::new();
+        for name in names {
+            // What is there has its ends already.
+            let mut kept = Kept::new(&name, Duration::ZERO, 0);
+            database::Change::read(&mut self.0, &mut kept)?;
+            lists.push(kept);
+        }
+        Ok(lists)
+    }
+
+    /// The next tokens of a provider after this id, in the order of their ids.
+    pub(super) fn tokens(
+        &mut self,
+        provider: &str,
+        after: &[u8],
+        most: u32,
+    ) -> Outcome<Vec<Token>> {
+        let select = "SELECT id, ends FROM seen WHERE provider = ?1 AND id > ?2
+            ORDER BY id LIMIT ?3";
+        let mut select = self.0.transaction.prepare_cached(select)?;
+        let tokens = select.query_map(params![provider, after, most], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        Ok(tokens.collect::<Result<_>>()?)
+    }
+}
+
 impl Database for File {
     fn has_news(&mut self, _: u64) -> Option<Outcome<bool>> {
         None
     }
 
     fn change(&mut self) -> Outcome<Box<dyn database::Change + '_>> {
-        let behavior = TransactionBehavior::Immediate;
-        let transaction = self.0.transaction_with_behavior(behavior)?;
-        let ran = transaction.query_row("SELECT ran FROM service", [], |row| row.get(0))?;
-        Ok(Box::new(Change { transaction, ran }))
+        Ok(Box::new(self.begin()?))
     }
 
     fn failed(&mut self) {}

@@ -20,6 +20,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     database::{self, Database, Failure, Outcome, name_of},
+    file::Everything,
     kept::Kept,
 };
 use crate::{
@@ -93,6 +94,8 @@ const PATIENCE: &str = "
 ";
 const CONNECTING: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(10);
+/// So many tokens go from a file to the database at once.
+const TOKENS: u32 = 10_000;
 
 impl Server {
     /// Connects, and makes the tables if there are none.
@@ -124,6 +127,36 @@ impl Server {
         };
         this.connected()?;
         Ok(this)
+    }
+
+    /// Takes over what a file holds, all of it or nothing: lists keep their epochs and editions, so
+    /// gates go on with what they have. A database that was in use has editions of its own, which
+    /// gates may have seen.
+    pub(super) fn take_over(&mut self, mut file: Everything<'_>) -> Outcome<()> {
+        let mut change = self.begin()?;
+        let lists = change.rows("SELECT 1 FROM passgate_feed_list LIMIT 1", &[])?;
+        if change.ran > 0 || !lists.is_empty() {
+            return Err("PostgreSQL: the database was in use; only an empty one takes over".into());
+        }
+        for kept in file.lists()? {
+            for (name, row) in kept.list.rows() {
+                database::Change::put(&mut change, &kept.provider, name, row)?;
+            }
+            let mut after = Vec::new();
+            loop {
+                let tokens = file.tokens(&kept.provider, &after, TOKENS)?;
+                let (ids, ends): (Vec<_>, Vec<_>) = tokens.into_iter().unzip();
+                let Some(last) = ids.last() else { break };
+                after.clone_from(last);
+                let ends: Vec<i64> = ends.into_iter().map(integer).collect();
+                let insert = "INSERT INTO passgate_feed_seen
+                    SELECT $1, * FROM unnest($2::BYTEA[], $3::BIGINT[])";
+                change.execute(insert, &[&kept.provider, &ids, &ends])?;
+            }
+            database::Change::save(&mut change, &kept)?;
+        }
+        database::Change::commit(Box::new(change), Some(file.ran()))?;
+        Ok(())
     }
 
     /// The connection, or a new one.
@@ -232,6 +265,17 @@ impl Database for Server {
     }
 
     fn change(&mut self) -> Outcome<Box<dyn database::Change + '_>> {
+        Ok(Box::new(self.begin()?))
+    }
+
+    fn failed(&mut self) {
+        self.open = None;
+    }
+}
+
+impl Server {
+    /// Begins a change: nobody else has one before it ends.
+    fn begin(&mut self) -> Outcome<Change<'_>> {
         let Open { client, statements } = self.connected()?;
         // Each statement sees what was committed before it, whatever the database's default is.
         let transaction = client
@@ -256,11 +300,7 @@ impl Database for Server {
             return Err("PostgreSQL: the tables are of another version".into());
         }
         (change.ran, change.version) = (natural(row, 1)?, natural(row, 2)?);
-        Ok(Box::new(change))
-    }
-
-    fn failed(&mut self) {
-        self.open = None;
+        Ok(change)
     }
 }
 

@@ -11,7 +11,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn kept_of(file: &mut File) -> Kept {
-    let mut kept = Kept::new("acme", core::time::Duration::from_secs(3_600), 10);
+    let mut kept = Kept::new("acme", Duration::from_secs(3_600), 10);
     let mut change = file.change().unwrap();
     assert!(change.read(&mut kept).unwrap());
     kept
