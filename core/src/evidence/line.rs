@@ -13,6 +13,22 @@ pub struct Evidence {
     pub origin: SignInOrigin,
 }
 
+impl Evidence {
+    /// Whether this claim tells of the sign-in. `acr`, `amr` and `auth_time` always do: they go
+    /// onward.
+    pub(crate) fn reads(&self, name: &str) -> bool {
+        let begins = |path: &[String]| path.first().is_some_and(|first| first == name);
+        let reads = |line: &Line| {
+            let claim = line.when.claim.as_ref();
+            let dated = matches!(&line.dated_by, DatedBy::Claim(path) if begins(path));
+            dated || claim.is_some_and(|claim| begins(&claim.path))
+        };
+        matches!(name, "acr" | "amr" | "auth_time")
+            || self.lines.iter().any(reads)
+            || self.origin.claims.iter().any(|(path, _)| begins(path))
+    }
+}
+
 /// One thing that a token may show, and what it proves.
 #[derive(Clone, Debug)]
 pub struct Line {

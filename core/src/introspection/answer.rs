@@ -4,6 +4,7 @@ use core::{fmt, time::Duration};
 use std::rc::Rc;
 
 use crate::{
+    evidence::Evidence,
     fetch::{clock::Moment, fault::Fault},
     jose::numeric_date,
     json::Json,
@@ -175,22 +176,30 @@ fn is_access_token(claims: &Json) -> bool {
 }
 
 impl Active {
-    /// Its claims on top of those of the JWT that it is about, whose signature was right.
+    /// Its claims on top of those of the JWT that it is about, whose signature was right. Of the
+    /// sign-in one of them tells alone: the JWT if it says anything that the answer does not
+    /// repeat, else the answer. An issuer may answer for a later sign-in than the token's.
     ///
     /// # Errors
     /// It is about another token.
-    pub(crate) fn on_top_of(&self, own: &Json) -> Result<Json, Unfit> {
+    pub(crate) fn on_top_of(&self, own: &Json, evidence: &Evidence) -> Result<Json, Unfit> {
         let (Json::Object(own), Json::Object(told)) = (own, &*self.claims) else {
             return Err(Unfit::Another);
         };
+        let is_of_sign_in = |name: &str| !IDENTIFYING.contains(&name) && evidence.reads(name);
+        let tells_alone = |(name, value): &(Box<str>, Json)| {
+            self.claims.get(name) != Some(value) && is_of_sign_in(name)
+        };
+        let own_tells = own.iter().any(tells_alone);
         let mut claims = told.clone();
+        claims.retain(|(name, _)| !own_tells || !is_of_sign_in(name));
         for (name, value) in own {
             match self.claims.get(name) {
                 Some(told) if told != value && IDENTIFYING.contains(&&**name) => {
                     return Err(Unfit::Another);
                 }
-                Some(_) => {}
-                None => claims.push((name.clone(), value.clone())),
+                Some(_) if !own_tells || !is_of_sign_in(name) => {}
+                _ => claims.push((name.clone(), value.clone())),
             }
         }
         Ok(Json::Object(claims))

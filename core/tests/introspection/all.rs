@@ -136,6 +136,116 @@ fn what_the_token_says_itself_stands_and_the_answer_comes_on_top() {
     }
 }
 
+/// Keycloak's answer has the `auth_time` of the session's last sign-in, whatever it was.
+#[test]
+fn of_a_sign_in_the_token_tells_alone_or_the_answer_does() {
+    let key = SigningKey::es256("key-1");
+    let uri = json!({ "uri": "https://id.example.com/introspect", "cluster": "id" });
+    let lines = json!([
+        { "when": { "amr_exactly": ["hwk"] }, "proves": ["phishing_resistant"] },
+        {
+            "when": { "claim": { "path": ["key", "is"], "equals": "local" } },
+            "proves": ["phishing_resistant"],
+            "dated_by": "key_time",
+        },
+    ]);
+    let acme = provider(&json!({
+        "local_jwks": { "inline_string": jwks(&[&key]) },
+        "introspection": { "http_uri": uri, "for": "all" },
+        "evidence": { "lines": lines },
+    }));
+    let requires = json!({ "facts": ["phishing_resistant"], "max_age": "5m" });
+    let rules = json!([{ "match": { "prefix": "/" }, "requires": requires }]);
+    let config = json!({ "providers": { "acme": acme }, "rules": rules });
+    let (old, new) = (START - 1_000, START - 20);
+    for (own, answer, passes) in [
+        // The date of another sign-in does not make the token's newer, nor its method better.
+        (
+            json!({ "amr": ["hwk"] }),
+            json!({ "auth_time": new }),
+            false,
+        ),
+        (
+            json!({ "amr": ["hwk"], "auth_time": old }),
+            json!({ "auth_time": new }),
+            false,
+        ),
+        (
+            json!({ "auth_time": new }),
+            json!({ "amr": ["hwk"] }),
+            false,
+        ),
+        (
+            json!({ "amr": ["pwd"], "auth_time": new }),
+            json!({ "amr": ["hwk"] }),
+            false,
+        ),
+        (
+            json!({ "amr": ["pwd"] }),
+            json!({ "amr": ["hwk"], "auth_time": new }),
+            false,
+        ),
+        (
+            json!({ "acr": "1" }),
+            json!({ "amr": ["hwk"], "auth_time": new }),
+            false,
+        ),
+        (
+            json!({ "key": { "is": "local" } }),
+            json!({ "key_time": new }),
+            false,
+        ),
+        (
+            json!({ "key_time": new }),
+            json!({ "key": { "is": "local" } }),
+            false,
+        ),
+        (
+            json!({ "key": { "is": "far" } }),
+            json!({ "amr": ["hwk"], "auth_time": new }),
+            false,
+        ),
+        // One of them tells all.
+        (json!({ "amr": ["hwk"], "auth_time": new }), json!({}), true),
+        (
+            json!({ "amr": ["hwk"], "auth_time": new }),
+            json!({ "auth_time": old }),
+            true,
+        ),
+        (
+            json!({ "amr": ["hwk"], "auth_time": new }),
+            json!({ "amr": ["pwd"] }),
+            true,
+        ),
+        (json!({}), json!({ "amr": ["hwk"], "auth_time": new }), true),
+        (
+            json!({ "auth_time": new }),
+            json!({ "amr": ["hwk"], "auth_time": new }),
+            true,
+        ),
+        (
+            json!({}),
+            json!({ "key": { "is": "local" }, "key_time": new }),
+            true,
+        ),
+        (
+            json!({ "sub": "alice" }),
+            json!({ "amr": ["hwk"], "auth_time": new }),
+            true,
+        ),
+    ] {
+        let mut world = World::with(&config);
+        let mut builder = token(&key);
+        for (name, value) in own.as_object().unwrap() {
+            builder = builder.claim(name, value.clone());
+        }
+        let token = builder.build();
+        world.says(&token, active(&answer));
+        let passed = world.reason(&token) == PASSES;
+        assert_eq!(passed, passes, "{own} {answer}");
+    }
+}
+
 #[test]
 fn a_jwt_that_nobody_vouches_for_does_not_pass() {
     let key = SigningKey::es256("key-1");

@@ -101,11 +101,20 @@ export async function lightweight(t, { administrator, signIn, robot, ...world })
     );
     const mappers = `/clients/${id}/protocol-mappers/models`;
     await administrator.ask('demo', 'POST', mappers, ASKS);
-    // Keycloak's answers say everything but `amr`.
+    // Keycloak's answers never say `amr`.
     const amr = protocolMappers.find(({ protocolMapper }) => protocolMapper === 'oidc-amr-mapper');
     amr.config['lightweight.claim'] = 'true';
     await administrator.ask('demo', 'PUT', `${mappers}/${amr.id}`, amr);
   }
+  // Its date is the token's own too: the answer's may be that of a later sign-in.
+  const scopes = await administrator.ask('demo', 'GET', '/client-scopes');
+  const { id, protocolMappers } = scopes.find(({ name }) => name === 'basic');
+  const date = protocolMappers.find(({ name }) => name === 'auth_time');
+  const place = `/client-scopes/${id}/protocol-mappers/models/${date.id}`;
+  const says = (light) => {
+    const config = { ...date.config, 'lightweight.claim': `${light}` };
+    return administrator.ask('demo', 'PUT', place, { ...date, config });
+  };
   const { gate, service } = await asking(t, world);
   const get = (path, token) => gate.get(path, { token });
   /** Ends a token that passes: no request that is sent after `cache_duration` passes with it. */
@@ -126,10 +135,16 @@ export async function lightweight(t, { administrator, signIn, robot, ...world })
     await gate.says(/untrusted\.inactive/);
   };
 
-  const strong = await signIn('app');
-  const { aud, sub, acr, auth_time, amr } = decoded(strong).claims;
+  const undated = await signIn('app');
+  const { aud, sub, acr, auth_time, amr } = decoded(undated).claims;
   assert.deepEqual([aud, sub, acr, auth_time], Array(4).fill(undefined));
   assert.deepEqual(amr, ['hwk']);
+  assert.equal((await get('/payments', undated)).status, 401);
+  await gate.says(/insufficient\.max_age/);
+  await says(true);
+  t.after(() => says(false));
+  const strong = await signIn('app');
+  assert.ok(decoded(strong).claims.auth_time > 0);
   const passed = await get('/payments', strong);
   assert.equal(passed.status, 200);
   assert.equal(passed.json.headers['x-user'], 'alice');
@@ -153,7 +168,7 @@ export async function lightweight(t, { administrator, signIn, robot, ...world })
     assert.equal(answer.status, 200);
   });
 
-  // Facts come from the answer: a password is told what to come back with.
+  // A password is told what to come back with.
   const weak = await signIn('legacy');
   assert.equal((await get('/news', weak)).status, 200);
   const answer = await get('/payments', weak);

@@ -162,7 +162,7 @@ impl<'p> Case<'p, '_, '_> {
         };
         let claims = match own {
             None => Rc::clone(&active.claims),
-            Some(own) => match active.on_top_of(&own.claims) {
+            Some(own) => match active.on_top_of(&own.claims, &provider.evidence) {
                 Ok(claims) => Rc::new(claims),
                 Err(why) => return Err(self.unfit(why, token, was_active).into()),
             },
