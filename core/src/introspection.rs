@@ -5,6 +5,8 @@
 //!   however many requests wait for it. Its answer counts for a short time, and never beyond `exp`.
 //! - **An answer** ([`answer`]) is taken for claims: from there on the very code judges it that
 //!   judges those of a JWT. It is remembered like a token whose signature was right.
+//! - **A signed answer** ([`signed`], RFC 9701) counts once its signature is checked, by the
+//!   provider's keys. Where answers are to be signed, no other one counts.
 //! - **A flood** of made-up tokens has a budget of questions. A token that was active once does not
 //!   need it, and what is not active makes no room among what is.
 //! - **A token for another issuer** is not shown to this one: text with the form of a JWT is never
@@ -12,11 +14,12 @@
 
 mod answer;
 mod desk;
+mod signed;
 mod source;
 #[cfg(test)]
 mod tests;
 
-pub use self::source::{IntrospectedTokens, IntrospectionSource};
+pub use self::source::{IntrospectedTokens, IntrospectionSource, SignedFor};
 pub(crate) use self::{
     answer::{Active, Unfit, says_dpop},
     desk::{Desk, Said},

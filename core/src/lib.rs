@@ -135,7 +135,7 @@ pub use crate::{
     },
     fetch::{Answer, Call, Endpoint, FetchId, Measure, Number},
     headers::Edit,
-    introspection::{IntrospectedTokens, IntrospectionSource},
+    introspection::{IntrospectedTokens, IntrospectionSource, SignedFor},
     jose::{Jwk, JwkSet, JwkSetError, KeyUse, MediaType, SelectError, SkippedKey, thumbprint},
     json::{Json, JsonError},
     jwks::{

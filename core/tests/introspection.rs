@@ -12,6 +12,8 @@ mod all;
 mod flood;
 #[path = "introspection/histories.rs"]
 mod histories;
+#[path = "introspection/signed.rs"]
+mod signed;
 #[path = "introspection/streams.rs"]
 mod streams;
 #[path = "introspection/time.rs"]

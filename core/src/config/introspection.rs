@@ -1,10 +1,12 @@
 //! Where a provider is asked about tokens: from what people write to where it is; and that each
 //! token leads to one provider.
 
+use core::time::Duration;
+
 use super::{Action, Issuer, Provider, ProviderId, Rule, ending, keys, raw::RawIntrospection};
 use crate::{
     decode::{At, Problems, Words},
-    introspection::{IntrospectedTokens, IntrospectionSource},
+    introspection::{IntrospectedTokens, IntrospectionSource, SignedFor},
 };
 
 impl Words for IntrospectedTokens {
@@ -18,10 +20,10 @@ impl Words for IntrospectedTokens {
     }
 }
 
-/// `has_keys`: the provider names a source of keys.
+/// `has_keys`: the provider names a source of keys. `skew`: how far clocks may be apart.
 pub(super) fn introspection(
     raw: RawIntrospection,
-    (issuer, has_keys): (Option<&Issuer>, bool),
+    (issuer, has_keys, skew): (Option<&Issuer>, bool, Duration),
     at: At<'_>,
     problems: &mut Problems,
 ) -> Option<IntrospectionSource> {
@@ -29,7 +31,17 @@ pub(super) fn introspection(
         http_uri,
         tokens,
         cache_duration,
+        signed_for,
     } = raw;
+    let signed_for = signed_for.given().map(|client| SignedFor {
+        client: client.0,
+        skew,
+    });
+    if signed_for.is_some() && !has_keys {
+        let seen = "is signed by the provider's keys, and the provider has no keys";
+        let wanted = "write remote_jwks, discovery or local_jwks in the provider";
+        problems.add(at.member("signed_for"), &[seen], &[wanted]);
+    }
     let tokens = tokens.given().unwrap_or(IntrospectedTokens::Opaque);
     if tokens == IntrospectedTokens::All && !has_keys {
         let seen = "asks about JWTs after their signature, and the provider has no keys";
@@ -49,6 +61,7 @@ pub(super) fn introspection(
         timeout,
         cache_duration,
         tokens,
+        signed_for,
     })
 }
 

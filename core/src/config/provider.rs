@@ -87,8 +87,9 @@ pub(super) fn provider(
     };
     let has_keys = key_sources.is_some();
     let is_asked = !introspection.is_absent();
+    let clock_skew = clock_skew.given().unwrap_or(DEFAULT_SKEW);
     let introspection = introspection.given().map(|raw| {
-        let of = (issuer.as_ref(), has_keys);
+        let of = (issuer.as_ref(), has_keys, clock_skew);
         introspection::introspection(raw, of, at.member("introspection"), problems)
     });
     // It has none, so no JWT is its.
@@ -118,7 +119,6 @@ pub(super) fn provider(
         sources.push(TokenSource::authorization("DPoP"));
     }
     let claim_to_headers = claim_headers(claim_to_headers, at.member("claim_to_headers"), problems);
-    let clock_skew = clock_skew.given().unwrap_or(DEFAULT_SKEW);
     let most = Duration::from_secs(limits::CLOCK_SKEW_SECS);
     duration::bound(
         clock_skew,

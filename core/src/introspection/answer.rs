@@ -53,6 +53,8 @@ pub(super) enum Unreadable {
     TooLarge,
     /// Signed (RFC 9701), though JSON was asked for.
     Signed,
+    /// It is not a signed answer that counts, though one was asked for; why.
+    Unsigned(&'static str),
     NotJson(String),
     /// `active` is mandatory (RFC 7662 section 2.2), and a boolean.
     NoActive,
@@ -72,6 +74,7 @@ impl fmt::Display for Unreadable {
             Self::Signed => {
                 f.write_str("it is signed (RFC 9701), and not the JSON that was asked for")
             }
+            Self::Unsigned(why) => write!(f, "not a token-introspection+jwt of signed_for: {why}"),
             Self::NotJson(why) => f.write_str(why),
             Self::NoActive => f.write_str("it is not an object with active: true or false"),
         }
@@ -95,8 +98,21 @@ pub(super) fn read(
     if body.starts_with(b"eyJ") {
         return Err(Unreadable::Signed);
     }
-    let json = Json::parse(body, limits::INTROSPECTION_NODES)
-        .map_err(|error| Unreadable::NotJson(error.about(body)))?;
+    judge(parse(body)?, (issuer, cache_duration, name), starts, now)
+}
+
+pub(super) fn parse(text: &[u8]) -> Result<Json, Unreadable> {
+    let json = Json::parse(text, limits::INTROSPECTION_NODES);
+    json.map_err(|error| Unreadable::NotJson(error.about(text)))
+}
+
+/// The same for what was read.
+pub(super) fn judge(
+    json: Json,
+    (issuer, cache_duration, name): (&str, Duration, Name),
+    starts: Moment,
+    now: UnixTime,
+) -> Result<(Answered, Duration), Unreadable> {
     let is_active = json.get("active").cloned();
     let (Some(Json::Bool(is_active)), Json::Object(mut claims)) = (is_active, json) else {
         return Err(Unreadable::NoActive);

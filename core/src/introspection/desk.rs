@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     answer::{self, Active, Answered, Name, Unfit, Unreadable},
+    signed::read_signed,
     source::IntrospectionSource,
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
         health::{Event, Health},
         keyed::{Asked, Bounds, Keyed},
     },
+    jose::Signed,
     limits,
     provider_id::ProviderId,
     text::percent,
@@ -66,6 +68,8 @@ struct Question {
 #[derive(Debug)]
 struct Kept {
     answered: Answered,
+    /// What it says is true if this signature is right, which nobody has checked.
+    unverified: Option<Rc<Signed>>,
     /// Its token was active before: a stream may rest on it.
     was_active: bool,
     /// What it took out of the budget, to be given back if the gate accepts the token.
@@ -89,8 +93,12 @@ pub(crate) enum Said {
     Active(Rc<Active>),
     /// It does not count.
     Unfit(Unfit),
+    /// An answer came whose signature nobody has checked.
+    Unverified(Rc<Signed>),
     /// Wait for the answer that has this number, then ask again.
     Pending(u64),
+    /// Wait for the provider's keys, then ask again.
+    Keyless,
     /// So many made-up tokens have come that nobody is asked about new ones for now.
     NoQuestions,
     /// Too many wait already for other answers than that of this number.
@@ -179,9 +187,10 @@ impl Desk {
         let is_out = self.keyed.is_out();
         match self.keyed.ask_as(&name, was_active, now) {
             Asked::Unavailable(_) if is_new && !is_out => Said::NoRoom(number(&name)),
-            Asked::Said(kept) => match &kept.answered {
-                Answered::Active(active) => Said::Active(Rc::clone(active)),
-                Answered::Unfit(why) => Said::Unfit(*why),
+            Asked::Said(kept) => match (&kept.unverified, &kept.answered) {
+                (Some(signed), _) => Said::Unverified(Rc::clone(signed)),
+                (None, Answered::Active(active)) => Said::Active(Rc::clone(active)),
+                (None, Answered::Unfit(why)) => Said::Unfit(*why),
             },
             Asked::Unavailable(retry_after) => Said::Unavailable(retry_after),
             Asked::Pending => {
@@ -196,6 +205,23 @@ impl Desk {
                     question.was_active = true;
                 }
                 Said::Pending(number(&name))
+            }
+        }
+    }
+
+    /// The signature of the answer about a token was checked.
+    pub(crate) fn opened(&mut self, token: &str, result: Result<(), &'static str>, now: Moment) {
+        let name = name_of(token);
+        match (result, self.keyed.said_mut(&name)) {
+            (Ok(()), Some(kept)) => {
+                kept.unverified = None;
+                let is_active = matches!(kept.answered, Answered::Active(_));
+                self.tell(Ok(is_active));
+            }
+            (Ok(()), None) => {}
+            (Err(why), _) => {
+                self.keyed.spoil(&name, now);
+                self.tell(Err(&Unreadable::Unsigned(why)));
             }
         }
     }
@@ -268,24 +294,37 @@ impl Desk {
         let question = find(&mut self.questions, &name);
         let (was_active, admission) =
             question.map_or((false, None), |own| (own.was_active, own.admission));
-        let mut is_active = false;
+        let (mut is_active, mut is_open) = (false, true);
         let ended = self.keyed.on_answer(id, answer, now, |body| {
-            let (answered, fresh) = answer::read(body?, about, starts, wall)?;
+            let (unverified, answered, fresh) = match &self.source.signed_for {
+                None => {
+                    let (answered, fresh) = answer::read(body?, about, starts, wall)?;
+                    (None, answered, fresh)
+                }
+                Some(signed_for) => {
+                    let times = (starts, now, wall);
+                    let (signed, answered, fresh) = read_signed(body?, signed_for, about, times)?;
+                    is_open = false;
+                    (Some(Rc::new(signed)), answered, fresh)
+                }
+            };
             is_active = matches!(answered, Answered::Active(_));
             let kept = Kept {
                 answered,
+                unverified,
                 was_active,
                 admission,
             };
             Ok::<_, Unreadable>((kept, fresh))
         })?;
-        let result = ended.result.as_ref().map(|()| is_active);
+        let result = ended.result.as_ref().map(|()| is_open.then_some(is_active));
         self.ended(&ended.key, result);
         Some(number(&ended.key))
     }
 
-    /// A question has come to this: whether its token is active, or why nobody knows.
-    fn ended(&mut self, name: &Name, result: Result<bool, &Unreadable>) {
+    /// A question has come to this: whether its token is active, if that is known before the
+    /// signature is checked, or why nobody knows.
+    fn ended(&mut self, name: &Name, result: Result<Option<bool>, &Unreadable>) {
         let mut questions = self.questions.iter();
         if let Some(at) = questions.position(|question| question.name == *name) {
             let question = self.questions.swap_remove(at);
@@ -297,6 +336,13 @@ impl Desk {
             // Those that were not sent are over, too.
             self.questions.clear();
         }
+        if let Some(result) = result.transpose() {
+            self.tell(result);
+        }
+    }
+
+    /// Tells operators whether a token is active, or why nobody knows.
+    fn tell(&mut self, result: Result<bool, &Unreadable>) {
         let unreadable = match result {
             Ok(is_active) => {
                 self.count(OK);
@@ -364,5 +410,10 @@ fn call(source: &IntrospectionSource, token: &str) -> Call {
     let form = ("application/x-www-form-urlencoded", form.into_bytes());
     let most = limits::INTROSPECTION_BYTES;
     let endpoint = source.endpoint.clone();
-    Call::post(endpoint, "application/json", form, most, source.timeout)
+    let accept = match source.signed_for {
+        None => "application/json",
+        // RFC 9701 section 4.
+        Some(_) => "application/token-introspection+jwt",
+    };
+    Call::post(endpoint, accept, form, most, source.timeout)
 }

@@ -15,6 +15,17 @@ pub struct IntrospectionSource {
     pub cache_duration: Duration,
     /// Which tokens it is asked about.
     pub tokens: IntrospectedTokens,
+    /// What a signed answer must say. `None`: answers are JSON.
+    pub signed_for: Option<SignedFor>,
+}
+
+/// What a signed answer must say (RFC 9701 section 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedFor {
+    /// The client that asks: `aud` names it.
+    pub client: String,
+    /// How far clocks may be apart.
+    pub skew: Duration,
 }
 
 /// Which tokens a provider is asked about.

@@ -27,8 +27,10 @@ pub(crate) struct World {
     pub(crate) supply: Supply,
     pub(crate) verifier: Verifier,
     pub(crate) now: UnixTime,
-    /// What is said of each token; of others that they are not active.
+    /// What is said of each token, text as it is; of others that they are not active.
     pub(crate) said: BTreeMap<String, Value>,
+    /// The provider's key set, if it can be had.
+    pub(crate) keys: Option<String>,
     pub(crate) weather: Weather,
     /// All questions that were sent.
     pub(crate) calls: Vec<Call>,
@@ -82,6 +84,7 @@ impl World {
             verifier: Verifier::new(config, 1),
             now: UnixTime::from_secs(START),
             said: BTreeMap::new(),
+            keys: None,
             weather: Weather::Good,
             calls: Vec::new(),
             open: VecDeque::new(),
@@ -101,6 +104,16 @@ impl World {
     pub(crate) fn tick(&mut self) -> Vec<Need> {
         let mut came = Vec::new();
         while let Some(fetch) = self.supply.poll_call(self.now) {
+            if fetch.call.method == "GET" {
+                let answer = self.keys.as_ref().map(|keys| Answer::Http {
+                    status: 200,
+                    headers: &[],
+                    body: keys.as_bytes(),
+                });
+                let answer = answer.unwrap_or(Answer::NoAnswer);
+                came.extend(self.supply.on_answer(fetch.id, answer, self.now));
+                continue;
+            }
             let token = token_of(&fetch.call);
             self.calls.push(fetch.call);
             if self.weather == Weather::Slow {
@@ -119,8 +132,11 @@ impl World {
     }
 
     fn give(&mut self, id: FetchId, token: &str) -> Option<Need> {
-        let said = self.said.get(token);
-        let body = said.map_or_else(|| json!({ "active": false }).to_string(), Value::to_string);
+        let body = match self.said.get(token) {
+            None => json!({ "active": false }).to_string(),
+            Some(Value::String(text)) => text.clone(),
+            Some(said) => said.to_string(),
+        };
         let answer = |status| Answer::Http {
             status,
             headers: &[],

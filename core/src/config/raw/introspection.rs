@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use super::keys::RawHttpUri;
-use crate::{decode::record, introspection::IntrospectedTokens};
+use crate::{
+    decode::{Text, record},
+    introspection::IntrospectedTokens,
+};
 
 record! {
     /// Where the provider is asked about tokens that say nothing themselves (RFC 7662).
@@ -19,6 +22,9 @@ record! {
         /// How long an answer counts, whatever it says, and never beyond `exp`: a token that was
         /// revoked is refused within this time. Default: 30s.
         cache_duration: Duration,
+        /// The client that asks, by its name at the provider. With it each answer must be signed
+        /// for that client by the provider's keys (RFC 9701). Without it answers are JSON.
+        signed_for: Text,
         "max_stale": "remove it; an answer counts for cache_duration and not longer",
     }
 }

@@ -143,16 +143,21 @@ impl<'p> Case<'p, '_, '_> {
             return Ok((told, binding));
         }
         let token = credential.token.as_str();
-        let active = match self.supply.introspect(id, token, was_active, self.now) {
+        let of = (id, &*provider.algorithms);
+        let said = self
+            .supply
+            .introspect(of, (token, was_active), self.crypto, self.now);
+        let active = match said {
             Said::Active(active) => active,
             Said::Unfit(why) => return Err(self.unfit(why, token, was_active).into()),
+            Said::Keyless => return Err(Stop::Await(Need::Keys(id))),
             Said::Pending(number) => return Err(Stop::Await(Need::Introspection(id, number))),
             // An open stream waits for a place.
             Said::NoRoom(number) if self.again.is_some() => {
                 return Err(Stop::Await(Need::Introspection(id, number)));
             }
             Said::NoQuestions => return Err(Unavailable::Questions.into()),
-            Said::NoRoom(_) => {
+            Said::NoRoom(_) | Said::Unverified(_) => {
                 let retry_after = Duration::from_secs(1);
                 return Err(Unavailable::Introspection { retry_after }.into());
             }
