@@ -8,42 +8,154 @@ use crate::{
     attachment::Doubts,
     files::{self, bytes_of},
     find::{self, Found},
-    foreign, lock, off, read,
+    foreign, lock,
+    mesh::Hosts,
+    off, reach, read,
     report::{Checked, Level, Section},
-    sign, trial,
+    sign, trial, unfilled,
 };
 
 const NONE: &str = "no configuration of passgate in it; a plugin or filter counts when its name or module says passgate";
 
+/// Tests that stand in a file of their own: a document with `tests` for each configuration of the
+/// file that is checked, in order.
+pub(crate) struct Beside(Vec<Json>);
+
+impl Beside {
+    pub(crate) fn read(name: &OsStr) -> Result<Self, String> {
+        let bytes = bytes_of(name)?;
+        let shown = name.to_string_lossy();
+        let documents = read::documents(&bytes);
+        let documents = documents.map_err(|error| format!("passgate: {shown}: {error}\n"))?;
+        let is_one = |document: &Json| matches!(document.get("tests"), Some(Json::Array(_)));
+        if documents.is_empty() || !documents.iter().all(is_one) {
+            return Err(format!(
+                "passgate: {shown}: not a list under tests in each document\n"
+            ));
+        }
+        Ok(Self(documents))
+    }
+
+    /// One file with a configuration for each document.
+    pub(crate) fn check(&self, name: &OsStr) -> Result<Checked, String> {
+        let bytes = bytes_of(name)?;
+        let shown = name.to_string_lossy().into_owned();
+        let documents = read::documents(&bytes).unwrap_or_default();
+        let found = documents.iter().flat_map(find::configurations).count();
+        if found != self.0.len() {
+            let wanted = self.0.len();
+            return Err(format!(
+                "passgate: {shown}: {found} configurations, and tests for {wanted}\n"
+            ));
+        }
+        let sections = document_with(&bytes, &self.0);
+        Ok(Checked::new(shown, sections))
+    }
+}
+
+/// A configuration with these tests behind its own.
+fn with_tests(bytes: &[u8], beside: Option<&Json>) -> Vec<u8> {
+    let whole = read::strict(bytes);
+    let (Ok(Json::Object(mut members)), Some(beside)) =
+        (whole, beside.and_then(|it| it.get("tests")))
+    else {
+        return bytes.to_vec();
+    };
+    let own = members.iter_mut().find(|(name, _)| &**name == "tests");
+    match (own, beside) {
+        (Some((_, Json::Array(own))), Json::Array(more)) => own.extend(more.iter().cloned()),
+        _ => members.push(("tests".into(), beside.clone())),
+    }
+    Json::Object(members).to_string().into_bytes()
+}
+
 /// Checks files and folders; `-` is standard input. An error says why it could not check.
 pub(crate) fn all(names: &[&OsStr]) -> Result<Vec<Checked>, String> {
+    let mut hosts = Hosts::default();
     let mut checked = Vec::new();
     for name in names {
         if Path::new(name).is_dir() {
-            checked.extend(folder(name)?);
+            folder(name, &mut checked, &mut hosts)?;
         } else {
-            checked.push(file(name)?);
+            checked.push(file(name, checked.len(), &mut hosts)?);
+        }
+    }
+    // A file alone seldom has what stands around it.
+    if names.len() > 1 || checked.len() > 1 {
+        for (file, place, told) in hosts.missing() {
+            let sections = checked
+                .get_mut(file)
+                .map(|file: &mut Checked| &mut file.sections);
+            let mut sections = sections.into_iter().flatten();
+            let section = sections.find(|section| section.place.as_deref() == Some(place));
+            if let Some(section) = section {
+                section.add(Level::Warning, [told]);
+            }
         }
     }
     Ok(checked)
 }
 
-fn file(name: &OsStr) -> Result<Checked, String> {
+/// What a file, which becomes the one with this index, has and wants of a mesh.
+fn note(bytes: &[u8], index: usize, hosts: &mut Hosts) {
+    let documents = read::documents(bytes).unwrap_or_default();
+    hosts.add(&documents);
+    for found in documents.iter().flat_map(find::configurations) {
+        for cluster in found.named() {
+            hosts.want(index, found.place.as_deref().unwrap_or_default(), &cluster);
+        }
+    }
+}
+
+/// A whole file of Envoy, and what decides about each route in it.
+pub(crate) fn envoy(name: &OsStr) -> Result<Checked, String> {
     let bytes = bytes_of(name)?;
+    let documents = read::documents(&bytes).unwrap_or_default();
+    let document = documents.first().filter(|it| sign::is_of_envoy(it));
+    let shown = name.to_string_lossy().into_owned();
+    let Some(document) = document else {
+        return Err(format!("passgate: {shown}: not a file of Envoy\n"));
+    };
+    let routes = reach::routes(document);
+    let mut sections = self::document(&bytes);
+    let open = routes.iter().filter(|route| route.open.is_some()).count();
+    if sections.is_empty() {
+        sections.push(refused(None, NONE.to_owned()));
+    }
+    let count = routes.len();
+    sections.push(Section {
+        place: None,
+        summary: match open {
+            0 => format!("routes: {count}, and all are judged"),
+            _ => format!("routes: {count}, and {open} of them are judged by nobody"),
+        },
+        findings: Vec::new(),
+    });
+    Ok(Checked {
+        name: shown,
+        sections,
+        routes: Some(routes),
+    })
+}
+
+fn file(name: &OsStr, index: usize, hosts: &mut Hosts) -> Result<Checked, String> {
+    let bytes = bytes_of(name)?;
+    note(&bytes, index, hosts);
     let sections = document(&bytes);
     let name = name.to_string_lossy().into_owned();
     if sections.is_empty() {
         return Err(format!("passgate: {name}: {NONE}\n"));
     }
-    Ok(Checked { name, sections })
+    Ok(Checked::new(name, sections))
 }
 
 /// The files of a folder that hold a configuration, or that should; and a word about the others.
-fn folder(name: &OsStr) -> Result<Vec<Checked>, String> {
-    let mut checked = Vec::new();
+fn folder(name: &OsStr, checked: &mut Vec<Checked>, hosts: &mut Hosts) -> Result<(), String> {
+    let before = checked.len();
     let mut left_out = Vec::new();
     for name in files::inside(name)? {
         let bytes = bytes_of(&name)?;
+        note(&bytes, checked.len(), hosts);
         let name = name.to_string_lossy().into_owned();
         if !is_ours(&bytes) {
             left_out.push(name);
@@ -53,10 +165,10 @@ fn folder(name: &OsStr) -> Result<Vec<Checked>, String> {
         if sections.is_empty() {
             sections.push(refused(None, NONE.to_owned()));
         }
-        checked.push(Checked { name, sections });
+        checked.push(Checked::new(name, sections));
     }
     let name = name.to_string_lossy().into_owned();
-    if checked.is_empty() {
+    if checked.len() == before {
         return Err(format!(
             "passgate: {name}: no file in it holds a configuration of passgate\n"
         ));
@@ -69,9 +181,9 @@ fn folder(name: &OsStr) -> Result<Vec<Checked>, String> {
         };
         section.add(Level::Note, left_out);
         let sections = vec![section];
-        checked.push(Checked { name, sections });
+        checked.push(Checked::new(name, sections));
     }
-    Ok(checked)
+    Ok(())
 }
 
 /// Whether somebody who checks a folder would want to hear of this file, above all where it is
@@ -93,6 +205,11 @@ fn is_ours(bytes: &[u8]) -> bool {
 
 /// Empty: it does not hold a configuration of passgate.
 fn document(bytes: &[u8]) -> Vec<Section> {
+    document_with(bytes, &[])
+}
+
+/// The same with tests for its configurations, in order.
+fn document_with(bytes: &[u8], tests: &[Json]) -> Vec<Section> {
     // What begins like JSON was meant to be JSON: the proxy's words are the right ones. But a file
     // around a configuration may be deeper and larger than that.
     let is_odd_json = read::is_meant_as_json(bytes) && read::strict(bytes).is_err();
@@ -111,9 +228,9 @@ fn document(bytes: &[u8]) -> Vec<Section> {
     off.extend(lock::missing(&documents));
     let attached = Doubts::of(&documents);
     off.extend(attached.off);
-    let reports = found.into_iter().map(|found| {
+    let reports = found.into_iter().enumerate().map(|(index, found)| {
         let (errors, (warnings, notes)) = (found.errors(), found.doubts());
-        let mut section = judge(found.place, &found.bytes);
+        let mut section = judge(found.place, &with_tests(&found.bytes, tests.get(index)));
         section.add(Level::Error, errors);
         section.add(Level::Warning, warnings);
         section.add(Level::Note, notes);
@@ -130,7 +247,10 @@ fn document(bytes: &[u8]) -> Vec<Section> {
     let reports = switched_off(&off).into_iter().chain(unread).chain(reports);
     let mut reports: Vec<Section> = reports.collect();
     match reports.last_mut() {
-        Some(last) => last.add(Level::Warning, attached.warnings),
+        Some(last) => {
+            last.add(Level::Warning, attached.warnings);
+            last.add(Level::Warning, unfilled::places(&documents));
+        }
         None => reports.extend(foreign.map(|what| refused(None, what))),
     }
     reports

@@ -41,7 +41,7 @@ const COMMANDS: [(&str, Program, Work); 7] = [
         "check",
         Program {
             flags: &["strict"],
-            ..program(CHECK, &["format"])
+            ..program(CHECK, &["format", "envoy", "tests"])
         },
         check,
     ),
@@ -55,6 +55,8 @@ const COMMANDS: [(&str, Program, Work); 7] = [
 
 const CHECK: &str = "\
 usage: passgate check [--strict] [--format text|json|sarif] FILE...
+       passgate check [--strict] [--format text|json|sarif] --envoy FILE
+       passgate check [--strict] [--format text|json|sarif] --tests TESTS FILE
 
 Says what the proxy would say about each configuration in the files, tries the tests
 that it carries, and warns about settings around it. FILE is JSON or YAML: the
@@ -62,6 +64,10 @@ configuration itself, an Istio WasmPlugin, an EnvoyExtensionPolicy, a file of En
 with the filter in it, or a ConfigMap of these. A FILE of - is standard input. Of a
 folder all files are checked that hold a configuration, also those in its folders.
 
+  --envoy FILE     a whole file of Envoy: also names, for each route, the weakest rule
+                   that decides about its requests, and what that asks for
+  --tests TESTS    also tries the tests in the file TESTS: a document with the member
+                   tests for each configuration in FILE
   --strict         a warning refuses, too
   --format json    for programs; sarif for forges that show findings beside a change
 
@@ -128,10 +134,16 @@ fn check(line: &Line) -> Option<Result<Report, String>> {
         .map_or("text".into(), OsStr::to_string_lossy);
     let format = Format::of(&format)?;
     let names = line.words();
-    if names.is_empty() {
-        return None;
-    }
-    let checked = check::all(&names);
+    let checked = match (line.value("envoy"), line.value("tests"), names.as_slice()) {
+        (None, None, []) => return None,
+        (None, None, names) => check::all(names),
+        (Some(file), None, []) => check::envoy(file).map(|file| vec![file]),
+        (None, Some(tests), [file]) => {
+            let tests = check::Beside::read(tests);
+            tests.and_then(|tests| Ok(vec![tests.check(file)?]))
+        }
+        _ => return None,
+    };
     Some(checked.map(|files| format.report(&files, line.has("strict"))))
 }
 

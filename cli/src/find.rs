@@ -17,6 +17,7 @@ use crate::{
         elements, fails_open, is_of_envoy, is_resource, is_true, member, mentions_passgate,
         module_is_passgate, names_passgate,
     },
+    upstream::{self, Unproved},
 };
 
 /// A configuration in a file.
@@ -36,6 +37,8 @@ pub(crate) struct Found {
     blinded: Option<String>,
     /// The clusters of the file, where it holds all clusters.
     clusters: Option<Vec<String>>,
+    /// Those that do not prove who they are.
+    unproved: Vec<Unproved>,
     /// The HTTP connection manager of the file that it is in.
     manager: Option<Manager>,
     /// What its listener does about client certificates.
@@ -67,6 +70,7 @@ impl Found {
             bodies: Bodies::Unknown,
             blinded: None,
             clusters: None,
+            unproved: Vec::new(),
             manager: None,
             asking: Asking::default(),
             reader: Reader::default(),
@@ -84,6 +88,14 @@ impl Found {
         let names_calls = || crate::parse(&self.bytes).is_ok_and(|config| config.names_calls());
         let readers = self.reader.errors().filter(|_| names_calls());
         bodies.into_iter().chain(peers).chain(readers).collect()
+    }
+
+    /// The clusters from which its providers' keys and lists come.
+    pub(crate) fn named(&self) -> Vec<String> {
+        let config = crate::parse(&self.bytes);
+        let providers = config.iter().flat_map(|it| it.providers());
+        let named = providers.flat_map(named_by).map(|(name, _)| name.clone());
+        named.collect()
     }
 
     /// Whether some rule wants the body of a request approved.
@@ -138,16 +150,25 @@ impl Found {
                 warnings.push(format!("rules[{first}].match: * stands for {name}, so requests of rules[{second}] come to this rule, which does not ask for the same; move rules[{second}] before it, or name the segments that are meant"));
             }
         }
-        let Some(clusters) = &self.clusters else {
-            return (warnings, notes);
-        };
         for provider in config.providers() {
             let named = named_by(provider);
             for (index, (name, what)) in named.iter().enumerate() {
                 let mut earlier = named.iter().take(index);
                 let is_new = !earlier.any(|(earlier, _)| earlier == name);
-                if is_new && !clusters.contains(name) {
+                let all = self.clusters.as_ref();
+                if is_new && all.is_some_and(|all| !all.contains(name)) {
                     warnings.push(format!("providers.{}: the file has no cluster {name:?}, so its {what} cannot be fetched", provider.name));
+                }
+                let mut unproved = self
+                    .unproved
+                    .iter()
+                    .filter(|it| is_new && it.name == **name);
+                if let Some(unproved) = unproved.next() {
+                    warnings.push(format!(
+                        "providers.{}: {what} come from {}",
+                        provider.name,
+                        unproved.told()
+                    ));
                 }
             }
         }
@@ -239,8 +260,10 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
     } else if is_of_envoy(document) {
         filters(document, "", false, &mut found);
         let clusters = clusters(document);
+        let unproved = upstream::unproved(document);
         for found in &mut found {
             found.clusters.clone_from(&clusters);
+            found.unproved.clone_from(&unproved);
             let place = found.place.as_deref();
             found.manager = place.and_then(|place| Manager::around(document, place));
             found.asking = place
@@ -420,6 +443,7 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     },
                     blinded: blinded(json),
                     clusters: None,
+                    unproved: Vec::new(),
                     manager: None,
                     asking: Asking::default(),
                     reader: Reader::default(),

@@ -12,11 +12,13 @@ mod foreign;
 mod lock;
 mod manager;
 mod mcp;
+mod mesh;
 mod neighbours;
 mod off;
 mod peers;
 mod presets;
 mod print;
+mod reach;
 mod read;
 mod reading;
 mod report;
@@ -25,7 +27,9 @@ mod revoke;
 mod routes;
 mod sign;
 mod trial;
+mod unfilled;
 mod unseen;
+mod upstream;
 mod yaml;
 
 use std::{

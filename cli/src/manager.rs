@@ -185,6 +185,21 @@ impl Manager {
         missing.chain(neighbours).chain(beside).collect()
     }
 
+    /// Its place in the document.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Its virtual hosts, as [`virtual_hosts`](routes::virtual_hosts) reads them.
+    pub(crate) fn hosts(&self) -> Option<&[Vec<VirtualHost>]> {
+        self.hosts.as_deref()
+    }
+
+    /// Whether requests or connections get anywhere by it.
+    pub(crate) const fn leads_nowhere(&self) -> bool {
+        self.unknown_for.is_none() && self.leads.is_nowhere()
+    }
+
     /// What is not looked at.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
         self.unknown.iter().cloned()
@@ -289,7 +304,7 @@ fn shared(
 
 /// All HTTP connection managers and other proxies of connections below a value; places are written
 /// as `find` writes them.
-fn collect<'j>(json: &'j Json, place: String, managers: &mut Vec<(&'j Json, Manager)>) {
+pub(crate) fn collect<'j>(json: &'j Json, place: String, managers: &mut Vec<(&'j Json, Manager)>) {
     match json {
         Json::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {

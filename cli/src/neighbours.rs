@@ -71,6 +71,9 @@ impl Neighbours {
             let place = format!("{}.{list}[{index}]", self.place);
             if list == self.list && index > self.index {
                 overwritten(filter, &place, &written, &mut doubts);
+                if is_cors(filter) && !config.bypasses_cors_preflight() {
+                    doubts.push(format!("{place}: answers preflights behind this filter, which refuses them, since they have no token; put it before this filter"));
+                }
             } else if !is_gate(filter) {
                 first.extend(filter.get("name").and_then(Json::as_str));
                 let discovery = member(filter, ["config_discovery", "configDiscovery"]);
@@ -196,6 +199,12 @@ fn comes_before(config: &Json, place: &str, written: &Written<'_>, doubts: &mut 
         };
         doubts.push(format!("{place}: names the header {shown} before this filter removes what a client wrote into it; put it behind this filter, unless it does not read the header"));
     }
+}
+
+/// Whether this is Envoy's filter of CORS.
+fn is_cors(filter: &Json) -> bool {
+    let config = member(filter, ["typed_config", "typedConfig"]);
+    config.is_some_and(|config| types(config).any(|name| name.contains(".http.cors.")))
 }
 
 /// Whether a cache is at any depth: a filter may stand inside another.

@@ -85,6 +85,23 @@ pub(crate) fn places(documents: &[Json]) -> Vec<Off> {
     found
 }
 
+/// The names by which others in this document speak of the filter.
+pub(crate) fn names(document: &Json) -> Vec<String> {
+    let mut names = Vec::new();
+    each(document, "", &mut |object, _| {
+        names.extend(name_of_ours(object))
+    });
+    names
+}
+
+/// Whether this object itself keeps requests from the filter: it is the filter, a route, or what
+/// stands around one.
+pub(crate) fn is_off(object: &Json, names: &[String]) -> bool {
+    let mut found = Vec::new();
+    of_object(object, "", names, &mut found);
+    !found.is_empty()
+}
+
 /// What an EnvoyExtensionPolicy of Envoy Gateway says.
 pub(crate) fn extension_policy(object: &Json) -> Option<&Json> {
     let kind = object.get("kind").and_then(Json::as_str)?;

@@ -209,7 +209,7 @@ const REWRITES: [&str; 4] = [
 ];
 
 /// How all paths begin that an expression or a template takes, as far as that is plain to see.
-fn literal(of: &Json) -> &str {
+pub(crate) fn literal(of: &Json) -> &str {
     let regex = member(of, ["safe_regex", "safeRegex"]).and_then(|it| it.get("regex"));
     let policy = member(of, ["path_match_policy", "pathMatchPolicy"]);
     let template = policy.and_then(|it| {
@@ -383,7 +383,7 @@ fn serves(host: &Json, hosts: &[HostMatch]) -> bool {
 }
 
 /// Whether a path that begins so, in lower case, may be one of a rule's.
-fn may_meet(begin: &str, path: &PathMatch) -> bool {
+pub(crate) fn may_meet(begin: &str, path: &PathMatch) -> bool {
     let text = text(path);
     let named = text.split_once("/*").map_or(text, |(named, _)| named);
     let named = named.to_ascii_lowercase();

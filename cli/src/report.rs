@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::reach::Route;
+
 /// What is printed, and whether everything was accepted.
 pub(crate) struct Report {
     pub(crate) text: String,
@@ -122,9 +124,20 @@ impl Section {
 pub(crate) struct Checked {
     pub(crate) name: String,
     pub(crate) sections: Vec<Section>,
+    /// What decides about each route, where that was asked for.
+    pub(crate) routes: Option<Vec<Route>>,
 }
 
 impl Checked {
+    pub(crate) const fn new(name: String, sections: Vec<Section>) -> Self {
+        let routes = None;
+        Self {
+            name,
+            sections,
+            routes,
+        }
+    }
+
     fn accepted(&self, strict: bool) -> bool {
         self.sections.iter().all(|section| section.accepted(strict))
     }
@@ -177,8 +190,45 @@ fn text(files: &[Checked]) -> String {
                 text += &format!("{}{}\n", finding.level.mark(), finding.text);
             }
         }
+        text += &file.routes.as_deref().map(table).unwrap_or_default();
     }
     text
+}
+
+/// The routes in columns.
+fn table(routes: &[Route]) -> String {
+    let head = ["HOSTS", "PATHS", "WEAKEST RULE", "ASKS FOR"].map(str::to_owned);
+    let mut rows = vec![head];
+    for route in routes {
+        let of =
+            |rules: String, asks: String| [route.hosts.join(" "), route.paths.clone(), rules, asks];
+        if let Some(why) = route.open {
+            rows.push(of("NONE".to_owned(), format!("NOTHING: {why}")));
+        }
+        let asked = route.gates.iter().filter(|_| route.open.is_none());
+        rows.extend(asked.map(|gate| of(gate.rules.join(" or "), gate.asks.clone())));
+    }
+    let shown = |cell: &str| {
+        if cell.is_empty() {
+            "-".to_owned()
+        } else {
+            cell.to_owned()
+        }
+    };
+    let wide = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells
+            .map(|cell| cell.chars().count().max(1))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths = [0, 1, 2].map(wide);
+    let lines = rows.iter().map(|[hosts, paths, rules, asks]| {
+        let [one, two, three] = widths;
+        let (hosts, paths, rules) = (shown(hosts), shown(paths), shown(rules));
+        format!("{hosts:one$}  {paths:two$}  {rules:three$}  {asks}\n")
+    });
+    lines.collect()
 }
 
 fn json(files: &[Checked], strict: bool) -> Value {
@@ -193,16 +243,34 @@ fn json(files: &[Checked], strict: bool) -> Value {
         })
     };
     let file = |file: &Checked| {
-        json!({
+        let mut told = json!({
             "file": file.name,
             "accepted": file.accepted(strict),
             "sections": file.sections.iter().map(section).collect::<Vec<_>>(),
-        })
+        });
+        if let (Some(routes), Some(members)) = (&file.routes, told.as_object_mut()) {
+            let routes = routes.iter().map(route).collect();
+            members.insert("routes".to_owned(), Value::Array(routes));
+        }
+        told
     };
     json!({
         "version": 1,
         "accepted": files.iter().all(|file| file.accepted(strict)),
         "files": files.iter().map(file).collect::<Vec<_>>(),
+    })
+}
+
+fn route(route: &Route) -> Value {
+    let gates = route.gates.iter();
+    let gates = gates.map(|gate| json!({ "rules": gate.rules, "asks": gate.asks }));
+    json!({
+        "place": route.place,
+        "hosts": route.hosts,
+        "paths": route.paths,
+        "judged": route.open.is_none(),
+        "unjudged_because": route.open,
+        "weakest": gates.collect::<Vec<_>>(),
     })
 }
 

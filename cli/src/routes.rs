@@ -231,6 +231,20 @@ pub(crate) fn leads_of(
 }
 
 fn add_leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostMatch], leads: &mut Leads) {
+    let serves = serving(all, hosts, except);
+    for host in all.iter().filter(|host| serves(host)) {
+        leads.clusters.extend(host.leads.clusters.iter().cloned());
+        leads.is_open |= host.leads.is_open;
+    }
+}
+
+/// Whether one of all virtual hosts serves some request to any of these hosts (none: to every
+/// host), but for requests whose host is one of `except`.
+pub(crate) fn serving<'v>(
+    all: &'v [VirtualHost],
+    hosts: &'v [HostMatch],
+    except: &'v [HostMatch],
+) -> impl Fn(&VirtualHost) -> bool + use<'v> {
     let best = |host: &HostMatch| {
         let domains = all.iter().flat_map(|host| &host.domains);
         let domains = domains.filter(|domain| !domain.has_port);
@@ -244,16 +258,12 @@ fn add_leads_of(all: &[VirtualHost], hosts: &[HostMatch], except: &[HostMatch], 
         rank(&domain.text, host)
             .is_some_and(|rank| best.is_none_or(|best| rank.place >= best.place))
     };
-    for host in all {
-        let serves = host.domains.iter().any(|domain| {
+    move |host| {
+        host.domains.iter().any(|domain| {
             let mut meant = hosts.iter();
             !is_within(&domain.text, except)
                 && (hosts.is_empty() || meant.any(|host| is_served_by(host, domain)))
-        });
-        if serves {
-            leads.clusters.extend(host.leads.clusters.iter().cloned());
-            leads.is_open |= host.leads.is_open;
-        }
+        })
     }
 }
 

@@ -38,6 +38,7 @@ mod peer;
 mod proof;
 mod provider;
 mod raw;
+mod reach;
 mod relying_party;
 mod requirement;
 mod resource_metadata;
@@ -346,6 +347,19 @@ impl Config {
     /// `None`: it has none, and only the requests for its path itself are left to it.
     pub fn taken_by_any_segment(&self) -> impl Iterator<Item = (usize, usize, Option<&str>)> {
         neighbours::taken_by_any(self.rules().unwrap_or_default())
+    }
+
+    /// The rules of which one decides about a request of these, whose paths `may_meet` says too; of
+    /// all that do, those that ask for the least. And whether a request may be left that no rule is
+    /// about, which nobody passes. Empty where there are no rules.
+    pub fn weakest_rules(
+        &self,
+        requests: &Matcher,
+        may_meet: impl Fn(&Rule) -> bool,
+    ) -> (Vec<usize>, bool) {
+        let rules = self.rules().unwrap_or_default();
+        let (deciding, is_left) = reach::deciding(rules, requests, may_meet);
+        (reach::weakest(rules, &deciding), is_left)
     }
 
     /// The key of hashes in records.

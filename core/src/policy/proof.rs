@@ -67,7 +67,8 @@ impl ProofDemand {
     }
 
     /// In the words of the configuration.
-    pub(crate) const fn word(self) -> &'static str {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Dpop { .. } => "dpop",
             Self::Certificate => "certificate",

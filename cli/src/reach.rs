@@ -1,0 +1,331 @@
+//! Which rule is the weakest that decides about requests of each route in a file of Envoy, and
+//! which routes no rule decides about.
+
+use passgate_core::{Action, Alternative, Config, HostMatch, Json, Matcher, PathMatch, Rule};
+
+use crate::{
+    find,
+    manager::{self, Manager},
+    off, reading,
+    routes::{self, VirtualHost},
+    sign::{elements, is_gate, is_true, member},
+};
+
+/// A route, and what decides about its requests.
+pub(crate) struct Route {
+    /// Where it stands in the file.
+    pub(crate) place: String,
+    /// The domains of its virtual host.
+    pub(crate) hosts: Vec<String>,
+    /// The paths that it takes.
+    pub(crate) paths: String,
+    /// One for each filter of passgate before it; a request must pass all of them.
+    pub(crate) gates: Vec<Weakest>,
+    /// Why no filter decides about it, if none does.
+    pub(crate) open: Option<&'static str>,
+}
+
+/// What one filter asks for, at the least.
+pub(crate) struct Weakest {
+    /// The names of rules, or their indices; several where nobody can compare them.
+    pub(crate) rules: Vec<String>,
+    /// In words.
+    pub(crate) asks: String,
+}
+
+const NO_GATE: &str = "this listener has no filter of passgate";
+const OFF: &str = "the filter is switched off here";
+
+/// The routes of a file of Envoy.
+pub(crate) fn routes(document: &Json) -> Vec<Route> {
+    let mut managers = Vec::new();
+    manager::collect(document, String::new(), &mut managers);
+    let names = off::names(document);
+    let found = find::configurations(document);
+    let mut routes = Vec::new();
+    for (json, manager) in &managers {
+        let gates = Gates::of(json, manager, &found, &names);
+        match manager.hosts() {
+            Some(tables) if !tables.is_empty() => {
+                let known = routes::tables(json).unwrap_or_default();
+                for (table, hosts) in known.into_iter().zip(tables) {
+                    gates.add(table, hosts, &mut routes);
+                }
+            }
+            _ if manager.leads_nowhere() && manager.hosts().is_some() => {}
+            // Connections, or routes that stand elsewhere.
+            _ => gates.tell(
+                manager.place().to_owned(),
+                Vec::new(),
+                &Json::Null,
+                true,
+                &mut routes,
+            ),
+        }
+    }
+    routes
+}
+
+/// The filters of one connection manager.
+struct Gates<'j> {
+    place: &'j str,
+    names: &'j [String],
+    /// `None`: what the proxy would refuse.
+    configs: Vec<Option<Config>>,
+    open: Option<&'static str>,
+}
+
+impl<'j> Gates<'j> {
+    fn of(json: &Json, manager: &'j Manager, found: &[find::Found], names: &'j [String]) -> Self {
+        let place = manager.place();
+        let listed = elements(member(json, ["http_filters", "httpFilters"]));
+        let mut gates = listed.iter().filter(|filter| is_gate(filter)).peekable();
+        let open = match gates.peek() {
+            None => Some(NO_GATE),
+            Some(_) => gates.any(|gate| off::is_off(gate, names)).then_some(OFF),
+        };
+        let own = found.iter().filter(|found| {
+            let of = found.place.as_deref().unwrap_or_default();
+            let rest = of.strip_prefix(place).map(|it| it.trim_start_matches('.'));
+            rest.is_some_and(|rest| {
+                rest.starts_with("http_filters[") || rest.starts_with("httpFilters[")
+            })
+        });
+        let configs = own.map(|found| crate::parse(&found.bytes).ok()).collect();
+        Self {
+            place,
+            names,
+            configs,
+            open,
+        }
+    }
+
+    /// The routes of one table.
+    fn add(&self, table: &Json, hosts: &[VirtualHost], routes: &mut Vec<Route>) {
+        let off = |json| off::is_off(json, self.names);
+        let listed = elements(member(table, ["virtual_hosts", "virtualHosts"]));
+        for (index, (json, host)) in listed.iter().zip(hosts).enumerate() {
+            let domains = elements(json.get("domains"))
+                .iter()
+                .filter_map(Json::as_str);
+            let domains: Vec<_> = domains.map(str::to_owned).collect();
+            for (number, route) in elements(json.get("routes")).iter().enumerate() {
+                let place = format!("{}.virtual_hosts[{index}].routes[{number}]", self.place);
+                let mut is_off = off(table) || off(json);
+                off::each(route, "", &mut |object, _| is_off |= off(object));
+                let own = routes.len();
+                self.tell(place, domains.clone(), route, is_off, routes);
+                let Some(told) = routes.get_mut(own).filter(|it| it.open.is_none()) else {
+                    continue;
+                };
+                let of = route.get("match").unwrap_or(&Json::Null);
+                let requests = requests(of, &domains);
+                let begin = begin(of).to_ascii_lowercase();
+                let may_meet = |rule: &Rule| {
+                    let named = &rule.matcher.hosts;
+                    reading::may_meet(&begin, &rule.matcher.path)
+                        && (named.is_empty() || routes::serving(hosts, named, &[])(host))
+                };
+                let configs = self.configs.iter();
+                told.gates = configs
+                    .map(|config| weakest(config.as_ref(), &requests, may_meet))
+                    .collect();
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        place: String,
+        hosts: Vec<String>,
+        route: &Json,
+        is_off: bool,
+        routes: &mut Vec<Route>,
+    ) {
+        let of = route.get("match").unwrap_or(&Json::Null);
+        let elsewhere = *route == Json::Null && self.open.is_none();
+        let open = self.open.or((is_off && !elsewhere).then_some(OFF));
+        let gates = self.configs.iter().filter(|_| elsewhere);
+        routes.push(Route {
+            place,
+            hosts,
+            paths: if *route == Json::Null {
+                "…".to_owned()
+            } else {
+                shown(of)
+            },
+            gates: gates
+                .map(|config| weakest(config.as_ref(), &ALL, |_| true))
+                .collect(),
+            open,
+        });
+    }
+}
+
+/// Every request.
+const ALL: Matcher = Matcher {
+    path: PathMatch::Any,
+    ignore_case: true,
+    hosts: Vec::new(),
+    methods: Vec::new(),
+    all_methods: true,
+    mcp: None,
+};
+
+fn weakest(
+    config: Option<&Config>,
+    requests: &Matcher,
+    may_meet: impl Fn(&Rule) -> bool,
+) -> Weakest {
+    let told = |asks: &str| Weakest {
+        rules: Vec::new(),
+        asks: asks.to_owned(),
+    };
+    let Some(config) = config else {
+        return told("the proxy refuses this configuration");
+    };
+    let Some(rules) = config.rules() else {
+        return told("a token");
+    };
+    let (weakest, _) = config.weakest_rules(requests, may_meet);
+    if weakest.is_empty() {
+        return told("nobody passes: no rule is about it");
+    }
+    let named = weakest.iter().filter_map(|index| rules.get(*index));
+    let asks: Vec<String> = named.map(asks_for).collect();
+    Weakest {
+        rules: weakest
+            .iter()
+            .map(|rule| config.rule_label(*rule))
+            .collect(),
+        asks: asks.join(", or "),
+    }
+}
+
+/// What a rule asks for, in the words of the configuration.
+fn asks_for(rule: &Rule) -> String {
+    match &rule.action {
+        Action::Deny(_) => "nobody passes".to_owned(),
+        Action::Public(_) => "nothing: it is public".to_owned(),
+        Action::Requires(requirement) => {
+            let ways = requirement.alternatives.iter().map(|way| demands(way));
+            ways.collect::<Vec<_>>().join(", or ")
+        }
+    }
+}
+
+fn demands(way: &Alternative) -> String {
+    let listed = |name: &str, of: &[String]| format!("{name} {}", of.join(" "));
+    let names = |of: &[std::rc::Rc<str>]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let seconds = way.max_age.unwrap_or_default().as_secs();
+    let kind = way.kind.map_or("", |kind| kind.as_str());
+    let proof = way.proof.map_or("", |proof| proof.word());
+    let asks = [
+        (!way.without_token, "a token".to_owned()),
+        (!way.peers.is_empty(), "a peer".to_owned()),
+        (
+            !way.audiences.is_empty(),
+            "an audience of its own".to_owned(),
+        ),
+        (!way.scopes.is_empty(), listed("scopes", &way.scopes)),
+        (!way.claims.is_empty(), "claims".to_owned()),
+        (!way.roles.is_empty(), listed("roles", &names(&way.roles))),
+        (
+            !way.products.is_empty(),
+            listed("one of the products", &names(&way.products)),
+        ),
+        (
+            !way.facts.is_empty(),
+            listed("facts", &[way.facts.words().join(" ")]),
+        ),
+        (way.max_age.is_some(), format!("max_age {seconds}s")),
+        (way.kind.is_some(), format!("kind {kind}")),
+        (way.proof.is_some(), format!("proof {proof}")),
+        (way.single_use, "single_use".to_owned()),
+    ];
+    let asks = asks.into_iter().filter(|(is, _)| *is);
+    asks.map(|(_, text)| text).collect::<Vec<_>>().join(" and ")
+}
+
+/// The requests of a route, or more.
+fn requests(of: &Json, domains: &[String]) -> Matcher {
+    let text = |names: [&str; 2]| member(of, names).and_then(Json::as_str);
+    let path = if let Some(path) = text(["path", "path"]) {
+        PathMatch::Exact(path.to_owned())
+    } else if let Some(path) = text(["path_separated_prefix", "pathSeparatedPrefix"]) {
+        PathMatch::Segments(path.trim_end_matches('/').to_owned())
+    } else {
+        // Of a prefix that ends within a segment these are more; `begin` says the rest.
+        match begin(of).rsplit_once('/') {
+            Some((before, _)) => PathMatch::Prefix(format!("{before}/")),
+            None => PathMatch::Any,
+        }
+    };
+    let host = |domain: &String| {
+        let domain = domain.to_ascii_lowercase();
+        let (domain, _) = domain.split_once(':').unwrap_or((&domain, ""));
+        match domain.strip_prefix('*') {
+            Some(end) if end.starts_with('.') => Some(HostMatch::Suffix(end.to_owned())),
+            None if !domain.ends_with('*') => Some(HostMatch::Exact(domain.to_owned())),
+            _ => None,
+        }
+    };
+    // One that no host of a rule can say takes all of them.
+    let hosts: Option<Vec<_>> = domains.iter().map(host).collect();
+    let sensitive = member(of, ["case_sensitive", "caseSensitive"]);
+    Matcher {
+        path,
+        ignore_case: sensitive.is_some_and(|it| !is_true(Some(it))),
+        hosts: hosts.unwrap_or_default(),
+        methods: method(of).map(str::to_owned).into_iter().collect(),
+        all_methods: member(of, ["connect_matcher", "connectMatcher"]).is_some(),
+        mcp: None,
+    }
+}
+
+/// How all paths of a route begin.
+fn begin(of: &Json) -> &str {
+    let named = [
+        "path",
+        "prefix",
+        "path_separated_prefix",
+        "pathSeparatedPrefix",
+    ];
+    let mut texts = named.into_iter().filter_map(|name| of.get(name)?.as_str());
+    texts.next().unwrap_or_else(|| reading::literal(of))
+}
+
+/// The one method of a route.
+fn method(of: &Json) -> Option<&str> {
+    elements(of.get("headers")).iter().find_map(|header| {
+        let is_method = header.get("name").and_then(Json::as_str) == Some(":method");
+        let inverted = member(header, ["invert_match", "invertMatch"]);
+        let is_plain = is_method && !is_true(inverted);
+        let matching = member(header, ["string_match", "stringMatch"]);
+        let exact = matching.and_then(|it| it.get("exact"));
+        let exact = exact.or_else(|| member(header, ["exact_match", "exactMatch"]));
+        exact.filter(|_| is_plain)?.as_str()
+    })
+}
+
+/// The paths of a route, in the words of Envoy.
+fn shown(of: &Json) -> String {
+    let text = |names: [&str; 2]| member(of, names).and_then(Json::as_str);
+    let regex = member(of, ["safe_regex", "safeRegex"]).and_then(|it| it.get("regex"));
+    let known = [
+        ("path", text(["path", "path"])),
+        ("prefix", text(["prefix", "prefix"])),
+        (
+            "path_separated_prefix",
+            text(["path_separated_prefix", "pathSeparatedPrefix"]),
+        ),
+        ("safe_regex", regex.and_then(Json::as_str)),
+    ];
+    let mut named = known
+        .into_iter()
+        .filter_map(|(name, text)| Some(format!("{name} {}", text?)));
+    let paths = named
+        .next()
+        .unwrap_or_else(|| "match of another kind".to_owned());
+    method(of).map_or(paths.clone(), |method| format!("{method} {paths}"))
+}

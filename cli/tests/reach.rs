@@ -1,0 +1,187 @@
+//! `passgate check --envoy`: the weakest rule for each route of a file of Envoy.
+#![allow(clippy::expect_used, reason = "tests")]
+
+use serde_json::Value;
+use std::{fs, process::Command};
+
+const SMALLEST: &str = include_str!("../../envoy/smallest.yaml");
+
+const RULES: &str = r#"{ "rules": [
+  { "name": "probe", "match": { "path": "/healthz" }, "public": { "reason": "r", "owner": "o", "until": "never" } },
+  { "name": "closed", "match": { "path_separated_prefix": "/admin" }, "deny": { "reason": "r", "owner": "o" } },
+  { "name": "files", "match": { "prefix": "/files/", "hosts": ["www.test"] }, "public": { "reason": "r", "owner": "o", "until": "never" } },
+  { "name": "payments", "match": { "path_separated_prefix": "/api/payments" }, "requires": { "facts": ["phishing_resistant"], "max_age": "5m" } },
+  { "name": "api", "match": { "path_separated_prefix": "/api" }, "requires": { "scopes": ["read", "write"] } },
+  { "name": "writes", "match": { "prefix": "/", "methods": ["POST"] }, "requires": { "roles": ["a"] } },
+  { "name": "rest", "match": { "prefix": "/", "methods": ["GET"] }, "requires": {} }
+], "roles": [{ "role": "a", "when": { "claim": { "path": ["a"], "equals": "b" } } }],"#;
+
+const ROUTE: &str = "routes: [{ match: { prefix: / }, route: { cluster: upstream } }]";
+
+/// The smallest file with these rules, and with virtual hosts in the place of its own.
+fn file(rules: &str, hosts: &str) -> String {
+    let (before, after) = SMALLEST.split_once("value: |").expect("the policy");
+    let text = format!(
+        "{before}value: |{}",
+        after.replacen('{', &rules.replace('\n', " "), 1)
+    );
+    let own = format!(
+        "                    - name: everything\n                      domains: [\"*\"]\n                      {ROUTE}\n"
+    );
+    assert!(text.contains(&own), "{text}");
+    text.replace(&own, hosts)
+}
+
+fn host(domains: &str, routes: &str) -> String {
+    format!("                    - {{ name: h, domains: [{domains}], routes: [{routes}] }}\n")
+}
+
+fn route(of: &str) -> String {
+    format!("{{ match: {{ {of} }}, route: {{ cluster: upstream }} }}")
+}
+
+/// Exit status, output and errors for a file with this text.
+fn check(name: &str, text: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let path =
+        std::env::temp_dir().join(format!("passgate-reach-{name}-{}.yaml", std::process::id()));
+    fs::write(&path, text).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
+    let command = command.args(["check", "--envoy"]).arg(&path).args(more);
+    let output = command.output().expect("it runs");
+    fs::remove_file(&path).expect("the file");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// The table of a file, as rows of cells.
+fn table(output: &str) -> Vec<Vec<String>> {
+    let (_, table) = output.split_once("HOSTS").expect("a table");
+    let lines = table.lines().skip(1);
+    let cells = |line: &str| {
+        let cells = line.split("  ").map(str::trim);
+        let cells = cells.filter(|cell| !cell.is_empty());
+        cells.map(str::to_owned).collect()
+    };
+    lines.map(cells).collect()
+}
+
+#[test]
+fn each_route_has_the_weakest_rule_that_decides_about_its_requests() {
+    let routes = [
+        "path: /healthz",
+        "prefix: /admin/",
+        "path_separated_prefix: /api/payments",
+        "prefix: /api/",
+        "prefix: /ap",
+        "safe_regex: { regex: '/api/v[12]/.*' }",
+        "prefix: /files/",
+        "prefix: /other, headers: [{ name: ':method', string_match: { exact: POST } }]",
+        "prefix: /",
+    ];
+    let routes = routes.map(route).join(", ");
+    let hosts = host("'*'", &routes) + &host("www.test", &route("prefix: /"));
+    let (status, output, _) = check("weakest", &file(RULES, &hosts), &[]);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(
+        output.contains("routes: 10, and all are judged\n"),
+        "{output}"
+    );
+    let rows = table(&output);
+    let seen: Vec<_> = rows.iter().map(|row| row.join(" | ")).collect();
+    let wanted = [
+        "* | path /healthz | probe | nothing: it is public",
+        "* | prefix /admin/ | closed | nobody passes",
+        "* | path_separated_prefix /api/payments | payments | a token and facts phishing_resistant and max_age 300s",
+        "* | prefix /api/ | payments or api | a token and facts phishing_resistant and max_age 300s, or a token and scopes read write",
+        "* | prefix /ap | rest | a token",
+        "* | safe_regex /api/v[12]/.* | api | a token and scopes read write",
+        // The host of `files` has a virtual host of its own.
+        "* | prefix /files/ | rest | a token",
+        "* | POST prefix /other | writes | a token and roles a",
+        "* | prefix / | probe | nothing: it is public",
+        "www.test | prefix / | probe | nothing: it is public",
+    ];
+    assert_eq!(seen, wanted, "{output}");
+}
+
+#[test]
+fn routes_that_no_filter_judges_are_named() {
+    let off = "typed_per_filter_config: { passgate: { '@type': type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true } }";
+    let skipped = format!("{{ match: {{ prefix: /off }}, route: {{ cluster: upstream }}, {off} }}");
+    let hosts = host("'*'", &format!("{skipped}, {}", route("prefix: /")));
+    let text = file(RULES, &hosts);
+    let (before, after) = text.split_once("  listeners:\n").expect("listeners");
+    let other = "    - address: { socket_address: { address: 127.0.0.1, port_value: 1 } }
+      filter_chains:
+        - filters:
+            - name: hcm
+              typed_config:
+                '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: x
+                route_config: { virtual_hosts: [{ name: v, domains: ['*'], routes: [{ match: { prefix: / }, route: { cluster: upstream } }] }] }
+    - address: { socket_address: { address: 127.0.0.1, port_value: 2 } }
+      filter_chains:
+        - filters:
+            - name: tcp
+              typed_config: { '@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: x, cluster: upstream }
+";
+    let text = format!("{before}  listeners:\n{other}{after}");
+    let (status, output, _) = check("open", &text, &[]);
+    assert_eq!(status, Some(1), "{output}");
+    assert!(output.starts_with("SWITCHED OFF in 1 place\n"), "{output}");
+    let leads = "leads to the cluster \"upstream\" without this filter";
+    assert_eq!(output.matches(leads).count(), 2, "{output}");
+    let rows = table(&output);
+    let seen: Vec<_> = rows.iter().map(|row| row.join(" | ")).collect();
+    let wanted = [
+        "* | prefix / | NONE | NOTHING: this listener has no filter of passgate",
+        "- | … | NONE | NOTHING: this listener has no filter of passgate",
+        "* | prefix /off | NONE | NOTHING: the filter is switched off here",
+        "* | prefix / | probe | nothing: it is public",
+    ];
+    assert_eq!(seen, wanted, "{output}");
+
+    let (_, output, _) = check("open-json", &text, &["--format", "json"]);
+    let json: Value = serde_json::from_str(&output).expect("JSON");
+    let routes = json["files"][0]["routes"].as_array().expect("routes");
+    let judged: Vec<_> = routes.iter().map(|route| &route["judged"]).collect();
+    assert_eq!(judged, [false, false, false, true]);
+    assert_eq!(routes[3]["weakest"][0]["rules"][0], "probe");
+    assert_eq!(routes[3]["hosts"][0], "*");
+    let place = routes[3]["place"].as_str().expect("a place");
+    assert!(place.ends_with(".virtual_hosts[0].routes[1]"), "{place}");
+}
+
+#[test]
+fn what_is_no_policy_is_told_in_the_table_too() {
+    let (status, output, _) = check("plain", SMALLEST, &[]);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(
+        output.ends_with("*      prefix /  -             a token\n"),
+        "{output}"
+    );
+    let bad = SMALLEST.replace("\"issuer\"", "\"isuer\"");
+    let (status, output, _) = check("bad", &bad, &[]);
+    assert_eq!(status, Some(1), "{output}");
+    assert!(
+        output.ends_with("-             the proxy refuses this configuration\n"),
+        "{output}"
+    );
+    let narrow = r#"{ "rules": [{ "match": { "path": "/a" }, "requires": {} }],"#;
+    let hosts = host("'*'", &route("prefix: /b/"));
+    let (_, output, _) = check("narrow", &file(narrow, &hosts), &[]);
+    assert!(
+        output.ends_with("-             nobody passes: no rule is about it\n"),
+        "{output}"
+    );
+    let (status, output, error) = check("other", "rules: []\nproviders: {}\n", &[]);
+    assert_eq!((status, output.as_str()), (Some(2), ""));
+    assert!(error.ends_with(": not a file of Envoy\n"), "{error}");
+    let (status, _, error) = check("words", SMALLEST, &["more.yaml"]);
+    assert_eq!(status, Some(2));
+    assert!(error.starts_with("usage: passgate check"), "{error}");
+}
