@@ -86,3 +86,35 @@ fn a_job_that_is_needed_and_not_there_is_noticed() {
     );
     actionlint(&file).must_fail_with("nothing");
 }
+
+/// The action that checks policies, with the release that was built here.
+#[test]
+fn the_action_checks_policies_with_the_program_whose_sum_it_is_told() {
+    crate::harness::key("ours");
+    let release = root().join("dist/release");
+    let sums = fs::read_to_string(release.join("SHA256SUMS")).unwrap();
+    let ending = "-x86_64-unknown-linux-musl";
+    let line = sums.lines().find(|line| line.ends_with(ending)).unwrap();
+    let (sum, name) = line.split_once("  ").unwrap();
+    let version = name.strip_prefix("passgate-").unwrap();
+    let version = version.strip_suffix(ending).unwrap();
+    let act = |files: &str, sum: &str, strict: &str| {
+        run(Command::new(root().join(".github/actions/check/run"))
+            .current_dir(root())
+            .env("FROM", format!("file://{}", release.display()))
+            .env("VERSION", version)
+            .env("SHA256", sum)
+            .env("FILES", files)
+            .env("STRICT", strict)
+            .env("FORMAT", "json")
+            .env("OUTPUT", ""))
+    };
+    act("envoy/smallest.yaml\nenvoy/keycloak.yaml\n", sum, "true").must_succeed();
+    // A warning: its digest is of zeros.
+    act("istio/gateway.yaml", sum, "false").must_succeed();
+    act("istio/gateway.yaml", sum, "true").must_fail_with("the digest is of zeros");
+    act("envoy/smallest.yaml", &"0".repeat(64), "true")
+        .must_fail_with("computed checksum did NOT match");
+    act("envoy/smallest.yaml", "", "true").must_fail_with("no properly formatted");
+    act("--help", sum, "true").must_fail_with("--help");
+}
