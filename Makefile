@@ -204,6 +204,11 @@ func-e:
 browser:
 	@tools/install-browser
 
+.PHONY: wasm-opt
+wasm-opt: # tools/build-wasm does it, too
+	@tools/install-wasm-opt
+tools: wasm-opt
+
 providers: browser
 	@tools/npm-ci tests/providers
 	@tools/install-keycloak

@@ -23,8 +23,17 @@ pub(crate) fn statement(
     source: &str,
     sums: &BTreeMap<String, String>,
 ) -> Result<Value> {
-    let lock = std::fs::read(root.join("Cargo.lock"))?;
-    let toolchain = std::fs::read(root.join("rust-toolchain.toml"))?;
+    // What makes the bytes: the crates, the compiler, and what optimises the module.
+    let tools = [
+        "Cargo.lock",
+        "rust-toolchain.toml",
+        "tools/binaryen/package-lock.json",
+    ];
+    let mut dependencies = vec![source_of(source)];
+    for file in tools {
+        let sum = sums::sha256(&std::fs::read(root.join(file))?);
+        dependencies.push(descriptor(file, "sha256", &sum));
+    }
     let subjects: Vec<Value> = sums
         .iter()
         .map(|(file, sum)| descriptor(file, "sha256", sum))
@@ -37,11 +46,7 @@ pub(crate) fn statement(
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": { "version": version },
-                "resolvedDependencies": [
-                    source_of(source),
-                    descriptor("Cargo.lock", "sha256", &sums::sha256(&lock)),
-                    descriptor("rust-toolchain.toml", "sha256", &sums::sha256(&toolchain)),
-                ],
+                "resolvedDependencies": dependencies,
             },
             "runDetails": run_details(),
         },
