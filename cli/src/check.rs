@@ -12,7 +12,7 @@ use crate::{
     mesh::Hosts,
     off, reach, read,
     report::{Checked, Level, Section},
-    sign, trial, unfilled,
+    rule_names, sign, trial, unfilled,
 };
 
 const NONE: &str = "no configuration of passgate in it; a plugin or filter counts when its name or module says passgate";
@@ -234,6 +234,7 @@ fn document_with(bytes: &[u8], tests: &[Json]) -> Vec<Section> {
         section.add(Level::Error, errors);
         section.add(Level::Warning, warnings);
         section.add(Level::Note, notes);
+        rule_names::add(&mut section, &found.bytes);
         section
     });
     // Beside a configuration of passgate such a file is not a mistake.

@@ -25,6 +25,7 @@ mod report;
 mod review;
 mod revoke;
 mod routes;
+mod rule_names;
 mod sign;
 mod trial;
 mod unfilled;
