@@ -168,7 +168,11 @@ fn a_list_is_a_jwt_of_its_own_type_about_its_own_address() {
         ("iss", json!(ISSUER)),
         ("exp", json!(NOW + 1)),
         ("iat", json!(NOW + 60)),
+        ("nbf", json!(NOW + 60)),
         ("ttl", json!(1)),
+        // Any positive number.
+        ("ttl", json!(0.5)),
+        ("ttl", json!(43200.0)),
     ];
     for (name, value) in ok {
         assert_eq!(with(name, value.clone()), None, "{name} {value}");
@@ -181,6 +185,7 @@ fn a_list_is_a_jwt_of_its_own_type_about_its_own_address() {
         ("iss", json!(7), ListError::Issuer),
         ("exp", json!(NOW), ListError::Expired),
         ("iat", json!(NOW + 61), ListError::Future),
+        ("nbf", json!(NOW + 61), ListError::Future),
     ] {
         assert_eq!(with(name, value.clone()), Some(error), "{name} {value}");
     }
@@ -188,6 +193,8 @@ fn a_list_is_a_jwt_of_its_own_type_about_its_own_address() {
         ("exp", json!("soon")),
         ("iat", json!("now")),
         ("iat", json!(null)),
+        ("nbf", json!("now")),
+        ("nbf", json!(null)),
         ("ttl", json!(0)),
         ("ttl", json!(-1)),
         ("ttl", json!("1")),

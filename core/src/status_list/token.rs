@@ -24,7 +24,7 @@ pub(crate) enum ListError {
     Issuer,
     /// It has expired.
     Expired,
-    /// It was made in the future.
+    /// It was made in the future, or counts from then on.
     Future,
     /// An older one than was here before.
     Older,
@@ -44,7 +44,7 @@ impl fmt::Display for ListError {
             Self::Subject => f.write_str("its sub is another address"),
             Self::Issuer => f.write_str("its iss is another issuer"),
             Self::Expired => f.write_str("expired"),
-            Self::Future => f.write_str("its iat is to come; do the clocks agree?"),
+            Self::Future => f.write_str("its iat or nbf is to come; do the clocks agree?"),
             Self::Older => f.write_str("rolled back: its iat is before that of one seen before"),
             Self::Key => f.write_str("no key of the provider is for it"),
             Self::Signature => f.write_str("its signature is wrong"),
@@ -89,12 +89,21 @@ impl UnverifiedList {
         if issuer.is_some_and(|issuer| issuer.as_str() != Some(expected.issuer)) {
             return Err(ListError::Issuer);
         }
-        let date = |name| claims.get(name).map(numeric_date);
-        let wrong = ListError::Claims("its iat or exp is missing or not a number of seconds");
-        let issued = date("iat").flatten().ok_or(wrong)?;
-        let expires = date("exp").map(|date| date.ok_or(wrong)).transpose()?;
-        if issued > now.saturating_add(expected.skew) {
+        let wrong = ListError::Claims("its iat, exp, nbf or ttl is not a number of seconds");
+        let seconds = |name| {
+            let claim = claims.get(name).map(numeric_date);
+            claim.map(|seconds| seconds.ok_or(wrong)).transpose()
+        };
+        let issued = seconds("iat")?.ok_or(ListError::Claims("its iat is missing"))?;
+        let expires = seconds("exp")?;
+        // RFC 7519 section 4.1.5: it is a JWT in all other respects, too.
+        let begins = seconds("nbf")?.map_or(issued, |begins| begins.max(issued));
+        if begins > now.saturating_add(expected.skew) {
             return Err(ListError::Future);
+        }
+        let ttl = seconds("ttl")?.map(|ttl| ttl.since(UnixTime::from_millis(0)));
+        if ttl.is_some_and(|ttl| ttl.is_zero()) {
+            return Err(wrong);
         }
         let list = claims.get("status_list");
         let list = list.ok_or(ListError::Claims("its status_list is missing"))?;
@@ -105,15 +114,7 @@ impl UnverifiedList {
             signed,
             issued,
             expires,
-            ttl: match claims.get("ttl") {
-                None => None,
-                Some(ttl) => {
-                    let ttl = whole(ttl).filter(|ttl| *ttl > 0);
-                    let ttl = ttl.and_then(|ttl| u64::try_from(ttl).ok());
-                    let wrong = ListError::Claims("its ttl is not a number of seconds");
-                    Some(Duration::from_secs(ttl.ok_or(wrong)?))
-                }
-            },
+            ttl,
             bits: bits.ok_or(ListError::Claims("its bits are not 1, 2, 4 or 8"))?,
         };
         this.check_end(now).map(|()| this)
