@@ -138,14 +138,7 @@ impl MintedTokens {
                 Some(ends) => ends.saturating_add(Duration::from_secs(CLOCK_SKEW_SECS)),
                 None => now.saturating_add(half),
             };
-            self.remember(
-                known_by,
-                Minted {
-                    token: token.clone(),
-                    made: now,
-                    until,
-                },
-            );
+            self.remember(known_by, Minted::new(token.clone(), now, until));
         }
         Some(token)
     }

@@ -82,7 +82,8 @@ fn what_is_kept_is_bounded_whoever_asks_for_what() {
         );
         assert!(minted.size().0 <= IDENTITY_TOKEN_BYTES);
     }
-    // One that has no place is made all the same, and drops the others.
+    // One that has no place is made all the same, and drops no other.
+    let size = minted.size();
     let about = ["\"a\":\"", &"x".repeat(IDENTITY_TOKEN_BYTES), "\""].concat();
     let way = Way {
         host: Some("h"),
@@ -93,7 +94,32 @@ fn what_is_kept_is_bounded_whoever_asks_for_what() {
             .token(&own, &about, Shown::default(), way, NOW)
             .is_some()
     );
-    assert_eq!(minted.size(), (0, 0));
+    assert_eq!(minted.size(), size);
+}
+
+#[test]
+fn what_is_used_again_and_again_stays() {
+    let (own, mut minted) = (own(), MintedTokens::default());
+    let about = ["\"a\":\"", &"x".repeat(9_000), "\""].concat();
+    let mut ask = |host: &str, second| {
+        let way = Way {
+            host: Some(host),
+            request: None,
+        };
+        let now = NOW.saturating_add(Duration::from_secs(second));
+        minted.token(&own, &about, Shown::default(), way, now)
+    };
+    let [often, once] = ["often", "once"].map(|host| ask(host, 0));
+    let mut late = None;
+    for number in 0..400 {
+        let made = ask(&number.to_string(), 1);
+        if number == 350 {
+            late = made;
+        }
+        assert!(ask("often", 2) == often, "{number}");
+    }
+    assert!(ask("350", 3) == late, "it was used not long ago");
+    assert!(ask("once", 3) != once, "it has made room");
 }
 
 #[test]
