@@ -17,7 +17,7 @@ fn schema(name: &str) -> Value {
 }
 
 /// Checks a document against an official schema, which may refer to these others.
-fn check(document: &Value, name: &str, others: &[&str]) -> Result<(), String> {
+pub fn check(document: &Value, name: &str, others: &[&str]) -> Result<(), String> {
     let mut registry = jsonschema::Registry::new();
     for other in others {
         let other = schema(other);

@@ -60,6 +60,8 @@ CONTENTS = {
         "docs/cost",
         "docs/memory",
         "docs/verify",
+        "docs/statements",
+        "docs/threat-model",
         "SECURITY",
         "CHANGELOG",
     ],
