@@ -13,6 +13,8 @@ mod histories;
 mod host;
 #[path = "streams/many.rs"]
 mod many;
+#[path = "streams/names.rs"]
+mod names;
 #[path = "streams/passkeys.rs"]
 mod passkeys;
 #[path = "sim/random.rs"]

@@ -75,6 +75,11 @@ impl<'c> SignIn<'c> {
         self.is_delegated && !demand.delegated
     }
 
+    /// How old what its lines read is, of those that have a date.
+    pub(crate) fn ages(&self) -> impl Iterator<Item = Duration> {
+        self.lines.iter().filter_map(|(_, age)| *age)
+    }
+
     /// What this sign-in proves to a rule, if that is all that the rule wants.
     pub(crate) fn meets(&self, demand: &Demand) -> Result<Proved, Shortfall> {
         let wants_nothing = demand.facts.is_empty() && demand.max_age.is_none();

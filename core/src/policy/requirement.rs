@@ -146,18 +146,14 @@ impl Requirement {
         let sign_in = SignIn::of(claims, &provider.evidence, provider.clock_skew, now);
         let mut furthest = Unmet::at(0, Untrusted::ProofToken.into(), String::new());
         let mut condition = None;
-        let approval =
-            approved.map(|Approved { gesture, made, .. }| gesture_proves(gesture, now.since(made)));
         let bound_so = |alternative: &&Alternative| {
             let suits = |approved| alternative.check_approval(approved, now).is_ok();
             alternative.takes(binding)
                 && (alternative.approval().is_none() || approved.is_some_and(suits))
         };
         for alternative in self.open_to(id).filter(bound_so) {
-            // A session's gesture counts with the proof by its key, which is spent.
-            let lends =
-                |approved: Approved| approved.expires.is_none() || alternative.approves_session();
-            let gesture = approval.as_ref().filter(|_| approved.is_some_and(lends));
+            let gesture = alternative.gesture(approved, now);
+            let gesture = gesture.as_ref();
             let met = alternative.met_by(provider, claims, (&sign_in, gesture), asking);
             let named = met.and_then(|proved| {
                 let names = alternative.names(asking, (&sign_in, gesture));
@@ -259,6 +255,14 @@ impl Alternative {
     /// Whether it wants a session that a passkey has approved.
     pub(crate) fn approves_session(&self) -> bool {
         self.approval().is_some_and(|terms| terms.of.is_session())
+    }
+
+    /// What the person proves to it just now.
+    pub(super) fn gesture(&self, approved: Option<Approved>, now: UnixTime) -> Option<Proved> {
+        // A session's gesture counts with the proof by its key, which is spent.
+        let counts = |own: &Approved| own.expires.is_none() || self.approves_session();
+        let Approved { gesture, made, .. } = approved.filter(counts)?;
+        Some(gesture_proves(gesture, now.since(made)))
     }
 
     /// Whether an approval will do, where one is wanted.

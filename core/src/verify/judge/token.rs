@@ -210,9 +210,11 @@ impl Case<'_, '_, '_> {
             return Err(Stop::Await(need));
         }
         if self.lasts {
+            let asking = self.asking(&identity);
+            let of_names = alternative.age_of_names(asking, (claims, provider), approved, self.now);
             let left = alternative
                 .max_age
-                .zip(proved.age)
+                .zip(proved.age.max(of_names))
                 .map(|(most, age)| most.saturating_sub(age));
             self.ends_after(left.map(|left| self.now.saturating_add(left)));
             self.lease_token(credential, claims, &identity, (id, provider));
