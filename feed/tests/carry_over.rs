@@ -1,10 +1,6 @@
 //! What a file holds goes over to a PostgreSQL, the real one, and gates see nothing of it. Needs
 //! `POSTGRES` (`make test-feed`).
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod running;
 
