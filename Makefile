@@ -251,6 +251,12 @@ IMAGE ?= registry.example.com/passgate
 image: wasm ## build the image for Istio and Envoy Gateway in dist/image, and the examples with its digest in dist/
 	cargo run --locked --quiet --package passgate-image -- $(MODULE) dist '$(IMAGE)'
 
+.PHONY: image-feed
+image-feed: rust ## build the image of the feed in dist/image/feed
+	tools/build-feed dist local
+	cargo run --locked --quiet --package passgate-image -- \
+		--feed dist/passgate-feed-local-x86_64-unknown-linux-musl dist '$(IMAGE)'
+
 # Compiled before, because inside the network is missing.
 test-istio: image envoy istio ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
 	cargo build --locked --package passgate-cli

@@ -41,13 +41,21 @@ pub fn check(document: &Value, name: &str, others: &[&str]) -> Result<(), String
     }
 }
 
-/// The module, and the command line for each target.
+/// The feed's program.
+fn feed() -> String {
+    format!("passgate-feed-{VERSION}-x86_64-unknown-linux-musl")
+}
+
+/// The module, the command line for each target, and the feed.
 fn artifacts() -> Vec<String> {
     let targets = fs::read_to_string(root().join("tools/cli-targets")).unwrap();
     let programs = targets
         .lines()
         .map(|target| format!("passgate-{VERSION}-{target}"));
-    std::iter::once(MODULE.clone()).chain(programs).collect()
+    std::iter::once(MODULE.clone())
+        .chain(programs)
+        .chain([feed()])
+        .collect()
 }
 
 /// The sums by file.
@@ -176,20 +184,31 @@ fn what_only_builds_or_tests_is_in_no_list() {
                 .any(|purl| purl.starts_with("pkg:generic/rust-std@")),
             "{listed:?}"
         );
-        for foreign in [
-            "ring",
-            "proptest",
-            "serde_derive",
-            "syn",
-            "rcgen",
-            "jsonschema",
-        ] {
+        // TLS of the feed stands on it.
+        let of_feed = if file == feed() { &[][..] } else { &["ring"] };
+        let in_none = ["proptest", "serde_derive", "syn", "rcgen", "jsonschema"];
+        for foreign in in_none.iter().chain(of_feed) {
             let foreign = format!("pkg:cargo/{foreign}@");
             assert!(
                 !listed.iter().any(|purl| purl.starts_with(&foreign)),
                 "{file}: {foreign}"
             );
         }
+    }
+}
+
+#[test]
+fn the_feed_says_that_sqlite_is_inside() {
+    let listed = listed(&feed());
+    for inside in ["pkg:generic/sqlite", "pkg:generic/musl"] {
+        assert!(listed.contains(inside), "{listed:?}");
+    }
+    for inside in ["ring", "tokio-postgres", "rusqlite"] {
+        let inside = format!("pkg:cargo/{inside}@");
+        assert!(
+            listed.iter().any(|purl| purl.starts_with(&inside)),
+            "{inside}"
+        );
     }
 }
 
@@ -286,7 +305,7 @@ fn the_provenance_has_the_members_that_slsa_demands() {
 
 #[test]
 fn the_provenance_is_about_each_image() {
-    for form in ["oci", "docker", "artifact"] {
+    for form in ["oci", "docker", "artifact", "feed"] {
         let index = read(&format!("image/{form}/index.json"));
         let digest = index["manifests"][0]["digest"].as_str().unwrap();
         let digest = digest.strip_prefix("sha256:").unwrap();
@@ -299,11 +318,13 @@ fn the_provenance_is_about_each_image() {
 
 #[test]
 fn the_programs_are_what_their_names_say() {
+    let cli = |target: &str| format!("passgate-{VERSION}-{target}");
     for (target, magic, machine) in [
-        ("x86_64-unknown-linux-musl", b"\x7fELF", 62_u16),
-        ("aarch64-unknown-linux-musl", b"\x7fELF", 183),
+        (cli("x86_64-unknown-linux-musl"), b"\x7fELF", 62_u16),
+        (cli("aarch64-unknown-linux-musl"), b"\x7fELF", 183),
+        (feed(), b"\x7fELF", 62),
     ] {
-        let program = fs::read(built().join(format!("passgate-{VERSION}-{target}"))).unwrap();
+        let program = fs::read(built().join(&target)).unwrap();
         assert_eq!(&program[..4], magic, "{target}");
         assert_eq!(
             u16::from_le_bytes([program[18], program[19]]),

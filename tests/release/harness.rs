@@ -210,7 +210,8 @@ impl Registry {
         format!("{}/{image}", self.address)
     }
 
-    /// Publishes the release, signed with this key; gives the images of the three forms, by digest.
+    /// Publishes the release, signed with this key; gives the images by digest: the three forms
+    /// of the filter, then the feed.
     pub fn publish(&self, release: &Release, signer: &str) -> Vec<String> {
         let name = self.name("passgate");
         let mut publish = Command::new(root().join("tools/publish-release"));
@@ -224,7 +225,7 @@ impl Registry {
             .filter(|line| line.starts_with(&format!("{name}@sha256:")))
             .map(ToOwned::to_owned)
             .collect();
-        assert_eq!(images.len(), 3, "{said}");
+        assert_eq!(images.len(), 4, "{said}");
         images
     }
 }

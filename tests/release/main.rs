@@ -3,6 +3,7 @@
 
 mod advisories;
 mod contents;
+mod feed;
 mod files;
 mod harness;
 mod images;

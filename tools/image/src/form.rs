@@ -2,7 +2,7 @@
 //! layer of a Docker or an OCI image, or for a layer of its own type in an artifact, which must
 //! have two layers.
 
-use crate::layer::Layer;
+use crate::layer::{Entry, Layer};
 use crate::layout::{Blob, Image};
 use serde_json::{Map, Value, json};
 use std::io;
@@ -65,12 +65,12 @@ impl Form {
     pub(crate) fn image(self, wasm: &[u8]) -> io::Result<Image> {
         let (config, layers) = match self {
             Self::Oci | Self::Docker => {
-                let layer = Layer::of(FILE, wasm)?;
+                let layer = Layer::of(&[Entry::File(FILE, 0o644, wasm)])?;
                 let config = json!({
                     "architecture": "wasm",
                     "os": "wasip1",
                     "created": CREATED,
-                    "config": { "Labels": labels() },
+                    "config": { "Labels": labels(TITLE, DESCRIPTION) },
                     "rootfs": { "type": "layers", "diff_ids": [Blob::digest_of(&layer.tar)] },
                     "history": [{ "created": CREATED, "comment": "passgate" }],
                 });
@@ -78,7 +78,7 @@ impl Form {
                 (config, vec![Blob::new(self.layer_type(), layer.gzip)])
             }
             Self::Artifact => {
-                let config = json!({ "type": "envoy_proxy", "labels": labels() });
+                let config = json!({ "type": "envoy_proxy", "labels": labels(TITLE, DESCRIPTION) });
                 let config = Blob::new(self.config_type(), config.to_string().into_bytes());
                 let module = Blob::new(self.layer_type(), wasm.to_vec());
                 // The agent counts: an artifact has two layers, of which the first is the
@@ -94,7 +94,8 @@ impl Form {
         });
         // Docker's manifest has no annotations.
         if let (Self::Oci | Self::Artifact, Some(members)) = (self, manifest.as_object_mut()) {
-            members.insert("annotations".to_owned(), Value::Object(labels()));
+            let labels = labels(TITLE, DESCRIPTION);
+            members.insert("annotations".to_owned(), Value::Object(labels));
         }
         let manifest = Blob::new(self.manifest_type(), manifest.to_string().into_bytes());
         let blobs = std::iter::once(config).chain(layers).collect();
@@ -103,10 +104,14 @@ impl Form {
 }
 
 /// One time for all images: that of the build would make each build another image.
-const CREATED: &str = "1970-01-01T00:00:00Z";
+pub(crate) const CREATED: &str = "1970-01-01T00:00:00Z";
 
-/// What the image says of itself, in the words of the OCI image specification (annotations).
-fn labels() -> Map<String, Value> {
+const TITLE: &str = "passgate";
+const DESCRIPTION: &str =
+    "WebAuthn-backed JWT authentication for Envoy and Istio, in one Proxy-Wasm filter";
+
+/// What an image says of itself, in the words of the OCI image specification (annotations).
+pub(crate) fn labels(title: &str, description: &str) -> Map<String, Value> {
     let label = |name: &str, value: &str| {
         (
             format!("org.opencontainers.image.{name}"),
@@ -114,11 +119,8 @@ fn labels() -> Map<String, Value> {
         )
     };
     Map::from_iter([
-        label("title", "passgate"),
-        label(
-            "description",
-            "WebAuthn-backed JWT authentication for Envoy and Istio, in one Proxy-Wasm filter",
-        ),
+        label("title", title),
+        label("description", description),
         label("version", env!("CARGO_PKG_VERSION")),
         label("licenses", env!("CARGO_PKG_LICENSE")),
     ])

@@ -6,11 +6,14 @@
 //! `crane push`, `skopeo copy` and `oras cp` carry to a registry as they are. The same module gives
 //! the same bytes, hence the same digests, on every machine: nothing in them knows a time, a user
 //! or a path.
+//!
+//! `passgate-image --feed PROGRAM OUT NAME`: the feed as an image in `OUT/image/feed`.
 
 mod examples;
 mod form;
 mod layer;
 mod layout;
+mod program;
 
 use form::Form;
 use passgate_arguments::Program;
@@ -20,20 +23,26 @@ use std::process::ExitCode;
 
 const PROGRAM: Program = Program {
     name: "passgate-image",
-    usage: "usage: passgate-image MODULE OUT NAME\n",
+    usage: "\
+usage: passgate-image MODULE OUT NAME
+       passgate-image --feed PROGRAM OUT NAME
+",
     options: &[],
-    flags: &[],
+    flags: &["feed"],
 };
 
 fn main() -> ExitCode {
     PROGRAM.run(|line| match line.texts().as_slice() {
+        [program, out, name] if line.has("feed") => {
+            Some(feed(Path::new(program), Path::new(out), name))
+        }
         [module, out, name] => Some(run(Path::new(module), Path::new(out), name)),
         _ => None,
     })
 }
 
 fn run(module: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
-    let wasm = std::fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
+    let wasm = read(module)?;
     for form in Form::ALL {
         let folder = out.join("image").join(form.name());
         let digest = layout::write(&folder, &form.image(&wasm)?)?;
@@ -45,6 +54,17 @@ fn run(module: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+fn feed(program: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+    let folder = out.join("image/feed");
+    let digest = layout::write(&folder, &program::image(&read(program)?)?)?;
+    println!("{:<19} {name}-feed@{digest}", folder.display());
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// The examples of this host as they are checked in.

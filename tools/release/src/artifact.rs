@@ -18,7 +18,7 @@ pub(crate) struct Artifact {
 }
 
 impl Artifact {
-    /// The module, and the command line for each target of `tools/cli-targets`.
+    /// The module, the command line for each target of `tools/cli-targets`, and the feed.
     ///
     /// # Errors
     ///
@@ -45,7 +45,16 @@ impl Artifact {
             let file = format!("passgate-{version}-{target}");
             artifact(file, "passgate-cli", target)
         });
-        std::iter::once(module).chain(programs).collect()
+        let target = "x86_64-unknown-linux-musl";
+        let feed = artifact(
+            format!("passgate-feed-{version}-{target}"),
+            "passgate-feed",
+            target,
+        );
+        std::iter::once(module)
+            .chain(programs)
+            .chain([feed])
+            .collect()
     }
 
     /// Its name among packages of any kind (package URL).

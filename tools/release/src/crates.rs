@@ -71,6 +71,23 @@ pub(crate) fn linked_into(
         .ok_or("rustc told no version")?;
 
     let mut parts = crates(&tree, checksums)?;
+    if let Some(user) = parts
+        .all
+        .iter()
+        .position(|part| part.name == "libsqlite3-sys")
+    {
+        // The crate holds it as one file of C, so its version is the crate's affair.
+        parts.add(
+            user,
+            Part {
+                name: "sqlite".to_owned(),
+                version: None,
+                license: "blessing".to_owned(),
+                checksum: None,
+                purl: "pkg:generic/sqlite".to_owned(),
+            },
+        );
+    }
     let std = parts.add(
         0,
         Part {
