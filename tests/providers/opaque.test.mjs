@@ -46,16 +46,58 @@ test('the guide, up to the browser', async () => {
   assert.equal(await guide.follow(), 'sign in');
 });
 
-test('an endpoint that signs its answers for who asks for it answers JSON to the gate', async () => {
-  const headers = {
-    accept: 'application/token-introspection+jwt',
-    authorization: `Basic ${Buffer.from('robot:replace-me').toString('base64')}`,
+test('signed answers (RFC 9701) count if they are for the client of the policy', async (t) => {
+  const keys = { http_uri: { uri: `${provider}/jwks`, cluster: 'id' } };
+  const signedFor = async (client) => {
+    const own = await freePorts('gate');
+    const introspection = {
+      http_uri: { uri: `${provider}/token/introspection`, cluster: 'id_introspect' },
+      cache_duration: '1s',
+      signed_for: client,
+    };
+    const acme = {
+      issuer: provider,
+      audiences: [`http://localhost:${ports.gate}`],
+      subject_claims: ['sub', 'client_id'],
+      algorithms: ['ES256'],
+      remote_jwks: keys,
+      introspection,
+    };
+    const policy = {
+      providers: { acme },
+      rules: [{ match: { prefix: '/' }, requires: { provider_name: 'acme' } }],
+    };
+    const gate = await Gate.start(FILE, {
+      port: own.gate,
+      ports: { 8280: ports.provider, 9001: ports.service, 8080: own.gate },
+      edit: (text) => withCluster(configured(text, policy), 'id', ports.provider),
+    });
+    t.after(() => gate.stop());
+    return gate;
   };
-  const body = new URLSearchParams({ token: 'made-up' });
-  const answer = await fetch(`${provider}/token/introspection`, { method: 'POST', headers, body });
-  assert.match(answer.headers.get('content-type'), /^application\/token-introspection\+jwt/);
-  assert.match(await answer.text(), /^eyJ/);
-  // The gate of the guide, which has passed and refused tokens of the same client, asked for JSON.
+  const ask = async (path, body) => {
+    const client = { client_id: 'robot', client_secret: 'replace-me' };
+    const form = new URLSearchParams({ ...body, ...client });
+    return fetch(provider + path, { method: 'POST', body: form });
+  };
+  const asked = await ask('/token', {
+    grant_type: 'client_credentials',
+    resource: 'https://opaque.example.com',
+    scope: 'api',
+  });
+  const { access_token: token } = await asked.json();
+  const gate = await signedFor('robot');
+  assert.equal((await gate.get('/orders', { token })).status, 200);
+  assert.equal((await gate.get('/orders', { token: 'made-up' })).status, 401);
+  await gate.says(/untrusted\.inactive/);
+  assert.equal((await ask('/token/revocation', { token })).status, 200);
+  await until('the end of the token', async () => {
+    const { status } = await gate.get('/orders', { token });
+    return status === 401;
+  });
+  const other = await signedFor('another');
+  assert.equal((await other.get('/orders', { token: 'made-up' })).status, 503);
+  await other.says(/unavailable\.introspection/);
 });
 
 /** The guide's file for people: passkeys only, and Envoy's oauth2 filter signs them in. */
