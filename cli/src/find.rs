@@ -138,6 +138,7 @@ impl Found {
         }
         if let Some(manager) = &self.manager {
             warnings.extend(manager.doubts(&config));
+            notes.extend(manager.ids(&config));
         }
         let (escapes, unsure) = manager::host_escapes(&config, self.manager.as_ref());
         warnings.extend(escapes);

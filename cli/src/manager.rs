@@ -21,6 +21,8 @@ pub(crate) struct Manager {
     normalizes_path: bool,
     ignores_port: bool,
     strips_dot: bool,
+    /// What lets `x-request-id` be the client's own.
+    takes_ids: Option<&'static str>,
     holds_gate: bool,
     /// The configurations of the gates in it.
     policies: Vec<Json>,
@@ -126,6 +128,7 @@ impl Manager {
             normalizes_path: is_on(json, ["normalize_path", "normalizePath"]),
             ignores_port,
             strips_dot: is_on(json, ["strip_trailing_host_dot", "stripTrailingHostDot"]),
+            takes_ids: takes_ids(json),
             place,
         }
     }
@@ -200,10 +203,31 @@ impl Manager {
         self.unknown_for.is_none() && self.leads.is_nowhere()
     }
 
+    /// Where `txn` of the tokens for the services behind may be what a client wrote.
+    pub(crate) fn ids(&self, config: &Config) -> Option<String> {
+        let why = self.takes_ids.filter(|_| config.names_requests())?;
+        Some([&self.place, ": clients may write x-request-id, which is txn of the identity tokens, unless a proxy in front removes it; ", why].concat())
+    }
+
     /// What is not looked at.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
         self.unknown.iter().cloned()
     }
+}
+
+/// Envoy makes a new id for a request from outside only, and knows that by the address of the
+/// connection.
+fn takes_ids(json: &Json) -> Option<&'static str> {
+    let is_on = |names: [&str; 2]| is_true(member(json, names));
+    let generates = member(json, ["generate_request_id", "generateRequestId"]);
+    if generates.is_some_and(|generates| !is_true(Some(generates))) {
+        return Some("write generate_request_id: true");
+    }
+    if is_on(["preserve_external_request_id", "preserveExternalRequestId"]) {
+        return Some("remove preserve_external_request_id");
+    }
+    let knows = is_on(["use_remote_address", "useRemoteAddress"]);
+    (!knows).then_some("write use_remote_address: true")
 }
 
 const ROUTES_ELSEWHERE: &str =

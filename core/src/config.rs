@@ -267,6 +267,13 @@ impl Config {
         rules.any(|rule| rule.matcher.mcp.is_some())
     }
 
+    /// Whether identity tokens carry the id of their request (`txn`).
+    #[must_use]
+    pub fn names_requests(&self) -> bool {
+        let token = self.identity_token.as_ref();
+        token.is_some_and(|token| token.is_transaction)
+    }
+
     /// Secrets of nonces, the newest first; none: the workers of a proxy share one of their own.
     pub(crate) fn nonce_secrets(&self) -> impl Iterator<Item = &[u8]> {
         self.nonce_secrets.iter().map(|Secret(bytes)| &**bytes)

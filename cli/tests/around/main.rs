@@ -9,6 +9,7 @@ mod hosts;
 mod mcp;
 mod peers;
 mod readings;
+mod request_ids;
 mod services;
 
 use self::common::judged;
