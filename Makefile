@@ -74,7 +74,7 @@ check: rust deny ## formatting, lints, documentation, dependencies, the core's t
 	.tools/deny/deny --log-level error --locked --workspace check licenses bans sources
 	cargo test --locked --package passgate-core
 
-test: ahead check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-nginx test-run test-func-e test-browser test-providers test-istio test-envoy-gateway test-release test-reproducible site ## everything
+test: ahead check wasm test-module test-native test-files test-bare-host test-envoy test-feed test-observability test-replicas test-nginx test-run test-func-e test-browser test-providers test-istio test-charts test-envoy-gateway test-release test-reproducible site ## everything
 
 # Go's programs are built while tests wait.
 .PHONY: ahead
@@ -89,7 +89,7 @@ test-native: rust ## the tests of every other package that needs no Envoy
 	cargo test --locked --workspace --exclude passgate --exclude passgate-core \
 		--exclude passgate-feed --exclude passgate-envoy-tests --exclude passgate-istio-tests \
 		--exclude passgate-envoy-gateway-tests --exclude passgate-release-tests \
-		--exclude passgate-bare-host-tests
+		--exclude passgate-bare-host-tests --exclude passgate-chart-tests
 
 test-bare-host: wasm ## the module on a host that offers headers, clock, log and configuration only
 	PASSGATE_WASM='$(abspath $(MODULE))' cargo test --locked --package passgate-bare-host-tests
@@ -247,7 +247,7 @@ bench-core: rust ## what the parts of the core cost, natively (half a minute)
 # Where the image will lie: make image IMAGE=ghcr.io/you/passgate
 IMAGE ?= registry.example.com/passgate
 
-.PHONY: image test-istio istio
+.PHONY: image test-charts helm test-istio istio
 image: wasm ## build the image for Istio and Envoy Gateway in dist/image, and the examples with its digest in dist/
 	cargo run --locked --quiet --package passgate-image -- $(MODULE) dist '$(IMAGE)'
 
@@ -257,8 +257,16 @@ image-feed: rust ## build the image of the feed in dist/image/feed
 	cargo run --locked --quiet --package passgate-image -- \
 		--feed dist/passgate-feed-local-x86_64-unknown-linux-musl dist '$(IMAGE)'
 
+test-charts: image istio helm ## the Helm chart and the kustomize bases: linted, rendered, checked; nonsense is refused
+	cargo build --locked --package passgate-cli --package passgate-feed
+	cargo test --locked --package passgate-chart-tests
+
+helm:
+	@tools/install-helm
+tools: helm
+
 # Compiled before, because inside the network is missing.
-test-istio: image envoy istio ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
+test-istio: image envoy istio helm ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
 	cargo build --locked --package passgate-cli
 	cargo test --locked --package passgate-istio-tests --no-run
 	ENVOY='$(abspath $(ENVOY))' tools/isolated \

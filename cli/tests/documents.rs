@@ -339,7 +339,7 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn every_yaml_and_json_of_a_page_is_accepted_or_is_that_of_a_file() {
-    let shipped = ["envoy", "istio", "observability", "feed"]
+    let shipped = ["envoy", "istio", "observability", "feed", "kubernetes"]
         .map(files)
         .concat();
     let shipped: Vec<String> = shipped

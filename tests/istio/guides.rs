@@ -24,6 +24,14 @@ fn the_guide_to_a_sidecar_is_true() {
 }
 
 #[test]
+fn the_guide_to_the_chart_is_true() {
+    let mesh = story();
+    follow(&mesh, &workspace(), &page("helm.md"));
+    let uninstall = "helm uninstall passgate --namespace istio-ingress";
+    shell(&mesh, &workspace(), uninstall);
+}
+
+#[test]
 fn the_guide_to_the_mesh_is_true() {
     let mesh = story();
     follow(&mesh, &workspace(), &page("mesh.md"));
@@ -124,13 +132,14 @@ fn shell(mesh: &Story, folder: &Path, command: &str) -> String {
     if let Some(arguments) = command.strip_prefix("kubectl exec -n shop deploy/web -- curl -si ") {
         return from_web(mesh, arguments);
     }
-    let programs = [".tools/istio/bin", "target/debug"].map(|folder| workspace().join(folder));
+    let programs = [".tools/istio/bin", ".tools/helm", "target/debug"];
+    let programs = programs.map(|folder| workspace().join(folder));
     let path = std::env::var("PATH").unwrap();
-    let [tools, ours] = programs.each_ref().map(|folder| folder.display());
+    let [tools, helm, ours] = programs.each_ref().map(|folder| folder.display());
     let output = Command::new("bash")
         .args(["-c", &through_the_admin(mesh, command)])
         .current_dir(folder)
-        .env("PATH", format!("{tools}:{ours}:{path}"))
+        .env("PATH", format!("{tools}:{helm}:{ours}:{path}"))
         .env("HOME", mesh.folder())
         .env("KUBECONFIG", mesh.folder().join("kubeconfig"))
         .env("TOKEN", mesh.good())

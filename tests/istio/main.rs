@@ -8,6 +8,7 @@
 mod harness;
 
 mod bodies;
+mod chart;
 mod examples;
 mod gateway;
 mod guides;

@@ -51,13 +51,20 @@ impl Load {
         Self { ended, clients }
     }
 
-    /// Ends it. Every request passed, and there were some: how many is up to the machine.
+    /// Ends it. Every request passed.
     #[track_caller]
     pub fn finish_without_a_failure(self) {
+        self.finish_with(200);
+    }
+
+    /// Ends it. Every answer had this status, and there were some: how many is up to the machine.
+    #[track_caller]
+    pub fn finish_with(self, status: u16) {
+        let status = status.to_string();
         self.ended.store(true, Ordering::SeqCst);
         let clients = self.clients.into_iter();
         let seen: Vec<String> = clients.flat_map(|client| client.join().unwrap()).collect();
-        let failed: Vec<&String> = seen.iter().filter(|answer| *answer != "200").collect();
+        let failed: Vec<&String> = seen.iter().filter(|answer| **answer != status).collect();
         assert!(failed.is_empty(), "{failed:?} of {}", seen.len());
         assert!(seen.len() > 20, "only {} requests", seen.len());
     }

@@ -1,6 +1,6 @@
 //! The examples with an image that exists. A digest that is checked in would be wrong after the
-//! next change of the filter, so the files of `istio/` and `envoy-gateway/` hold zeros in its
-//! place, which no image has: who applies them as they are denies everything.
+//! next change of the filter, so the files of `istio/`, `envoy-gateway/` and `kubernetes/` hold
+//! zeros in its place, which no image has: who applies them as they are denies everything.
 
 use std::fs;
 use std::io;
@@ -10,8 +10,8 @@ use std::path::Path;
 const PLACEHOLDER: &str = "registry.example.com/passgate@sha256:\
     0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Copies every YAML file below `source` to `target`, which is made anew, with the image in the
-/// place of the zeros.
+/// Copies every file below `source` to `target`, which is made anew, with the image in the place of
+/// the zeros. A link is copied as what it leads to.
 pub(crate) fn fill(source: &Path, target: &Path, name: &str, digest: &str) -> io::Result<()> {
     if target.exists() {
         fs::remove_dir_all(target)?;
@@ -24,10 +24,7 @@ pub(crate) fn fill(source: &Path, target: &Path, name: &str, digest: &str) -> io
         };
         if path.is_dir() {
             fill(&path, &target.join(file), name, digest)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
+        } else {
             let text = fs::read_to_string(&path)?;
             let filled = text.replace(PLACEHOLDER, &format!("{name}@{digest}"));
             fs::write(target.join(file), filled)?;

@@ -1,6 +1,6 @@
 //! `passgate-image MODULE OUT NAME`: the module as an image in the three forms that Istio's agent
-//! takes, without a container engine, and the examples of `istio/` and `envoy-gateway/` with the
-//! image's name and digest filled in.
+//! takes, without a container engine, and the files of `istio/`, `envoy-gateway/` and `kubernetes/`
+//! with the image's name and digest filled in.
 //!
 //! `OUT/image/oci`, `OUT/image/docker` and `OUT/image/artifact` are OCI image layouts, which
 //! `crane push`, `skopeo copy` and `oras cp` carry to a registry as they are. The same module gives
@@ -48,7 +48,7 @@ fn run(module: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
         let digest = layout::write(&folder, &form.image(&wasm)?)?;
         println!("{:<19} {name}@{digest}", folder.display());
         if form == Form::Oci {
-            for host in ["istio", "envoy-gateway"] {
+            for host in ["istio", "envoy-gateway", "kubernetes"] {
                 examples::fill(&source(host), &out.join(host), name, &digest)?;
             }
         }
