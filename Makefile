@@ -299,7 +299,7 @@ release: rust ## build everything of a release in dist/release: make release VER
 release-here: rust
 	tools/make-release "$$(cargo pkgid --package passgate-release | sed 's/.*[#@]//')" --modified
 
-test-release: release-here cosign ## a release is what it says: docs/verify.md, followed with cosign and crane; the workflow files
+test-release: release-here cosign helm ## a release is what it says: docs/verify.md, followed with cosign and crane; the workflow files
 	cargo test --locked --package passgate-release-tests
 
 cosign:

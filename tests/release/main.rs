@@ -2,6 +2,7 @@
 //! must succeed and each where it must fail. `make test-release` builds the release first.
 
 mod advisories;
+mod chart;
 mod contents;
 mod feed;
 mod files;
