@@ -143,6 +143,9 @@ impl Engine {
                 };
                 let held = self.verifier.bytes_to_hold(request, need);
                 if self.enter_room(stream, need, (kept, held), now) {
+                    if !ends && self.verifier.leaves_body(request) {
+                        host::hold_whole();
+                    }
                     self.wish_for(self.supply.next_wakeup_for(need));
                     self.wish_for(Some(now.saturating_add(SHOWN_WITHIN)));
                     return Judged::Later(wait);

@@ -99,6 +99,12 @@ pub(crate) fn answer_with(header: &AnswerHeader) -> Result<(), HostError> {
     }
 }
 
+/// The request whose headers are in hand is paused as a whole: its body stays with the host, also
+/// where that was told to hand bodies over, and a client that sends more than the host takes waits.
+pub(crate) fn hold_whole() {
+    abi::hold_whole();
+}
+
 /// Lets the paused request of the effective context go on.
 pub(crate) fn resume_request() -> Result<(), HostError> {
     abi::continue_request()

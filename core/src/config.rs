@@ -66,7 +66,6 @@ use crate::{
         Action, Alternative, ClaimCondition, ClaimTest, Denial, HostMatch, Matcher, McpMatch, Mode,
         PathMatch, ProofDemand, Public, Requirement, Rule,
     },
-    proof::Approves,
     provider::{ClaimHeader, Issuer, IssuerTemplate, Provider, Tenants},
     provider_id::ProviderId,
     request::{Origin, TokenSource, path::PathPolicy},
@@ -230,22 +229,8 @@ impl Config {
     /// while it holds the headers.
     #[must_use]
     pub fn reads_bodies(&self) -> bool {
-        let rules = self.rules.iter().flatten();
-        let ways = rules.flat_map(|rule| match &rule.action {
-            Action::Requires(requirement) => &*requirement.alternatives,
-            Action::Public(_) | Action::Deny(_) => &[],
-        });
-        let mut approvals = ways.filter_map(|way| way.approval());
-        let covers = |of: Approves| {
-            matches!(
-                of,
-                Approves::Request {
-                    covers_body: true,
-                    ..
-                }
-            )
-        };
-        approvals.any(|terms| covers(terms.of))
+        let mut rules = self.rules.iter().flatten();
+        rules.any(Rule::reads_body)
     }
 
     /// Whether a rule, a role or a product asks for the workload at the other end: the listener

@@ -4,6 +4,8 @@
     reason = "the host's functions are foreign functions; each call says why it is sound"
 )]
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use proxy_wasm::types::{BufferType, LogLevel, MapType};
 
 /// The host refused a call or answered what cannot be.
@@ -106,6 +108,37 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
+}
+
+unsafe extern "C" {
+    /// The SDK's callback for the headers of a request.
+    fn proxy_on_request_headers(context_id: u32, headers: usize, ends: bool) -> u32;
+}
+
+/// `FilterHeadersStatus::StopAllIterationAndWatermark` of the hosts in C++. The ABI and the SDK know
+/// two actions, to continue and to pause. For those hosts a pause is another one
+/// (`StopIteration`) if `allow_on_headers_stop_iteration` is set: the filter gets the body, and a
+/// body that the host's buffer does not hold gets 413.
+const PAUSE_WHOLE: u32 = 4;
+
+/// Whether the request whose headers are in hand is paused as a whole.
+static IS_WHOLE: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn hold_whole() {
+    IS_WHOLE.store(true, Ordering::Relaxed);
+}
+
+/// The callback that the host calls: `passgate-module finish` exports it under the name of the
+/// SDK's.
+#[unsafe(no_mangle)]
+extern "C" fn passgate_on_request_headers(context_id: u32, headers: usize, ends: bool) -> u32 {
+    // SAFETY: the SDK's callback takes these numbers and no memory.
+    let action = unsafe { proxy_on_request_headers(context_id, headers, ends) };
+    if IS_WHOLE.swap(false, Ordering::Relaxed) {
+        PAUSE_WHOLE
+    } else {
+        action
+    }
 }
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]

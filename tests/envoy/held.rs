@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::approvals::approving;
+
 /// Both settings of `allow_on_headers_stop_iteration`.
 const SETTINGS: [bool; 2] = [false, true];
 
@@ -19,6 +21,61 @@ fn nothing_of_a_request_goes_on_while_the_first_keys_are_fetched() {
         let gate = stalled(policy(), setting);
         let tokens = Tokens::of(&gate.issuer.key);
         nothing_goes_on_before_the_verdict(gate, &tokens);
+    }
+}
+
+#[test]
+fn nothing_of_a_request_goes_on_beside_rules_that_read_bodies() {
+    for setting in SETTINGS {
+        let gate = stalled(approving(), setting);
+        let tokens = Tokens::of(&gate.issuer.key);
+        nothing_goes_on_before_the_verdict(gate, &tokens);
+    }
+}
+
+#[test]
+fn a_body_larger_than_envoys_buffer_waits_for_keys_and_passes_whole() {
+    let shadow = json!({ "shadow": { "until": "2999-12-31" } });
+    for setting in SETTINGS {
+        for policy in [approving(), with(approving(), "mode", shadow.clone())] {
+            let gate = stalled(policy, setting);
+            let request = Request::post("/upload", &bytes(3 * 1024 * 1024)).bearer(&gate.good());
+            let sent: Vec<_> = BOTH
+                .into_iter()
+                .flat_map(|protocol| {
+                    [
+                        (protocol, request.clone()),
+                        (protocol, request.clone().chunked()),
+                    ]
+                })
+                .collect();
+            std::thread::scope(|scope| {
+                let gate = &gate;
+                let answers: Vec<_> = sent
+                    .iter()
+                    .map(|(protocol, request)| scope.spawn(|| gate.send(*protocol, request)))
+                    .collect();
+                let waiting = u64::try_from(sent.len()).unwrap();
+                eventually("all requests at the gate", || {
+                    (gate.stat("http.gate.downstream_rq_active") == waiting).then_some(())
+                });
+                // Envoy's buffer is full by then.
+                std::thread::sleep(Duration::from_millis(300));
+                assert!(answers.iter().all(|answer| !answer.is_finished()));
+                assert_eq!(gate.upstream.connections(), 0);
+                gate.issuer.release();
+                for answer in answers {
+                    gate.passed(&answer.join().unwrap());
+                }
+            });
+            let all = gate.upstream.received();
+            assert_eq!(all.len(), sent.len());
+            assert!(
+                all.iter()
+                    .all(|received| received.body == bytes(3 * 1024 * 1024))
+            );
+            gate.finish();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Matcher, Mode, Requirement};
-use crate::{provider_id::ProviderId, time::UnixTime};
+use crate::{proof::Approves, provider_id::ProviderId, time::UnixTime};
 
 /// One rule.
 #[derive(Debug)]
@@ -18,6 +18,26 @@ pub struct Rule {
     pub ends_streams: Option<bool>,
     /// What it is called in metrics, records and messages.
     pub name: Option<Rc<str>>,
+}
+
+impl Rule {
+    /// Whether it takes approvals that cover a body.
+    pub(crate) fn reads_body(&self) -> bool {
+        let Action::Requires(requirement) = &self.action else {
+            return false;
+        };
+        let ways = requirement.alternatives.iter();
+        let mut approvals = ways.filter_map(|way| way.approval());
+        approvals.any(|terms| {
+            matches!(
+                terms.of,
+                Approves::Request {
+                    covers_body: true,
+                    ..
+                }
+            )
+        })
+    }
 }
 
 /// What a rule says.

@@ -183,6 +183,14 @@ impl Prepared {
         self.all_matches(target).iter().map(number).collect()
     }
 
+    /// Whether some rule about this request takes approvals that cover its body.
+    pub(super) fn reads_body(&self, request: Request<'_>) -> bool {
+        let target = self.target(request, None);
+        let matches = target.map(|target| self.all_matches(&target));
+        let matches = matches.unwrap_or_default();
+        matches.iter().flatten().any(|(_, rule)| rule.reads_body())
+    }
+
     /// The first rule that is about this request, and its index.
     pub(super) fn first_match(&self, target: &Target<'_>) -> Match<'_> {
         let rules = self.config.rules()?;

@@ -1,11 +1,12 @@
 //! What is done with the module that the compiler made.
 //!
-//! `passgate-module finish MODULE REWRITTEN` is the last step of building it: see [`numbers`] and
-//! [`mod@keep_calls`].
+//! `passgate-module finish MODULE REWRITTEN` is the last step of building it: see [`names`],
+//! [`numbers`] and [`mod@keep_calls`].
 //!
 //! `passgate-module check MODULE EXPECTED` compares it with what was reviewed: see [`reviewed`].
 
 mod keep_calls;
+mod names;
 mod numbers;
 mod reviewed;
 
@@ -36,7 +37,12 @@ fn main() -> ExitCode {
 fn finish(module: &OsStr, rewritten: &OsStr) -> Result<(), Box<dyn Error>> {
     // Before, so that a function has one place in the table; after, since fewer calls are left that
     // say a number.
-    let steps = [numbers::rewrite, keep_calls::rewrite, numbers::rewrite];
+    let steps = [
+        names::rewrite,
+        numbers::rewrite,
+        keep_calls::rewrite,
+        numbers::rewrite,
+    ];
     let bytes = steps
         .into_iter()
         .try_fold(read(module)?, |bytes, step| step(&bytes));
