@@ -1,7 +1,9 @@
 //! The filter at an ingress gateway.
 
-use crate::harness::{Request, file, plugin, story};
+use crate::harness::{DENIED, Request, Story, file, plugin, story, workspace};
+use passgate_kit::{SigningKey, tampered};
 use serde_json::json;
+use std::fs;
 
 #[test]
 fn a_gateway_lets_in_who_has_a_token() {
@@ -16,6 +18,54 @@ fn a_gateway_lets_in_who_has_a_token() {
         .gateway
         .until(200, &Request::get("/").bearer(&mesh.good()));
     assert!(passed.text().contains("\"x-user\":\"alice\""), "{passed:?}");
+    takes_its_identity_tokens(&mesh);
+}
+
+/// Istio's own filter at the next sidecar verifies what the gateway signs
+/// (docs/guides/pass-identity-on.md).
+fn takes_its_identity_tokens(mesh: &Story) {
+    let (_, pem) = SigningKey::es256_with_pem("gateway");
+    let mut edge = plugin("gateway.yaml");
+    let variable = json!({ "name": "PASSGATE_IDENTITY_KEY", "value": pem });
+    edge["spec"]["vmConfig"] = json!({ "env": [variable] });
+    edge["spec"]["pluginConfig"]["identity_token"] = json!({
+        "issuer": "https://gate.example.com",
+        "audience": "orders.internal",
+        "keys": [{ "env": "PASSGATE_IDENTITY_KEY" }],
+        "keys_uri": "/.well-known/passgate/jwks.json",
+    });
+    mesh.apply(&edge.to_string());
+    let keys = Request::get("/.well-known/passgate/jwks.json");
+    let keys = mesh.gateway.until(200, &keys).text();
+    let alice = Request::get("/").bearer(&mesh.good());
+    let header = "\"x-passgate-identity\":\"";
+    mesh.eventually("an identity token", || {
+        mesh.gateway.until(200, &alice).text().contains(header)
+    });
+
+    let shipped = workspace().join("envoy/identity/request-authentication.yaml");
+    let shipped = fs::read_to_string(shipped).unwrap();
+    let own = shipped
+        .replace("namespace: shop", "namespace: payments")
+        .replace(
+            "jwksUri: https://gate.example.com/.well-known/passgate/jwks.json",
+            &format!("jwks: '{keys}'"),
+        );
+    assert!(own.contains("jwks: '{"), "{own}");
+    mesh.apply(&own);
+    let denied = mesh.web.until(403, &mesh.to_ledger());
+    assert_eq!(denied.text(), DENIED);
+    mesh.settled();
+    let passed = mesh.gateway.until(200, &alice).text();
+    let (_, token) = passed.split_once(header).unwrap();
+    let (token, _) = token.split_once('"').unwrap();
+    // Whoever carries it on is believed, and nothing that anybody else wrote.
+    let with = |token: &str| mesh.to_ledger().header("x-passgate-identity", token);
+    mesh.web.until(200, &with(token));
+    mesh.web.until(401, &with(&tampered(token)));
+    mesh.web.until(401, &with(&mesh.good()));
+    let forged = alice.header("x-passgate-identity", &tampered(token));
+    mesh.gateway.until(200, &forged);
 }
 
 #[test]
