@@ -279,6 +279,7 @@ impl Mesh {
         for (name, namespace) in [
             ("introspection", "payments"),
             ("passgate-approvals", "payments"),
+            ("oauth2", "istio-ingress"),
             ("quotas", "istio-ingress"),
             ("mcp", "istio-ingress"),
         ] {
