@@ -409,12 +409,14 @@ fn every_alert_has_a_row() {
         ("observability/alerts.yaml", "docs/observability.md", 10),
         ("feed/alerts.yaml", "docs/feed.md", 5),
     ] {
-        let (alerts, page) = (read(alerts), read(page));
+        let (alerts, page, first) = (read(alerts), read(page), read("docs/operations.md"));
         let names = |line: &str| line.trim().strip_prefix("- alert: ").map(str::to_owned);
         let alerts: Vec<String> = alerts.lines().filter_map(names).collect();
         assert!(alerts.len() > some, "{alerts:?}");
         for alert in alerts {
-            assert!(page.contains(&format!("| `{alert}` |")), "{alert}");
+            let row = format!("| `{alert}` |");
+            assert!(page.contains(&row), "{alert}");
+            assert!(first.contains(&row), "{alert}: what to do first");
         }
     }
 }

@@ -53,6 +53,7 @@ CONTENTS = {
         "docs/limitations",
     ],
     "Operate": [
+        "docs/operations",
         "docs/troubleshooting",
         "docs/observability",
         "docs/access-reviews",
