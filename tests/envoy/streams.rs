@@ -1,7 +1,8 @@
 //! Streams that end with their authority, and what each client and the service see of it.
 
 use passgate_harness::{
-    AUDIENCE, Gate, Http1, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy_with, with,
+    AUDIENCE, Gate, Http1, ISSUER, Issuer, Protocol, Request, Setup, eventually, policy_with,
+    websocket, with,
 };
 use passgate_kit::{SigningKey, Token, jwks, now};
 use serde_json::{Value, json};
@@ -106,6 +107,7 @@ impl Story {
         let setup = setup.cluster("service", service.address);
         let setup = setup.edit(|bootstrap| {
             bootstrap.route()["cluster"] = json!("service");
+            bootstrap.manager()["http2_protocol_options"]["allow_connect"] = json!(true);
         });
         let gate = setup.watched().start();
         Self {
@@ -224,6 +226,23 @@ fn streams_end_on_both_sides_when_the_token_expires() {
     let counter = "wasmcustom.passgate.verdicts.cut.provider.acme.untrusted.expired";
     eventually("the counter", || {
         (story.gate.stat(counter) == 3).then_some(())
+    });
+    story.gate.finish();
+}
+
+/// Filters see an upgrade in place of the extended CONNECT.
+#[test]
+fn a_websocket_over_http2_ends_with_its_token() {
+    let story = Story::start(json!({}));
+    let short = story.token("alice", 6);
+    let told = websocket(story.gate.address, &short);
+    let (status, end) = told.expect("an answer");
+    assert_eq!(status, 200);
+    let end = end.expect("a stream that is reset");
+    assert!(end.contains("stream error received"), "{end}");
+    story.left(0);
+    eventually("its record", || {
+        (story.cut("untrusted.expired").len() == 1).then_some(())
     });
     story.gate.finish();
 }

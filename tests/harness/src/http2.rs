@@ -61,6 +61,39 @@ pub fn exchange_in_halves(
     })
 }
 
+/// Opens a WebSocket (RFC 8441) with this token, and reads until its stream ends: the status, and
+/// the error that ends it. `None`: it ended as it should.
+pub fn websocket(address: SocketAddr, token: &str) -> Result<(u16, Option<String>), String> {
+    in_time(async {
+        let requests = connect(address).await?;
+        // The server says first that it takes them.
+        while !requests.is_extended_connect_protocol_enabled() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let head = http::Request::builder()
+            .method(Method::CONNECT)
+            .uri("http://api.example.com/stream")
+            .version(Version::HTTP_2)
+            .header("authorization", format!("Bearer {token}"))
+            .header("sec-websocket-version", "13")
+            .extension(h2::ext::Protocol::from_static("websocket"));
+        let head = head.body(()).map_err(told)?;
+        let mut requests = requests.ready().await.map_err(told)?;
+        let (answer, _stream) = requests.send_request(head, false).map_err(told)?;
+        let (head, mut stream) = answer.await.map_err(told)?.into_parts();
+        let status = head.status.as_u16();
+        while let Some(chunk) = stream.data().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => return Ok((status, Some(told(error)))),
+            };
+            let window = stream.flow_control();
+            window.release_capacity(chunk.len()).map_err(told)?;
+        }
+        Ok((status, None))
+    })
+}
+
 /// Sends one request and resets its stream after this long without an answer.
 pub fn abandon(address: SocketAddr, request: &Request, wait: Duration) -> Result<(), String> {
     in_time(async {

@@ -27,7 +27,7 @@ pub use bootstrap::{Bootstrap, workspace};
 pub use clock::WallClock;
 pub use gate::{Gate, Setup};
 pub use http1::{Http1, Message, Unsized, Wire};
-pub use http2::exchange_all;
+pub use http2::{exchange_all, websocket};
 pub use introspector::Introspector;
 pub use issuer::Issuer;
 pub use load::Load;
