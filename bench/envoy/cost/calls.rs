@@ -43,7 +43,12 @@ fn calls(case: &Case, guard: Guard, keys: &Keys) -> BTreeMap<String, f64> {
     let gate = gate(guard, keys, 1, None);
     let tokens = case.tokens_for(guard);
     let status = match tokens {
-        Tokens::New | Tokens::Repeated | Tokens::Opaque | Tokens::Proved | Tokens::Approved => 200,
+        Tokens::New
+        | Tokens::Repeated
+        | Tokens::Opaque
+        | Tokens::Proved
+        | Tokens::Approved
+        | Tokens::Session => 200,
         Tokens::Expired | Tokens::None => 401,
     };
     let nonce = nonce(tokens, &gate, keys);

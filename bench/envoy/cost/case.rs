@@ -40,12 +40,14 @@ impl Case {
     /// What requests of this gate have.
     pub const fn tokens_for(&self, guard: Guard) -> Tokens {
         match (self.tokens, guard.filter) {
-            (Tokens::Proved | Tokens::Approved, Filter::Passgate(settings)) => match settings.proof
-            {
-                Proof::None => Tokens::New,
-                Proof::Dpop => Tokens::Proved,
-                Proof::Approval => Tokens::Approved,
-            },
+            (Tokens::Proved | Tokens::Approved | Tokens::Session, Filter::Passgate(settings)) => {
+                match settings.proof {
+                    Proof::None => Tokens::New,
+                    Proof::Dpop => Tokens::Proved,
+                    Proof::Approval => Tokens::Approved,
+                    Proof::Session => Tokens::Session,
+                }
+            }
             (Tokens::Repeated, Filter::Passgate(Passgate { opaque: true, .. })) => Tokens::Opaque,
             (tokens, _) => tokens,
         }
@@ -64,6 +66,9 @@ pub enum Tokens {
     Proved,
     /// Twenty tokens, again and again, each request with an approval of its own by a passkey.
     Approved,
+    /// Twenty tokens, again and again, in a session that a passkey has approved, each request with a
+    /// proof of its own (DPoP).
+    Session,
     /// Each request has a token of its own, which has expired.
     Expired,
     /// The requests have none.
@@ -124,6 +129,16 @@ const APPROVING: Guard = Guard::small(Filter::Passgate(Passgate {
 }));
 const APPROVING_PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
     proof: Proof::Approval,
+    host_crypto: false,
+    ..Passgate::COMES
+}));
+/// Takes tokens in a session that a passkey has approved, with fresh proofs by the session's key.
+const SESSION: Guard = Guard::small(Filter::Passgate(Passgate {
+    proof: Proof::Session,
+    ..Passgate::COMES
+}));
+const SESSION_PORTABLE: Guard = Guard::small(Filter::Passgate(Passgate {
+    proof: Proof::Session,
     host_crypto: false,
     ..Passgate::COMES
 }));
@@ -347,6 +362,27 @@ pub const COMPARED: &[Case] = &[
             line(
                 "a new ES256 approval (WebAuthn), repeated token, beside a DPoP proof",
                 APPROVING_PORTABLE,
+                PROVING_PORTABLE,
+                Wanted::Nothing,
+            ),
+        ],
+    },
+    Case {
+        algorithm: "ES256",
+        tokens: Tokens::Session,
+        starts: 1,
+        turns: 50,
+        turn: 32,
+        lines: &[
+            line(
+                "a new ES256 proof in a session by a passkey (WebAuthn), repeated token, beside a DPoP proof",
+                SESSION,
+                PROVING,
+                Wanted::Nothing,
+            ),
+            line(
+                "a new ES256 proof in a session by a passkey (WebAuthn), repeated token, beside a DPoP proof",
+                SESSION_PORTABLE,
                 PROVING_PORTABLE,
                 Wanted::Nothing,
             ),

@@ -132,6 +132,8 @@ pub enum Proof {
     Dpop,
     /// By a passkey (WebAuthn).
     Approval,
+    /// By a key that a passkey has approved for a while.
+    Session,
 }
 
 impl Passgate {
@@ -160,15 +162,25 @@ pub struct Size {
     pub rules: usize,
 }
 
-/// The keys of all providers, and the one of a client that makes proofs.
-pub struct Keys(Vec<Vec<SigningKey>>, SigningKey);
+/// The keys of all providers, the one of a client that makes proofs, and the one of a session.
+pub struct Keys(Vec<Vec<SigningKey>>, SigningKey, SigningKey);
 
 impl Keys {
     pub fn new(size: Size, algorithm: &str) -> Self {
         let key = |index| SigningKey::of(algorithm, &format!("k{index}"));
         let set = |_| (0..size.keys).map(key).collect();
         let of_client = SigningKey::of(algorithm, "client");
-        Self((0..size.providers).map(set).collect(), of_client)
+        let of_session = SigningKey::of(algorithm, "session");
+        Self(
+            (0..size.providers).map(set).collect(),
+            of_client,
+            of_session,
+        )
+    }
+
+    /// The key that a passkey approves for a session.
+    pub fn of_session(&self) -> &SigningKey {
+        &self.2
     }
 
     /// The key of proofs.
@@ -379,14 +391,18 @@ fn passgate(size: Size, keys: &Keys, settings: Passgate) -> Value {
     let proof = match settings.proof {
         Proof::None => return policy,
         Proof::Dpop => json!({ "dpop": { "nonce": "none" } }),
-        Proof::Approval => {
+        Proof::Approval | Proof::Session => {
             let (id, page) = ASKING;
             policy["relying_party"] = json!({ "id": id, "origins": [page] });
             policy["secrets"] = json!({ "nonce": { "env": "NONCE" } });
             for index in 0..size.providers {
                 policy["providers"][format!("provider-{index}")]["cnf_jwk"] = json!("passkey");
             }
-            json!({ "webauthn": { "mode": "transaction", "window": "5m" } })
+            if settings.proof == Proof::Session {
+                json!({ "webauthn": { "mode": "session", "max_session": "10m" } })
+            } else {
+                json!({ "webauthn": { "mode": "transaction", "window": "5m" } })
+            }
         }
     };
     policy["origins"] = json!([ORIGIN]);

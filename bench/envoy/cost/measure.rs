@@ -116,7 +116,12 @@ impl Contender {
             (Filter::Nothing, _)
             | (
                 _,
-                Tokens::New | Tokens::Repeated | Tokens::Opaque | Tokens::Proved | Tokens::Approved,
+                Tokens::New
+                | Tokens::Repeated
+                | Tokens::Opaque
+                | Tokens::Proved
+                | Tokens::Approved
+                | Tokens::Session,
             ) => 200,
             (_, Tokens::Expired | Tokens::None) => 401,
         };
@@ -138,16 +143,26 @@ impl Contender {
     }
 }
 
-/// What a gate that wants approvals gives to a request without one. Empty: no nonce is needed.
+/// What a gate that wants approvals gives to a request without one. In a session, behind a space
+/// also what it gives to a request without a proof. Empty: no nonce is needed.
 pub fn nonce(tokens: Tokens, gate: &Gate, keys: &Keys) -> String {
-    if tokens != Tokens::Approved {
+    if !matches!(tokens, Tokens::Approved | Tokens::Session) {
         return String::new();
     }
     let mut client = Http1::connect(gate.address);
-    client.send(wire(Some(&named(keys, 0))));
-    let answer = client.read();
-    let nonce = answer.headers.text("webauthn-nonce");
-    nonce.map_or_else(String::new, str::to_owned)
+    let mut asked = |request: String, name| {
+        client.send(request);
+        let answer = client.read();
+        answer.headers.text(name).unwrap_or_default().to_owned()
+    };
+    let token = named(keys, 0);
+    let approval = asked(wire(Some(&token)), "webauthn-nonce");
+    if tokens == Tokens::Approved {
+        return approval;
+    }
+    let session = Session::of(keys, &[&approval, " "].concat());
+    let proof = asked(session.request(keys, &token), "dpop-nonce");
+    [&approval, " ", &proof].concat()
 }
 
 /// The requests of a round; approvals have this nonce.
@@ -178,13 +193,21 @@ pub fn requests(
             let tokens = some.iter().cycle().take(count);
             tokens.map(|token| approved(keys, token, nonce)).collect()
         }
+        Tokens::Session => {
+            let some: Vec<String> = (0..20).map(|number| named(keys, number)).collect();
+            let session = Session::of(keys, nonce);
+            let tokens = some.iter().cycle().take(count);
+            tokens.map(|token| session.request(keys, token)).collect()
+        }
     }
 }
 
 /// A request as it goes over the wire.
 fn request(tokens: Tokens, keys: &Keys, round: usize, number: usize, nonce: &str) -> String {
     let round = match tokens {
-        Tokens::Repeated | Tokens::Opaque | Tokens::Proved | Tokens::Approved => 0,
+        Tokens::Repeated | Tokens::Opaque | Tokens::Proved | Tokens::Approved | Tokens::Session => {
+            0
+        }
         Tokens::New | Tokens::Expired | Tokens::None => round,
     };
     let (issuer, key) = keys.last();
@@ -192,6 +215,7 @@ fn request(tokens: Tokens, keys: &Keys, round: usize, number: usize, nonce: &str
     match tokens {
         Tokens::Proved => proved(keys, &bound(keys, number)),
         Tokens::Approved => approved(keys, &named(keys, number), nonce),
+        Tokens::Session => Session::of(keys, nonce).request(keys, &named(keys, number)),
         Tokens::New | Tokens::Repeated => wire(Some(&token().build())),
         Tokens::Opaque => wire(Some(&format!(
             "7Xk2mQp0Vt9rLw4sBn6yHc1ZdEg8aJfUiO3x{number:06}"
@@ -239,6 +263,44 @@ fn approved(keys: &Keys, token: &str, nonce: &str) -> String {
     with(&format!(
         "authorization: Bearer {token}\r\nwebauthn-proof: {approval}\r\n"
     ))
+}
+
+/// A session: its approval, and the nonce of its proofs, which is empty before the first.
+struct Session {
+    approval: String,
+    nonce: String,
+}
+
+impl Session {
+    /// With the nonces of both, and a space between them.
+    fn of(keys: &Keys, nonces: &str) -> Self {
+        let (asked, nonce) = nonces.split_once(' ').expect("two nonces");
+        let until = u64::try_from(now() + 500).expect("after 1970");
+        let (passkey, own) = (keys.of_client(), keys.of_session());
+        let approval = ApprovalBuilder::session(passkey, ASKING, (ORIGIN, until), own)
+            .claim("iss", keys.last().0)
+            .claim("sub", "alice")
+            .claim("iat", now())
+            .claim("nonce", asked);
+        Self {
+            approval: approval.build(),
+            nonce: nonce.to_owned(),
+        }
+    }
+
+    /// A request with this token and a new proof.
+    fn request(&self, keys: &Keys, token: &str) -> String {
+        let uri = format!("{ORIGIN}/orders/17");
+        let mut proof = ProofBuilder::of(keys.of_session(), "GET", &uri).token(token);
+        if !self.nonce.is_empty() {
+            proof = proof.claim("nonce", self.nonce.as_str());
+        }
+        with(&format!(
+            "authorization: Bearer {token}\r\nwebauthn-proof: {}\r\ndpop: {}\r\n",
+            self.approval,
+            proof.build()
+        ))
+    }
 }
 
 /// A token of the size that access tokens of programs have. It is dated a little ahead: what is

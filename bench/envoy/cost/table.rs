@@ -107,6 +107,7 @@ pub fn settings(guard: Guard) -> String {
         Proof::None => {}
         Proof::Dpop => words.push("proof: dpop".to_owned()),
         Proof::Approval => words.push("proof: webauthn".to_owned()),
+        Proof::Session => words.push("proof: webauthn, session".to_owned()),
     }
     for (is_set, word) in [
         (settings.single_use, "single_use"),
