@@ -66,7 +66,7 @@ fn takes_its_identity_tokens(mesh: &Story) {
     mesh.web.until(200, &with(token));
     mesh.web.until(401, &with(&tampered(token)));
     mesh.web.until(401, &with(&mesh.good()));
-    let forged = alice.header("x-passgate-identity", &tampered(token));
+    let forged = alice.header("x-passgate-identity", tampered(token));
     mesh.gateway.until(200, &forged);
 }
 

@@ -66,8 +66,8 @@ pub enum Tokens {
     Proved,
     /// Twenty tokens, again and again, each request with an approval of its own by a passkey.
     Approved,
-    /// Twenty tokens, again and again, in a session that a passkey has approved, each request with a
-    /// proof of its own (DPoP).
+    /// Twenty tokens, again and again, in a session that a passkey has approved, each request with
+    /// a proof of its own (DPoP).
     Session,
     /// Each request has a token of its own, which has expired.
     Expired,
