@@ -68,5 +68,6 @@ mod switched_off;
 mod tenants;
 mod tls;
 mod token_sources;
+mod upgrade;
 mod waiting;
 mod ways;
