@@ -96,14 +96,14 @@ impl Alternative {
         let gesture = self.gesture(approved, now);
         let by = (&sign_in, gesture.as_ref());
         let of_gesture = gesture.as_ref().and_then(|own| own.age);
-        let ages = sign_in.ages().chain(of_gesture);
-        let mut ages: Vec<Duration> = ages.filter(|age| *age <= most).collect();
-        ages.sort_unstable();
-        // What is older is gone by then, too.
-        ages.into_iter().rev().find(|age| {
+        let fails_without = |age: &Duration| {
             let younger = age.checked_sub(Duration::from_millis(1));
             let proves = |facts: Facts| younger.is_some() && self.is_proved(by, facts, younger);
             self.named_so(asking, &proves, false).is_err()
-        })
+        };
+        // What is older is gone by then, too.
+        let ages = sign_in.ages().chain(of_gesture);
+        let ages = ages.filter(|age| *age <= most);
+        ages.filter(fails_without).max()
     }
 }
