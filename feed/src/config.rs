@@ -3,6 +3,7 @@
 mod credentials;
 mod entrance;
 mod raw;
+mod watch;
 
 use core::{net::SocketAddr, time::Duration};
 use std::{ffi::OsStr, fmt::Write as _, fs, path::PathBuf};
@@ -18,10 +19,12 @@ pub(crate) use self::{
     credentials::{Credentials, Realm},
     entrance::{Place, Readers, Server, Tls},
     raw::{HttpUri, SubjectType},
+    watch::Watch,
 };
 use self::{
     entrance::{place, readers_of, tls_of},
     raw::{Named, RawClient, RawEvents, RawFeed, RawKeys, RawPoll, RawProvider, RawSecret},
+    watch::watch_of,
 };
 use crate::secret::{SHORTEST, Secret, Shown};
 
@@ -59,6 +62,8 @@ pub(crate) struct Provider {
     pub(crate) logout: Vec<String>,
     /// Security event tokens, if they are taken.
     pub(crate) events: Option<Events>,
+    /// Keycloak's admin API, if it is asked.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// Where the keys of a provider are.
@@ -271,9 +276,11 @@ fn provider(
         subject_type,
         back_channel_logout,
         security_events,
+        keycloak,
     } = raw;
-    if back_channel_logout.is_absent() && security_events.is_absent() {
-        let wanted = ["write back_channel_logout or security_events"];
+    let takes_none = back_channel_logout.is_absent() && security_events.is_absent();
+    if takes_none && keycloak.is_absent() {
+        let wanted = ["write back_channel_logout, security_events or keycloak"];
         problems.add(at, &["takes no events"], &wanted);
     }
     const DAY: u64 = 86_400;
@@ -337,15 +344,19 @@ fn provider(
                 .and_then(|raw| poll_of(raw, at.member("poll"), problems)),
         }
     });
+    let subjects = subject_type.given().unwrap_or(SubjectType::Public);
+    let watch = keycloak.given();
+    let watch = watch.and_then(|raw| watch_of(raw, subjects, at.member("keycloak"), problems));
     Some(Provider {
         name,
         issuer: issuer.given()?.0,
         keys: keys?,
         max_token_lifetime,
         max_event_age,
-        subjects: subject_type.given().unwrap_or(SubjectType::Public),
+        subjects,
         logout: logout.into_iter().map(|text| text.0).collect(),
         events,
+        watch,
     })
 }
 

@@ -165,7 +165,7 @@ fn ending(kind: Kind, subject: &Subject<'_>, when: When) -> Result<Ending, Odd> 
 }
 
 /// What was issued to a person up to this second.
-fn person(sub: &str, at: u64, reason: &str) -> Result<Ending, Odd> {
+pub(crate) fn person(sub: &str, at: u64, reason: &str) -> Result<Ending, Odd> {
     Ok(Ending {
         entry: entry("sub", sub, Some(at)).ok_or(NAMES)?,
         reason: Some(reason.to_owned()),
@@ -173,8 +173,22 @@ fn person(sub: &str, at: u64, reason: &str) -> Result<Ending, Odd> {
     })
 }
 
+/// What was issued to a client up to this second.
+pub(crate) fn client(client_id: &str, at: u64, reason: &str) -> Result<Ending, Odd> {
+    Ok(Ending {
+        entry: entry("client_id", client_id, Some(at)).ok_or(NAMES)?,
+        reason: Some(reason.to_owned()),
+        person: None,
+    })
+}
+
 /// What was issued in a session, whenever. A name of the person that no entry takes is none.
-fn session(sid: &str, sub: Option<&str>, told: u64, reason: &str) -> Result<Ending, Odd> {
+pub(crate) fn session(
+    sid: &str,
+    sub: Option<&str>,
+    told: u64,
+    reason: &str,
+) -> Result<Ending, Odd> {
     Ok(Ending {
         entry: entry("sid", sid, None).ok_or(NAMES)?,
         reason: Some(reason.to_owned()),
@@ -182,7 +196,7 @@ fn session(sid: &str, sub: Option<&str>, told: u64, reason: &str) -> Result<Endi
     })
 }
 
-const NAMES: Odd = "sub and sid: at most 512 bytes, and not empty";
+const NAMES: Odd = "names of at most 512 bytes that are not empty";
 
 fn entry(kind: &str, name: &str, not_before: Option<u64>) -> Option<RevocationEntry> {
     let mut members = vec![(kind.into(), Json::String(name.into()))];

@@ -12,6 +12,7 @@
 //! writes the store ([`store`]), and one the log ([`log`]). What an event does is decided without
 //! input or output, in [`event`] and [`list`].
 
+mod admin_api;
 mod client;
 mod clock;
 mod config;
@@ -27,6 +28,7 @@ mod poll;
 mod secret;
 mod store;
 mod tls;
+mod watch;
 
 use std::{error::Error, ffi::OsStr, path::Path, process::ExitCode, sync::Arc};
 
@@ -132,6 +134,7 @@ fn serve(file: &OsStr) -> Result<(), Box<dyn Error>> {
             bodies: http::Bodies::of(config.providers.len()),
         });
         poll::start(&service)?;
+        watch::start(&service)?;
         http::start(service).await
     };
     runtime.block_on(until_stopped(starting))?;

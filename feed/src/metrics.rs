@@ -25,7 +25,7 @@ pub(crate) struct Metrics {
 }
 
 /// What each name means.
-const HELP: [(&str, &str, &str); 17] = [
+const HELP: [(&str, &str, &str); 18] = [
     (
         "passgate_feed_events_total",
         "counter",
@@ -40,6 +40,11 @@ const HELP: [(&str, &str, &str); 17] = [
         "passgate_feed_polls_total",
         "counter",
         "Polls for events by provider and outcome.",
+    ),
+    (
+        "passgate_feed_admin_polls_total",
+        "counter",
+        "Questions to the admin API of a provider by outcome.",
     ),
     (
         "passgate_feed_requests_total",

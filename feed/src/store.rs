@@ -70,6 +70,8 @@ pub(crate) enum Act {
         endings: Vec<Ending>,
         until: u64,
     },
+    /// The provider was asked, and these have ended.
+    Find(Vec<Ending>),
     /// An operator ends something.
     End(Vec<Ending>),
     /// An operator takes an operator's entries away.

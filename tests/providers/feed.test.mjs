@@ -26,6 +26,9 @@ const PUSH = 'pusher-0123456789abcdef';
 const CAEP = 'https://schemas.openid.net/secevent/caep/event-type';
 /** How Keycloak tells; each is a provider of the feed and has two gates of its own. */
 const WAYS = ['logout', 'push', 'poll'];
+/** Besides, the admin API is asked, for the gates of this one. */
+const ASKED = 'poll';
+const WATCH_SECRET = 'watch-secret-of-the-tests';
 
 // Each program that runs ends with the process.
 process.setMaxListeners(30);
@@ -50,6 +53,7 @@ before(async () => {
 async function startAll() {
   service = await SocketService.start(ports.service);
   const endpoint = await streams();
+  await admin.makeAccount('demo', 'passgate-watch', WATCH_SECRET, ['view-users', 'view-realm', 'view-events']);
   feed = await startFeed(endpoint);
   for (const way of WAYS)
     gates[way] = [await startGate(way, ports[`${way}1`]), await startGate(way, ports[`${way}2`])];
@@ -113,7 +117,11 @@ async function startKeycloak() {
 async function streams() {
   const { attributes } = await admin.ask('demo', 'GET', '');
   const on = { ...attributes, 'ssf.transmitterEnabled': 'true' };
-  await admin.ask('demo', 'PUT', '', { attributes: on });
+  await admin.ask('demo', 'PUT', '', {
+    attributes: on,
+    eventsEnabled: true,
+    enabledEventTypes: ['REVOKE_GRANT'],
+  });
   await admin.setAttributes('demo', 'legacy', {
     'backchannel.logout.url': `http://localhost:${ports.feed}/logout/backchannel-logout`,
     'backchannel.logout.session.required': 'true',
@@ -188,6 +196,17 @@ async function startFeed(endpoint) {
       },
       poll: {
         ...provider,
+        keycloak: {
+          admin_uri: `http://localhost:${ports.keycloak}/admin/realms/demo`,
+          clients: ['legacy'],
+          stored_events: true,
+          interval: '1s',
+          client_credentials: {
+            token_uri: `${realm}/protocol/openid-connect/token`,
+            client_id: 'passgate-watch',
+            client_secret: { env: 'FEED_WATCH' },
+          },
+        },
         security_events: {
           audiences: [AUDIENCE],
           poll: {
@@ -208,7 +227,7 @@ async function startFeed(endpoint) {
   writeFileSync(file, JSON.stringify(configuration));
   return Program.start(FEED, [file], {
     ready: /listening for operators/,
-    env: { FEED_PUSH: PUSH, FEED_CLIENT: 'poll-secret' },
+    env: { FEED_PUSH: PUSH, FEED_CLIENT: 'poll-secret', FEED_WATCH: WATCH_SECRET },
   });
 }
 
@@ -217,6 +236,7 @@ async function startGate(way, port) {
   const revocations = {
     http_uri: { uri: `https://feed.example.com/${way}/revocations`, cluster: 'feed' },
     cache_duration: '1s',
+    client_claim: 'azp',
   };
   const cluster = `    - name: feed
       connect_timeout: 2s
@@ -415,5 +435,30 @@ describe('in each way', () => {
     await refused(await until('the end of the passkey', pays(401)), 'untrusted.credential');
     await ended(['push', 'poll'], [one], [bob]);
     await visitor.close();
+  });
+
+  test('a person is disabled: nothing tells it, and the admin API says it', async () => {
+    const [alice, bob] = [await signIn(), await signIn('bob')];
+    const [user] = await admin.ask('demo', 'GET', '/users?username=bob&exact=true');
+    await admin.ask('demo', 'PUT', `/users/${user.id}`, { ...user, enabled: false });
+    await ended([ASKED], [bob], [alice]);
+  });
+
+  test('a refresh token is revoked: nothing tells it, and stored events say it', async () => {
+    const [one, other] = [await signIn(), await signIn()];
+    const answer = await fetch(`${realm}/protocol/openid-connect/revoke`, {
+      method: 'POST',
+      body: new URLSearchParams({ client_id: 'legacy', token: one.refresh_token }),
+    });
+    assert.ok(answer.ok);
+    await ended([ASKED], [one], [other]);
+  });
+
+  test('all sessions of the realm end: nothing tells it, and the admin API says it', async () => {
+    const [one, other] = [await signIn(), await signIn()];
+    await admin.ask('demo', 'POST', '/logout-all');
+    await ended([ASKED], [one, other], []);
+    // The feed's own token is worth nothing then. It goes on with another.
+    await ended([], [], [await signIn()]);
   });
 });

@@ -152,6 +152,28 @@ record! {
         back_channel_logout: RawLogout,
         /// Security event tokens (RFC 8417) that are pushed (RFC 8935).
         security_events: RawEvents,
+        /// What Keycloak is asked that it does not tell.
+        keycloak: RawWatch,
+    }
+}
+
+record! {
+    /// What Keycloak's admin API is asked.
+    pub(super) RawWatch "keycloak" {
+        /// The realm in the admin API.
+        admin_uri: HttpUri = "https://id.example.com/admin/realms/acme",
+        /// The clients whose tokens end with all sessions of the realm.
+        clients: Filled<Text> = "[shop]",
+        /// Whether the realm stores events of users, which say that a refresh token was revoked.
+        stored_events: bool,
+        /// How long to wait between two questions. Default: 10s.
+        interval: Duration,
+        /// Most that one answer may take. Default: 10s.
+        timeout: Duration,
+        /// A file of certificates to trust in place of the machine's.
+        trusted_ca: Text,
+        /// The account, which needs `view-users` and `view-realm` of `realm-management`.
+        client_credentials: RawClient = "{ token_uri: …, client_id: feed, client_secret: … }",
     }
 }
 

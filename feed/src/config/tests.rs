@@ -157,7 +157,22 @@ fn each_mistake_says_where_it_is_what_was_seen_and_what_to_write() {
         (
             "back_channel",
             "max_event_age: 1h",
-            "providers.acme: takes no events; write back_channel_logout or security_events",
+            "providers.acme: takes no events; write back_channel_logout, security_events or keycloak",
+        ),
+        (
+            "back_channel",
+            "keycloak: { clients: [shop] }",
+            "providers.acme.keycloak.admin_uri: missing; write admin_uri: https://id.example.com/admin/realms/acme",
+        ),
+        (
+            "back_channel",
+            "keycloak: { clients: [] }",
+            "providers.acme.keycloak.clients: an empty list; name at least one",
+        ),
+        (
+            "back_channel",
+            "keycloak: { interval: 61s }",
+            "providers.acme.keycloak.interval: 61s is out of bounds; write 1s to 60s",
         ),
         (
             "back_channel",
@@ -174,6 +189,13 @@ fn each_mistake_says_where_it_is_what_was_seen_and_what_to_write() {
         let told = with(start, line);
         assert!(told.iter().any(|told| told == wanted), "{line}: {told:#?}");
     }
+    let pairwise = "subject_type: pairwise\n    keycloak: {}";
+    let wanted = "providers.acme.keycloak: names people by ids that no pairwise sub is; remove it, or write subject_type: public";
+    let told_then = with("back_channel", pairwise);
+    assert!(
+        told_then.iter().any(|told| told == wanted),
+        "{told_then:#?}"
+    );
     let twice = told(&format!("{GOOD}\nlisten: 127.0.0.1:1\n"));
     assert!(twice[0].contains("duplicate"), "{twice:?}");
     // All at once.

@@ -23,19 +23,13 @@ use super::{
     keycloak::{self, Passkeys},
 };
 use crate::{
-    client::{Failed, Token, no_answer, read},
-    clock,
-    config::Realm,
-    fetch::{Failure, Way},
-    log,
+    admin_api::AdminApi, client::Failed, clock, config::Realm, fetch::Failure, log,
     metrics::Metrics,
 };
 
 /// The questions to one Keycloak.
 pub(super) struct Desk {
-    way: Way,
-    /// What we show there.
-    token: tokio::sync::Mutex<Token>,
+    api: AdminApi,
     calls: Semaphore,
     people: Mutex<LruCache<String, Slot>>,
 }
@@ -60,6 +54,8 @@ const PEOPLE: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 const CALLS: usize = 16;
 /// Most bytes of an answer of Keycloak's.
 const BYTES: usize = 256 << 10;
+/// What the account needs.
+const ROLE: &str = "view-users";
 /// So long what came is remembered at least, and a failure.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -67,8 +63,7 @@ impl Desk {
     pub(super) fn of(realm: &Realm) -> Result<Self, Failure> {
         let trusted_ca = realm.trusted_ca.as_deref();
         Ok(Self {
-            way: Way::to(&realm.admin_uri, trusted_ca)?,
-            token: tokio::sync::Mutex::new(Token::of(&realm.shows, trusted_ca)?),
+            api: AdminApi::of(&realm.admin_uri, &realm.shows, trusted_ca, realm.timeout)?,
             calls: Semaphore::new(CALLS),
             people: Mutex::new(LruCache::new(PEOPLE)),
         })
@@ -137,7 +132,7 @@ impl Desk {
         let closed = |_| ("closed", "the service stops".to_owned());
         let _place = self.calls.acquire().await.map_err(closed)?;
         let began = clock::now().as_secs();
-        let passkeys = self.passkeys(realm, subject).await?;
+        let passkeys = self.passkeys(subject).await?;
         if passkeys.skipped > 0 {
             let name = "passgate_feed_credentials_skipped_total";
             let skipped = u64::try_from(passkeys.skipped).unwrap_or(u64::MAX);
@@ -158,13 +153,13 @@ impl Desk {
         Ok(signed)
     }
 
-    async fn passkeys(&self, realm: &Realm, subject: &str) -> Result<Passkeys, Failed> {
+    async fn passkeys(&self, subject: &str) -> Result<Passkeys, Failed> {
         let path = ["/users/", &segment(subject)].concat();
         let none = Passkeys {
             entries: Vec::new(),
             skipped: 0,
         };
-        let Some(user) = self.get(realm, &path).await? else {
+        let Some(user) = self.api.get(&path, BYTES, ROLE).await? else {
             return Ok(none);
         };
         // A database may find another person by a name that only looks like theirs.
@@ -172,34 +167,11 @@ impl Desk {
             return Ok(none);
         }
         let path = [&*path, "/credentials"].concat();
-        let Some(credentials) = self.get(realm, &path).await? else {
+        let Some(credentials) = self.api.get(&path, BYTES, ROLE).await? else {
             return Ok(none);
         };
         let odd = || ("odd", "not what Keycloak says of a person".to_owned());
         keycloak::read(subject, &user, &credentials).ok_or_else(odd)
-    }
-
-    /// What is at this path. `None`: nothing is.
-    async fn get(&self, realm: &Realm, path: &str) -> Result<Option<Json>, Failed> {
-        let mut is_again = false;
-        loop {
-            let authorization = self.token.lock().await.get(realm.timeout).await?;
-            let came = self.way.get(path, &authorization, (BYTES, realm.timeout));
-            let came = came.await.map_err(no_answer)?;
-            match came.status {
-                404 => return Ok(None),
-                401 if !is_again => {
-                    self.token.lock().await.forget();
-                    is_again = true;
-                }
-                403 => {
-                    let why = "status 403: the account needs view-users of realm-management";
-                    return Err(("status", why.to_owned()));
-                }
-                200 | 401 | 429 | 503 => return read(&came, BYTES).map(Some),
-                status => return Err(("odd", format!("status {status}"))),
-            }
-        }
     }
 }
 

@@ -75,6 +75,7 @@ impl Kept {
     ) -> Outcome<Result<Done, Refused>> {
         let (by, endings) = match act {
             Act::Take { endings, .. } => (By::Events, &**endings),
+            Act::Find(endings) => (By::Events, &**endings),
             Act::End(endings) => (By::Operator, &**endings),
             Act::Remove(entries) => {
                 let gone: Vec<list::Change> = entries

@@ -55,6 +55,29 @@ export class Administrator {
     await this.#send('DELETE', `/admin/realms/${realm}/components/${providerId}`);
   }
 
+  /** Makes a client whose own account has these roles for the admin API, and nothing else. */
+  async makeAccount(realm, clientId, secret, roles) {
+    const ask = (...words) => this.ask(realm, ...words);
+    await ask('POST', '/clients', {
+      clientId,
+      protocol: 'openid-connect',
+      publicClient: false,
+      secret,
+      serviceAccountsEnabled: true,
+      standardFlowEnabled: false,
+      fullScopeAllowed: false,
+    });
+    const [client] = await ask('GET', `/clients?clientId=${clientId}`);
+    const [management] = await ask('GET', '/clients?clientId=realm-management');
+    const account = await ask('GET', `/clients/${client.id}/service-account-user`);
+    const place = `clients/${management.id}`;
+    for (const name of roles) {
+      const role = await ask('GET', `/${place}/roles/${name}`);
+      await ask('POST', `/users/${account.id}/role-mappings/${place}`, [role]);
+      await ask('POST', `/clients/${client.id}/scope-mappings/${place}`, [role]);
+    }
+  }
+
   /** Changes attributes of a client. */
   async setAttributes(realm, clientId, attributes) {
     const [client] = await this.#send('GET', `/admin/realms/${realm}/clients?clientId=${clientId}`);

@@ -24,7 +24,7 @@ export class Payments {
   static async start({ ports, admin, realm, folder }) {
     const it = new Payments();
     Object.assign(it, { ports, realm });
-    await it.#account(admin);
+    await admin.makeAccount('demo', 'passgate-credentials', SECRET, ['view-users']);
     it.#role = await it.#startRole(folder);
     it.gate = await it.#startGate();
     const client = readFileSync(join(ROOT, 'client/index.js'));
@@ -35,28 +35,6 @@ export class Payments {
     });
     await new Promise((resolve) => it.#page.listen(ports.page, '127.0.0.1', resolve));
     return it;
-  }
-
-  /** An account that may read people and nothing else. */
-  async #account(admin) {
-    const clientId = 'passgate-credentials';
-    await admin.ask('demo', 'POST', '/clients', {
-      clientId,
-      protocol: 'openid-connect',
-      publicClient: false,
-      secret: SECRET,
-      serviceAccountsEnabled: true,
-      standardFlowEnabled: false,
-      fullScopeAllowed: false,
-    });
-    const one = async (path) => (await admin.ask('demo', 'GET', path))[0];
-    const client = await one(`/clients?clientId=${clientId}`);
-    const management = await one('/clients?clientId=realm-management');
-    const account = await admin.ask('demo', 'GET', `/clients/${client.id}/service-account-user`);
-    const role = await admin.ask('demo', 'GET', `/clients/${management.id}/roles/view-users`);
-    const place = `clients/${management.id}`;
-    await admin.ask('demo', 'POST', `/users/${account.id}/role-mappings/${place}`, [role]);
-    await admin.ask('demo', 'POST', `/clients/${client.id}/scope-mappings/${place}`, [role]);
   }
 
   /** What the account is answered when it tries this with the admin API. */

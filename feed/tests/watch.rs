@@ -1,0 +1,291 @@
+//! What the feed asks of an admin API, before a Keycloak that is played.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod running;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, Mutex},
+};
+
+use passgate_harness::{Issuer, Message, Server, eventually, serve};
+use serde_json::{Value, json};
+
+use running::{Feed, configuration, new_folder};
+
+/// In seconds since 1970.
+fn now() -> u64 {
+    passgate_kit::now().try_into().unwrap()
+}
+
+/// The admin API of one realm.
+struct Keycloak {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    not_before: Value,
+    /// Whether they are enabled.
+    people: BTreeMap<String, bool>,
+    /// What it gave; the last one is good.
+    tokens: u64,
+    /// When which session lost its refresh token, the last first.
+    events: Vec<(u64, String)>,
+    status: Option<u16>,
+    /// It is an old one, which knows no such question.
+    names_everybody: bool,
+}
+
+impl Keycloak {
+    fn start() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let held = Arc::clone(&state);
+        let server = Server::start(move |stream| {
+            serve(stream, |request| {
+                let (status, body) = held.lock().unwrap().answer(&request);
+                let body = body.to_string();
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
+                Some([head.as_bytes(), body.as_bytes()].concat())
+            });
+        });
+        let this = Self { server, state };
+        this.state(|state| state.not_before = json!(0));
+        this
+    }
+
+    fn state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap())
+    }
+
+    fn person(&self, id: &str, enabled: bool) {
+        self.state(|state| state.people.insert(id.to_owned(), enabled));
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &Message) -> (u16, Value) {
+        let start = String::from_utf8_lossy(&request.start).into_owned();
+        if start == "POST /token HTTP/1.1" {
+            self.tokens += 1;
+            let token = format!("t{}", self.tokens);
+            return (200, json!({ "access_token": token, "expires_in": 300 }));
+        }
+        let shown = request.headers.text("authorization").unwrap_or_default();
+        if shown != format!("Bearer t{}", self.tokens) {
+            return (401, json!({}));
+        }
+        if let Some(status) = self.status {
+            return (status, json!({}));
+        }
+        let path = start.strip_prefix("GET /admin/realms/acme").unwrap();
+        let Some((place, query)) = path.split_once('?') else {
+            return (
+                200,
+                json!({ "realm": "acme", "notBefore": self.not_before }),
+            );
+        };
+        let number = |name: &str| -> usize {
+            let (_, rest) = query.split_once(name).unwrap();
+            let digits = rest.split(|byte: char| !byte.is_ascii_digit());
+            digits.into_iter().next().unwrap().parse().unwrap()
+        };
+        if place == "/events" {
+            assert!(query.contains("type=REVOKE_GRANT"), "{query}");
+            let page = self
+                .events
+                .iter()
+                .skip(number("first="))
+                .take(number("max="));
+            let page = page.map(|(at, sid)| {
+                json!({ "time": at * 1_000, "type": "REVOKE_GRANT", "sessionId": sid, "userId": "alice" })
+            });
+            return (200, page.collect());
+        }
+        assert!(query.contains("enabled=false"), "{query}");
+        let all = self.people.iter();
+        let asked = all.filter(|(_, enabled)| !**enabled || self.names_everybody);
+        let page = asked.skip(number("first=")).take(number("max="));
+        let page = page.map(|(id, enabled)| json!({ "id": id, "enabled": enabled }));
+        (200, page.collect())
+    }
+}
+
+fn start(issuer: &Issuer, keycloak: &Keycloak) -> Feed {
+    let folder = new_folder();
+    fs::write(folder.join("client"), "s3cret").unwrap();
+    let address = keycloak.server.address;
+    let mut words = configuration(issuer.address());
+    words["providers"]["acme"]["keycloak"] = json!({
+        "admin_uri": format!("http://{address}/admin/realms/acme"),
+        "clients": ["shop", "app"],
+        "stored_events": true,
+        "interval": "1s",
+        "timeout": "2s",
+        "client_credentials": {
+            "token_uri": format!("http://{address}/token"),
+            "client_id": "feed",
+            "client_secret": { "file": "client" },
+        },
+    });
+    Feed::in_folder(folder, &words, &[])
+}
+
+/// Waits until it was asked and answered so twice more: what was there before the first of them was
+/// seen.
+fn asked_again(feed: &Feed, outcome: &str) {
+    let labels = format!("{{provider=\"acme\",outcome=\"{outcome}\"}}");
+    let name = format!("passgate_feed_admin_polls_total{labels}");
+    let before = feed.metric(&name);
+    eventually("two more questions", || {
+        (feed.metric(&name) > before + 1).then_some(())
+    });
+}
+
+fn entries(feed: &Feed) -> Vec<Value> {
+    feed.list("")["entries"].as_array().unwrap().clone()
+}
+
+/// When the entry of this person begins to let pass.
+fn not_before(feed: &Feed, sub: &str) -> Option<u64> {
+    let all = entries(feed);
+    let own = all.iter().find(|entry| entry["sub"] == sub)?;
+    own["not_before"].as_u64()
+}
+
+#[test]
+fn a_person_who_is_disabled_ends_once_and_no_outage_changes_that() {
+    let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
+    keycloak.person("alice", true);
+    let feed = start(&issuer, &keycloak);
+    asked_again(&feed, "ok");
+    assert_eq!(entries(&feed), Vec::<Value>::new());
+    keycloak.state(|state| state.names_everybody = true);
+    asked_again(&feed, "ok");
+    assert_eq!(entries(&feed), Vec::<Value>::new());
+
+    let before = now();
+    keycloak.person("alice", false);
+    let first = eventually("her entry", || not_before(&feed, "alice"));
+    assert!((before..=now()).contains(&first), "{first}");
+    assert_eq!(entries(&feed)[0]["reason"], "disabled");
+    let edition = feed.list("")["sequence"].clone();
+    asked_again(&feed, "ok");
+    // It does not answer, and she is enabled again: nothing begins and nothing ends.
+    keycloak.person("bob", false);
+    keycloak.state(|state| state.status = Some(500));
+    keycloak.person("alice", true);
+    asked_again(&feed, "odd");
+    assert_eq!(feed.list("")["sequence"], edition);
+    keycloak.state(|state| state.status = Some(403));
+    asked_again(&feed, "status");
+    assert!(
+        feed.log()
+            .contains("the account needs view-realm of realm-management")
+    );
+    assert_eq!(feed.list("")["sequence"], edition);
+
+    keycloak.state(|state| state.status = None);
+    eventually("the other's entry", || not_before(&feed, "bob"));
+    assert_eq!(not_before(&feed, "alice"), Some(first));
+    // And again.
+    keycloak.person("alice", false);
+    eventually("her next entry", || {
+        (not_before(&feed, "alice") > Some(first)).then_some(())
+    });
+    assert_eq!(entries(&feed).len(), 2);
+}
+
+#[test]
+fn many_are_read_page_by_page_and_too_many_are_told() {
+    let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
+    for number in 0..250 {
+        keycloak.person(&format!("p{number:05}"), false);
+    }
+    let feed = start(&issuer, &keycloak);
+    eventually("all of them", || {
+        (entries(&feed).len() == 250).then_some(())
+    });
+    asked_again(&feed, "ok");
+    for number in 0..10_001 {
+        keycloak.person(&format!("p{number:05}"), false);
+    }
+    asked_again(&feed, "too_many");
+    assert_eq!(entries(&feed).len(), 10_000);
+    assert!(feed.log().contains("more than 10000 people are disabled"));
+}
+
+#[test]
+fn all_sessions_of_a_realm_end_by_its_clients() {
+    let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
+    let ended = |at: u64| {
+        ["shop", "app"].map(|client| {
+            json!({ "client_id": client, "not_before": at, "reason": "all sessions ended" })
+        })
+    };
+    let before = now() - 600;
+    keycloak.state(|state| state.not_before = json!(before));
+    let feed = start(&issuer, &keycloak);
+    eventually("the end of before", || {
+        (entries(&feed) == ended(before)).then_some(())
+    });
+
+    // The token of the feed's own account is worth nothing then.
+    let at = now();
+    keycloak.state(|state| {
+        state.not_before = json!(at);
+        state.tokens += 1;
+    });
+    eventually("the end", || (entries(&feed) == ended(at)).then_some(()));
+    let edition = feed.list("")["sequence"].clone();
+    // It goes back, is to come, or is missing: whoever has ended stays so, and nobody else ends.
+    keycloak.state(|state| state.not_before = json!(0));
+    asked_again(&feed, "ok");
+    for odd in [json!(now() + 3_600), Value::Null] {
+        keycloak.state(|state| state.not_before = odd);
+        asked_again(&feed, "odd");
+    }
+    assert_eq!(feed.list("")["sequence"], edition);
+}
+
+#[test]
+fn sessions_whose_refresh_tokens_were_revoked_end_once() {
+    let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
+    let revoke = |at: u64, sid: &str| {
+        keycloak.state(|state| state.events.insert(0, (at, sid.to_owned())));
+    };
+    let sids = |feed: &Feed| -> Vec<String> {
+        let all = entries(feed);
+        let sids = all.iter().filter_map(|entry| entry["sid"].as_str());
+        sids.map(str::to_owned).collect()
+    };
+    revoke(now() - 86_400, "over");
+    revoke(now() - 600, "before");
+    revoke(now() + 86_400, "to come");
+    let feed = start(&issuer, &keycloak);
+    eventually("the session of before", || {
+        (sids(&feed) == ["to come", "before"]).then_some(())
+    });
+    assert_eq!(entries(&feed)[0]["reason"], "refresh token revoked");
+    let edition = feed.list("")["sequence"].clone();
+    asked_again(&feed, "ok");
+    assert_eq!(feed.list("")["sequence"], edition);
+    revoke(now(), "now");
+    eventually("the next one", || {
+        (sids(&feed) == ["to come", "before", "now"]).then_some(())
+    });
+    // Many of one person become one entry, as always; none of them is lost on another page.
+    for number in 0..250 {
+        revoke(now(), &format!("s{number}"));
+    }
+    eventually("alice", || not_before(&feed, "alice"));
+    assert!(sids(&feed).len() < 16, "{}", sids(&feed).len());
+}
