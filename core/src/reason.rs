@@ -6,11 +6,15 @@
 mod challenge;
 mod rejection;
 mod remedy;
+mod rpc;
 
 use core::time::Duration;
 
 use self::challenge::Challenge;
-pub(crate) use self::challenge::{BEARER, DPOP, PROOF_ALGORITHMS};
+pub(crate) use self::{
+    challenge::{BEARER, DPOP, PROOF_ALGORITHMS},
+    rpc::Rpc,
+};
 pub use self::{
     challenge::{PasskeyWanted, Scheme, StepUp},
     rejection::{Detour, Nonce, Rejection},
@@ -391,6 +395,7 @@ impl Reason {
             reader: None,
             detour: None,
             is_grpc: false,
+            rpc: None,
         }
     }
 

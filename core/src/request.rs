@@ -185,14 +185,17 @@ impl<'a> Request<'a> {
     /// of the extended CONNECT of RFC 8441), CONNECT, gRPC, or an event stream.
     pub(crate) fn lasts(&self) -> bool {
         let is_grpc = |value: &[u8]| has_prefix(value, b"application/grpc");
-        let events = b"text/event-stream";
-        let takes_events = |value: &[u8]| {
-            let mut texts = value.windows(events.len());
-            texts.any(|text| text.eq_ignore_ascii_case(events))
-        };
         self.is_endless()
             || self.values("content-type").any(is_grpc)
-            || self.values("accept").any(takes_events)
+            || self.accepts(b"text/event-stream")
+    }
+
+    /// Whether `accept` names this media type.
+    fn accepts(&self, media_type: &[u8]) -> bool {
+        self.values("accept").any(|value| {
+            let mut texts = value.windows(media_type.len());
+            texts.any(|text| text.eq_ignore_ascii_case(media_type))
+        })
     }
 
     /// A CORS preflight (Fetch standard, section 4.8), not any OPTIONS.

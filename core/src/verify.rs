@@ -24,7 +24,7 @@ use crate::{
     limits,
     mint::{MintedTokens, Shown},
     proof::{NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
-    reason::{DPOP, Internal, Reason, Unavailable, Untrusted},
+    reason::{Ambiguous, DPOP, Internal, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
     request::{Body, McpCall, Request, Target},
     resource_metadata::{self, Document},
@@ -356,13 +356,17 @@ impl Verifier {
         let path = target.and_then(|target| target.path.as_deref());
         let metadata =
             resource_metadata::uri(self.prepared.config.resource_metadata(), path, origin);
+        let is_mismatch = *reason == Ambiguous::Mcp.into();
+        let calls = target.is_some_and(|target| target.mcp.is_some());
+        let rpc = (calls || is_mismatch).then(|| request.rpc(is_mismatch));
         let mut rejection = reason
             .rejection_in(realm, aside.schemes, aside.passkey.as_ref())
             .with_nonce(aside.nonce)
             .asking_for(&aside.scopes)
             .naming(metadata.as_deref())
             .readable_by(self.page(request))
-            .for_grpc(request.is_grpc());
+            .for_grpc(request.is_grpc())
+            .for_mcp(rpc.flatten());
         if let Some(detour) = aside.detour {
             record.login = Some(detour.word());
             rejection = rejection.with_detour(detour);

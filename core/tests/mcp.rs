@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "mcp/errors.rs"]
+mod errors;
 #[path = "mcp/streams.rs"]
 mod streams;
 #[path = "mcp/world.rs"]

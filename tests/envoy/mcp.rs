@@ -353,3 +353,55 @@ fn what_is_left_to_the_service_is_just_what_the_guide_says() {
     }
     gate.finish();
 }
+
+/// The id that Envoy has read stands in the error; where nobody is sure of it, the error has none.
+#[test]
+fn a_refusal_is_an_error_of_json_rpc_with_the_id_of_the_call() {
+    let gate = gate(Before::Shipped);
+    for (id, told) in [
+        ("1", json!(1)),
+        ("0", json!(0)),
+        ("-7", json!(-7)),
+        ("9007199254740991", json!(9_007_199_254_740_991_i64)),
+        ("1.0", json!(1)),
+        ("\"1\"", json!("1")),
+        ("\"a\\\"b\"", json!("a\"b")),
+        ("\"12345678\"", json!("12345678")),
+        (
+            "\"8f14e45f-ceea-467f-a9f2-1d5b0b1c6f3e\"",
+            json!("8f14e45f-ceea-467f-a9f2-1d5b0b1c6f3e"),
+        ),
+        // What MCP does not know as an id, or not every reader of JSON reads in one way.
+        ("9007199254740993", Value::Null),
+        ("1.5", Value::Null),
+        ("1e400", Value::Null),
+        ("null", Value::Null),
+        ("true", Value::Null),
+        ("\"\"", Value::Null),
+        ("\"a b\"", Value::Null),
+        ("\"a\\u0000\"", Value::Null),
+        ("{\"a\":1}", Value::Null),
+        ("[1]", Value::Null),
+    ] {
+        let call = DELETE.replace("\"id\":1", &format!("\"id\":{id}"));
+        for protocol in BOTH {
+            let answer = gate.send(protocol, &message(&call).bearer(&token(&gate, "pwd")));
+            // Envoy's filter takes some for no message; none of those has an id.
+            if answer.status == 400 {
+                assert_eq!(told, Value::Null, "{id}");
+            } else {
+                gate.denied(&answer, "insufficient.authentication");
+                let error: Value = serde_json::from_slice(&answer.body).unwrap();
+                assert_eq!(error["id"], told, "{id}");
+                assert_eq!(error.get("id").is_some(), !told.is_null(), "{id}");
+                assert_eq!(error["error"]["code"], 401, "{id}");
+            }
+        }
+    }
+    let lie = message(LIST).header("mcp-name", "delete_user");
+    let answer = gate.send(Protocol::Http1, &lie.bearer(&token(&gate, "hwk")));
+    gate.denied(&answer, "ambiguous.mcp");
+    let error: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(error["error"]["code"], -32_020);
+    gate.finish();
+}

@@ -2,6 +2,8 @@
 
 use core::fmt::Write as _;
 
+use super::Rpc;
+
 /// What the client is told; never why in detail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -22,6 +24,8 @@ pub struct Rejection {
     pub(super) detour: Option<Detour>,
     /// The host makes a gRPC status of it, and its message of the body.
     pub(super) is_grpc: bool,
+    /// What it answers, for a client that speaks MCP.
+    pub(super) rpc: Option<Box<Rpc>>,
 }
 
 /// A header with a nonce for the next proof: `DPoP-Nonce` (RFC 9449 section 9) or `WebAuthn-Nonce`.
@@ -112,6 +116,13 @@ impl Rejection {
         self
     }
 
+    /// The same for a client that speaks MCP, or does not.
+    #[must_use]
+    pub(crate) fn for_mcp(mut self, rpc: Option<Box<Rpc>>) -> Self {
+        self.rpc = rpc;
+        self
+    }
+
     /// The same for a person's browser.
     #[must_use]
     pub fn with_detour(mut self, detour: Detour) -> Self {
@@ -147,7 +158,11 @@ impl Rejection {
         }
         let mut headers = Vec::new();
         if !self.is_grpc {
-            headers.push(("content-type", "application/problem+json".to_owned()));
+            let media_type = match self.rpc {
+                Some(_) => "application/json",
+                None => "application/problem+json",
+            };
+            headers.push(("content-type", media_type.to_owned()));
         }
         headers.push(no_store);
         let challenges = self.challenges.iter().cloned();
@@ -172,7 +187,8 @@ impl Rejection {
     }
 
     /// The body of the answer. For programs a problem document (RFC 9457): the same for all reasons
-    /// of one status, but for the request id. For gRPC the same as the text of a message.
+    /// of one status, but for the request id. For gRPC the same as the text of a message. For MCP
+    /// the same as the data of an error, with the challenges: many a client shows no header.
     #[must_use]
     pub fn body(&self, request_id: Option<&str>) -> String {
         match self.detour {
@@ -199,8 +215,26 @@ impl Rejection {
         if let Some(id) = request_id.and_then(|id| serde_json::to_string(id).ok()) {
             let _ = write!(body, ",\"request_id\":{id}");
         }
-        body.push_str("}\n");
-        body
+        let Some(rpc) = &self.rpc else {
+            body.push_str("}\n");
+            return body;
+        };
+        for (index, challenge) in self.challenges.iter().enumerate() {
+            let begin = if index == 0 {
+                ",\"www_authenticate\":["
+            } else {
+                ","
+            };
+            body.push_str(begin);
+            body.push_str(&serde_json::to_string(challenge).unwrap_or_default());
+        }
+        let end = if self.challenges.is_empty() {
+            "}"
+        } else {
+            "]}"
+        };
+        body.push_str(end);
+        rpc.error(self.status, title, &body)
     }
 }
 

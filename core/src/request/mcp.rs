@@ -3,7 +3,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Request;
-use crate::{limits, reason::Ambiguous};
+use crate::{
+    limits,
+    reason::{Ambiguous, Rpc},
+};
 
 /// What a request calls: the method of its JSON-RPC message, and what that names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +63,36 @@ impl Request<'_> {
             return Err(Ambiguous::Mcp);
         }
         Ok(McpCall::Known { method, name })
+    }
+
+    /// What a refusal answers if the client speaks MCP: it posts JSON, and takes both kinds of
+    /// answers as MCP wants it (2026-07-28, Streamable HTTP, "Sending Messages").
+    #[inline(never)]
+    pub(crate) fn rpc(&self, is_mismatch: bool) -> Option<Box<Rpc>> {
+        let speaks = self.one(":method") == Some(b"POST")
+            && self.is_plain_json()
+            && self.accepts(b"application/json")
+            && self.accepts(b"text/event-stream");
+        speaks.then(|| {
+            Box::new(Rpc {
+                id: self.rpc_id(),
+                is_mismatch,
+            })
+        })
+    }
+
+    /// The id of the one message that was read, as JSON. Envoy writes a number as a double and a
+    /// text as its bytes, and says of neither which it is: a text is plain here, and bytes that may
+    /// be both are neither.
+    fn rpc_id(&self) -> Option<String> {
+        self.read_call()?;
+        let id = self.connection?.mcp("id")?;
+        let number = <[u8; 8]>::try_from(&*id).ok().and_then(integer);
+        match (number, plain(id)) {
+            (Some(number), None) => Some(number),
+            (None, Some(text)) => serde_json::to_string(&*text).ok(),
+            _ => None,
+        }
     }
 
     /// Method and name, if all of the body was read, and as one message.
@@ -128,4 +161,22 @@ fn plain(bytes: Vec<u8>) -> Option<Box<str>> {
         && bytes.iter().all(u8::is_ascii_graphic);
     let text = String::from_utf8(bytes).ok()?;
     is_plain.then(|| text.into())
+}
+
+/// A double that is a whole number, as every reader of JSON keeps it (RFC 8259 section 6), in
+/// decimal.
+fn integer(bytes: [u8; 8]) -> Option<String> {
+    let bits = u64::from_le_bytes(bytes);
+    let (sign, rest) = (bits >> 63, bits & (u64::MAX >> 1));
+    if rest == 0 {
+        return Some("0".to_owned());
+    }
+    // 52 bits of a fraction, whose first one is not written; the exponent is 1,023 too large.
+    let shift = 1_075_u64.checked_sub(rest >> 52)?;
+    let fraction = (rest & (u64::MAX >> 12)) | (1 << 52);
+    let shift = u32::try_from(shift).ok().filter(|shift| *shift <= 52)?;
+    let whole = fraction.checked_shr(shift)?;
+    let is_whole = whole.checked_shl(shift)? == fraction;
+    let sign = if sign == 1 { "-" } else { "" };
+    is_whole.then(|| [sign, &whole.to_string()].concat())
 }

@@ -58,6 +58,8 @@ pub(crate) struct Judged {
     pub(crate) is_observed: bool,
     /// What the record says that it calls.
     pub(crate) call: Option<String>,
+    /// Names and values of a refusal's headers, and its body.
+    pub(crate) answer: Option<(Vec<(&'static str, String)>, String)>,
 }
 
 #[derive(Debug)]
@@ -166,9 +168,13 @@ impl World {
         else {
             panic!("the keys are there");
         };
+        let mut answer = None;
         let (code, status, is_observed) = match verdict {
             Verdict::Allow(permit) => (permit.code(), None, permit.is_observed()),
-            Verdict::Deny(rejection) => (rejection.code, Some(rejection.status), false),
+            Verdict::Deny(rejection) => {
+                answer = Some((rejection.headers(), rejection.body(Some("r\"1"))));
+                (rejection.code, Some(rejection.status), false)
+            }
             Verdict::Serve(_) => panic!("nothing is served"),
         };
         Judged {
@@ -176,6 +182,7 @@ impl World {
             status,
             rule: record.rule,
             is_observed,
+            answer,
             call: record
                 .call
                 .map(|(method, name)| format!("{method} {}", name.unwrap_or_default())),
