@@ -111,6 +111,7 @@ fn busy_gate(service: &Endless) -> Gate {
         json!([AUDIENCE, "https://app.example.com"]),
     );
     let policy = with(policy, "bypass_cors_preflight", json!(true));
+    let policy = with(policy, "audit", json!({ "labels": ["kind"] }));
     let policy = with(policy, "streams", json!({ "end_with_authority": true }));
     let setup = Setup::new(policy).issuer(issuer);
     let setup = setup.cluster("service", service.address);
@@ -141,6 +142,12 @@ fn traffic(gate: &Gate) {
         gate.send(BOTH[0], &request);
     }
     proofs(gate);
+    // An agent without the proof that its token needs.
+    let agent = gate.token().claim("act", json!({ "sub": "agent-7" }));
+    let agent = agent.claim("cnf", bound_to(&SigningKey::es256("agent")));
+    let agent = format!("DPoP {}", agent.build());
+    let request = Request::get("/bound/a").header("authorization", agent);
+    assert_eq!(gate.send(BOTH[0], &request).status, 401);
     // More refusals than the log takes in a second.
     let mut client = gate.client();
     for _ in 0..120 {
@@ -169,7 +176,7 @@ fn proofs(gate: &Gate) {
     assert_eq!((answer.status, send(nonce).status), (401, 200));
 }
 
-/// Labels hold reason codes, indexes of rules and names of providers, and nothing else.
+/// Labels hold reason codes, indexes of rules, names of providers and kinds, and nothing else.
 fn labels_are_bounded(prometheus: &Prometheus) {
     let verdicts = eventually("verdicts", || {
         let verdicts = prometheus.query("passgate_verdicts");
@@ -190,11 +197,12 @@ fn labels_are_bounded(prometheus: &Prometheus) {
     assert_eq!(
         labels,
         [
-            "__name__", "decision", "instance", "job", "provider", "reason", "rule"
+            "__name__", "decision", "instance", "job", "kind", "provider", "reason", "rule"
         ]
     );
     let set = |label: &str| seen[label].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(set("decision"), ["allow", "cut", "deny", "shadow"]);
+    assert_eq!(set("kind"), ["agent", "unknown"]);
     assert_eq!(set("provider"), ["acme", "partners"]);
     assert_eq!(set("rule"), ["0", "1", "2", "3", "4", "5"]);
     for reason in &seen["reason"] {
