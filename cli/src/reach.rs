@@ -82,7 +82,7 @@ impl<'j> Gates<'j> {
         let mut gates = listed.iter().filter(|filter| is_gate(filter)).peekable();
         let open = match gates.peek() {
             None => Some(NO_GATE),
-            Some(_) => gates.any(|gate| off::is_off(gate, names)).then_some(OFF),
+            Some(_) => gates.any(|gate| is_off_within(gate, names)).then_some(OFF),
         };
         let own = found.iter().filter(|found| {
             let of = found.place.as_deref().unwrap_or_default();
@@ -104,6 +104,8 @@ impl<'j> Gates<'j> {
     fn add(&self, table: &Json, hosts: &[VirtualHost], routes: &mut Vec<Route>) {
         let off = |json| off::is_off(json, self.names);
         let listed = elements(member(table, ["virtual_hosts", "virtualHosts"]));
+        // Then a header that the client writes chooses the virtual host, and not its host.
+        let by_header = member(table, ["vhost_header", "vhostHeader"]).is_some();
         for (index, (json, host)) in listed.iter().zip(hosts).enumerate() {
             let domains = elements(json.get("domains"))
                 .iter()
@@ -111,20 +113,21 @@ impl<'j> Gates<'j> {
             let domains: Vec<_> = domains.map(str::to_owned).collect();
             for (number, route) in elements(json.get("routes")).iter().enumerate() {
                 let place = format!("{}.virtual_hosts[{index}].routes[{number}]", self.place);
-                let mut is_off = off(table) || off(json);
-                off::each(route, "", &mut |object, _| is_off |= off(object));
+                let is_off = off(table) || off(json) || is_off_within(route, self.names);
                 let own = routes.len();
                 self.tell(place, domains.clone(), route, is_off, routes);
                 let Some(told) = routes.get_mut(own).filter(|it| it.open.is_none()) else {
                     continue;
                 };
                 let of = route.get("match").unwrap_or(&Json::Null);
-                let requests = requests(of, &domains);
+                let requests = requests(of, if by_header { &[] } else { &domains });
                 let begin = begin(of).to_ascii_lowercase();
                 let may_meet = |rule: &Rule| {
                     let named = &rule.matcher.hosts;
                     reading::may_meet(&begin, &rule.matcher.path)
-                        && (named.is_empty() || routes::serving(hosts, named, &[])(host))
+                        && (by_header
+                            || named.is_empty()
+                            || routes::serving(hosts, named, &[])(host))
                 };
                 let configs = self.configs.iter();
                 told.gates = configs
@@ -160,6 +163,15 @@ impl<'j> Gates<'j> {
             open,
         });
     }
+}
+
+/// Whether something in it keeps requests from the filter.
+fn is_off_within(json: &Json, names: &[String]) -> bool {
+    let mut is_off = false;
+    off::each(json, "", &mut |object, _| {
+        is_off |= off::is_off(object, names)
+    });
+    is_off
 }
 
 /// Every request.
@@ -262,11 +274,10 @@ fn requests(of: &Json, domains: &[String]) -> Matcher {
         }
     };
     let host = |domain: &String| {
-        let domain = domain.to_ascii_lowercase();
-        let (domain, _) = domain.split_once(':').unwrap_or((&domain, ""));
+        let domain = routes::without_port(domain);
         match domain.strip_prefix('*') {
             Some(end) if end.starts_with('.') => Some(HostMatch::Suffix(end.to_owned())),
-            None if !domain.ends_with('*') => Some(HostMatch::Exact(domain.to_owned())),
+            None if !domain.ends_with('*') => Some(HostMatch::Exact(domain)),
             _ => None,
         }
     };

@@ -267,6 +267,11 @@ pub(crate) fn serving<'v>(
     }
 }
 
+/// A domain of a virtual host in lower case, without the port that it may have.
+pub(crate) fn without_port(domain: &str) -> String {
+    Domain::of(domain).text
+}
+
 impl Domain {
     fn of(written: &str) -> Self {
         let is_port = |port: &str| port == "*" || port.bytes().all(|byte| byte.is_ascii_digit());

@@ -108,6 +108,48 @@ fn each_route_has_the_weakest_rule_that_decides_about_its_requests() {
     assert_eq!(seen, wanted, "{output}");
 }
 
+/// The rules of `files` and `inside` are for hosts that other domains of the routes stand for.
+#[test]
+fn a_host_is_found_as_the_routes_choose_it() {
+    let rules = RULES.replace("www.test", "api.test");
+    let of = |hosts: &str| {
+        let (_, output, _) = check("hosts", &file(&rules, hosts), &[]);
+        let rows = table(&output);
+        rows.iter().map(|row| row[2].clone()).collect::<Vec<_>>()
+    };
+    let files = route("prefix: /files/");
+    assert_eq!(of(&host("'api.test'", &files)), ["files"]);
+}
+
+#[test]
+fn a_filter_that_is_switched_off_within_judges_no_route() {
+    let (before, rest) = SMALLEST.split_once("- name: passgate\n").expect("the gate");
+    let (gate, after) = rest
+        .split_once("                  - name: envoy.filters.http.router")
+        .expect("the router");
+    let gate: Vec<_> = gate
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .collect();
+    let gate = gate.join("\n");
+    let (head, policy) = gate.split_once("value: |").expect("the policy");
+    let policy = policy.replace('\n', " ").replace('\'', "''");
+    let inner = format!("{head}value: '{policy}'");
+    let text = format!(
+        "{before}- name: passgate\n                    typed_config:\n                      '@type': type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher\n                      xds_matcher: {{ on_no_match: {{ action: {{ name: s, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter }} }} }} }}\n                      extension_config:\n                        name: passgate\n{}\n                  - name: envoy.filters.http.router{after}",
+        inner
+            .lines()
+            .map(|line| format!("    {line}\n"))
+            .collect::<String>()
+    );
+    let (status, output, _) = check("within", &text, &[]);
+    assert_eq!(status, Some(1), "{output}");
+    assert!(
+        output.ends_with("NOTHING: the filter is switched off here\n"),
+        "{output}"
+    );
+}
+
 #[test]
 fn routes_that_no_filter_judges_are_named() {
     let off = "typed_per_filter_config: { passgate: { '@type': type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true } }";
