@@ -141,13 +141,13 @@ impl ReplayMemory {
             let key = slot_key(&self.keys.slots, slot);
             let found = shared.get(&key)?;
             let version = found.as_ref().map(|(_, version)| *version);
-            let slot = match &found {
+            let slot = match found {
                 None => None,
                 Some((bytes, _)) => Some(Slot::read(bytes).ok_or(NotSpent::Broken)?),
             };
             // The host loses everything at once: a slot of the memory that is known says that it is
             // still the one. Where there is none, the memory itself has to say so.
-            let slot = slot.filter(|slot| slot.memory == birth.tag);
+            let slot = slot.filter(|slot| slot.is_of(&birth));
             let is_new = slot.is_none();
             if is_new {
                 let asked = self.birth(shared, now)?;
@@ -162,7 +162,7 @@ impl ReplayMemory {
             let mut slot = slot.unwrap_or_else(|| Slot::new(&birth));
             slot.let_go(self.retention, now);
             slot.enter(entry, spend.made)?;
-            if shared.set(&key, &slot.write(), version)? != Stored::Yes {
+            if shared.set(&key, &slot.0, version)? != Stored::Yes {
                 continue;
             }
             // A new slot may have been written into a memory that has begun since.
@@ -322,6 +322,19 @@ impl Entry {
         }
     }
 
+    fn write(&self) -> [u8; ENTRY] {
+        let [id, more] = self.id;
+        let mut bytes = [0; ENTRY];
+        let (places, _) = bytes.as_chunks_mut::<8>();
+        for (place, word) in places
+            .iter_mut()
+            .zip([id, more, self.principal, self.dated])
+        {
+            *place = word.to_le_bytes();
+        }
+        bytes
+    }
+
     const fn kind(&self) -> Option<SpendKind> {
         let [id, _] = self.id;
         match id & 0xff {
@@ -336,115 +349,122 @@ impl Entry {
     }
 }
 
-/// What stands in one slot.
+/// What stands in one slot, as the host holds it: [`MAGIC`], the tag of the memory, of each kind
+/// the latest date that it has let go, and the entries. It is changed in place: most entries stay
+/// as they are.
 #[derive(Debug)]
-struct Slot {
-    memory: [u8; 8],
-    /// Of each kind, the latest date that it has let go.
-    gone: [UnixTime; 2],
-    entries: Vec<Entry>,
-}
+struct Slot(Vec<u8>);
 
 /// Begins each slot; another form gets another number.
 const MAGIC: [u8; 8] = *b"passgat2";
 
+/// Bytes before the entries.
+const FRONT: usize = 32;
+
 impl Slot {
     fn new(birth: &Birth) -> Self {
-        Self {
-            memory: birth.tag,
-            gone: [UnixTime::from_millis(0); 2],
-            entries: Vec::new(),
-        }
+        let mut bytes = Vec::with_capacity(FRONT.saturating_add(ENTRY));
+        bytes.extend(MAGIC);
+        bytes.extend(birth.tag);
+        bytes.resize(FRONT, 0);
+        Self(bytes)
     }
 
     /// What somebody here has written, and nothing else.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(&MAGIC)?;
-        let (memory, rest) = rest.split_first_chunk::<8>()?;
-        let (proofs, rest) = rest.split_first_chunk::<8>()?;
-        let (tokens, rest) = rest.split_first_chunk::<8>()?;
-        let (chunks, []) = rest.as_chunks::<ENTRY>() else {
+    fn read(bytes: Vec<u8>) -> Option<Self> {
+        let (front, rest) = bytes.split_first_chunk::<FRONT>()?;
+        let (entries, []) = rest.as_chunks::<ENTRY>() else {
             return None;
         };
-        if chunks.len() > limits::REPLAY_SLOT_ENTRIES {
-            return None;
-        }
-        // With room for the next one.
-        let mut entries = Vec::with_capacity(chunks.len().saturating_add(1));
-        entries.extend(chunks.iter().map(Entry::read));
-        let date = |bytes: &[u8; 8]| UnixTime::from_millis(u64::from_le_bytes(*bytes));
-        entries
-            .iter()
-            .all(|entry: &Entry| entry.kind().is_some())
-            .then_some(Self {
-                memory: *memory,
-                gone: [date(proofs), date(tokens)],
-                entries,
-            })
+        let is_ours = front.starts_with(&MAGIC)
+            && entries.len() <= limits::REPLAY_SLOT_ENTRIES
+            && entries
+                .iter()
+                .all(|bytes| Entry::read(bytes).kind().is_some());
+        is_ours.then_some(Self(bytes))
     }
 
-    fn write(&self) -> Vec<u8> {
-        let size = self
-            .entries
-            .len()
-            .saturating_mul(ENTRY)
-            .saturating_add(ENTRY);
-        let mut bytes = Vec::with_capacity(size);
-        bytes.extend(MAGIC);
-        bytes.extend(self.memory);
-        for gone in self.gone {
-            bytes.extend(gone.as_millis().to_le_bytes());
-        }
-        for Entry {
-            id: [id, more],
-            principal,
-            dated,
-        } in &self.entries
-        {
-            for word in [id, more, principal, dated] {
-                bytes.extend(word.to_le_bytes());
-            }
-        }
-        bytes
+    fn is_of(&self, birth: &Birth) -> bool {
+        self.front(1) == birth.tag
     }
 
-    /// Lets go what nobody would accept any more.
+    /// Eight bytes of those before the entries.
+    fn front(&self, place: usize) -> [u8; 8] {
+        let words = self.0.as_chunks::<8>().0;
+        words.get(place).copied().unwrap_or_default()
+    }
+
+    /// Where the latest date stands that was let go of such entries.
+    const fn place(kind: Option<SpendKind>) -> usize {
+        match kind {
+            Some(SpendKind::Token) => 3,
+            _ => 2,
+        }
+    }
+
+    fn gone(&self, kind: Option<SpendKind>) -> UnixTime {
+        UnixTime::from_millis(u64::from_le_bytes(self.front(Self::place(kind))))
+    }
+
+    fn entries(&self) -> impl ExactSizeIterator<Item = Entry> {
+        let entries = self.0.get(FRONT..).unwrap_or_default().as_chunks().0;
+        entries.iter().map(Entry::read)
+    }
+
+    /// Lets go what nobody would accept any more. What stays moves up.
     fn let_go(&mut self, retention: Duration, now: UnixTime) {
-        let [proofs, tokens] = &mut self.gone;
-        self.entries.retain(|entry| {
-            let dated = entry.dated();
-            let (gone, until) = match entry.kind() {
-                Some(SpendKind::Token) => (&mut *tokens, dated),
-                _ => (&mut *proofs, dated.saturating_add(retention)),
+        let Some((front, rest)) = self.0.split_first_chunk_mut::<FRONT>() else {
+            return;
+        };
+        let front = front.as_chunks_mut::<8>().0;
+        let entries = rest.as_chunks_mut::<ENTRY>().0;
+        let (mut next, mut size) = (0_usize, FRONT);
+        for place in 0..entries.len() {
+            let Some(bytes) = entries.get(place).copied() else {
+                break;
             };
-            let stays = now <= until;
-            if !stays {
-                *gone = dated.max(*gone);
+            let entry = Entry::read(&bytes);
+            let (kind, dated) = (entry.kind(), entry.dated());
+            let until = match kind {
+                Some(SpendKind::Token) => dated,
+                _ => dated.saturating_add(retention),
+            };
+            if now <= until {
+                if let Some(to) = entries.get_mut(next) {
+                    *to = bytes;
+                }
+                next = next.saturating_add(1);
+                size = size.saturating_add(ENTRY);
+            } else if let Some(gone) = front.get_mut(Self::place(kind)) {
+                let latest = dated.as_millis().max(u64::from_le_bytes(*gone));
+                *gone = latest.to_le_bytes();
             }
-            stays
-        });
+        }
+        self.0.truncate(size);
     }
 
     /// A proof is of the time that it was made at: its date depends on the clock.
     fn enter(&mut self, entry: Entry, made: UnixTime) -> Result<(), NotSpent> {
-        if self.entries.iter().any(|other| other.id == entry.id) {
-            return Err(NotSpent::Replayed);
+        let (mut own, mut all) = (0_usize, 0_usize);
+        for other in self.entries() {
+            if other.id == entry.id {
+                return Err(NotSpent::Replayed);
+            }
+            own = own.saturating_add((other.principal == entry.principal).into());
+            all = all.saturating_add(1);
         }
-        let [proofs, tokens] = self.gone;
-        let (gone, of) = match entry.kind() {
-            Some(SpendKind::Token) => (tokens, entry.dated()),
-            _ => (proofs, made),
+        let gone = self.gone(entry.kind());
+        let of = match entry.kind() {
+            Some(SpendKind::Token) => entry.dated(),
+            _ => made,
         };
         if of <= gone {
             return Err(NotSpent::TooOld(gone));
         }
-        let is_own = |other: &&Entry| other.principal == entry.principal;
-        let own = self.entries.iter().filter(is_own).count();
-        let free = limits::REPLAY_SLOT_ENTRIES.saturating_sub(self.entries.len());
-        if own >= free {
+        if own >= limits::REPLAY_SLOT_ENTRIES.saturating_sub(all) {
             return Err(NotSpent::Full);
         }
-        self.entries.push(entry);
+        self.0.extend(entry.write());
         Ok(())
     }
 }

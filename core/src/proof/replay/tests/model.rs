@@ -80,8 +80,8 @@ proptest! {
             };
             slot.let_go(Duration::from_millis(step.retention), UnixTime::from_millis(step.now));
             prop_assert_eq!(slot.enter(entry, entry.dated()), model.spend(step));
-            prop_assert_eq!(slot.entries.len(), model.entries.len());
-            slot = Slot::read(&slot.write()).unwrap();
+            prop_assert_eq!(slot.entries().len(), model.entries.len());
+            slot = Slot::read(slot.0).unwrap();
         }
     }
 }
