@@ -43,8 +43,8 @@ const BYTES: usize = 1 << 20;
 const APART: Duration = Duration::from_secs(60);
 /// After many failures it is tried this often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Nobody knows who was enabled for a while in a longer gap between two answers: whoever is disabled
-/// after it ends again.
+/// Nobody knows who was enabled for a while in a longer gap between two answers: whoever is
+/// disabled after it ends again.
 const LONGEST_GAP: Duration = Duration::from_secs(300);
 
 /// The questions to one realm, and what was found so far.
