@@ -149,7 +149,9 @@ test-reproducible: release-here ## the release is the same from another folder, 
 fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `make test` replays the corpus
 	tools/fuzz 60
 
-matrix: wasm wasm-trap ## the stories on Envoy 1.36 to 1.39, too
+matrix: image wasm-trap envoy istio ## the stories on Envoy 1.36 to 1.39 and on Istio 1.30, too
+	cargo build --locked --package passgate-cli
+	cargo test --locked --package passgate-istio-tests --no-run
 	tools/matrix
 
 schema: rust ## write the schemas in schema/ anew: of the configuration, and of the audit record

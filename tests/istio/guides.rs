@@ -1,7 +1,7 @@
 //! The guides of `docs/istio/`, followed to the letter: each command of a ```console block runs,
 //! and prints what the page says.
 
-use crate::harness::{ACCOUNTS, NEWS, Story, said, story, workspace};
+use crate::harness::{ACCOUNTS, NEWS, Story, installed, said, story, workspace};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -132,8 +132,8 @@ fn shell(mesh: &Story, folder: &Path, command: &str) -> String {
     if let Some(arguments) = command.strip_prefix("kubectl exec -n shop deploy/web -- curl -si ") {
         return from_web(mesh, arguments);
     }
-    let programs = [".tools/istio/bin", ".tools/helm", "target/debug"];
-    let programs = programs.map(|folder| workspace().join(folder));
+    let [helm, ours] = [".tools/helm", "target/debug"].map(|folder| workspace().join(folder));
+    let programs = [installed("bin"), helm, ours];
     let path = std::env::var("PATH").unwrap();
     let [tools, helm, ours] = programs.each_ref().map(|folder| folder.display());
     let output = Command::new("bash")

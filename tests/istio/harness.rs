@@ -17,7 +17,7 @@ pub use helm::{Release, chart};
 pub use image::{file, module, module_digest, plugin, serve_module};
 pub use mesh::{Story, story};
 pub use passgate_harness::{Request, Response, workspace};
-pub use program::{passgate, run, said, tool};
+pub use program::{installed, passgate, run, said, tool};
 pub use proxy::Proxy;
 
 use std::time::Duration;

@@ -3,8 +3,8 @@
 
 use super::client::send;
 use super::image::file;
-use super::program::{Program, run, said, tool};
-use super::{Request, eventually, workspace};
+use super::program::{Program, installed, run, said, tool};
+use super::{Request, eventually};
 use passgate_harness::{Authority, servers};
 use std::fs;
 use std::io::Write;
@@ -96,8 +96,8 @@ pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
         ready.unwrap().status.success().then_some(())
     });
     // On a busy machine the first requests may time out; all of these may be repeated.
-    let crds = workspace().join(".tools/istio/crds.yaml");
-    let gateway_api = workspace().join(".tools/istio/gateway-api");
+    let crds = installed("crds.yaml");
+    let gateway_api = installed("gateway-api");
     eventually("the types of Istio and of the Gateway API", || {
         let mut apply = kubectl(folder);
         apply.args(["apply", "--server-side", "--filename"]);

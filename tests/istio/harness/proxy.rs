@@ -2,7 +2,7 @@
 
 use super::client::send;
 use super::image::plugin;
-use super::program::{Program, tool};
+use super::program::{Program, installed, tool};
 use super::{Request, Response, eventually, workspace};
 use serde_json::{Value, json};
 use std::fs;
@@ -114,7 +114,7 @@ impl Proxy {
             tags.as_str().unwrap(),
         );
         // Envoy's own build lacks an extension that the agent puts into every waypoint.
-        let template = workspace().join(".tools/istio/bootstrap.json");
+        let template = installed("bootstrap.json");
         let template = fs::read_to_string(template).unwrap();
         put(
             "bootstrap.json",
