@@ -268,7 +268,7 @@ helm:
 tools: helm
 
 # Compiled before, because inside the network is missing.
-test-istio: image envoy istio helm ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
+test-istio: image envoy istio helm browser ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
 	cargo build --locked --package passgate-cli
 	cargo test --locked --package passgate-istio-tests --no-run
 	ENVOY='$(abspath $(ENVOY))' tools/isolated \

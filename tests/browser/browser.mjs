@@ -24,8 +24,7 @@ import { chromium } from 'playwright-core';
  */
 export const PATIENCE = 30_000;
 
-// Nothing that calls home, and a page reaches no other machine: names other than localhost do not
-// resolve.
+// Nothing that calls home.
 const ARGUMENTS = [
   '--no-sandbox', // the tests may run as root
   '--disable-gpu',
@@ -36,8 +35,13 @@ const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
 ];
+
+/** A page reaches no other machine: names other than these and localhost do not resolve. */
+function resolving(names) {
+  const known = ['localhost', '127.0.0.1', ...names].map((name) => `, EXCLUDE ${name}`);
+  return `--host-resolver-rules=MAP * ~NOTFOUND${known.join('')}`;
+}
 
 /**
  * Options of `WebAuthn.addVirtualAuthenticator` (Chrome DevTools Protocol) by the name of what
@@ -65,13 +69,16 @@ const USUAL = {
 export class Browser {
   #chromium;
 
-  /** Starts Chromium; with `HEADED=yes` in a window, to watch a test. */
-  static async start() {
+  /**
+   * Starts Chromium; with `HEADED=yes` in a window, to watch a test. It finds these names, too, for
+   * a test on a machine of its own (`tools/isolated`).
+   */
+  static async start({ names = [] } = {}) {
     const browser = new Browser();
     browser.#chromium = await chromium.launch({
       executablePath: path(),
       headless: process.env.HEADED !== 'yes',
-      args: ARGUMENTS,
+      args: [...ARGUMENTS, resolving(names)],
       timeout: PATIENCE,
     });
     return browser;

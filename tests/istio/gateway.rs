@@ -1,10 +1,10 @@
 //! The filter at an ingress gateway.
 
 use crate::harness::{DENIED, Request, Story, file, plugin, story, workspace};
+use crate::people;
 use passgate_kit::{SigningKey, tampered};
 use serde_json::json;
 use std::fs;
-use std::path::Path;
 
 #[test]
 fn a_gateway_lets_in_who_has_a_token() {
@@ -20,7 +20,7 @@ fn a_gateway_lets_in_who_has_a_token() {
         .until(200, &Request::get("/").bearer(&mesh.good()));
     assert!(passed.text().contains("\"x-user\":\"alice\""), "{passed:?}");
     takes_its_identity_tokens(&mesh);
-    signs_people_in(&mesh);
+    people::sign_in(&mesh);
 }
 
 /// Istio's own filter at the next sidecar verifies what the gateway signs
@@ -68,62 +68,6 @@ fn takes_its_identity_tokens(mesh: &Story) {
     mesh.web.until(401, &with(&mesh.good()));
     let forged = alice.header("x-passgate-identity", tampered(token));
     mesh.gateway.until(200, &forged);
-}
-
-/// Envoy's own filter in front of the plugin, with the secrets that the pod mounts.
-fn signs_people_in(mesh: &Story) {
-    let folder = Path::new("/var/lib/oauth2");
-    fs::create_dir_all(folder).unwrap();
-    let text = file("oauth2.yaml");
-    let (secret, filter) = text.split_once("\n---\n").unwrap();
-    let write = |text: &str| {
-        mesh.apply(text);
-        for name in ["gate-secret.yaml", "gate-hmac-secret.yaml"] {
-            let template = [
-                "go-template={{index .data ",
-                "\"",
-                name,
-                "\" | base64decode}}",
-            ]
-            .concat();
-            let get = ["get", "secret", "oauth2", "--namespace", "istio-ingress"];
-            let secret = mesh.kubectl(&[&get[..], &["--output", &template]].concat());
-            fs::write(folder.join("new"), secret).unwrap();
-            fs::rename(folder.join("new"), folder.join(name)).unwrap();
-        }
-    };
-    write(secret);
-    mesh.apply(filter);
-    let asked = mesh.gateway.until(302, &Request::get("/orders"));
-    let location = asked.headers.text("location").unwrap();
-    let page = "https://id.example.com/realms/acme/protocol/openid-connect/auth?";
-    assert!(location.starts_with(page), "{location}");
-    let back = "redirect_uri=https%3A%2F%2Fapi.example.com%2Foauth2%2Fcallback";
-    assert!(location.contains(back), "{location}");
-    // Who has a token needs no page, and a script cannot follow to one.
-    let alice = Request::get("/orders").bearer(&mesh.good());
-    mesh.gateway.until(200, &alice);
-    let forged = Request::get("/orders").bearer(&tampered(&mesh.good()));
-    mesh.gateway.until(401, &forged);
-    let script = Request::get("/orders").header("sec-fetch-mode", "cors");
-    mesh.gateway.until(401, &script);
-    // The secret rotates without another listener.
-    let updated = || {
-        let all = mesh
-            .gateway
-            .admin("/config_dump?resource=dynamic_active_secrets");
-        let (_, own) = all.split_once("\"name\": \"gate-secret\"").unwrap();
-        let mut lines = own.lines();
-        let line = lines.find(|line| line.contains("last_updated"));
-        line.unwrap().to_owned()
-    };
-    let before = updated();
-    write(&secret.replace(
-        "inline_string: replace-me }",
-        "inline_string: another-one }",
-    ));
-    mesh.eventually("the new secret", || updated() != before);
-    mesh.gateway.until(302, &Request::get("/orders"));
 }
 
 #[test]

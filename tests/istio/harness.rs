@@ -7,6 +7,7 @@ mod hbone;
 mod helm;
 mod image;
 mod mesh;
+mod people;
 mod program;
 mod proxy;
 

@@ -18,6 +18,7 @@ mod mesh_wide;
 mod migration;
 mod mutual_tls;
 mod peers;
+mod people;
 mod sidecar;
 mod telemetry;
 mod troubleshooting;

@@ -5,6 +5,7 @@ use super::client::send;
 use super::control_plane::{OBJECTS, apply, configure, istiod, kubectl, kubelet, kubernetes};
 use super::hbone::{self, ACCOUNTS, Behind, NEWS};
 use super::image::{file, layout_digest};
+use super::people::People;
 use super::program::{Program, is_newest, run, tool};
 use super::{AUDIENCE, ISSUER, Proxy, Request, Response, eventually, workspace};
 use passgate_harness::servers::{self, Count};
@@ -27,6 +28,8 @@ pub struct Mesh {
     pub key_fetches: Count,
     /// What it says of opaque tokens.
     pub introspection: Arc<Introspector>,
+    /// Who signs in at its page.
+    pub people: Arc<People>,
     pub gateway: Proxy,
     /// A gateway of the Gateway API.
     pub edge: Proxy,
@@ -108,7 +111,9 @@ impl Mesh {
         fs::write("/etc/ssl/certs/ca-certificates.crt", authority.pem()).unwrap();
         let key = SigningKey::es256("k1");
         let introspection = Arc::new(Introspector::start(""));
-        let key_fetches = identity_provider(&authority, &key, Arc::clone(&introspection));
+        let people = Arc::new(People::default());
+        let beside = (Arc::clone(&introspection), Arc::clone(&people));
+        let key_fetches = identity_provider(&authority, &key, beside);
         servers::echo("127.0.0.1:18081", "ledger");
         servers::echo("127.0.0.1:18082", "bank");
         servers::echo("10.0.0.8:8080", "ledger-next");
@@ -142,6 +147,7 @@ impl Mesh {
             key,
             key_fetches,
             introspection,
+            people,
             istiod,
             _programs: programs,
             bare: Vec::new(),
@@ -386,11 +392,12 @@ impl Mesh {
     }
 }
 
-/// Serves the keys of the examples' issuer, over TLS, and answers questions about opaque tokens.
+/// Serves the keys of the examples' issuer, over TLS, answers questions about opaque tokens, and
+/// signs people in.
 fn identity_provider(
     authority: &Authority,
     key: &SigningKey,
-    introspection: Arc<Introspector>,
+    (introspection, people): (Arc<Introspector>, Arc<People>),
 ) -> Count {
     let fetches = Count::default();
     let (keys, count) = (jwks(&[key]), fetches.clone());
@@ -399,10 +406,14 @@ fn identity_provider(
         "id.example.com",
         authority,
         move |request| {
-            if servers::path_of(&request) == "/realms/acme/introspect" {
+            let path = servers::path_of(&request);
+            if path == "/realms/acme/introspect" {
                 return Some(introspection.answer(&request));
             }
-            assert_eq!(servers::path_of(&request), "/realms/acme/certs");
+            if path.starts_with("/realms/acme/protocol/openid-connect/") {
+                return people.answer(&request);
+            }
+            assert_eq!(path, "/realms/acme/certs");
             assert_eq!(request.headers.text("authorization"), None);
             count.up();
             servers::ok("application/json", keys.as_bytes())

@@ -1,7 +1,7 @@
 //! A proxy of the mesh: Istio's agent, which starts Envoy, with an account of the cluster.
 
 use super::client::send;
-use super::image::plugin;
+use super::image::{file, plugin};
 use super::program::{Program, installed, tool};
 use super::{Request, Response, eventually, workspace};
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ impl Proxy {
             "waypoint" => ("1.29.0", "REDIRECT"),
             _ => ("1.31.0", "NONE"),
         };
-        let config = json!({
+        let mut config = json!({
             "discoveryAddress": "istiod.istio-system.svc:15012",
             "binaryPath": envoy(),
             "configPath": "./etc/istio/proxy",
@@ -138,6 +138,9 @@ impl Proxy {
             "proxyAdminPort": self.port(15000),
             "statusPort": self.port(15020),
         });
+        if self.account == "istio-ingressgateway" {
+            config["runtimeValues"] = annotated()["runtimeValues"].clone();
+        }
         self.program = Some(Program::start(
             &folder,
             Command::new(tool("pilot-agent"))
@@ -255,6 +258,15 @@ const WAYPOINT_LABELS: &str = "\
     gateway.networking.k8s.io/gateway-name=\"waypoint\"\n\
     gateway.networking.k8s.io/gateway-class-name=\"istio-waypoint\"\n\
     gateway.istio.io/managed=\"istio.io-mesh-controller\"\n";
+
+/// The configuration of a proxy in the annotation that the comment of `oauth2.yaml` asks for.
+fn annotated() -> Value {
+    let text = file("oauth2.yaml");
+    let annotations = text.lines().filter_map(|line| line.strip_prefix("#   "));
+    let annotations = annotations.collect::<Vec<_>>().join("\n");
+    let annotations: Value = serde_saphyr::from_str(&annotations).unwrap();
+    serde_saphyr::from_str(annotations["proxy.istio.io/config"].as_str().unwrap()).unwrap()
+}
 
 fn envoy() -> PathBuf {
     let named = std::env::var_os("ENVOY").unwrap_or_else(|| ".tools/envoy/envoy".into());
