@@ -164,8 +164,8 @@ impl Mesh {
         open("an open way from batch", &|| {
             mesh.batch.send(&mesh.to_ledger())
         });
-        // A waypoint of an older Istio wants an extension that Envoy's own build lacks: `tools/matrix`
-        // leaves its stories out.
+        // A waypoint of an older Istio wants an extension that Envoy's own build lacks:
+        // `tools/matrix` leaves its stories out.
         let behind = [&ACCOUNTS, &NEWS].into_iter().filter(|_| is_newest());
         for service in behind {
             open("an open way through the waypoint", &|| {

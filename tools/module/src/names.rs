@@ -2,7 +2,8 @@
 //!
 //! The SDK exports each callback of the ABI. A crate that links it cannot define another function
 //! with the name of one. So what stands in place of `proxy_X` is called `passgate_X`, and gets its
-//! name here.
+//! name here, while the SDK's loses it. Before that the SDK's has it, so that a module which nobody
+//! has finished judges requests all the same.
 
 use std::{convert::Infallible, error::Error};
 
@@ -10,7 +11,7 @@ use wasm_encoder::{
     ExportSection, Module,
     reencode::{self, Reencode},
 };
-use wasmparser::{Export, Parser};
+use wasmparser::{Export, Parser, Payload};
 
 /// How ours begin, and those that a host knows.
 const NAMES: [&str; 2] = ["passgate_on_", "proxy_on_"];
@@ -21,12 +22,29 @@ const NAMES: [&str; 2] = ["passgate_on_", "proxy_on_"];
 ///
 /// When the module cannot be read.
 pub(crate) fn rewrite(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut ours = Vec::new();
+    for payload in Parser::new(0).parse_all(module) {
+        if let Payload::ExportSection(exports) = payload? {
+            for export in exports {
+                ours.extend(known(export?.name));
+            }
+        }
+    }
     let mut rewritten = Module::new();
-    Named.parse_core_module(&mut rewritten, Parser::new(0), module)?;
+    Named { ours }.parse_core_module(&mut rewritten, Parser::new(0), module)?;
     Ok(rewritten.finish())
 }
 
-struct Named;
+/// The name by which a host knows what is called this, if it is one of ours.
+fn known(name: &str) -> Option<String> {
+    let [own, known] = NAMES;
+    name.strip_prefix(own).map(|rest| [known, rest].concat())
+}
+
+struct Named {
+    /// The names that ours take.
+    ours: Vec<String>,
+}
 
 impl Reencode for Named {
     type Error = Infallible;
@@ -36,9 +54,10 @@ impl Reencode for Named {
         exports: &mut ExportSection,
         export: Export<'_>,
     ) -> Result<(), reencode::Error<Infallible>> {
-        let [own, known] = NAMES;
-        let name = export.name.strip_prefix(own);
-        let name = name.map(|rest| [known, rest].concat());
+        if self.ours.iter().any(|taken| taken == export.name) {
+            return Ok(());
+        }
+        let name = known(export.name);
         let name = name.as_deref().unwrap_or(export.name);
         reencode::utils::parse_export(self, exports, Export { name, ..export })
     }
@@ -52,6 +71,7 @@ mod tests {
     #[test]
     fn what_stands_in_place_of_a_callback_has_its_name() {
         let text = r#"(module
+            (func (export "proxy_on_request_headers"))
             (func (export "passgate_on_request_headers"))
             (func (export "proxy_on_tick"))
             (memory (export "memory") 1))"#;
@@ -59,16 +79,23 @@ mod tests {
         let mut names = Vec::new();
         for payload in Parser::new(0).parse_all(&module) {
             if let Payload::ExportSection(exports) = payload.unwrap() {
-                names.extend(
-                    exports
-                        .into_iter()
-                        .map(|export| export.unwrap().name.to_owned()),
-                );
+                names.extend(exports.into_iter().map(|export| {
+                    let export = export.unwrap();
+                    (export.name.to_owned(), export.index)
+                }));
             }
         }
+        let names: Vec<(&str, u32)> = names
+            .iter()
+            .map(|(name, index)| (&**name, *index))
+            .collect();
         assert_eq!(
             names,
-            ["proxy_on_request_headers", "proxy_on_tick", "memory"]
+            [
+                ("proxy_on_request_headers", 1),
+                ("proxy_on_tick", 2),
+                ("memory", 0)
+            ]
         );
     }
 }
