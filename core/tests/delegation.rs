@@ -57,15 +57,26 @@ fn policy(key: &SigningKey) -> Value {
 /// and the record's `expected` and `actor`.
 fn judge(path: &str, act: Option<Value>, age: i64) -> (&'static str, Value) {
     let key = SigningKey::es256("k");
-    let config = Config::parse(policy(&key).to_string().as_bytes());
+    judge_by(&key, &policy(&key), path, act.map(|act| ("act", act)), age)
+}
+
+/// The same by this policy, for a token with this claim.
+fn judge_by(
+    key: &SigningKey,
+    policy: &Value,
+    path: &str,
+    claim: Option<(&str, Value)>,
+    age: i64,
+) -> (&'static str, Value) {
+    let config = Config::parse(policy.to_string().as_bytes());
     let config = config.unwrap_or_else(|errors| panic!("{errors:?}"));
-    let mut token = TokenBuilder::of(&key, ISSUER, AUDIENCE)
+    let mut token = TokenBuilder::of(key, ISSUER, AUDIENCE)
         .claim("iat", NOW)
         .claim("exp", NOW.saturating_add(300))
         .claim("amr", json!(["hwk"]))
         .claim("auth_time", NOW.saturating_sub(age));
-    if let Some(act) = act {
-        token = token.claim("act", act);
+    if let Some((name, value)) = claim {
+        token = token.claim(name, value);
     }
     let bearer = format!("Bearer {}", token.build());
     let headers: [(&[u8], &[u8]); 4] = [
@@ -236,4 +247,27 @@ fn a_sign_in_counts_through_an_agent_where_the_rule_says_so_and_never_longer() {
     assert_eq!(judge("/lent-to", agent(), 61).0, "insufficient.max_age");
     assert_eq!(judge("/lent-to", Some(act("agent-8")), 10).0, ACTOR);
     assert_eq!(judge("/lent", None, 61).0, "insufficient.max_age");
+}
+
+/// What RFC 8693, section 1.1, calls impersonation: the person's subject and sign-in, no `act`, and
+/// the client that asked in `azp`. It cannot be told from the person's own but by that.
+#[test]
+fn an_exchange_that_names_no_actor_is_told_by_its_client_alone() {
+    let key = SigningKey::es256("k");
+    let mut policy = policy(&key);
+    let client = |name: &str| json!({ "claim": { "path": ["azp"], "equals": name } });
+    policy["providers"]["acme"]["kinds"] =
+        json!({ "human": client("app"), "agent": client("bot") });
+    let of = |client: &str, path: &str| {
+        let (code, record) = judge_by(&key, &policy, path, Some(("azp", json!(client))), 10);
+        (code, record["kind"].as_str().unwrap().to_owned())
+    };
+    let told = |code: &'static str, kind: &str| (code, kind.to_owned());
+    assert_eq!(of("app", "/person"), told(PASSED, "human"));
+    assert_eq!(of("bot", "/person"), told("forbidden.kind", "agent"));
+    assert_eq!(of("other", "/person"), told("forbidden.kind", "unknown"));
+    // No word about actors sees it, and nothing keeps the person's sign-in from it.
+    for path in ["/actors", "/one", "/own", "/lent-to"] {
+        assert_eq!(of("bot", path), told(PASSED, "agent"), "{path}");
+    }
 }
