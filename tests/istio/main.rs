@@ -14,6 +14,7 @@ mod gateway;
 mod guides;
 mod images;
 mod introspection;
+mod kubectl;
 mod mesh_wide;
 mod migration;
 mod mutual_tls;
