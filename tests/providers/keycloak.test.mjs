@@ -18,6 +18,7 @@ import { Browser, until } from '../browser/browser.mjs';
 import { Client, decoded, discovered } from './client.mjs';
 import { challenge, Gate, ROOT, Service } from './gate.mjs';
 import { fragments, Guide, shows } from './guide.mjs';
+import { exchanged, withKinds } from './keycloak/exchange.mjs';
 import { ADMINISTRATOR, Administrator, SECRETS, alice } from './keycloak/keycloak.mjs';
 import { lightweight } from './keycloak/lightweight.mjs';
 import { traps } from './keycloak/traps.mjs';
@@ -359,6 +360,16 @@ test('keys are rotated while requests run, and none of them fails; a withdrawn k
   );
   await gate.says(/untrusted\.key/);
   assert.equal((await gate.get('/', { token })).status, 200);
+});
+
+test('an agent exchanges her token, and is told from her by its client alone', async (t) => {
+  const { gate } = await gateOf(t, 'demo', withKinds);
+  const app = await client('demo', 'app');
+  const signIn = async () => {
+    await person.context.clearCookies();
+    return (await app.signIn(person, alice('passkey'))).access_token;
+  };
+  await exchanged(t, { administrator, gate, app, signIn });
 });
 
 test('lightweight tokens: Keycloak is asked about them, and a logout ends them', async (t) => {
