@@ -57,26 +57,28 @@ fn policy(key: &SigningKey) -> Value {
 /// and the record's `expected` and `actor`.
 fn judge(path: &str, act: Option<Value>, age: i64) -> (&'static str, Value) {
     let key = SigningKey::es256("k");
-    judge_by(&key, &policy(&key), path, act.map(|act| ("act", act)), age)
+    let claims = act.map_or(json!({}), |act| json!({ "act": act }));
+    judge_by(&key, &policy(&key), path, ("JWT", claims), age)
 }
 
-/// The same by this policy, for a token with this claim.
+/// The same by this policy, for a token of this type that has these claims besides.
 fn judge_by(
     key: &SigningKey,
     policy: &Value,
     path: &str,
-    claim: Option<(&str, Value)>,
+    (typ, claims): (&str, Value),
     age: i64,
 ) -> (&'static str, Value) {
     let config = Config::parse(policy.to_string().as_bytes());
     let config = config.unwrap_or_else(|errors| panic!("{errors:?}"));
     let mut token = TokenBuilder::of(key, ISSUER, AUDIENCE)
+        .header("typ", typ)
         .claim("iat", NOW)
         .claim("exp", NOW.saturating_add(300))
         .claim("amr", json!(["hwk"]))
         .claim("auth_time", NOW.saturating_sub(age));
-    if let Some((name, value)) = claim {
-        token = token.claim(name, value);
+    for (name, value) in claims.as_object().unwrap() {
+        token = token.claim(name, value.clone());
     }
     let bearer = format!("Bearer {}", token.build());
     let headers: [(&[u8], &[u8]); 4] = [
@@ -97,7 +99,8 @@ fn judge_by(
         Verdict::Allow(permit) => (permit.code(), record),
         Verdict::Deny(rejection) => {
             let is_of_sign_in = ["insufficient.authentication", "insufficient.max_age"];
-            let status = if is_of_sign_in.contains(&rejection.code) {
+            let is_unbelieved = rejection.code.starts_with("untrusted.");
+            let status = if is_unbelieved || is_of_sign_in.contains(&rejection.code) {
                 401
             } else {
                 403
@@ -259,7 +262,8 @@ fn an_exchange_that_names_no_actor_is_told_by_its_client_alone() {
     policy["providers"]["acme"]["kinds"] =
         json!({ "human": client("app"), "agent": client("bot") });
     let of = |client: &str, path: &str| {
-        let (code, record) = judge_by(&key, &policy, path, Some(("azp", json!(client))), 10);
+        let claims = json!({ "azp": client });
+        let (code, record) = judge_by(&key, &policy, path, ("JWT", claims), 10);
         (code, record["kind"].as_str().unwrap().to_owned())
     };
     let told = |code: &'static str, kind: &str| (code, kind.to_owned());
@@ -270,4 +274,80 @@ fn an_exchange_that_names_no_actor_is_told_by_its_client_alone() {
     for path in ["/actors", "/one", "/own", "/lent-to"] {
         assert_eq!(of("bot", path), told(PASSED, "agent"), "{path}");
     }
+}
+
+/// draft-ietf-oauth-identity-assertion-authz-grant: an ID-JAG is for the authorization server of
+/// another domain, and what that gives for it is an access token like others.
+#[test]
+fn an_id_jag_is_not_a_token_and_the_token_for_it_is_judged_as_any() {
+    const SERVER: &str = "https://auth.example.com";
+    let key = SigningKey::es256("k");
+    let plain = policy(&key);
+    let id_jag = |typ, more: Value| {
+        let mut claims = json!({
+            "aud": SERVER, "client_id": "agent-7", "resource": AUDIENCE, "scope": "anybody",
+            "jti": "9e43f81b64a33f20116179",
+        });
+        for (name, value) in more.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        (typ, claims)
+    };
+    for path in ["/any", "/person", "/agent", "/lent", "/either"] {
+        let of = |typ, more| judge_by(&key, &plain, path, id_jag(typ, more), 10).0;
+        // Neither an audience that fits nor an actor makes it one.
+        for more in [
+            json!({}),
+            json!({ "aud": [SERVER, AUDIENCE] }),
+            json!({ "aud": AUDIENCE, "act": act("agent-7") }),
+        ] {
+            assert_eq!(
+                of("oauth-id-jag+jwt", more),
+                "untrusted.token_type",
+                "{path}"
+            );
+        }
+        // `resource` is not an audience, where an issuer leaves the type out.
+        assert_eq!(of("JWT", json!({})), "untrusted.audience", "{path}");
+    }
+    let mut policy = plain.clone();
+    policy["providers"]["acme"]["token_types"] = json!(["oauth-id-jag+jwt"]);
+    let refused = Config::parse(policy.to_string().as_bytes()).unwrap_err();
+    assert!(
+        format!("{refused:?}").contains("token_types"),
+        "{refused:?}"
+    );
+
+    // The token for it says who acts, or for which client it is.
+    let token = |path, age, claims| judge_by(&key, &plain, path, ("at+jwt", claims), age).0;
+    for (path, age, code) in [
+        ("/person", 10, "forbidden.kind"),
+        ("/agent", 10, PASSED),
+        ("/own", 10, "insufficient.authentication"),
+        ("/lent-to", 60, PASSED),
+        ("/lent-to", 61, "insufficient.max_age"),
+    ] {
+        let claims = json!({ "act": act("agent-7") });
+        assert_eq!(token(path, age, claims), code, "{path} {age}");
+    }
+    assert_eq!(
+        token("/lent-to", 10, json!({ "act": act("agent-8") })),
+        ACTOR
+    );
+    // By its client alone it is a person's, unless `kinds` knows the client.
+    assert_eq!(
+        token("/person", 10, json!({ "client_id": "agent-7" })),
+        PASSED
+    );
+    let client = |name: &str| json!({ "claim": { "path": ["client_id"], "equals": name } });
+    let mut policy = plain;
+    policy["providers"]["acme"]["kinds"] =
+        json!({ "human": client("app"), "agent": client("agent-7") });
+    let of_client = |path, name: &str| {
+        let claims = json!({ "client_id": name });
+        judge_by(&key, &policy, path, ("at+jwt", claims), 10).0
+    };
+    assert_eq!(of_client("/person", "app"), PASSED);
+    assert_eq!(of_client("/person", "agent-7"), "forbidden.kind");
+    assert_eq!(of_client("/agent", "agent-7"), PASSED);
 }
