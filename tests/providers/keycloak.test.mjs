@@ -2,15 +2,7 @@
 // browser, and a real Envoy with the filter.
 
 import assert from 'node:assert/strict';
-import {
-  appendFileSync,
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -21,6 +13,7 @@ import { fragments, Guide, shows } from './guide.mjs';
 import { exchanged, withKinds } from './keycloak/exchange.mjs';
 import { ADMINISTRATOR, Administrator, SECRETS, alice } from './keycloak/keycloak.mjs';
 import { lightweight } from './keycloak/lightweight.mjs';
+import { rotated } from './keycloak/rotated.mjs';
 import { traps } from './keycloak/traps.mjs';
 import { freePorts, moved } from './ports.mjs';
 
@@ -91,7 +84,7 @@ test('the guide: a password reads the news, a passkey the rest, a fresh one make
     [value('use_gcm_encryption'), value('legacy_cbc_decrypt_compat')],
     ['true', 'false'],
   );
-  await rotated(person, `http://localhost:${ports.gate}`);
+  await rotated(person, { administrator, keycloak, folder, ports });
   // The shell stays for the other stories, and Keycloak with it; its last command stops everything.
 });
 
@@ -157,56 +150,6 @@ async function browserOnly({ page, context, authenticator }, gate) {
   // A script that is signed out gets an answer that it can read.
   await context.clearCookies();
   assert.equal(await page.evaluate(() => fetch('/payments').then((answer) => answer.status)), 401);
-}
-
-/** The client's secret is exchanged, at Keycloak and in the file that Envoy watches. */
-async function rotated({ page, context }, gate) {
-  const text = () => page.innerText('body');
-  const bearer = async () =>
-    (await context.cookies(gate)).find(({ name }) => name === 'BearerToken')?.value;
-  await administrator.setAttributes('demo', 'gate', { 'access.token.lifespan': '2' });
-  await page.goto(`${gate}/orders`, { waitUntil: 'commit' });
-  await alice('passkey')(person, (url) => url === `${gate}/orders`);
-  await until('the page', async () => (await text()).startsWith('GET '));
-  const before = await bearer();
-
-  const tellKeycloak = async (secret) => {
-    for (const id of ['gate', 'gate-fresh']) {
-      const [found] = await administrator.ask('demo', 'GET', `/clients?clientId=${id}`);
-      await administrator.ask('demo', 'PUT', `/clients/${found.id}`, { ...found, secret });
-    }
-  };
-  const secret = 'another-gate-secret-of-the-tests';
-  await tellKeycloak(secret);
-  const file = join(folder, 'oauth2/gate-secret.yaml');
-  const named = readFileSync(file, 'utf8');
-  const inline = named.replace('environment_variable: GATE_SECRET', `inline_string: ${secret}`);
-  assert.notEqual(inline, named);
-  writeFileSync(join(folder, 'oauth2/new'), inline);
-  const updates = async () => {
-    const filter = 'filter=gate-secret.*update_success';
-    const stats = await fetch(`http://127.0.0.1:${ports.admin}/stats?${filter}`);
-    return Number(/update_success: (\d+)/.exec(await stats.text())?.[1]);
-  };
-  const read = await updates();
-  renameSync(join(folder, 'oauth2/new'), file);
-  await until('the new secret', async () => (await updates()) > read);
-
-  // Her tokens end and are refreshed, and she is not sent away for it.
-  const visited = [];
-  page.on('request', (request) => visited.push(request.url()));
-  await until('a token by the new secret', async () => {
-    await page.goto(`${gate}/orders`);
-    assert.match(await text(), /^x-user: alice$/m);
-    return (await bearer()) !== before;
-  });
-  assert.deepEqual(
-    visited.filter((url) => url.startsWith(keycloak)),
-    [],
-  );
-  // Other stories have the first one.
-  await tellKeycloak(SECRETS.GATE_SECRET);
-  await administrator.setAttributes('demo', 'gate', { 'access.token.lifespan': '' });
 }
 
 /** A client of a realm. */
