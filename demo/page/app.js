@@ -11,6 +11,7 @@ import {
   signOut,
   signOutEverywhere,
 } from '/page/passkeys.js';
+import { MCP, approveCall, callTool } from '/page/agent.js';
 import { challengeOf, reasonOf } from '/page/advice.js';
 import { TRANSFERS, contentsOf, pay, payWith, payWithAnotherKey } from '/page/approval.js';
 import * as view from '/page/view.js';
@@ -21,8 +22,9 @@ let signedIn = null; // the session, as the gate sees it
 let registered = null; // the name of the last passkey that was made here
 let answered = false; // whether a route let this session in
 let bound = null; // the token that is bound to a key of this page, and what sends it
-let approver = null; // the token that names the passkey, and the passkey's id
+let approver = null; // the token that names the passkey, the agent's, and the passkey's id
 let payment = null; // the last one that was approved: `{ amount, approval }`
+let deletion = {}; // what the gate last asked of the agent, and the approval that the agent has
 let pending = null; // what a step-up would ask for, and the route that wants it
 let policy = []; // the gate's rules
 let watched = null; // what leaves the stream that the gate ends with the session
@@ -112,9 +114,14 @@ async function watch() {
     await refreshSession();
     if (signedIn !== null) await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  bound = approver = payment = null;
-  forgetOutcome();
+  forgetTokens();
   view.notice('2', 'The gate has ended this session. The token is good for nothing now.', 'bad');
+}
+
+function forgetTokens() {
+  bound = approver = payment = null;
+  deletion = {};
+  forgetOutcome();
 }
 
 /** An outcome of another session would contradict the present one. */
@@ -126,9 +133,8 @@ function forgetOutcome() {
 async function doSignIn(place, wish, asking) {
   const done = await withAuthenticator(place, asking, (signal) => signIn(wish, signal));
   if (done === null) return false;
-  forgetOutcome();
+  forgetTokens();
   ({ bound, approver } = done);
-  payment = null;
   await refreshSession();
   watch();
   view.notice('2', `Signed in as ${done.name}.`, 'good');
@@ -188,22 +194,35 @@ function comeIntoSight() {
 
 /** Shows what became of a payment: of `amount`, and who tried. */
 async function showPayment(outcome, amount, what) {
+  if (outcome?.received) payment = { amount, approval: outcome.approval };
+  const passed = `let ${amount} € go to bob, once.`;
+  await showApproved(outcome, TRANSFERS, what, passed);
+}
+
+/** Shows what became of the agent's call. */
+async function showDeletion(outcome) {
+  const how = outcome?.approval ? 'with an approval' : 'which nobody approved';
+  const what = `delete_user by the agent, ${how}`;
+  await showApproved(outcome, MCP, what, 'let the agent delete bob, once.');
+}
+
+/** Shows what became of a request that wants an approval; `passed` is what the gate let happen. */
+async function showApproved(outcome, path, what, passed) {
   if (outcome === null) {
     view.notice('', SILENT, 'bad');
     return;
   }
   const { received, status, approval } = outcome;
   forgetOutcome();
-  if (received) payment = { amount, approval };
   showProgress();
   view.showFlow(outcome, { withToken: true, what });
   view.showReceived(received, { withToken: true, carriers: APPROVED_CARRIERS });
   view.showApproval(approval && contentsOf(approval));
   const found = await records(outcome.id);
   const told = received
-    ? `let ${amount} € go to bob, once. ${received['x-user']} approved just that.`
+    ? `${passed} ${received['x-user']} approved just that.`
     : `refused. ${reasonOf(found.audit)}`;
-  view.notice('', `${status}: ${TRANSFERS} ${told}`, received ? 'good' : 'bad');
+  view.notice('', `${status}: ${path} ${told}`, received ? 'good' : 'bad');
   comeIntoSight();
   view.showRule(policy[found.audit?.rule], found.audit);
   const advice = challengeOf(outcome, { record: found.audit, signedIn });
@@ -282,8 +301,7 @@ byId('sign-out').addEventListener(
   idle('2', async () => {
     watched?.abort();
     await signOut();
-    bound = approver = payment = null;
-    forgetOutcome();
+    forgetTokens();
     await refreshSession();
     view.notice('2', 'Signed out. The cookie is gone.', 'good');
     byId('sign-in').focus();
@@ -306,11 +324,15 @@ byId('steal').addEventListener(
 );
 
 /** What a button does that needs the token that names the passkey. */
-const approving = (handler) =>
-  idle('4', async () => {
+const withApprover = (place, handler) =>
+  idle(place, async () => {
     const words = 'Sign in first, in step 2. The page forgets its tokens when it is loaded anew.';
-    if (approver === null) view.notice('4', words);
-    else if (byId('approve').reportValidity()) await handler(byId('amount').valueAsNumber);
+    if (approver === null) view.notice(place, words);
+    else await handler();
+  });
+const approving = (handler) =>
+  withApprover('4', async () => {
+    if (byId('approve').reportValidity()) await handler(byId('amount').valueAsNumber);
   });
 
 byId('approve').addEventListener(
@@ -341,6 +363,33 @@ cheat('replay', 'with the approval once more', () =>
   payWith(payment.approval, payment.amount, approver),
 );
 cheat('another', 'with an approval by another key', (amount) => payWithAnotherKey(amount, approver));
+
+byId('agent-calls').addEventListener(
+  'click',
+  withApprover('agent', async () => {
+    const outcome = await callTool(approver, deletion.approval);
+    if (outcome?.asked) deletion.asked = outcome.asked;
+    await showDeletion(outcome);
+  }),
+);
+
+byId('agent-approve').addEventListener(
+  'click',
+  withApprover('agent', async () => {
+    if (deletion.asked === undefined) {
+      view.notice('agent', 'The gate has not asked for it yet. Let the agent call first.');
+      return;
+    }
+    const asking =
+      'You are about to let the agent delete bob. Your authenticator asks for your passkey.';
+    const approval = await withAuthenticator('agent', asking, (signal) =>
+      ceremony(() => approveCall(approver, deletion.asked, signal)),
+    );
+    if (approval === null) return;
+    deletion = { approval };
+    view.notice('agent', 'The agent has your approval of this one call. Let it call again.', 'good');
+  }),
+);
 
 byId('rotate').addEventListener(
   'click',

@@ -36,7 +36,8 @@ export async function call(path, options = {}) {
     status: answer.status,
     text,
     challenge: text === null ? null : parseChallenge(text),
-    id: received?.['x-request-id'] ?? body.request_id,
+    // An error of JSON-RPC holds what else is the whole answer.
+    id: received?.['x-request-id'] ?? (body.error?.data ?? body).request_id,
     received,
   };
 }

@@ -27,7 +27,8 @@ export async function register(name, signal) {
  * Signs in; `wish` is `{ touch_only: true }`, or `acr_values` and `max_age` of a challenge. The
  * gate gets a cookie. Returns `{ name, bound, approver }`. `bound` is `{ token, send }`: another
  * token, which is bound to a new key of this page, and a `fetch` that proves. `approver` is
- * `{ token, id }`: a third token, which names the passkey, and the passkey's id.
+ * `{ token, agentToken, id }`: a third token, which names the passkey, one of an agent of this
+ * person, and the passkey's id.
  */
 export async function signIn(wish, signal) {
   supported();
@@ -36,11 +37,12 @@ export async function signIn(wish, signal) {
   const credential = await ceremony(() => navigator.credentials.get({ publicKey, signal }), true);
   const key = await createKey();
   const signedIn = { credential: credential.toJSON(), jkt: key.thumbprint };
-  const { name, bound_token: token, approving_token } = await ask('sign-in', signedIn);
+  const tokens = await ask('sign-in', signedIn);
+  const { name, bound_token: token, approving_token, agent_token: agentToken } = tokens;
   return {
     name,
     bound: { token, send: createClient({ token, key }) },
-    approver: { token: approving_token, id: credential.rawId },
+    approver: { token: approving_token, agentToken, id: credential.rawId },
   };
 }
 

@@ -1,6 +1,7 @@
 //! Envoy as a child process, started directly or through func-e.
 
 use crate::Result;
+use crate::agents::with_agents;
 use crate::options::{MODULE, Options};
 use crate::ports::{IN_THE_FILE, Ports};
 use rustix::process::{Pid, Signal, kill_process};
@@ -39,7 +40,8 @@ impl Gate {
             .module
             .to_str()
             .ok_or("the module's path is not text")?;
-        let config = configuration(&template, ports, module);
+        let config = with_agents(&template);
+        let config = config.and_then(|config| configuration(&config, ports, module));
         let config = config.and_then(|config| with_feed(&config, feed));
         let config = config.map_err(|missing| format!("{file} does not hold {missing}"))?;
 
@@ -128,6 +130,8 @@ pub(crate) fn rules(options: &Options) -> Result<Value> {
     let file = options.config.display();
     let template =
         std::fs::read_to_string(&options.config).map_err(|error| format!("{file}: {error}"))?;
+    let template =
+        with_agents(&template).map_err(|missing| format!("{file} does not hold {missing}"))?;
     rules_in(&template).ok_or(format!("{file} does not hold rules as JSON").into())
 }
 
@@ -201,7 +205,7 @@ fn with_feed(text: &str, port: u16) -> std::result::Result<String, String> {
     replace(&text, UPSTREAM, &format!("{cluster}{UPSTREAM}"))
 }
 
-fn replace(text: &str, old: &str, new: &str) -> std::result::Result<String, String> {
+pub(crate) fn replace(text: &str, old: &str, new: &str) -> std::result::Result<String, String> {
     if text.contains(old) {
         Ok(text.replace(old, new))
     } else {

@@ -12,6 +12,7 @@
 //! gate listens on `GATE_PORT` (default 8080; 0 means any free port). Nothing listens beyond
 //! 127.0.0.1.
 
+mod agents;
 mod cases;
 mod feed;
 mod gate;

@@ -93,10 +93,11 @@ impl Provider {
     /// - `sign-in/options` `{acr_values?, max_age?, touch_only?}`: options for
     ///   `navigator.credentials.get`. Who asks in the words of a challenge (RFC 9470) gets a
     ///   ceremony that verifies the user.
-    /// - `sign-in` `{credential, jkt}`: what that made; sets the cookie, and returns two more
+    /// - `sign-in` `{credential, jkt}`: what that made; sets the cookie, and returns three more
     ///   tokens. One is bound to the key with this thumbprint (RFC 9449 section 10). Bound to
     ///   another's key, it is of no use to the page. The other names the passkey (`cnf.jwk`, RFC
-    ///   7800), which approves requests.
+    ///   7800), which approves requests. The third is for an agent of this person (RFC 8693 section
+    ///   4.1), and names the passkey, too.
     /// - `sign-out`: takes the cookie away
     /// - `sign-out-everywhere` `{name}`: ends all sessions of this person, by an event
     /// - `revoke` `{name}`: forgets the passkey of this person, and ends what it signed in
@@ -162,6 +163,7 @@ impl Provider {
                     "name": sign_in.name,
                     "expires_in": seconds,
                     "bound_token": self.token_of(&sign_in, Some(key_of_page)),
+                    "agent_token": self.token_of_agent(&sign_in, &passkey),
                     "approving_token": self.token_of(&sign_in, Some(passkey)),
                 }));
                 with_cookie(answer, &token, seconds)
@@ -264,6 +266,20 @@ impl Provider {
             .claim("jti", format!("{}-{count}", passgate_kit::now()))
             .claim("sub_id", person)
             .claim("events", json!({ SESSION_REVOKED: {} }))
+            .build()
+    }
+
+    /// A token with which an agent acts for this person. It says nothing of the sign-in: the agent
+    /// has not signed in.
+    fn token_of_agent(&self, sign_in: &SignIn, cnf: &Value) -> String {
+        let key = self.0.keys.signing();
+        let lifetime = i64::try_from(TOKEN_LIFETIME.as_secs()).unwrap_or(i64::MAX);
+        Token::of(&key, &self.0.issuer, &self.0.origin)
+            .expires_in(lifetime)
+            .claim("sub", sign_in.name.as_str())
+            .claim("act", json!({ "sub": "agent-7" }))
+            .claim("passkey", base64url(&sign_in.id))
+            .claim("cnf", cnf.clone())
             .build()
     }
 

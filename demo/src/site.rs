@@ -142,6 +142,11 @@ fn file(path: &str) -> Answer {
             include_str!("../page/approval.js"),
         ),
         (
+            "/page/agent.js",
+            "text/javascript; charset=utf-8",
+            include_str!("../page/agent.js"),
+        ),
+        (
             "/page/client.js",
             "text/javascript; charset=utf-8",
             include_str!("../../client/index.js"),

@@ -87,6 +87,14 @@ export class Guest {
     return this.#outcome('/transfers');
   }
 
+  /** The agent calls its tool; returns the status that the page tells. */
+  async agentCalls() {
+    const last = this.page.locator('#notice');
+    await last.evaluate((notice) => notice.replaceChildren());
+    await this.button('Let the agent call delete_user').click();
+    return this.#outcome('/mcp');
+  }
+
   /** Answers the challenge on the page; returns the status of the route that was tried again. */
   async stepUp(path) {
     await this.page.locator('#step-up').click();

@@ -159,6 +159,55 @@ test('a passkey approves one payment, and no other', async () => {
   await guest.leave();
 });
 
+test('an agent deletes a user once its person approves this call, and only once', async () => {
+  const guest = await Guest.at(demo, browser);
+  const approve = guest.button('Approve this call with your passkey');
+  await guest.button('Let the agent call delete_user').click();
+  await guest.told(/^Sign in first/);
+  await guest.register('vera');
+  await guest.signIn();
+  await approve.click();
+  await guest.told(/Let the agent call first/);
+  const shown = (id) => guest.page.locator(`#${id}`).textContent();
+  const isRefused = async (words, reason) => {
+    assert.equal(await guest.agentCalls(), 401);
+    assert.equal(await shown('notice'), `401: /mcp refused. ${words}`);
+    const { header } = await guest.challenge();
+    for (const part of ['error="insufficient_user_authentication"', 'proof_mode="transaction"'])
+      assert.ok(header.includes(part), header);
+    const { actor, subject, reason: recorded } = await guest.record();
+    assert.deepEqual([actor, subject, recorded], [`${demo.issuer}/agent-7`, 'vera', reason]);
+    assert.deepEqual((await guest.rule()).written.match.mcp.names, ['delete_*']);
+    assert.equal(await shown('flow-service'), 'never saw it');
+  };
+
+  await isRefused('No passkey has approved it.', 'missing.proof');
+  for (const round of [1, 2]) {
+    // A person who declines gives the agent nothing.
+    await guest.authenticator.declines();
+    await approve.click();
+    await guest.button('Cancel').click();
+    await guest.told(/Cancelled/);
+    await guest.authenticator.accepts();
+    await approve.click();
+    await guest.told(/has your approval of this one call/);
+    assert.equal(await guest.agentCalls(), 200, `${round}`);
+    assert.equal(
+      await shown('notice'),
+      '200: /mcp let the agent delete bob, once. vera approved just that.',
+    );
+    const ours = await guest.received('ours');
+    assert.equal(ours['x-passgate-kind'], 'agent');
+    assert.equal(ours['x-passgate-actor'], `${demo.issuer}/agent-7`);
+    assert.equal(ours['x-passgate-user-verified'], 'true');
+    const { htm, htu, sub, content_digest: digest } = JSON.parse(await shown('statement'));
+    assert.deepEqual({ htm, htu, sub }, { htm: 'POST', htu: `${demo.url}/mcp`, sub: 'vera' });
+    assert.match(digest, /^sha-256=:/);
+    await isRefused('This approval was used already.', 'untrusted.proof_replayed');
+  }
+  await guest.leave();
+});
+
 test('a touch without verification approves no payment', async () => {
   const guest = await Guest.at(demo, browser, { authenticator: 'securityKey' });
   await guest.register('mona');
