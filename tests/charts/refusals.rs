@@ -1,6 +1,6 @@
 //! Values that mean nothing, or that would leave something open, are refused with what is wrong.
 
-use crate::harness::{ALL, chart, try_render};
+use crate::harness::{ALL, chart, scratch, try_render};
 
 /// Values on top of the examples, and what Helm says of them.
 const REFUSED: [(&[&str], &str); 25] = [
@@ -134,4 +134,21 @@ fn nonsense_is_refused_with_what_is_wrong() {
 fn a_policy_that_is_not_yaml_is_refused() {
     let said = try_render(&chart(), ALL, &["--set-string", "policy=rules: ["]).unwrap_err();
     assert!(said.contains("policy: not YAML: "), "{said}");
+}
+
+/// Helm takes the last of two members of one name, and the first of two documents.
+#[test]
+fn a_policy_of_which_helm_would_take_a_part_is_refused() {
+    let twice = "rules:\n- match: { path: / }\n\"rules\" :\n- match: { path: / }\n  public: true\n";
+    let documents = "---\nproviders: {}\n---\nrules: []\n";
+    for (policy, expected) in [
+        (twice, "policy: the key \"rules\" occurs twice"),
+        (documents, "policy: more than one document"),
+        ("policy: { rules: [] }", "policy.policy: the policy is what"),
+    ] {
+        let file = scratch("policy-in-part.yaml", policy);
+        let argument = format!("policy={}", file.display());
+        let said = try_render(&chart(), ALL, &["--set-file", &argument]).unwrap_err();
+        assert!(said.contains(expected), "{said}");
+    }
 }

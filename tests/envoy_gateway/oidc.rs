@@ -69,6 +69,7 @@ fn its_oidc_signs_in_before_the_filter_and_its_authorization_runs_behind() {
     let got = received(&alice.get("/orders"));
     assert_eq!(got["headers"]["x-user"], "alice");
     assert_eq!(got["headers"]["authorization"], Value::Null);
+    assert_eq!(got["headers"]["cookie"], Value::Null);
 
     // What the identity provider hands out is judged like any token: no session makes it good.
     let mut mallory = Browser::default();

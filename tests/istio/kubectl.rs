@@ -112,8 +112,8 @@ impl Kubectl {
         }
     }
 
-    /// Whether kubectl succeeds with these arguments, how often it asked for a token (it gets these,
-    /// one each time), and what it said.
+    /// Whether kubectl succeeds with these arguments, how often it asked for a token (it gets
+    /// these, one each time), and what it said.
     fn run(&self, arguments: &[&str], tokens: &[&str]) -> (bool, usize, String) {
         fs::write(self.folder.join("tokens"), tokens.join("\n") + "\n").unwrap();
         fs::write(self.folder.join("runs"), "").unwrap();

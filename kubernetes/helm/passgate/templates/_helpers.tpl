@@ -1,6 +1,6 @@
 {{- define "passgate.labels" -}}
 app.kubernetes.io/name: passgate
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
@@ -18,6 +18,20 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- define "passgate.policy" -}}
 {{- $policy := .Values.policy -}}
 {{- if kindIs "string" $policy -}}
+{{- /* Of two members of one name, and of two documents, Helm would take one in silence. */ -}}
+{{- $seen := dict -}}
+{{- range $line := splitList "\n" $policy -}}
+{{- if and $seen (or (hasPrefix "---" $line) (hasPrefix "..." $line)) -}}
+{{- fail "policy: more than one document" -}}
+{{- end -}}
+{{- with regexFind "^[^#\\s-][^:]*:" $line -}}
+{{- $member := . | trimSuffix ":" | trim | trimAll "\"'" -}}
+{{- if hasKey $seen $member -}}
+{{- fail (printf "policy: the key %q occurs twice" $member) -}}
+{{- end -}}
+{{- $_ := set $seen $member true -}}
+{{- end -}}
+{{- end -}}
 {{- $policy = fromYaml $policy -}}
 {{- if hasKey $policy "Error" -}}
 {{- fail (printf "policy: not YAML: %s" $policy.Error) -}}
@@ -26,7 +40,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- if not $policy -}}
 {{- fail "policy: write the configuration of the filter, or give a file: --set-file policy=gate.yaml" -}}
 {{- end -}}
-{{- range $member := list "selector" "targetRefs" "match" "failStrategy" "pluginConfig" "spec" -}}
+{{- range $member := list "selector" "targetRefs" "match" "failStrategy" "pluginConfig" "spec" "policy" "configuration" -}}
 {{- if hasKey $policy $member -}}
 {{- fail (printf "policy.%s: the policy is what stands below pluginConfig, and nothing around it" $member) -}}
 {{- end -}}
