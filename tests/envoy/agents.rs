@@ -5,7 +5,7 @@ use passgate_harness::{BOTH, Gate, Issuer, Request, Response, Setup};
 use passgate_kit::{ApprovalBuilder, SigningKey, Token, base64url, now};
 use serde_json::{Value, json};
 
-const ISSUER: &str = "http://127.0.0.1:9000";
+const ISSUER: &str = "http://localhost:9000";
 const RESOURCE: &str = "http://localhost:8080/mcp";
 /// The page that asks the person.
 const PAGE: (&str, &str) = ("localhost", "http://localhost:3000");
@@ -113,11 +113,11 @@ fn a_person_approves_one_call_of_an_agent_and_no_other() {
         assert_eq!(header("x-passgate-kind"), Some("agent"));
         assert_eq!(
             header("x-passgate-actor"),
-            Some("http://127.0.0.1:9000/agent-7")
+            Some("http://localhost:9000/agent-7")
         );
         assert_eq!(
             header("x-passgate-principal"),
-            Some("http://127.0.0.1:9000/alice")
+            Some("http://localhost:9000/alice")
         );
         gate.denied(&send(&body, Some(&approval)), "untrusted.proof_replayed");
     }

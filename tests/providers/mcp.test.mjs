@@ -3,16 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ClientCredentialsProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { Program } from '../browser/program.mjs';
 import { Gate, ROOT } from './gate.mjs';
+import { serve } from './mcp/server.mjs';
 import { freePorts } from './ports.mjs';
 
 const PROVIDER = join(ROOT, 'tests/providers/oidc-provider/provider.mjs');
@@ -21,18 +19,6 @@ const secret = randomUUID();
 const called = [];
 let ports, resource, provider, gate, service;
 
-/** A server with two tools, for one request. */
-function tools() {
-  const server = new McpServer({ name: 'users', version: '1.0.0' });
-  for (const name of ['list_users', 'delete_user']) {
-    server.registerTool(name, { description: name }, async () => {
-      called.push(name);
-      return { content: [{ type: 'text', text: `${name}: done` }] };
-    });
-  }
-  return server;
-}
-
 before(async () => {
   ports = await freePorts('provider', 'gate', 'service');
   resource = `http://localhost:${ports.gate}/mcp`;
@@ -40,16 +26,9 @@ before(async () => {
     ready: /is ready/,
     env: { GATE: resource, ROBOT_SECRET: secret },
   });
-  service = createServer(async (request, response) => {
-    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
-    await tools().connect(transport);
-    await transport.handleRequest(request, response);
-  });
-  await new Promise((resolve) => service.listen(ports.service, '127.0.0.1', resolve));
-  const issuer = (text) =>
-    text.replace(`"issuer": "http://127.0.0.1:`, `"issuer": "http://localhost:`);
+  service = await serve(ports.service, called);
   const moves = { 9000: ports.provider, 8080: ports.gate, 9001: ports.service };
-  gate = await Gate.start('envoy/mcp.yaml', { port: ports.gate, ports: moves, edit: issuer });
+  gate = await Gate.start('envoy/mcp.yaml', { port: ports.gate, ports: moves });
 });
 
 after(async () => {
