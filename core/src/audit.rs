@@ -1,5 +1,6 @@
 //! The record of one verdict, for the operator: who, what, and why not. Never token text.
 
+mod actors;
 mod auditor;
 mod correlation;
 mod counter;
@@ -13,6 +14,9 @@ mod shadow;
 
 use std::rc::Rc;
 
+pub(crate) use self::{
+    actors::NamedActors, correlation::Correlation, line::Line, proof::shown_key,
+};
 pub use self::{
     auditor::{Auditor, LeftOut, Written},
     counter::{Counter, Counters},
@@ -20,7 +24,6 @@ pub use self::{
     settings::{Audit, Labels, Lines, SubjectForm},
     shadow::Shadow,
 };
-pub(crate) use self::{correlation::Correlation, line::Line, proof::shown_key};
 use crate::{
     evidence::Proved,
     json::Json,
@@ -75,6 +78,8 @@ pub struct AuditRecord {
     pub kind: Option<&'static str>,
     /// Who acts for the subject of a verified token. The [`Auditor`] decides how it is shown.
     pub actor: Option<Rc<str>>,
+    /// What counters call that actor, where they name actors, with its number; not written.
+    pub actor_label: Option<(Rc<str>, usize)>,
     /// The roles of a caller that is let pass.
     pub roles: Vec<Rc<str>>,
     /// The product of a caller that is let pass, with its index, which is not written.

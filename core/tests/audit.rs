@@ -361,6 +361,49 @@ fn a_counter_names_rule_product_kind_and_strength() {
     }
 }
 
+/// Only actors that rules name are told apart, so that no token makes a new counter.
+#[test]
+fn a_counter_names_the_actors_that_rules_name_and_no_others() {
+    let name = |act: Value, audit: Value| {
+        let mut specimen = specimen(|token| token.claim("act", act).build());
+        specimen.path = "/pay/1";
+        specimen.config["rules"] = json!([
+            { "match": { "path": "/pay/*" }, "requires": { "provider_name": "acme" } },
+            {
+                "match": { "path": "/one" },
+                "requires": { "provider_name": "acme", "actors": [format!("{ISSUER}/bot.7")] },
+            },
+            {
+                "match": { "path": "/two" },
+                "requires": { "requires_any": { "requirements": [
+                    { "provider_name": "acme", "actors": [format!("{ISSUER}/bot.7")] },
+                    { "provider_name": "acme", "actors": ["https://other.example.com/bot.7"] },
+                ] } },
+            },
+        ]);
+        let (specimen, config) = with_audit(specimen, audit);
+        let record = specimen.judge().1;
+        let counter = Counter::of(&record, config.audit().labels);
+        let told = counter.name(&record, config.providers());
+        let told = told.strip_prefix("passgate.verdicts.allow.rule.0.provider.acme");
+        let told = told.and_then(|told| told.strip_suffix(".permitted.token"));
+        told.expect("a permit by the first rule").to_owned()
+    };
+    let of = |act: Value| name(act, json!({ "labels": ["actor"], "subject": "omitted" }));
+    let own = format!(
+        ".actor.{}_bot_7",
+        ISSUER.replace("://", "_").replace('.', "_")
+    );
+    assert_eq!(of(json!({ "sub": "bot.7" })), own);
+    let other = json!({ "sub": "bot.7", "iss": "https://other.example.com" });
+    assert_eq!(of(other), ".actor.https_other_example_com_bot_7");
+    for unnamed in ["bot_7", "bot", "bot.77", "é\n.permitted.token"] {
+        assert_eq!(of(json!({ "sub": unnamed })), ".actor.other");
+    }
+    assert_eq!(of(Value::Null), "");
+    assert_eq!(name(json!({ "sub": "bot.7" }), json!({})), "");
+}
+
 #[test]
 fn an_actor_is_shown_as_the_subject_is() {
     let acting = || {

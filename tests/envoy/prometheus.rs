@@ -72,7 +72,9 @@ fn busy_gate(service: &Endless) -> Gate {
     });
     let bound = json!({
         "match": { "prefix": "/bound/" },
-        "requires": { "provider_name": "acme", "proof": { "dpop": {} } },
+        "requires": {
+            "provider_name": "acme", "proof": { "dpop": {} }, "actors": [format!("{ISSUER}/agent.7")],
+        },
     });
     let mut policy = policy();
     policy["providers"]["acme"]["revocations"] = json!({
@@ -111,7 +113,7 @@ fn busy_gate(service: &Endless) -> Gate {
         json!([AUDIENCE, "https://app.example.com"]),
     );
     let policy = with(policy, "bypass_cors_preflight", json!(true));
-    let policy = with(policy, "audit", json!({ "labels": ["kind"] }));
+    let policy = with(policy, "audit", json!({ "labels": ["kind", "actor"] }));
     let policy = with(policy, "streams", json!({ "end_with_authority": true }));
     let setup = Setup::new(policy).issuer(issuer);
     let setup = setup.cluster("service", service.address);
@@ -142,12 +144,14 @@ fn traffic(gate: &Gate) {
         gate.send(BOTH[0], &request);
     }
     proofs(gate);
-    // An agent without the proof that its token needs.
-    let agent = gate.token().claim("act", json!({ "sub": "agent-7" }));
-    let agent = agent.claim("cnf", bound_to(&SigningKey::es256("agent")));
-    let agent = format!("DPoP {}", agent.build());
-    let request = Request::get("/bound/a").header("authorization", agent);
-    assert_eq!(gate.send(BOTH[0], &request).status, 401);
+    // Agents without the proof that their tokens need; the rule names the first.
+    for agent in ["agent.7", "agent.8", "agent.9"] {
+        let agent = gate.token().claim("act", json!({ "sub": agent }));
+        let agent = agent.claim("cnf", bound_to(&SigningKey::es256("agent")));
+        let agent = format!("DPoP {}", agent.build());
+        let request = Request::get("/bound/a").header("authorization", agent);
+        assert_eq!(gate.send(BOTH[0], &request).status, 401);
+    }
     // More refusals than the log takes in a second.
     let mut client = gate.client();
     for _ in 0..120 {
@@ -176,7 +180,8 @@ fn proofs(gate: &Gate) {
     assert_eq!((answer.status, send(nonce).status), (401, 200));
 }
 
-/// Labels hold reason codes, indexes of rules, names of providers and kinds, and nothing else.
+/// Labels hold reason codes, indexes of rules, names of providers, kinds, and actors that rules
+/// name, and nothing else.
 fn labels_are_bounded(prometheus: &Prometheus) {
     let verdicts = eventually("verdicts", || {
         let verdicts = prometheus.query("passgate_verdicts");
@@ -197,12 +202,14 @@ fn labels_are_bounded(prometheus: &Prometheus) {
     assert_eq!(
         labels,
         [
-            "__name__", "decision", "instance", "job", "kind", "provider", "reason", "rule"
+            "__name__", "actor", "decision", "instance", "job", "kind", "provider", "reason",
+            "rule"
         ]
     );
     let set = |label: &str| seen[label].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(set("decision"), ["allow", "cut", "deny", "shadow"]);
     assert_eq!(set("kind"), ["agent", "unknown"]);
+    assert_eq!(set("actor"), ["https_id_example_com_agent_7", "other"]);
     assert_eq!(set("provider"), ["acme", "partners"]);
     assert_eq!(set("rule"), ["0", "1", "2", "3", "4", "5"]);
     for reason in &seen["reason"] {

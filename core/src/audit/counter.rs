@@ -18,6 +18,7 @@ pub struct Counter {
     product: Option<u16>,
     kind: Option<&'static str>,
     phishing_resistant: Option<bool>,
+    actor: Option<usize>,
 }
 
 impl Counter {
@@ -34,6 +35,7 @@ impl Counter {
             product: record.product.as_ref().map(|(_, index)| *index),
             kind: record.kind.filter(|_| labels.kind),
             phishing_resistant: (labels.phishing_resistant && is_known).then(proves),
+            actor: record.actor_label.as_ref().map(|(_, number)| *number),
         }
     }
 
@@ -45,14 +47,15 @@ impl Counter {
             product: None,
             kind: None,
             phishing_resistant: None,
+            actor: None,
             ..self
         }
     }
 
     /// `passgate.verdicts.<decision>[.rule.<name or index>][.provider.<name>][.product.<name>]
-    /// [.kind.<kind>][.phishing_resistant.<true or false>].<code>`. Names have no dots, and a code
-    /// is always two words, so the parts can be told apart from both ends. `record` is the one of
-    /// which this is the counter.
+    /// [.kind.<kind>][.phishing_resistant.<true or false>][.actor.<actor>].<code>`. Names have no
+    /// dots, and a code is always two words, so the parts can be told apart from both ends. `record`
+    /// is the one of which this is the counter.
     #[must_use]
     pub fn name(self, record: &AuditRecord, providers: &[Provider]) -> String {
         use fmt::Write as _;
@@ -74,6 +77,8 @@ impl Counter {
         label("kind", self.kind);
         let word = |is: bool| if is { "true" } else { "false" };
         label("phishing_resistant", self.phishing_resistant.map(word));
+        let actor = self.actor.and(record.actor_label.as_ref());
+        label("actor", actor.map(|(label, _)| &**label));
         // Writing into a string cannot fail.
         let _ = write!(name, ".{}", self.reason);
         name

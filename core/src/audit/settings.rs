@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::NamedActors;
+
 /// What is written about each verdict, and whether it is counted.
 #[derive(Clone, Debug)]
 pub struct Audit {
@@ -15,6 +17,8 @@ pub struct Audit {
     pub subject: SubjectForm,
     /// What counters of verdicts name beside rule, provider and product.
     pub labels: Labels,
+    /// The actors that they name too, if they name actors.
+    pub(crate) actors: Option<NamedActors>,
 }
 
 /// What counters of verdicts name of a verified caller.
@@ -34,6 +38,7 @@ impl Default for Audit {
             counters: true,
             subject: SubjectForm::Clear,
             labels: Labels::default(),
+            actors: None,
         }
     }
 }

@@ -1,7 +1,24 @@
 //! Who may act for a person.
 
-use super::Alternative;
-use crate::decode::{At, Field, Filled, Problems, Text, shown};
+use super::{Action, Alternative, Rule};
+use crate::{
+    audit::{Audit, NamedActors},
+    decode::{At, Field, Filled, Problems, Text, shown},
+};
+
+/// Where counters name actors, they name those of these rules.
+#[inline(never)]
+pub(super) fn are_counted(audit: &mut Audit, rules: &[Rule]) {
+    let Some(named) = &mut audit.actors else {
+        return;
+    };
+    let requirements = rules.iter().filter_map(|rule| match &rule.action {
+        Action::Requires(requirement) => Some(requirement),
+        Action::Public(_) | Action::Deny(_) => None,
+    });
+    let ways = requirements.flat_map(|requirement| &requirement.alternatives);
+    *named = NamedActors::of(ways.flat_map(|way| &way.actors));
+}
 
 /// Adds what is asked of actors: each `issuer/subject`, as in `x-passgate-actor`.
 #[inline(never)]

@@ -2,7 +2,7 @@
 
 use super::raw::RawAudit;
 use crate::{
-    audit::{Audit, Labels, Lines},
+    audit::{Audit, Labels, Lines, NamedActors},
     decode::{At, Filled, Problems, Text, shown, words},
 };
 
@@ -21,10 +21,13 @@ pub(super) fn audit(
         labels,
     } = raw;
     let mut named = Labels::default();
+    let mut actors = None;
     let labels = labels.given().into_iter();
     for (index, Text(label)) in labels.flat_map(Filled::into_numbered) {
         match &*label {
             "kind" => named.kind = true,
+            // Rules are read elsewhere: `actor::are_counted` adds those that they name.
+            "actor" => actors = Some(NamedActors::default()),
             "phishing_resistant" => named.phishing_resistant = true,
             _ => {
                 let at = at.member("labels");
@@ -32,7 +35,7 @@ pub(super) fn audit(
                 problems.add(
                     at.element(index),
                     &seen,
-                    &["write kind or phishing_resistant"],
+                    &["write kind, phishing_resistant or actor"],
                 );
             }
         }
@@ -47,6 +50,7 @@ pub(super) fn audit(
             .and_then(|subject| subject.with_salt(environment, at.member("subject"), problems))
             .unwrap_or(default.subject),
         labels: named,
+        actors,
     }
 }
 

@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use super::{
-    Callers, Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, audit, callers,
-    document, doubts,
+    Callers, Config, InvalidConfig, Origin, PathPolicy, Provider, Secret, across, actor, audit,
+    callers, document, doubts,
     identity_token::{self, Around, GateId},
     introspection, origin, peer, proof, provider,
     raw::{RawConfig, RawLimits, RawOverrideHeaders, RawPath, RawProvider, RawSecrets},
@@ -174,10 +174,11 @@ fn read(
         identity_token::identity_token(raw, &around, root.member("identity_token"), problems)
     });
     let mode = mode.given().unwrap_or_default();
-    let audit = audit
+    let mut audit = audit
         .given()
         .map(|raw| audit::audit(raw, environment, root.member("audit"), problems))
         .unwrap_or_default();
+    actor::are_counted(&mut audit, rules.as_deref().unwrap_or_default());
     // What is meant can be told from a document without errors only.
     let warnings = if problems.is_empty() {
         let rules = rules.as_deref().unwrap_or_default();

@@ -149,7 +149,8 @@ record! {
         /// `{ hashed: { salt: { env: NAME } } }` or `omitted`.
         subject: RawSubject,
         /// What counters of verdicts name of a verified caller, beside rule, provider and product:
-        /// `kind`, `phishing_resistant`. Default: neither.
+        /// `kind`, `phishing_resistant`, and `actor`, which is `other` for one that no rule names.
+        /// Default: none.
         labels: Filled<Text>,
     }
 }

@@ -1,5 +1,7 @@
 //! The roles and the product of a caller, by a rule that names some, and for the service.
 
+use std::rc::Rc;
+
 use super::{Case, Stop};
 use crate::{
     callers::{Asking, Names},
@@ -19,6 +21,13 @@ impl Case<'_, '_, '_> {
             held: &identity.held,
             peer: self.stands.peer.as_deref(),
         }
+    }
+
+    /// Who acts for the subject of a verified token, and what counters call them.
+    pub(super) fn tell_actor(&mut self, actor: Option<&Rc<str>>) {
+        let named = self.prepared.config.audit().actors.as_ref();
+        self.record.actor_label = named.zip(actor).map(|(named, actor)| named.label(actor));
+        self.record.actor = actor.cloned();
     }
 
     /// The headers that tell the service, and the members that tell the operator.

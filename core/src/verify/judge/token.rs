@@ -168,7 +168,7 @@ impl Case<'_, '_, '_> {
         self.record.issuer = Some(Rc::clone(&identity.issuer));
         self.record.subject.clone_from(&identity.subject);
         self.record.kind = Some(identity.kind.as_str());
-        self.record.actor.clone_from(&identity.actor);
+        self.tell_actor(identity.actor.as_ref());
         if let Some(key) = self.prepared.config.correlation() {
             let hash = || key.of_token(credential.token.as_str(), is_jwt);
             self.record.token = identity.hash.get_or_init(hash).clone();
