@@ -76,6 +76,111 @@ fn keys_that_come_over_the_network_without_tls_are_warned_of() {
     }
 }
 
+/// A socket around no TLS, a check that is switched off, and a name that every host has.
+#[test]
+fn keys_over_tls_that_proves_nothing_are_warned_of() {
+    let told = |what: &str| {
+        vec![format!(
+            "providers.acme: keys come from the cluster \"idp\", which {what} (envoy/jwks-over-tls.yaml)"
+        )]
+    };
+    let no_tls = told(
+        "speaks no TLS, so anybody on the way can answer in its place; write a transport_socket with UpstreamTlsContext",
+    );
+    let (before, rest) = OVER_TLS
+        .split_once("      transport_socket:\n")
+        .expect("a socket");
+    let (own, after) = rest
+        .split_once("    - name: upstream")
+        .expect("the next cluster");
+    let before = put(
+        before,
+        "127.0.0.1, port_value: 9443",
+        "10.0.0.1, port_value: 9443",
+    );
+    let with = |socket: &str| format!("{before}{socket}    - name: upstream{after}");
+    let of_type = |name: &str, more: &str| {
+        with(&format!(
+            "      transport_socket: {{ name: s, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.transport_sockets.{name}{more} }} }}\n"
+        ))
+    };
+    let context = "common_tls_context: { validation_context: { trusted_ca: { filename: /ca } } }";
+    for text in [
+        of_type("raw_buffer.v3.RawBuffer", ""),
+        of_type(
+            "starttls.v3.UpstreamStartTlsConfig",
+            &format!(", tls_socket_config: {{ {context} }}"),
+        ),
+        with("      transport_socket: null\n"),
+        with("      transport_socket_matches: []\n"),
+    ] {
+        assert_eq!(warnings(&text), no_tls, "{text}");
+    }
+    let quic = of_type(
+        "quic.v3.QuicUpstreamTransport",
+        &format!(", upstream_tls_context: {{ {context} }}"),
+    );
+    let by_any = told(
+        "takes a certificate of any host that the authority has signed; write match_typed_subject_alt_names under validation_context",
+    );
+    assert_eq!(warnings(&quic), by_any);
+    assert!(warnings(&of_type("alts.v3.Alts", ", handshaker_service: h")).is_empty());
+    let raw = "      transport_socket: { name: s, typed_config: { '@type': type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer } }\n";
+    let here = SMALLEST.replacen("    - name: idp\n", &format!("    - name: idp\n{raw}"), 1);
+    assert_ne!(here, SMALLEST);
+    assert!(warnings(&here).is_empty(), "loopback");
+
+    let authority = "              trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt }\n";
+    for value in ["ACCEPT_UNTRUSTED", "1", "'1'"] {
+        let text = format!("{authority}              trust_chain_verification: {value}\n");
+        let any = told("takes any certificate; remove trust_chain_verification");
+        assert_eq!(warnings(&put(OVER_TLS, authority, &text)), any, "{value}");
+    }
+    let verified =
+        format!("{authority}              trust_chain_verification: VERIFY_TRUST_CHAIN\n");
+    assert!(warnings(&put(OVER_TLS, authority, &verified)).is_empty());
+    let null = "              trusted_ca: null\n";
+    let any = told("takes any certificate; write trusted_ca under validation_context");
+    assert_eq!(warnings(&put(OVER_TLS, authority, null)), any);
+
+    let (_, name) = own.split_once(authority).expect("the authority");
+    let names = |of: &str| {
+        let text = format!("              match_typed_subject_alt_names: {of}\n");
+        warnings(&put(OVER_TLS, name, &text))
+    };
+    let one = |matcher: &str| names(&format!("[{{ san_type: DNS, matcher: {{ {matcher} }} }}]"));
+    assert_eq!(names("[]"), by_any);
+    assert_eq!(names("null"), by_any);
+    for matcher in [
+        "safe_regex: { regex: '.*' }",
+        "safeRegex: { regex: '^(?i:.+)$' }",
+        "safe_regex: { regex: '[a-z0-9.-]{1,255}' }",
+        "safe_regex: { regex: '\\S+\\..*' }",
+        "prefix: ''",
+        "suffix: ''",
+        "contains: ''",
+    ] {
+        assert_eq!(one(matcher), by_any, "{matcher}");
+    }
+    for matcher in [
+        "exact: id.example.com",
+        "safe_regex: { regex: 'id[0-9]\\.example\\.com' }",
+        "suffix: .example.com",
+    ] {
+        assert!(one(matcher).is_empty(), "{matcher}");
+    }
+    // Any of several is enough.
+    let several =
+        "[{ san_type: DNS, matcher: { exact: a } }, { san_type: DNS, matcher: { prefix: '' } }]";
+    assert_eq!(names(several), by_any);
+    let old = "              match_subject_alt_names: [{ prefix: '' }]\n";
+    assert_eq!(warnings(&put(OVER_TLS, name, old)), by_any);
+    // A hash stands for a name, but none does not.
+    let hash = |list: &str| format!("              verify_certificate_hash: {list}\n");
+    assert_eq!(warnings(&put(OVER_TLS, name, &hash("[]"))), by_any);
+    assert!(warnings(&put(OVER_TLS, name, &hash("[abc]"))).is_empty());
+}
+
 #[test]
 fn a_cors_filter_behind_the_gate_is_warned_of() {
     let page = include_str!("../../envoy/approvals-page.yaml");
