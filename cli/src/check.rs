@@ -118,17 +118,13 @@ pub(crate) fn envoy(name: &OsStr) -> Result<Checked, String> {
     };
     let routes = reach::routes(document);
     let mut sections = self::document(&bytes);
-    let open = routes.iter().filter(|route| route.open.is_some()).count();
     if sections.is_empty() {
         sections.push(refused(None, NONE.to_owned()));
     }
-    let count = routes.len();
+    let summary = in_a_line(&routes, sections.iter().any(Section::is_open));
     sections.push(Section {
         place: None,
-        summary: match open {
-            0 => format!("routes: {count}, and all are judged"),
-            _ => format!("routes: {count}, and {open} of them are judged by nobody"),
-        },
+        summary,
         findings: Vec::new(),
     });
     Ok(Checked {
@@ -136,6 +132,31 @@ pub(crate) fn envoy(name: &OsStr) -> Result<Checked, String> {
         sections,
         routes: Some(routes),
     })
+}
+
+/// How many routes there are, and how many are not judged.
+fn in_a_line(routes: &[reach::Route], is_open: bool) -> String {
+    let open = routes.iter().filter(|route| route.open.is_some()).count();
+    let observed = routes.iter().filter(|route| route.is_observed()).count();
+    let open = match open {
+        0 => None,
+        1 => Some("1 of them is judged by nobody".to_owned()),
+        _ => Some(format!("{open} of them are judged by nobody")),
+    };
+    let observed = match observed {
+        0 => None,
+        1 => Some("1 of them lets requests pass in shadow".to_owned()),
+        _ => Some(format!("{observed} of them let requests pass in shadow")),
+    };
+    let count = routes.len();
+    match (count, open.into_iter().chain(observed).collect::<Vec<_>>()) {
+        (0, _) => "routes: 0".to_owned(),
+        (_, told) if !told.is_empty() => format!("routes: {count}, and {}", told.join(", and ")),
+        _ if is_open => {
+            format!("routes: {count}, each with a filter, but see above for what may pass it")
+        }
+        _ => format!("routes: {count}, and all are judged"),
+    }
 }
 
 fn file(name: &OsStr, index: usize, hosts: &mut Hosts) -> Result<Checked, String> {

@@ -1,14 +1,16 @@
 //! Which rule is the weakest that decides about requests of each route in a file of Envoy, and
 //! which routes no rule decides about.
 
-use passgate_core::{Action, Alternative, Config, HostMatch, Json, Matcher, PathMatch, Rule};
+use passgate_core::{
+    Action, Alternative, Config, HostMatch, Json, Matcher, PathMatch, Rule, UnixTime,
+};
 
 use crate::{
     find,
     manager::{self, Manager},
     off, reading,
     routes::{self, VirtualHost},
-    sign::{elements, is_gate, is_true, member},
+    sign::{elements, is_gate, is_true, may_be_true, member},
 };
 
 /// A route, and what decides about its requests.
@@ -31,6 +33,21 @@ pub(crate) struct Weakest {
     pub(crate) rules: Vec<String>,
     /// In words.
     pub(crate) asks: String,
+    /// The last day on which the filter only observes; then it lets everybody pass.
+    pub(crate) shadow_until: Option<String>,
+}
+
+impl Route {
+    /// Whether some of its requests pass because filters only observe them.
+    pub(crate) fn is_observed(&self) -> bool {
+        let mut gates = self.gates.iter();
+        !self.gates.is_empty() && gates.all(|gate| gate.shadow_until.is_some())
+    }
+
+    /// Why not all of its requests are judged, if they are not.
+    pub(crate) fn unjudged(&self) -> Option<&'static str> {
+        self.open.or(self.is_observed().then_some("shadow"))
+    }
 }
 
 const NO_GATE: &str = "this listener has no filter of passgate";
@@ -54,13 +71,10 @@ pub(crate) fn routes(document: &Json) -> Vec<Route> {
             }
             _ if manager.leads_nowhere() && manager.hosts().is_some() => {}
             // Connections, or routes that stand elsewhere.
-            _ => gates.tell(
-                manager.place().to_owned(),
-                Vec::new(),
-                &Json::Null,
-                true,
-                &mut routes,
-            ),
+            _ => {
+                let place = manager.place().to_owned();
+                routes.push(gates.unknown(place, Vec::new(), false, |_| true));
+            }
         }
     }
     routes
@@ -111,58 +125,74 @@ impl<'j> Gates<'j> {
                 .iter()
                 .filter_map(Json::as_str);
             let domains: Vec<_> = domains.map(str::to_owned).collect();
+            let may_meet_host = |rule: &Rule| {
+                let named = &rule.matcher.hosts;
+                by_header || named.is_empty() || routes::serving(hosts, named, &[])(host)
+            };
+            let place = format!("{}.virtual_hosts[{index}]", self.place);
+            // A tree of matchers chooses its routes.
+            if json.get("matcher").is_some_and(|it| *it != Json::Null) {
+                let is_off = off(table) || is_off_within(json, self.names);
+                let place = format!("{place}.matcher");
+                routes.push(self.unknown(place, domains.clone(), is_off, may_meet_host));
+            }
             for (number, route) in elements(json.get("routes")).iter().enumerate() {
-                let place = format!("{}.virtual_hosts[{index}].routes[{number}]", self.place);
                 let is_off = off(table) || off(json) || is_off_within(route, self.names);
-                let own = routes.len();
-                self.tell(place, domains.clone(), route, is_off, routes);
-                let Some(told) = routes.get_mut(own).filter(|it| it.open.is_none()) else {
-                    continue;
-                };
                 let of = route.get("match").unwrap_or(&Json::Null);
                 let requests = requests(of, if by_header { &[] } else { &domains });
                 let begin = begin(of).to_ascii_lowercase();
                 let may_meet = |rule: &Rule| {
-                    let named = &rule.matcher.hosts;
-                    reading::may_meet(&begin, &rule.matcher.path)
-                        && (by_header
-                            || named.is_empty()
-                            || routes::serving(hosts, named, &[])(host))
+                    reading::may_meet(&begin, &rule.matcher.path) && may_meet_host(rule)
                 };
-                let configs = self.configs.iter();
-                told.gates = configs
-                    .map(|config| weakest(config.as_ref(), &requests, may_meet))
-                    .collect();
+                let place = format!("{place}.routes[{number}]");
+                let row = Row {
+                    place,
+                    hosts: domains.clone(),
+                    paths: shown(of),
+                    is_off,
+                };
+                routes.push(self.told(row, &requests, may_meet));
             }
         }
     }
 
-    fn tell(
+    /// Routes that cannot be told apart here.
+    fn unknown(
         &self,
         place: String,
         hosts: Vec<String>,
-        route: &Json,
         is_off: bool,
-        routes: &mut Vec<Route>,
-    ) {
-        let of = route.get("match").unwrap_or(&Json::Null);
-        let elsewhere = *route == Json::Null && self.open.is_none();
-        let open = self.open.or((is_off && !elsewhere).then_some(OFF));
-        let gates = self.configs.iter().filter(|_| elsewhere);
-        routes.push(Route {
+        may_meet: impl Fn(&Rule) -> bool,
+    ) -> Route {
+        let row = Row {
             place,
             hosts,
-            paths: if *route == Json::Null {
-                "…".to_owned()
-            } else {
-                shown(of)
-            },
-            gates: gates
-                .map(|config| weakest(config.as_ref(), &ALL, |_| true))
-                .collect(),
-            open,
-        });
+            paths: "…".to_owned(),
+            is_off,
+        };
+        self.told(row, &every_method(ALL), may_meet)
     }
+
+    fn told(&self, row: Row, requests: &[Matcher], may_meet: impl Fn(&Rule) -> bool) -> Route {
+        let open = self.open.or(row.is_off.then_some(OFF));
+        let gates = self.configs.iter().filter(|_| open.is_none());
+        let gates = gates.map(|config| weakest(config.as_ref(), requests, &may_meet));
+        Route {
+            place: row.place,
+            hosts: row.hosts,
+            paths: row.paths,
+            gates: gates.collect(),
+            open,
+        }
+    }
+}
+
+/// A route, before it is known what decides.
+struct Row {
+    place: String,
+    hosts: Vec<String>,
+    paths: String,
+    is_off: bool,
 }
 
 /// Whether something in it keeps requests from the filter.
@@ -174,44 +204,70 @@ fn is_off_within(json: &Json, names: &[String]) -> bool {
     is_off
 }
 
-/// Every request.
+/// Every request, but for those of CONNECT and TRACE.
 const ALL: Matcher = Matcher {
     path: PathMatch::Any,
     ignore_case: true,
     hosts: Vec::new(),
     methods: Vec::new(),
-    all_methods: true,
+    all_methods: false,
     mcp: None,
 };
 
+/// These requests, and beside them those of CONNECT and TRACE, about which other rules may decide.
+fn every_method(requests: Matcher) -> Vec<Matcher> {
+    let others = Matcher {
+        methods: ["CONNECT", "TRACE"].map(str::to_owned).to_vec(),
+        ..requests.clone()
+    };
+    vec![requests, others]
+}
+
 fn weakest(
     config: Option<&Config>,
-    requests: &Matcher,
+    requests: &[Matcher],
     may_meet: impl Fn(&Rule) -> bool,
 ) -> Weakest {
-    let told = |asks: &str| Weakest {
-        rules: Vec::new(),
+    let told = |rules: Vec<String>, asks: &str| Weakest {
+        rules,
         asks: asks.to_owned(),
+        shadow_until: None,
+    };
+    let observed = |rules: Vec<String>, until: UnixTime| {
+        let until = until.to_string();
+        let day = until.split('T').next().unwrap_or_default();
+        Weakest {
+            shadow_until: Some(day.to_owned()),
+            ..told(rules, &format!("nothing until {day}: shadow"))
+        }
     };
     let Some(config) = config else {
-        return told("the proxy refuses this configuration");
+        return told(Vec::new(), "the proxy refuses this configuration");
     };
+    let now = crate::now();
+    let of_none = config.observed_until(None, now);
     let Some(rules) = config.rules() else {
-        return told("a token");
+        return match of_none {
+            Some(until) => observed(Vec::new(), until),
+            None => told(Vec::new(), "a token"),
+        };
     };
-    let (weakest, _) = config.weakest_rules(requests, may_meet);
+    let (weakest, is_left) = config.weakest_rules(requests, may_meet, now);
+    let labels = weakest.iter().map(|rule| config.rule_label(*rule));
+    let labels: Vec<String> = labels.collect();
+    let mut ends = weakest.iter();
+    if let Some(until) = ends.find_map(|rule| config.observed_until(Some(*rule), now)) {
+        return observed(labels, until);
+    }
+    if let Some(until) = of_none.filter(|_| is_left) {
+        return observed(Vec::new(), until);
+    }
     if weakest.is_empty() {
-        return told("nobody passes: no rule is about it");
+        return told(Vec::new(), "nobody passes: no rule is about it");
     }
     let named = weakest.iter().filter_map(|index| rules.get(*index));
     let asks: Vec<String> = named.map(asks_for).collect();
-    Weakest {
-        rules: weakest
-            .iter()
-            .map(|rule| config.rule_label(*rule))
-            .collect(),
-        asks: asks.join(", or "),
-    }
+    told(labels, &asks.join(", or "))
 }
 
 /// What a rule asks for, in the words of the configuration.
@@ -260,7 +316,7 @@ fn demands(way: &Alternative) -> String {
 }
 
 /// The requests of a route, or more.
-fn requests(of: &Json, domains: &[String]) -> Matcher {
+fn requests(of: &Json, domains: &[String]) -> Vec<Matcher> {
     let text = |names: [&str; 2]| member(of, names).and_then(Json::as_str);
     let path = if let Some(path) = text(["path", "path"]) {
         PathMatch::Exact(path.to_owned())
@@ -284,13 +340,17 @@ fn requests(of: &Json, domains: &[String]) -> Matcher {
     // One that no host of a rule can say takes all of them.
     let hosts: Option<Vec<_>> = domains.iter().map(host).collect();
     let sensitive = member(of, ["case_sensitive", "caseSensitive"]);
-    Matcher {
+    let requests = Matcher {
         path,
         ignore_case: sensitive.is_some_and(|it| !is_true(Some(it))),
         hosts: hosts.unwrap_or_default(),
         methods: method(of).map(str::to_owned).into_iter().collect(),
-        all_methods: member(of, ["connect_matcher", "connectMatcher"]).is_some(),
+        all_methods: false,
         mcp: None,
+    };
+    match &*requests.methods {
+        [] => every_method(requests),
+        _ => vec![requests],
     }
 }
 
@@ -311,8 +371,9 @@ fn method(of: &Json) -> Option<&str> {
     elements(of.get("headers")).iter().find_map(|header| {
         let is_method = header.get("name").and_then(Json::as_str) == Some(":method");
         let inverted = member(header, ["invert_match", "invertMatch"]);
-        let is_plain = is_method && !is_true(inverted);
         let matching = member(header, ["string_match", "stringMatch"]);
+        let any_case = matching.and_then(|it| member(it, ["ignore_case", "ignoreCase"]));
+        let is_plain = is_method && !may_be_true(inverted) && !may_be_true(any_case);
         let exact = matching.and_then(|it| it.get("exact"));
         let exact = exact.or_else(|| member(header, ["exact_match", "exactMatch"]));
         exact.filter(|_| is_plain)?.as_str()

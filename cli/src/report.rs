@@ -110,6 +110,18 @@ impl Section {
         self.findings.extend(new);
     }
 
+    /// Whether it tells of requests that may pass unjudged.
+    pub(crate) fn is_open(&self) -> bool {
+        self.findings.iter().any(|finding| match finding.level {
+            Level::Problem | Level::Off | Level::Error => true,
+            Level::Warning | Level::Note => {
+                let mut signs = ["judged", "without this filter"].iter();
+                signs.any(|sign| finding.text.contains(sign))
+            }
+            Level::Test => false,
+        })
+    }
+
     fn accepted(&self, strict: bool) -> bool {
         let passes = |finding: &Finding| match finding.level {
             Level::Note => true,
@@ -263,13 +275,15 @@ fn json(files: &[Checked], strict: bool) -> Value {
 
 fn route(route: &Route) -> Value {
     let gates = route.gates.iter();
-    let gates = gates.map(|gate| json!({ "rules": gate.rules, "asks": gate.asks }));
+    let gates = gates.map(
+        |gate| json!({ "rules": gate.rules, "asks": gate.asks, "shadow_until": gate.shadow_until }),
+    );
     json!({
         "place": route.place,
         "hosts": route.hosts,
         "paths": route.paths,
-        "judged": route.open.is_none(),
-        "unjudged_because": route.open,
+        "judged": route.unjudged().is_none(),
+        "unjudged_because": route.unjudged(),
         "weakest": gates.collect::<Vec<_>>(),
     })
 }

@@ -227,3 +227,217 @@ fn what_is_no_policy_is_told_in_the_table_too() {
     assert_eq!(status, Some(2));
     assert!(error.starts_with("usage: passgate check"), "{error}");
 }
+
+const SHADOW: &str = r#""mode": { "shadow": { "until": "2999-12-31" } }"#;
+const OBSERVED: &str = "nothing until 2999-12-31: shadow";
+
+fn rows(output: &str) -> Vec<String> {
+    let rows = table(output);
+    rows.iter().map(|row| row.join(" | ")).collect()
+}
+
+#[test]
+fn what_is_only_observed_asks_for_nothing() {
+    let hosts = host(
+        "'*'",
+        &["prefix: /admin/", "prefix: /api/", "prefix: /other"]
+            .map(route)
+            .join(", "),
+    );
+    let mode = |name: &str, until: &str| {
+        let named = format!("\"name\": \"{name}\",");
+        let mode = SHADOW.replace("2999-12-31", until);
+        file(&RULES.replace(&named, &format!("{named} {mode},")), &hosts)
+    };
+    let (_, output, _) = check("shadow-deny", &mode("closed", "2999-12-31"), &[]);
+    assert!(
+        output.contains("routes: 3, and 1 of them lets requests pass in shadow\n"),
+        "{output}"
+    );
+    assert_eq!(
+        rows(&output),
+        [
+            format!("* | prefix /admin/ | closed | {OBSERVED}"),
+            "* | prefix /api/ | payments or api | a token and facts phishing_resistant and max_age 300s, or a token and scopes read write".to_owned(),
+            "* | prefix /other | rest | a token".to_owned(),
+        ]
+    );
+    // One that is observed no more is like any other.
+    let (_, output, _) = check("shadow-over", &mode("closed", "2020-12-31"), &[]);
+    assert_eq!(
+        rows(&output)[0],
+        "* | prefix /admin/ | closed | nobody passes"
+    );
+    // The stricter of two rules, which is the one that lets everybody pass.
+    let (_, output, _) = check("shadow-rule", &mode("payments", "2999-12-31"), &[]);
+    assert_eq!(
+        rows(&output)[1],
+        format!("* | prefix /api/ | payments | {OBSERVED}")
+    );
+
+    // It weighs less than a public rule, which comes first.
+    let text = mode("rest", "2999-12-31").replace("prefix: /other", "prefix: /");
+    let (_, output, _) = check("shadow-rest", &text, &[]);
+    assert_eq!(
+        rows(&output)[2],
+        format!("* | prefix / | rest | {OBSERVED}")
+    );
+
+    // The whole configuration, but for a rule that says otherwise.
+    let whole = RULES.replace("{ \"rules\"", &format!("{{ {SHADOW}, \"rules\""));
+    let closed = "\"name\": \"closed\",";
+    let whole = whole.replace(closed, &format!("{closed} \"mode\": \"enforce\","));
+    let text = file(&whole, &hosts);
+    let (_, output, _) = check("shadow", &text, &[]);
+    let wanted = [
+        "* | prefix /admin/ | closed | nobody passes".to_owned(),
+        format!("* | prefix /api/ | payments | {OBSERVED}"),
+        format!("* | prefix /other | writes | {OBSERVED}"),
+    ];
+    // `closed` is about TRACE, too, and below `/admin/` no other rule is left.
+    assert_eq!(rows(&output), wanted, "{output}");
+    let (_, output, _) = check("shadow-json", &text, &["--format", "json"]);
+    let json: Value = serde_json::from_str(&output).expect("JSON");
+    let routes = json["files"][0]["routes"].as_array().expect("routes");
+    let judged: Vec<_> = routes.iter().map(|route| &route["judged"]).collect();
+    assert_eq!(judged, [true, false, false]);
+    assert_eq!(routes[0]["unjudged_because"], Value::Null);
+    assert_eq!(routes[1]["unjudged_because"], "shadow");
+    assert_eq!(routes[0]["weakest"][0]["shadow_until"], Value::Null);
+    assert_eq!(routes[1]["weakest"][0]["shadow_until"], "2999-12-31");
+}
+
+/// Where no rule is about a request, the mode of the whole configuration lets it pass.
+#[test]
+fn what_no_rule_is_about_is_observed_too() {
+    let narrow = |hosts: &str, rules: &str| {
+        let (_, output, _) = check("left", &file(rules, hosts), &[]);
+        rows(&output)
+    };
+    let rules = format!(
+        r#"{{ {SHADOW}, "rules": [{{ "match": {{ "path": "/b/c" }}, "mode": "enforce", "requires": {{}} }}],"#
+    );
+    let hosts = host("'*'", &route("prefix: /b/"));
+    assert_eq!(
+        narrow(&hosts, &rules),
+        [format!("* | prefix /b/ | - | {OBSERVED}")]
+    );
+    let none = format!("{{ {SHADOW},");
+    assert_eq!(
+        narrow(&hosts, &none),
+        [format!("* | prefix /b/ | - | {OBSERVED}")]
+    );
+}
+
+#[test]
+fn a_rule_for_trace_or_connect_alone_is_named() {
+    let rules = r#"{ "rules": [
+      { "name": "echo", "match": { "prefix": "/", "methods": ["TRACE"] }, "public": { "reason": "r", "owner": "o", "until": "never" } },
+      { "name": "tunnel", "match": { "prefix": "/t/", "methods": ["CONNECT"] }, "requires": {} },
+      { "name": "api", "match": { "path_separated_prefix": "/t" }, "requires": { "scopes": ["a"] } },
+      { "name": "rest", "match": { "prefix": "/" }, "requires": { "scopes": ["b"] } }
+    ],"#;
+    let of = |routes: &str| {
+        let (_, output, _) = check("trace", &file(rules, &host("'*'", routes)), &[]);
+        rows(&output)
+    };
+    assert_eq!(
+        of(&route("prefix: /t/")),
+        ["* | prefix /t/ | echo | nothing: it is public"]
+    );
+    // The rule for everything does not decide about requests of `api`.
+    let get = "prefix: /t/, headers: [{ name: ':method', string_match: { exact: GET } }]";
+    assert_eq!(
+        of(&route(get)),
+        ["* | GET prefix /t/ | api | a token and scopes a"]
+    );
+    let rules = rules.replace("[\"TRACE\"]", "[\"GET\"]");
+    let (_, output, _) = check(
+        "connect",
+        &file(&rules, &host("'*'", &route("connect_matcher: {}"))),
+        &[],
+    );
+    assert_eq!(
+        rows(&output),
+        ["* | match of another kind | echo | nothing: it is public"]
+    );
+    let rules = r#"{ "rules": [
+      { "name": "tunnel", "match": { "prefix": "/t/", "methods": ["CONNECT"] }, "requires": {} },
+      { "name": "api", "match": { "path_separated_prefix": "/t" }, "requires": { "scopes": ["a"] } },
+      { "name": "rest", "match": { "prefix": "/" }, "public": { "reason": "r", "owner": "o", "until": "never" } }
+    ],"#;
+    let (_, output, _) = check(
+        "tunnel",
+        &file(rules, &host("'*'", &route("prefix: /t/"))),
+        &[],
+    );
+    assert_eq!(rows(&output), ["* | prefix /t/ | tunnel | a token"]);
+}
+
+#[test]
+fn a_method_in_any_case_is_not_that_method_alone() {
+    let of = |header: &str| {
+        let routes = route(&format!("prefix: /other, headers: [{header}]"));
+        let (_, output, _) = check("case", &file(RULES, &host("'*'", &routes)), &[]);
+        rows(&output)
+    };
+    let any = ["* | prefix /other | rest | a token"];
+    for header in [
+        "{ name: ':method', string_match: { exact: POST, ignore_case: true } }",
+        "{ name: ':method', stringMatch: { exact: POST, ignoreCase: 'true' } }",
+        "{ name: ':method', string_match: { exact: POST }, invert_match: 't' }",
+    ] {
+        assert_eq!(of(header), any, "{header}");
+    }
+    let off = "{ name: ':method', string_match: { exact: POST, ignore_case: false } }";
+    assert_eq!(
+        of(off),
+        ["* | POST prefix /other | writes | a token and roles a"]
+    );
+}
+
+#[test]
+fn a_virtual_host_with_a_matcher_has_one_row() {
+    let rules = RULES.replace("www.test", "api.test");
+    let host = |inside: &str| {
+        format!(
+            "                    - {{ name: h, domains: [api.test], matcher: {{ on_no_match: {{ action: {{ name: route, typed_config: {{ '@type': type.googleapis.com/envoy.config.route.v3.Route, match: {{ prefix: / }}, route: {{ cluster: upstream }}{inside} }} }} }} }} }}\n"
+        )
+    };
+    let (_, output, _) = check("matcher", &file(&rules, &host("")), &[]);
+    assert_eq!(
+        rows(&output),
+        ["api.test | … | probe | nothing: it is public"],
+        "{output}"
+    );
+    assert!(output.contains("\nroutes: 1"), "{output}");
+    let off = ", typed_per_filter_config: { passgate: { '@type': type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true } }";
+    let (status, output, _) = check("matcher-off", &file(&rules, &host(off)), &[]);
+    assert_eq!(status, Some(1), "{output}");
+    assert_eq!(
+        rows(&output),
+        ["api.test | … | NONE | NOTHING: the filter is switched off here"]
+    );
+}
+
+#[test]
+fn not_all_are_judged_where_something_lets_requests_pass() {
+    let all = "and all are judged";
+    let doubtful = "routes: 1, each with a filter, but see above for what may pass it\n";
+    let (_, output, _) = check("sure", SMALLEST, &[]);
+    assert!(output.contains(&format!("routes: 1, {all}\n")), "{output}");
+    let open = SMALLEST.replace("FAIL_RELOAD", "FAIL_OPEN");
+    assert_ne!(open, SMALLEST);
+    let (status, output, _) = check("fail-open", &open, &[]);
+    assert_eq!(status, Some(1), "{output}");
+    assert!(output.contains(doubtful), "{output}");
+    // A bypass is a warning.
+    let filters = "http_filters:\n";
+    let upgrade = "upgrade_configs: [{ upgrade_type: websocket, filters: [{ name: envoy.filters.http.router }] }]\n                ";
+    let bypass = SMALLEST.replacen(filters, &format!("{upgrade}{filters}"), 1);
+    assert_ne!(bypass, SMALLEST);
+    let (_, output, _) = check("upgrade", &bypass, &[]);
+    assert!(output.contains(doubtful), "{output}");
+    let (_, output, _) = check("none", &file(RULES, &host("'*'", "")), &[]);
+    assert!(output.contains("\nroutes: 0\n"), "{output}");
+}

@@ -201,6 +201,15 @@ impl Config {
         self.mode
     }
 
+    /// The last moment at which requests of this rule pass, whatever is decided; `None`: what is
+    /// decided is done now. Of no rule: as the whole configuration.
+    #[must_use]
+    pub fn observed_until(&self, rule: Option<usize>, now: UnixTime) -> Option<UnixTime> {
+        let rule = rule.and_then(|index| self.rules.as_deref()?.get(index));
+        let mode = rule.and_then(|rule| rule.mode).unwrap_or(self.mode);
+        mode.observes_until(now)
+    }
+
     /// Whether streams end with their authority where a rule does not say so itself.
     #[must_use]
     pub const fn ends_streams(&self) -> bool {
@@ -341,17 +350,26 @@ impl Config {
         neighbours::taken_by_any(self.rules().unwrap_or_default())
     }
 
-    /// The rules of which one decides about a request of these, whose paths `may_meet` says too; of
-    /// all that do, those that ask for the least. And whether a request may be left that no rule is
-    /// about, which nobody passes. Empty where there are no rules.
+    /// The rules of which one decides now about a request of one of these, whose paths `may_meet`
+    /// says too; of all that do, those that ask for the least. And whether a request may be left
+    /// that no rule is about. Empty where there are no rules.
     pub fn weakest_rules(
         &self,
-        requests: &Matcher,
+        requests: &[Matcher],
         may_meet: impl Fn(&Rule) -> bool,
+        now: UnixTime,
     ) -> (Vec<usize>, bool) {
         let rules = self.rules().unwrap_or_default();
-        let (deciding, is_left) = reach::deciding(rules, requests, may_meet);
-        (reach::weakest(rules, &deciding), is_left)
+        let (mut all, mut is_left) = (Vec::new(), false);
+        for requests in requests {
+            let (deciding, leaves) = reach::deciding(rules, requests, &may_meet);
+            all.extend(deciding);
+            is_left |= leaves;
+        }
+        all.sort_unstable();
+        all.dedup();
+        let is_observed = |rule| self.observed_until(Some(rule), now).is_some();
+        (reach::weakest(rules, &all, is_observed), is_left)
     }
 
     /// The key of hashes in records.

@@ -16,12 +16,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Whether a request now passes unchanged, whatever is decided.
+    /// The last moment at which requests pass unchanged, whatever is decided; `None`: what is
+    /// decided now is done.
     #[must_use]
-    pub fn observes(self, now: UnixTime) -> bool {
+    pub fn observes_until(self, now: UnixTime) -> Option<UnixTime> {
         match self {
-            Self::Enforce => false,
-            Self::Shadow { until } => now <= until,
+            Self::Enforce => None,
+            Self::Shadow { until } => (now <= until).then_some(until),
         }
     }
 }

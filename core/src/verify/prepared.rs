@@ -276,10 +276,7 @@ impl Prepared {
 
     /// Whether what this rule decides, or what no rule is about, is only observed.
     pub(super) fn observes(&self, rule: Option<usize>, now: UnixTime) -> bool {
-        let rules = self.config.rules();
-        let rule = rule.and_then(|index| rules?.get(index));
-        let mode = rule.and_then(|rule| rule.mode);
-        mode.unwrap_or(self.config.mode()).observes(now)
+        self.config.observed_until(rule, now).is_some()
     }
 
     /// Notes which rule a verdict is by.
