@@ -431,13 +431,18 @@ fn not_all_are_judged_where_something_lets_requests_pass() {
     let (status, output, _) = check("fail-open", &open, &[]);
     assert_eq!(status, Some(1), "{output}");
     assert!(output.contains(doubtful), "{output}");
-    // A bypass is a warning.
+    // Bypasses: the one is an error, and the other a warning.
     let filters = "http_filters:\n";
     let upgrade = "upgrade_configs: [{ upgrade_type: websocket, filters: [{ name: envoy.filters.http.router }] }]\n                ";
     let bypass = SMALLEST.replacen(filters, &format!("{upgrade}{filters}"), 1);
     assert_ne!(bypass, SMALLEST);
     let (_, output, _) = check("upgrade", &bypass, &[]);
     assert!(output.contains(doubtful), "{output}");
+    let tunnel = "{ match: { connect_matcher: {} }, route: { cluster: upstream, upgrade_configs: [{ upgrade_type: CONNECT, connect_config: {} }] } }";
+    let tunnel = format!("{tunnel}, {}", route("prefix: /"));
+    let (status, output, _) = check("connect-open", &file("{", &host("'*'", &tunnel)), &[]);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.contains(&doubtful.replace("1,", "2,")), "{output}");
     let (_, output, _) = check("none", &file(RULES, &host("'*'", "")), &[]);
     assert!(output.contains("\nroutes: 0\n"), "{output}");
 }
