@@ -54,8 +54,8 @@ impl Counter {
 
     /// `passgate.verdicts.<decision>[.rule.<name or index>][.provider.<name>][.product.<name>]
     /// [.kind.<kind>][.phishing_resistant.<true or false>][.actor.<actor>].<code>`. Names have no
-    /// dots, and a code is always two words, so the parts can be told apart from both ends. `record`
-    /// is the one of which this is the counter.
+    /// dots, and a code is always two words, so the parts can be told apart from both ends.
+    /// `record` is the one of which this is the counter.
     #[must_use]
     pub fn name(self, record: &AuditRecord, providers: &[Provider]) -> String {
         use fmt::Write as _;
