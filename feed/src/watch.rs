@@ -4,13 +4,14 @@
 //! - **An answer only takes away.** Nobody is given anything back because of one, or for want of
 //!   one: an API that does not answer ends nobody, and whoever has ended stays so.
 //! - **Nothing counts before it is on disk.** What could not be written is found again.
-//! - **Bounded**: so many disabled people, a page at a time. If there are more, that is said.
+//! - **Bounded**: so many answers in one poll. The next one reads on.
 
+mod disabled;
+mod revoked;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
     error::Error,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,6 +19,10 @@ use std::{
 
 use passgate_core::Json;
 
+use self::{
+    disabled::{Disabled, Told, disabled},
+    revoked::{Events, are_stored, revoked},
+};
 use crate::{
     admin_api::AdminApi,
     client::Failed,
@@ -31,9 +36,9 @@ use crate::{
     store::Act,
 };
 
-/// People of one page.
+/// People, or events, of one page.
 const PAGE: usize = 100;
-/// Most pages of disabled people.
+/// Most pages of each in one poll.
 const PAGES: usize = 100;
 /// So many are written at once: sessions of one person are counted before each time.
 const AT_ONCE: usize = SESSIONS_OF_A_PERSON;
@@ -41,11 +46,10 @@ const AT_ONCE: usize = SESSIONS_OF_A_PERSON;
 const BYTES: usize = 1 << 20;
 /// So much may Keycloak's clock be ahead of ours.
 const APART: Duration = Duration::from_secs(60);
+/// The outcome when not all was read.
+const TOO_MANY: &str = "too_many";
 /// After many failures it is tried this often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Nobody knows who was enabled for a while in a longer gap between two answers: whoever is
-/// disabled after it ends again.
-const LONGEST_GAP: Duration = Duration::from_secs(300);
 
 /// The questions to one realm, and what was found so far.
 struct Asking {
@@ -55,12 +59,8 @@ struct Asking {
     api: AdminApi,
     /// The last `notBefore` of the realm that is on disk.
     not_before: u64,
-    /// Who is disabled, and what is on disk of it.
-    disabled: HashMap<String, Told>,
-    /// When all of them were asked about last.
-    whole: Instant,
-    /// The time of the last event that is on disk, in milliseconds.
-    event: u64,
+    disabled: Disabled,
+    events: Events,
 }
 
 /// Asks for each provider that says so, until the runtime ends.
@@ -77,9 +77,8 @@ pub(crate) fn start(service: &Arc<Service>) -> Result<(), Box<dyn Error>> {
             index,
             api,
             not_before: 0,
-            disabled: HashMap::new(),
-            whole: Instant::now(),
-            event: 0,
+            disabled: Disabled::default(),
+            events: Events::default(),
         };
         tokio::spawn(asking.run());
     }
@@ -109,7 +108,13 @@ impl Asking {
                     "ok"
                 }
                 Err((outcome, why)) => {
-                    pause = pause.saturating_mul(2).clamp(watch.interval, LONGEST_PAUSE);
+                    // What is left is read on at the same pace.
+                    let next = pause.saturating_mul(2).clamp(watch.interval, LONGEST_PAUSE);
+                    pause = if outcome == TOO_MANY {
+                        watch.interval
+                    } else {
+                        next
+                    };
                     let told = [("provider", &*provider.name), ("error", &*why)];
                     log::warn("the admin API does not tell all", &told);
                     outcome
@@ -133,90 +138,103 @@ impl Asking {
             // Nobody could sign in until then.
             return Err(("odd", format!("notBefore of the realm is to come: {at}")));
         }
-        if at == self.not_before {
-            return Ok(());
+        if at != self.not_before {
+            let clients = watch.clients.iter();
+            let endings = clients.map(|client| event::client(client, at, "all sessions ended"));
+            self.write(endings).await?;
+            self.not_before = at;
         }
-        let clients = watch.clients.iter();
-        let endings = clients.map(|client| event::client(client, at, "all sessions ended"));
-        self.write(endings).await?;
-        self.not_before = at;
+        if watch.has_events && !realm.as_ref().is_some_and(are_stored) {
+            let why = "the realm does not store revoked refresh tokens: switch on Save events of \
+                       the user events, with REVOKE_GRANT among the saved types";
+            return Err(("odd", why.to_owned()));
+        }
         Ok(())
     }
 
     /// People who are disabled: what was issued to them ends. They get nothing new.
     async fn people(&mut self) -> Result<(), Failed> {
-        if self.whole.elapsed() > LONGEST_GAP {
-            self.disabled.clear();
-        }
-        let mut all = HashMap::new();
-        let mut is_whole = false;
-        for page in 0..PAGES {
-            let first = page.saturating_mul(PAGE);
-            let query = "/users?enabled=false&briefRepresentation=true";
-            let path = format!("{query}&first={first}&max={PAGE}");
-            let people = self.api.get(&path, BYTES, "view-users").await?;
-            let odd = || ("odd", "not what Keycloak says of people".to_owned());
-            let people = people.as_ref().and_then(disabled).ok_or_else(odd)?;
-            let (at, now) = (Instant::now(), clock::now().as_secs());
-            let held = |id: &str| self.disabled.get(id).copied();
-            let seen = people.ids.iter();
-            let seen = seen.map(|id| ((*id).to_owned(), told(held(id), at)));
-            let seen: Vec<(String, Told)> = seen.collect();
-            let ends = seen.iter().filter(|(id, told)| held(id) != Some(*told));
-            let endings = ends.map(|(id, _)| event::person(id, now, "disabled"));
-            self.write(endings).await?;
-            self.disabled.extend(seen.iter().cloned());
-            all.extend(seen);
-            if people.all < PAGE {
-                is_whole = true;
-                break;
+        self.disabled.begin(Instant::now());
+        for _ in 0..PAGES {
+            let is_last = match self.some_people().await {
+                Ok(is_last) => is_last,
+                Err(failed) => {
+                    self.disabled.fail();
+                    return Err(failed);
+                }
+            };
+            if is_last {
+                self.disabled.end(Instant::now());
+                return Ok(());
             }
-        }
-        // Whoever was enabled meanwhile, and is disabled again, ends again.
-        self.disabled = all;
-        self.whole = Instant::now();
-        if !is_whole {
-            let most = PAGE.saturating_mul(PAGES);
-            let why =
-                format!("more than {most} people are disabled; those after them are not seen");
-            return Err(("too_many", why));
+            if self.disabled.is_full() {
+                self.disabled.end(Instant::now());
+                let most = disabled::MOST;
+                let why =
+                    format!("more than {most} people are disabled; those after them are not seen");
+                return Err((TOO_MANY, why));
+            }
         }
         Ok(())
     }
 
+    /// The next page of them. Returns whether it is the last.
+    async fn some_people(&mut self) -> Result<bool, Failed> {
+        let first = self.disabled.first();
+        let query = "/users?enabled=false&briefRepresentation=true";
+        let path = format!("{query}&first={first}&max={PAGE}");
+        let people = self.api.get(&path, BYTES, "view-users").await?;
+        let odd = || ("odd", "not what Keycloak says of people".to_owned());
+        let people = people.as_ref().and_then(disabled).ok_or_else(odd)?;
+        let seen: Vec<(String, Told)> = self.disabled.told(&people.ids, Instant::now());
+        let now = clock::now().as_secs();
+        let ends = seen.iter();
+        let ends = ends.filter(|(id, told)| !self.disabled.is_held(id, *told));
+        let endings = ends.map(|(id, _)| event::person(id, now, "disabled"));
+        self.write(endings).await?;
+        self.disabled.took(seen);
+        Ok(people.all < PAGE)
+    }
+
     /// Refresh tokens that were revoked, the last first: their sessions end.
     async fn events(&mut self, provider: &Provider) -> Result<(), Failed> {
-        let longest = provider.max_token_lifetime.as_millis();
-        let longest = u64::try_from(longest).unwrap_or(u64::MAX);
-        let now = clock::now().as_millis();
-        let oldest = now.saturating_sub(longest);
-        // One that another node of Keycloak has noted may come late.
-        let late = u64::try_from(APART.as_millis()).unwrap_or(u64::MAX);
-        let oldest = oldest.max(self.event.saturating_sub(late));
-        let mut last = self.event;
-        for page in 0..PAGES {
-            let first = page.saturating_mul(PAGE);
-            let path = format!("/events?type=REVOKE_GRANT&first={first}&max={PAGE}");
-            let events = self.api.get(&path, BYTES, "view-events").await?;
-            let odd = || ("odd", "not what Keycloak says of events".to_owned());
-            let events = events.as_ref().and_then(revoked).ok_or_else(odd)?;
-            let is_all = events.len() < PAGE || events.iter().any(|event| event.at < oldest);
-            let new = events.iter().filter(|event| event.at >= oldest);
-            let endings = new.map(|event| {
-                let told = event.at / 1_000;
-                event::session(event.session, event.person, told, "refresh token revoked")
-            });
-            self.write(endings).await?;
-            last = events.iter().map(|event| event.at).fold(last, u64::max);
-            if is_all {
-                // One from the future must not hide those that follow.
-                self.event = last.min(now);
-                return Ok(());
+        for _ in 0..PAGES {
+            match self.some_events(provider).await {
+                Ok(true) => {
+                    self.events.end();
+                    return Ok(());
+                }
+                Ok(false) => {}
+                Err(failed) => {
+                    self.events.fail();
+                    return Err(failed);
+                }
             }
         }
-        self.event = last.min(now);
-        let why = "more refresh tokens were revoked than are read at once".to_owned();
-        Err(("too_many", why))
+        let why = "more refresh tokens were revoked than are read at once; the others follow";
+        Err((TOO_MANY, why.to_owned()))
+    }
+
+    /// The next page of them. Returns whether it is the last.
+    async fn some_events(&mut self, provider: &Provider) -> Result<bool, Failed> {
+        let now = clock::now();
+        let longest = u64::try_from(provider.max_token_lifetime.as_millis()).unwrap_or(u64::MAX);
+        let oldest = now.as_millis().saturating_sub(longest);
+        let oldest = oldest.max(self.events.oldest());
+        let first = self.events.first();
+        let path = format!("/events?type=REVOKE_GRANT&first={first}&max={PAGE}");
+        let events = self.api.get(&path, BYTES, "view-events").await?;
+        let odd = || ("odd", "not what Keycloak says of events".to_owned());
+        let events = events.as_ref().and_then(revoked).ok_or_else(odd)?;
+        let new = self.events.unwritten(&events, oldest).into_iter();
+        let latest = now.as_secs().saturating_add(APART.as_secs());
+        let endings = new.map(|event| {
+            let told = latest.min(event.at / 1_000);
+            event::session(event.session, event.person, told, "refresh token revoked")
+        });
+        self.write(endings).await?;
+        self.events.took(&events, now.as_millis());
+        Ok(events.len() < PAGE || events.iter().any(|event| event.at < oldest))
     }
 
     /// Returns when it is on disk. A name that no entry takes is none of a token that passes.
@@ -234,24 +252,6 @@ impl Asking {
     }
 }
 
-/// How often the end of a person who is disabled was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    /// Once, by our clock of then.
-    Once(Instant),
-    /// Again, when what was issued by a clock that is ahead of ours had ended, too.
-    Twice,
-}
-
-/// What is to be on disk of a person who is disabled now.
-fn told(before: Option<Told>, now: Instant) -> Told {
-    match before {
-        None => Told::Once(now),
-        Some(Told::Once(at)) if now.saturating_duration_since(at) >= APART => Told::Twice,
-        Some(told) => told,
-    }
-}
-
 /// `notBefore` of a realm: what was issued before is not good any more, in seconds; zero: never.
 /// `None`: the realm is not told.
 fn not_before(realm: &Json) -> Option<u64> {
@@ -259,70 +259,4 @@ fn not_before(realm: &Json) -> Option<u64> {
         Json::Number(seconds) => seconds.parse().ok(),
         _ => None,
     }
-}
-
-/// A refresh token that was revoked.
-#[derive(Debug, PartialEq, Eq)]
-struct Revoked<'j> {
-    /// In milliseconds since 1970, by Keycloak's clock.
-    at: u64,
-    session: &'j str,
-    person: Option<&'j str>,
-}
-
-/// `None`: it is not what Keycloak answers. An event without a session is about none.
-fn revoked(page: &Json) -> Option<Vec<Revoked<'_>>> {
-    let Json::Array(events) = page else {
-        return None;
-    };
-    let mut read = Vec::new();
-    for event in events.iter() {
-        // A Keycloak that does not know the question would tell of all kinds.
-        if event.get("type").and_then(Json::as_str) != Some("REVOKE_GRANT") {
-            return None;
-        }
-        let at = match event.get("time")? {
-            Json::Number(time) => time.parse().ok()?,
-            _ => return None,
-        };
-        read.push(Revoked {
-            at,
-            session: event
-                .get("sessionId")
-                .and_then(Json::as_str)
-                .unwrap_or_default(),
-            person: event.get("userId").and_then(Json::as_str),
-        });
-    }
-    Some(read)
-}
-
-/// A page of people.
-#[derive(Debug, PartialEq, Eq)]
-struct People<'j> {
-    /// How many it names.
-    all: usize,
-    /// Who of them is disabled.
-    ids: Vec<&'j str>,
-}
-
-/// `None`: it is not what Keycloak answers. Nobody counts as disabled who is not said to be: a
-/// Keycloak that does not know the question names everybody.
-fn disabled(page: &Json) -> Option<People<'_>> {
-    let Json::Array(people) = page else {
-        return None;
-    };
-    let mut ids = Vec::new();
-    for person in people.iter() {
-        let id = person.get("id").and_then(Json::as_str)?;
-        match person.get("enabled")? {
-            Json::Bool(false) => ids.push(id),
-            Json::Bool(true) => {}
-            _ => return None,
-        }
-    }
-    Some(People {
-        all: people.len(),
-        ids,
-    })
 }

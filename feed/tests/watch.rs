@@ -37,8 +37,10 @@ struct State {
     people: BTreeMap<String, bool>,
     /// What it gave; the last one is good.
     tokens: u64,
-    /// When which session lost its refresh token, the last first.
-    events: Vec<(u64, String)>,
+    /// Tokens that were revoked, the last first.
+    events: Vec<Value>,
+    /// Whether it stores them, and which types else.
+    stores: Value,
     status: Option<u16>,
     /// It is an old one, which knows no such question.
     names_everybody: bool,
@@ -58,7 +60,10 @@ impl Keycloak {
             });
         });
         let this = Self { server, state };
-        this.state(|state| state.not_before = json!(0));
+        this.state(|state| {
+            state.not_before = json!(0);
+            state.stores = json!({ "is_on": true, "types": [] });
+        });
         this
     }
 
@@ -68,6 +73,18 @@ impl Keycloak {
 
     fn person(&self, id: &str, enabled: bool) {
         self.state(|state| state.people.insert(id.to_owned(), enabled));
+    }
+
+    /// A person's refresh token is revoked, or, by `token_id`, an access token.
+    fn revoke(&self, at: u64, sid: &str, person: &str, detail: &str) {
+        let event = json!({
+            "time": at * 1_000,
+            "type": "REVOKE_GRANT",
+            "sessionId": sid,
+            "userId": person,
+            "details": { detail: "shop" },
+        });
+        self.state(|state| state.events.insert(0, event));
     }
 }
 
@@ -88,10 +105,13 @@ impl State {
         }
         let path = start.strip_prefix("GET /admin/realms/acme").unwrap();
         let Some((place, query)) = path.split_once('?') else {
-            return (
-                200,
-                json!({ "realm": "acme", "notBefore": self.not_before }),
-            );
+            let realm = json!({
+                "realm": "acme",
+                "notBefore": self.not_before,
+                "eventsEnabled": self.stores["is_on"],
+                "enabledEventTypes": self.stores["types"],
+            });
+            return (200, realm);
         };
         let number = |name: &str| -> usize {
             let (_, rest) = query.split_once(name).unwrap();
@@ -100,15 +120,8 @@ impl State {
         };
         if place == "/events" {
             assert!(query.contains("type=REVOKE_GRANT"), "{query}");
-            let page = self
-                .events
-                .iter()
-                .skip(number("first="))
-                .take(number("max="));
-            let page = page.map(|(at, sid)| {
-                json!({ "time": at * 1_000, "type": "REVOKE_GRANT", "sessionId": sid, "userId": "alice" })
-            });
-            return (200, page.collect());
+            let page = self.events.iter().skip(number("first="));
+            return (200, page.take(number("max=")).cloned().collect());
         }
         assert!(query.contains("enabled=false"), "{query}");
         let all = self.people.iter();
@@ -205,7 +218,7 @@ fn a_person_who_is_disabled_ends_once_and_no_outage_changes_that() {
 }
 
 #[test]
-fn many_are_read_page_by_page_and_too_many_are_told() {
+fn many_are_read_page_by_page_over_several_polls() {
     let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
     for number in 0..250 {
         keycloak.person(&format!("p{number:05}"), false);
@@ -215,12 +228,15 @@ fn many_are_read_page_by_page_and_too_many_are_told() {
         (entries(&feed).len() == 250).then_some(())
     });
     asked_again(&feed, "ok");
-    for number in 0..10_001 {
+    // More than one poll reads: the next one reads on, and then it begins anew.
+    for number in 0..10_050 {
         keycloak.person(&format!("p{number:05}"), false);
     }
-    asked_again(&feed, "too_many");
-    assert_eq!(entries(&feed).len(), 10_000);
-    assert!(feed.log().contains("more than 10000 people are disabled"));
+    eventually("the rest", || {
+        (entries(&feed).len() == 10_050).then_some(())
+    });
+    keycloak.person("a", false);
+    eventually("the first of the next round", || not_before(&feed, "a"));
 }
 
 #[test]
@@ -256,20 +272,24 @@ fn all_sessions_of_a_realm_end_by_its_clients() {
     assert_eq!(feed.list("")["sequence"], edition);
 }
 
+fn sids(feed: &Feed) -> Vec<String> {
+    let all = entries(feed);
+    let sids = all.iter().filter_map(|entry| entry["sid"].as_str());
+    sids.map(str::to_owned).collect()
+}
+
+/// What Keycloak 26.7 says of a refresh token, and of an access token.
+const REFRESH: &str = "revoked_client";
+const ACCESS: &str = "token_id";
+
 #[test]
 fn sessions_whose_refresh_tokens_were_revoked_end_once() {
     let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
-    let revoke = |at: u64, sid: &str| {
-        keycloak.state(|state| state.events.insert(0, (at, sid.to_owned())));
-    };
-    let sids = |feed: &Feed| -> Vec<String> {
-        let all = entries(feed);
-        let sids = all.iter().filter_map(|entry| entry["sid"].as_str());
-        sids.map(str::to_owned).collect()
-    };
+    let revoke = |at, sid: &str| keycloak.revoke(at, sid, "alice", REFRESH);
     revoke(now() - 86_400, "over");
     revoke(now() - 600, "before");
     revoke(now() + 86_400, "to come");
+    keycloak.revoke(now(), "one access token", "alice", ACCESS);
     let feed = start(&issuer, &keycloak);
     eventually("the session of before", || {
         (sids(&feed) == ["to come", "before"]).then_some(())
@@ -282,10 +302,52 @@ fn sessions_whose_refresh_tokens_were_revoked_end_once() {
     eventually("the next one", || {
         (sids(&feed) == ["to come", "before", "now"]).then_some(())
     });
-    // Many of one person become one entry, as always; none of them is lost on another page.
+    // Many of one person become one entry, as always; none of them is lost on another page. One
+    // that is dated in the future does not end what will be issued until then.
     for number in 0..250 {
-        revoke(now(), &format!("s{number}"));
+        revoke(now() + 86_400, &format!("s{number}"));
     }
-    eventually("alice", || not_before(&feed, "alice"));
+    let at = eventually("alice", || not_before(&feed, "alice"));
+    assert!(at <= now() + 60, "{at}");
     assert!(sids(&feed).len() < 16, "{}", sids(&feed).len());
+}
+
+#[test]
+fn no_event_is_skipped_because_there_are_many() {
+    let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
+    let start_of_all = now() - 1_800;
+    keycloak.revoke(start_of_all, "first", "bob", REFRESH);
+    for number in 0..10_050 {
+        let at = start_of_all + number / 10;
+        keycloak.revoke(at, &format!("s{number}"), "alice", REFRESH);
+    }
+    let feed = start(&issuer, &keycloak);
+    let is_there = |sid: &'static str| {
+        eventually(sid, || {
+            sids(&feed).iter().any(|held| held == sid).then_some(())
+        });
+    };
+    is_there("first");
+    let read_in_part = r#"passgate_feed_admin_polls_total{provider="acme",outcome="too_many"}"#;
+    assert_eq!(feed.metric(read_in_part), 1);
+    keycloak.revoke(now(), "last", "bob", REFRESH);
+    is_there("last");
+    asked_again(&feed, "ok");
+    assert_eq!(feed.metric(read_in_part), 1);
+}
+
+#[test]
+fn a_realm_that_stores_no_events_is_told() {
+    let (issuer, keycloak) = (Issuer::start(), Keycloak::start());
+    let feed = start(&issuer, &keycloak);
+    asked_again(&feed, "ok");
+    keycloak.state(|state| state.stores = json!({ "is_on": true, "types": ["LOGIN"] }));
+    asked_again(&feed, "odd");
+    assert!(feed.log().contains("REVOKE_GRANT among the saved types"));
+    // The end of all sessions is found all the same.
+    keycloak.state(|state| state.not_before = json!(1));
+    eventually("the end", || (entries(&feed).len() == 2).then_some(()));
+    let stores = json!({ "is_on": true, "types": ["LOGIN", "REVOKE_GRANT"] });
+    keycloak.state(|state| state.stores = stores);
+    asked_again(&feed, "ok");
 }

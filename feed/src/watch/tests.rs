@@ -2,7 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{People, Revoked, Told, disabled, not_before, revoked, told};
+use super::{
+    APART, PAGE,
+    disabled::{Disabled, LONGEST_GAP, People, Told, disabled, told},
+    not_before,
+    revoked::{Events, Revoked, are_stored, revoked},
+};
+use crate::list::ENTRIES;
 use passgate_core::Json;
 
 fn parsed(text: &str) -> Json {
@@ -68,4 +74,114 @@ fn events_are_those_that_were_asked_for() {
     assert_eq!(revoked(&parsed(&other)), None);
     let odd = page.replace("1795991742290", "\"now\"");
     assert_eq!(revoked(&parsed(&odd)), None);
+    // One access token was revoked: its session goes on.
+    let token = page.replace("revoked_client", "token_id");
+    assert_eq!(revoked(&parsed(&token)).unwrap()[0].session, "");
+}
+
+#[test]
+fn a_realm_stores_what_was_revoked_if_it_says_so() {
+    for (realm, are) in [
+        (
+            r#"{"eventsEnabled":true,"enabledEventTypes":["LOGIN","REVOKE_GRANT"]}"#,
+            true,
+        ),
+        // Those that Keycloak stores by default.
+        (r#"{"eventsEnabled":true,"enabledEventTypes":[]}"#, true),
+        (r#"{"eventsEnabled":true}"#, true),
+        (
+            r#"{"eventsEnabled":true,"enabledEventTypes":["LOGIN"]}"#,
+            false,
+        ),
+        (r#"{"eventsEnabled":true,"enabledEventTypes":"all"}"#, false),
+        (
+            r#"{"eventsEnabled":false,"enabledEventTypes":["REVOKE_GRANT"]}"#,
+            false,
+        ),
+        ("{}", false),
+    ] {
+        assert_eq!(are_stored(&parsed(realm)), are, "{realm}");
+    }
+}
+
+#[test]
+fn events_that_are_on_disk_are_known_until_they_are_not_read_again() {
+    let event = |at, session| Revoked {
+        at,
+        session,
+        person: None,
+    };
+    let minute = u64::try_from(APART.as_millis()).unwrap();
+    let (now, mut events) = (10 * minute, Events::default());
+    let page = [
+        event(now + minute, "to come"),
+        event(now, "b"),
+        event(now - 2 * minute, "a"),
+    ];
+    events.took(&page, now);
+    events.end();
+    assert_eq!(events.oldest(), now - minute);
+    assert!(events.unwritten(&page, events.oldest()).is_empty());
+    assert_eq!(events.unwritten(&page, 0), [&page[2]]);
+    let late = [event(now, "late")];
+    assert_eq!(events.unwritten(&late, events.oldest()), [&late[0]]);
+    assert_eq!(events.remembered(), 2);
+    let next = [event(now + 3 * minute, "c")];
+    events.took(&next, now + 3 * minute);
+    events.end();
+    assert_eq!(events.remembered(), 1);
+    // More than are remembered are written again.
+    let names: Vec<String> = (0..=ENTRIES).map(|number| number.to_string()).collect();
+    let many: Vec<Revoked<'_>> = names
+        .iter()
+        .map(|name| event(now + 3 * minute, name))
+        .collect();
+    events.took(&many, now + 3 * minute);
+    assert_eq!(events.remembered(), ENTRIES);
+}
+
+#[test]
+fn a_round_of_events_ends_before_older_ones_count_as_read() {
+    let event = |at| Revoked {
+        at,
+        session: "s",
+        person: None,
+    };
+    let mut events = Events::default();
+    events.took(&[event(900_000)], 1_000_000);
+    assert_eq!((events.first(), events.oldest()), (PAGE, 0));
+    // More came meanwhile. They are read in the next round.
+    events.took(&[event(950_000)], 1_000_000);
+    events.end();
+    assert_eq!((events.first(), events.oldest()), (0, 840_000));
+    events.took(&[event(990_000)], 1_000_000);
+    events.fail();
+    assert_eq!((events.first(), events.oldest()), (0, 840_000));
+}
+
+#[test]
+fn after_a_gap_all_are_forgotten_once() {
+    let start = Instant::now();
+    let mut people = Disabled::default();
+    let reads = |people: &mut Disabled, at| {
+        people.begin(at);
+        let seen = people.told(&["a"], at);
+        let is_new = !people.is_held("a", seen[0].1);
+        people.took(seen);
+        is_new
+    };
+    assert!(reads(&mut people, start));
+    people.end(start);
+    let gap = start + LONGEST_GAP + Duration::from_secs(1);
+    // The next page fails each time.
+    assert!(reads(&mut people, gap));
+    people.fail();
+    assert!(!reads(&mut people, gap + Duration::from_secs(10)));
+    people.fail();
+    // It ends a second time a minute later, as always, and then no more.
+    let later = gap + LONGEST_GAP + Duration::from_secs(20);
+    assert!(reads(&mut people, later));
+    people.fail();
+    assert!(!reads(&mut people, later + Duration::from_secs(600)));
+    people.end(later);
 }
