@@ -56,6 +56,8 @@ pub(super) fn read_signed(
     must(!expires.is_some_and(is_over), "its exp is over")?;
     let told = claims.get("token_introspection").cloned();
     let told = told.ok_or(Unreadable::Unsigned("it has no token_introspection"))?;
+    let left = expires.flatten();
+    let cache_duration = left.map_or(cache_duration, |at| at.since(now).min(cache_duration));
     let (answered, fresh) = judge(told, (issuer, cache_duration, name), starts, now)?;
     Ok((signed, answered, fresh))
 }

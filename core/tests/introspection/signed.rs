@@ -223,6 +223,27 @@ fn nothing_else_counts_where_answers_are_signed() {
     }
 }
 
+/// The answer's own end counts as that of its token does.
+#[test]
+fn an_answer_is_not_remembered_beyond_its_own_end() {
+    let key = SigningKey::es256("key-1");
+    let mut world = world(&key);
+    let body = signed(
+        &key,
+        &with(around(&active(&json!({}))), &json!({ "exp": START + 2 })),
+    );
+    world.says("t", body.build().into());
+    assert_eq!(world.reason("t"), PASSES);
+    world.pass(1_000);
+    assert_eq!(world.reason("t"), PASSES);
+    assert_eq!(world.asked(), 1);
+    world.pass(2_000);
+    let next = with(around(&active(&json!({}))), &json!({ "iat": START + 3 }));
+    world.says("t", signed(&key, &next).build().into());
+    assert_eq!(world.reason("t"), PASSES);
+    assert_eq!(world.asked(), 1);
+}
+
 /// Somebody else's "no" does not end a token, nor does somebody else's "yes" let it live.
 #[test]
 fn a_wrong_signature_says_nothing_either_way() {

@@ -38,11 +38,8 @@ impl Case<'_, '_, '_> {
         whole: Option<&Requirement>,
     ) -> Result<Permit, Stop> {
         let config = &self.prepared.config;
-        let accepted = || {
-            self.prepared
-                .providers()
-                .filter(|(id, _)| requirement.open_to(*id).next().is_some())
-        };
+        let providers = || self.prepared.providers();
+        let accepted = || providers().filter(|(id, _)| requirement.open_to(*id).next().is_some());
         let sources = places(accepted().map(|(_, provider)| provider)).into_iter();
         let credential = match &self.again {
             Some(again) => again.token.clone().map(|known| Credential {
