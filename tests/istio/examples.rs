@@ -80,7 +80,9 @@ fn the_filter_takes_the_configuration_of_every_example() {
         if !text.contains("pluginConfig:") {
             continue;
         }
-        let said = run(Command::new(passgate()).arg("check").arg(checked_in(&name)));
+        // With the image that was built: zeros in the place of its digest are warned of.
+        let filled = workspace().join("dist/istio").join(&name);
+        let said = run(Command::new(passgate()).arg("check").arg(filled));
         assert!(said.contains("\naccepted: 1 provider, "), "{name}: {said}");
         assert!(!said.contains("warning"), "{name}: {said}");
         checked += 1;
