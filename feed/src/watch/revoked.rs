@@ -23,8 +23,8 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// All that are older than this were read, in milliseconds. One that another node of Keycloak has
-    /// noted may come late.
+    /// All that are older than this were read, in milliseconds. One that another node of Keycloak
+    /// has noted may come late.
     pub(super) fn oldest(&self) -> u64 {
         before(self.last)
     }
