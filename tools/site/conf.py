@@ -46,6 +46,7 @@ CONTENTS = {
         "docs/approvals",
         "client/README",
         "docs/revocation",
+        "docs/mcp",
         "docs/hosts",
         "docs/missing_filter",
         "docs/feed",
