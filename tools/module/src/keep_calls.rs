@@ -1,23 +1,26 @@
-//! A module in which calls of the functions that V8 would inline go through the table, but for
-//! those that cost less than such a call.
+//! A module in which calls go through the table, but for those of functions that cost less than
+//! such a call.
 //!
 //! The compiler has inlined what is worth it. V8 compiles a module before its first request, and
-//! does not know yet which calls are frequent. It inlines again, until functions have a multiple of
-//! their size. That is much of the time that Envoy takes longer to start. V8 leaves a call through
-//! the table alone. `PASSGATE_WASM=$PWD/target/wasm32-wasip1/release/passgate.wasm bench/cost
-//! start` measures the module as it was before.
+//! does not know yet which calls are frequent. It inlines again, whatever has fewer bytes than it
+//! has left: twice those of the caller, five times if most functions are small, and up to sixty
+//! calls (`NoLiftoffBudget` and `should_inline` in V8 14.6). A third of the time that Envoy takes
+//! longer to start is that. V8 leaves a call through the table alone.
+//! `PASSGATE_WASM=$PWD/target/passgate.opt.wasm bench/cost start` measures the module as it was
+//! before.
 //!
-//! A call through the table is some bytes longer. A function with so many calls that filling it up
-//! takes fewer is filled up, with instructions that do nothing, until V8 does not inline it.
+//! A call through the table is some bytes longer. The functions that are called most get the places
+//! below 64, whose numbers take a byte: the linker leaves them free.
 
-use std::{collections::HashMap, convert::Infallible, error::Error};
+use std::{cmp::Reverse, collections::HashMap, convert::Infallible, error::Error};
 
 use wasm_encoder::{
     CodeSection, ConstExpr, ElementSection, Elements, Instruction, Module, TableSection,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    ElementSectionReader, FunctionBody, Parser, Payload, TypeRef, ValType, Validator,
+    ElementKind, ElementSectionReader, FunctionBody, Operator, Parser, Payload, TypeRef, ValType,
+    Validator,
 };
 
 use crate::numbers::count_calls;
@@ -25,11 +28,8 @@ use crate::numbers::count_calls;
 /// Bytes of a function that costs less than a call through the table.
 const SMALL: usize = 60;
 
-/// Bytes of the largest function that V8 inlines: its flag `wasm_inlining_max_size`.
-const INLINED: usize = 500;
-
-/// Bytes by which a call through the table is longer.
-const LONGER: usize = 4;
+/// Places of the table below this one have a number of one byte (LEB128, with its sign).
+const SHORT: i32 = 64;
 
 /// The same module, rewritten. Both are valid by the rules of the specification (section 3).
 ///
@@ -48,35 +48,27 @@ pub(crate) fn rewrite(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(rewritten)
 }
 
-/// How a function is rewritten, and its calls.
-#[derive(Clone, Copy)]
-enum Way {
-    /// Not at all: V8 does not inline it, or may.
-    Stays,
-    /// Calls go through the table: its type, and its place there.
-    ThroughTable(u32, i32),
-    /// Calls stay, and the function is filled up.
-    Filled,
+/// Functions that stand in the table from this place on.
+#[derive(Default)]
+struct Placed {
+    first: i32,
+    functions: Vec<u32>,
 }
 
 struct Rewriter {
-    /// How many of the first numbers are imports.
-    imported: u32,
-    /// For each function that is not imported.
-    ways: Vec<Way>,
-    /// How many bodies are rewritten.
-    done: usize,
-    /// The first places of the table are taken.
-    taken: u64,
-    /// The functions that get the next ones, in order.
-    placed: Vec<u32>,
+    /// For each function that is called through the table its type, and its place there.
+    places: HashMap<u32, (u32, i32)>,
+    /// Below the functions that were there.
+    low: Placed,
+    /// Behind them.
+    high: Placed,
 }
 
 impl Rewriter {
     fn new(module: &[u8]) -> Result<Self, Box<dyn Error>> {
         let mut imported = 0_u32;
         let (mut arithmetic, mut types, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut places, mut is_filled) = (None, false);
+        let (mut end, mut start) = (None, None);
         let mut called = HashMap::new();
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
@@ -99,10 +91,15 @@ impl Rewriter {
                         return Err("it has more than one table".into());
                     }
                     for table in section {
-                        places = Some(table?.ty.initial);
+                        end = Some(i32::try_from(table?.ty.initial)?);
                     }
                 }
-                Payload::ElementSection(_) => is_filled = true,
+                Payload::ElementSection(section) => {
+                    for element in section {
+                        let first = first_place(&element?.kind)?;
+                        start = Some(start.unwrap_or(first).min(first));
+                    }
+                }
                 Payload::CodeSectionEntry(body) => {
                     count_calls(&body, &mut called)?;
                     sizes.push(body.as_bytes().len());
@@ -110,45 +107,59 @@ impl Rewriter {
                 _ => {}
             }
         }
-        let taken = places.filter(|_| is_filled);
-        let mut rewriter = Self {
-            imported,
-            ways: Vec::new(),
-            done: 0,
-            taken: taken.ok_or("it has no table with functions")?,
-            placed: Vec::new(),
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err("it has no table with functions".into());
         };
-        for (number, (function_type, size)) in (imported..).zip(types.into_iter().zip(sizes)) {
-            let is_arithmetic = arithmetic.get(usize::try_from(function_type)?);
-            let is_tempting = (SMALL..=INLINED).contains(&size);
+        let mut chosen = Vec::new();
+        for (number, (ty, size)) in (imported..).zip(types.into_iter().zip(sizes)) {
+            let is_arithmetic = arithmetic.get(usize::try_from(ty)?) == Some(&true);
             let calls = called.get(&number).copied().unwrap_or_default();
-            let way = if calls == 0 || !is_tempting || is_arithmetic == Some(&true) {
-                Way::Stays
-            } else if calls.saturating_mul(LONGER) > INLINED.saturating_sub(size) {
-                Way::Filled
+            if calls > 0 && size >= SMALL && !is_arithmetic {
+                chosen.push((Reverse(calls), number, ty));
+            }
+        }
+        chosen.sort_unstable();
+        // Nothing stands at 0: for the compiler it is no function.
+        let short = 1..start.min(SHORT);
+        let mut rewriter = Self {
+            places: HashMap::new(),
+            low: Placed {
+                first: short.start,
+                functions: Vec::new(),
+            },
+            high: Placed {
+                first: end,
+                functions: Vec::new(),
+            },
+        };
+        let mut free = short.chain(end..);
+        for (_, number, ty) in chosen {
+            let place = free.next().ok_or("the table is full")?;
+            rewriter.places.insert(number, (ty, place));
+            let placed = if place < end {
+                &mut rewriter.low
             } else {
-                let index = rewriter.taken.saturating_add(rewriter.more());
-                rewriter.placed.push(number);
-                Way::ThroughTable(function_type, i32::try_from(index)?)
+                &mut rewriter.high
             };
-            rewriter.ways.push(way);
+            placed.functions.push(number);
         }
         Ok(rewriter)
     }
 
-    /// The type of a function and its place in the table, if it has one.
-    fn place(&self, function: u32) -> Option<(u32, i32)> {
-        let own = usize::try_from(function.checked_sub(self.imported)?).ok()?;
-        match self.ways.get(own)? {
-            Way::ThroughTable(function_type, index) => Some((*function_type, *index)),
-            Way::Stays | Way::Filled => None,
-        }
-    }
-
     /// How many places are added to the table.
     fn more(&self) -> u64 {
-        u64::try_from(self.placed.len()).unwrap_or(u64::MAX)
+        u64::try_from(self.high.functions.len()).unwrap_or(u64::MAX)
     }
+}
+
+/// The place of the first function of a segment.
+fn first_place(kind: &ElementKind<'_>) -> Result<i32, Box<dyn Error>> {
+    if let ElementKind::Active { offset_expr, .. } = kind
+        && let Operator::I32Const { value } = offset_expr.get_operators_reader().read()?
+    {
+        return Ok(value);
+    }
+    Err("it has functions without a fixed place".into())
 }
 
 /// Curves are made of multiplications of 64 bits to 128, which the compiler writes as a call. These
@@ -180,35 +191,28 @@ impl Reencode for Rewriter {
         section: ElementSectionReader<'_>,
     ) -> Rewritten {
         utils::parse_element_section(self, elements, section)?;
-        let first = ConstExpr::i32_const(i32::try_from(self.taken).unwrap_or(i32::MAX));
-        let functions = Elements::Functions(self.placed.as_slice().into());
-        elements.active(None, &first, functions);
+        for Placed { first, functions } in [&self.low, &self.high] {
+            if !functions.is_empty() {
+                let functions = Elements::Functions(functions.as_slice().into());
+                elements.active(None, &ConstExpr::i32_const(*first), functions);
+            }
+        }
         Ok(())
     }
 
     fn parse_function_body(&mut self, code: &mut CodeSection, body: FunctionBody<'_>) -> Rewritten {
         let mut function = self.new_function_with_parsed_locals(&body)?;
-        if matches!(self.ways.get(self.done), Some(Way::Filled)) {
-            // With other numbers of functions, a call may get shorter by a byte.
-            let mut calls = HashMap::new();
-            count_calls(&body, &mut calls)?;
-            let size = body.as_bytes().len().saturating_sub(calls.values().sum());
-            for _ in size..=INLINED {
-                function.instruction(&Instruction::Nop);
-            }
-        }
-        self.done = self.done.saturating_add(1);
         let mut instructions = body.get_operators_reader()?;
         while !instructions.eof() {
             let instruction = self.parse_instruction(&mut instructions)?;
             let place = match &instruction {
-                Instruction::Call(number) => self.place(*number),
+                Instruction::Call(number) => self.places.get(number).copied(),
                 _ => None,
             };
             match place {
                 None => function.instruction(&instruction),
-                Some((type_index, index)) => function
-                    .instruction(&Instruction::I32Const(index))
+                Some((type_index, place)) => function
+                    .instruction(&Instruction::I32Const(place))
                     .instruction(&Instruction::CallIndirect {
                         type_index,
                         table_index: 0,
@@ -222,34 +226,29 @@ impl Reencode for Rewriter {
 
 #[cfg(test)]
 mod tests {
-    use super::{INLINED, Payload, rewrite};
+    use super::{Payload, rewrite};
     use wasmparser::{Operator, Parser};
 
-    /// `$large` has more than sixty bytes, `$huge` more than V8 inlines, `$wide` the type of a
-    /// multiplication to 128 bits. `$frequent` is called by the function before the last, more
-    /// often than the table is worth.
+    /// `$large` and `$frequent` have more than sixty bytes, `$wide` the type of a multiplication to
+    /// 128 bits. Below the function that is in the table, one place is free.
     fn module() -> Vec<u8> {
         let filling = "(i32.store (i32.const 1024) (i32.const 123456))".repeat(8);
-        let more = filling.repeat(8);
-        let often = "(call $frequent)".repeat(130);
         wat::parse_str(format!(
             r#"(module
                 (import "env" "host" (func $host (param i32)))
                 (memory 1)
-                (table 2 2 funcref)
-                (elem (i32.const 1) func $small)
+                (table 3 3 funcref)
+                (elem (i32.const 2) func $small)
                 (func $small (param i32))
                 (func $large (param i32) (result i32) {filling} (local.get 0))
                 (func $wide (param i32 i64 i64 i64 i64) {filling})
-                (func $huge {more})
                 (func $frequent {filling} (call $host (i32.const 1)))
-                (func {often})
                 (func $caller (export "caller")
                     (call $host (i32.const 1))
                     (call $small (i32.const 2))
                     (drop (call $large (i32.const 3)))
                     (call $wide (i32.const 4) (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0))
-                    (call $huge)
+                    (call $frequent)
                     (call $frequent)))"#
         ))
         .unwrap()
@@ -279,40 +278,26 @@ mod tests {
         let module = module();
         assert_eq!(
             calls(&module),
-            ["call 0", "call 1", "call 2", "call 3", "call 4", "call 5"]
+            ["call 0", "call 1", "call 2", "call 3", "call 4", "call 4"]
         );
         let rewritten = rewrite(&module).unwrap();
         assert_eq!(
             calls(&rewritten),
-            ["call 0", "call 1", "place 2", "call 3", "call 4", "call 5"]
+            [
+                "call 0", "call 1", "place 3", "call 3", "place 1", "place 1"
+            ]
         );
-    }
-
-    #[test]
-    fn what_is_called_often_is_too_large_to_be_inlined() {
-        let module = module();
-        let size = |module: &[u8]| {
-            let bodies = Parser::new(0).parse_all(module);
-            let bodies = bodies.filter_map(|payload| match payload.unwrap() {
-                Payload::CodeSectionEntry(body) => Some(body.as_bytes().len()),
-                _ => None,
-            });
-            bodies.collect::<Vec<_>>()[4]
-        };
-        assert!(size(&module) < INLINED);
-        // A byte more, by which its one call may get shorter.
-        assert_eq!(size(&rewrite(&module).unwrap()), INLINED + 2);
     }
 
     #[test]
     fn the_table_has_the_functions_at_their_places() {
         let rewritten = rewrite(&module()).unwrap();
-        let mut segments = Vec::new();
+        let mut segments: Vec<Vec<u32>> = Vec::new();
         for payload in Parser::new(0).parse_all(&rewritten) {
             match payload.unwrap() {
                 Payload::TableSection(tables) => {
                     let ty = tables.into_iter().next().unwrap().unwrap().ty;
-                    assert_eq!((ty.initial, ty.maximum), (3, Some(3)));
+                    assert_eq!((ty.initial, ty.maximum), (4, Some(4)));
                 }
                 Payload::ElementSection(elements) => {
                     for element in elements {
@@ -320,18 +305,13 @@ mod tests {
                         else {
                             panic!("functions by number");
                         };
-                        segments.push(
-                            functions
-                                .into_iter()
-                                .map(Result::unwrap)
-                                .collect::<Vec<_>>(),
-                        );
+                        segments.push(functions.into_iter().map(Result::unwrap).collect());
                     }
                 }
                 _ => {}
             }
         }
-        assert_eq!(segments, [[1], [2]]);
+        assert_eq!(segments, [[1], [4], [2]]);
     }
 
     #[test]
@@ -344,6 +324,9 @@ mod tests {
             "(module (table 1 funcref) (table 1 funcref) (func) (elem (i32.const 0) func 0))";
         let error = rewrite(&wat::parse_str(several).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "it has more than one table");
+        let passive = "(module (table 1 funcref) (func) (elem func 0))";
+        let error = rewrite(&wat::parse_str(passive).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "it has functions without a fixed place");
         let broken = "(module (table 1 funcref) (func (result i32)) (elem (i32.const 0) func 0))";
         let error = rewrite(&wat::parse_str(broken).unwrap()).unwrap_err();
         assert!(error.to_string().starts_with("type mismatch"), "{error}");
