@@ -7,6 +7,7 @@ use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A module that is another one to Envoy: the shipped one, and a custom section with a name.
 fn next_module(folder: &Path) -> std::path::PathBuf {
@@ -19,7 +20,9 @@ fn next_module(folder: &Path) -> std::path::PathBuf {
 
 #[test]
 fn an_upgrade_and_the_way_back_lose_no_request_and_let_nobody_pass() {
-    let mut gate = Setup::new(policy()).watched().workers(2).start();
+    let setup = Setup::new(policy()).watched().workers(2);
+    // A request on a machine with much to do may take longer than a second.
+    let mut gate = setup.drains_for(Duration::from_secs(60)).start();
     let good = gate.good();
     let address = gate.address;
     let folder = std::env::temp_dir().join(format!("passgate-upgrade-{}", std::process::id()));

@@ -25,6 +25,7 @@ pub struct Setup {
     watched: bool,
     clock: Option<WallClock>,
     environment: Vec<(String, String)>,
+    drain: Duration,
 }
 
 impl Setup {
@@ -50,7 +51,15 @@ impl Setup {
             watched: false,
             clock: None,
             environment: Vec::new(),
+            drain: Duration::from_secs(1),
         }
+    }
+
+    /// How long connections of a listener that was replaced may go on. Stories that wait for their
+    /// end have a second; then Envoy closes them, with requests on the way or without.
+    pub fn drains_for(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
     }
 
     pub fn workers(mut self, workers: u32) -> Self {
@@ -177,6 +186,7 @@ impl Setup {
             self.core,
             clock.as_ref(),
             &self.environment,
+            self.drain,
         );
         (process, self.upstream, self.issuer, full, clock)
     }

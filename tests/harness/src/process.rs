@@ -25,6 +25,7 @@ impl Process {
         core: Option<usize>,
         clock: Option<&WallClock>,
         environment: &[(String, String)],
+        drain: Duration,
     ) -> Self {
         let file = folder.join("envoy.json");
         fs::write(&file, bootstrap.0.to_string()).unwrap();
@@ -54,7 +55,8 @@ impl Process {
             .args(["--component-log-level", "main:warning"])
             // Envoy's own format, with microseconds.
             .args(["--log-format", "[%Y-%m-%d %T.%f][%t][%l][%n] [%g:%#] %v"])
-            .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
+            .args(["--drain-time-s", &drain.as_secs().to_string()])
+            .args(["--parent-shutdown-time-s", "2"])
             .current_dir(workspace())
             .stdin(Stdio::null())
             .stdout(output("stdout"))
