@@ -214,7 +214,7 @@ pub const KEY_AGE_SECS: u64 = 604_800;
 pub const REFETCH_COOLDOWN_SECS: u64 = 3_600;
 /// The part of a processor that each worker spends on finding out that signatures are wrong, in
 /// percent, where nothing is configured: three times what a thousand of ES256 in a second take
-/// (SECURITY.md), and most of the worker is left.
+/// (docs/security/forged-tokens.md), and most of the worker is left.
 pub const FORGED_TOKENS_CPU_PERCENT: usize = 25;
 /// The most of it that may be configured, in percent: the rest is for known tokens.
 pub const FORGED_TOKENS_CPU_PERCENT_CEILING: usize = 90;

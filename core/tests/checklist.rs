@@ -1,5 +1,5 @@
-//! The checklist and SECURITY.md name tests that exist, and limitations that docs/limitations.md
-//! tells.
+//! The checklist and the pages of docs/security/ name tests that exist, and limitations that
+//! docs/limitations.md tells.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
@@ -120,7 +120,7 @@ fn every_pitfall_has_tests_that_exist_or_a_limitation_that_is_told() {
 }
 
 #[test]
-fn what_security_md_names_exists() {
+fn every_test_that_a_page_of_security_names_is_there() {
     let tests = tests();
     let places = ["", "core/src", "core/tests", "tests/envoy"];
     let exists = |name: &str| {
@@ -129,23 +129,27 @@ fn what_security_md_names_exists() {
                 .iter()
                 .any(|place| root().join(place).join(name).exists())
     };
-    let mut seen = 0;
-    // Tables of measures have three columns; those of numbers have two, or six.
-    let rows = rows("SECURITY.md").into_iter().filter(|row| row.len() == 3);
-    for row in rows {
-        let evidence = row.last().unwrap();
-        let is_head = evidence == "Test";
-        assert!(is_head || evidence.contains('`'), "no test: {row:?}");
-        for name in quoted(evidence)
+    let (mut seen, mut pages) = (0, 0);
+    for page in fs::read_dir(root().join("docs/security")).unwrap() {
+        let page = page.unwrap().path();
+        // Tables of measures have three columns; those of numbers have two, or six.
+        let rows: Vec<_> = rows(page.to_str().unwrap())
             .into_iter()
-            .filter(|name| name.contains(['_', '/']) || name.ends_with(".rs"))
-        {
-            if name.starts_with("untrusted.") {
-                continue;
+            .filter(|row| row.len() == 3)
+            .collect();
+        pages += usize::from(!rows.is_empty());
+        for row in rows {
+            let evidence = row.last().unwrap();
+            let is_head = evidence == "Test";
+            assert!(is_head || evidence.contains('`'), "no test: {row:?}");
+            for name in quoted(evidence)
+                .into_iter()
+                .filter(|name| name.contains(['_', '/']) || name.ends_with(".rs"))
+            {
+                seen += 1;
+                assert!(exists(name), "{}: {name}", page.display());
             }
-            seen += 1;
-            assert!(exists(name), "{name}");
         }
     }
-    assert!(seen > 75, "{seen}");
+    assert!(pages >= 4 && seen > 300, "{pages} pages, {seen} tests");
 }

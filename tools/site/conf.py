@@ -63,10 +63,9 @@ CONTENTS = {
         "docs/memory",
         "docs/verify",
         "docs/statements",
-        "docs/threat-model",
-        "SECURITY",
         "CHANGELOG",
     ],
+    "Security": ["SECURITY", "docs/threat-model", "docs/security/*"],
     "Istio": ["docs/istio/README", "docs/istio/*"],
     "Providers": ["docs/providers/*"],
     "Background": [

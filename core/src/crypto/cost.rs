@@ -1,7 +1,8 @@
 //! What it costs to check a signature, for the budget of wrong ones ([`crate::budget`]).
 //!
-//! The numbers are what `bench/forged` and `bench/cost` measured in V8 (SECURITY.md, docs/cost.md),
-//! rounded up. On another processor all of them are longer or shorter alike.
+//! The numbers are what `bench/forged` and `bench/cost` measured in V8
+//! (docs/security/forged-tokens.md, docs/cost.md), rounded up. On another processor all of them are
+//! longer or shorter alike.
 
 use core::time::Duration;
 
@@ -63,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     /// What `bench/forged` printed last.
-    const SECURITY: &str = include_str!("../../../SECURITY.md");
+    const MEASURED: &str = include_str!("../../../docs/security/forged-tokens.md");
 
     #[derive(Debug)]
     struct Boring;
@@ -116,7 +117,7 @@ mod tests {
     fn each_kind_costs_what_was_measured_and_little_more() {
         for (name, algorithm, bits, in_use) in ROWS {
             let start = format!("| {name} | ");
-            let row = SECURITY.lines().find_map(|line| line.strip_prefix(&*start));
+            let row = MEASURED.lines().find_map(|line| line.strip_prefix(&*start));
             let measured: u128 = row.unwrap().trim_end_matches(" |").parse().unwrap();
             let mut crypto = Backend::default();
             crypto.use_host(Box::new(Boring)).unwrap();

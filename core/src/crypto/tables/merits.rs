@@ -35,8 +35,7 @@ const HALVING: u32 = 4_096;
 const TABLE: u32 = 1_200;
 /// What a verification without a table adds to the credit, in the same unit.
 const SLOW: u32 = 20;
-/// What one with a table adds, of the 84 that it saves at least (SECURITY.md, "What a forged token
-/// costs").
+/// What one with a table adds, of the 84 that it saves at least (docs/security/forged-tokens.md).
 const FAST: u32 = 80;
 /// The credit at the start, and its bound: the generator's table, and those of four keys.
 const CREDIT: u32 = 5 * TABLE;
