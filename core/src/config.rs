@@ -29,6 +29,8 @@ mod literal;
 mod login;
 mod mcp;
 mod mode;
+#[cfg(feature = "explain")]
+mod narrowing;
 mod neighbours;
 mod origin;
 mod parse;

@@ -19,6 +19,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "explain")]
+pub(crate) use self::answer::is_of_sign_in;
 pub use self::source::{IntrospectedTokens, IntrospectionSource, SignedFor};
 pub(crate) use self::{
     answer::{Active, Unfit, says_dpop},

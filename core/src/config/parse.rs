@@ -188,6 +188,13 @@ fn read(
     };
     #[cfg(feature = "explain")]
     let warnings = callers::with_doubts(warnings, &callers, &providers, rules.as_deref(), problems);
+    #[cfg(feature = "explain")]
+    let warnings = super::narrowing::with_narrowing(
+        warnings,
+        (&providers, rules.as_deref()),
+        &callers,
+        problems,
+    );
     Some(Config {
         warnings,
         origins,

@@ -202,7 +202,7 @@ impl Active {
         let (Json::Object(own), Json::Object(told)) = (own, &*self.claims) else {
             return Err(Unfit::Another);
         };
-        let is_of_sign_in = |name: &str| !IDENTIFYING.contains(&name) && evidence.reads(name);
+        let is_of_sign_in = |name: &str| is_of_sign_in(name, evidence);
         let tells_alone = |(name, value): &(Box<str>, Json)| {
             self.claims.get(name) != Some(value) && is_of_sign_in(name)
         };
@@ -220,6 +220,11 @@ impl Active {
         }
         Ok(Json::Object(claims))
     }
+}
+
+/// Whether of this claim the token or the answer tells alone.
+pub(crate) fn is_of_sign_in(name: &str, evidence: &Evidence) -> bool {
+    !IDENTIFYING.contains(&name) && evidence.reads(name)
 }
 
 /// Claims in which a token and what is said of it cannot differ.
