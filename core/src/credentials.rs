@@ -14,12 +14,12 @@ mod book;
 mod directory;
 mod draft;
 mod entry;
+mod failure;
 mod people;
 mod register;
 mod source;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use core::time::Duration;
 use std::rc::Rc;

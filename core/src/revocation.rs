@@ -10,11 +10,10 @@
 mod edition;
 mod entries;
 mod entry;
-mod event;
+mod failure;
 mod feed;
 mod names;
 mod reader;
-mod report;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -23,7 +22,6 @@ pub use entry::RevocationEntry;
 pub(crate) use entry::{Before, Kind};
 
 pub(crate) use entries::Digest as NameDigest;
-pub(crate) use event::Change;
 pub(crate) use feed::{Feed, Standing};
 pub use names::NameClaims;
 pub(crate) use names::NotAName;

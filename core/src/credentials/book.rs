@@ -5,11 +5,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use super::{
-    ACCEPT, Found,
-    draft::Draft,
-    register::Register,
-    source::CredentialDocument,
-    told::{Failure, Outcome, Told},
+    ACCEPT, Found, draft::Draft, failure::Failure, register::Register, source::CredentialDocument,
 };
 use crate::{
     fetch::{
@@ -21,7 +17,7 @@ use crate::{
         document::{Document, Lifetime, Received},
         fault::Fault,
         flight::{FetchId, Flight, SLACK},
-        health::Event,
+        health::{Event, Health},
         jitter::Jitter,
     },
     json::{Slices, Unreadable},
@@ -40,7 +36,7 @@ pub(crate) struct Book {
     skipped: usize,
     flight: Option<Flight<()>>,
     arriving: Option<Box<Arriving>>,
-    told: Told,
+    health: Health,
 }
 
 /// The bounds of one document.
@@ -95,7 +91,7 @@ impl Book {
             skipped: 0,
             flight: None,
             arriving: None,
-            told: Told::default(),
+            health: Health::default(),
         }
     }
 
@@ -182,7 +178,7 @@ impl Book {
                 self.read_on(now);
             }
             (Ok(received), None) => {
-                self.told.note(Outcome::NotModified);
+                self.health.ended("not_modified");
                 self.put(received, started, now);
             }
         }
@@ -219,22 +215,21 @@ impl Book {
         };
         if self.document.value().is_none() {
             let event = [&register.len().to_string(), " in force"].concat();
-            self.told.health.tell((event, false));
+            self.health.tell((event, false));
         }
         if skipped > self.skipped {
             let event = [&skipped.to_string(), " entries cannot be read"].concat();
-            self.told.health.tell((event, true));
+            self.health.tell((event, true));
         }
         self.skipped = skipped;
         received.value = Rc::new(register);
-        self.told.note(Outcome::Ok);
+        self.health.ended("ok");
         self.put(received, started, now);
     }
 
     fn put(&mut self, received: Received<Rc<Register>>, started: Moment, now: Moment) {
         if self.document.succeeded(started, now) {
-            self.told
-                .health
+            self.health
                 .tell(("fetches succeed again".to_owned(), false));
         }
         let max_stale = self.source.max_stale;
@@ -243,7 +238,7 @@ impl Book {
     }
 
     fn failed(&mut self, failure: Failure, started: Moment, now: Moment) {
-        self.told.note(failure.outcome());
+        self.health.ended(failure.name());
         let words: [fn(Failure) -> Event; 2] = [
             |failure| (["fetches fail: ", &failure.to_string()].concat(), true),
             |failure| {
@@ -256,7 +251,7 @@ impl Book {
         let jitter = &mut self.jitter;
         let told = self.document.failed(failure, words, started, now, jitter);
         if let Some(event) = told {
-            self.told.health.tell(event);
+            self.health.tell(event);
         }
     }
 
@@ -264,7 +259,7 @@ impl Book {
     fn age(&mut self, now: Moment) {
         if self.document.take_ended(now).is_some() {
             let event = "the document is too old: approvals are answered 503";
-            self.told.health.tell((event.to_owned(), true));
+            self.health.tell((event.to_owned(), true));
         }
     }
 
@@ -280,12 +275,12 @@ impl Book {
 
     /// The changes of state since the last call, for the log.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        self.told.health.take_events()
+        self.health.take_events()
     }
 
     /// Numbers, for metrics.
     pub(crate) fn measures(&mut self) -> Vec<Measure> {
-        let mut measures = self.told.take_measures();
+        let mut measures = self.health.take_measures();
         let register = self.document.value();
         let level = usize::from(register.is_some());
         measures.push(Measure::level(&["state", "in_force"], level));

@@ -9,20 +9,20 @@ use sha2::{Digest as _, Sha256};
 use super::{
     ACCEPT, ACCEPT_SIGNED, Found,
     draft::Draft,
+    failure::Failure,
     register::Register,
     source::{CredentialsBySubject, Piece},
-    told::{Failure, Outcome, Told},
 };
 use crate::{
     fetch::{
-        Endpoint, Measure,
+        Endpoint, Measure, Number,
         answer::Answer,
         call::Call,
         clock::Moment,
         fault::Fault,
         flight::FetchId,
         freshness::SHORTEST,
-        health::Event,
+        health::{Event, Health},
         keyed::{Asked, Bounds, Keyed},
     },
     jose::Signed,
@@ -36,7 +36,9 @@ use crate::{
 pub(crate) struct People {
     source: CredentialsBySubject,
     keyed: Keyed<Person, Held>,
-    told: Told,
+    health: Health,
+    /// Entries that could not be read, and of which nobody was told yet.
+    unreadable: u64,
 }
 
 /// An answer that came.
@@ -76,7 +78,8 @@ impl People {
         Self {
             source: source.clone(),
             keyed: Keyed::new(bounds, seed),
-            told: Told::default(),
+            health: Health::default(),
+            unreadable: 0,
         }
     }
 
@@ -113,7 +116,7 @@ impl People {
         let signed = signed.map_err(Failure::Signed);
         let read = signed.and_then(|content| person.read(&content));
         let result = read.map(|(register, skipped, _)| {
-            self.told.unreadable(skipped);
+            self.count_unreadable(skipped);
             if let Some(held) = self.keyed.said_mut(&person) {
                 *held = Held::Open(Rc::new(register));
             }
@@ -176,7 +179,7 @@ impl People {
             };
             Ok((Held::Open(Rc::new(register)), fresh))
         })?;
-        self.told.unreadable(skipped);
+        self.count_unreadable(skipped);
         // What is signed has come when its signature was right.
         if ended.result.is_err() || skew.is_none() {
             self.ended(ended.result);
@@ -188,16 +191,21 @@ impl People {
         match result {
             Err(failure) => self.failed(&failure),
             Ok(()) => {
-                self.told.note(Outcome::Ok);
-                self.told.health.came("answers can be had again");
+                self.health.ended("ok");
+                self.health.came("answers can be had again");
             }
         }
     }
 
     fn failed(&mut self, failure: &Failure) {
-        self.told.note(failure.outcome());
+        self.health.ended(failure.name());
         let what = "an answer cannot be had: ";
-        self.told.health.failed(what, failure, "");
+        self.health.failed(what, failure, "");
+    }
+
+    fn count_unreadable(&mut self, entries: usize) {
+        let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+        self.unreadable = self.unreadable.saturating_add(entries);
     }
 
     /// When time alone changes something next.
@@ -207,12 +215,18 @@ impl People {
 
     /// The changes of state since the last call, for the log.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        self.told.health.take_events()
+        self.health.take_events()
     }
 
     /// Numbers, for metrics.
     pub(crate) fn measures(&mut self) -> Vec<Measure> {
-        self.told.take_measures()
+        let mut measures = self.health.take_measures();
+        let unreadable = core::mem::take(&mut self.unreadable);
+        if unreadable > 0 {
+            let count = Number::Count(unreadable);
+            measures.push(Measure::new(&["unreadable"], count));
+        }
+        measures
     }
 }
 

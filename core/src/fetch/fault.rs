@@ -26,6 +26,19 @@ pub(crate) enum Fault {
     Lost,
 }
 
+impl Fault {
+    /// Its name in metrics.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) | Self::Redirect { .. } => "status",
+            Self::Encoded(_) => "unreadable",
+            Self::NoAnswer => "no_answer",
+            Self::NotSent(_) => "not_sent",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{
     ACCEPT, Discovery, Purpose, document,
     event::{Change, Failure},
-    report::Outcome,
+    report,
 };
 use crate::{
     fetch::{
@@ -66,13 +66,13 @@ impl Locator {
         now: Moment,
         jitter: &mut Jitter,
         changes: &mut Vec<Change>,
-    ) -> (Outcome, bool) {
+    ) -> (&'static str, bool) {
         let lifetime = Lifetime::Fixed(self.source.refresh);
         let read = |body: &[u8]| document::read(body, &self.source).map_err(Failure::Document);
         let received = match self.address.read(answer, flight, lifetime, read) {
             Ok(received) => received,
             Err(failure) => {
-                let outcome = Outcome::from(&failure);
+                let outcome = failure.name();
                 self.failed(failure, flight.started, now, jitter, changes);
                 return (outcome, false);
             }
@@ -88,7 +88,7 @@ impl Locator {
         let moved = known.or(self.given_up.as_ref()) != Some(endpoint);
         self.address
             .put(received, self.max_stale, flight.started, now, jitter);
-        (Outcome::from(answer), moved)
+        (report::good(answer), moved)
     }
 
     /// Takes note of a fetch that failed; the address in hand stays.

@@ -13,7 +13,7 @@ use super::{
     locator::Locator,
     pace::{self, Pace},
     reading::{self, Reading},
-    report::{Counts, Outcome},
+    report::{self, Counts},
     unknown::{Standing, UnknownKeys, Want},
 };
 use crate::{
@@ -369,7 +369,7 @@ impl Remote {
         let read = |body: &[u8]| reading::read(body, &self.reading);
         match self.keys.read(answer, &flight, lifetime, read) {
             Ok(received) => {
-                self.counts.fetched(Purpose::Keys, Outcome::from(answer));
+                self.counts.fetched(Purpose::Keys, report::good(answer));
                 self.skipped = received.value.skipped().len();
                 self.succeeded(received, flight.started, now);
             }
@@ -379,7 +379,7 @@ impl Remote {
     }
 
     fn failed(&mut self, flight: &Flight<Purpose>, failure: Failure, now: Moment) {
-        self.counts.fetched(flight.target, Outcome::from(&failure));
+        self.counts.fetched(flight.target, failure.name());
         let Self {
             jitter, changes, ..
         } = self;

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{Purpose, document::DocumentError, event::Failure};
 use crate::{
-    fetch::{Answer, Measure, Number, fault::Fault},
+    fetch::{Answer, Measure, Number},
     jose::JwkSetError,
     time::UnixTime,
 };
@@ -41,93 +41,40 @@ impl State {
     }
 }
 
-/// How a fetch ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Outcome {
-    /// 200, and what came is good.
-    Ok,
-    /// 304.
-    NotModified,
-    /// Another status.
-    Status,
-    /// Too large.
-    TooLarge,
-    /// Not what was asked for.
-    Unreadable,
-    /// A set of keys of which none can be used.
-    Unusable,
-    /// A document of another issuer.
-    Issuer,
-    /// A document whose `jwks_uri` is not allowed.
-    JwksUri,
-    /// A time-out or a reset.
-    NoAnswer,
-    /// Refused by the host.
-    NotSent,
-    /// No answer at all.
-    Lost,
-}
-
-impl Outcome {
+impl Failure {
     /// Its name in metrics.
-    pub(crate) const fn name(self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
-            Self::Ok => "ok",
-            Self::NotModified => "not_modified",
-            Self::Status => "status",
-            Self::TooLarge => "too_large",
-            Self::Unreadable => "unreadable",
-            Self::Unusable => "unusable",
-            Self::Issuer => "issuer",
-            Self::JwksUri => "jwks_uri",
-            Self::NoAnswer => "no_answer",
-            Self::NotSent => "not_sent",
-            Self::Lost => "lost",
-        }
-    }
-}
-
-impl From<&Answer<'_>> for Outcome {
-    /// How a fetch ended that brought something good.
-    fn from(answer: &Answer<'_>) -> Self {
-        match answer {
-            Answer::Http { status: 304, .. } => Self::NotModified,
-            Answer::Http { .. } | Answer::NoAnswer | Answer::NotSent { .. } => Self::Ok,
-        }
-    }
-}
-
-impl From<&Failure> for Outcome {
-    fn from(failure: &Failure) -> Self {
-        match failure {
-            Failure::Fetch(Fault::Status(_) | Fault::Redirect { .. }) => Self::Status,
-            Failure::Unreadable(JwkSetError::TooLarge | JwkSetError::TooManyKeys)
-            | Failure::Document(DocumentError::TooLarge) => Self::TooLarge,
-            Failure::Fetch(Fault::Encoded(_))
-            | Failure::Unreadable(
+            Self::Fetch(fault) => fault.name(),
+            Self::Unreadable(JwkSetError::TooLarge | JwkSetError::TooManyKeys)
+            | Self::Document(DocumentError::TooLarge) => "too_large",
+            Self::Unreadable(
                 JwkSetError::Json(_)
                 | JwkSetError::Shape
                 | JwkSetError::Certificates
                 | JwkSetError::Document
                 | JwkSetError::OneKey,
             )
-            | Failure::Document(DocumentError::Json(_) | DocumentError::Shape(_)) => {
-                Self::Unreadable
-            }
-            Failure::Unusable(_) => Self::Unusable,
-            Failure::Document(DocumentError::Issuer(_)) => Self::Issuer,
-            Failure::Document(DocumentError::JwksUri(_)) => Self::JwksUri,
-            Failure::Fetch(Fault::NoAnswer) => Self::NoAnswer,
-            Failure::Fetch(Fault::NotSent(_)) => Self::NotSent,
-            Failure::Fetch(Fault::Lost) => Self::Lost,
+            | Self::Document(DocumentError::Json(_) | DocumentError::Shape(_)) => "unreadable",
+            Self::Unusable(_) => "unusable",
+            Self::Document(DocumentError::Issuer(_)) => "issuer",
+            Self::Document(DocumentError::JwksUri(_)) => "jwks_uri",
         }
+    }
+}
+
+/// How a fetch ended that brought something good, by its name in metrics.
+pub(super) const fn good(answer: &Answer<'_>) -> &'static str {
+    match answer {
+        Answer::Http { status: 304, .. } => "not_modified",
+        Answer::Http { .. } | Answer::NoAnswer | Answer::NotSent { .. } => "ok",
     }
 }
 
 /// What has happened since it was told last.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) fetches: Vec<(Purpose, Outcome)>,
+    pub(super) fetches: Vec<(Purpose, &'static str)>,
     pub(super) unknown_kids: u64,
 }
 
@@ -135,7 +82,7 @@ pub(super) struct Counts {
 const MOST_FETCHES: usize = 64;
 
 impl Counts {
-    pub(super) fn fetched(&mut self, purpose: Purpose, outcome: Outcome) {
+    pub(super) fn fetched(&mut self, purpose: Purpose, outcome: &'static str) {
         if self.fetches.len() < MOST_FETCHES {
             self.fetches.push((purpose, outcome));
         }
@@ -155,8 +102,8 @@ pub struct Report<'a> {
     pub(crate) state: State,
     /// How long ago the keys in hand were brought or confirmed.
     pub(crate) age: Option<Duration>,
-    /// The fetches that have ended since the last report.
-    pub(crate) fetches: Vec<(Purpose, Outcome)>,
+    /// The fetches that have ended since the last report, and how.
+    pub(crate) fetches: Vec<(Purpose, &'static str)>,
     /// How often, since then, a token was refused because it names a key that does not exist.
     pub(crate) unknown_kids: u64,
     /// How many keys of the last set that came cannot be used.
@@ -169,7 +116,7 @@ impl Report<'_> {
     pub fn measures(&self, now: UnixTime) -> Vec<Measure> {
         let mut measures = Vec::new();
         for (purpose, outcome) in &self.fetches {
-            let name = [purpose.name(), outcome.name()];
+            let name = [purpose.name(), outcome];
             measures.push(Measure::new(&name, Number::Count(1)));
         }
         if self.unknown_kids > 0 {

@@ -7,13 +7,13 @@ use super::{
     edition::Edition,
     entries::{Digest, Entries, Names, kind_of},
     entry::{Before, Kind},
-    event::{Change, Failure},
+    failure::Failure,
     reader::{Draft, Reader},
-    report::{Counts, Outcome, Report, State},
     source::{ListBounds, RevocationSource, WhenUnavailable},
 };
 use crate::{
     fetch::{
+        Measure, Number,
         answer::Answer,
         backoff,
         call::Call,
@@ -21,6 +21,7 @@ use crate::{
         document::{Document, Lifetime, Received},
         fault::Fault,
         flight::{FetchId, Flight, SLACK},
+        health::{Event, Health},
         jitter::Jitter,
     },
     json::Unreadable,
@@ -45,8 +46,9 @@ pub(crate) struct Feed {
     arriving: Option<Arriving>,
     /// The next fetch asks for the whole list, and not for what is new.
     asks_for_all: bool,
-    changes: Vec<Change>,
-    counts: Counts,
+    health: Health,
+    /// How many requests have passed although the list was too old, and nobody was told yet.
+    unchecked: u64,
 }
 
 /// A document that came.
@@ -82,8 +84,6 @@ pub(crate) enum Standing {
 
 /// What is asked for.
 const ACCEPT: &str = "application/json";
-/// Most changes that are kept for a shell that does not ask for them.
-const MOST_CHANGES: usize = 64;
 /// Entries that are added to the list in one go.
 const ADDED_AT_ONCE: usize = 1_000;
 /// A list that was at least as long is worth a word when it shrinks to less than half.
@@ -111,8 +111,8 @@ impl Feed {
             flight: None,
             arriving: None,
             asks_for_all: true,
-            changes: Vec::new(),
-            counts: Counts::default(),
+            health: Health::default(),
+            unchecked: 0,
         }
     }
 
@@ -173,7 +173,7 @@ impl Feed {
         if waits && self.is_coming(now) {
             Standing::Pending
         } else if allows {
-            self.counts.unchecked();
+            self.unchecked = self.unchecked.saturating_add(1);
             Standing::Unchecked
         } else {
             let next = self.flight.as_ref().map(|flight| flight.deadline);
@@ -268,7 +268,7 @@ impl Feed {
             }
             // What was confirmed has not become younger by that.
             (Ok(received), None) => {
-                self.counts.fetched(Outcome::NotModified);
+                self.health.ended("not_modified");
                 self.put(received, started, now);
             }
         }
@@ -332,13 +332,16 @@ impl Feed {
         self.entries = draft.entries;
         self.note_skipped(draft.skipped);
         if from >= LONG && to < from / 2 {
-            self.changed(Change::Shrunk { from, to });
+            let event = format!("the list has shrunk from {from} entries to {to}");
+            self.health.tell((event, true));
         }
     }
 
     fn note_skipped(&mut self, skipped: usize) {
         if skipped > self.skipped {
-            self.changed(Change::Skipped(skipped));
+            let event =
+                format!("{skipped} entries cannot be read; what they revoke is not revoked");
+            self.health.tell((event, true));
         }
         self.skipped = skipped;
     }
@@ -352,21 +355,25 @@ impl Feed {
     ) {
         let edition = received.value;
         if self.document.value().is_none() {
-            self.changed(Change::First(edition, self.entries.len()));
+            let entries = self.entries.len();
+            let event = format!("the first list is in force, {entries} entries, {edition}");
+            self.health.tell((event, false));
         }
-        self.counts.fetched(Outcome::Ok);
+        self.health.ended("ok");
         self.asks_for_all = false;
         self.put(received, started, now);
         let age = wall.since(edition.generated_at);
         self.ends = Some(now.plus(self.source.longest_age().saturating_sub(age)));
         if core::mem::take(&mut self.is_told_to_be_old) {
-            self.changed(Change::Young);
+            let event = "the list is young enough again";
+            self.health.tell((event.to_owned(), false));
         }
     }
 
     fn put(&mut self, received: Received<Edition>, started: Moment, now: Moment) {
         if self.document.succeeded(started, now) {
-            self.changed(Change::Recovered);
+            self.health
+                .tell(("fetches succeed again".to_owned(), false));
         }
         let max_stale = self.source.max_stale;
         self.document
@@ -374,15 +381,17 @@ impl Feed {
     }
 
     fn failed(&mut self, failure: Failure, started: Moment, now: Moment) {
-        self.counts.fetched(Outcome::from(&failure));
+        self.health.ended(failure.name());
         // It may be the question that the server does not understand.
         self.asks_for_all = true;
-        let words = [Change::Failing, Change::StillFailing];
-        let told = self
-            .document
-            .failed(failure, words, started, now, &mut self.jitter);
-        if let Some(change) = told {
-            self.changed(change);
+        let words: [fn(Failure) -> Event; 2] = [
+            |failure| (format!("fetches fail: {failure}"), true),
+            |failure| (format!("fetches still fail, now: {failure}"), true),
+        ];
+        let jitter = &mut self.jitter;
+        let told = self.document.failed(failure, words, started, now, jitter);
+        if let Some(event) = told {
+            self.health.tell(event);
         }
     }
 
@@ -390,8 +399,12 @@ impl Feed {
     fn age(&mut self, now: Moment) {
         if self.ends.is_some() && !self.is_young(now) && !self.is_told_to_be_old {
             self.is_told_to_be_old = true;
-            let denies = self.source.when_unavailable == WhenUnavailable::Deny;
-            self.changed(Change::TooOld { denies });
+            let then = match self.source.when_unavailable {
+                WhenUnavailable::Deny => "requests are answered 503",
+                WhenUnavailable::Allow => "what was revoked since passes (when_unavailable: allow)",
+            };
+            let event = ["the list is too old: ", then].concat();
+            self.health.tell((event, true));
         }
     }
 
@@ -407,33 +420,36 @@ impl Feed {
     }
 
     /// The changes of state since the last call, for the log.
-    pub(crate) fn changes(&mut self) -> Vec<Change> {
-        core::mem::take(&mut self.changes)
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        self.health.take_events()
     }
 
     /// Numbers, for metrics.
-    pub(crate) fn report(&mut self, now: Moment) -> Report {
-        let edition = self.document.value();
-        let Counts { fetches, unchecked } = core::mem::take(&mut self.counts);
-        Report {
-            state: match self.ends {
-                None => State::NeverFetched,
-                Some(_) if self.is_young(now) => State::InForce,
-                Some(_) => State::TooOld,
-            },
-            generated_at: edition.map(|edition| edition.generated_at),
-            sequence: edition.map(|edition| edition.sequence),
-            entries: Kind::ALL.map(|kind| (kind, self.entries.count(kind))),
-            skipped: self.skipped,
-            fetches,
-            unchecked,
+    pub(crate) fn measures(&mut self, now: Moment) -> Vec<Measure> {
+        let mut measures = self.health.take_measures();
+        let unchecked = core::mem::take(&mut self.unchecked);
+        if unchecked > 0 {
+            measures.push(Measure::new(&["unchecked"], Number::Count(unchecked)));
         }
-    }
-
-    fn changed(&mut self, change: Change) {
-        if self.changes.len() < MOST_CHANGES {
-            self.changes.push(change);
+        let state = match self.ends {
+            None => "never_fetched",
+            Some(_) if self.is_young(now) => "in_force",
+            Some(_) => "too_old",
+        };
+        for name in ["never_fetched", "in_force", "too_old"] {
+            measures.push(Measure::level(&["state", name], usize::from(name == state)));
         }
+        if let Some(edition) = self.document.value() {
+            let generated_at = Number::Since(edition.generated_at);
+            measures.push(Measure::new(&["generated_at_seconds"], generated_at));
+            measures.push(Measure::new(&["sequence"], Number::Is(edition.sequence)));
+            for kind in Kind::ALL {
+                let number = self.entries.count(kind);
+                measures.push(Measure::is(&["entries", kind.name()], number));
+            }
+            measures.push(Measure::is(&["skipped"], self.skipped));
+        }
+        measures
     }
 }
 

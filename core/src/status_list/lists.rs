@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fetch::{
-        Endpoint, Measure, Number,
+        Endpoint, Measure,
         answer::Answer,
         call::Call,
         clock::Moment,
@@ -55,7 +55,6 @@ pub(crate) struct Lists {
     /// When the newest list of an address was made, of as many addresses as are remembered.
     newest: Vec<(Box<str>, UnixTime)>,
     health: Health,
-    outcomes: Vec<ListOutcome>,
 }
 
 /// A list that came.
@@ -65,48 +64,6 @@ pub(crate) enum Held {
     Unverified(Rc<UnverifiedList>),
     /// It is as a key of the provider signed it, until then.
     Open(Rc<Bits>, Option<UnixTime>),
-}
-
-/// How a fetch of a list ended, or its check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ListOutcome {
-    /// It is in force.
-    Ok,
-    /// It cannot be had.
-    Fetch,
-    /// It does not count.
-    Unusable,
-}
-
-impl ListOutcome {
-    /// Its name in metrics.
-    #[must_use]
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Fetch => "failed",
-            Self::Unusable => "unusable",
-        }
-    }
-}
-
-/// The numbers of one provider's lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ListReport {
-    /// The fetches and checks that have ended since the last report.
-    pub(crate) outcomes: Vec<ListOutcome>,
-}
-
-impl ListReport {
-    /// The same as names and numbers.
-    #[must_use]
-    pub(crate) fn measures(&self) -> Vec<Measure> {
-        let measure = |outcome: &ListOutcome| {
-            let name = ["fetches", outcome.name()];
-            Measure::new(&name, Number::Count(1))
-        };
-        self.outcomes.iter().map(measure).collect()
-    }
 }
 
 /// Why an answer is not a list.
@@ -134,8 +91,7 @@ const ACCEPT: &str = "application/statuslist+jwt";
 const PACE: Duration = Duration::from_millis(100);
 /// What all lists that are awaited wait for their turn.
 const LONGEST_PACE: Duration = Duration::from_secs(2);
-/// Most outcomes that are kept for a shell that does not ask for them; and most
-/// addresses of which it is known when their newest list was made.
+/// Most addresses of which it is known when their newest list was made.
 const MOST: usize = 64;
 
 impl Lists {
@@ -164,7 +120,6 @@ impl Lists {
             paced_until: Moment::default(),
             newest: Vec::new(),
             health: Health::default(),
-            outcomes: Vec::new(),
         }
     }
 
@@ -263,23 +218,17 @@ impl Lists {
             self.newest.remove(0);
         }
         self.newest.push((uri.into(), list.issued));
-        self.note(ListOutcome::Ok);
+        self.health.ended("ok");
         self.health.came("lists can be had again");
     }
 
     fn failed(&mut self, uri: &str, unusable: &Unusable) {
         let (outcome, why): (_, &dyn fmt::Display) = match unusable {
-            Unusable::Fetch(fault) => (ListOutcome::Fetch, fault),
-            Unusable::List(error) => (ListOutcome::Unusable, error),
+            Unusable::Fetch(fault) => ("failed", fault),
+            Unusable::List(error) => ("unusable", error),
         };
-        self.note(outcome);
+        self.health.ended(outcome);
         self.health.failed(&[&*shown(uri), ": "].concat(), why, "");
-    }
-
-    fn note(&mut self, outcome: ListOutcome) {
-        if self.outcomes.len() < MOST {
-            self.outcomes.push(outcome);
-        }
     }
 
     /// Whether those who wait do so for a fetch.
@@ -305,9 +254,7 @@ impl Lists {
     }
 
     /// Numbers, for metrics.
-    pub(crate) fn report(&mut self) -> ListReport {
-        ListReport {
-            outcomes: core::mem::take(&mut self.outcomes),
-        }
+    pub(crate) fn measures(&mut self) -> Vec<Measure> {
+        self.health.take_measures()
     }
 }

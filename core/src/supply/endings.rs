@@ -12,7 +12,7 @@ use crate::{
     fetch::{Answer, Call, FetchId, Measure, clock::Moment, jitter::Jitter},
     introspection::{Desk, IntrospectionSource},
     provider_id::ProviderId,
-    revocation::{Change, Feed, ListBounds, RevocationSource},
+    revocation::{Feed, ListBounds, RevocationSource},
     status_list::{Lists, StatusListSource},
     time::UnixTime,
 };
@@ -339,12 +339,10 @@ impl Endings {
     pub(super) fn events(&mut self) -> Vec<EndingEvent> {
         let mut events = Vec::new();
         for ending in &mut self.0 {
-            let changes = ending.revocations.as_mut().map(|feed| feed.changes());
             let name = &ending.name;
-            events.extend(changes.into_iter().flatten().map(|change| EndingEvent {
-                wants_attention: Change::wants_attention(&change),
-                text: format!("revocations of {name}: {change}"),
-            }));
+            if let Some(feed) = &mut ending.revocations {
+                tell(&mut events, "revocations", name, feed.events());
+            }
             if let Some(lists) = &mut ending.lists {
                 tell(&mut events, "status lists", name, lists.events());
             }
@@ -372,12 +370,12 @@ impl Endings {
             let revocations = revocations.as_mut().map(|feed| EndingReport {
                 name: "revocations",
                 provider,
-                measures: feed.report(now).measures(),
+                measures: feed.measures(now),
             });
             let lists = lists.as_mut().map(|lists| EndingReport {
                 name: "status_lists",
                 provider,
-                measures: lists.report().measures(),
+                measures: lists.measures(),
             });
             let credentials = credentials.as_mut().map(|directory| EndingReport {
                 name: "credentials",

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::world::{BOUNDS, document_of, ok, secs, source};
 use crate::{
     fetch::{
-        Answer, FetchId,
+        Answer, FetchId, Measure, Number,
         clock::{Clock, Moment},
         jitter::Jitter,
     },
@@ -184,8 +184,12 @@ impl History {
             Weather::Cached => Self::text(&old, old.at, "", 0),
             // A lie can be seen by whoever knows better.
             Weather::Lying => {
-                let held = self.feed.report(Moment::default()).sequence;
-                let lies = held.is_some_and(|held| held > old.sequence && old.epoch == last.epoch);
+                let measures = self.feed.measures(Moment::default());
+                let is_newer = |measure: &Measure| {
+                    matches!(measure.value, Number::Is(held)
+                        if measure.name == "sequence" && held > old.sequence)
+                };
+                let lies = old.epoch == last.epoch && measures.iter().any(is_newer);
                 let at = if lies { self.now } else { old.at };
                 Self::text(&old, at, "", 0)
             }
@@ -357,8 +361,8 @@ impl History {
             self.ask(person);
             // Somebody whom no list ever names.
             self.ask(PEOPLE);
-            for change in self.feed.changes() {
-                self.tally.refused += u64::from(change.to_string().contains("rolled back"));
+            for (event, _) in self.feed.events() {
+                self.tally.refused += u64::from(event.contains("rolled back"));
             }
             let next = self.feed.next_change();
             assert!(next.since(self.moment()) <= secs(70), "sleeps too long");

@@ -4,11 +4,9 @@ use core::time::Duration;
 
 use super::world::{START, World, document, document_of, ok, secs, source};
 use crate::{
-    fetch::Answer,
-    revocation::{
-        Kind, ListBounds, Standing, WhenUnavailable,
-        report::{Outcome, State},
-    },
+    fetch::{Answer, Number},
+    revocation::{Kind, ListBounds, Standing, WhenUnavailable},
+    time::UnixTime,
 };
 
 const ALICE: &str = r#"{"sub":"alice"}"#;
@@ -356,22 +354,35 @@ fn what_cannot_be_read_and_a_list_that_shrinks_are_told() {
 #[test]
 fn numbers_are_reported() {
     let mut world = allowing();
-    let now = world.now();
-    assert_eq!(world.feed.report(now).state, State::NeverFetched);
+    let numbers = world.numbers();
+    assert_eq!(numbers["state.never_fetched"], Number::Level(1));
+    assert!(!numbers.contains_key("sequence"), "{numbers:?}");
     world.comes(&document(7, START, &[ALICE, BOB, r#"{"sid":"s"}"#, "{}"]));
     world.comes(&document(6, START, &[]));
-    let now = world.now();
-    let report = world.feed.report(now);
-    assert_eq!(report.state, State::InForce);
-    assert_eq!(report.sequence, Some(7));
-    assert_eq!(report.generated_at.map(|at| at.as_secs()), Some(START));
-    assert_eq!(report.fetches, [Outcome::Ok, Outcome::RolledBack]);
-    let numbers: Vec<usize> = report.entries.iter().map(|(_, number)| *number).collect();
-    assert_eq!((numbers, report.skipped), (vec![2, 1, 0, 0, 0, 0, 0], 1));
+    let numbers = world.numbers();
+    for (name, number) in [
+        ("state.never_fetched", Number::Level(0)),
+        ("state.in_force", Number::Level(1)),
+        ("state.too_old", Number::Level(0)),
+        ("sequence", Number::Is(7)),
+        (
+            "generated_at_seconds",
+            Number::Since(UnixTime::from_secs(START)),
+        ),
+        ("fetches.ok", Number::Count(1)),
+        ("fetches.rolled_back", Number::Count(1)),
+        ("entries.sub", Number::Is(2)),
+        ("entries.sid", Number::Is(1)),
+        ("entries.jti", Number::Is(0)),
+        ("skipped", Number::Is(1)),
+    ] {
+        assert_eq!(numbers.get(name), Some(&number), "{name}");
+    }
     world.pass(secs(70));
     world.judge("carol");
-    let now = world.now();
-    let report = world.feed.report(now);
-    assert_eq!((report.state, report.unchecked), (State::TooOld, 1));
-    assert_eq!(report.fetches, []);
+    let numbers = world.numbers();
+    assert_eq!(numbers["state.too_old"], Number::Level(1));
+    assert_eq!(numbers["unchecked"], Number::Count(1));
+    let is_fetch = |name: &String| name.starts_with("fetches.");
+    assert!(!numbers.keys().any(is_fetch), "{numbers:?}");
 }

@@ -1,13 +1,14 @@
 //! A feed, its clock, and short words for what happens to it.
 
 use core::{fmt::Write as _, time::Duration};
+use std::collections::BTreeMap;
 
 use crate::{
     fetch::{
-        Answer, Call, Endpoint, FetchId,
+        Answer, Call, Endpoint, FetchId, Number,
         clock::{Clock, Moment},
     },
-    revocation::{Change, Feed, Kind, ListBounds, RevocationSource, Standing, WhenUnavailable},
+    revocation::{Feed, Kind, ListBounds, RevocationSource, Standing, WhenUnavailable},
     time::UnixTime,
 };
 
@@ -150,8 +151,17 @@ impl World {
     }
 
     pub(super) fn log(&mut self) -> Vec<String> {
-        let changes: Vec<Change> = self.feed.changes();
-        changes.iter().map(Change::to_string).collect()
+        let events = self.feed.events();
+        events.into_iter().map(|(event, _)| event).collect()
+    }
+
+    /// What is measured now.
+    pub(super) fn numbers(&mut self) -> BTreeMap<String, Number> {
+        let now = self.now();
+        let measures = self.feed.measures(now).into_iter();
+        measures
+            .map(|measure| (measure.name, measure.value))
+            .collect()
     }
 }
 
