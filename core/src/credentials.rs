@@ -3,8 +3,8 @@
 //!
 //! - **What is kept** ([`register`]): keys by the person and the id of the credential. An entry
 //!   that cannot be read ([`entry`]) is skipped and counted.
-//! - **One document** for all people ([`book`]) has the life of every document that is fetched. It
-//!   is read a slice at a time, because parsing a key takes long.
+//! - **One document** for all people ([`book`]) has the life of every long document. It is read a
+//!   slice at a time, because parsing a key takes long.
 //! - **By subject** ([`people`]): one answer for each person, when an approval of theirs comes and
 //!   at no other time. With `signed_by`, an answer counts only if these keys have signed it.
 //!
@@ -14,12 +14,12 @@ mod book;
 mod directory;
 mod draft;
 mod entry;
-mod failure;
 mod people;
 mod register;
 mod source;
 #[cfg(test)]
 mod tests;
+mod wrong;
 
 use core::time::Duration;
 use std::rc::Rc;

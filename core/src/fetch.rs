@@ -16,15 +16,17 @@ pub(crate) mod call;
 pub(crate) mod clock;
 pub(crate) mod document;
 pub(crate) mod endpoint;
+pub(crate) mod failure;
 pub(crate) mod fault;
 pub(crate) mod flight;
 pub(crate) mod freshness;
 pub(crate) mod health;
 pub(crate) mod jitter;
 pub(crate) mod keyed;
+pub(crate) mod long;
 pub(crate) mod measure;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use answer::Answer;
 pub use call::Call;

@@ -4,14 +4,14 @@
 //! - **The document** ([`edition`], [`reader`]) says which edition of the list it is. One that is
 //!   older than the one in hand is not an answer, whoever sent it.
 //! - **The names** ([`entries`]) are kept as keyed hashes, so that a long list takes little memory.
-//! - **The life** ([`feed`]) is that of every document that is fetched, but for two things: a list
-//!   is as old as its author says, and it is read a slice at a time.
+//! - **The life** ([`feed`], [`list`]) is that of every long document that is fetched, but that a
+//!   list is as old as its author says.
 
 mod edition;
 mod entries;
 mod entry;
-mod failure;
 mod feed;
+mod list;
 mod names;
 mod reader;
 mod source;

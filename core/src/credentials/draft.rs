@@ -10,7 +10,7 @@ use crate::{
 
 /// What is read of an answer.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
     issuer: Box<str>,
     /// Whose credentials all of them are; `None`: each entry says it.
     subject: Option<Box<str>>,
@@ -22,7 +22,7 @@ pub(super) struct Draft {
 }
 
 /// Most bytes that are read in one go: a key takes longer than the text around it.
-const SLICE_BYTES: usize = 64 << 10;
+pub(super) const SLICE_BYTES: usize = 64 << 10;
 const LIST: &str = "credentials";
 
 impl Draft {
@@ -52,7 +52,7 @@ impl Draft {
     }
 
     /// What was read, and how many entries were skipped, when `slices` are at their end.
-    pub(super) fn end(self, slices: &Slices) -> Result<(Register, usize), Unreadable> {
+    pub(super) fn end(&mut self, slices: &Slices) -> Result<(Register, usize), Unreadable> {
         if !slices.has_seen("iss") {
             return Err(Unreadable::Member("its iss is missing"));
         }
@@ -62,7 +62,8 @@ impl Draft {
         if !slices.has_seen(LIST) {
             return Err(Unreadable::Member("its credentials are missing"));
         }
-        Ok((self.register, self.skipped))
+        let register = core::mem::replace(&mut self.register, Register::new(0));
+        Ok((register, self.skipped))
     }
 
     /// `None`: it cannot be read.

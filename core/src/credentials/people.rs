@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 use super::{
     ACCEPT, ACCEPT_SIGNED, Found,
     draft::Draft,
-    failure::Failure,
     register::Register,
     source::{CredentialsBySubject, Piece},
+    wrong::{Failure, Wrong},
 };
 use crate::{
     fetch::{
@@ -113,7 +113,7 @@ impl People {
         now: Moment,
     ) {
         let person = Person::new(issuer, subject);
-        let signed = signed.map_err(Failure::Signed);
+        let signed = signed.map_err(Wrong::Signed);
         let read = signed.and_then(|content| person.read(&content));
         let result = read.map(|(register, skipped, _)| {
             self.count_unreadable(skipped);
@@ -124,7 +124,7 @@ impl People {
         if result.is_err() {
             self.keyed.spoil(&person, now);
         }
-        self.ended(result);
+        self.ended(result.map_err(Failure::Content));
     }
 
     /// Whether those who wait for this person wait for a fetch.
@@ -167,9 +167,13 @@ impl People {
         let mut skipped = 0;
         let ended = self.keyed.on_answer(id, answer, now, |body| {
             let register = match (body, skew) {
-                (Ok(body), Some(skew)) => return person.unverified(body, fresh, (skew, wall)),
+                (Ok(body), Some(skew)) => {
+                    let held = person.unverified(body, fresh, (skew, wall));
+                    return held.map_err(Failure::Content);
+                }
                 (Ok(body), None) => {
-                    let (register, odd, _) = person.read(body)?;
+                    let read = person.read(body).map_err(Failure::Content);
+                    let (register, odd, _) = read?;
                     skipped = odd;
                     register
                 }
@@ -263,7 +267,7 @@ impl Person {
 
     /// Reads an answer about this person: what it says, how many entries were skipped, its dates.
     #[inline(never)]
-    fn read(&self, body: &[u8]) -> Result<(Register, usize, [Option<UnixTime>; 2]), Failure> {
+    fn read(&self, body: &[u8]) -> Result<(Register, usize, [Option<UnixTime>; 2]), Wrong> {
         let mut draft = Draft::of(&self.issuer, &self.subject);
         let mut slices = Draft::slices(body.to_vec());
         while !slices.read_on(&mut draft)? {}
@@ -279,18 +283,18 @@ impl Person {
         body: &[u8],
         fresh: Duration,
         (skew, wall): (Duration, UnixTime),
-    ) -> Result<(Held, Duration), Failure> {
+    ) -> Result<(Held, Duration), Wrong> {
         let most = limits::CREDENTIAL_ANSWER_BYTES;
         let signed = Signed::parse(body, "credentials+jwt", most);
-        let (signed, content) = signed.map_err(Failure::Signed)?;
+        let (signed, content) = signed.map_err(Wrong::Signed)?;
         let (_, _, [Some(issued), Some(expires)]) = self.read(&content)? else {
-            return Err(Failure::Signed("its iat or exp is not a number of seconds"));
+            return Err(Wrong::Signed("its iat or exp is not a number of seconds"));
         };
         if issued > wall.saturating_add(skew) {
-            return Err(Failure::Signed("its iat is to come; do the clocks agree?"));
+            return Err(Wrong::Signed("its iat is to come; do the clocks agree?"));
         }
         if wall >= expires.saturating_add(skew) {
-            return Err(Failure::Signed("expired"));
+            return Err(Wrong::Signed("expired"));
         }
         let fresh = fresh.min(expires.since(wall)).max(SHORTEST);
         Ok((Held::Unverified(Rc::new(signed)), fresh))

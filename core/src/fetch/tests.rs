@@ -3,4 +3,6 @@
 
 mod document;
 mod keyed;
+mod long;
 mod origin;
+pub(crate) mod world;

@@ -93,11 +93,6 @@ impl Slices {
         }
     }
 
-    /// Whether one slice may be all of it.
-    pub(crate) const fn is_short(&self) -> bool {
-        self.body.len() <= self.slice
-    }
-
     /// Reads a slice. True: the document is at its end, and it had the list.
     pub(crate) fn read_on(&mut self, sink: &mut dyn Sink) -> Result<bool, Unreadable> {
         let end = self.at.saturating_add(self.slice);

@@ -2,7 +2,11 @@
 
 use core::{fmt, time::Duration};
 
-use crate::{jose::numeric_date, json::Json, time::UnixTime};
+use crate::{
+    jose::numeric_date,
+    json::{Json, Unreadable},
+    time::UnixTime,
+};
 
 /// What a document says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +33,11 @@ impl fmt::Display for Edition {
     }
 }
 
-/// Why a document that can be read is not the next edition.
+/// Why a document is not the next edition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
+    /// It cannot be read.
+    Unreadable(Unreadable),
     /// It is older than the one in hand.
     Older {
         /// The one in hand.
@@ -52,9 +58,28 @@ pub(crate) enum Refused {
     Future(Edition),
 }
 
+impl From<Unreadable> for Refused {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Unreadable(unreadable)
+    }
+}
+
+impl Refused {
+    /// Its name in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable(Unreadable::TooLarge | Unreadable::TooMany(_)) => "too_large",
+            Self::Unreadable(Unreadable::Json(..) | Unreadable::Member(_)) => "unreadable",
+            Self::Older { .. } | Self::Gap { .. } => "rolled_back",
+            Self::TooOld(_) | Self::Future(_) => "time",
+        }
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unreadable(unreadable) => unreadable.fmt(f),
             Self::Older { held, came } => {
                 write!(f, "rolled back: {came}, after {held}")
             }

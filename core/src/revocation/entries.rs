@@ -26,7 +26,7 @@ pub(crate) type Digest = [u8; 16];
 
 /// Names on their way from one set to another.
 #[derive(Debug)]
-pub(super) struct Names(core::iter::Flatten<vec::IntoIter<Vec<Entry>>>);
+pub(crate) struct Names(core::iter::Flatten<vec::IntoIter<Vec<Entry>>>);
 
 const SHARDS: usize = 256;
 

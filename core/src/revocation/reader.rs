@@ -12,7 +12,7 @@ use crate::json::{Json, Sink, Slices, Unreadable};
 
 /// A document while it is read.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     slices: Slices,
     read: Read,
 }
@@ -39,7 +39,7 @@ pub(super) struct Draft {
 
 /// What one slice takes of a document, at most: a third of a millisecond natively
 /// (`make bench-core`), and so less than two in a host's virtual machine.
-const SLICE_BYTES: usize = 128 << 10;
+pub(super) const SLICE_BYTES: usize = 128 << 10;
 
 impl Reader {
     /// Starts to read a document, whose entries may be added to those of `held`.
@@ -60,11 +60,6 @@ impl Reader {
                 skipped: 0,
             },
         })
-    }
-
-    /// Whether one slice may be all of it.
-    pub(super) const fn is_short(&self) -> bool {
-        self.slices.is_short()
     }
 
     /// Reads a slice. True: the document is at its end.

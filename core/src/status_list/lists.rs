@@ -1,6 +1,6 @@
 //! The lists of one provider: each is fetched once for all tokens that name it.
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
 use std::rc::Rc;
 
 use super::{
@@ -13,6 +13,7 @@ use crate::{
         answer::Answer,
         call::Call,
         clock::Moment,
+        failure::Failure,
         fault::{Fault, shown},
         flight::{FetchId, SLACK},
         freshness::SHORTEST,
@@ -64,25 +65,6 @@ pub(crate) enum Held {
     Unverified(Rc<UnverifiedList>),
     /// It is as a key of the provider signed it, until then.
     Open(Rc<Bits>, Option<UnixTime>),
-}
-
-/// Why an answer is not a list.
-#[derive(Debug)]
-enum Unusable {
-    Fetch(Fault),
-    List(ListError),
-}
-
-impl From<Fault> for Unusable {
-    fn from(fault: Fault) -> Self {
-        Self::Fetch(fault)
-    }
-}
-
-impl From<ListError> for Unusable {
-    fn from(error: ListError) -> Self {
-        Self::List(error)
-    }
 }
 
 const ACCEPT: &str = "application/statuslist+jwt";
@@ -186,18 +168,19 @@ impl Lists {
         let newest = newest.map(|(_, issued)| *issued);
         let source = &self.source;
         let ended = self.keyed.on_answer(id, answer, now, |body| {
-            let list = UnverifiedList::parse(body?, expected, wall)?;
+            let list = UnverifiedList::parse(body?, expected, wall);
+            let list = list.map_err(Failure::Content)?;
             if newest.is_some_and(|newest| list.issued < newest) {
-                return Err(ListError::Older.into());
+                return Err(Failure::Content(ListError::Older));
             }
             let fresh = list.ttl.unwrap_or(source.cache_duration);
             let left = list.expires.map(|expires| expires.since(wall));
             let fresh = fresh.min(source.max_cache_duration);
             let fresh = left.map_or(fresh, |left| left.min(fresh)).max(SHORTEST);
-            Ok::<_, Unusable>((Held::Unverified(Rc::new(list)), fresh))
+            Ok((Held::Unverified(Rc::new(list)), fresh))
         });
-        if let Some(Err(unusable)) = ended.map(|ended| ended.result) {
-            self.failed(&uri, &unusable);
+        if let Some(Err(failure)) = ended.map(|ended| ended.result) {
+            self.failed(&uri, &failure);
         }
         true
     }
@@ -205,7 +188,7 @@ impl Lists {
     /// A list does not count after all: it is fetched anew, and not at once.
     pub(crate) fn spoil(&mut self, uri: &str, error: ListError, now: Moment) {
         self.keyed.spoil(&uri.into(), now);
-        self.failed(uri, &error.into());
+        self.failed(uri, &Failure::Content(error));
     }
 
     /// The signature of a list is right, and this is what it says.
@@ -222,13 +205,10 @@ impl Lists {
         self.health.came("lists can be had again");
     }
 
-    fn failed(&mut self, uri: &str, unusable: &Unusable) {
-        let (outcome, why): (_, &dyn fmt::Display) = match unusable {
-            Unusable::Fetch(fault) => ("failed", fault),
-            Unusable::List(error) => ("unusable", error),
-        };
-        self.health.ended(outcome);
-        self.health.failed(&[&*shown(uri), ": "].concat(), why, "");
+    fn failed(&mut self, uri: &str, failure: &Failure<ListError>) {
+        self.health.ended(failure.name());
+        let what = [&*shown(uri), ": "].concat();
+        self.health.failed(&what, failure, "");
     }
 
     /// Whether those who wait do so for a fetch.

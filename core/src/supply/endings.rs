@@ -214,14 +214,14 @@ impl Endings {
             .filter_map(|ending| ending.revocations.as_mut());
         let mut reading = feeds.filter(|feed| feed.is_reading());
         if let Some(feed) = reading.next() {
-            feed.read_on(now, wall);
+            feed.read_on((now, wall));
             return;
         }
         let directories = self.0.iter_mut().map(|ending| &mut ending.credentials);
         let books = directories.flatten().filter_map(Directory::book_mut);
         let mut reading = books.filter(|book| book.is_reading());
         if let Some(book) = reading.next() {
-            book.read_on(now);
+            book.read_on((now, wall));
         }
     }
 
@@ -286,14 +286,14 @@ impl Endings {
             if let Some(feed) = &mut ending.revocations
                 && feed.is_in_flight(id)
             {
-                feed.on_answer(id, (answer, body), now, wall);
+                feed.on_answer(id, (answer, body), (now, wall));
                 return Some(Need::Revocations(provider));
             }
             let directory = ending.credentials.as_mut();
             if let Some(book) = directory.and_then(Directory::book_mut)
                 && book.is_in_flight(id)
             {
-                book.on_answer(id, (answer, body), now);
+                book.on_answer(id, (answer, body), (now, wall));
                 return Some(Need::Credentials(provider, Book::NUMBER));
             }
         }

@@ -16,11 +16,11 @@ fn whoever_comes_before_the_first_document_waits_for_it() {
     let mut world = World::new();
     assert_eq!(world.find("alice", &[1]), "pending");
     let id = world.fetch().expect("nobody waits for a stagger");
-    assert!(world.book.holds_waiters());
+    assert!(world.long.holds_waiters());
     assert_eq!(world.find("alice", &[1]), "pending");
     assert_eq!(world.fetch(), None, "once");
     world.answer(id, &ok(&document(&[entry("alice", &[1])])));
-    assert!(!world.book.holds_waiters());
+    assert!(!world.long.holds_waiters());
     assert_eq!(world.find("alice", &[1]), "known");
     assert_eq!(world.log(), ["1 in force"]);
 }

@@ -3,7 +3,7 @@
 use passgate_kit::{SigningKey, base64url, public_members};
 use serde_json::{Value, json};
 
-use super::world::{ISSUER, World, document, entry};
+use super::world::{ISSUER, World, document, entry, ok, secs};
 use crate::{credentials::Found, fetch::Number, limits, webauthn::Aaguid};
 
 const AAGUID: &str = "EE882879-721c-4913-9775-3dfcce97072a";
@@ -28,7 +28,7 @@ fn an_entry_says_whose_passkey_it_is_and_what_is_known_of_it() {
     });
     let mut world = world(&document(&[jwk, cose]));
     let now = world.now();
-    let mut find = |id: &[u8]| match world.book.find("alice", id, now) {
+    let mut find = |id: &[u8]| match world.long.find("alice", id, now) {
         Found::Known(credential) => credential,
         other => panic!("{other:?}"),
     };
@@ -197,17 +197,11 @@ fn ten_thousand_passkeys_are_read_a_slice_at_a_time() {
     let body = entries(limits::CREDENTIALS);
     let mut world = World::new();
     let id = world.next_fetch();
-    let now = world.now();
-    let answer = super::world::ok(&body);
-    assert!(
-        world
-            .book
-            .on_answer(id, (&answer, body.clone().into_bytes()), now)
-    );
-    let mut slices = 1;
-    while world.book.is_reading() {
+    world.answer(id, &ok(&body));
+    let mut slices = 0;
+    while world.long.is_reading() {
         assert_eq!(world.find("person-7", &[1, 2, 3]), "pending");
-        world.book.read_on(now);
+        assert_eq!(world.fetch(), None);
         slices += 1;
     }
     assert!(slices > 20, "{slices}");
@@ -216,8 +210,11 @@ fn ten_thousand_passkeys_are_read_a_slice_at_a_time() {
     }
     assert_eq!(world.find("person-10000", &[1, 2, 3]), "unknown");
     // One more is too many, and the document in hand stays.
-    world.pass(super::world::secs(60));
+    world.pass(secs(60));
     world.comes(&entries(limits::CREDENTIALS + 1));
+    while world.long.is_reading() {
+        world.fetch();
+    }
     assert_eq!(world.log()[1], "fetches fail: more than 10000 entries");
     assert_eq!(world.find("person-7", &[1, 2, 3]), "known");
 }

@@ -1,31 +1,19 @@
-//! A document, its clock, and short words for what happens to it.
-
-use core::time::Duration;
+//! A document of credentials, and short words for what it says.
 
 use serde_json::{Value, json};
 
+pub(super) use crate::fetch::tests::world::{ok, secs};
 use crate::{
-    credentials::{Book, CredentialDocument, Found, book::BookBounds},
-    fetch::{
-        Answer, Call, Endpoint, FetchId,
-        clock::{Clock, Moment},
+    credentials::{
+        Book, CredentialDocument, Found,
+        book::{BookBounds, Contents},
     },
-    time::UnixTime,
+    fetch::{Endpoint, Number, tests::world},
 };
 
 pub(super) const ISSUER: &str = "https://id.example.com";
 
-pub(super) struct World {
-    pub(super) book: Book,
-    clock: Clock,
-    wall: UnixTime,
-    ids: u64,
-    pub(super) calls: Vec<Call>,
-}
-
-pub(super) fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
+pub(super) type World = world::World<Contents>;
 
 /// A minute fresh, ten minutes stale.
 fn source() -> CredentialDocument {
@@ -57,14 +45,6 @@ pub(super) fn entry(subject: &str, id: &[u8]) -> Value {
     })
 }
 
-pub(super) fn ok(body: &str) -> Answer<'_> {
-    Answer::Http {
-        status: 200,
-        headers: &[(b"etag", b"\"one\"")],
-        body: body.as_bytes(),
-    }
-}
-
 /// What was found, in a word.
 pub(super) fn word(found: &Found) -> &'static str {
     match found {
@@ -80,78 +60,18 @@ pub(super) fn word(found: &Found) -> &'static str {
 
 impl World {
     pub(super) fn new() -> Self {
-        Self {
-            book: Book::new(&source(), ISSUER, BookBounds::shared_by(1), 7),
-            clock: Clock::default(),
-            wall: UnixTime::from_secs(1_795_900_000),
-            ids: 0,
-            calls: Vec::new(),
-        }
-    }
-
-    pub(super) fn now(&mut self) -> Moment {
-        self.clock.advance(self.wall)
-    }
-
-    pub(super) fn pass(&mut self, time: Duration) {
-        self.wall = self.wall.saturating_add(time);
-    }
-
-    /// The fetch that starts now.
-    pub(super) fn fetch(&mut self) -> Option<FetchId> {
-        let now = self.now();
-        self.ids += 1;
-        let id = FetchId(self.ids);
-        self.book.read_on(now);
-        let call = self.book.poll(id, now)?;
-        self.calls.push(call);
-        Some(id)
-    }
-
-    /// Lets time pass until a fetch starts.
-    pub(super) fn next_fetch(&mut self) -> FetchId {
-        for _ in 0..100_000 {
-            if let Some(id) = self.fetch() {
-                return id;
-            }
-            self.pass(Duration::from_millis(10));
-        }
-        panic!("no fetch for minutes");
-    }
-
-    pub(super) fn answer(&mut self, id: FetchId, answer: &Answer<'_>) {
-        let now = self.now();
-        let body = answer.body().to_vec();
-        assert!(self.book.is_in_flight(id));
-        assert!(self.book.on_answer(id, (answer, body), now));
-        for _ in 0..1_000 {
-            if !self.book.is_reading() {
-                return;
-            }
-            self.book.read_on(now);
-        }
-        panic!("reading never ends");
-    }
-
-    /// The next fetch brings this.
-    pub(super) fn comes(&mut self, body: &str) {
-        let id = self.next_fetch();
-        self.answer(id, &ok(body));
+        let bounds = BookBounds::shared_by(1);
+        Self::of(Book::new(&source(), ISSUER, bounds, 7))
     }
 
     pub(super) fn find(&mut self, subject: &str, id: &[u8]) -> &'static str {
         let now = self.now();
-        word(&self.book.find(subject, id, now))
-    }
-
-    pub(super) fn log(&mut self) -> Vec<String> {
-        let events = self.book.events();
-        events.into_iter().map(|(event, _)| event).collect()
+        word(&self.long.find(subject, id, now))
     }
 
     /// The number of this name, if it is measured.
-    pub(super) fn number(&mut self, name: &str) -> Option<crate::fetch::Number> {
-        let measures = self.book.measures();
+    pub(super) fn number(&mut self, name: &str) -> Option<Number> {
+        let measures = self.long.measures();
         let mut measures = measures.into_iter();
         let measure = measures.find(|measure| measure.name == name)?;
         Some(measure.value)

@@ -216,7 +216,7 @@ impl History {
         let (now, wall) = (self.moment(), UnixTime::from_millis(self.now));
         self.ids += 1;
         let id = FetchId(self.ids);
-        self.feed.read_on(now, wall);
+        self.feed.read_on((now, wall));
         let Some(call) = self.feed.poll(id, now) else {
             return;
         };
@@ -257,7 +257,7 @@ impl History {
             let (now, wall) = (self.moment(), UnixTime::from_millis(self.now));
             let answer = body.as_deref().map_or(Answer::NoAnswer, |_| ok(""));
             let body = body.unwrap_or_default().into_bytes();
-            self.feed.on_answer(id, (&answer, body), now, wall);
+            self.feed.on_answer(id, (&answer, body), (now, wall));
         }
     }
 

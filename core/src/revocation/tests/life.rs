@@ -26,9 +26,9 @@ fn before_the_first_document_a_request_waits_and_then_is_told() {
         assert_eq!(world.judge("alice"), Standing::Pending);
         let id = world.fetch().unwrap();
         assert_eq!(world.judge("alice"), Standing::Pending);
-        assert!(world.feed.holds_waiters());
+        assert!(world.long.holds_waiters());
         world.answer(id, &ok(&document(1, START, &[ALICE])));
-        assert!(!world.feed.holds_waiters());
+        assert!(!world.long.holds_waiters());
         assert!(world.is_revoked("alice"));
         assert_eq!(world.judge("bob"), Standing::Clear);
     }
@@ -85,7 +85,7 @@ fn any_name_of_a_token_revokes_it() {
     let now = world.now();
     let mut judge = |names: &[(Kind, &'static str)]| {
         let names = names.iter().copied();
-        let standing = world.feed.judge(names, None, now);
+        let standing = world.long.judge(names, None, now);
         matches!(standing, Standing::Revoked { .. })
     };
     assert!(judge(&[(Kind::Subject, "alice"), (Kind::Session, "s")]));
@@ -118,7 +118,7 @@ fn a_list_is_as_old_as_its_author_says() {
         let log = world.log();
         assert_eq!(
             log,
-            ["fetches succeed again", "the list is young enough again"]
+            ["the list is young enough again", "fetches succeed again"]
         );
     }
 }
@@ -283,11 +283,11 @@ fn a_long_document_is_read_in_slices() {
     let mut world = large();
     world.comes(&document(1, START, &of(&entries)));
     assert_eq!(world.judge("p0"), Standing::Pending);
-    assert!(world.feed.holds_waiters());
+    assert!(world.long.holds_waiters());
     let mut slices = 1;
-    while world.feed.holds_waiters() {
+    while world.long.holds_waiters() {
         let now = world.now();
-        assert!(world.feed.next_change() <= now);
+        assert!(world.long.next_change() <= now);
         assert_eq!(world.fetch(), None);
         slices += 1;
     }
@@ -297,7 +297,7 @@ fn a_long_document_is_read_in_slices() {
     assert!(!world.is_revoked("p0"));
     world.comes(&document(3, START, &of(&entries)));
     assert_eq!(world.judge("p0"), Standing::Clear);
-    while world.feed.holds_waiters() {
+    while world.long.holds_waiters() {
         world.fetch();
     }
     assert!(world.is_revoked("p0"));
@@ -310,7 +310,7 @@ fn a_long_addition_is_made_in_slices_and_bounded() {
     let entries = people(0..5_000);
     world.comes(&document_of(1, 2, START, ",\"after\":1", &of(&entries)));
     let mut slices = 0;
-    while world.feed.holds_waiters() {
+    while world.long.holds_waiters() {
         world.fetch();
         slices += 1;
     }
@@ -319,7 +319,7 @@ fn a_long_addition_is_made_in_slices_and_bounded() {
     world.log();
     let more = people(5_000..10_000);
     world.comes(&document_of(1, 3, START, ",\"after\":2", &of(&more)));
-    while world.feed.holds_waiters() {
+    while world.long.holds_waiters() {
         world.fetch();
     }
     assert_eq!(world.log(), ["fetches fail: more than 10000 entries"]);
