@@ -2,8 +2,8 @@
 //! the body of a request whose headers are held (`allow_on_headers_stop_iteration`).
 
 use passgate_harness::{
-    AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Received, Request, Setup, eventually, policy,
-    policy_with, with,
+    AUDIENCE, BOTH, Gate, ISSUER, Issuer, Protocol, Received, Request, Response, Setup, eventually,
+    policy, policy_with, with,
 };
 use passgate_kit::{SigningKey, Token, jwks, tampered};
 use serde_json::{Value, json};
@@ -49,25 +49,9 @@ fn a_body_larger_than_envoys_buffer_waits_for_keys_and_passes_whole() {
                     ]
                 })
                 .collect();
-            std::thread::scope(|scope| {
-                let gate = &gate;
-                let answers: Vec<_> = sent
-                    .iter()
-                    .map(|(protocol, request)| scope.spawn(|| gate.send(*protocol, request)))
-                    .collect();
-                let waiting = u64::try_from(sent.len()).unwrap();
-                eventually("all requests at the gate", || {
-                    (gate.stat("http.gate.downstream_rq_active") == waiting).then_some(())
-                });
-                // Envoy's buffer is full by then.
-                std::thread::sleep(Duration::from_millis(300));
-                assert!(answers.iter().all(|answer| !answer.is_finished()));
-                assert_eq!(gate.upstream.connections(), 0);
-                gate.issuer.release();
-                for answer in answers {
-                    gate.passed(&answer.join().unwrap());
-                }
-            });
+            for answer in sent_while_stalled(&gate, &sent, || ()) {
+                gate.passed(&answer);
+            }
             let all = gate.upstream.received();
             assert_eq!(all.len(), sent.len());
             assert!(
@@ -137,23 +121,14 @@ impl Tokens {
 /// Requests of every shape, honest and forged, wait until the issuer is released. Other clients
 /// leave before.
 fn nothing_goes_on_before_the_verdict(gate: Gate, tokens: &Tokens) {
-    let before = (gate.upstream.hits(), gate.upstream.connections());
+    let before = gate.upstream.hits();
     let mut sent = Vec::new();
     for protocol in BOTH {
         for (name, token) in [("honest", &tokens.honest), ("tampered", &tokens.tampered)] {
             sent.extend(shapes(&format!("/{protocol:?}/{name}"), token).map(|r| (protocol, r)));
         }
     }
-    std::thread::scope(|scope| {
-        let gate = &gate;
-        let answers: Vec<_> = sent
-            .iter()
-            .map(|(protocol, request)| scope.spawn(|| gate.send(*protocol, request)))
-            .collect();
-        let waiting = u64::try_from(sent.len()).unwrap();
-        eventually("all requests at the gate", || {
-            (gate.stat("http.gate.downstream_rq_active") == waiting).then_some(())
-        });
+    let answers = sent_while_stalled(&gate, &sent, || {
         for token in [&tokens.honest, &tokens.tampered, &tokens.made_up] {
             for request in shapes("/gone", token) {
                 let mut half = request.to_http1();
@@ -165,28 +140,54 @@ fn nothing_goes_on_before_the_verdict(gate: Gate, tokens: &Tokens) {
                 let _ = gate.try_abandon(&request, Duration::from_millis(20));
             }
         }
-        eventually("those who left are gone", || {
-            (gate.stat("http.gate.downstream_rq_active") == waiting).then_some(())
-        });
+    });
+    for ((_, request), answer) in sent.iter().zip(answers) {
+        if request.path.windows(6).any(|part| part == b"honest") {
+            gate.passed(&answer);
+            arrived_whole(&received(&gate, request), request);
+        } else {
+            gate.denied(&answer, "untrusted.signature");
+        }
+    }
+    let honest = sent.len() / 2;
+    assert_eq!(gate.upstream.hits(), before + honest);
+    gate.finish();
+}
+
+/// Sends all of these at once. All wait and nothing goes on, also when something happens meanwhile,
+/// until the issuer is released. Their answers.
+fn sent_while_stalled(
+    gate: &Gate,
+    sent: &[(Protocol, Request)],
+    meanwhile: impl FnOnce(),
+) -> Vec<Response> {
+    let reached = || (gate.upstream.hits(), gate.upstream.connections());
+    let before = reached();
+    std::thread::scope(|scope| {
+        let answers: Vec<_> = sent
+            .iter()
+            .map(|(protocol, request)| scope.spawn(|| gate.send(*protocol, request)))
+            .collect();
+        are_at_the_gate(gate, sent.len());
+        meanwhile();
+        are_at_the_gate(gate, sent.len());
+        // Envoy's buffer is full by then.
         std::thread::sleep(Duration::from_millis(300));
         assert!(answers.iter().all(|answer| !answer.is_finished()));
-        let now = (gate.upstream.hits(), gate.upstream.connections());
-        assert_eq!(now, before, "{:?}", gate.upstream.received());
-
+        assert_eq!(reached(), before, "{:?}", gate.upstream.received());
         gate.issuer.release();
-        for ((_, request), answer) in sent.iter().zip(answers) {
-            let answer = answer.join().unwrap();
-            if request.path.windows(6).any(|part| part == b"honest") {
-                gate.passed(&answer);
-                arrived_whole(&received(gate, request), request);
-            } else {
-                gate.denied(&answer, "untrusted.signature");
-            }
-        }
+        let answers = answers.into_iter();
+        answers.map(|answer| answer.join().unwrap()).collect()
+    })
+}
+
+/// So many requests are at the gate, soon.
+#[track_caller]
+fn are_at_the_gate(gate: &Gate, requests: usize) {
+    let requests = u64::try_from(requests).unwrap();
+    eventually("all requests at the gate, and no others", || {
+        (gate.stat("http.gate.downstream_rq_active") == requests).then_some(())
     });
-    let honest = sent.len() / 2;
-    assert_eq!(gate.upstream.hits(), before.0 + honest);
-    gate.finish();
 }
 
 /// With a length, in chunks, with trailers, with trailers only, and with nothing but headers; all
@@ -254,10 +255,7 @@ fn a_body_that_is_still_coming_at_the_verdict_arrives_whole_or_not_at_all() {
                     scope.spawn(|| gate.send_in_halves(*protocol, request, go_on))
                 })
                 .collect();
-            let waiting = u64::try_from(sent.len()).unwrap();
-            eventually("all requests at the gate", || {
-                (gate.stat("http.gate.downstream_rq_active") == waiting).then_some(())
-            });
+            are_at_the_gate(gate, sent.len());
             std::thread::sleep(Duration::from_millis(300));
             assert_eq!(gate.upstream.connections(), 0);
             gate.issuer.release();
@@ -294,28 +292,15 @@ fn an_observed_request_passes_as_it_came_after_it_waited() {
             .into_iter()
             .flat_map(|protocol| shapes(&format!("/{protocol:?}"), &token).map(|r| (protocol, r)))
             .collect();
-        std::thread::scope(|scope| {
-            let gate = &gate;
-            let answers: Vec<_> = sent
-                .iter()
-                .map(|(protocol, request)| scope.spawn(|| gate.send(*protocol, request)))
-                .collect();
-            let waiting = u64::try_from(sent.len()).unwrap();
-            eventually("all requests at the gate", || {
-                (gate.stat("http.gate.downstream_rq_active") == waiting).then_some(())
-            });
-            std::thread::sleep(Duration::from_millis(300));
-            assert_eq!(gate.upstream.connections(), 0);
-            gate.issuer.release();
-            for ((_, request), answer) in sent.iter().zip(answers) {
-                gate.passed(&answer.join().unwrap());
-                let received = received(gate, request);
-                assert_eq!(received.body, request.body.clone().unwrap_or_default());
-                assert_eq!(received.headers.text("x-user"), Some("root"));
-                let spoofed = (!request.trailers.0.is_empty()).then_some("root");
-                assert_eq!(received.trailers.text("x-user"), spoofed);
-            }
-        });
+        let answers = sent_while_stalled(&gate, &sent, || ());
+        for ((_, request), answer) in sent.iter().zip(answers) {
+            gate.passed(&answer);
+            let received = received(&gate, request);
+            assert_eq!(received.body, request.body.clone().unwrap_or_default());
+            assert_eq!(received.headers.text("x-user"), Some("root"));
+            let spoofed = (!request.trailers.0.is_empty()).then_some("root");
+            assert_eq!(received.trailers.text("x-user"), spoofed);
+        }
         gate.finish();
     }
 }
