@@ -14,26 +14,22 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command},
-    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use passgate_core::{Algorithm, VerifyingKey};
-use passgate_harness::{Message, Request, Response, Server, eventually, serve};
+use passgate_harness::{Message, Request, Response, eventually};
 use passgate_kit::{SigningKey, now};
 use serde_json::{Value, json};
 
-use running::{Feed, READER, new_folder, try_send};
+use running::{Feed, READER, new_folder, played::Played, try_send};
 
 const ISSUER: &str = "https://id.example.com/realms/acme";
 
 /// The admin API of one realm.
-struct Keycloak {
-    server: Server,
-    state: Arc<Mutex<State>>,
-}
+type Keycloak = Played<State>;
 
 #[derive(Default)]
 struct State {
@@ -50,26 +46,14 @@ struct State {
 
 impl Keycloak {
     fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
-        let held = Arc::clone(&state);
-        let server = Server::start(move |stream| {
-            serve(stream, |request| {
-                let (takes, (status, body)) = {
-                    let mut state = held.lock().unwrap();
-                    (state.takes, state.answer(&request))
-                };
-                thread::sleep(takes);
-                let body = body.to_string();
-                let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
-                Some([head.as_bytes(), body.as_bytes()].concat())
-            });
-        });
-        Self { server, state }
-    }
-
-    fn state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.state.lock().unwrap())
+        Self::answering(|state, request| {
+            let (takes, answer) = {
+                let mut state = state.lock().unwrap();
+                (state.takes, state.answer(request))
+            };
+            thread::sleep(takes);
+            answer
+        })
     }
 
     fn person(&self, subject: &str, enabled: bool, passkeys: &[&[u8]]) {
@@ -137,7 +121,7 @@ impl Role {
         fs::write(folder.join("key.pem"), key).unwrap();
         fs::write(folder.join("reader"), READER).unwrap();
         fs::write(folder.join("client"), "s3cret").unwrap();
-        let address = keycloak.server.address;
+        let address = keycloak.address();
         let words = json!({
             "listen": "127.0.0.1:0",
             "admin": { "listen": "127.0.0.1:0" },

@@ -10,22 +10,17 @@ mod running;
 
 use std::{
     collections::BTreeMap,
-    fs,
-    sync::{Arc, Mutex},
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
-use passgate_harness::{Issuer, Message, Server, eventually, serve};
+use passgate_harness::{Issuer, Message, eventually};
 use serde_json::{Value, json};
 
-use running::{Feed, configuration, event_token, new_folder, person};
+use running::{Feed, configuration, event_token, new_folder, person, played::Played};
 
 /// Hands out what is not acknowledged yet.
-struct Transmitter {
-    server: Server,
-    state: Arc<Mutex<State>>,
-}
+type Transmitter = Played<State>;
 
 #[derive(Default)]
 struct State {
@@ -52,29 +47,16 @@ const KIND: &str = "caep/event-type/session-revoked";
 
 impl Transmitter {
     fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
-        let held = Arc::clone(&state);
-        let server = Server::start(move |stream| {
-            serve(stream, |request| {
-                // A poll that may be held is, until there is something.
-                let is_long = is_long(&request);
-                let is_empty = || held.lock().unwrap().sets.is_empty();
-                let began = Instant::now();
-                while is_long && is_empty() && began.elapsed() < HELD {
-                    thread::sleep(Duration::from_millis(10));
-                }
-                let (status, body) = held.lock().unwrap().answer(&request);
-                let body = body.to_string();
-                let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
-                Some([head.as_bytes(), body.as_bytes()].concat())
-            });
-        });
-        Self { server, state }
-    }
-
-    fn state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.state.lock().unwrap())
+        Self::answering(|state, request| {
+            // A poll that may be held is, until there is something.
+            let is_long = is_long(request);
+            let is_empty = || state.lock().unwrap().sets.is_empty();
+            let began = Instant::now();
+            while is_long && is_empty() && began.elapsed() < HELD {
+                thread::sleep(Duration::from_millis(10));
+            }
+            state.lock().unwrap().answer(request)
+        })
     }
 
     fn offer(&self, jti: &str, token: String) {
@@ -83,7 +65,7 @@ impl Transmitter {
 
     fn configuration(&self, issuer: &Issuer) -> Value {
         let mut words = configuration(issuer.address());
-        let address = self.server.address;
+        let address = self.address();
         words["providers"]["acme"]["security_events"]["poll"] = json!({
             "uri": format!("http://{address}/poll"),
             "interval": "1s",

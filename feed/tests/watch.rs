@@ -8,16 +8,12 @@
 
 mod running;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, fs};
 
-use passgate_harness::{Issuer, Message, Server, eventually, serve};
+use passgate_harness::{Issuer, Message, eventually};
 use serde_json::{Value, json};
 
-use running::{Feed, configuration, new_folder};
+use running::{Feed, configuration, new_folder, played::Played};
 
 /// In seconds since 1970.
 fn now() -> u64 {
@@ -25,10 +21,7 @@ fn now() -> u64 {
 }
 
 /// The admin API of one realm.
-struct Keycloak {
-    server: Server,
-    state: Arc<Mutex<State>>,
-}
+type Keycloak = Played<State>;
 
 #[derive(Default)]
 struct State {
@@ -48,27 +41,12 @@ struct State {
 
 impl Keycloak {
     fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
-        let held = Arc::clone(&state);
-        let server = Server::start(move |stream| {
-            serve(stream, |request| {
-                let (status, body) = held.lock().unwrap().answer(&request);
-                let body = body.to_string();
-                let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
-                Some([head.as_bytes(), body.as_bytes()].concat())
-            });
-        });
-        let this = Self { server, state };
+        let this = Self::answering(|state, request| state.lock().unwrap().answer(request));
         this.state(|state| {
             state.not_before = json!(0);
             state.stores = json!({ "is_on": true, "types": [] });
         });
         this
-    }
-
-    fn state<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.state.lock().unwrap())
     }
 
     fn person(&self, id: &str, enabled: bool) {
@@ -135,7 +113,7 @@ impl State {
 fn start(issuer: &Issuer, keycloak: &Keycloak) -> Feed {
     let folder = new_folder();
     fs::write(folder.join("client"), "s3cret").unwrap();
-    let address = keycloak.server.address;
+    let address = keycloak.address();
     let mut words = configuration(issuer.address());
     words["providers"]["acme"]["keycloak"] = json!({
         "admin_uri": format!("http://{address}/admin/realms/acme"),

@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod database;
+pub(crate) mod played;
 
 use std::{
     fs::{self, File},
