@@ -16,8 +16,20 @@ fn key(alg: &str) -> Vec<u8> {
     SigningKey::of(alg, "k").cose_key()
 }
 
-/// A map of these pairs, which are encoded already.
-fn map(pairs: &[(u8, &[u8])]) -> Vec<u8> {
+/// A label and a value, which are encoded already.
+type Pair<'a> = (u8, &'a [u8]);
+
+const OKP: Pair<'_> = (1, &[1]);
+const EC2: Pair<'_> = (1, &[2]);
+const RSA: Pair<'_> = (1, &[3]);
+const ES256: Pair<'_> = (3, &[0x26]);
+const EDDSA: Pair<'_> = (3, &[0x27]);
+const RS256: Pair<'_> = (3, &[0x39, 1, 0]);
+const P256: Pair<'_> = (0x20, &[1]);
+const ED25519: Pair<'_> = (0x20, &[6]);
+
+/// A map of these.
+fn map(pairs: &[Pair<'_>]) -> Vec<u8> {
     let mut bytes = vec![0xa0 | u8::try_from(pairs.len()).unwrap()];
     for (label, value) in pairs {
         bytes.push(*label);
@@ -26,9 +38,9 @@ fn map(pairs: &[(u8, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a coordinate in a P-256 key: x, then y.
-fn coordinates(p256: &[u8]) -> [&[u8]; 2] {
-    [&p256[8..42], &p256[43..77]]
+/// The coordinates in a P-256 key.
+fn coordinates(p256: &[u8]) -> [Pair<'_>; 2] {
+    [(0x21, &p256[8..42]), (0x22, &p256[43..77])]
 }
 
 #[test]
@@ -52,7 +64,7 @@ fn the_keys_of_the_w3c_are_read() {
         let hex = vector["cose_key_hex"].as_str().unwrap().as_bytes();
         let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
         let bytes: Vec<u8> = hex.chunks(2).map(byte).collect();
-        let [x, y] = coordinates(&bytes);
+        let [(_, x), (_, y)] = coordinates(&bytes);
         let wanted = VerifyingKey::p256(&x[2..], &y[2..]).unwrap();
         assert_eq!(read(&bytes), Ok((wanted, Algorithm::Es256)));
     }
@@ -64,12 +76,12 @@ fn an_algorithm_has_two_names() {
     let key = key("ES256");
     let [x, y] = coordinates(&key);
     for alg in [0x26, 0x28] {
-        let named = map(&[(1, &[2]), (3, &[alg]), (0x20, &[1]), (0x21, x), (0x22, y)]);
+        let named = map(&[EC2, (3, &[alg]), P256, x, y]);
         assert_eq!(read(&named).unwrap().1, Algorithm::Es256);
     }
     let key = self::key("EdDSA");
     let x = &key[8..];
-    let named = map(&[(1, &[1]), (3, &[0x32]), (0x20, &[6]), (0x21, x)]);
+    let named = map(&[OKP, (3, &[0x32]), ED25519, (0x21, x)]);
     assert_eq!(read(&named).unwrap().1, Algorithm::Ed25519);
     let key = self::key("ES384");
     for (name, is_it) in [(0x32_u8, true), (0x33, false)] {
@@ -84,49 +96,22 @@ fn other_algorithms_are_not_supported() {
     let key = key("ES256");
     let [x, y] = coordinates(&key);
     let bytes: &[u8] = &[0x44, 1, 2, 3, 4];
+    let es256k: Pair<'_> = (3, &[0x38, 46]);
+    let rsa = |alg| map(&[RSA, (3, alg), (0x20, bytes), (0x21, bytes)]);
     for (name, key) in [
         // ES256K, with its own curve and with another.
-        (
-            "ES256K",
-            map(&[
-                (1, &[2]),
-                (3, &[0x38, 46]),
-                (0x20, &[8]),
-                (0x21, x),
-                (0x22, y),
-            ]),
-        ),
-        (
-            "ES256K on P-256",
-            map(&[
-                (1, &[2]),
-                (3, &[0x38, 46]),
-                (0x20, &[1]),
-                (0x21, x),
-                (0x22, y),
-            ]),
-        ),
+        ("ES256K", map(&[EC2, es256k, (0x20, &[8]), x, y])),
+        ("ES256K on P-256", map(&[EC2, es256k, P256, x, y])),
         (
             "Ed448",
-            map(&[(1, &[1]), (3, &[0x38, 52]), (0x20, &[7]), (0x21, bytes)]),
+            map(&[OKP, (3, &[0x38, 52]), (0x20, &[7]), (0x21, bytes)]),
         ),
         (
             "ML-DSA-65",
             map(&[(1, &[7]), (3, &[0x38, 48]), (0x20, bytes)]),
         ),
-        (
-            "RS1",
-            map(&[
-                (1, &[3]),
-                (3, &[0x39, 0xff, 0xfe]),
-                (0x20, bytes),
-                (0x21, bytes),
-            ]),
-        ),
-        (
-            "RS384",
-            map(&[(1, &[3]), (3, &[0x39, 1, 1]), (0x20, bytes), (0x21, bytes)]),
-        ),
+        ("RS1", rsa(&[0x39, 0xff, 0xfe])),
+        ("RS384", rsa(&[0x39, 1, 1])),
         // HMAC 256/256 is a positive number.
         ("HMAC", map(&[(1, &[4]), (3, &[5]), (0x20, bytes)])),
     ] {
@@ -138,9 +123,7 @@ fn other_algorithms_are_not_supported() {
 fn alg_kty_and_crv_say_the_same() {
     let p256 = key("ES256");
     let [x, y] = coordinates(&p256);
-    let with = |kty: u8, alg: &[u8], crv: u8| {
-        map(&[(1, &[kty]), (3, alg), (0x20, &[crv]), (0x21, x), (0x22, y)])
-    };
+    let with = |kty: u8, alg: &[u8], crv: u8| map(&[(1, &[kty]), (3, alg), (0x20, &[crv]), x, y]);
     assert!(read(&with(2, &[0x26], 1)).is_ok());
     for (key, why) in [
         // The algorithm is of another type.
@@ -158,26 +141,8 @@ fn alg_kty_and_crv_say_the_same() {
             "a coordinate does not have the length of the field",
         ),
         // A curve by its name, which is for JWK.
-        (
-            map(&[
-                (1, &[2]),
-                (3, &[0x26]),
-                (0x20, b"\x65P-256"),
-                (0x21, x),
-                (0x22, y),
-            ]),
-            SHAPE,
-        ),
-        (
-            map(&[
-                (1, b"\x62EC"),
-                (3, &[0x26]),
-                (0x20, &[1]),
-                (0x21, x),
-                (0x22, y),
-            ]),
-            SHAPE,
-        ),
+        (map(&[EC2, ES256, (0x20, b"\x65P-256"), x, y]), SHAPE),
+        (map(&[(1, b"\x62EC"), ES256, P256, x, y]), SHAPE),
     ] {
         assert_eq!(read(&key), Err(why), "{key:x?}");
     }
@@ -191,95 +156,39 @@ fn a_key_has_what_its_type_needs_and_nothing_else() {
     let p256 = key("ES256");
     let [x, y] = coordinates(&p256);
     let ed = key("EdDSA");
-    let okp = &ed[8..];
+    let okp: Pair<'_> = (0x21, &ed[8..]);
     let rsa = key("RS256");
-    let [n, e] = [&rsa[8..267], &rsa[268..]];
-    assert_eq!((n.len(), e), (259, &[0x43, 1, 0, 1][..]));
-    let compressed = map(&[
-        (1, &[2]),
-        (3, &[0x26]),
-        (0x20, &[1]),
-        (0x21, x),
-        (0x22, &[0xf5]),
-    ]);
-    let rs256: &[u8] = &[0x39, 1, 0];
-    let wide = [&[0x59, 1, 1, 0][..], &n[3..]].concat();
+    let [n, e]: [Pair<'_>; 2] = [(0x20, &rsa[8..267]), (0x21, &rsa[268..])];
+    assert_eq!((n.1.len(), e.1), (259, &[0x43, 1, 0, 1][..]));
+    let text: &[u8] = b"\x78\x20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let wide = [&[0x59, 1, 1, 0][..], &n.1[3..]].concat();
     for key in [
         vec![],
         vec![0xa0],
         b"\x80".to_vec(),
-        compressed,
+        // A compressed point.
+        map(&[EC2, ES256, P256, x, (0x22, &[0xf5])]),
         // Parts that are missing.
-        map(&[(3, &[0x26]), (0x20, &[1]), (0x21, x), (0x22, y)]),
-        map(&[(1, &[2]), (0x20, &[1]), (0x21, x), (0x22, y)]),
-        map(&[(1, &[2]), (3, &[0x26]), (0x21, x), (0x22, y)]),
-        map(&[(1, &[2]), (3, &[0x26]), (0x20, &[1]), (0x21, x)]),
-        map(&[(1, &[1]), (3, &[0x27]), (0x20, &[6])]),
-        map(&[(1, &[3]), (3, rs256), (0x20, n)]),
+        map(&[ES256, P256, x, y]),
+        map(&[EC2, P256, x, y]),
+        map(&[EC2, ES256, x, y]),
+        map(&[EC2, ES256, P256, x]),
+        map(&[OKP, EDDSA, ED25519]),
+        map(&[RSA, RS256, n]),
         // Parts that are too many: kid, key_ops, a private key, y of an octet key.
-        map(&[
-            (1, &[2]),
-            (2, &[0x41, 1]),
-            (3, &[0x26]),
-            (0x20, &[1]),
-            (0x21, x),
-            (0x22, y),
-        ]),
-        map(&[
-            (1, &[2]),
-            (3, &[0x26]),
-            (4, &[0x80]),
-            (0x20, &[1]),
-            (0x21, x),
-            (0x22, y),
-        ]),
-        map(&[
-            (1, &[2]),
-            (3, &[0x26]),
-            (0x20, &[1]),
-            (0x21, x),
-            (0x22, y),
-            (0x23, x),
-        ]),
-        map(&[
-            (1, &[1]),
-            (3, &[0x27]),
-            (0x20, &[6]),
-            (0x21, okp),
-            (0x23, okp),
-        ]),
-        map(&[
-            (1, &[1]),
-            (3, &[0x27]),
-            (0x20, &[6]),
-            (0x21, okp),
-            (0x22, okp),
-        ]),
-        map(&[(1, &[3]), (3, rs256), (0x20, n), (0x21, e), (0x22, n)]),
+        map(&[EC2, (2, &[0x41, 1]), ES256, P256, x, y]),
+        map(&[EC2, ES256, (4, &[0x80]), P256, x, y]),
+        map(&[EC2, ES256, P256, x, y, (0x23, x.1)]),
+        map(&[OKP, EDDSA, ED25519, okp, (0x23, okp.1)]),
+        map(&[OKP, EDDSA, ED25519, okp, (0x22, okp.1)]),
+        map(&[RSA, RS256, n, e, (0x22, n.1)]),
         // A number with a zero in front (RFC 8230 section 4).
-        map(&[(1, &[3]), (3, rs256), (0x20, &wide), (0x21, e)]),
-        map(&[
-            (1, &[3]),
-            (3, rs256),
-            (0x20, n),
-            (0x21, &[0x44, 0, 1, 0, 1]),
-        ]),
+        map(&[RSA, RS256, (0x20, &wide), e]),
+        map(&[RSA, RS256, n, (0x21, &[0x44, 0, 1, 0, 1])]),
         // Out of order, twice, and text as bytes.
-        map(&[(3, &[0x26]), (1, &[2]), (0x20, &[1]), (0x21, x), (0x22, y)]),
-        map(&[
-            (1, &[2]),
-            (1, &[2]),
-            (3, &[0x26]),
-            (0x20, &[1]),
-            (0x21, x),
-            (0x22, y),
-        ]),
-        map(&[
-            (1, &[1]),
-            (3, &[0x27]),
-            (0x20, &[6]),
-            (0x21, b"\x78\x20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
-        ]),
+        map(&[ES256, EC2, P256, x, y]),
+        map(&[EC2, EC2, ES256, P256, x, y]),
+        map(&[OKP, EDDSA, ED25519, (0x21, text)]),
         // Something behind it.
         [&*p256, &[0]].concat(),
         // A length that is not given.
@@ -287,15 +196,9 @@ fn a_key_has_what_its_type_needs_and_nothing_else() {
     ] {
         assert_eq!(read(&key), Err(SHAPE), "{key:x?}");
     }
-    let exponent = map(&[
-        (1, &[3]),
-        (3, rs256),
-        (0x20, n),
-        (0x21, &[0x44, 1, 0, 0, 1]),
-    ]);
+    let exponent = map(&[RSA, RS256, n, (0x21, &[0x44, 1, 0, 0, 1])]);
     assert_eq!(read(&exponent), Err("the exponent is longer than 17 bits"));
-    let small: &[u8] = &[0x44, 0xff, 1, 0, 1];
-    let small = map(&[(1, &[3]), (3, rs256), (0x20, small), (0x21, e)]);
+    let small = map(&[RSA, RS256, (0x20, &[0x44, 0xff, 1, 0, 1]), e]);
     assert!(read(&small).unwrap_err().starts_with("the modulus"));
 }
 
