@@ -2,33 +2,12 @@
 //! configuration.
 #![allow(clippy::expect_used, reason = "tests")]
 
-use std::{
-    io::Write as _,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+#[path = "common/program.rs"]
+mod program;
 
-/// Exit status, standard output, standard error.
-type Outcome = (Option<i32>, String, String);
+use std::path::PathBuf;
 
-fn run(arguments: &[&str], input: &[u8]) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_passgate"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    // A program that does not read its input may have closed it already.
-    let _ = child.stdin.take().expect("standard input").write_all(input);
-    let output = child.wait_with_output().expect("the program ends");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
+use self::program::{Outcome, run, run_on};
 
 fn file(name: &str) -> String {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/files", name]
@@ -41,12 +20,12 @@ fn file(name: &str) -> String {
 
 /// Checks a file beside these tests.
 fn check(name: &str) -> Outcome {
-    run(&["check", &file(name)], b"")
+    run(&["check", &file(name)])
 }
 
 /// Status and output of a check of standard input.
 fn check_input(input: &str) -> (Option<i32>, String) {
-    let (status, output, error) = run(&["check", "-"], input.as_bytes());
+    let (status, output, error) = run_on(input, &["check", "-"]);
     assert_eq!(error, "");
     (status, output)
 }
@@ -153,7 +132,7 @@ fn wrong_usage_is_status_2() {
             "passgate: --json is not an option\nusage: passgate check FILE... ",
         ),
     ] {
-        let (status, output, error) = run(arguments, b"");
+        let (status, output, error) = run(arguments);
         assert_eq!((status, output.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(error.starts_with(usage), "{arguments:?}: {error}");
     }
@@ -176,16 +155,16 @@ fn help_and_version_are_printed_everywhere() {
         (&["schema"], "usage: passgate schema "),
     ] {
         for flag in ["--help", "-h"] {
-            let (status, output, error) = run(&[command, &[flag]].concat(), b"");
+            let (status, output, error) = run(&[command, &[flag]].concat());
             assert_eq!((status, error.as_str()), (Some(0), ""), "{command:?}");
             assert!(output.starts_with(usage), "{command:?}: {output}");
         }
         for flag in ["--version", "-V"] {
-            let told = run(&[command, &[flag]].concat(), b"");
+            let told = run(&[command, &[flag]].concat());
             assert_eq!(told, (Some(0), version.clone(), String::new()));
         }
     }
-    let (status, output, _) = run(&["help"], b"");
+    let (status, output, _) = run(&["help"]);
     assert_eq!(status, Some(0));
     assert!(
         output.starts_with("usage: passgate check FILE... "),
@@ -199,12 +178,12 @@ fn a_value_may_stand_behind_an_equals_sign() {
     let request = "--request=GET /";
     for config in [&["--config", &path][..], &[&format!("--config={path}")]] {
         let explain = [&["explain", request][..], config].concat();
-        let (status, output, error) = run(&explain, b"");
+        let (status, output, error) = run(&explain);
         assert_eq!((status, error.as_str()), (Some(1), ""), "{explain:?}");
         assert!(output.contains("missing.token"), "{output}");
     }
     for json in [&["--json", &path][..], &[&format!("--json={path}")]] {
-        let (status, output, error) = run(&[&["print"][..], json].concat(), b"");
+        let (status, output, error) = run(&[&["print"][..], json].concat());
         assert_eq!((status, error.as_str()), (Some(0), ""), "{json:?}");
         assert!(output.starts_with('{'), "{output}");
     }

@@ -3,38 +3,14 @@
 
 #[path = "explain/brought.rs"]
 mod brought;
+#[path = "common/program.rs"]
+mod program;
 #[path = "explain/warnings.rs"]
 mod warnings;
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
-
 use passgate_kit::{SigningKey, Token, jwks, tampered};
 
-/// Exit status, standard output, standard error.
-fn run(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_passgate"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let _ = child
-        .stdin
-        .take()
-        .expect("standard input")
-        .write_all(input.as_bytes());
-    let output = child.wait_with_output().expect("the program ends");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
+use self::program::{Folder, holds_all, run, run_on};
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "https://api.example.com";
@@ -59,36 +35,6 @@ rules:
     requires: { provider_name: acme }
 ";
 
-/// A folder with these files; gone when dropped.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn with(name: &str, files: &[(&str, &str)]) -> Self {
-        let folder = std::env::temp_dir().join(format!("passgate-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        for (file, text) in files {
-            std::fs::write(folder.join(file), text).expect("a file");
-        }
-        Self(folder)
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.0.join(file).to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn holds_all(output: &str, lines: &[&str]) {
-    for line in lines {
-        assert!(output.contains(line), "no {line:?} in\n{output}");
-    }
-}
-
 #[test]
 fn bare_claims_are_explained_and_said_to_be_unsigned() {
     let claims = format!(
@@ -98,20 +44,17 @@ fn bare_claims_are_explained_and_said_to_be_unsigned() {
     let (policy, claims) = (files.path("gate.yaml"), files.path("claims.json"));
     let explain = |at: &str| {
         let request = "GET /payments/1";
-        run(
-            &[
-                "explain",
-                "--config",
-                &policy,
-                "--claims",
-                &claims,
-                "--request",
-                request,
-                "--at",
-                at,
-            ],
-            "",
-        )
+        run(&[
+            "explain",
+            "--config",
+            &policy,
+            "--claims",
+            &claims,
+            "--request",
+            request,
+            "--at",
+            at,
+        ])
     };
     let (status, output, error) = explain("1000000100");
     assert_eq!((status, error.as_str()), (Some(0), ""), "{output}");
@@ -171,7 +114,7 @@ fn a_token_of_a_tenant_is_its_providers() {
         let (policy, claims) = (files.path("gate.yaml"), files.path(claims));
         let arguments = ["explain", "--config", &policy, "--claims", &claims];
         let request = ["--request", "GET /", "--at", "1000000100"];
-        run(&[&arguments[..], &request].concat(), "")
+        run(&[&arguments[..], &request].concat())
     };
     let (status, output, _) = explain("one.json");
     assert_eq!(status, Some(0), "{output}");
@@ -206,7 +149,7 @@ fn a_signature_is_checked_with_the_keys_that_are_given() {
     ];
     let (without_keys, _) = with_keys.split_at(7);
 
-    let (status, output, error) = run(&with_keys, &good);
+    let (status, output, error) = run_on(&good, &with_keys);
     assert_eq!((status, error.as_str()), (Some(0), ""), "{output}");
     holds_all(
         &output,
@@ -216,11 +159,11 @@ fn a_signature_is_checked_with_the_keys_that_are_given() {
             "subject: alice",
         ],
     );
-    let (status, output, _) = run(&with_keys, &tampered(&good));
+    let (status, output, _) = run_on(&tampered(&good), &with_keys);
     assert_eq!(status, Some(1));
     holds_all(&output, &["decision: deny, untrusted.signature"]);
 
-    let (status, output, _) = run(without_keys, &tampered(&good));
+    let (status, output, _) = run_on(&tampered(&good), without_keys);
     assert_eq!(status, Some(0));
     holds_all(
         &output,
@@ -253,10 +196,8 @@ fn keys_that_cannot_be_used_are_named_with_the_member_that_is_at_fault() {
     let explain = |file: &str| {
         let (policy, keys) = (files.path("gate.yaml"), files.path(file));
         let arguments = ["explain", "--config", &policy, "--request", "GET /"];
-        run(
-            &[&arguments[..], &["--token", "-", "--jwks", &keys]].concat(),
-            &good,
-        )
+        let arguments = [&arguments[..], &["--token", "-", "--jwks", &keys]].concat();
+        run_on(&good, &arguments)
     };
     let stolen =
         "keys: \"k2\" is not used: a private key was published (it has d): treat it as stolen";
@@ -286,10 +227,7 @@ fn keys_that_cannot_be_used_are_named_with_the_member_that_is_at_fault() {
 fn a_request_without_token_is_explained_too() {
     let files = Folder::with("none", &[("gate.yaml", POLICY)]);
     let policy = files.path("gate.yaml");
-    let (status, output, _) = run(
-        &["explain", "--config", &policy, "--request", "GET /payments"],
-        "",
-    );
+    let (status, output, _) = run(&["explain", "--config", &policy, "--request", "GET /payments"]);
     assert_eq!(status, Some(1));
     holds_all(
         &output,
@@ -300,10 +238,7 @@ fn a_request_without_token_is_explained_too() {
             "acr_values=\"phr\"",
         ],
     );
-    let (_, output, _) = run(
-        &["explain", "--config", &policy, "--request", "GET /a//b"],
-        "",
-    );
+    let (_, output, _) = run(&["explain", "--config", &policy, "--request", "GET /a//b"]);
     holds_all(
         &output,
         &[
@@ -328,7 +263,7 @@ fn a_time_is_given_in_rfc_3339_or_in_seconds() {
             "--at",
             at,
         ];
-        run(&options, "")
+        run(&options)
     };
     for (given, shown) in [
         ("1000000100", "2001-09-09T01:48:20.000Z"),
@@ -383,7 +318,7 @@ fn wrong_usage_of_explain_says_what_is_wrong() {
             "--at wants a time",
         ),
     ] {
-        let (status, _, error) = run(arguments, "");
+        let (status, _, error) = run(arguments);
         assert_eq!(status, Some(2), "{arguments:?}");
         assert!(error.contains(problem), "{error}");
     }
@@ -392,9 +327,9 @@ fn wrong_usage_of_explain_says_what_is_wrong() {
 #[test]
 fn print_gives_the_json_of_a_string_value() {
     let files = Folder::with("print", &[("gate.yaml", POLICY)]);
-    let (status, output, _) = run(&["print", "--json", &files.path("gate.yaml")], "");
+    let (status, output, _) = run(&["print", "--json", &files.path("gate.yaml")]);
     assert_eq!((status, output.lines().count()), (Some(0), 1));
-    let (_, of_yaml, _) = run(&["check", &files.path("gate.yaml")], "");
-    let (_, of_json, _) = run(&["check", "-"], &output);
+    let (_, of_yaml, _) = run(&["check", &files.path("gate.yaml")]);
+    let (_, of_json, _) = run_on(&output, &["check", "-"]);
     assert_eq!(of_yaml, of_json);
 }

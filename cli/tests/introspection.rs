@@ -1,7 +1,12 @@
 //! `passgate explain --introspection`: an opaque token, judged by an answer.
 #![allow(clippy::expect_used, reason = "tests")]
 
-use std::{fs, process::Command};
+#[path = "common/program.rs"]
+mod program;
+
+use std::fs;
+
+use self::program::{Folder, Outcome, run};
 
 const POLICY: &str = "\
 providers:
@@ -14,28 +19,21 @@ rules:
     requires: { provider_name: acme, scopes: [read] }
 ";
 
-/// Exit status, standard output and standard error for a token of which this is said.
-fn explain(name: &str, answer: Option<&str>) -> (Option<i32>, String, String) {
-    let folder = std::env::temp_dir().join(format!("passgate-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
-    let [policy, said] = ["gate.yaml", "answer.json"].map(|file| folder.join(file));
-    fs::write(&policy, POLICY).expect("a file");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
-    command.arg("explain").arg("--config").arg(policy);
-    command.args(["--request", "GET /orders", "--at", "1000000000"]);
-    command.args(["--token", "an-opaque-token"]);
-    if let Some(answer) = answer {
-        fs::write(&said, answer).expect("a file");
-        command.arg("--introspection").arg(said);
+/// What is explained of a token of which this is said.
+fn explain(name: &str, answer: Option<&str>) -> Outcome {
+    let answered = answer.map(|answer| ("answer.json", answer));
+    let files: Vec<_> = [("gate.yaml", POLICY)]
+        .into_iter()
+        .chain(answered)
+        .collect();
+    let folder = Folder::with(name, &files);
+    let (policy, said) = (folder.path("gate.yaml"), folder.path("answer.json"));
+    let mut arguments = vec!["explain", "--config", &policy, "--request", "GET /orders"];
+    arguments.extend(["--at", "1000000000", "--token", "an-opaque-token"]);
+    if answer.is_some() {
+        arguments.extend(["--introspection", &said]);
     }
-    let output = command.output().expect("the program runs");
-    fs::remove_dir_all(folder).expect("it is there");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
+    run(&arguments)
 }
 
 #[test]
@@ -87,12 +85,8 @@ fn a_cluster_for_questions_that_the_file_lacks_is_told() {
     let text = fs::read_to_string(shipped).expect("the file");
     let renamed = text.replacen("- name: id_introspect", "- name: other", 1);
     assert_ne!(text, renamed);
-    let file = std::env::temp_dir().join(format!("passgate-asked-{}.yaml", std::process::id()));
-    fs::write(&file, renamed).expect("a file");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
-    let output = command.arg("check").arg(&file).output().expect("it runs");
-    fs::remove_file(file).expect("it is there");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let folder = Folder::with("asked", &[("envoy.yaml", &renamed)]);
+    let (_, text, _) = run(&["check", &folder.path("envoy.yaml")]);
     let line = "warning: providers.acme: the file has no cluster \"id_introspect\", so its answers about tokens cannot be fetched";
     assert!(text.contains(line), "{text}");
 }

@@ -1,7 +1,10 @@
 //! `passgate explain --revocations`, as people use it.
 #![allow(clippy::expect_used, reason = "tests")]
 
-use std::process::Command;
+#[path = "common/program.rs"]
+mod program;
+
+use self::program::{Folder, holds_all, run};
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "https://api.example.com";
@@ -16,48 +19,6 @@ const LISTS: &str = "    \
     revocations: { http_uri: { uri: https://feed.example.com/acme, cluster: feed } }
     status_lists: { uri_prefix: https://id.example.com/status/, cluster: id }
 ";
-
-/// Exit status, standard output, standard error.
-fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
-    let output = command.args(arguments).output().expect("the program runs");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
-
-/// A folder with these files; gone when dropped.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn with(name: &str, files: &[(&str, &str)]) -> Self {
-        let folder = std::env::temp_dir().join(format!("passgate-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        for (file, text) in files {
-            std::fs::write(folder.join(file), text).expect("a file");
-        }
-        Self(folder)
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.0.join(file).to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn holds_all(output: &str, lines: &[&str]) {
-    for line in lines {
-        assert!(output.contains(line), "no {line:?} in\n{output}");
-    }
-}
 
 #[test]
 fn a_list_of_revocations_is_asked_where_it_is_given() {

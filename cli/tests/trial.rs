@@ -1,8 +1,12 @@
 //! Policies with tests, several files at once, and the forms in which findings are told.
 #![allow(clippy::expect_used, reason = "tests")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use serde_json::Value;
-use std::{fs, path::PathBuf, process::Command};
+
+use self::program::{Folder, run};
 
 const POLICY: &str = "\
 origins: [https://api.example.com]
@@ -20,44 +24,6 @@ rules:
   - match: { prefix: / }
     requires: { scopes: [all] }
 ";
-
-/// Exit status, standard output, standard error.
-fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_passgate"));
-    let output = command.args(arguments).output().expect("the program runs");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
-
-/// A folder; gone when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn with(name: &str, files: &[(&str, &str)]) -> Self {
-        let name = format!("passgate-trial-{name}-{}", std::process::id());
-        let folder = Self(std::env::temp_dir().join(name));
-        for (file, text) in files {
-            let path = folder.0.join(file);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-            fs::write(path, text).expect("a file");
-        }
-        folder
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.0.join(file).to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn with_tests(tests: &str) -> String {
     format!("{POLICY}tests:\n{tests}")

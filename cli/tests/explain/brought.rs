@@ -39,7 +39,7 @@ fn a_rule_that_wants_a_proof_says_which_one() {
             "--claims",
             &folder.path("claims.json"),
         ];
-        let (code, output, _) = run(&arguments, "");
+        let (code, output, _) = run(&arguments);
         assert_eq!(code, Some(1), "{output}");
         let mode = format!("proof_mode=\"{mode}\"");
         let wanted = "wanted instead: a WebAuthn-Proof header";
@@ -67,7 +67,7 @@ rules:
     let config = folder.path("policy.yaml");
     let explain = |peer: &[&str]| {
         let arguments = ["explain", "--config", &config, "--request", "GET /"];
-        run(&[&arguments[..], peer].concat(), "")
+        run(&[&arguments[..], peer].concat())
     };
     let report = "spiffe://mesh/ns/batch/sa/report";
     let (status, output, _) = explain(&["--peer", report]);
@@ -128,7 +128,7 @@ rules:\n",
     let (config, claims) = (folder.path("policy.yaml"), folder.path("claims.json"));
     let at = "2023-11-14T22:13:20Z";
     let arguments = ["explain", "--config", &config, "--at", at, "--request"];
-    let explain = |rest: &[&str]| run(&[&arguments, rest].concat(), "");
+    let explain = |rest: &[&str]| run(&[&arguments, rest].concat());
     let (status, text, _) = explain(&["GET /", "--claims", &claims]);
     assert_eq!(status, Some(0), "{text}");
     holds_all(

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn check_warns_of_what_is_accepted_and_yet_wrong() {
-    let (status, output, _) = run(&["check", "-"], POLICY);
+    let (status, output, _) = run_on(POLICY, &["check", "-"]);
     assert_eq!(status, Some(0));
     holds_all(
         &output,
@@ -13,7 +13,7 @@ fn check_warns_of_what_is_accepted_and_yet_wrong() {
 
     let (_, json, _) = {
         let files = Folder::with("warn", &[("gate.yaml", POLICY)]);
-        run(&["print", "--json", &files.path("gate.yaml")], "")
+        run(&["print", "--json", &files.path("gate.yaml")])
     };
     let (_, output) = check_plugin(&json, serde_json::json!({}));
     holds_all(
@@ -43,7 +43,7 @@ fn check_plugin(configuration: &str, settings: serde_json::Value) -> (Option<i32
             "clusters": [{ "name": "upstream" }],
         },
     });
-    let (status, output, _) = run(&["check", "-"], &bootstrap.to_string());
+    let (status, output, _) = run_on(&bootstrap.to_string(), &["check", "-"]);
     (status, output)
 }
 
@@ -146,7 +146,7 @@ fn check_refuses_a_host_that_keeps_the_body_that_a_rule_wants_approved() {
         ),
         (&policy, 0, "accepted"),
     ] {
-        let (seen, output, _) = run(&["check", "-"], &document.to_string());
+        let (seen, output, _) = run_on(&document.to_string(), &["check", "-"]);
         assert_eq!(seen, Some(status), "{output}");
         assert!(output.contains(holds), "{output}");
     }
