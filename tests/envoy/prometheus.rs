@@ -2,16 +2,17 @@
 //! alerts.
 
 use passgate_harness::{
-    AUDIENCE, BOTH, Crowd, Endless, Gate, Http1, ISSUER, Issuer, Request, Setup, eventually,
-    policy, provider, public, ruled, the_rest, with,
+    AUDIENCE, BOTH, Companion, Crowd, Endless, Gate, Http1, ISSUER, Issuer, Request, Setup,
+    eventually, free_address, new_folder, policy, provider, public, ruled, the_rest, with,
+    workspace,
 };
 use passgate_kit::{ProofBuilder, SigningKey, Token, base64url, bound_to, now, tampered};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
 
 #[test]
 fn prometheus_reads_the_gate_and_every_query_of_the_dashboard_has_an_answer() {
@@ -259,16 +260,13 @@ fn dashboard() -> Vec<(String, String)> {
 
 /// A Prometheus that scrapes the gate each second, with the shipped alerts; killed when dropped.
 struct Prometheus {
-    child: Child,
+    server: Companion,
     address: SocketAddr,
-    folder: PathBuf,
 }
 
 impl Prometheus {
     fn start(gate: &Gate) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("passgate-prometheus-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = new_folder();
         let config = json!({
             "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
             "rule_files": [workspace().join("observability/alerts.yaml")],
@@ -280,39 +278,24 @@ impl Prometheus {
         });
         let file = folder.join("prometheus.json");
         fs::write(&file, config.to_string()).unwrap();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let log = || Stdio::from(File::create(folder.join("log")).unwrap());
-        let child = Command::new(program())
+        let address = free_address();
+        let data = folder.join("data");
+        let mut command = Command::new(program());
+        command
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                folder.join("data").display()
-            ))
-            .arg(format!("--web.listen-address={address}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log())
-            .spawn()
-            .expect("Prometheus starts");
+            .arg(format!("--storage.tsdb.path={}", data.display()))
+            .arg(format!("--web.listen-address={address}"));
         let mut started = Self {
-            child,
+            server: Companion::start(&folder, &mut command),
             address,
-            folder,
         };
         eventually("a scraped gate", || {
-            let ended = started.child.try_wait().unwrap();
-            assert!(ended.is_none(), "Prometheus ended:\n{}", started.log());
+            started.server.must_live();
             // Before it listens there is nobody to ask.
             std::net::TcpStream::connect(started.address).ok()?;
             (started.try_query("up")?.first()?["value"][1] == "1").then_some(())
         });
         started
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// The samples that the query gives now; an error of the query is a failure.
@@ -342,17 +325,6 @@ impl Prometheus {
     }
 }
 
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("{}", self.log());
-        }
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
 fn program() -> PathBuf {
     let folder = std::env::var_os("PROMETHEUS").unwrap_or_else(|| ".tools/prometheus".into());
     let program = workspace().join(folder).join("prometheus");
@@ -362,11 +334,4 @@ fn program() -> PathBuf {
         program.display()
     );
     program
-}
-
-fn workspace() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .expect("tests/envoy lies two folders deep")
 }

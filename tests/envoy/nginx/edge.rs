@@ -1,13 +1,13 @@
 //! A real NGINX with the shipped file, in front of gates.
 
 use passgate_harness::{
-    Authority, Gate, Protocol, Request, Response, TlsClient, eventually, workspace,
+    Authority, Companion, Gate, Protocol, Request, Response, TlsClient, eventually, free_address,
+    new_folder, workspace,
 };
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::Command;
 
 /// What the shipped file says, and the tests say otherwise.
 const LISTEN: &str = "listen 443 ";
@@ -19,8 +19,7 @@ const EDGE: &str = "127.0.0.9";
 
 /// A running NGINX; killed when dropped.
 pub struct Edge {
-    child: Child,
-    folder: PathBuf,
+    nginx: Companion,
     pub address: SocketAddr,
     client: TlsClient,
 }
@@ -34,18 +33,18 @@ impl Edge {
     /// The same with these texts in the places of others.
     pub fn edited(gates: &[&Gate], edits: &[(&str, &str)]) -> Self {
         let authority = Authority::generate();
-        let folder = folder();
+        let folder = new_folder();
         for name in ["api.example.com", "grpc.example.com"] {
             let (certificate, key) = authority.server_pem(name);
             fs::write(folder.join(format!("{name}.pem")), certificate).unwrap();
             fs::write(folder.join(format!("{name}.key")), key).unwrap();
         }
-        let port = free_port();
+        let address = free_address();
         let servers: String = gates
             .iter()
             .map(|gate| format!("    server {};\n", gate.address))
             .collect();
-        let listen = format!("listen 127.0.0.1:{port} ");
+        let listen = format!("listen {address} ");
         let tls = format!("{}/", folder.display());
         let mut file = fs::read_to_string(workspace().join("nginx/edge.conf")).unwrap();
         let ours = [(LISTEN, &*listen), (GATES, &*servers), (TLS, &*tls)];
@@ -65,24 +64,16 @@ impl Edge {
              }}\n"
         );
         fs::write(folder.join("nginx.conf"), main).unwrap();
-        let log = File::create(folder.join("log")).unwrap();
-        let child = Command::new(binary())
-            .arg("-p")
-            .arg(&folder)
-            .args(["-c", "nginx.conf", "-e", "stderr"])
-            .stderr(log)
-            .spawn()
-            .expect("NGINX starts");
+        let mut command = Command::new(binary());
+        command.arg("-p").arg(&folder);
+        command.args(["-c", "nginx.conf", "-e", "stderr"]);
         let mut edge = Self {
-            child,
-            folder,
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            nginx: Companion::start(&folder, &mut command),
+            address,
             client: authority.stranger(),
         };
         eventually("a ready NGINX", || {
-            if let Some(status) = edge.child.try_wait().unwrap() {
-                panic!("NGINX ended ({status}):\n{}", edge.log());
-            }
+            edge.nginx.must_live();
             TcpStream::connect(edge.address).ok()
         });
         edge
@@ -111,36 +102,6 @@ impl Edge {
             .tunnel_of("http/1.1", self.address, "api.example.com");
         TcpStream::connect(entry).unwrap()
     }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap()
-    }
-}
-
-impl Drop for Edge {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("{}", self.log());
-        }
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn folder() -> PathBuf {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let count = COUNT.fetch_add(1, Ordering::SeqCst);
-    let name = format!("passgate-nginx-{}-{count}", std::process::id());
-    let folder = std::env::temp_dir().join(name);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// NGINX does not say which port it got, so it is told one that was free just now.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn binary() -> PathBuf {

@@ -1,12 +1,11 @@
 //! The rate-limit service on its Redis, as docs/guides/bind-tokens.md starts them.
 
-use passgate_harness::{Http1, Request, eventually, workspace};
+use passgate_harness::{Http1, Request, eventually, free_address, new_folder, workspace};
 use serde_json::json;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The descriptors that are shipped.
 pub const FILE: &str = "envoy/ratelimit/config/passgate.yaml";
@@ -33,13 +32,9 @@ impl Memory {
     }
 
     fn of(program: &'static str) -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = format!("passgate-replicas-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        fs::create_dir_all(&folder).unwrap();
+        let folder = new_folder();
         fs::write(folder.join("ahead"), "0").unwrap();
-        let [redis, http, grpc] = [free(), free(), free()];
+        let [redis, http, grpc] = [0; 3].map(|_| free_address());
         let mut memory = Self {
             redis: (redis, start_redis(&folder, redis)),
             service: start_service(program, &folder, [redis, http, grpc]),
@@ -140,12 +135,6 @@ impl Drop for Memory {
     }
 }
 
-/// An address that nobody listens on.
-fn free() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
-}
-
 fn start_redis(folder: &Path, address: SocketAddr) -> Child {
     let guide = guide();
     let command = guide.lines().find(|line| line.contains("redis-server"));
@@ -178,7 +167,7 @@ fn start_service(name: &str, folder: &Path, [redis, http, grpc]: [SocketAddr; 3]
         .env("REDIS_URL", redis.to_string())
         .env("GRPC_PORT", port(grpc))
         .env("PORT", port(http))
-        .env("DEBUG_PORT", port(free()))
+        .env("DEBUG_PORT", port(free_address()))
         .env("STORY_CLOCK", folder.join("ahead"))
         .current_dir(workspace())
         .stdin(Stdio::null())

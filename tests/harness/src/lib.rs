@@ -36,8 +36,8 @@ pub use policy::{
     AUDIENCE, ISSUER, SECOND, policy, policy_with, provider, public, ruled, second_provider,
     the_rest, with,
 };
-pub use process::{module, module_with_trap};
-pub use program::{Program, run, said};
+pub use process::{module, module_with_trap, new_folder};
+pub use program::{Companion, Program, free_address, run, said};
 pub use server::{Server, serve};
 pub use streams::{Crowd, Endless};
 pub use tls::{Authority, TlsClient, TlsStream};

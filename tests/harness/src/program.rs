@@ -2,6 +2,7 @@
 //! the machine of the tests (`tools/isolated`).
 
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -64,6 +65,40 @@ impl Program {
             panic!("{} ended ({status}):\n{last}", self.folder.display());
         }
     }
+}
+
+/// A program beside the gate of one story. It ends with the story, and so does its folder.
+pub struct Companion(Program);
+
+impl Companion {
+    /// Starts it in this folder and does not wait for it.
+    pub fn start(folder: &Path, command: &mut Command) -> Self {
+        Self(Program::start(folder, command))
+    }
+
+    /// Fails with its last words when it has ended.
+    #[track_caller]
+    pub fn must_live(&mut self) {
+        self.0.must_live();
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        let Self(program) = self;
+        let _ = program.child.kill();
+        let _ = program.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", program.log());
+        }
+        let _ = fs::remove_dir_all(&program.folder);
+    }
+}
+
+/// An address that nobody listens on, for a program that does not say which one it got.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// Runs to the end; what it said, which is a failure of the story when it did not succeed.
