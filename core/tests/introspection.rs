@@ -191,17 +191,12 @@ fn a_token_that_is_bound_passes_with_its_proof_alone() {
 
 #[test]
 fn one_question_serves_all_who_wait_and_who_come_later() {
-    let mut world = World::new();
-    world.says("t", active(&json!({})));
+    let mut world = World::vouching();
     world.weather = Weather::Slow;
-    let Step::Await(need) = world.verify("/", "Bearer", "t") else {
-        panic!("nobody has said anything");
-    };
+    let need = world.waits("t");
     world.tick();
     for _ in 0..100 {
-        let Step::Await(other) = world.verify("/", "Bearer", "t") else {
-            panic!("the question is open");
-        };
+        let other = world.waits("t");
         assert_eq!(other, need);
         assert!(world.supply.holds(need));
         world.tick();
@@ -224,8 +219,7 @@ fn one_question_serves_all_who_wait_and_who_come_later() {
 
 #[test]
 fn a_revoked_token_is_refused_within_the_cache_duration_and_counts_no_more() {
-    let mut world = World::new();
-    world.says("t", active(&json!({})));
+    let mut world = World::vouching();
     assert_eq!(world.reason("t"), PASSES);
     world.said.clear();
     world.pass(29_999);
@@ -241,16 +235,15 @@ fn a_revoked_token_is_refused_within_the_cache_duration_and_counts_no_more() {
 /// Slow answers are as old as their questions.
 #[test]
 fn an_answer_is_as_old_as_its_question() {
-    let mut world = World::new();
-    world.says("t", active(&json!({})));
+    let mut world = World::vouching();
     world.weather = Weather::Slow;
-    assert!(matches!(world.verify("/", "Bearer", "t"), Step::Await(_)));
+    world.waits("t");
     world.tick();
     world.pass(3_000);
     world.answer();
     assert_eq!(world.reason("t"), PASSES);
     world.pass(27_000);
-    assert!(matches!(world.verify("/", "Bearer", "t"), Step::Await(_)));
+    world.waits("t");
 }
 
 #[test]
@@ -324,8 +317,7 @@ fn an_answer_that_cannot_be_read_is_not_one() {
         );
     }
     for status in [400, 401, 403, 404, 500, 302, 429, 503] {
-        let mut world = World::new();
-        world.says("t", active(&json!({})));
+        let mut world = World::vouching();
         world.weather = Weather::Status(status);
         assert_eq!(world.reason("t"), OUT, "{status}");
         let event = world.supply.ending_events()[0].to_string();
@@ -413,8 +405,7 @@ fn where_nobody_is_asked_a_token_without_dots_is_not_a_jwt() {
 
 #[test]
 fn what_happens_is_counted() {
-    let mut world = World::new();
-    world.says("t", active(&json!({})));
+    let mut world = World::vouching();
     assert_eq!(world.reason("t"), PASSES);
     assert_eq!(world.reason("u"), INACTIVE);
     let reports: Vec<_> = world.supply.ending_reports().collect();

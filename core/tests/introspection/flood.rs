@@ -115,9 +115,7 @@ fn tokens_that_were_active_have_places_of_their_own() {
         (10..30).contains(&sent) && waiting > sent,
         "{sent} of {waiting}"
     );
-    let Step::Await(need) = world.verify("/", "Bearer", "known") else {
-        panic!("there is no place for it");
-    };
+    let need = world.waits("known");
     world.tick();
     assert_eq!(world.asked(), 1, "it does not wait for those before it");
     let (id, token) = world.open.pop_back().unwrap();

@@ -40,6 +40,25 @@ fn open(world: &mut World, leases: &mut Leases, stream: u32, token: &str) {
     panic!("the request waits for ever");
 }
 
+/// A stream with the token `t`, for which its issuer vouches.
+fn opened(mut world: World) -> (World, Leases) {
+    let mut leases = Leases::default();
+    world.says("t", active(&json!({})));
+    open(&mut world, &mut leases, 1, "t");
+    (world, leases)
+}
+
+/// Streams with a token each.
+fn a_thousand() -> (World, Leases) {
+    let (mut world, mut leases) = (world(), Leases::default());
+    for stream in 0..1_000 {
+        let token = format!("token-{stream}");
+        world.says(&token, active(&json!({})));
+        open(&mut world, &mut leases, stream, &token);
+    }
+    (world, leases)
+}
+
 /// So many half seconds: who is cut, and why.
 fn live(world: &mut World, leases: &mut Leases, halves: usize) -> Vec<(u32, &'static str)> {
     let mut cut = Vec::new();
@@ -61,10 +80,7 @@ fn live(world: &mut World, leases: &mut Leases, halves: usize) -> Vec<(u32, &'st
 
 #[test]
 fn a_stream_ends_when_its_issuer_does_not_vouch_for_it_any_more() {
-    let mut world = world();
-    let mut leases = Leases::default();
-    world.says("t", active(&json!({})));
-    open(&mut world, &mut leases, 1, "t");
+    let (mut world, mut leases) = opened(world());
     assert_eq!(live(&mut world, &mut leases, 400), []);
     world.said.clear();
     assert_eq!(live(&mut world, &mut leases, 70), [(1, INACTIVE)]);
@@ -73,10 +89,7 @@ fn a_stream_ends_when_its_issuer_does_not_vouch_for_it_any_more() {
 /// Requests with the same token bring answers, too.
 #[test]
 fn a_stream_goes_on_by_whoever_asked() {
-    let mut world = world();
-    let mut leases = Leases::default();
-    world.says("t", active(&json!({})));
-    open(&mut world, &mut leases, 1, "t");
+    let (mut world, mut leases) = opened(world());
     for _ in 0..200 {
         assert_eq!(live(&mut world, &mut leases, 1), []);
         assert_eq!(world.reason("t"), PASSES);
@@ -85,10 +98,7 @@ fn a_stream_goes_on_by_whoever_asked() {
 
 #[test]
 fn in_an_outage_a_stream_ends_with_its_answer() {
-    let mut world = world();
-    let mut leases = Leases::default();
-    world.says("t", active(&json!({})));
-    open(&mut world, &mut leases, 1, "t");
+    let (mut world, mut leases) = opened(world());
     world.weather = Weather::Down;
     assert_eq!(live(&mut world, &mut leases, 58), []);
     assert_eq!(live(&mut world, &mut leases, 10), [(1, OUT)]);
@@ -97,13 +107,7 @@ fn in_an_outage_a_stream_ends_with_its_answer() {
 /// All answers end at once, and there are more of them than places.
 #[test]
 fn a_thousand_streams_wait_for_their_turn() {
-    let mut world = world();
-    let mut leases = Leases::default();
-    for stream in 0..1_000 {
-        let token = format!("token-{stream}");
-        world.says(&token, active(&json!({})));
-        open(&mut world, &mut leases, stream, &token);
-    }
+    let (mut world, mut leases) = a_thousand();
     assert_eq!(live(&mut world, &mut leases, 200), []);
     assert_eq!(leases.len(), 1_000);
 }
@@ -121,14 +125,12 @@ fn a_flood_keeps_no_stream_open() {
         rules.push(json!({ "match": { "path": format!("/{name}") }, "requires": { "provider_name": name } }));
     }
     rules.push(json!({ "match": { "prefix": "/" }, "requires": { "provider_name": "acme" } }));
-    let mut world = World::with(&json!({
+    let world = World::with(&json!({
         "providers": providers,
         "rules": rules,
         "streams": { "end_with_authority": true },
     }));
-    let mut leases = Leases::default();
-    world.says("t", active(&json!({})));
-    open(&mut world, &mut leases, 1, "t");
+    let (mut world, mut leases) = opened(world);
     world.said.clear();
     let mut cut = Vec::new();
     for half in 0..64 {
@@ -145,13 +147,7 @@ fn a_flood_keeps_no_stream_open() {
 /// An endpoint that is slower than what is asked of it.
 #[test]
 fn a_stream_does_not_wait_for_ever_for_its_turn() {
-    let mut world = world();
-    let mut leases = Leases::default();
-    for stream in 0..1_000 {
-        let token = format!("token-{stream}");
-        world.says(&token, active(&json!({})));
-        open(&mut world, &mut leases, stream, &token);
-    }
+    let (mut world, mut leases) = a_thousand();
     world.weather = Weather::Slow;
     let mut cut = Vec::new();
     // Their answers end after 30 seconds, and nobody waits for more than 40 from then on.
@@ -230,14 +226,12 @@ fn a_new_policy_shows_a_token_to_its_own_issuer_alone() {
 /// The gate cannot ask again about a token that it does not have.
 #[test]
 fn a_stream_ends_with_its_answer_where_no_token_is_remembered() {
-    let mut world = World::with(&json!({
+    let world = World::with(&json!({
         "providers": { "acme": provider(&json!({})) },
         "streams": { "end_with_authority": true },
         "limits": { "remembered_tokens": 0 },
     }));
-    let mut leases = Leases::default();
-    world.says("t", active(&json!({})));
-    open(&mut world, &mut leases, 1, "t");
+    let (mut world, mut leases) = opened(world);
     assert_eq!(live(&mut world, &mut leases, 59), []);
     let ended = live(&mut world, &mut leases, 2);
     assert_eq!(ended, [(1, "unavailable.streams")]);

@@ -1,6 +1,6 @@
 //! Clocks that jump, answers that come late or not at all, and clients that leave.
 
-use passgate_core::{Step, UnixTime};
+use passgate_core::UnixTime;
 use serde_json::json;
 
 use super::{INACTIVE, OUT, PASSES};
@@ -8,8 +8,7 @@ use crate::world::{START, Weather, World, active};
 
 #[test]
 fn a_clock_that_jumps_makes_no_answer_live_longer() {
-    let mut world = World::new();
-    world.says("t", active(&json!({})));
+    let mut world = World::vouching();
     assert_eq!(world.reason("t"), PASSES);
     world.pass(10_000);
     assert_eq!(world.reason("t"), PASSES);
@@ -31,12 +30,9 @@ fn a_clock_that_jumps_makes_no_answer_live_longer() {
 
 #[test]
 fn a_late_answer_is_ignored_and_a_lost_one_is_asked_for_again() {
-    let mut world = World::new();
-    world.says("t", active(&json!({})));
+    let mut world = World::vouching();
     world.weather = Weather::Slow;
-    let Step::Await(need) = world.verify("/", "Bearer", "t") else {
-        panic!("nobody has said anything");
-    };
+    let need = world.waits("t");
     world.tick();
     assert_eq!(world.asked(), 1);
     world.pass(5_000);
@@ -52,9 +48,8 @@ fn a_late_answer_is_ignored_and_a_lost_one_is_asked_for_again() {
 /// The client leaves; the answer is there for the next one.
 #[test]
 fn an_answer_that_nobody_waits_for_any_more_is_kept() {
-    let mut world = World::new();
-    world.says("t", active(&json!({})));
-    assert!(matches!(world.verify("/", "Bearer", "t"), Step::Await(_)));
+    let mut world = World::vouching();
+    world.waits("t");
     world.tick();
     world.pass(20_000);
     assert_eq!(world.reason("t"), PASSES);

@@ -75,6 +75,13 @@ impl World {
         Self::with(&json!({ "providers": { "acme": provider(&json!({})) } }))
     }
 
+    /// The same with an issuer that vouches for the token `t`.
+    pub(crate) fn vouching() -> Self {
+        let mut world = Self::new();
+        world.says("t", active(&json!({})));
+        world
+    }
+
     pub(crate) fn with(config: &Value) -> Self {
         let environment = |name: &str| (name == "KEY").then(|| "0123456789abcdef".repeat(2));
         let config = Config::parse_with(config.to_string().as_bytes(), &environment)
@@ -161,6 +168,15 @@ impl World {
         ];
         let request = Request::new(&headers);
         self.verifier.verify(request, &mut self.supply, self.now)
+    }
+
+    /// Judges a request once, which is told to wait, and says for what.
+    #[track_caller]
+    pub(crate) fn waits(&mut self, token: &str) -> Need {
+        match self.verify("/", "Bearer", token) {
+            Step::Await(need) => need,
+            Step::Settle(settlement) => panic!("{:?}", settlement.record),
+        }
     }
 
     /// Judges a request, which waits while it is told to.
