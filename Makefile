@@ -149,7 +149,7 @@ test-reproducible: release-here ## the release is the same from another folder, 
 fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `make test` replays the corpus
 	tools/fuzz 60
 
-matrix: image wasm-trap envoy istio ## the stories on Envoy 1.36 to 1.39 and on Istio 1.30, too
+matrix: image wasm-trap envoy istio prometheus-operator ## the stories on Envoy 1.36 to 1.39 and on Istio 1.30, too
 	cargo build --locked --package passgate-cli
 	cargo test --locked --package passgate-istio-tests --no-run
 	tools/matrix
@@ -268,7 +268,7 @@ helm:
 tools: helm
 
 # Compiled before, because inside the network is missing.
-test-istio: image envoy istio helm browser ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
+test-istio: image envoy istio prometheus-operator helm browser ## the stories in a real Istio: control plane, agent, API server, registry; follows docs/istio/
 	cargo build --locked --package passgate-cli
 	cargo test --locked --package passgate-istio-tests --no-run
 	ENVOY='$(abspath $(ENVOY))' tools/isolated \
@@ -277,6 +277,11 @@ test-istio: image envoy istio helm browser ## the stories in a real Istio: contr
 istio:
 	@tools/install-istio
 tools: istio
+
+.PHONY: prometheus-operator
+prometheus-operator:
+	@tools/install-prometheus-operator
+tools: prometheus-operator
 
 .PHONY: test-envoy-gateway envoy-gateway
 # Compiled before, because inside the network is missing. One after the other: the ports are fixed.

@@ -2,7 +2,8 @@
 //! and judged by real proxies. `tests/charts` looks at what it writes.
 
 use crate::harness::{
-    ACCOUNTS, Load, NEWS, Release, Request, Story, chart, module, run, story, tool, workspace,
+    ACCOUNTS, Load, NEWS, Release, Request, Story, chart, module, run, story, template, tool,
+    workspace,
 };
 use std::fs;
 use std::process::Command;
@@ -11,6 +12,17 @@ use std::process::Command;
 fn values(name: &str) -> String {
     let path = workspace().join(format!("kubernetes/helm/examples/{name}.yaml"));
     path.to_str().unwrap().to_owned()
+}
+
+/// The arguments for everything that the chart has. The feed's image is built elsewhere.
+fn everything() -> Vec<String> {
+    let digest = "f".repeat(64);
+    let feed = format!("feed.image=registry.example.com/passgate-feed@sha256:{digest}");
+    let mut arguments = vec!["--set".to_owned(), feed];
+    for name in ["gateway", "monitoring", "feed"] {
+        arguments.extend(["--values".to_owned(), values(name)]);
+    }
+    arguments
 }
 
 /// The way to the identity provider that stands in the mesh, so that only the chart's is left.
@@ -51,31 +63,20 @@ fn another_module(mesh: &Story) -> String {
 fn an_upgrade_of_chart_and_module_loses_no_request_and_lets_nobody_pass() {
     let mesh = story();
     without_a_way_to_the_provider(&mesh);
-    mesh.apply(include_str!("cluster/monitoring.yaml"));
-    let types = [
-        "wait",
-        "--for",
-        "condition=established",
-        "--timeout=60s",
-        "crd",
-        "--all",
-    ];
-    mesh.kubectl(&types);
     let (older, newer) = (mesh.image_digest("oci"), another_module(&mesh));
     assert_ne!(older, newer);
-    let feed = format!(
-        "feed.image=registry.example.com/passgate-feed@sha256:{}",
-        "f".repeat(64)
-    );
-    let files = ["gateway", "monitoring", "feed"].map(values);
-    let mut arguments = vec!["--set", &feed];
-    for file in &files {
-        arguments.extend(["--values", file]);
-    }
+    let all = everything();
+    let arguments: Vec<&str> = all.iter().map(String::as_str).collect();
 
     // Everything that the chart has: the API server takes the feed and the monitoring, too.
     let first = chart(&mesh, "0.1.0", &older);
-    let release = Release::install(&mesh, "passgate", "istio-ingress", &first, &arguments);
+    let release = Release::install(
+        &mesh,
+        "passgate",
+        "istio-ingress",
+        first.to_str().unwrap(),
+        &arguments,
+    );
     let stranger = Request::get("/");
     mesh.gateway.until(401, &stranger);
     let person = stranger.clone().bearer(&mesh.good());
@@ -122,13 +123,51 @@ fn an_upgrade_of_chart_and_module_loses_no_request_and_lets_nobody_pass() {
 fn the_chart_guards_a_workload() {
     let mesh = story();
     let chart = chart(&mesh, "0.1.0", &mesh.image_digest("oci"));
+    let chart = chart.to_str().unwrap();
     let file = values("sidecar");
-    let _release = Release::install(&mesh, "passgate", "payments", &chart, &["--values", &file]);
+    let _release = Release::install(&mesh, "passgate", "payments", chart, &["--values", &file]);
     mesh.web.until(401, &mesh.to_ledger());
     let mut writing = mesh.to_ledger().bearer(&mesh.good());
     mesh.web.until(200, &writing);
     writing.method = "POST".to_owned();
     mesh.web.until(403, &writing);
+}
+
+/// By the operator's own types: they know every field.
+#[test]
+fn the_api_server_takes_all_that_is_written_and_no_misspelt_field_of_monitoring() {
+    let mesh = story();
+    let chart = chart(&mesh, "0.1.0", &mesh.image_digest("oci"));
+    let all = everything();
+    let arguments: Vec<&str> = all.iter().map(String::as_str).collect();
+    let written = template(&mesh, &chart, &arguments);
+    mesh.try_on(&written).unwrap();
+    let base = workspace().join("dist/kubernetes/kustomize/monitoring");
+    let base = mesh.kubectl(&["kustomize", base.to_str().unwrap()]);
+    mesh.try_on(&base).unwrap();
+
+    for (text, other, said) in [
+        (
+            "podMetricsEndpoints:",
+            "podMetricEndpoints:",
+            "unknown field \"spec.podMetricEndpoints\"",
+        ),
+        (
+            "path: /stats/prometheus",
+            "paths: /stats/prometheus",
+            "unknown field \"spec.podMetricsEndpoints[0].paths\"",
+        ),
+        (
+            "- alert: PassgateProviderUnavailable",
+            "- alerts: PassgateProviderUnavailable",
+            "unknown field \"spec.groups[0].rules[0].alerts\"",
+        ),
+        ("for: 2m", "for: soon", "spec.groups[0].rules[0].for"),
+    ] {
+        assert!(written.contains(text), "{text}");
+        let refused = mesh.try_on(&written.replace(text, other)).unwrap_err();
+        assert!(refused.contains(said), "{other}: {refused}");
+    }
 }
 
 /// With the chart's own way to the keys, which a waypoint does not take without a reason.
@@ -149,7 +188,13 @@ fn the_chart_guards_a_waypoint_or_one_service_or_every_waypoint() {
         let file = values("waypoint");
         let attach = format!("attach={attach}");
         let arguments = ["--values", &file, "--set-json", &attach];
-        let _release = Release::install(&mesh, "passgate", namespace, &chart, &arguments);
+        let _release = Release::install(
+            &mesh,
+            "passgate",
+            namespace,
+            chart.to_str().unwrap(),
+            &arguments,
+        );
         let request = ACCOUNTS.request();
         mesh.ask_until(401, &mesh.web, &ACCOUNTS, &request);
         mesh.ask_until(200, &mesh.web, &ACCOUNTS, &request.bearer(&mesh.good()));

@@ -4,7 +4,7 @@
 use super::client::send;
 use super::image::file;
 use super::program::{Program, installed, run, said, tool};
-use super::{Request, eventually};
+use super::{Request, eventually, workspace};
 use passgate_harness::{Authority, servers};
 use std::fs;
 use std::io::Write;
@@ -23,7 +23,8 @@ pub fn kubelet(authority: &Authority, folder: &Path) {
     });
 }
 
-/// etcd and the API server, with Istio's types and the objects of `cluster/cluster.yaml`.
+/// etcd and the API server, with Istio's types, the Prometheus operator's, and the objects of
+/// `cluster/cluster.yaml`.
 pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
     let etcd = "http://127.0.0.1:2379";
     let peers = "http://127.0.0.1:2380";
@@ -98,10 +99,14 @@ pub fn kubernetes(folder: &Path, programs: &mut Vec<Program>) {
     // On a busy machine the first requests may time out; all of these may be repeated.
     let crds = installed("crds.yaml");
     let gateway_api = installed("gateway-api");
-    eventually("the types of Istio and of the Gateway API", || {
+    let operator = workspace().join(".tools/prometheus-operator");
+    assert!(operator.is_dir(), "run `make test-istio`");
+    eventually("the types of Istio, Gateway API and Prometheus", || {
         let mut apply = kubectl(folder);
-        apply.args(["apply", "--server-side", "--filename"]);
-        apply.arg(&crds).arg("--filename").arg(&gateway_api);
+        apply.args(["apply", "--server-side"]);
+        for types in [&crds, &gateway_api, &operator] {
+            apply.arg("--filename").arg(types);
+        }
         let applied = apply.output().unwrap();
         let wait = [
             "wait",
@@ -201,6 +206,12 @@ pub fn kubectl(folder: &Path) -> Command {
 /// `kubectl apply`, or why the API server refused it.
 pub fn apply(folder: &Path, yaml: &str) -> Result<(), String> {
     feed(kubectl(folder).args(["apply", "--filename", "-"]), yaml)
+}
+
+/// Whether the API server would take this, or why not.
+pub fn try_on(folder: &Path, yaml: &str) -> Result<(), String> {
+    let apply = ["apply", "--dry-run=server", "--filename", "-"];
+    feed(kubectl(folder).args(apply), yaml)
 }
 
 /// Runs a command with this on its standard input; what it said when it fails.

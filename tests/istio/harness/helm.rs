@@ -15,13 +15,13 @@ pub struct Release<'a> {
 }
 
 impl<'a> Release<'a> {
-    /// `helm install` of this chart, with these arguments.
+    /// `helm install` of this chart, a folder or one in a registry, with these arguments.
     #[track_caller]
     pub fn install(
         mesh: &'a Story,
         name: &'static str,
         namespace: &'static str,
-        chart: &Path,
+        chart: &str,
         arguments: &[&str],
     ) -> Self {
         let release = Self {
@@ -29,7 +29,7 @@ impl<'a> Release<'a> {
             name,
             namespace,
         };
-        release.change("install", &[&[chart.to_str().unwrap()], arguments].concat());
+        release.change("install", &[&[chart], arguments].concat());
         release
     }
 
@@ -40,22 +40,28 @@ impl<'a> Release<'a> {
     }
 
     fn helm(&self) -> Command {
-        let mut helm = Command::new(workspace().join(".tools/helm/helm"));
-        let home = self.mesh.folder().join("helm");
+        let mut helm = helm(self.mesh);
         helm.args(["--namespace", self.namespace, "--kubeconfig"])
-            .arg(self.mesh.folder().join("kubeconfig"))
-            .env("HELM_CACHE_HOME", home.join("cache"))
-            .env("HELM_CONFIG_HOME", home.join("config"))
-            .env("HELM_DATA_HOME", home.join("data"));
+            .arg(self.mesh.folder().join("kubeconfig"));
         helm
     }
 }
 
-impl Drop for Release<'_> {
-    fn drop(&mut self) {
-        // A story that fails leaves nothing to the next one either.
-        let _ = self.helm().args(["uninstall", self.name]).output();
-    }
+/// Helm, which has no settings.
+fn helm(mesh: &Story) -> Command {
+    let mut helm = Command::new(workspace().join(".tools/helm/helm"));
+    let home = mesh.folder().join("helm");
+    helm.env("HELM_CACHE_HOME", home.join("cache"))
+        .env("HELM_CONFIG_HOME", home.join("config"))
+        .env("HELM_DATA_HOME", home.join("data"));
+    helm
+}
+
+/// What `helm template` writes of this chart for the gateway's namespace, with these arguments.
+#[track_caller]
+pub fn template(mesh: &Story, chart: &Path, arguments: &[&str]) -> String {
+    let to = ["template", "passgate", "--namespace", "istio-ingress"];
+    run(helm(mesh).args(to).arg(chart).args(arguments))
 }
 
 /// A copy of the chart as `make image` filled it in, with this version and this image.

@@ -2,7 +2,9 @@
 //! once and given to one story at a time.
 
 use super::client::send;
-use super::control_plane::{OBJECTS, apply, configure, istiod, kubectl, kubelet, kubernetes};
+use super::control_plane::{
+    OBJECTS, apply, configure, istiod, kubectl, kubelet, kubernetes, try_on,
+};
 use super::hbone::{self, ACCOUNTS, Behind, NEWS};
 use super::image::{file, layout_digest};
 use super::people::People;
@@ -245,6 +247,11 @@ impl Mesh {
         if let Err(refused) = apply(&self.folder, yaml) {
             panic!("{refused}\n{yaml}");
         }
+    }
+
+    /// Whether the API server would take this, or why not.
+    pub fn try_on(&self, yaml: &str) -> Result<(), String> {
+        try_on(&self.folder, yaml)
     }
 
     /// Where the mesh keeps its files, `kubeconfig` among them.
