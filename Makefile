@@ -254,7 +254,7 @@ image: wasm ## build the image for Istio and Envoy Gateway in dist/image, and th
 	cargo run --locked --quiet --package passgate-image -- $(MODULE) dist '$(IMAGE)'
 
 .PHONY: image-feed
-image-feed: rust ## build the image of the feed in dist/image/feed
+image-feed: rust ## build the image of the feed in dist/image/feed; after `make image`, dist/kubernetes gets its digest
 	tools/build-feed dist local
 	cargo run --locked --quiet --package passgate-image -- \
 		--feed dist/passgate-feed-local-x86_64-unknown-linux-musl dist '$(IMAGE)'

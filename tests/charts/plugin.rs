@@ -144,6 +144,43 @@ fn the_image_is_the_one_that_was_built() {
     );
 }
 
+/// What a release writes into its chart, and the one thing that its user must say.
+#[test]
+fn both_images_lie_in_the_registry_that_is_named() {
+    let images = |arguments: &[&str]| -> Vec<String> {
+        let written = written(ALL, arguments);
+        let objects = objects(&written);
+        let pod = &only(&objects, "Deployment")["spec"]["template"]["spec"];
+        let url = only(&objects, "WasmPlugin")["spec"]["url"].clone();
+        let both = [url, pod["containers"][0]["image"].clone()];
+        // Without the digest.
+        let name = |image: &Value| {
+            let (name, _) = image.as_str().unwrap().split_once("@sha256:").unwrap();
+            name.to_owned()
+        };
+        both.iter().map(name).collect()
+    };
+    for (registry, lies) in [
+        ("", "registry.example.com"),
+        ("ghcr.io/you", "ghcr.io/you"),
+        ("127.0.0.1:5000", "127.0.0.1:5000"),
+    ] {
+        let set = format!("registry={registry}");
+        let expected = [
+            format!("oci://{lies}/passgate"),
+            format!("{lies}/passgate-feed"),
+        ];
+        assert_eq!(images(&["--set", &set]), expected, "{registry:?}");
+    }
+
+    let own = format!(
+        "registry=ghcr.io/you,module.image=mirror.example.net/gate@sha256:{}",
+        "a".repeat(64)
+    );
+    let expected = ["oci://mirror.example.net/gate", "ghcr.io/you/passgate-feed"];
+    assert_eq!(images(&["--set", &own]), expected);
+}
+
 /// A secret is a variable of the proxy: the plugin names it, and nobody writes it here.
 #[test]
 fn a_secret_of_the_policy_comes_from_the_proxy() {

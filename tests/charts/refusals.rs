@@ -3,8 +3,16 @@
 use crate::harness::{ALL, chart, scratch, try_render};
 
 /// Values on top of the examples, and what Helm says of them.
-const REFUSED: [(&[&str], &str); 25] = [
-    // The image.
+const REFUSED: [(&[&str], &str); 27] = [
+    // The image, and where it lies.
+    (
+        &["registry=https://ghcr.io/you"],
+        "at '/registry': 'https://ghcr.io/you' does not match pattern",
+    ),
+    (
+        &["registry=ghcr.io/you/passgate:0.1.0"],
+        "at '/registry': 'ghcr.io/you/passgate:0.1.0' does not match pattern",
+    ),
     (
         &["module.image=r.example.com/p:latest"],
         "at '/module/image': 'r.example.com/p:latest' does not match pattern",

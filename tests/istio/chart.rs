@@ -2,7 +2,7 @@
 //! and judged by real proxies. `tests/charts` looks at what it writes.
 
 use crate::harness::{
-    ACCOUNTS, Load, NEWS, Release, Request, Story, chart, module, run, story, template, tool,
+    ACCOUNTS, Load, NEWS, Release, Request, Story, chart, module, push, run, story, template, tool,
     workspace,
 };
 use std::fs;
@@ -120,12 +120,12 @@ fn an_upgrade_of_chart_and_module_loses_no_request_and_lets_nobody_pass() {
 }
 
 #[test]
-fn the_chart_guards_a_workload() {
+fn the_chart_guards_a_workload_from_a_registry() {
     let mesh = story();
-    let chart = chart(&mesh, "0.1.0", &mesh.image_digest("oci"));
-    let chart = chart.to_str().unwrap();
+    let chart = push(&mesh, &chart(&mesh, "0.1.0", &mesh.image_digest("oci")));
     let file = values("sidecar");
-    let _release = Release::install(&mesh, "passgate", "payments", chart, &["--values", &file]);
+    let arguments = ["--version", "0.1.0", "--values", &file];
+    let _release = Release::install(&mesh, "passgate", "payments", chart, &arguments);
     mesh.web.until(401, &mesh.to_ledger());
     let mut writing = mesh.to_ledger().bearer(&mesh.good());
     mesh.web.until(200, &writing);

@@ -14,7 +14,7 @@ mod proxy;
 pub use client::{AUDIENCE, DENIED, ISSUER, Load};
 pub use control_plane::OBJECTS;
 pub use hbone::{ACCOUNTS, Behind, NEWS};
-pub use helm::{Release, chart, template};
+pub use helm::{Release, chart, push, template};
 pub use image::{file, module, module_digest, plugin, serve_module};
 pub use mesh::{Story, story};
 pub use passgate_harness::{Request, Response, workspace};

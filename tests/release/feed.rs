@@ -1,13 +1,12 @@
 //! The image of the feed runs: in a root of its own with nothing else in it, as the user that the
 //! image names, which is what a container engine does with it.
 
-use crate::harness::{built, root};
+use crate::container::Container;
 use serde_json::Value;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,11 +26,11 @@ providers:
 
 #[test]
 fn the_image_of_the_feed_starts_keeps_what_it_takes_and_stops() {
-    let container = Container::of("image/feed");
-    container.put("etc/passgate-feed/feed.yaml", CONFIGURATION);
-    container.put("run/secrets/feed", SECRET);
+    let container = Container::of("image/feed", "test-feed-image");
+    container.put("etc/passgate-feed/feed.yaml", CONFIGURATION.as_bytes());
+    container.put("run/secrets/feed", SECRET.as_bytes());
 
-    let mut running = container.start();
+    let mut running = start(&container);
     let operators = running.listening("listening for operators");
     let gates = running.listening("listening for gates and providers");
     for path in ["/healthz", "/readyz"] {
@@ -44,7 +43,7 @@ fn the_image_of_the_feed_starts_keeps_what_it_takes_and_stops() {
     assert!(running.stop().success());
 
     // In the volume, so it is there in the next container.
-    let mut running = container.start();
+    let mut running = start(&container);
     let gates_later = running.listening("listening for gates and providers");
     assert_ne!(gates, gates_later);
     let list = ask(&gates_later, "GET /acme/revocations", "");
@@ -53,76 +52,17 @@ fn the_image_of_the_feed_starts_keeps_what_it_takes_and_stops() {
     assert!(running.log().contains(r#""message":"stopped""#));
 }
 
-/// An image whose layers lie in a folder.
-struct Container {
-    root: PathBuf,
-    config: Value,
-}
-
-impl Container {
-    fn of(layout: &str) -> Self {
-        let layout = built().join(layout);
-        let json =
-            |file: &Path| -> Value { serde_json::from_slice(&fs::read(file).unwrap()).unwrap() };
-        let blob = |descriptor: &Value| {
-            let digest = descriptor["digest"].as_str().unwrap();
-            layout.join("blobs").join(digest.replace(':', "/"))
-        };
-        let index = json(&layout.join("index.json"));
-        let manifest = json(&blob(&index["manifests"][0]));
-        let root = root().join("target/test-feed-image");
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(&root).unwrap();
-        for layer in manifest["layers"].as_array().unwrap() {
-            let mut unpack = Command::new("tar");
-            unpack.args([
-                "--extract",
-                "--gzip",
-                "--preserve-permissions",
-                "--no-same-owner",
-            ]);
-            let unpacked = unpack
-                .arg("--file")
-                .arg(blob(layer))
-                .arg("--directory")
-                .arg(&root)
-                .status();
-            assert!(unpacked.unwrap().success());
-        }
-        let config = json(&blob(&manifest["config"]))["config"].clone();
-        Self { root, config }
-    }
-
-    /// Mounts a file.
-    fn put(&self, path: &str, content: &str) {
-        let path = self.root.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0o400)).unwrap();
-    }
-
-    /// Its command, as its user, without environment.
-    fn start(&self) -> Running {
-        let log = self.root.with_extension("log");
-        let text = |member: &str| self.config[member].as_str().unwrap();
-        let (user, group) = text("User").split_once(':').unwrap();
-        let words = |member: &str| {
-            let words = self.config[member].as_array().unwrap();
-            words.iter().map(|word| word.as_str().unwrap())
-        };
-        let child = Command::new("unshare")
-            .args(["--user", "--map-user", user, "--map-group", group, "--root"])
-            .arg(&self.root)
-            .args(["--wd", text("WorkingDir")])
-            .args(words("Entrypoint"))
-            .args(words("Cmd"))
-            .env_clear()
-            .stdin(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Running { child, log }
-    }
+/// Its command, as the engine starts it.
+fn start(container: &Container) -> Running {
+    let log = container.root.with_extension("log");
+    let folder = container.config["WorkingDir"].as_str().unwrap();
+    let child = container
+        .command(folder, &container.words("Cmd"))
+        .stdin(Stdio::null())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    Running { child, log }
 }
 
 struct Running {

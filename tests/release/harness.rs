@@ -210,22 +210,27 @@ impl Registry {
         format!("{}/{image}", self.address)
     }
 
+    /// Where images are pushed to.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Publishes the release, signed with this key; gives the images by digest: the three forms
-    /// of the filter, then the feed.
+    /// of the filter, the feed, and the chart.
     pub fn publish(&self, release: &Release, signer: &str) -> Vec<String> {
-        let name = self.name("passgate");
         let mut publish = Command::new(root().join("tools/publish-release"));
         publish
-            .args([VERSION, &name])
+            .args([VERSION, &self.address])
             .env("KEY", key(signer).join("cosign.key"))
             .env("RELEASE", &release.folder);
         let said = run(&mut publish).must_succeed();
+        let here = format!("{}/", self.address);
         let images: Vec<String> = said
             .lines()
-            .filter(|line| line.starts_with(&format!("{name}@sha256:")))
+            .filter(|line| line.starts_with(&here) && line.contains("@sha256:"))
             .map(ToOwned::to_owned)
             .collect();
-        assert_eq!(images.len(), 4, "{said}");
+        assert_eq!(images.len(), 5, "{said}");
         images
     }
 }

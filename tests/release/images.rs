@@ -17,6 +17,8 @@ fn each_form_is_signed_with_all_that_is_said_of_it() {
     let release = Release::signed("images");
     let registry = Registry::start("images");
     let images = registry.publish(&release, "ours");
+    let chart = images.last().unwrap().clone();
+    // The chart has no crates, and its images are said what is known of.
     let holds = ["proxy-wasm", "proxy-wasm", "proxy-wasm", "tokio-postgres"];
     for (image, holds) in images.into_iter().zip(holds) {
         release.verify(SIGNED, "ours", &image).must_succeed();
@@ -30,6 +32,9 @@ fn each_form_is_signed_with_all_that_is_said_of_it() {
         let built = release.verify(BUILT, "ours", &image).must_succeed();
         assert!(built.contains("gitCommit"), "{built}");
     }
+    release.verify(SIGNED, "ours", &chart).must_succeed();
+    let built = release.verify(BUILT, "ours", &chart).must_succeed();
+    assert!(built.contains("gitCommit"), "{built}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod advisories;
 mod chart;
+mod container;
 mod contents;
 mod feed;
 mod files;

@@ -64,6 +64,29 @@ pub fn template(mesh: &Story, chart: &Path, arguments: &[&str]) -> String {
     run(helm(mesh).args(to).arg(chart).args(arguments))
 }
 
+/// Carries this chart to the registry, where a release would be; gives its name there.
+#[track_caller]
+pub fn push(mesh: &Story, chart: &Path) -> &'static str {
+    let folder = mesh.folder().join("packages");
+    run(helm(mesh)
+        .arg("package")
+        .arg(chart)
+        .arg("--destination")
+        .arg(&folder));
+    run(helm(mesh)
+        .arg("push")
+        .arg(folder.join("passgate-0.1.0.tgz"))
+        .arg("oci://registry.example.com/charts"));
+    "oci://registry.example.com/charts/passgate"
+}
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        // A story that fails leaves nothing to the next one either.
+        let _ = self.helm().args(["uninstall", self.name]).output();
+    }
+}
+
 /// A copy of the chart as `make image` filled it in, with this version and this image.
 pub fn chart(mesh: &Story, version: &str, digest: &str) -> PathBuf {
     let target = mesh.folder().join(format!("chart-{version}"));

@@ -1,18 +1,38 @@
-//! The examples with an image that exists. A digest that is checked in would be wrong after the
-//! next change of the filter, so the files of `istio/`, `envoy-gateway/` and `kubernetes/` hold
-//! zeros in its place, which no image has: who applies them as they are denies everything.
+//! The examples with images that exist. A digest that is checked in would be wrong after the next
+//! change of a program, so the files of `istio/`, `envoy-gateway/` and `kubernetes/` hold zeros in
+//! its place, which no image has: who applies them as they are denies everything.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What the checked-in examples say.
-const PLACEHOLDER: &str = "registry.example.com/passgate@sha256:\
-    0000000000000000000000000000000000000000000000000000000000000000";
+/// Where the checked-in files say that images lie.
+const REGISTRY: &str = "registry.example.com";
+const ZEROS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Copies every file below `source` to `target`, which is made anew, with the image in the place of
-/// the zeros. A link is copied as what it leads to.
-pub(crate) fn fill(source: &Path, target: &Path, name: &str, digest: &str) -> io::Result<()> {
+/// A text that the checked-in files hold, and what stands in its place.
+pub(crate) struct Filling {
+    placeholder: String,
+    image: String,
+}
+
+impl Filling {
+    /// The image that the checked-in files name so, without the registry.
+    pub(crate) fn new(named: &str, name: &str, digest: &str) -> Self {
+        Self {
+            placeholder: format!("{REGISTRY}/{named}@{ZEROS}"),
+            image: format!("{name}@{digest}"),
+        }
+    }
+
+    fn fill(&self, text: &str) -> String {
+        text.replace(&self.placeholder, &self.image)
+    }
+}
+
+/// Copies every file below `source` to `target`, which is made anew, with these images in the place
+/// of the zeros. A link is copied as what it leads to.
+pub(crate) fn fill(source: &Path, target: &Path, fillings: &[Filling]) -> io::Result<()> {
     if target.exists() {
         fs::remove_dir_all(target)?;
     }
@@ -23,12 +43,30 @@ pub(crate) fn fill(source: &Path, target: &Path, name: &str, digest: &str) -> io
             continue;
         };
         if path.is_dir() {
-            fill(&path, &target.join(file), name, digest)?;
+            fill(&path, &target.join(file), fillings)?;
         } else {
             let text = fs::read_to_string(&path)?;
-            let filled = text.replace(PLACEHOLDER, &format!("{name}@{digest}"));
+            let filled = fillings.iter().fold(text, |text, one| one.fill(&text));
             fs::write(target.join(file), filled)?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_image_is_filled_in_where_it_is_named() {
+        let text = format!("a: {REGISTRY}/passgate@{ZEROS}\nb: {REGISTRY}/passgate-feed@{ZEROS}\n");
+        let module = Filling::new("passgate", "ghcr.io/you/gate", "sha256:1");
+        let feed = Filling::new("passgate-feed", "ghcr.io/you/gate-feed", "sha256:2");
+        assert_eq!(
+            module.fill(&feed.fill(&text)),
+            "a: ghcr.io/you/gate@sha256:1\nb: ghcr.io/you/gate-feed@sha256:2\n"
+        );
+        // The feed is built by a command of its own: until then it keeps its zeros.
+        assert!(module.fill(&text).ends_with(&format!("-feed@{ZEROS}\n")));
+    }
 }

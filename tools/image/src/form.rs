@@ -112,18 +112,20 @@ const DESCRIPTION: &str =
 
 /// What an image says of itself, in the words of the OCI image specification (annotations).
 pub(crate) fn labels(title: &str, description: &str) -> Map<String, Value> {
-    let label = |name: &str, value: &str| {
-        (
-            format!("org.opencontainers.image.{name}"),
-            Value::String(value.to_owned()),
-        )
-    };
     Map::from_iter([
-        label("title", title),
-        label("description", description),
-        label("version", env!("CARGO_PKG_VERSION")),
-        label("licenses", env!("CARGO_PKG_LICENSE")),
+        annotation("title", title),
+        annotation("description", description),
+        annotation("version", env!("CARGO_PKG_VERSION")),
+        annotation("licenses", env!("CARGO_PKG_LICENSE")),
     ])
+}
+
+/// One of its words.
+pub(crate) fn annotation(name: &str, value: &str) -> (String, Value) {
+    (
+        format!("org.opencontainers.image.{name}"),
+        Value::String(value.to_owned()),
+    )
 }
 
 #[cfg(test)]

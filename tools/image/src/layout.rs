@@ -1,6 +1,6 @@
 //! An image as a folder: the OCI image layout, in which every part is a file named by its digest.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
@@ -42,6 +42,39 @@ impl Blob {
     pub(crate) fn descriptor(&self) -> Value {
         json!({ "mediaType": self.media_type, "digest": self.digest(), "size": self.content.len() })
     }
+}
+
+impl Image {
+    /// An OCI image or artifact of these parts.
+    pub(crate) fn of(config: Blob, layers: Vec<Blob>, annotations: Map<String, Value>) -> Self {
+        const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": config.descriptor(),
+            "layers": layers.iter().map(Blob::descriptor).collect::<Vec<_>>(),
+            "annotations": annotations,
+        });
+        Self {
+            manifest: Blob::new(MANIFEST, manifest.to_string().into_bytes()),
+            blobs: std::iter::once(config).chain(layers).collect(),
+        }
+    }
+}
+
+/// The digest of the image in this layout; `None` if there is not one.
+///
+/// # Errors
+///
+/// When the layout cannot be read.
+pub(crate) fn digest(folder: &Path) -> io::Result<Option<String>> {
+    let index = folder.join("index.json");
+    if !index.exists() {
+        return Ok(None);
+    }
+    let index: Value = serde_json::from_slice(&fs::read(index)?)?;
+    let digest = index.pointer("/manifests/0/digest").and_then(Value::as_str);
+    Ok(digest.map(ToOwned::to_owned))
 }
 
 /// Writes the image as a layout in this folder, in the place of what was there; gives the

@@ -6,12 +6,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* An image by its digest, which exists: zeros stand for one that was not filled in. */}}
+{{/* An image by its digest, which exists: zeros stand for one that was not filled in. It lies in
+`registry`, unless somebody named another. */}}
 {{- define "passgate.image" -}}
 {{- if contains (printf "@sha256:%s" (repeat 64 "0")) .image -}}
 {{- fail (printf "%s.image: a digest of zeros is of no image. Install the chart that `make image` or a release has written, or write the digest of yours" .at) -}}
 {{- end -}}
+{{- $nobodys := "registry.example.com/" -}}
+{{- if and .registry (hasPrefix $nobodys .image) -}}
+{{- printf "%s/%s" .registry (trimPrefix $nobodys .image) -}}
+{{- else -}}
 {{- .image -}}
+{{- end -}}
 {{- end }}
 
 {{/* The policy as YAML, whichever way it was written. */}}
