@@ -305,7 +305,7 @@ fn the_provenance_has_the_members_that_slsa_demands() {
 
 #[test]
 fn the_provenance_is_about_each_image() {
-    for form in ["oci", "docker", "artifact", "feed", "chart"] {
+    for form in ["oci", "docker", "artifact", "feed", "cli", "chart"] {
         let index = read(&format!("image/{form}/index.json"));
         let digest = index["manifests"][0]["digest"].as_str().unwrap();
         let digest = digest.strip_prefix("sha256:").unwrap();

@@ -216,7 +216,7 @@ impl Registry {
     }
 
     /// Publishes the release, signed with this key; gives the images by digest: the three forms
-    /// of the filter, the feed, and the chart.
+    /// of the filter, the feed, the command line, and the chart.
     pub fn publish(&self, release: &Release, signer: &str) -> Vec<String> {
         let mut publish = Command::new(root().join("tools/publish-release"));
         publish
@@ -230,7 +230,7 @@ impl Registry {
             .filter(|line| line.starts_with(&here) && line.contains("@sha256:"))
             .map(ToOwned::to_owned)
             .collect();
-        assert_eq!(images.len(), 5, "{said}");
+        assert_eq!(images.len(), 6, "{said}");
         images
     }
 }

@@ -19,7 +19,13 @@ fn each_form_is_signed_with_all_that_is_said_of_it() {
     let images = registry.publish(&release, "ours");
     let chart = images.last().unwrap().clone();
     // The chart has no crates, and its images are said what is known of.
-    let holds = ["proxy-wasm", "proxy-wasm", "proxy-wasm", "tokio-postgres"];
+    let holds = [
+        "proxy-wasm",
+        "proxy-wasm",
+        "proxy-wasm",
+        "tokio-postgres",
+        "serde-saphyr",
+    ];
     for (image, holds) in images.into_iter().zip(holds) {
         release.verify(SIGNED, "ours", &image).must_succeed();
         let inside = release.verify(INSIDE, "ours", &image).must_succeed();

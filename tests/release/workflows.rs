@@ -13,7 +13,7 @@ fn zizmor(file: &Path) -> Outcome {
         .arg(file))
 }
 
-fn actionlint(file: &Path) -> Outcome {
+pub fn actionlint(file: &Path) -> Outcome {
     run(Command::new("actionlint")
         .args(["-shellcheck", "", "-pyflakes", ""])
         .arg(file))

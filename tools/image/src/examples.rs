@@ -9,6 +9,7 @@ use std::path::Path;
 /// Where the checked-in files say that images lie.
 const REGISTRY: &str = "registry.example.com";
 const ZEROS: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A text that the checked-in files hold, and what stands in its place.
 pub(crate) struct Filling {
@@ -53,6 +54,20 @@ pub(crate) fn fill(source: &Path, target: &Path, fillings: &[Filling]) -> io::Re
     Ok(())
 }
 
+/// The container action with this image, which it names by the tag of this version and by digest.
+///
+/// # Errors
+///
+/// When the action names another image: it would stay as it is without a word.
+pub(crate) fn action(text: &str, name: &str, digest: &str) -> io::Result<String> {
+    let zeros = format!("docker://{REGISTRY}/passgate-cli:{VERSION}@{ZEROS}");
+    if !text.contains(&zeros) {
+        return Err(io::Error::other(format!("the action does not say {zeros}")));
+    }
+    let filled = format!("docker://{name}:{VERSION}@{digest}");
+    Ok(text.replace(&zeros, &filled))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +83,14 @@ mod tests {
         );
         // The feed is built by a command of its own: until then it keeps its zeros.
         assert!(module.fill(&text).ends_with(&format!("-feed@{ZEROS}\n")));
+    }
+
+    #[test]
+    fn an_action_of_another_version_is_refused() {
+        let of = |version: &str| format!("docker://{REGISTRY}/passgate-cli:{version}@{ZEROS}");
+        let filled = action(&of(VERSION), "ghcr.io/you/passgate-cli", "sha256:1").unwrap();
+        let image = format!("docker://ghcr.io/you/passgate-cli:{VERSION}@sha256:1");
+        assert_eq!(filled, image);
+        assert!(action(&of("0.0.1"), "ghcr.io/you/passgate-cli", "sha256:1").is_err());
     }
 }

@@ -10,10 +10,13 @@
 //! `passgate-image --feed PROGRAM OUT NAME`: the feed as an image in `OUT/image/feed`. If there is
 //! an image of the module in `OUT`, the files with both images are written once more.
 //!
+//! `passgate-image --cli PROGRAM OUT NAME`: the command line as an image in `OUT/image/cli`, and
+//! the container action of `.github/` with its digest as `OUT/passgate-VERSION-action.yml`.
+//!
 //! `passgate-image --chart ARCHIVE OUT NAME`: the chart as an artifact in `OUT/image/chart`.
 //!
-//! NAME is that of the module's image, from which the feed's is made; with `--chart`
-//! it is the chart's.
+//! NAME is that of the module's image, from which those of the other two programs are made; with
+//! `--chart` it is the chart's.
 
 mod chart;
 mod examples;
@@ -36,10 +39,11 @@ const PROGRAM: passgate_arguments::Program = passgate_arguments::Program {
     usage: "\
 usage: passgate-image MODULE OUT NAME
        passgate-image --feed PROGRAM OUT NAME
+       passgate-image --cli PROGRAM OUT NAME
        passgate-image --chart ARCHIVE OUT NAME
 ",
     options: &[],
-    flags: &["feed", "chart"],
+    flags: &["feed", "cli", "chart"],
 };
 
 fn main() -> ExitCode {
@@ -57,6 +61,13 @@ fn run(line: &Line, file: &Path, out: &Path, name: &str) -> Result<(), Box<dyn E
     if line.has("feed") {
         contain(Program::Feed, &content, out, name)?;
         fill(out, name)
+    } else if line.has("cli") {
+        let digest = contain(Program::CommandLine, &content, out, name)?;
+        let text = String::from_utf8(read(&source(ACTION))?)?;
+        let name = format!("{name}{}", Program::CommandLine.suffix());
+        let action = examples::action(&text, &name, &digest)?;
+        let file = format!("passgate-{}-action.yml", env!("CARGO_PKG_VERSION"));
+        Ok(std::fs::write(out.join(file), action)?)
     } else if line.has("chart") {
         let folder = out.join("image/chart");
         let digest = layout::write(&folder, &chart::image(&content)?)?;
@@ -71,6 +82,9 @@ fn run(line: &Line, file: &Path, out: &Path, name: &str) -> Result<(), Box<dyn E
         fill(out, name)
     }
 }
+
+/// The action whose image is the command line's.
+const ACTION: &str = ".github/actions/check-in-container/action.yml";
 
 /// Writes the image of a program; gives its digest.
 fn contain(program: Program, content: &[u8], out: &Path, name: &str) -> io::Result<String> {

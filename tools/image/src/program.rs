@@ -1,5 +1,5 @@
-//! Images of programs: of the feed, with a folder for its store. There is nothing else in it: no
-//! shell, and no authorities to trust, which are for whoever runs it.
+//! Images of programs: the program, and for the feed a folder for its store. There is nothing else
+//! in them: no shell, and no authorities to trust, which are for whoever runs them.
 
 use crate::form::{CREATED, labels};
 use crate::layer::{Entry, Layer};
@@ -12,6 +12,8 @@ use std::io;
 pub(crate) enum Program {
     /// The service that serves lists of revocations.
     Feed,
+    /// The command line, for pipelines.
+    CommandLine,
 }
 
 /// Who runs the feed: a user and a group that no machine has.
@@ -22,6 +24,7 @@ impl Program {
     pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Feed => "feed",
+            Self::CommandLine => "cli",
         }
     }
 
@@ -29,6 +32,7 @@ impl Program {
     pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::Feed => "-feed",
+            Self::CommandLine => "-cli",
         }
     }
 
@@ -43,11 +47,16 @@ impl Program {
                 Entry::File("passgate-feed", 0o755, program),
                 Entry::Folder("var/lib/passgate-feed", USER),
             ])?,
+            Self::CommandLine => Layer::of(&[Entry::File("passgate", 0o755, program)])?,
         };
         let (title, description) = match self {
             Self::Feed => (
                 "passgate-feed",
                 "passgate-feed: events of sign-in systems become lists of revocations that gates fetch",
+            ),
+            Self::CommandLine => (
+                "passgate-cli",
+                "passgate: says what the gate would say about policies, and tries their tests",
             ),
         };
         let labels = labels(title, description);
@@ -81,6 +90,9 @@ impl Program {
                 "WorkingDir": "/var/lib/passgate-feed",
                 "StopSignal": "SIGTERM",
             }),
+            // Without a user: GitHub lets nobody but root into the workspace of a container action
+            // (Dockerfile support for GitHub Actions, USER).
+            Self::CommandLine => json!({ "Entrypoint": ["/passgate"], "Cmd": ["--help"] }),
         }
     }
 }
@@ -128,8 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn the_image_of_the_command_line_holds_the_program_alone() {
+        let image = Program::CommandLine.image(b"program").unwrap();
+        assert_eq!(entries(&image), [row("passgate", 0o755, 0, "program")]);
+        let config = config(&image);
+        assert_eq!(config["config"]["Entrypoint"], json!(["/passgate"]));
+        assert_eq!(config["config"]["User"], Value::Null);
+        assert_eq!(config["architecture"], "amd64");
+    }
+
+    #[test]
     fn the_same_program_gives_the_same_bytes() {
-        for which in [Program::Feed] {
+        for which in [Program::Feed, Program::CommandLine] {
             let of = |program: &[u8]| which.image(program).unwrap().manifest.content;
             assert_eq!(of(b"program"), of(b"program"), "{which:?}");
             assert_ne!(of(b"program"), of(b"another program"), "{which:?}");
