@@ -204,7 +204,7 @@ const PORTS: &str =
     "match: names ports, and requests at any other port are not judged; leave ports out";
 
 /// What `allow_on_headers_stop_iteration` changes.
-const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and has no use for the setting. With it, a body larger than Envoy's buffer (1 MiB unless set) gets 413 while its request waits for keys; without it, the body waits too";
+const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and no rule has a use for the setting";
 
 /// What a rule with `body: required` meets where the host keeps bodies.
 const KEEPS_BODIES: &str = "a rule has proof.webauthn with body: required, and this host keeps the body from the filter while the headers are held, so its requests with a body get 503 (unavailable.body); ";

@@ -317,11 +317,11 @@ impl Verifier {
         0
     }
 
-    /// Whether nobody reads the body of this request, which waits, although some rule reads bodies:
-    /// the host need not hand it over before the request is settled, and can let its client wait.
+    /// Whether nobody reads the body of this request, which waits: the host need not hand it over
+    /// before the request is settled, and can let its client wait.
     #[must_use]
     pub fn leaves_body(&self, request: Request<'_>) -> bool {
-        self.prepared.config.reads_bodies() && !self.prepared.reads_body(request)
+        !self.prepared.reads_body(request)
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Settlement {
