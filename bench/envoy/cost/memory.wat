@@ -6,7 +6,7 @@
   (memory (export "memory") 2)
 
   ;; From 0: where the host has put a value, its size, its version; the number of requests at 32.
-  (data (i32.const 320) "passgate/2/spent/passgate/passgate/000")
+  (data (i32.const 320) "passgate/3/spent/passgate/passgate/000")
 
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "_initialize"))

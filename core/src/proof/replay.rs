@@ -11,10 +11,10 @@
 //! is left free in it: one client can take half of it, the next half of the rest; seven together
 //! fill it.
 
-use core::time::Duration;
+use core::{hash::Hasher as _, time::Duration};
 use std::rc::Rc;
 
-use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use super::{
     nonce::NonceUse,
@@ -29,7 +29,7 @@ pub(crate) struct Spend {
     /// Names it among all of its kind.
     pub(crate) id: Box<[u8]>,
     /// Who spends it: issuer and subject.
-    pub(crate) principal: [String; 2],
+    pub(crate) principal: (Rc<str>, Option<Rc<str>>),
     /// When it was made.
     pub(crate) made: UnixTime,
     /// For a proof the latest time by which it could count; for a token the last moment at which
@@ -108,7 +108,7 @@ const TRIES: usize = 64;
 impl ReplayMemory {
     /// The memory of this gate, where each proof can be accepted for at most so long.
     pub(crate) fn new(scope: &str, retention: Duration) -> Self {
-        let key = |of: &str| ["passgate/2/", of, "/", scope].concat();
+        let key = |of: &str| ["passgate/3/", of, "/", scope].concat();
         Self {
             keys: Keys {
                 birth: key("birth"),
@@ -217,8 +217,7 @@ fn slot_key(slots: &str, slot: u16) -> String {
 /// When a memory began, and what its key makes.
 struct Birth {
     at: UnixTime,
-    /// SHA-256 that has read its key.
-    keyed: Sha256,
+    keyed: SipHasher24,
     /// Names the memory in its slots.
     tag: [u8; 8],
 }
@@ -236,40 +235,33 @@ impl Birth {
     fn read(value: &[u8]) -> Option<Self> {
         let (at, key) = value.split_first_chunk::<8>()?;
         let key: &[u8; 32] = key.try_into().ok()?;
-        let mut block = [0; 64];
-        let (start, _) = block.split_first_chunk_mut::<32>()?;
-        *start = *key;
-        let keyed = Sha256::new_with_prefix(block);
+        // It takes half of them.
+        let (key, _) = key.split_first_chunk::<16>()?;
         let mut birth = Self {
             at: UnixTime::from_millis(u64::from_be_bytes(*at)),
-            keyed,
+            keyed: SipHasher24::new_with_key(key),
             tag: [0; 8],
         };
-        let [tag, ..] = birth.hash(Hashed::Tag, &[]);
+        let [tag, _] = birth.hash(Hashed::Tag, &[]);
         birth.tag = tag.to_le_bytes();
         Some(birth)
     }
 
-    /// A hash that nobody can foretell. The key fills the first block, so that most take one more.
-    /// (HMAC would take three. It is for hashes that others see, and could go on from.)
-    fn hash(&self, what: Hashed, parts: &[&[u8]]) -> [u64; 4] {
+    /// A hash that nobody can foretell, nor see: SipHash-2-4 of 128 bits is a pseudorandom function
+    /// (Aumasson and Bernstein, 2012).
+    fn hash(&self, what: Hashed, parts: &[&[u8]]) -> [u64; 2] {
         let domain = match what {
             Hashed::Id(kind) => kind,
             Hashed::Principal => 0x80,
             Hashed::Tag => 0x81,
         };
-        let mut hash = self.keyed.clone();
-        hash.update([domain]);
+        let mut hash = self.keyed;
+        hash.write(&[domain]);
         for part in parts {
-            hash.update(part);
+            hash.write(part);
         }
-        let hash: [u8; 32] = hash.finalize().into();
-        let (words, _) = hash.as_chunks::<8>();
-        let mut all = [0; 4];
-        for (place, word) in all.iter_mut().zip(words) {
-            *place = u64::from_le_bytes(*word);
-        }
-        all
+        let hash = hash.finish128();
+        [hash.h1, hash.h2]
     }
 }
 
@@ -283,7 +275,7 @@ impl core::fmt::Debug for Birth {
 /// One thing that was spent: [`ENTRY`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    /// The kind in the lowest byte, and of the hash as much as makes 16 bytes.
+    /// The kind in the lowest byte, and the rest of the hash.
     id: [u64; 2],
     principal: u64,
     dated: u64,
@@ -298,17 +290,19 @@ impl Entry {
             SpendKind::Proof | SpendKind::Approval => 0,
             SpendKind::Token => 1,
         };
-        let [slot, id, more, _] = birth.hash(Hashed::Id(kind), &[&spend.id]);
-        let [issuer, subject] = &spend.principal;
+        let [id, more] = birth.hash(Hashed::Id(kind), &[&spend.id]);
+        let (issuer, subject) = &spend.principal;
+        let subject = subject.as_deref().unwrap_or_default();
         // No issuer holds a zero byte.
         let who = [issuer.as_bytes(), &[0], subject.as_bytes()];
-        let [principal, ..] = birth.hash(Hashed::Principal, &who);
+        let [principal, _] = birth.hash(Hashed::Principal, &who);
         let entry = Self {
             id: [id & !0xff | u64::from(kind), more],
             principal,
             dated: spend.dated.as_millis(),
         };
-        let [a, b, ..] = slot.to_le_bytes();
+        // In one slot, 116 bits tell one id from another.
+        let [a, b, ..] = id.to_le_bytes();
         (u16::from_le_bytes([a, b]) % SLOTS, entry)
     }
 
@@ -356,7 +350,7 @@ impl Entry {
 struct Slot(Vec<u8>);
 
 /// Begins each slot; another form gets another number.
-const MAGIC: [u8; 8] = *b"passgat2";
+const MAGIC: [u8; 8] = *b"passgat3";
 
 /// Bytes before the entries.
 const FRONT: usize = 32;

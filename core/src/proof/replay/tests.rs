@@ -32,7 +32,7 @@ fn proof(number: u64, who: &str, made: UnixTime) -> Spend {
     Spend {
         kind: SpendKind::Proof,
         id: id.into(),
-        principal: ["https://id.example.com".to_owned(), who.to_owned()],
+        principal: ("https://id.example.com".into(), Some(who.into())),
         made,
         dated: made,
     }
@@ -184,7 +184,7 @@ fn a_slot_of_a_memory_that_is_lost_is_begun_anew() {
         .unwrap();
     proxy.wipe();
     for number in 0..SLOTS {
-        proxy.overwrite(&slot_key("passgate/2/spent/gate", number), &relic.1);
+        proxy.overwrite(&slot_key("passgate/3/spent/gate", number), &relic.1);
     }
     let new = proof(2, "alice", after(1));
     assert_eq!(memory().spend(&proxy.worker(2), &new, after(1)), Ok(()));

@@ -74,8 +74,9 @@ impl Approval<'_> {
             Proves::Request(id) if self.awaits_body => id,
             Proves::Request(_) | Proves::Session(_) => return None,
         };
-        let [issuer, subject] = principal(identity);
-        let person = [&Sha256::digest(issuer)[..], subject.as_bytes()].concat();
+        let subject = identity.subject.as_deref().unwrap_or_default();
+        let issuer = Sha256::digest(&*identity.issuer);
+        let person = [&issuer[..], subject.as_bytes()].concat();
         Some(Need::Body {
             person: number(&Sha256::digest(person)),
             approval: number(id),

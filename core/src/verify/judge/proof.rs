@@ -1,6 +1,7 @@
 //! The keys that a token is bound to: how it must come, and whether its sender holds them.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use super::{Case, Stop};
 use crate::{
@@ -322,7 +323,6 @@ pub(super) fn broken(_: NotShared) -> Stop {
     Unavailable::ReplayMemory.into()
 }
 
-pub(super) fn principal(identity: &Identity) -> [String; 2] {
-    let subject = identity.subject.as_deref().unwrap_or_default();
-    [&*identity.issuer, subject].map(str::to_owned)
+pub(super) fn principal(identity: &Identity) -> (Rc<str>, Option<Rc<str>>) {
+    (Rc::clone(&identity.issuer), identity.subject.clone())
 }

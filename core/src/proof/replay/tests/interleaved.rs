@@ -97,7 +97,12 @@ impl SharedData for Seen {
 
 /// How often each of these proofs was spent by so many workers, each of which tries all of them in
 /// an order of its own.
-fn run(workers: u8, proofs: &[Spend], seed: u64, wiped_at: Vec<u64>) -> Vec<usize> {
+fn run(
+    workers: u8,
+    proofs: impl Fn() -> Vec<Spend> + Copy + Send + 'static,
+    seed: u64,
+    wiped_at: Vec<u64>,
+) -> Vec<usize> {
     let proxy = Proxy::default();
     let turns = Arc::new(Turns {
         state: Mutex::new(State {
@@ -112,10 +117,11 @@ fn run(workers: u8, proofs: &[Spend], seed: u64, wiped_at: Vec<u64>) -> Vec<usiz
         changed: Condvar::new(),
     });
     let work = |worker: u8| {
-        let (turns, proxy, mut proofs) = (Arc::clone(&turns), proxy.clone(), proofs.to_vec());
-        let shift = usize::from(worker) % proofs.len();
-        proofs.rotate_left(shift);
+        let (turns, proxy) = (Arc::clone(&turns), proxy.clone());
         thread::spawn(move || {
+            let mut proofs = proofs();
+            let shift = usize::from(worker) % proofs.len();
+            proofs.rotate_left(shift);
             let seen = Seen {
                 turns: Arc::clone(&turns),
                 worker,
@@ -139,11 +145,10 @@ fn run(workers: u8, proofs: &[Spend], seed: u64, wiped_at: Vec<u64>) -> Vec<usiz
         .flat_map(|thread| thread.join().unwrap())
         .collect();
     let times = |spend: &Spend| spent.iter().filter(|id| **id == spend.id).count();
-    proofs.iter().map(times).collect()
+    proofs().iter().map(times).collect()
 }
 
-/// Proofs of one slot, whatever the key of the memory is: its entries are all in the way of each
-/// other.
+/// So many proofs of one person.
 fn proofs(count: u64) -> Vec<Spend> {
     (0..count)
         .map(|number| proof(number, "alice", after(1)))
@@ -154,7 +159,7 @@ fn proofs(count: u64) -> Vec<Spend> {
 fn of_workers_that_take_turns_one_spends_a_proof_and_that_once() {
     for seed in 0..150 {
         for (workers, count) in [(2, 1), (4, 1), (4, 3), (8, 2)] {
-            let times = run(workers, &proofs(count), seed, Vec::new());
+            let times = run(workers, move || proofs(count), seed, Vec::new());
             assert!(times.iter().all(|times| *times == 1), "{seed}: {times:?}");
         }
     }
@@ -164,9 +169,9 @@ fn of_workers_that_take_turns_one_spends_a_proof_and_that_once() {
 fn a_host_that_loses_its_data_between_any_two_calls_spends_nothing_twice() {
     for seed in 0..100 {
         // Made before the host loses anything, as everything is that could have been spent by then.
-        let proofs = vec![proof(1, "alice", NOW), proof(2, "alice", NOW)];
+        let proofs = || vec![proof(1, "alice", NOW), proof(2, "alice", NOW)];
         let wiped_at = vec![seed % 40 + 1, seed % 23 + 9];
-        let times = run(4, &proofs, seed, wiped_at);
+        let times = run(4, proofs, seed, wiped_at);
         assert!(times.iter().all(|times| *times <= 1), "{seed}: {times:?}");
     }
 }
