@@ -149,7 +149,7 @@ test-reproducible: release-here ## the release is the same from another folder, 
 fuzz: rust ## fuzz each target of fuzz/ for a minute, with a nightly compiler; `make test` replays the corpus
 	tools/fuzz 60
 
-matrix: image wasm-trap envoy istio prometheus-operator ## the stories on Envoy 1.36 to 1.39 and on Istio 1.30, too
+matrix: image wasm-trap envoy browser istio prometheus-operator ## the stories on Envoy 1.36 to 1.39 and on Istio 1.30, too
 	cargo build --locked --package passgate-cli
 	cargo test --locked --package passgate-istio-tests --no-run
 	tools/matrix
