@@ -1,7 +1,7 @@
 //! What the filter costs beside requests: memory, module, start.
 
 use super::chunks::{self, CHUNK};
-use super::filter::{Filter, Guard, Keys, Passgate, Size, connect, gate};
+use super::filter::{Bare, Filter, Guard, Keys, Passgate, Size, connect, gate};
 use super::load::Client;
 use super::measure::{core, token, wire};
 use super::process::{anonymous_kib, cpu_micros, resident_kib};
@@ -46,15 +46,23 @@ pub fn memory(rounds: usize) {
 pub fn proxies() {
     const WORKERS: [u32; 2] = [1, 4];
     let keys = Keys::new(guards(true)[0].size, "ES256");
-    let start = |workers| guards(true).map(|guard| gate(guard, &keys, workers, None));
+    let [nothing, passgate, jwt_authn] = guards(true);
+    let empty = Guard::small(Filter::Bare(Bare::Empty));
+    let guards = [nothing, empty, passgate, jwt_authn];
+    let start = |workers| guards.map(|guard| gate(guard, &keys, workers, None));
     let proxies = WORKERS.map(start);
     std::thread::sleep(Duration::from_secs(60));
     for (workers, gates) in WORKERS.iter().zip(&proxies) {
         let mib = |gate: &Gate| Sample(vec![resident_kib(gate.process_id()) / 1_024.0]);
-        let taken: [Sample; 3] = gates.each_ref().map(mib);
-        let name = format!("the whole proxy after a minute, {workers} workers, minus without");
+        let [nothing, empty, passgate, jwt_authn] = gates.each_ref().map(mib);
+        let name = format!("the whole proxy after a minute, {workers} workers, minus");
         let limit = (*workers == 1).then_some(28.0);
-        whole(&name, &more(&taken), "MiB", limit);
+        let taken = [nothing, passgate, jwt_authn];
+        whole(&format!("{name} without"), &more(&taken), "MiB", limit);
+        let [_, passgate, jwt_authn] = taken;
+        let taken = [empty, passgate, jwt_authn];
+        let name = format!("{name} one with an empty Wasm filter");
+        whole(&name, &more(&taken), "MiB", None);
     }
 }
 
