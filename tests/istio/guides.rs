@@ -82,6 +82,8 @@ pub fn follow(mesh: &Story, folder: &Path, text: &str) {
         // A plugin takes a moment to arrive, so what only looks may look again.
         let looks = [
             "curl ",
+            // This registry adds a joke to one in a hundred of its answers.
+            "crane ",
             "kubectl logs ",
             "kubectl exec ",
             "istioctl proxy-config ",
