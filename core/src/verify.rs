@@ -23,7 +23,7 @@ use crate::{
     lease::Round,
     limits,
     mint::{MintedTokens, Shown},
-    proof::{NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
+    proof::{APPROVAL, NonceUse, NotSpent, Proofs, SharedData, Spend, SpendKind},
     reason::{Ambiguous, DPOP, Internal, Reason, Unavailable, Untrusted},
     remembered::{RememberedTokens, Tally},
     request::{Body, McpCall, Request, Target},
@@ -318,10 +318,11 @@ impl Verifier {
     }
 
     /// Whether nobody reads the body of this request, which waits: the host need not hand it over
-    /// before the request is settled, and can let its client wait.
+    /// before the request is settled, and can let its client wait. A body is read for an approval,
+    /// if the request shows one.
     #[must_use]
     pub fn leaves_body(&self, request: Request<'_>) -> bool {
-        !self.prepared.reads_body(request)
+        request.values(APPROVAL).next().is_none() || !self.prepared.reads_body(request)
     }
 
     fn refuse(&self, request: Request<'_>, reason: &Reason, now: Option<UnixTime>) -> Settlement {

@@ -117,8 +117,10 @@ unsafe extern "C" {
 
 /// `FilterHeadersStatus::StopAllIterationAndWatermark` of the hosts in C++. The ABI and the SDK know
 /// two actions, to continue and to pause. For those hosts a pause is another one
-/// (`StopIteration`) if `allow_on_headers_stop_iteration` is set: the filter gets the body, and a
-/// body that the host's buffer does not hold gets 413.
+/// (`StopIteration`) if `allow_on_headers_stop_iteration` is set: the filter gets the body, a body
+/// that the host's buffer does not hold gets 413, and Envoy 1.36 to 1.38 cut one that is still
+/// coming when the headers go on (`a_body_that_is_still_coming_at_the_verdict_…` in
+/// `tests/envoy/held.rs`).
 const PAUSE_WHOLE: u32 = 4;
 
 /// Whether the request whose headers are in hand is paused as a whole.

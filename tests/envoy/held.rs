@@ -237,7 +237,7 @@ fn a_body_that_is_still_coming_at_the_verdict_arrives_whole_or_not_at_all() {
     arrives_whole_or_not_at_all(policy());
 }
 
-/// Envoy 1.36 to 1.38 cut such a body (docs/approvals.md).
+/// Without an approval, nobody reads the body.
 #[test]
 fn a_body_that_an_approval_may_cover_arrives_whole_by_another_way_of_its_rule() {
     let covering = json!({ "webauthn": { "mode": "transaction", "body": "required" } });

@@ -247,8 +247,9 @@ impl Birth {
         Some(birth)
     }
 
-    /// A hash that nobody can foretell, nor see: SipHash-2-4 of 128 bits is a pseudorandom function
-    /// (Aumasson and Bernstein, 2012).
+    /// A hash that nobody can foretell, nor see: SipHash-2-4 (Aumasson and Bernstein, 2012) in the
+    /// form of 128 bits that its authors have published since. It is taken for a pseudorandom
+    /// function.
     fn hash(&self, what: Hashed, parts: &[&[u8]]) -> [u64; 2] {
         let domain = match what {
             Hashed::Id(kind) => kind,

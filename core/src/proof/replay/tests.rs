@@ -42,6 +42,29 @@ fn after(seconds: u64) -> UnixTime {
     NOW.saturating_add(Duration::from_secs(seconds))
 }
 
+/// The vectors of SipHash-2-4-128 that its authors publish (`vectors_sip128`): one and two bytes.
+#[test]
+fn hashes_are_those_of_the_reference_whatever_the_parts() {
+    let key: Vec<u8> = (0..32).collect();
+    let birth = Birth::read(&[&[0; 8], &key[..]].concat()).unwrap();
+    let hash = |parts: &[&[u8]]| {
+        let [first, second] = birth.hash(Hashed::Id(0), parts);
+        u128::from_be_bytes(
+            *[first.to_le_bytes(), second.to_le_bytes()]
+                .concat()
+                .first_chunk()
+                .unwrap(),
+        )
+    };
+    assert_eq!(hash(&[]), 0xda87_c1d8_6b99_af44_3476_5911_9b22_fc45);
+    assert_eq!(hash(&[&[1]]), 0x8177_228d_a4a4_5dc7_fca3_8bde_f60a_ffe4);
+    let bytes: Vec<u8> = (1..40).collect();
+    for cut in 0..bytes.len() {
+        let (one, other) = bytes.split_at(cut);
+        assert_eq!(hash(&[one, other]), hash(&[&bytes]));
+    }
+}
+
 #[test]
 fn a_proof_is_spent_once_by_whichever_worker() {
     let proxy = Proxy::default();
