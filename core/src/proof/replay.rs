@@ -96,8 +96,8 @@ struct Keys {
     /// Nothing is there, and it is written but once: as long as its version stays, so does the
     /// beginning. The host hands over nothing faster than something.
     mark: String,
-    /// What the keys of all slots begin with.
-    slots: String,
+    /// The slot that was asked for last.
+    slot: String,
 }
 
 /// Slots of one gate.
@@ -113,7 +113,7 @@ impl ReplayMemory {
             keys: Keys {
                 birth: key("birth"),
                 mark: key("mark"),
-                slots: key("spent"),
+                slot: key("spent") + "/000",
             },
             retention,
             known: None,
@@ -136,10 +136,15 @@ impl ReplayMemory {
             Some((_, birth)) => Rc::clone(birth),
             None => self.birth(shared, now)?,
         };
+        // A proof is of the time that it was made at: its date depends on the clock.
+        let time = match spend.kind {
+            SpendKind::Token => spend.dated,
+            SpendKind::Proof | SpendKind::Approval => spend.made,
+        };
         for _ in 0..TRIES {
             let (slot, entry) = Entry::of(spend, &birth);
-            let key = slot_key(&self.keys.slots, slot);
-            let found = shared.get(&key)?;
+            name_slot(&mut self.keys.slot, slot);
+            let found = shared.get(&self.keys.slot)?;
             let version = found.as_ref().map(|(_, version)| *version);
             let slot = match found {
                 None => None,
@@ -160,9 +165,8 @@ impl ReplayMemory {
                 return Err(NotSpent::TooOld(birth.at));
             }
             let mut slot = slot.unwrap_or_else(|| Slot::new(&birth));
-            slot.let_go(self.retention, now);
-            slot.enter(entry, spend.made)?;
-            if shared.set(&key, &slot.0, version)? != Stored::Yes {
+            slot.spend(&entry, time, self.retention, now)?;
+            if shared.set(&self.keys.slot, &slot.0, version)? != Stored::Yes {
                 continue;
             }
             // A new slot may have been written into a memory that has begun since.
@@ -203,15 +207,12 @@ impl ReplayMemory {
     }
 }
 
-/// With the number of the slot in three digits of the base 16.
-fn slot_key(slots: &str, slot: u16) -> String {
-    let mut key = String::with_capacity(slots.len().saturating_add(4));
-    key.push_str(slots);
-    key.push('/');
+/// Its number is the last three digits of the name, to the base 16.
+fn name_slot(name: &mut String, slot: u16) {
+    name.truncate(name.len().saturating_sub(3));
     for shift in [8, 4, 0] {
-        key.extend(char::from_digit(u32::from(slot) >> shift & 0xf, 16));
+        name.extend(char::from_digit(u32::from(slot) >> shift & 0xf, 16));
     }
-    key
 }
 
 /// When a memory began, and what its key makes.
@@ -279,7 +280,7 @@ struct Entry {
     /// The kind in the lowest byte, and the rest of the hash.
     id: [u64; 2],
     principal: u64,
-    dated: u64,
+    dated: UnixTime,
 }
 
 const ENTRY: usize = 32;
@@ -300,7 +301,7 @@ impl Entry {
         let entry = Self {
             id: [id & !0xff | u64::from(kind), more],
             principal,
-            dated: spend.dated.as_millis(),
+            dated: spend.dated,
         };
         // In one slot, 116 bits tell one id from another.
         let [a, b, ..] = id.to_le_bytes();
@@ -308,12 +309,12 @@ impl Entry {
     }
 
     fn read(bytes: &[u8; ENTRY]) -> Self {
-        let mut words = bytes.as_chunks::<8>().0.iter();
-        let mut word = || words.next().map_or(0, |word| u64::from_le_bytes(*word));
+        let words = bytes.as_chunks::<8>().0;
+        let word = |at: usize| words.get(at).map_or(0, |word| u64::from_le_bytes(*word));
         Self {
-            id: [word(), word()],
-            principal: word(),
-            dated: word(),
+            id: [word(0), word(1)],
+            principal: word(2),
+            dated: UnixTime::from_millis(word(3)),
         }
     }
 
@@ -321,26 +322,20 @@ impl Entry {
         let [id, more] = self.id;
         let mut bytes = [0; ENTRY];
         let (places, _) = bytes.as_chunks_mut::<8>();
-        for (place, word) in places
-            .iter_mut()
-            .zip([id, more, self.principal, self.dated])
+        for (place, word) in
+            places
+                .iter_mut()
+                .zip([id, more, self.principal, self.dated.as_millis()])
         {
             *place = word.to_le_bytes();
         }
         bytes
     }
 
-    const fn kind(&self) -> Option<SpendKind> {
-        let [id, _] = self.id;
-        match id & 0xff {
-            0 => Some(SpendKind::Proof),
-            1 => Some(SpendKind::Token),
-            _ => None,
-        }
-    }
-
-    const fn dated(&self) -> UnixTime {
-        UnixTime::from_millis(self.dated)
+    /// The number of its kind, which chooses among what a slot has of each.
+    fn kind(&self) -> usize {
+        let [kind, ..] = self.id[0].to_le_bytes();
+        kind.into()
     }
 }
 
@@ -365,101 +360,72 @@ impl Slot {
         Self(bytes)
     }
 
-    /// What somebody here has written, and nothing else.
+    /// What somebody here has written, by its size and its first bytes.
     fn read(bytes: Vec<u8>) -> Option<Self> {
         let (front, rest) = bytes.split_first_chunk::<FRONT>()?;
         let (entries, []) = rest.as_chunks::<ENTRY>() else {
             return None;
         };
-        let is_ours = front.starts_with(&MAGIC)
-            && entries.len() <= limits::REPLAY_SLOT_ENTRIES
-            && entries
-                .iter()
-                .all(|bytes| Entry::read(bytes).kind().is_some());
+        let is_ours = front.starts_with(&MAGIC) && entries.len() <= limits::REPLAY_SLOT_ENTRIES;
         is_ours.then_some(Self(bytes))
     }
 
     fn is_of(&self, birth: &Birth) -> bool {
-        self.front(1) == birth.tag
-    }
-
-    /// Eight bytes of those before the entries.
-    fn front(&self, place: usize) -> [u8; 8] {
-        let words = self.0.as_chunks::<8>().0;
-        words.get(place).copied().unwrap_or_default()
-    }
-
-    /// Where the latest date stands that was let go of such entries.
-    const fn place(kind: Option<SpendKind>) -> usize {
-        match kind {
-            Some(SpendKind::Token) => 3,
-            _ => 2,
-        }
-    }
-
-    fn gone(&self, kind: Option<SpendKind>) -> UnixTime {
-        UnixTime::from_millis(u64::from_le_bytes(self.front(Self::place(kind))))
-    }
-
-    fn entries(&self) -> impl ExactSizeIterator<Item = Entry> {
-        let entries = self.0.get(FRONT..).unwrap_or_default().as_chunks().0;
-        entries.iter().map(Entry::read)
-    }
-
-    /// Lets go what nobody would accept any more. What stays moves up.
-    fn let_go(&mut self, retention: Duration, now: UnixTime) {
-        let Some((front, rest)) = self.0.split_first_chunk_mut::<FRONT>() else {
-            return;
+        let [_, tag, ..] = self.0.as_chunks::<8>().0 else {
+            return false;
         };
-        let front = front.as_chunks_mut::<8>().0;
-        let entries = rest.as_chunks_mut::<ENTRY>().0;
-        let (mut next, mut size) = (0_usize, FRONT);
-        for place in 0..entries.len() {
-            let Some(bytes) = entries.get(place).copied() else {
-                break;
-            };
-            let entry = Entry::read(&bytes);
-            let (kind, dated) = (entry.kind(), entry.dated());
-            let until = match kind {
-                Some(SpendKind::Token) => dated,
-                _ => dated.saturating_add(retention),
-            };
-            if now <= until {
-                if let Some(to) = entries.get_mut(next) {
-                    *to = bytes;
-                }
-                next = next.saturating_add(1);
-                size = size.saturating_add(ENTRY);
-            } else if let Some(gone) = front.get_mut(Self::place(kind)) {
-                let latest = dated.as_millis().max(u64::from_le_bytes(*gone));
-                *gone = latest.to_le_bytes();
-            }
-        }
-        self.0.truncate(size);
+        *tag == birth.tag
     }
 
-    /// A proof is of the time that it was made at: its date depends on the clock.
-    fn enter(&mut self, entry: Entry, made: UnixTime) -> Result<(), NotSpent> {
-        let (mut own, mut all) = (0_usize, 0_usize);
-        for other in self.entries() {
+    /// Lets go what nobody would accept any more, and enters this, which is of that time. One pass:
+    /// what stays moves up. After an error the slot is not one to write.
+    fn spend(
+        &mut self,
+        entry: &Entry,
+        time: UnixTime,
+        retention: Duration,
+        now: UnixTime,
+    ) -> Result<(), NotSpent> {
+        let (front, rest) = self
+            .0
+            .split_first_chunk_mut::<FRONT>()
+            .ok_or(NotSpent::Broken)?;
+        let (_, gone) = front.as_chunks_mut::<8>().0.split_at_mut(2);
+        let entries = rest.as_chunks_mut::<ENTRY>().0;
+        // Of each kind, the oldest date that stays.
+        let oldest = [now.saturating_sub(retention), now];
+        let (mut own, mut kept) = (0_usize, 0_usize);
+        for place in 0..entries.len() {
+            let bytes = *entries.get(place).ok_or(NotSpent::Broken)?;
+            let other = Entry::read(&bytes);
+            let oldest = oldest.get(other.kind()).ok_or(NotSpent::Broken)?;
+            if other.dated < *oldest {
+                let gone = gone.get_mut(other.kind()).ok_or(NotSpent::Broken)?;
+                let latest = other.dated.as_millis().max(u64::from_le_bytes(*gone));
+                *gone = latest.to_le_bytes();
+                continue;
+            }
             if other.id == entry.id {
                 return Err(NotSpent::Replayed);
             }
             own = own.saturating_add((other.principal == entry.principal).into());
-            all = all.saturating_add(1);
+            if kept != place {
+                *entries.get_mut(kept).ok_or(NotSpent::Broken)? = bytes;
+            }
+            kept = kept.saturating_add(1);
         }
-        let gone = self.gone(entry.kind());
-        let of = match entry.kind() {
-            Some(SpendKind::Token) => entry.dated(),
-            _ => made,
-        };
-        if of <= gone {
+        let gone = gone.get(entry.kind()).ok_or(NotSpent::Broken)?;
+        let gone = UnixTime::from_millis(u64::from_le_bytes(*gone));
+        if time <= gone {
             return Err(NotSpent::TooOld(gone));
         }
-        if own >= limits::REPLAY_SLOT_ENTRIES.saturating_sub(all) {
+        if own >= limits::REPLAY_SLOT_ENTRIES.saturating_sub(kept) {
             return Err(NotSpent::Full);
         }
-        self.0.extend(entry.write());
+        self.0
+            .truncate(kept.saturating_mul(ENTRY).saturating_add(FRONT));
+        self.0.reserve_exact(ENTRY);
+        self.0.extend_from_slice(&entry.write());
         Ok(())
     }
 }

@@ -25,6 +25,24 @@ fn birth() -> Birth {
     Birth::read(&[&NOW.as_millis().to_be_bytes()[..], &[1; 32]].concat()).unwrap()
 }
 
+/// Enters what is of its date, and reads what was written.
+fn enter(
+    slot: &mut Slot,
+    entry: Entry,
+    retention: Duration,
+    now: UnixTime,
+) -> Result<(), NotSpent> {
+    let mut next = Slot(slot.0.clone());
+    next.spend(&entry, entry.dated, retention, now)?;
+    *slot = Slot::read(next.0).unwrap();
+    Ok(())
+}
+
+/// How many a slot has.
+fn entries(slot: &Slot) -> usize {
+    (slot.0.len() - FRONT) / ENTRY
+}
+
 /// A proof of this number, made by this person then.
 fn proof(number: u64, who: &str, made: UnixTime) -> Spend {
     let mut id = [0; 32];
@@ -95,15 +113,15 @@ fn what_nobody_would_accept_any_more_is_let_go_and_does_not_come_back() {
 fn a_policy_that_accepts_proofs_for_longer_does_not_accept_them_again() {
     let birth = birth();
     let (_, entry) = Entry::of(&proof(1, "alice", NOW), &birth);
+    let (_, newer) = Entry::of(&proof(2, "alice", after(61)), &birth);
     let mut slot = Slot::new(&birth);
-    slot.enter(entry, entry.dated()).unwrap();
-    slot.let_go(MINUTE, after(61));
-    assert!(slot.entries().len() == 0);
-    let mut slot = Slot::read(slot.0).unwrap();
-    slot.let_go(MINUTE * 5, after(62));
-    assert_eq!(slot.enter(entry, entry.dated()), Err(NotSpent::TooOld(NOW)));
-    let (_, newer) = Entry::of(&proof(2, "alice", after(1)), &birth);
-    assert_eq!(slot.enter(newer, newer.dated()), Ok(()));
+    enter(&mut slot, entry, MINUTE, NOW).unwrap();
+    enter(&mut slot, newer, MINUTE, after(61)).unwrap();
+    assert_eq!(entries(&slot), 1, "the first is let go");
+    let again = enter(&mut slot, entry, MINUTE * 5, after(62));
+    assert_eq!(again, Err(NotSpent::TooOld(NOW)));
+    let (_, newest) = Entry::of(&proof(3, "alice", after(1)), &birth);
+    assert_eq!(enter(&mut slot, newest, MINUTE * 5, after(62)), Ok(()));
 }
 
 #[test]
@@ -207,7 +225,7 @@ fn a_slot_of_a_memory_that_is_lost_is_begun_anew() {
         .unwrap();
     proxy.wipe();
     for number in 0..SLOTS {
-        proxy.overwrite(&slot_key("passgate/3/spent/gate", number), &relic.1);
+        proxy.overwrite(&slot_of("passgate/3/spent/gate", number), &relic.1);
     }
     let new = proof(2, "alice", after(1));
     assert_eq!(memory().spend(&proxy.worker(2), &new, after(1)), Ok(()));
@@ -221,7 +239,7 @@ fn fill(slot: &mut Slot, who: &str, number: &mut u64) -> usize {
     loop {
         *number += 1;
         let (_, entry) = Entry::of(&proof(*number, who, NOW), &birth());
-        match slot.enter(entry, entry.dated()) {
+        match enter(slot, entry, MINUTE, NOW) {
             Ok(()) => entered += 1,
             Err(refused) => {
                 assert_eq!(refused, NotSpent::Full);
@@ -239,18 +257,17 @@ fn no_client_fills_a_slot_for_others_and_full_means_refused() {
     assert_eq!(fill(&mut slot, "alice", &mut number), 16);
     assert_eq!(fill(&mut slot, "bob", &mut number), 8);
     let mut people = 3;
-    while slot.entries().len() < limits::REPLAY_SLOT_ENTRIES {
+    while entries(&slot) < limits::REPLAY_SLOT_ENTRIES {
         people += 1;
         assert!(fill(&mut slot, &format!("person {people}"), &mut number) > 0);
     }
     assert_eq!(fill(&mut slot, "too late", &mut number), 0);
     assert!(Slot::read(slot.0.clone()).is_some());
     // With time there is room again.
-    slot.let_go(MINUTE, after(61));
-    number = 1_000;
-    let later = proof(number, "mallory", after(61));
+    let later = proof(1_000, "mallory", after(61));
     let (_, entry) = Entry::of(&later, &birth);
-    assert_eq!(slot.enter(entry, entry.dated()), Ok(()));
+    assert_eq!(enter(&mut slot, entry, MINUTE, after(61)), Ok(()));
+    assert_eq!(entries(&slot), 1);
 }
 
 #[test]
@@ -267,11 +284,17 @@ fn a_flood_by_one_client_leaves_every_other_one_served() {
     assert!(proxy.values().len() <= usize::from(SLOTS) + 2);
 }
 
+fn slot_of(memory: &str, slot: u16) -> String {
+    let mut name = format!("{memory}/abc");
+    name_slot(&mut name, slot);
+    name
+}
+
 #[test]
-fn each_slot_has_a_key_of_its_own() {
-    let keys: BTreeSet<String> = (0..SLOTS).map(|slot| slot_key("s", slot)).collect();
-    assert_eq!(keys.len(), usize::from(SLOTS));
-    assert_eq!(slot_key("s", SLOTS - 1), "s/fff");
+fn each_slot_has_a_name_of_its_own() {
+    let names: BTreeSet<String> = (0..SLOTS).map(|slot| slot_of("s", slot)).collect();
+    assert_eq!(names.len(), usize::from(SLOTS));
+    assert_eq!(slot_of("s", SLOTS - 1), "s/fff");
 }
 
 #[test]
@@ -360,15 +383,23 @@ proptest! {
         let mut slot = Slot::new(&birth());
         for (number, who) in entries {
             let (_, entry) = Entry::of(&proof(number, &who, NOW), &birth());
-            let _ = slot.enter(entry, entry.dated());
+            let _ = enter(&mut slot, entry, MINUTE, NOW);
         }
         let bytes = slot.0;
         prop_assert_eq!(Slot::read(bytes.clone()).map(|slot| slot.0), Some(bytes));
     }
 
     #[test]
-    fn no_content_panics(bytes: Vec<u8>) {
+    fn no_content_panics(bytes: Vec<u8>, times in 0usize..70) {
         let with_magic = [&MAGIC[..], &bytes].concat();
-        let _ = (Slot::read(bytes), Slot::read(with_magic));
+        let birth = birth();
+        let mut of_size = Slot::new(&birth).0;
+        of_size.extend(bytes.iter().cycle().take(if bytes.is_empty() { 0 } else { times * ENTRY }));
+        let (_, entry) = Entry::of(&proof(1, "alice", NOW), &birth);
+        for bytes in [bytes, with_magic, of_size] {
+            if let Some(mut slot) = Slot::read(bytes) {
+                let _ = slot.spend(&entry, NOW, MINUTE, NOW);
+            }
+        }
     }
 }
