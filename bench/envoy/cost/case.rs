@@ -391,7 +391,7 @@ pub const COMPARED: &[Case] = &[
     Case {
         algorithm: "ES256",
         tokens: Tokens::New,
-        starts: 3,
+        starts: 9,
         turns: 50,
         turn: 32,
         lines: &[
