@@ -121,10 +121,11 @@ pub(crate) fn run(words: &[OsString]) -> Result<Report, String> {
     }
     match NONE.read(words.iter().cloned())? {
         Asked::Text(text) => Ok(Report::printed(text)),
-        Asked::Line(line) if line.words().first().is_some_and(|word| *word == "help") => {
-            Ok(Report::printed(USAGE.to_owned()))
-        }
-        Asked::Line(_) => Err(USAGE.to_owned()),
+        Asked::Line(line) => match line.words().first() {
+            Some(word) if *word == "help" => Ok(Report::printed(USAGE.to_owned())),
+            Some(word) => Err(NONE.mistake(&format!("{} is not a command", word.display()))),
+            None => Err(USAGE.to_owned()),
+        },
     }
 }
 

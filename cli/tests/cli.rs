@@ -114,7 +114,10 @@ fn what_cannot_be_read_is_status_2() {
 fn wrong_usage_is_status_2() {
     for (arguments, usage) in [
         (&[][..], "usage: passgate check FILE... "),
-        (&["frobnicate"], "usage: passgate check FILE... "),
+        (
+            &["frobnicate"],
+            "passgate: frobnicate is not a command\nusage: passgate check FILE... ",
+        ),
         (&["check"], "usage: passgate check [--strict] "),
         (
             &["check", "--format", "xml", "a"],
