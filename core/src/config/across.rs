@@ -117,7 +117,7 @@ pub(super) fn logins(
     at: At<'_>,
     problems: &mut Problems,
 ) {
-    if !origins.is_empty() {
+    if !origins.is_empty() || problems.any_in("origins") {
         return;
     }
     for provider in providers.iter().filter(|provider| provider.login.is_some()) {

@@ -222,7 +222,8 @@ pub(super) fn can_be_approved(
         if wanting.is_empty() {
             continue;
         }
-        if (origins.is_empty() || party.is_none()) && !core::mem::replace(&mut has_told, true) {
+        let lacks_origins = origins.is_empty() && !problems.any_in("origins");
+        if (lacks_origins || party.is_none()) && !core::mem::replace(&mut has_told, true) {
             let wanted = if party.is_none() {
                 "write relying_party: { id: example.com, origins: [https://app.example.com] } at the top"
             } else {
@@ -276,7 +277,8 @@ pub(super) fn can_be_met(
         };
         let at = at.element(index);
         let at = at.member("requires");
-        if origins.is_empty() && !core::mem::replace(&mut has_told, true) {
+        let lacks_origins = origins.is_empty() && !problems.any_in("origins");
+        if lacks_origins && !core::mem::replace(&mut has_told, true) {
             problems.add(
                 at,
                 &["wants DPoP proofs, which name the URI that a client asked for"],
