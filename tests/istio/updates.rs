@@ -82,3 +82,24 @@ fn an_image_that_cannot_be_had_denies_everything() {
         });
     }
 }
+
+#[test]
+fn an_update_whose_image_cannot_be_had_denies_everything_until_it_is_taken_back() {
+    let mesh = story();
+    mesh.apply(&file("gateway.yaml"));
+    let request = Request::get("/").bearer(&mesh.good());
+    mesh.gateway.until(200, &request);
+
+    let mut absent = plugin("gateway.yaml");
+    let zeros = "0".repeat(64);
+    absent["spec"]["url"] = json!(format!(
+        "oci://registry.example.com/passgate@sha256:{zeros}"
+    ));
+    mesh.apply(&absent.to_string());
+    let denied = mesh.gateway.until(403, &request);
+    assert_eq!(denied.text(), DENIED);
+
+    mesh.apply(&file("gateway.yaml"));
+    mesh.gateway.until(200, &request);
+    mesh.gateway.until(401, &Request::get("/"));
+}
