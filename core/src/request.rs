@@ -198,11 +198,13 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// A CORS preflight (Fetch standard, section 4.8), not any OPTIONS.
+    /// A CORS preflight (Fetch standard, section 4.8), not any OPTIONS. No browser asks for an
+    /// upgrade in one, and a service that does not look at the method would begin a stream.
     pub(crate) fn is_preflight(&self, target: &Target<'_>) -> bool {
         target.method == "OPTIONS"
             && self.has("origin")
             && self.has("access-control-request-method")
+            && !self.has("upgrade")
     }
 
     /// The configured origin whose page made this request, as its browser says.

@@ -17,6 +17,8 @@ mod login;
 mod login_again;
 #[path = "answers/origin_bound.rs"]
 mod origin_bound;
+#[path = "answers/preflights.rs"]
+mod preflights;
 #[path = "answers/resource_metadata.rs"]
 mod resource_metadata;
 #[path = "answers/shadow.rs"]

@@ -1,6 +1,8 @@
 //! Methods, the headers that would change them, and preflights.
 
-use passgate_harness::{BOTH, Gate, Protocol, Request, policy, public, ruled, the_rest, with};
+use passgate_harness::{
+    BOTH, Gate, Protocol, Request, Setup, policy, public, ruled, the_rest, with,
+};
 use serde_json::json;
 
 #[test]
@@ -124,4 +126,25 @@ fn a_preflight_passes_only_where_configured() {
         }
         gate.finish();
     }
+}
+
+#[test]
+fn a_request_for_an_upgrade_does_not_pass_as_a_preflight() {
+    let policy = with(policy(), "bypass_cors_preflight", json!(true));
+    let setup = Setup::new(policy).edit(|bootstrap| {
+        bootstrap.manager()["upgrade_configs"] = json!([{ "upgrade_type": "websocket" }]);
+    });
+    let gate = setup.start();
+    let mut client = gate.client();
+    let asks = Request::new("OPTIONS", "/updates")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "POST")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("sec-websocket-version", "13");
+    client.send(asks.to_http1());
+    gate.denied(&client.read(), "missing.token");
+    assert_eq!(gate.upstream.hits(), 0);
+    gate.finish();
 }
