@@ -33,6 +33,8 @@ mod mode;
 mod narrowing;
 mod neighbours;
 mod origin;
+#[cfg(feature = "explain")]
+mod overridden;
 mod parse;
 mod path;
 mod pattern;

@@ -195,18 +195,28 @@ fn read(
         &callers,
         problems,
     );
+    let kept_override_headers = override_headers
+        .given()
+        .map(kept_headers)
+        .unwrap_or_default();
+    let bypass_cors_preflight = bypass_cors_preflight.given().unwrap_or(false);
+    #[cfg(feature = "explain")]
+    let warnings = super::overridden::with_overridden(
+        warnings,
+        &kept_override_headers,
+        rules.as_deref(),
+        bypass_cors_preflight,
+        problems,
+    );
     Some(Config {
         warnings,
         origins,
         providers,
         rules,
-        bypass_cors_preflight: bypass_cors_preflight.given().unwrap_or(false),
+        bypass_cors_preflight,
         host_crypto: host_crypto.given().unwrap_or(true),
         path,
-        kept_override_headers: override_headers
-            .given()
-            .map(kept_headers)
-            .unwrap_or_default(),
+        kept_override_headers,
         audit,
         limits,
         mode,
