@@ -7,6 +7,7 @@ use passgate_core::{Json, KeySource, Location, Provider};
 
 use crate::{
     blinded::blinded,
+    doors,
     files::bytes_of,
     manager::{self, Manager},
     mcp::Reader,
@@ -45,6 +46,8 @@ pub(crate) struct Found {
     asking: Asking,
     /// What reads bodies before it.
     reader: Reader,
+    /// The place of a filter that looks after its open streams.
+    twin: Option<String>,
 }
 
 /// Whether a host hands over the body of a request whose headers are held
@@ -74,6 +77,7 @@ impl Found {
             manager: None,
             asking: Asking::default(),
             reader: Reader::default(),
+            twin: None,
         }
     }
 
@@ -129,6 +133,7 @@ impl Found {
             return (warnings, notes);
         };
         warnings.extend(self.unasked.clone());
+        warnings.extend(self.twin.iter().filter_map(|it| doors::told(it, &config)));
         if config.wants_peer() {
             warnings.extend(self.asking.warning());
         }
@@ -273,6 +278,7 @@ pub(crate) fn configurations(document: &Json) -> Vec<Found> {
             found.reader = place
                 .map(|place| Reader::around(document, place))
                 .unwrap_or_default();
+            found.twin = place.and_then(|place| doors::twin(document, place));
         }
     } else {
         found.push(Found::of(None, document.to_string().into_bytes()));
@@ -433,21 +439,14 @@ fn filters(json: &Json, place: &str, named: bool, found: &mut Vec<Found>) {
                     format!("{place}.configuration")
                 };
                 found.push(Found {
-                    place: Some(place),
-                    bytes: received(json.get("configuration")),
                     fails_open: fails_open(json),
-                    unasked: None,
                     bodies: if is_true(member(json, STOP_ITERATION)) {
                         Bodies::HandedOver
                     } else {
                         Bodies::Kept(IN_ENVOY)
                     },
                     blinded: blinded(json),
-                    clusters: None,
-                    unproved: Vec::new(),
-                    manager: None,
-                    asking: Asking::default(),
-                    reader: Reader::default(),
+                    ..Found::of(Some(place), received(json.get("configuration")))
                 });
                 return;
             }

@@ -5,6 +5,7 @@ mod blinded;
 mod check;
 mod clusters;
 mod command;
+mod doors;
 mod explain;
 mod files;
 mod find;

@@ -4,6 +4,7 @@
 
 #[path = "../common/check.rs"]
 mod common;
+mod doors;
 mod filters;
 mod hosts;
 mod mcp;
