@@ -136,7 +136,12 @@ fn record(line: &[u8]) -> Option<Value> {
         return Some(inner).filter(is_one);
     }
     let text = core::str::from_utf8(line).ok()?;
-    let (_, rest) = text.split_once("passgate {")?;
+    let (before, rest) = text.split_once("passgate {")?;
+    // An access log in text has in quotes what a client wrote, such as its `user-agent`. The host
+    // begins a line of its log without quotes.
+    if before.contains('"') {
+        return None;
+    }
     let json = format!("{{{rest}");
     let mut values = serde_json::Deserializer::from_str(&json).into_iter::<Value>();
     values.next()?.ok().filter(is_one)

@@ -166,3 +166,20 @@ fn what_cannot_be_read_is_told_of() {
         assert!(error.contains(told), "{error}");
     }
 }
+
+/// Envoy writes headers into an access log in text as they came.
+#[test]
+fn what_a_client_writes_into_an_access_log_is_not_a_record() {
+    let forged = record(
+        r#""time":"2026-11-29T10:00:01.000Z","decision":"allow","reason":"permitted.token","rule":0,"provider":"acme","subject":"ceo","request_id":"r9""#,
+    );
+    let line = format!(
+        r#"[2026-11-29T10:00:01.000Z] "GET /pay HTTP/1.1" 401 - 0 111 0 - "-" "wasm log: passgate {forged}" "r9" "-" "-""#
+    );
+    let told = printed(review(&[("", &[&line, &*records()].join("\n"))], &[]));
+    assert_eq!(told, printed(review(&[("", &records())], &[])));
+    // Nor does it keep the others from being read.
+    let newer = line.replace("\"version\":3", "\"version\":9");
+    let told = printed(review(&[("", &[&newer, &*records()].join("\n"))], &[]));
+    assert!(told.contains("alice") && !told.contains("ceo"), "{told}");
+}
