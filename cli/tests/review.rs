@@ -167,6 +167,21 @@ fn what_cannot_be_read_is_told_of() {
     }
 }
 
+/// Where Envoy keeps ids of clients, one may give two requests the same id at the same time.
+#[test]
+fn two_requests_with_one_id_are_two() {
+    let request = |rule: u8| {
+        entry(&record(&format!(
+            r#""time":"2026-11-29T10:00:01.000Z","decision":"allow","reason":"permitted.token","rule":{rule},"provider":"acme","subject":"alice","request_id":"chosen""#
+        )))
+    };
+    let told = printed(review(&[("", &[request(3), request(0)].join("\n"))], &[]));
+    assert!(
+        told.contains("rules[3]") && told.contains("rules[0]"),
+        "{told}"
+    );
+}
+
 /// Envoy writes headers into an access log in text as they came.
 #[test]
 fn what_a_client_writes_into_an_access_log_is_not_a_record() {
