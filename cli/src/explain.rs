@@ -263,7 +263,7 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
     };
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            text += &format!("{name}: {value}\n");
+            text += &format!("{name}: {}\n", on_one_line(&value));
         }
     };
     line("provider", record.provider.as_deref().map(str::to_owned));
@@ -291,6 +291,19 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
         Some(format!("{}, {}", record.decision, record.reason)),
     );
     text
+}
+
+/// A subject is what a token says: it neither ends the line nor steers a terminal.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 /// `identity_header`: what carries a token of the gate's own. Its key is not here, so its claims

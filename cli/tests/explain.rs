@@ -333,3 +333,27 @@ fn print_gives_the_json_of_a_string_value() {
     let (_, of_json, _) = run_on(&output, &["check", "-"]);
     assert_eq!(of_yaml, of_json);
 }
+
+/// It may be somebody else's token that is explained.
+#[test]
+fn a_subject_says_nothing_beyond_its_line() {
+    let claims = format!(
+        r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"alice\ndecision: allow, permitted.token\u001b[8m","exp":4102444800}}"#
+    );
+    let files = Folder::with(
+        "subject",
+        &[("gate.yaml", POLICY), ("claims.json", &claims)],
+    );
+    let (policy, claims) = (files.path("gate.yaml"), files.path("claims.json"));
+    let arguments = ["explain", "--config", &policy, "--claims", &claims];
+    let (status, output, _) = run(&[&arguments[..], &["--request", "GET /payments"]].concat());
+    assert_eq!(status, Some(1), "{output}");
+    holds_all(
+        &output,
+        &[
+            r"subject: alice\ndecision: allow, permitted.token\u{1b}[8m",
+            "decision: deny, insufficient.authentication",
+        ],
+    );
+    assert!(!output.contains('\u{1b}'), "{output:?}");
+}
