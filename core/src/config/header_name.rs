@@ -102,7 +102,7 @@ const FRAMING: [&str; 11] = [
 ];
 
 /// Headers that others write, or that change who, what or where a request is.
-const WRITTEN_BY_OTHERS: [&str; 30] = [
+const WRITTEN_BY_OTHERS: [&str; 31] = [
     "authorization",
     "proxy-authorization",
     "proxy-authenticate",
@@ -110,6 +110,7 @@ const WRITTEN_BY_OTHERS: [&str; 30] = [
     "cookie2",
     "set-cookie",
     "dpop",
+    "webauthn-proof",
     "forwarded",
     "x-real-ip",
     "x-request-id",
