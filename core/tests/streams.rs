@@ -142,6 +142,22 @@ fn the_newest_policy_of_a_door_judges_its_streams() {
     assert_eq!(told(&world.tick(first)), [(3, "cut", "untrusted.expired")]);
 }
 
+/// A client may keep a connection to an old policy, to which the newest one has not listened.
+#[test]
+fn a_stream_ends_though_the_newest_policy_of_its_door_sleeps() {
+    let mut world = World::new();
+    let first = &mut world.judge(json!({}));
+    let second = &mut world.judge(json!({}));
+    second.verifier.enter(&mut world.leases, DOOR);
+    assert_eq!(second.verifier.next_look(&world.leases, world.now), None);
+    let token = world.token(5).build();
+    world.with(first, 1, &token);
+    world.pass(600);
+    assert!(world.tick(first).is_empty());
+    world.pass(5_000);
+    assert_eq!(told(&world.tick(first)), [(1, "cut", "untrusted.expired")]);
+}
+
 #[test]
 fn a_token_that_nobody_remembers_does_not_outlive_its_policy() {
     let mut world = World::new();

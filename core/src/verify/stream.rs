@@ -100,9 +100,13 @@ impl Verifier {
                 break;
             }
             last = Some(stream);
+            // The newest judge of a door sleeps where requests come to an older one alone. Who let a
+            // stream pass looks at it until another has judged it.
+            let is_others =
+                |lease: &Lease| lease.judge != self.judge && leases.keeper(lease) != self.judge;
             let stands = match leases.get(stream) {
                 None => continue,
-                Some(lease) if leases.keeper(lease) != self.judge => continue,
+                Some(lease) if is_others(lease) => continue,
                 Some(lease) if self.is_only_observed(lease, now) => continue,
                 Some(lease) if lease.judge != self.judge => None,
                 Some(lease) if lease.ends.is_some_and(|ends| ends <= now) => None,
