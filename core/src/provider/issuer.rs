@@ -4,7 +4,7 @@
 use core::fmt;
 use std::rc::Rc;
 
-use crate::{json::Json, spiffe};
+use crate::{json::Json, spiffe, uri};
 
 /// Which tokens are a provider's.
 #[derive(Clone, Debug)]
@@ -73,15 +73,33 @@ impl Issuer {
 
     /// Whether a key that is for this issuer may sign tokens of `issuer`. Key sets of many tenants
     /// say with some keys whose they are: a tenant's issuer, or the template in words of its own.
+    /// For one issuer it counts only where it names another one at the same host: JWK (RFC 7517)
+    /// has no such member, and others may mean something else.
     pub(crate) fn lends(&self, of_key: Option<&str>, issuer: &str) -> bool {
-        let (Self::Template(template, _), Some(of_key)) = (self, of_key) else {
+        let Some(of_key) = of_key else {
             return true;
         };
-        let of_all = || {
-            let middle = template.middle(of_key)?;
-            middle.strip_prefix('{')?.strip_suffix('}')
-        };
-        of_key == issuer || of_all().is_some()
+        match self {
+            Self::Template(template, _) => {
+                let of_all = || {
+                    let middle = template.middle(of_key)?;
+                    middle.strip_prefix('{')?.strip_suffix('}')
+                };
+                of_key == issuer || of_all().is_some()
+            }
+            Self::Exact(exact) => {
+                let is_other_here = match (uri::split(of_key), uri::split(exact)) {
+                    // A template has braces, which no URI has.
+                    (Ok((_, of_key, other)), Ok((_, host, own))) => {
+                        of_key.eq_ignore_ascii_case(host)
+                            && other.trim_end_matches('/') != own.trim_end_matches('/')
+                    }
+                    _ => false,
+                };
+                !is_other_here
+            }
+            Self::TrustDomain(_) => true,
+        }
     }
 
     /// Adds all values of `iss`; none where nobody can list them.

@@ -140,6 +140,26 @@ fn a_key_of_one_tenant_signs_no_token_of_another() {
     }
 }
 
+/// The same set behind one tenant's own issuer.
+#[test]
+fn a_key_of_another_tenant_signs_no_token_of_one_issuer() {
+    for (of_key, reason) in [
+        (json!(of("one")), "permitted.token"),
+        (json!(of("{tenantid}")), "permitted.token"),
+        (json!(of("two")), "untrusted.key"),
+    ] {
+        let mut gate = gate(json!(["one"]));
+        let mut set: Value = serde_json::from_str(&jwks(&[&gate.key])).unwrap();
+        set["keys"][0]["issuer"] = of_key.clone();
+        let acme = gate.config["providers"]["acme"].as_object_mut().unwrap();
+        acme["local_jwks"]["inline_string"] = json!(set.to_string());
+        acme.retain(|name, _| name != "issuer_template" && name != "tenants");
+        acme.insert("issuer".to_owned(), json!(of("one")));
+        let (_, record) = judge(&gate, token(&gate, &of("one"), &json!("one")));
+        assert_eq!(record.reason, reason, "{of_key}");
+    }
+}
+
 #[test]
 fn the_document_lists_the_tenants_that_are_named() {
     for (tenants, issuers) in [

@@ -125,8 +125,22 @@ fn a_key_of_one_tenant_signs_for_no_other() {
     ] {
         assert!(!issuer.lends(Some(other), one), "{other}");
     }
-    // One issuer, whose keys are its own.
-    assert!(Issuer::Exact(one.into()).lends(Some(two), one));
+    // One issuer, and the keys of all tenants.
+    let issuer = Issuer::Exact(one.into());
+    for own in [
+        one,
+        "https://id.example/one/v2.0/",
+        "https://id.example/{tenantid}/v2.0",
+        "https://another.example/two",
+        "CN=keys",
+        "",
+    ] {
+        assert!(issuer.lends(Some(own), one), "{own}");
+    }
+    assert!(issuer.lends(None, one));
+    for other in [two, "https://id.example", "https://ID.example/two"] {
+        assert!(!issuer.lends(Some(other), one), "{other}");
+    }
 }
 
 #[test]
