@@ -100,8 +100,8 @@ impl Verifier {
                 break;
             }
             last = Some(stream);
-            // The newest judge of a door sleeps where requests come to an older one alone. Who let a
-            // stream pass looks at it until another has judged it.
+            // The newest judge of a door sleeps where requests come to an older one alone. Who let
+            // a stream pass looks at it until another has judged it.
             let is_others =
                 |lease: &Lease| lease.judge != self.judge && leases.keeper(lease) != self.judge;
             let stands = match leases.get(stream) {
