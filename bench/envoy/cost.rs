@@ -55,16 +55,25 @@ fn tables(options: &Options) {
         println!();
         table::audit(&AUDITED, &measure(&AUDITED, &AUDITED.guards(), rounds));
     }
-    let wanted = [chunks::CHUNK, "memory", "module", "start"].map(|name| options.wants(name));
-    if wanted != [false; 4] {
+    let names = [
+        chunks::CHUNK,
+        whole::MEMORY,
+        whole::PROXIES,
+        "module",
+        "start",
+    ];
+    let wanted = names.map(|name| options.wants(name));
+    if wanted.contains(&true) {
         println!("\n{}", table::WHOLE);
     }
-    let [chunk, memory, module, start] = wanted;
+    let [chunk, memory, proxies, module, start] = wanted;
     if chunk {
         whole::chunks(rounds);
     }
     if memory {
         whole::memory(rounds.min(3));
+    }
+    if proxies {
         whole::proxies();
     }
     if module {

@@ -113,6 +113,19 @@ pub struct Passgate {
     pub peer: bool,
     /// What is signed for the service.
     pub identity: Identity,
+    /// How Envoy's allocator is set.
+    pub allocator: Allocator,
+}
+
+/// What Envoy's allocator gives back of what it has (`docs/memory.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocator {
+    /// As in the files of `envoy/`.
+    Shipped,
+    /// All at once.
+    AtOnce,
+    /// The same, with caches by processor in place of those by thread.
+    ByProcessor,
 }
 
 /// What is signed for the service.
@@ -148,6 +161,7 @@ impl Passgate {
         opaque: false,
         peer: false,
         identity: Identity::None,
+        allocator: Allocator::Shipped,
     };
 }
 
@@ -235,6 +249,14 @@ pub fn gate_with(
     }
     if let Some(module) = guard.module {
         setup = setup.module(module);
+    }
+    if settings.allocator != Allocator::Shipped {
+        setup = setup.edit(|bootstrap| {
+            bootstrap.0["memory_allocator_manager"]["soft_memory_limit_bytes"] = json!(1_048_576);
+        });
+    }
+    if settings.allocator == Allocator::ByProcessor {
+        setup = setup.environment("GLIBC_TUNABLES", "glibc.pthread.rseq=0");
     }
     let setup = setup.workers(workers).pinned(core).edit(|bootstrap| {
         match filter {

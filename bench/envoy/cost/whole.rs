@@ -1,7 +1,7 @@
 //! What the filter costs beside requests: memory, module, start.
 
 use super::chunks::{self, CHUNK};
-use super::filter::{Bare, Filter, Guard, Keys, Passgate, Size, connect, gate};
+use super::filter::{Allocator, Bare, Filter, Guard, Keys, Passgate, Size, connect, gate};
 use super::load::Client;
 use super::measure::{core, token, wire};
 use super::process::{anonymous_kib, cpu_micros, resident_kib};
@@ -33,6 +33,7 @@ pub fn chunks(rounds: usize) {
 }
 
 pub const MEMORY: &str = "memory of one more worker: 3 providers with 5 keys, 1,000 tokens seen";
+pub const PROXIES: &str = "the memory of a whole proxy after a minute";
 pub const START: &str = "start of Envoy with the filter minus without";
 
 /// Three providers with five keys each, a thousand tokens, on each of three workers.
@@ -48,21 +49,41 @@ pub fn proxies() {
     let keys = Keys::new(guards(true)[0].size, "ES256");
     let [nothing, passgate, jwt_authn] = guards(true);
     let empty = Guard::small(Filter::Bare(Bare::Empty));
-    let guards = [nothing, empty, passgate, jwt_authn];
-    let start = |workers| guards.map(|guard| gate(guard, &keys, workers, None));
+    let thrifty = [Allocator::AtOnce, Allocator::ByProcessor].map(|allocator| {
+        Guard::small(Filter::Passgate(Passgate {
+            allocator,
+            ..Passgate::COMES
+        }))
+    });
+    let others = [passgate, jwt_authn, empty].into_iter().chain(thrifty);
+    let guards: Vec<Guard> = [nothing].into_iter().chain(others).collect();
+    let start = |workers| {
+        let gates = guards
+            .iter()
+            .map(|guard| gate(*guard, &keys, workers, None));
+        gates.collect::<Vec<Gate>>()
+    };
     let proxies = WORKERS.map(start);
     std::thread::sleep(Duration::from_secs(60));
     for (workers, gates) in WORKERS.iter().zip(&proxies) {
         let mib = |gate: &Gate| Sample(vec![resident_kib(gate.process_id()) / 1_024.0]);
-        let [nothing, empty, passgate, jwt_authn] = gates.each_ref().map(mib);
-        let name = format!("the whole proxy after a minute, {workers} workers, minus");
-        let limit = (*workers == 1).then_some(28.0);
-        let taken = [nothing, passgate, jwt_authn];
-        whole(&format!("{name} without"), &more(&taken), "MiB", limit);
-        let [_, passgate, jwt_authn] = taken;
-        let taken = [empty, passgate, jwt_authn];
-        let name = format!("{name} one with an empty Wasm filter");
-        whole(&name, &more(&taken), "MiB", None);
+        let taken: Vec<Sample> = gates.iter().map(mib).collect();
+        let [nothing, passgate, jwt_authn, empty, at_once, by_processor] = &taken[..] else {
+            panic!("one for each guard");
+        };
+        let name = format!("{PROXIES}, {workers} workers, minus one");
+        let line = |than: &str, [passgate, less, jwt_authn]: [&Sample; 3], wanted| {
+            let more = more(&[less, passgate, jwt_authn].map(Sample::clone));
+            whole(&format!("{name} {than}"), &more, "MiB", wanted);
+        };
+        let wanted = (*workers == 1).then_some(28.0);
+        line("without", [passgate, nothing, jwt_authn], wanted);
+        let than = "without; with soft_memory_limit_bytes";
+        line(than, [at_once, nothing, jwt_authn], wanted);
+        let than = "without; the same with glibc.pthread.rseq=0";
+        line(than, [by_processor, nothing, jwt_authn], wanted);
+        let than = "with an empty Wasm filter";
+        line(than, [passgate, empty, jwt_authn], None);
     }
 }
 

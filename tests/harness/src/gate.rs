@@ -92,6 +92,12 @@ impl Setup {
         self
     }
 
+    /// Starts Envoy with this variable, which is no secret and not for the filter.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Changes the bootstrap.
     pub fn edit(mut self, edit: impl FnOnce(&mut Bootstrap)) -> Self {
         edit(&mut self.bootstrap);
