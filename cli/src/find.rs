@@ -15,9 +15,10 @@ use crate::{
     peers::Asking,
     read,
     sign::{
-        elements, fails_open, is_of_envoy, is_resource, is_true, member, mentions_passgate,
+        fails_open, is_of_envoy, is_resource, is_true, member, mentions_passgate,
         module_is_passgate, names_passgate,
     },
+    turn,
     upstream::{self, Unproved},
 };
 
@@ -30,8 +31,8 @@ pub(crate) struct Found {
     pub(crate) bytes: Vec<u8>,
     /// The member by which requests pass when the module fails.
     fails_open: Option<&'static str>,
-    /// What Istio does not ask it about.
-    unasked: Option<String>,
+    /// What Istio does not ask it about, or asks it too late.
+    istio: Vec<String>,
     /// Whether the host hands over a body while the headers are held.
     bodies: Bodies,
     /// What keeps callbacks of the module from the host.
@@ -69,7 +70,7 @@ impl Found {
             place,
             bytes,
             fails_open: None,
-            unasked: None,
+            istio: Vec::new(),
             bodies: Bodies::Unknown,
             blinded: None,
             clusters: None,
@@ -132,7 +133,7 @@ impl Found {
         let Ok(config) = crate::parse(&self.bytes) else {
             return (warnings, notes);
         };
-        warnings.extend(self.unasked.clone());
+        warnings.extend(self.istio.clone());
         warnings.extend(self.twin.iter().filter_map(|it| doors::told(it, &config)));
         if config.wants_peer() {
             warnings.extend(self.asking.warning());
@@ -202,11 +203,6 @@ fn named_by(provider: &Provider) -> Vec<(&String, &'static str)> {
     named.extend(asked.map(|asked| (&asked.endpoint.cluster, "answers about tokens")));
     named
 }
-
-/// What `match` of a plugin leaves out.
-const OUTBOUND: &str = "match: names mode CLIENT alone: in a sidecar only what the workload itself calls is judged, and nothing that comes in; leave match out, which is right at a gateway, too";
-const PORTS: &str =
-    "match: names ports, and requests at any other port are not judged; leave ports out";
 
 /// What `allow_on_headers_stop_iteration` changes.
 const HANDS_OVER_BODIES: &str = "allow_on_headers_stop_iteration: Envoy hands over a body while the headers are held; the filter holds both until the verdict, and no rule has a use for the setting";
@@ -366,7 +362,8 @@ fn files(resource: &Json, place: &str, found: &mut Vec<Found>) {
 /// way, and a plugin without configuration sends nothing. A `TrafficExtension` has it one level
 /// deeper.
 fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
-    let unasked = spec.and_then(unasked).map(|what| format!("{place}.{what}"));
+    let istio = spec.map(turn::doubts).unwrap_or_default();
+    let istio = istio.iter().map(|what| format!("{place}.{what}")).collect();
     let (spec, place) = match spec.and_then(|spec| spec.get("wasm")) {
         Some(wasm) => (Some(wasm), format!("{place}.wasm")),
         None => (spec, place.to_owned()),
@@ -377,31 +374,11 @@ fn plugin(spec: Option<&Json>, place: &str, found: &mut Vec<Found>) {
     };
     found.push(Found {
         fails_open: spec.and_then(fails_open),
-        unasked,
+        istio,
         bodies: Bodies::Kept(IN_ISTIO),
         reader: Reader::elsewhere(),
         ..Found::of(Some(format!("{place}.pluginConfig")), bytes)
     });
-}
-
-/// What `match` keeps from a plugin, if it does: one of its elements must take the request. At a
-/// gateway everything is outbound; `targetRefs` may name a waypoint, too, where all is inbound.
-fn unasked(spec: &Json) -> Option<&'static str> {
-    let selector = spec.get("selector");
-    let is_sidecar = member(spec, ["targetRefs", "targetRef"]).is_none()
-        && !selector.is_some_and(|selector| selector.to_string().contains("gateway"));
-    let is_client = |of: &Json| of.get("mode").and_then(Json::as_str) == Some("CLIENT");
-    let is_for_some = |of: &Json| !elements(of.get("ports")).is_empty();
-    let all = elements(spec.get("match"));
-    let asked = all.iter().filter(|of| !(is_sidecar && is_client(of)));
-    let mut asked = asked.peekable();
-    if all.is_empty() {
-        None
-    } else if asked.peek().is_none() {
-        Some(OUTBOUND)
-    } else {
-        asked.all(is_for_some).then_some(PORTS)
-    }
 }
 
 fn without_nulls(json: &Json) -> Json {

@@ -29,6 +29,7 @@ mod routes;
 mod rule_names;
 mod sign;
 mod trial;
+mod turn;
 mod unfilled;
 mod unseen;
 mod upstream;

@@ -203,6 +203,35 @@ fn a_plugin_that_is_attached_is_not_warned_of() {
     }
 }
 
+/// Istio puts phase STATS, and then plugins without a phase, behind its authorization.
+#[test]
+fn a_plugin_that_an_authorization_policy_comes_before_is_warned_of() {
+    let wasm = plugin("shop", "");
+    let extension = wasm
+        .replace("WasmPlugin", "TrafficExtension")
+        .replace("  pluginConfig:", "  wasm:\n   pluginConfig:");
+    let remedy = "puts the filter behind AuthorizationPolicy, which then sees identity headers as a client wrote them; write phase: AUTHN";
+    for plugin in [wasm, extension] {
+        for (phase, seen) in [
+            ("", Some("without one Istio")),
+            ("phase:", Some("without one Istio")),
+            ("phase: UNSPECIFIED_PHASE", Some("without one Istio")),
+            ("phase: UNSPECIFIED", Some("without one Istio")),
+            ("phase: STATS", Some("STATS")),
+            ("phase: AUTHN", None),
+            ("phase: AUTHZ", None),
+        ] {
+            let (status, output) = check(&plugin.replace("phase: AUTHN", phase));
+            assert_eq!(status, Some(0), "{output}");
+            let warning = seen.map(|seen| format!("warning: spec.phase: {seen} {remedy}\n"));
+            match warning {
+                Some(warning) => assert!(output.contains(&warning), "{phase}: {output}"),
+                None => assert!(!output.contains("warning"), "{phase}: {output}"),
+            }
+        }
+    }
+}
+
 /// At a gateway, mode SERVER would open the gate.
 #[test]
 fn nobody_is_told_to_write_mode_server_where_there_may_be_a_gateway() {

@@ -295,7 +295,7 @@ fn a_file_of_envoy_with_several_documents_is_refused() {
     }
     let resource = "apiVersion: v1\nkind: ConfigMap\ndata: {}\n";
     let plugin = format!(
-        "apiVersion: v1\nkind: WasmPlugin\nmetadata: {{ name: passgate }}\nspec: {{ pluginConfig: {GOOD} }}\n"
+        "apiVersion: v1\nkind: WasmPlugin\nmetadata: {{ name: passgate }}\nspec: {{ phase: AUTHN, pluginConfig: {GOOD} }}\n"
     );
     let expected = format!("spec.pluginConfig:\n{ACCEPTED}");
     assert_eq!(

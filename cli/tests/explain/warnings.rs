@@ -134,7 +134,10 @@ fn check_refuses_a_host_that_keeps_the_body_that_a_rule_wants_approved() {
             "apiVersion": "v1", "kind": kind, "metadata": { "name": "passgate" }, "spec": spec,
         })
     };
-    let of_istio = plugin("WasmPlugin", serde_json::json!({ "pluginConfig": policy }));
+    let of_istio = plugin(
+        "WasmPlugin",
+        serde_json::json!({ "phase": "AUTHN", "pluginConfig": policy }),
+    );
     let wasm = serde_json::json!({ "wasm": [{ "name": "passgate", "config": policy }] });
     let of_gateway = plugin("EnvoyExtensionPolicy", wasm);
     for (document, status, holds) in [
