@@ -96,7 +96,10 @@ pub(super) fn identity_token(
         .rules
         .iter()
         .any(|rule| !rule.matcher.hosts.is_empty());
-    if audience == Some(None) && around.origins.is_empty() && !names_hosts {
+    let lacks_hosts = around.origins.is_empty() && !names_hosts;
+    // One that was refused may be the one that names them.
+    let may_have = problems.any_in("origins") || problems.any_in("rules");
+    if audience == Some(None) && lacks_hosts && !may_have {
         let seen = ["no host is named, so no token would be written"];
         let wanted = ["write origins: [https://api.example.com] at the top"];
         problems.add(at.member("audience"), &seen, &wanted);
@@ -233,7 +236,7 @@ fn keys_path(
         problems.add(at, &seen, &["write /.well-known/passgate/jwks.json"]);
         return None;
     };
-    if around.origins.is_empty() {
+    if around.origins.is_empty() && !problems.any_in("origins") {
         let seen = ["is served on the hosts of origins, and there are none"];
         let wanted = ["write origins: [https://api.example.com] at the top"];
         problems.add(at, &seen, &wanted);
