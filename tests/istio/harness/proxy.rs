@@ -180,6 +180,13 @@ impl Proxy {
         });
     }
 
+    /// What the agent answers to the platform's readiness probe, which Istio points at it.
+    pub fn readiness(&self) -> u16 {
+        let agent = SocketAddr::from(([127, 0, 0, 1], self.port(15020)));
+        let answer = send(agent, &Request::get("/healthz/ready"));
+        answer.expect("Istio's agent").status
+    }
+
     /// Where clients of the proxy connect to.
     pub fn entrance(&self) -> SocketAddr {
         self.entrance
