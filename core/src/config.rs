@@ -47,6 +47,8 @@ mod relying_party;
 mod requirement;
 mod resource_metadata;
 mod rule;
+#[cfg(feature = "explain")]
+mod slip;
 mod subject;
 mod text;
 mod timer;

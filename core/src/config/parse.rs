@@ -208,6 +208,8 @@ fn read(
         bypass_cors_preflight,
         problems,
     );
+    #[cfg(feature = "explain")]
+    let warnings = super::slip::with_slips(warnings, rules.as_deref(), problems);
     Some(Config {
         warnings,
         origins,
