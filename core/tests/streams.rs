@@ -158,6 +158,38 @@ fn a_stream_ends_though_the_newest_policy_of_its_door_sleeps() {
     assert_eq!(told(&world.tick(first)), [(1, "cut", "untrusted.expired")]);
 }
 
+/// docs/revocation.md, "A new policy".
+#[test]
+fn a_stream_that_a_policy_lets_go_does_not_come_back() {
+    let rules = json!([{ "match": { "prefix": "/" }, "requires": {},
+        "streams": { "end_with_authority": false } }]);
+    let document = "https://api.example.com/.well-known/oauth-protected-resource";
+    let served = json!({ "origins": ["https://api.example.com"],
+        "resource_metadata": { "uri": document, "serve": true } });
+    for (path, between) in [
+        ("/chat", json!({ "rules": rules })),
+        ("/.well-known/oauth-protected-resource", served),
+    ] {
+        let mut world = World::new();
+        let token = format!("Bearer {}", world.token(60).build());
+        let first = &mut world.judge(json!({}));
+        let reason = world.open(first, 1, &[(":path", path), ("authorization", &token)]);
+        assert_eq!(reason, "permitted.token");
+        assert_eq!(world.leases.len(), 1);
+        let second = &mut world.judge(between);
+        second.verifier.enter(&mut world.leases, DOOR);
+        world.pass(600);
+        assert!(world.tick(second).is_empty());
+        let third = &mut world.judge(json!({}));
+        third.verifier.enter(&mut world.leases, DOOR);
+        world.pass(600_000);
+        for judge in [first, second, third] {
+            assert!(world.tick(judge).is_empty());
+        }
+        assert!(world.leases.is_empty());
+    }
+}
+
 #[test]
 fn a_token_that_nobody_remembers_does_not_outlive_its_policy() {
     let mut world = World::new();
