@@ -3,8 +3,8 @@
 use super::{InvalidConfig, Rule};
 use crate::decode::{At, Problems, shown};
 
-/// The IANA HTTP Method Registry (RFC 9110 section 16.1), and two that are close to some of it: QUERY
-/// and TRACK.
+/// The IANA HTTP Method Registry (RFC 9110 section 16.1), and two that are close to some of it:
+/// QUERY and TRACK.
 const KNOWN: [&str; 41] = [
     "ACL",
     "BASELINE-CONTROL",
