@@ -21,6 +21,7 @@ fn tests() -> BTreeSet<String> {
         root().join("core/src"),
         root().join("core/tests"),
         root().join("cli/tests"),
+        root().join("feed/tests"),
         root().join("tests"),
     ];
     let mut names = BTreeSet::new();

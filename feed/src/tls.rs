@@ -11,7 +11,9 @@ use std::{
 use rustls::{
     RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::{NoClientAuth, WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::{
+        NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier,
+    },
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -136,9 +138,15 @@ fn built(read: &[Vec<u8>]) -> Result<ServerConfig, Failure> {
     let config =
         ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let key = PrivateKeyDer::from_pem_slice(key)?;
-    let config = config
+    let mut config = config
         .with_client_cert_verifier(clients)
         .with_single_cert(certificates(certificate)?, key)?;
+    if !authority.is_empty() {
+        // A session that is resumed has the certificate of its first connection, at which nobody
+        // looks again: each would go on for ever when the certificate is over.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(config)
 }
 

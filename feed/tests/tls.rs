@@ -78,6 +78,20 @@ fn a_certificate_of_a_reader_reads_and_no_other_does() {
 }
 
 #[test]
+fn a_certificate_is_looked_at_on_each_connection() {
+    let (issuer, authority) = (Issuer::start(), Authority::generate());
+    let certificate = json!({ "trusted_ca": "gates.pem" });
+    let feed = start(&issuer, &authority, json!({ "certificate": certificate }));
+    // A session that is resumed has the certificate of its first connection, which may be over.
+    let (reader, _) = authority.client();
+    for _ in 0..3 {
+        let request = Request::get("/acme/revocations").header("connection", "close");
+        let (answer, is_resumed) = reader.send(feed.address, NAME, &request);
+        assert_eq!((answer.status, is_resumed), (200, false));
+    }
+}
+
+#[test]
 fn each_certificate_of_the_authority_reads_where_no_names_are_written() {
     let (issuer, authority) = (Issuer::start(), Authority::generate());
     let certificate = json!({ "trusted_ca": "gates.pem" });
