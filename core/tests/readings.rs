@@ -223,6 +223,38 @@ fn what_is_encoded_without_need_is_read_both_ways() {
     }
 }
 
+/// A service that does not look at case may take a letter outside ASCII for one of ASCII.
+#[test]
+fn no_letter_outside_ascii_gets_past_a_rule_that_ignores_case() {
+    let mut document = open_but_admin(&["semicolon"]);
+    document["rules"][0]["match"]["path_separated_prefix"] = json!("/Kiosk/admin");
+    let letters = [
+        "/kiosk/adm%C4%B0n",
+        "/kiosk/adm%c4%b1n/x",
+        "/%e2%84%aaiosk/ADMIN",
+        "/kio%C5%BFk/admin",
+        "/x;/kio%C5%BFk/admin",
+        "/;x/kio%C5%BFk/admin",
+    ];
+    for (ignores_case, refused) in [(true, 5), (false, 0)] {
+        document["rules"][0]["match"]["ignore_case"] = json!(ignores_case);
+        let mut judge = Judge::new(&document);
+        let codes = letters.map(|path| judge.code(path, &[]));
+        let is_refused = |code: &&&str| **code == "missing.token";
+        assert_eq!(
+            codes.iter().filter(is_refused).count(),
+            refused,
+            "{codes:?}"
+        );
+        // Its own token opens it.
+        let code = judge.code(letters[0], &[token(ONE)]);
+        assert!(code.starts_with("permitted."), "{code}");
+        for path in ["/kap%C4%B1", "/stra%C3%9Fe/kiosk"] {
+            assert_eq!(judge.code(path, &[]), "permitted.public", "{path}");
+        }
+    }
+}
+
 #[test]
 fn bytes_that_some_reader_takes_for_a_dot_or_a_slash_are_refused() {
     let mut judge = Judge::new(&open_but_admin(&WORDS));

@@ -43,6 +43,12 @@ pub(super) fn doubts(
             of_rule.member("mode"),
             &mut doubts,
         );
+        if rule.matcher.ignore_case && rule.matcher.path.is_beyond_ascii() {
+            let at = of_rule.member("match");
+            let seen = ["compares letters of ASCII alone without case, and this path has others"];
+            let wanted = ["write a rule for each case of these if the service ignores it, too"];
+            doubts.add(at.member("ignore_case"), &seen, &wanted);
+        }
         let later = rules.iter().enumerate().skip(index.saturating_add(1));
         if let Some(weaker) = escape::by_another_host(rule, later) {
             let at = of_rule.member("match");

@@ -185,6 +185,15 @@ impl<'p> Parts<'p> {
 }
 
 impl PathMatch {
+    /// Whether it has characters outside ASCII, which are percent-encoded.
+    pub(crate) fn is_beyond_ascii(&self) -> bool {
+        let (Self::Exact(text) | Self::Prefix(text) | Self::Segments(text)) = self else {
+            return false;
+        };
+        let mut encoded = text.split('%').skip(1);
+        encoded.any(|part| matches!(part.as_bytes(), [b'8'..=b'9' | b'A'..=b'F', ..]))
+    }
+
     /// `None`: every path fits, and what is none.
     pub(super) fn parts(&self) -> Option<Parts<'_>> {
         let (text, ends, goes_on) = match self {

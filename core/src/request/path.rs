@@ -10,6 +10,7 @@
 //! saw another path than its services will. Paths of rules are brought to the same form: what a
 //! request cannot have, a rule cannot name.
 
+pub(crate) mod case;
 mod characters;
 mod double;
 mod readings;

@@ -12,7 +12,7 @@ use crate::{
     provider::Provider,
     provider_id::ProviderId,
     reason::Ambiguous,
-    request::{McpCall, Request, Target, TokenSource},
+    request::{McpCall, Request, Target, TokenSource, path::case},
     resource_metadata::{Document, Documents, KEYS_SERVED},
     time::UnixTime,
 };
@@ -28,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) any_provider: Requirement,
     /// Whether some rule is about some hosts only.
     names_hosts: bool,
+    /// Whether some rule compares paths without case.
+    ignores_case: bool,
     /// Every place where a token may be, and whether one of its providers forwards it.
     pub(super) places: Vec<(TokenSource, bool)>,
     /// Names of the parameters in which a token may be.
@@ -75,6 +77,7 @@ impl Prepared {
         };
         let token_params = places.clone().filter_map(|source| param(&source)).collect();
         let names_calls = config.names_calls();
+        let ignores_case = rules(&config).any(|rule| rule.matcher.ignore_case);
         let names_hosts = rules(&config).any(|rule| !rule.matcher.hosts.is_empty());
         Self {
             places: places
@@ -93,6 +96,7 @@ impl Prepared {
                     .map(|rule| &rule.matcher),
             ),
             names_hosts,
+            ignores_case,
             names_calls,
             introspects: config
                 .providers()
@@ -122,6 +126,12 @@ impl Prepared {
         told: Option<McpCall>,
     ) -> Result<Target<'r>, Ambiguous> {
         let mut target = request.target(self.config.path())?;
+        if self.ignores_case {
+            let paths = target.path.as_deref().into_iter();
+            let paths = paths.chain(target.readings.iter().map(String::as_str));
+            let others: Vec<String> = paths.filter_map(case::in_any_case).collect();
+            target.readings.extend(others);
+        }
         if self.names_hosts && !self.is_host_alone(&target) {
             return Err(Ambiguous::Authority);
         }
