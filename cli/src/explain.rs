@@ -15,7 +15,7 @@ use passgate_core::{
 pub(crate) use self::{arguments::PROGRAM, request::Sent};
 
 use self::arguments::Arguments;
-use crate::{files::bytes_of, find::only_configuration, report::Report};
+use crate::{files::bytes_of, find::only_configuration, report::Report, text::on_one_line};
 
 /// Judges what the arguments say. An error says why it could not judge.
 pub(crate) fn run(line: &Line) -> Result<Report, String> {
@@ -293,19 +293,6 @@ fn told(record: &AuditRecord, rules: &[String]) -> String {
     text
 }
 
-/// A subject is what a token says: it neither ends the line nor steers a terminal.
-fn on_one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
-}
-
 /// `identity_header`: what carries a token of the gate's own. Its key is not here, so its claims
 /// are shown.
 fn outcome(verdict: &Verdict, identity_header: Option<&str>) -> String {
@@ -319,8 +306,11 @@ fn outcome(verdict: &Verdict, identity_header: Option<&str>) -> String {
                         let is_token = identity_header == Some(&**name);
                         let claims = explain::unverified_claims(&value).filter(|_| is_token);
                         match claims {
-                            Some(claims) => format!("  {name}: a token that says {claims}\n"),
-                            None => format!("  {name}: {value}\n"),
+                            Some(claims) => {
+                                let claims = on_one_line(&claims.to_string());
+                                format!("  {name}: a token that says {claims}\n")
+                            }
+                            None => format!("  {name}: {}\n", on_one_line(&value)),
                         }
                     }
                     Edit::Remove(name) => {

@@ -28,6 +28,7 @@ mod revoke;
 mod routes;
 mod rule_names;
 mod sign;
+mod text;
 mod trial;
 mod turn;
 mod unfilled;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         },
         Err(message) => {
             // Nothing is left to be told if this fails too.
+            let message = text::line_by_line(&message);
             let _ = io::stderr().write_all(message.as_bytes());
             ExitCode::from(UNREADABLE)
         }

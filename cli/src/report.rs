@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::reach::Route;
+use crate::{reach::Route, text::on_one_line};
 
 /// What is printed, and whether everything was accepted.
 pub(crate) struct Report {
@@ -191,15 +191,17 @@ fn text(files: &[Checked]) -> String {
     let mut text = String::new();
     for file in files {
         if files.len() > 1 {
-            text += &format!("== {}\n", file.name);
+            text += &format!("== {}\n", on_one_line(&file.name));
         }
         for section in &file.sections {
             if let Some(place) = &section.place {
-                text += &format!("{place}:\n");
+                text += &format!("{}:\n", on_one_line(place));
             }
-            text += &format!("{}\n", section.summary);
+            for line in section.summary.lines() {
+                text += &format!("{}\n", on_one_line(line));
+            }
             for finding in &section.findings {
-                text += &format!("{}{}\n", finding.level.mark(), finding.text);
+                text += &format!("{}{}\n", finding.level.mark(), on_one_line(&finding.text));
             }
         }
         text += &file.routes.as_deref().map(table).unwrap_or_default();
@@ -224,13 +226,13 @@ fn table(routes: &[Route]) -> String {
         if cell.is_empty() {
             "-".to_owned()
         } else {
-            cell.to_owned()
+            on_one_line(cell)
         }
     };
     let wide = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells
-            .map(|cell| cell.chars().count().max(1))
+            .map(|cell| shown(cell).chars().count())
             .max()
             .unwrap_or(0)
     };
@@ -238,6 +240,7 @@ fn table(routes: &[Route]) -> String {
     let lines = rows.iter().map(|[hosts, paths, rules, asks]| {
         let [one, two, three] = widths;
         let (hosts, paths, rules) = (shown(hosts), shown(paths), shown(rules));
+        let asks = on_one_line(asks);
         format!("{hosts:one$}  {paths:two$}  {rules:three$}  {asks}\n")
     });
     lines.collect()

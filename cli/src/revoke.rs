@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use self::send::Feed;
-use crate::report::Report;
+use crate::{report::Report, text::line_by_line};
 
 pub(crate) const PROGRAM: Program = Program {
     name: "passgate",
@@ -100,7 +100,7 @@ fn revoke(
             let count = entries.len();
             format!("{what}: {count}; gates see it in edition {epoch}.{sequence} of {provider}\n")
         }
-        _ => format!("refused: {status} {}\n", answer.trim_end()),
+        _ => format!("refused: {status} {}\n", line_by_line(answer.trim_end())),
     };
     Ok(Report { text, accepted })
 }

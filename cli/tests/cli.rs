@@ -85,6 +85,31 @@ fn what_is_no_yaml_is_refused_in_one_line() {
     }
 }
 
+/// What somebody writes into a file that somebody else checks.
+#[test]
+fn no_text_of_a_file_ends_a_line_or_steers_a_terminal() {
+    // As JSON and YAML write it.
+    let text = r"\u001b[2J\u009b2J\u202e\naccepted: nothing";
+    let named = GOOD.replace("acme", &format!("acme{text}"));
+    let host = format!(r#"{{"match":{{"prefix":"/","hosts":["A{text}"]}},"deny":{{}}}}"#);
+    let around = std::fs::read_to_string(file("switched_off.yaml")).expect("a file");
+    let around = around.replacen("route_config:", &format!("\"route_config{text}\":"), 1);
+    for input in [
+        named,
+        GOOD.replacen('{', &format!(r#"{{"rules":[{host}],"#), 1),
+        around,
+    ] {
+        let (_, output) = check_input(&input);
+        let is_odd = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!output.contains(is_odd), "{output:?}");
+        let mut lines = output.lines();
+        assert!(
+            !lines.any(|line| line.starts_with("accepted: nothing")),
+            "{output}"
+        );
+    }
+}
+
 #[test]
 fn anchors_cannot_be_blown_up() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");

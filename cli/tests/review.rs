@@ -123,12 +123,12 @@ fn it_says_what_a_policy_names_and_nobody_has_and_the_other_way_round() {
          rules[1] (staff): nobody passed\n\
          rules[3]: nobody passed\n";
     assert_eq!(told, expected);
-    let groups = "finance,12\nboard, 0\nsales\n\nsuspended,1\n";
+    let groups = "finance,12\nboard, 0\nsales\u{1b}\n\nsuspended,1\n";
     let files = [("--policy", POLICY), ("--groups", groups), ("", &records())];
     let told = printed(review(&files, &[]));
     let rest = told.strip_prefix(expected).expect("the same as before");
     let lines: Vec<&str> = rest.lines().collect();
-    assert_eq!(lines[0], "group sales: the policy does not name it");
+    assert_eq!(lines[0], "group sales\\u{1b}: the policy does not name it");
     assert!(lines[1].starts_with("role auditor: names the group audit, which is not in "));
     assert_eq!(
         lines[2],

@@ -11,6 +11,7 @@ use passgate_core::{
 use serde_json::Value;
 
 use super::{each_record, is_permit, strings, text_of};
+use crate::text::on_one_line;
 
 /// What was used, by permits.
 #[derive(Default)]
@@ -60,7 +61,12 @@ pub(super) fn findings(
         }
     }
     if let Some((file, groups)) = groups {
-        text += &of_groups(config, &file.display().to_string(), &groups, claim);
+        text += &of_groups(
+            config,
+            &on_one_line(&file.to_string_lossy()),
+            &groups,
+            claim,
+        );
     }
     Ok(text)
 }
@@ -117,11 +123,13 @@ fn of_groups(config: &Config, file: &str, groups: &str, claim: &str) -> String {
     let mut text = String::new();
     for group in members.keys() {
         if !named.iter().any(|(_, name)| name == group) {
+            let group = on_one_line(group);
             text += &format!("group {group}: the policy does not name it\n");
         }
     }
-    for (place, name) in &named {
-        match members.get(name.as_str()) {
+    for (place, group) in &named {
+        let name = on_one_line(group);
+        match members.get(group.as_str()) {
             None => text += &format!("{place}: names the group {name}, which is not in {file}\n"),
             Some(Some(0)) => text += &format!("{place}: names the group {name}, which is empty\n"),
             Some(_) => {}

@@ -17,13 +17,12 @@ pub struct Problem {
 }
 
 impl core::fmt::Display for Problem {
-    /// `clock_skew: "60" has no unit; write "60s"`
+    /// `clock_skew: "60" has no unit; write "60s"`, on one line: names in it are the author's own.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let colon = if self.at.is_empty() { "" } else { ": " };
         let semicolon = if self.wanted.is_empty() { "" } else { "; " };
-        [&*self.at, colon, &self.seen, semicolon, &self.wanted]
-            .iter()
-            .try_for_each(|part| f.write_str(part))
+        let text = [&*self.at, colon, &self.seen, semicolon, &self.wanted].concat();
+        f.write_str(&text.replace(char::is_control, "\u{fffd}"))
     }
 }
 
@@ -140,7 +139,18 @@ fn natural_order(a: &[u8], b: &[u8]) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::at::At, Problems};
+    use super::{super::at::At, Problem, Problems};
+
+    #[test]
+    fn a_problem_stays_on_its_line() {
+        let problem = Problem {
+            at: "rules[0]".to_owned(),
+            seen: "\"x\" is no provider".to_owned(),
+            wanted: "write a\npassgate accepted: \u{1b}[2J\u{9b}2J".to_owned(),
+        };
+        let text = problem.to_string();
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
 
     #[test]
     fn problems_come_in_the_order_of_their_places() {
