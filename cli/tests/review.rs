@@ -113,6 +113,24 @@ fn it_says_who_used_which_assurance_where() {
 }
 
 #[test]
+fn no_cell_becomes_a_formula_where_semicolons_separate_cells() {
+    let subject = |subject: &str| {
+        record(&format!(
+            r#""time":"2026-11-29T10:00:03.000Z","decision":"allow","reason":"permitted.token","rule":3,"subject":"{subject}""#
+        ))
+    };
+    let told = |text: &str| {
+        let told = printed(review(&[("", &subject(text))], &[]));
+        let row = told.lines().nth(1).expect("a row").to_owned();
+        row.split(",,").next().expect("who").to_owned()
+    };
+    assert_eq!(told("x;=1+1;\\\"@y"), "\"x;'=1+1;\"\"'@y\"");
+    assert_eq!(told(" =1"), " '=1");
+    assert_eq!(told("\u{ff1d}1"), "'\u{ff1d}1");
+    assert_eq!(told("a-b=c"), "a-b=c");
+}
+
+#[test]
 fn it_says_what_a_policy_names_and_nobody_has_and_the_other_way_round() {
     let told = printed(review(&[("--policy", POLICY), ("", &records())], &[]));
     let expected = "5 records\n\

@@ -81,17 +81,21 @@ fn line<'f>(fields: impl Iterator<Item = &'f str>) -> String {
     fields.join(",") + "\n"
 }
 
-/// A field that no spreadsheet takes for a formula: a subject is what an issuer says.
+/// A field that no spreadsheet takes for a formula: a subject is what an issuer says. Where commas
+/// stand in numbers, a spreadsheet may take semicolons for what separates cells, and cuts there.
 fn field(text: &str) -> String {
-    let begins = |first: char| "=+-@\t\r".contains(first);
-    let quote = if text.starts_with(begins) { "'" } else { "" };
-    let plain: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let text = format!("{quote}{plain}");
-    if text.contains([',', '"']) {
-        return format!("\"{}\"", text.replace('"', "\"\""));
+    let begins = |c: char| "=+-@\t\r\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c);
+    let mut plain = String::with_capacity(text.len());
+    let mut is_begin = true;
+    for c in text.chars() {
+        if is_begin && begins(c) {
+            plain.push('\'');
+        }
+        is_begin = c == ';' || is_begin && (c == '"' || c.is_whitespace());
+        plain.push(if c.is_control() { ' ' } else { c });
     }
-    text
+    if plain.contains([',', '"', ';']) {
+        return format!("\"{}\"", plain.replace('"', "\"\""));
+    }
+    plain
 }
