@@ -11,6 +11,8 @@ pub(crate) enum Asking {
     /// It verifies them, or the file does not say.
     #[default]
     Verifies,
+    /// It verifies them in a full handshake, and takes sessions up again without one.
+    Resumes,
     /// There is no TLS.
     Plain,
     /// It asks for none.
@@ -74,7 +76,12 @@ impl Asking {
         let is_elsewhere = combined.is_some() || member(common, sds).is_some();
         let vouches = |it: &Json| VOUCHING.iter().any(|names| member(it, *names).is_some());
         if is_elsewhere || inline.is_some_and(vouches) {
-            Self::Verifies
+            let mut switches = RESUMPTION.iter();
+            if switches.all(|names| is_true(member(context, *names))) {
+                Self::Verifies
+            } else {
+                Self::Resumes
+            }
         } else if is_required {
             Self::Unverified("require_client_certificate without a trusted_ca")
         } else {
@@ -92,11 +99,14 @@ impl Asking {
         ))
     }
 
-    /// What lets such rules refuse everybody.
+    /// What lets such rules refuse everybody, or take what is over.
     pub(crate) fn warning(self) -> Option<String> {
         let why = match self {
             Self::Plain => "speaks no TLS",
             Self::Never => "asks for no client certificate",
+            Self::Resumes => {
+                return Some("a rule asks for peer, and the listener resumes sessions of TLS: nobody looks then whether the certificate is over, so it counts for days more; write disable_stateless_session_resumption: true and disable_stateful_session_resumption: true beside common_tls_context".to_owned());
+            }
             Self::Verifies | Self::Unverified(_) => return None,
         };
         Some(format!(
@@ -106,6 +116,18 @@ impl Asking {
 }
 
 const COMMON: [&str; 2] = ["common_tls_context", "commonTlsContext"];
+
+/// What ends sessions with their connections: tickets, and those that Envoy keeps.
+const RESUMPTION: [[&str; 2]; 2] = [
+    [
+        "disable_stateless_session_resumption",
+        "disableStatelessSessionResumption",
+    ],
+    [
+        "disable_stateful_session_resumption",
+        "disableStatefulSessionResumption",
+    ],
+];
 
 /// What a certificate is verified against.
 const VOUCHING: [[&str; 2]; 6] = [

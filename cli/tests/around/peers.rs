@@ -37,6 +37,32 @@ fn the_shipped_listener_verifies() {
     assert!(!said.contains("peer"), "{said}");
 }
 
+/// Envoy takes up a session of a certificate that is over, and shows the certificate to filters.
+#[test]
+fn a_listener_that_resumes_sessions_is_warned_of() {
+    for switch in ["stateless", "stateful"] {
+        let line = format!("              disable_{switch}_session_resumption: true\n");
+        let resumes = put(WORKLOADS, &line, "");
+        let off = put(WORKLOADS, &line, &line.replace("true", "false"));
+        for text in [resumes, off] {
+            let said = check(&text);
+            assert!(
+                said.contains("the listener resumes sessions of TLS"),
+                "{said}"
+            );
+        }
+        let camel = format!(
+            "              disable{}SessionResumption: true\n",
+            match switch {
+                "stateless" => "Stateless",
+                _ => "Stateful",
+            }
+        );
+        let said = check(&put(WORKLOADS, &line, &camel));
+        assert!(!said.contains("peer"), "{said}");
+    }
+}
+
 #[test]
 fn a_listener_that_never_sees_a_certificate_is_warned_of() {
     let never = "asks for no client certificate, so a peer is never seen";
