@@ -22,6 +22,9 @@ const LETTERS: [(&str, &str); 13] = [
 /// What such a reader sees. `None`: the same as everybody.
 pub(crate) fn in_any_case(path: &str) -> Option<String> {
     let mut read = None;
+    if !path.contains('%') {
+        return read;
+    }
     for (letter, ascii) in LETTERS {
         let text = read.as_deref().unwrap_or(path);
         if text.contains(letter) {
