@@ -48,6 +48,11 @@ pub(crate) struct Dated(u64);
 /// So much may the author's clock be ahead of a gate's (docs/revocation.md).
 const AHEAD: u64 = 60;
 
+/// Whether a date is further ahead than clocks may differ.
+pub(crate) const fn is_ahead(now: UnixTime, date: u64) -> bool {
+    date.saturating_sub(now.as_secs()) > AHEAD
+}
+
 impl Dated {
     /// The date of a document that is made now, in seconds since 1970.
     pub(crate) fn date(&mut self, now: UnixTime) -> u64 {
@@ -62,7 +67,7 @@ impl Dated {
     /// made by a clock that is a little ahead.
     pub(crate) fn date_after(&mut self, now: UnixTime, seen: Option<u64>) -> u64 {
         let date = self.date(now);
-        let seen = seen.filter(|seen| seen.saturating_sub(now.as_secs()) <= AHEAD);
+        let seen = seen.filter(|seen| !is_ahead(now, *seen));
         seen.map_or(date, |seen| seen.max(date))
     }
 }

@@ -16,6 +16,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Sender, channel},
     },
     thread::{self, JoinHandle},
@@ -27,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::writer::Writer;
 use crate::{
-    clock::Dated,
+    clock::{self, Dated},
     config::{Config, Place},
     event::Ending,
     list::Document,
@@ -41,6 +42,9 @@ pub(crate) struct Store {
     /// The share of each provider in what waits to be written.
     shares: Arc<[Arc<Semaphore>]>,
     published: Published,
+    /// When the store was read last, in milliseconds since 1970, where others write to it, too:
+    /// what they have written since is not in the lists.
+    read: Option<Arc<AtomicU64>>,
     dated: Arc<Mutex<Dated>>,
     metrics: Arc<Metrics>,
     /// Who looks what other replicas have written. `None`: there are none.
@@ -140,6 +144,7 @@ impl Store {
         let writer = Writer::new(database, config, Arc::clone(metrics));
         let mut writer = writer.map_err(plain)?;
         let published = writer.published();
+        let read = writer.read();
         // The shares bound it.
         let (work, of_writer) = channel();
         let shares = config.providers.iter();
@@ -152,6 +157,7 @@ impl Store {
             work,
             shares,
             published,
+            read: is_shared.then_some(read),
             dated: Arc::default(),
             metrics: Arc::clone(metrics),
             looking: is_shared.then(Arc::default),
@@ -185,14 +191,24 @@ impl Store {
     }
 
     /// When a document is made that is made now for a gate that has seen one of this date, in
-    /// seconds since 1970.
+    /// seconds since 1970. It is no younger than what it was read from.
     pub(crate) fn date(&self, now: UnixTime, seen: Option<u64>) -> u64 {
+        let now = self.as_of(now);
         let mut dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
         dated.date_after(now, seen)
     }
 
+    /// Of when the lists are.
+    fn as_of(&self, now: UnixTime) -> UnixTime {
+        let Some(read) = &self.read else {
+            return now;
+        };
+        now.min(UnixTime::from_millis(read.load(Ordering::Relaxed)))
+    }
+
     /// The list of a provider, for a gate that has seen this edition (epoch, sequence and date) or
-    /// asks for what is new after one: not an earlier one, unless the store was set back.
+    /// asks for what is new after one: not an earlier one, unless the store was set back, and none
+    /// of an earlier date.
     pub(crate) async fn document_for(
         &self,
         provider: usize,
@@ -201,8 +217,10 @@ impl Store {
     ) -> Result<Option<Arc<Document>>, Refused> {
         let is_late = |document: &Arc<Document>| {
             let held = (document.epoch, document.sequence);
-            let seen = seen.map(|(epoch, sequence, _)| (epoch, sequence));
-            seen > Some(held) || after > Some(document.sequence)
+            let is_ahead = |date| clock::is_ahead(self.as_of(clock::now()), date);
+            seen.is_some_and(|(.., date)| is_ahead(date))
+                || seen.map(|(epoch, sequence, _)| (epoch, sequence)) > Some(held)
+                || after > Some(document.sequence)
         };
         let held = self.document(provider);
         let Some(looking) = &self.looking else {

@@ -19,6 +19,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use passgate_harness::{Authority, Issuer, Request, eventually};
@@ -351,7 +352,16 @@ fn a_replica_that_was_held_up_tells_no_gate_an_edition_that_has_passed() {
         (other.metric("passgate_feed_store_fails") == 1).then_some(())
     });
     assert_eq!(other.ask_admin(&Request::get("/readyz")).status, 200);
+    // What it has gets no younger, so that a gate knows how old it is.
+    let date = || other.list("")["generated_at"].as_u64().unwrap();
+    let cut_off = date();
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(date(), cut_off);
+    // A gate that has seen a later one does not see a date go back.
+    let later = format!("\"{}.{}.{}\"", last["epoch"], first, cut_off + 61);
+    assert_eq!(ask("", Some(&later)).status, 503);
     database.run();
+    eventually("a list of now", || (date() > cut_off).then_some(()));
     eventually("the last edition", || {
         (ask(&after, None).status == 200).then_some(())
     });

@@ -6,10 +6,13 @@ mod tests;
 use std::{
     sync::{
         Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
+
+use passgate_core::UnixTime;
 
 use super::{
     Act, Done, Published, Refused, Work,
@@ -34,6 +37,8 @@ pub(super) struct Writer {
     metrics: Arc<Metrics>,
     /// The store does not take anything, and is not tried again before then.
     fails_until: Option<Instant>,
+    /// When it was read last.
+    read: Arc<AtomicU64>,
 }
 
 /// Most that one transaction takes.
@@ -75,8 +80,11 @@ impl Writer {
             published,
             metrics,
             fails_until: None,
+            read: Arc::default(),
         };
+        let begun = clock::now();
         this.change(|_| {})?;
+        this.was_read(begun);
         this.publish();
         this.measure();
         Ok(this)
@@ -84,6 +92,16 @@ impl Writer {
 
     pub(super) fn published(&mut self) -> Published {
         self.published.clone()
+    }
+
+    /// When the store was read last, in milliseconds since 1970.
+    pub(super) fn read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
+    }
+
+    /// What was written until then is known.
+    fn was_read(&self, begun: UnixTime) {
+        self.read.store(begun.as_millis(), Ordering::Relaxed);
     }
 
     /// Writes what comes until nobody can send anything any more.
@@ -116,9 +134,11 @@ impl Writer {
             return;
         }
         let held = self.lists.iter().map(|kept| kept.version).min().flatten();
+        let begun = clock::now();
         // Nobody has the last version: after a failure all is read.
         match self.database.has_news(held.unwrap_or(u64::MAX)) {
-            None | Some(Ok(false)) => {}
+            None => {}
+            Some(Ok(false)) => self.was_read(begun),
             Some(Ok(true)) => self.take(Vec::new(), held.is_none()),
             Some(Err(error)) => self.has_failed(&*error),
         }
@@ -136,6 +156,7 @@ impl Writer {
             answer(batch, |_| Err(Refused::Disk));
             return;
         }
+        let begun = clock::now();
         match self.write(&batch, is_tick) {
             Ok(outcomes) => {
                 if self.fails_until.take().is_some() {
@@ -144,6 +165,7 @@ impl Writer {
                 self.metrics.set_store_fails(false);
                 self.measure();
                 self.publish();
+                self.was_read(begun);
                 let mut outcomes = outcomes.into_iter();
                 answer(batch, |_| outcomes.next().unwrap_or(Err(Refused::Disk)));
             }
