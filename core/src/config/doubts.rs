@@ -99,6 +99,22 @@ pub(super) fn doubts(
     doubts.into_list()
 }
 
+/// The warnings, and more that are for people at a command line alone. What is meant can be told
+/// from a document without errors only.
+#[cfg(feature = "explain")]
+pub(super) fn with_more(
+    mut warnings: Vec<InvalidConfig>,
+    problems: &Problems,
+    look: impl FnOnce(&mut Problems),
+) -> Vec<InvalidConfig> {
+    let mut doubts = Problems::default();
+    if problems.is_empty() {
+        look(&mut doubts);
+    }
+    warnings.extend(doubts.into_list());
+    warnings
+}
+
 /// The one thing that lets a bad token pass is said aloud.
 fn of_mode(mode: Mode, at: At<'_>, doubts: &mut Problems) {
     if let Mode::Shadow { until } = mode {

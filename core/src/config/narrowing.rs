@@ -2,7 +2,7 @@
 //! answer has taken out of such a claim is not heard (docs/limitations.md). For people at a command
 //! line: the filter has no use for it.
 
-use super::{Action, Alternative, Callers, InvalidConfig, Named, Provider, ProviderId, Rule};
+use super::{Action, Alternative, Callers, Named, Provider, ProviderId, Rule};
 use crate::{
     decode::{At, Problems, shown},
     introspection::{IntrospectedTokens, is_of_sign_in},
@@ -11,17 +11,13 @@ use crate::{
 /// What these say is of the sign-in wherever it is asked for.
 const ALWAYS: [&str; 3] = ["acr", "amr", "auth_time"];
 
-/// The warnings, and one for each claim of the sign-in that decides something else.
-pub(super) fn with_narrowing(
-    mut warnings: Vec<InvalidConfig>,
-    (providers, rules): (&[Provider], Option<&[Rule]>),
+/// A warning for each claim of the sign-in that decides something else.
+pub(super) fn narrowing(
+    providers: &[Provider],
+    rules: &[Rule],
     callers: &Callers,
-    problems: &Problems,
-) -> Vec<InvalidConfig> {
-    if !problems.is_empty() {
-        return warnings;
-    }
-    let mut doubts = Problems::default();
+    doubts: &mut Problems,
+) {
     let at = At::Root;
     let at = at.member("providers");
     for (index, provider) in providers.iter().enumerate() {
@@ -31,7 +27,7 @@ pub(super) fn with_narrowing(
         }
         let at = at.member(&provider.name);
         let mut said: Vec<&str> = Vec::new();
-        for (name, place) in asked(ProviderId(index), rules.unwrap_or_default(), callers) {
+        for (name, place) in asked(ProviderId(index), rules, callers) {
             let is_plain = ALWAYS.contains(&name) || !is_of_sign_in(name, &provider.evidence);
             if is_plain || said.contains(&name) {
                 continue;
@@ -48,8 +44,6 @@ pub(super) fn with_narrowing(
             doubts.add(at.member("evidence"), &seen, &wanted);
         }
     }
-    warnings.extend(doubts.into_list());
-    warnings
 }
 
 /// The claims that decide what tokens of this provider may do, each with a place that says so.

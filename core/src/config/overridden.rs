@@ -2,21 +2,16 @@
 //! (`override_headers.allow`), and the rules that it gets past so. For people at a command line:
 //! the filter has no use for it.
 
-use super::{Action, InvalidConfig, Matcher, PathMatch, Rule, escape::asks_for_as_much};
+use super::{Action, Matcher, PathMatch, Rule, escape::asks_for_as_much};
 use crate::decode::{At, Problems, shown};
 
-/// The warnings, and one for each of these headers by which a client gets past a rule.
-pub(super) fn with_overridden(
-    mut warnings: Vec<InvalidConfig>,
+/// A warning for each of these headers by which a client gets past a rule.
+pub(super) fn overridden(
     kept: &[String],
     rules: Option<&[Rule]>,
     passes_preflights: bool,
-    problems: &Problems,
-) -> Vec<InvalidConfig> {
-    if !problems.is_empty() {
-        return warnings;
-    }
-    let mut doubts = Problems::default();
+    doubts: &mut Problems,
+) {
     let at = At::Root;
     let at = at.member("override_headers");
     for name in kept {
@@ -37,8 +32,6 @@ pub(super) fn with_overridden(
         let wanted = ["remove it, or write rules that ask for the same whatever it says"];
         doubts.add(at.member("allow"), &seen, &wanted);
     }
-    warnings.extend(doubts.into_list());
-    warnings
 }
 
 /// How another method leads past a rule: the first of two rules about one path names methods, or a

@@ -188,28 +188,19 @@ fn read(
     };
     #[cfg(feature = "explain")]
     let warnings = callers::with_doubts(warnings, &callers, &providers, rules.as_deref(), problems);
-    #[cfg(feature = "explain")]
-    let warnings = super::narrowing::with_narrowing(
-        warnings,
-        (&providers, rules.as_deref()),
-        &callers,
-        problems,
-    );
     let kept_override_headers = override_headers
         .given()
         .map(kept_headers)
         .unwrap_or_default();
     let bypass_cors_preflight = bypass_cors_preflight.given().unwrap_or(false);
     #[cfg(feature = "explain")]
-    let warnings = super::overridden::with_overridden(
-        warnings,
-        &kept_override_headers,
-        rules.as_deref(),
-        bypass_cors_preflight,
-        problems,
-    );
-    #[cfg(feature = "explain")]
-    let warnings = super::slip::with_slips(warnings, rules.as_deref(), problems);
+    let warnings = doubts::with_more(warnings, problems, |doubts| {
+        let (kept, written) = (&kept_override_headers, rules.as_deref());
+        let rules = written.unwrap_or_default();
+        super::narrowing::narrowing(&providers, rules, &callers, doubts);
+        super::overridden::overridden(kept, written, bypass_cors_preflight, doubts);
+        super::slip::slips(rules, doubts);
+    });
     Some(Config {
         warnings,
         origins,

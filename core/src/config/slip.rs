@@ -1,6 +1,6 @@
 //! Methods that look typed wrong. For people at a command line: the filter has no use for it.
 
-use super::{InvalidConfig, Rule};
+use super::Rule;
 use crate::decode::{At, Problems, shown};
 
 /// The IANA HTTP Method Registry (RFC 9110 section 16.1), and two that are close to some of it:
@@ -49,19 +49,11 @@ const KNOWN: [&str; 41] = [
     "VERSION-CONTROL",
 ];
 
-/// The warnings, and one for each method that is one slip away from a known one.
-pub(super) fn with_slips(
-    mut warnings: Vec<InvalidConfig>,
-    rules: Option<&[Rule]>,
-    problems: &Problems,
-) -> Vec<InvalidConfig> {
-    if !problems.is_empty() {
-        return warnings;
-    }
-    let mut doubts = Problems::default();
+/// A warning for each method that is one slip away from a known one.
+pub(super) fn slips(rules: &[Rule], doubts: &mut Problems) {
     let at = At::Root;
     let at = at.member("rules");
-    for (index, rule) in rules.unwrap_or_default().iter().enumerate() {
+    for (index, rule) in rules.iter().enumerate() {
         let at = at.element(index);
         let at = at.member("match");
         let at = at.member("methods");
@@ -75,8 +67,6 @@ pub(super) fn with_slips(
             );
         }
     }
-    warnings.extend(doubts.into_list());
-    warnings
 }
 
 /// The known method that a slip made this one of.
