@@ -59,10 +59,15 @@ fn a_cluster_adds_the_secret_that_the_pod_mounts_and_it_rotates() {
     });
     provider.says("opaque-token-of-alice", alice);
     provider.accept(&[SECRET]);
-    mesh.apply(&file("introspection.yaml"));
+    // The kubelet mounts a volume before the proxy starts. This proxy runs already: if it had the
+    // cluster first, it would read a file that is not there, or one of an earlier run.
+    let resources = file("introspection.yaml");
+    let (of_pod, of_proxy) = resources.split_once("\n---\n").unwrap();
+    mesh.apply(of_pod);
     let text = secret(&mesh);
     assert!(text.contains(SECRET), "{text}");
     mount("..1", &text);
+    mesh.apply(of_proxy);
     mesh.apply(&asking());
     mesh.web.until(401, &mesh.to_ledger());
     let passed = mesh.web.until(200, &with(&mesh, "opaque-token-of-alice"));
