@@ -1,7 +1,19 @@
 use proptest::prelude::*;
 
-use super::{Edit, OwnedNames, remove_credentials};
+use super::{Edit, OwnedNames, RETRIES, remove_credentials, send_once};
 use crate::request::{Request, TokenSource, folded};
+
+#[test]
+fn nothing_that_would_send_a_request_again_stays() {
+    for name in RETRIES
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), name.to_uppercase()])
+    {
+        let headers: [(&[u8], &[u8]); 2] = [(b"x-request-id", b"1"), (name.as_bytes(), b"5xx")];
+        let edits = send_once(Request::new(&headers));
+        assert_eq!(edits, [Edit::Remove(name.into_bytes())]);
+    }
+}
 
 #[test]
 fn a_name_is_ours_in_every_spelling() {

@@ -86,7 +86,8 @@ proptest! {
                 principal: step.who,
                 dated: UnixTime::from_millis(step.dated),
             };
-            let (retention, now) = (Duration::from_millis(step.retention), UnixTime::from_millis(step.now));
+            let retention = Duration::from_millis(step.retention);
+            let now = UnixTime::from_millis(step.now);
             prop_assert_eq!(enter(&mut slot, entry, retention, now), model.spend(step));
             prop_assert_eq!(entries(&slot), model.entries.len());
         }
